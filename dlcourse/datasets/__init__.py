@@ -1,0 +1,51 @@
+"""The table of data sets, and `load_dataset`."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from dlcourse.datasets.dataset import Dataset, DatasetError, check
+from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
+from dlcourse.schema import RecipeError, did_you_mean, settings_model
+
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "load_dataset"]
+
+
+class Loader(NamedTuple):
+    """A data set's function and what is known of it before it is loaded.
+
+    `inputs` is `images`, `rows` or None (the file decides); `task` a `Dataset.task`,
+    `classification` (binary or multiclass, the data decides) or None (the settings decide).
+    """
+
+    function: Callable[..., Dataset]
+    inputs: str | None
+    task: str | None
+
+
+DATASETS = {
+    "digits": Loader(digits, "images", "multiclass"),
+    "breast_cancer": Loader(breast_cancer, "rows", "binary"),
+    "iris": Loader(iris, "rows", "multiclass"),
+    "wine": Loader(wine, "rows", "multiclass"),
+    "diabetes": Loader(diabetes, "rows", "regression"),
+}
+
+
+def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
+    """Return a data set by name, checked.
+
+    Args:
+        name: a key of `DATASETS`.
+        seed: chooses the validation split (and the points of `points`), never the test split.
+        **settings: the keyword arguments of the data set's own function.
+
+    Raises:
+        RecipeError: an unknown name or setting, or a value out of its bounds.
+        DatasetError: the data is missing, broken or cannot be trained on.
+    """
+    if name not in DATASETS:
+        raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
+    function = DATASETS[name].function
+    checked = settings_model(name, function).model_validate({"name": name, **settings})
+    values = {key: getattr(checked, key) for key in type(checked).model_fields if key != "name"}
+    return check(function(seed, **values))

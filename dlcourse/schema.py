@@ -1,0 +1,70 @@
+"""Setting types, and the schema that a function's signature is.
+
+The keyword-only parameters of a builder, a loader or any other function of a table are its
+settings: `settings_model` turns them into a pydantic model, so that a setting's type, bounds and
+default are written in one place.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+
+class RecipeError(ValueError):
+    """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number, got true or false")
+    return value
+
+
+_number = BeforeValidator(_refuse_bool)
+
+Integer = Annotated[int, _number]
+Positive = Annotated[int, _number, Field(ge=1)]
+Number = Annotated[float, _number]
+NonNegative = Annotated[float, _number, Field(ge=0)]
+PositiveNumber = Annotated[float, _number, Field(gt=0)]
+Rate = Annotated[float, _number, Field(ge=0, lt=1)]
+Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values are frozen, numbers are finite."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+def settings_model(name: str, function: Callable[..., Any]) -> type[Settings]:
+    """Return a pydantic model of `function`'s keyword-only parameters, with `name` as its tag."""
+    fields: dict[str, Any] = {"name": (Literal[name], ...)}  # pyright: ignore[reportInvalidTypeForm]
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[parameter.name] = (parameter.annotation, default)
+    title = "".join(part.title() for part in name.split("_")) + "Settings"
+    return create_model(title, __base__=Settings, __doc__=first_line(function), **fields)
+
+
+def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return the union of the functions' settings models, told apart by the key `name`."""
+    models = tuple(settings_model(name, function) for name, function in functions.items())
+    return Annotated[Union[models], Field(discriminator="name")]  # noqa: UP007
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    """Return the first line of a function's docstring, or an empty string."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def did_you_mean(word: object, known: list[str]) -> str:
+    """Return ` (did you mean 'x'?)`, or the known words where none is near."""
+    near = get_close_matches(str(word), known, 1)
+    return f" (did you mean '{near[0]}'?)" if near else f" (known: {', '.join(known)})"
