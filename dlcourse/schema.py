@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-
-class RecipeError(ValueError):
-    """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
+from dlcourse.errors import RecipeError
 
 
 def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("expected a number, got true or false")
+        raise ValueError("expected a number")
     return value
 
 
@@ -42,9 +40,16 @@ class Settings(BaseModel):
     )
 
 
-def settings_model(name: str, function: Callable[..., Any]) -> type[Settings]:
-    """Return a pydantic model of `function`'s keyword-only parameters, with `name` as its tag."""
-    fields: dict[str, Any] = {"name": (Literal[name], ...)}  # pyright: ignore[reportInvalidTypeForm]
+def settings_model(
+    name: str, function: Callable[..., Any], *, tagged: bool = True
+) -> type[Settings]:
+    """Return a pydantic model of `function`'s keyword-only parameters.
+
+    `tagged` adds the key `name`, which must be `name`: it tells the members of a union apart.
+    """
+    fields: dict[str, Any] = {}
+    if tagged:
+        fields["name"] = (Literal[name], ...)  # pyright: ignore[reportInvalidTypeForm]
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             default = ... if parameter.default is parameter.empty else parameter.default
@@ -57,6 +62,42 @@ def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
     """Return the union of the functions' settings models, told apart by the key `name`."""
     models = tuple(settings_model(name, function) for name, function in functions.items())
     return Annotated[Union[models], Field(discriminator="name")]  # noqa: UP007
+
+
+def checked_settings(
+    name: str, function: Callable[..., Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the function's keyword arguments, checked and with defaults.
+
+    Raises:
+        RecipeError: an unknown setting, or a value of the wrong type or out of bounds.
+    """
+    model = settings_model(name, function, tagged=False)
+    try:
+        checked = model.model_validate(dict(settings))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            hint = did_you_mean(key, list(model.model_fields))
+            raise RecipeError(f"{name}: unknown setting '{key}'{hint}") from None
+        raise RecipeError(f"{name}: '{key}': {expectation(fault)}") from None
+    return {key: getattr(checked, key) for key in model.model_fields}
+
+
+def expectation(fault: Any) -> str:
+    """Return what a pydantic error expected and what it got, in words."""
+    text, given = fault["msg"].removeprefix("Value error, "), fault["input"]
+    text = text.partition(", got ")[0].partition(", unable to")[0]
+    text = text.replace("Input should be", "expected")
+    if "valid dictionary" in text:
+        text = "expected a mapping of settings"
+    if isinstance(given, dict | list):
+        return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
+    if given is None:
+        return f"{text}, got nothing"
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f"{text}, got {shown if len(shown) < 60 else shown[:57] + '…'}"
 
 
 def first_line(function: Callable[..., Any]) -> str:

@@ -6,11 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.errors import DatasetError
+
 Task = Literal["regression", "binary", "multiclass"]
-
-
-class DatasetError(ValueError):
-    """Data that cannot be loaded or trained on; the text names the data set and the cure."""
 
 
 @dataclass(frozen=True)
@@ -158,3 +156,15 @@ def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}: validation_fraction: {error}") from None
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return the SHA-256 (hex) of the data: arrays, types, shapes and class names."""
+    import hashlib
+
+    digest = hashlib.sha256(repr((dataset.task, dataset.class_names)).encode())
+    for x, y in dataset.splits.values():
+        for array in (x, y):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""Where a picture is drawn: the caller's axes or figure, or a new one of pyplot's."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+TEXT = "#222222"
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
+"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+
+
+def new_axes(ax: Axes | None = None) -> Axes:
+    """Return `ax`, or the axes of a new pyplot figure (which a notebook shows by itself)."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def new_figure(width: float = 6.4, height: float = 4.0) -> Figure:
+    """Return a figure outside pyplot, for saving: no window, no global state. Sizes in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def shown_figure(figure: Figure | None, width: float, height: float) -> Figure:
+    """Return `figure`, or a new pyplot figure (which a notebook shows by itself)."""
+    if figure is not None:
+        figure.set_size_inches(width, height)
+        return figure
+    from matplotlib import pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained")
