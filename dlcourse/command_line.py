@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from dlcourse.errors import UserError
 
@@ -43,6 +44,16 @@ def write(text: str) -> None:
     """Print a line to the output stream, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def split_table(metrics: dict[str, Any], sizes: dict[str, int]) -> str:
+    """Return a row a split: its number of examples and its metrics."""
+    names = list(metrics["test"])
+    lines = [f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
+    for part, size in sizes.items():
+        values = "".join(f"{metrics[part][name]:>12.4f}" for name in names)
+        lines.append(f"{part:<10}{size:>10,}{values}")
+    return "\n".join(lines)
 
 
 def import_keras() -> None:

@@ -56,13 +56,13 @@ def _tensorflow_gpus() -> list[str]:
 
 
 def _jax_gpus() -> list[str]:
-    import jax
+    import jax  # pyright: ignore[reportMissingImports]
 
     return [gpu.device_kind for gpu in jax.devices() if gpu.platform == "gpu"]
 
 
 def _torch_gpus() -> list[str]:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 

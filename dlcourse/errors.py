@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend: their text is for the user, and shown without traceback."""
+"""Errors that a user can cause and mend: their text is for the user, without traceback."""
 
 
 class UserError(ValueError):
@@ -31,7 +31,7 @@ class WriteError(RunError):
     exit_code = 1
 
 
-class Diverged(UserError):
+class DivergedError(UserError):
     """A training whose loss became NaN or infinite."""
 
     exit_code = 3

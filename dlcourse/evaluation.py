@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import RunError
+
 PREDICT_BATCH = 1024
 
 
@@ -36,6 +38,25 @@ def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.
     return metrics, predicted
 
 
+def check_fit(run: Any, dataset: Any) -> None:
+    """Raise a RunError unless the run's model takes this data set and knows its classes."""
+    shape, classes = tuple(run.dataset["input_shape"]), tuple(run.dataset["class_names"])
+    if shape != dataset.input_shape:
+        raise RunError(
+            f"{run.path}: the model takes inputs of shape {shape}, {dataset.name} has "
+            f"{dataset.input_shape}"
+        )
+    if classes != dataset.class_names or run.dataset["task"] != dataset.task:
+        raise RunError(
+            f"{run.path}: the model was trained for {run.dataset['task']} of {_few(classes)}, "
+            f"{dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
+        )
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "") or "a number"
+
+
 def _classification(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, log_loss
 
@@ -63,7 +84,8 @@ def per_class(
     """Return precision, recall, F1 and the number of examples of each class, by its name."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    columns = precision_recall_fscore_support(
+    score: Any = precision_recall_fscore_support  # zero_division is annotated as a str
+    columns = score(
         y, probabilities.argmax(axis=1), labels=np.arange(len(class_names)), zero_division=0
     )
     keys = ("precision", "recall", "f1", "examples")

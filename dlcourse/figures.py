@@ -33,9 +33,11 @@ def save_figures(
         plots.learning_curves(history, best_epoch, figure=figure)
 
     def regression(figure: Any) -> None:
+        figure.set_size_inches(5, 4.4)
         plots.predicted_and_true(y, predicted, dataset.target_name, ax=figure.subplots())
 
     def confusion(figure: Any) -> None:
+        figure.set_size_inches(5.4, 4.6)
         labels = predicted.argmax(axis=1)
         plots.confusion_matrix(y, labels, dataset.class_names, ax=figure.subplots())
 

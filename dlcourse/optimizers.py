@@ -206,4 +206,3 @@ SCHEDULES = {
     "step": step,
     "one_cycle": one_cycle,
 }
-

@@ -1,7 +1,7 @@
 """A recipe: the one file that says what is trained, on what, and how."""
 
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import Field, ValidationError
@@ -60,9 +60,11 @@ class Training(Settings):
 
     epochs: Positive = 20
     batch_size: Positive = 32
-    optimizer: OptimizerSettings = settings_model("adam", adam)(name="adam")  # pyright: ignore[reportInvalidTypeForm]
+    optimizer: OptimizerSettings = Field(  # pyright: ignore[reportInvalidTypeForm]
+        default_factory=lambda: settings_model("adam", adam).model_validate({"name": "adam"})
+    )
     learning_rate: PositiveNumber = 0.001
-    schedule: ScheduleSettings | None = None
+    schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -117,15 +119,14 @@ def _validate(source: Source) -> Recipe:
     except ValidationError as error:
         faults = error.errors(include_url=False)
         # A mapping where a word or a mapping may stand: only what is wrong inside it is told.
-        inner = [f for f in faults if f["type"] != "literal_error" or not isinstance(f["input"], dict)]
+        inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
         lines = [_describe(fault, source) for fault in inner or faults]
         raise RecipeError("\n".join(dict.fromkeys(lines))) from None
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
     if faults := conflicts(recipe):
-        raise RecipeError(
-            "\n".join(f"{source.where(place)}: '{_dotted(place)}': {text}" for place, text in faults)
-        )
+        lines = [f"{source.where(at)}: '{_dotted(at)}': {text}" for at, text in faults]
+        raise RecipeError("\n".join(lines))
     return recipe
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import import_keras, run_command, write
+from dlcourse.command_line import import_keras, run_command, split_table, write
 
 if TYPE_CHECKING:
     from dlcourse.recipe import Recipe
@@ -91,12 +91,9 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
 def result_table(run: "Run") -> str:
     """Return the run's metrics by split, its size, time and folder as text."""
     metrics: dict[str, Any] = run.metrics
-    names = list(metrics["test"])
-    lines = ["", f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
-    for part in ("train", "val", "test"):
-        values = "".join(f"{metrics[part][name]:>12.4f}" for name in names)
-        lines.append(f"{part:<10}{run.dataset['examples'][part]:>10,}{values}")
-    lines += [
+    lines = [
+        "",
+        split_table(metrics, run.dataset["examples"]),
         "",
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",

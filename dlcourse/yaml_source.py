@@ -133,7 +133,9 @@ def _build_mapping(
             raise RecipeError(f"{where}: a key must be a word, got a {key.id}")
         name = str(key.value)
         if name in data:
-            raise RecipeError(f"{where}: key '{'.'.join(map(str, (*location, name)))}' stands twice")
+            raise RecipeError(
+                f"{where}: key '{'.'.join(map(str, (*location, name)))}' stands twice"
+            )
         mark = value.start_mark
         source.marks[(*location, name)] = (place, (mark.line + 1, mark.column + 1))
         data[name] = _build(loader, value, (*location, name), source, seen)

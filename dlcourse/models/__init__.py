@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from dlcourse.errors import RecipeError
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer
 from dlcourse.models.recurrent import rnn
-from dlcourse.errors import RecipeError
 from dlcourse.schema import checked_settings, did_you_mean
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from dlcourse.errors import RecipeError
 from dlcourse.models.layers import (
     Activation,
     Initializer,
@@ -11,7 +12,6 @@ from dlcourse.models.layers import (
     hidden_layers,
     weights,
 )
-from dlcourse.errors import RecipeError
 from dlcourse.schema import NonNegative, Positive, Rate
 
 if TYPE_CHECKING:

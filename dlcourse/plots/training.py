@@ -77,7 +77,7 @@ def confusion_matrix(
     long = max(map(len, class_names)) > 3
     step = max(1, classes // 25)
     ticks = np.arange(0, classes, step)
-    labels = [class_names[tick] for tick in ticks]
+    labels = list(class_names)[::step]
     ax.set_xticks(ticks, labels, rotation=45 if long else 0, ha="right" if long else "center")
     ax.set_yticks(ticks, labels)
     ax.set(xlabel="predicted", ylabel="true")
@@ -130,11 +130,12 @@ def most_confused(
     titles = [f"{class_names[a]} taken for {class_names[b]}: {n}×" for a, b, n in worst]
     if images is None:
         return [_bars(titles, [n for *_, n in worst], figure)]
-    figure = shown_figure(figure, 6.4, 1.35 * len(worst))
-    panels = figure.subplots(len(worst), 6, squeeze=False)
+    columns = min(6, worst[0][2])
+    figure = shown_figure(figure, max(3.2, 1.1 * columns), 1.35 * len(worst))
+    panels = figure.subplots(len(worst), columns, squeeze=False)
     for row, (true, wrong, _), title in zip(panels, worst, titles, strict=True):
         examples = np.flatnonzero((y == true) & (predicted == wrong))
-        for ax, index in zip(row, [*examples[:6], *[None] * 6], strict=False):
+        for ax, index in zip(row, [*examples[:columns], *[None] * columns], strict=False):
             ax.set_axis_off()
             if index is not None:
                 show_image(ax, images[index])

@@ -1,13 +1,13 @@
 """The run directory: everything that one training leaves behind, each file whole or absent.
 
-    runs/digits_cnn-20260131-101500/
-        recipe.yaml       resolved and complete: it alone reproduces the run
-        environment.json  versions, machine, device, git state, data fingerprint
-        dataset.json      what new inputs need: class names, value range, columns
-        history.csv       the metrics of every epoch
-        metrics.json      train, val and test metrics, parameters, epochs, seconds
-        model.keras       the trained model (preprocessing inside)
-        figures/          PNG pictures
+runs/digits_cnn-20260131-101500/
+    recipe.yaml       resolved and complete: it alone reproduces the run
+    environment.json  versions, machine, device, git state, data fingerprint
+    dataset.json      what new inputs need: class names, value range, columns
+    history.csv       the metrics of every epoch
+    metrics.json      train, val and test metrics, parameters, epochs, seconds
+    model.keras       the trained model (preprocessing inside)
+    figures/          PNG pictures
 """
 
 import csv
