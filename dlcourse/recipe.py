@@ -87,7 +87,7 @@ class Recipe(Settings):
     seed: Integer = Field(default=0, ge=0, lt=2**32)
     dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
-    training: Training = Training()
+    training: Training = Field(default_factory=Training)
 
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
@@ -130,17 +130,23 @@ def _validate(source: Source) -> Recipe:
     return recipe
 
 
-def conflicts(recipe: Recipe) -> list[tuple[Location, str]]:
-    """Return settings that are each valid but do not go together, as (location, reason)."""
+def conflicts(
+    recipe: Recipe, inputs: str | None = None, task: str | None = None
+) -> list[tuple[Location, str]]:
+    """Return settings that are each valid but do not go together, as (location, reason).
+
+    `inputs` and `task` are the data's own; None takes what is known before it is read.
+    """
     loader, training = DATASETS[recipe.dataset.name], recipe.training
-    task = getattr(recipe.dataset, "task", None) or loader.task
+    inputs = inputs or loader.inputs
+    task = task or getattr(recipe.dataset, "task", None) or loader.task
     faults: list[tuple[Location, str]] = []
-    if reason := mismatch(recipe.model.name, loader.inputs, task):
+    if reason := mismatch(recipe.model.name, inputs, task):
         faults.append((("model", "name"), reason))
     if training.schedule is not None and training.reduce_on_plateau is not None:
         reason = "a schedule sets the learning rate already: keep one of the two"
         faults.append((("training", "reduce_on_plateau"), reason))
-    if training.augmentation is not None and loader.inputs == "rows":
+    if training.augmentation is not None and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
     if task == "regression":
         for key in ("label_smoothing", "class_weights"):

@@ -8,6 +8,7 @@ default are written in one place.
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     )
 
 
+@cache
 def settings_model(
     name: str, function: Callable[..., Any], *, tagged: bool = True
 ) -> type[Settings]:

@@ -10,6 +10,7 @@ from dlcourse.errors import RecipeError
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
+PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass
@@ -107,6 +108,10 @@ def _build(
     if id(node) in seen:
         raise RecipeError(f"{source.path}:{line}:{column}: aliases (*name) are not used in recipes")
     seen.add(id(node))
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
+        raise RecipeError(
+            f"{source.path}:{line}:{column}: tags ({node.tag}) are not used in recipes"
+        )
     source.marks.setdefault(location, ((line, column), (line, column)))
     if isinstance(node, yaml.SequenceNode):
         return [

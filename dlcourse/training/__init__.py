@@ -11,7 +11,7 @@ from dlcourse.figures import save_figures
 from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, create_run, write_file, write_json, write_text
 from dlcourse.training.fitting import Fitted, fit
-from dlcourse.training.preparation import Prepared, compile_model, describe, prepare
+from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
 
 __all__ = ["Fitted", "Prepared", "compile_model", "describe", "fit", "prepare", "train"]
 
@@ -48,7 +48,7 @@ def train(
     write_json(run.path / "environment.json", {**environment(), "seed": recipe.seed})
     write_json(run.path / "dataset.json", _dataset_facts(prepared.dataset))
     fitted = fit(recipe, prepared, run, report, bar)
-    _save(prepared, run, fitted)
+    _save(recipe, prepared, run, fitted)
     return Run(run.path)
 
 
@@ -67,14 +67,12 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _save(prepared: Prepared, run: Run, fitted: Fitted) -> None:
-    import keras
-
-    dataset, model = prepared.dataset, prepared.model
+def _save(recipe: Recipe, prepared: Prepared, run: Run, fitted: Fitted) -> None:
+    dataset = prepared.dataset
+    model = build(recipe, dataset, augmented=False)
+    model.set_weights(prepared.model.get_weights())
     metrics, predicted = evaluate(model, dataset)
-    bare = keras.models.clone_model(model)  # without the optimizer's state
-    bare.set_weights(model.get_weights())
-    write_file(run.path / "model.keras", bare.save)
+    write_file(run.path / "model.keras", model.save)
     save_figures(run.path / "figures", dataset, fitted.history, fitted.best_epoch, predicted)
     write_json(
         run.path / "metrics.json",

@@ -11,7 +11,7 @@ from dlcourse.batches import training_batches
 from dlcourse.errors import DivergedError
 from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, write_history
-from dlcourse.training.preparation import Prepared, class_weights, targets
+from dlcourse.training.preparation import Prepared, targets
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fit(
         validation_data=(dataset.x_val, targets(model, recipe, dataset, "val")),
         validation_batch_size=max(training.batch_size, 256),
         epochs=training.epochs,
-        class_weight=class_weights(recipe, dataset),
+        class_weight=prepared.class_weights,
         callbacks=[*callbacks, record],
         shuffle=False,
         verbose=1 if bar else 0,

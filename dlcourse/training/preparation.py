@@ -20,6 +20,7 @@ class Prepared:
 
     dataset: Dataset
     model: Any
+    class_weights: dict[int, float] | None
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -31,17 +32,24 @@ def prepare(recipe: Recipe) -> Prepared:
     """
     import keras
 
-    if faults := conflicts(recipe):
-        raise RecipeError("; ".join(f"{'.'.join(map(str, at))}: {text}" for at, text in faults))
+    _refuse(conflicts(recipe))
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         install = "pip install 'dlcourse[tensorboard]'"
         raise RecipeError(f"training.tensorboard: TensorBoard is not installed: {install}")
     dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    inputs = "images" if dataset.x_train.ndim > 2 else "rows"
+    _refuse(conflicts(recipe, inputs, dataset.task))  # a file's task is known only now
+    weights = class_weights(recipe, dataset)
     _set_determinism(recipe)
     keras.utils.set_random_seed(recipe.seed)
-    model = _build(recipe, dataset)
+    model = build(recipe, dataset, augmented=True)
     compile_model(model, recipe, dataset)
-    return Prepared(dataset, model)
+    return Prepared(dataset, model, weights)
+
+
+def _refuse(faults: list[tuple[tuple[str | int, ...], str]]) -> None:
+    if faults:
+        raise RecipeError("\n".join(f"{'.'.join(map(str, at))}: {text}" for at, text in faults))
 
 
 def _set_determinism(recipe: Recipe) -> None:
@@ -53,8 +61,13 @@ def _set_determinism(recipe: Recipe) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _build(recipe: Recipe, dataset: Dataset) -> Any:
-    """Return the model, under mixed precision if the recipe says so."""
+def build(recipe: Recipe, dataset: Dataset, *, augmented: bool) -> Any:
+    """Return an uncompiled model, under mixed precision if the recipe says so.
+
+    With `augmented`, the recipe's augmentation layers stand in front. They have no weights, so
+    that weights move between the two; a trained model goes without them, because Keras runs them
+    in a plain call `model(x)` too.
+    """
     import keras
 
     augmentation = recipe.training.augmentation
@@ -66,7 +79,7 @@ def _build(recipe: Recipe, dataset: Dataset) -> Any:
         return build_model(
             recipe.model.name,
             dataset,
-            augmentation.model_dump() if augmentation else None,
+            augmentation.model_dump() if augmentation and augmented else None,
             **recipe.settings("model"),
         )
     finally:
