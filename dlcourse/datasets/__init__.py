@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from dlcourse.datasets.dataset import Dataset, DatasetError, check
+from pydantic import ValidationError
+
+from dlcourse.datasets.dataset import Dataset, DatasetError, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.schema import RecipeError, did_you_mean, settings_model
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "fingerprint", "load_dataset"]
 
 
 class Loader(NamedTuple):
@@ -46,6 +48,21 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
     if name not in DATASETS:
         raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
     function = DATASETS[name].function
-    checked = settings_model(name, function).model_validate({"name": name, **settings})
-    values = {key: getattr(checked, key) for key in type(checked).model_fields if key != "name"}
+    model = settings_model(name, function)
+    try:
+        checked = model.model_validate({"name": name, **settings})
+    except ValidationError as error:
+        raise RecipeError(_faults(name, error, list(model.model_fields))) from None
+    values = {key: getattr(checked, key) for key in model.model_fields if key != "name"}
     return check(function(seed, **values))
+
+
+def _faults(name: str, error: ValidationError, known: list[str]) -> str:
+    lines = []
+    for fault in error.errors():
+        setting = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{name}: unknown setting '{setting}'{did_you_mean(setting, known[1:])}")
+        else:
+            lines.append(f"{name}: {setting}: {fault['msg']}, got {fault['input']!r}")
+    return "\n".join(lines)
