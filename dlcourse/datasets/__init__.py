@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from dlcourse.datasets.dataset import Dataset, DatasetError, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
+from dlcourse.datasets.points import points
 from dlcourse.schema import RecipeError, did_you_mean, settings_model
 
 __all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "fingerprint", "load_dataset"]
@@ -30,6 +31,7 @@ DATASETS = {
     "iris": Loader(iris, "rows", "multiclass"),
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
+    "points": Loader(points, "rows", "classification"),
 }
 
 
