@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from dlcourse.datasets.dataset import Dataset, DatasetError, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
+from dlcourse.datasets.npz import npz
 from dlcourse.datasets.points import points
 from dlcourse.schema import RecipeError, did_you_mean, settings_model
 
@@ -32,6 +33,7 @@ DATASETS = {
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
     "points": Loader(points, "rows", "classification"),
+    "npz": Loader(npz, None, None),
 }
 
 
