@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, DatasetError, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.datasets.npz import npz
@@ -34,6 +35,7 @@ DATASETS = {
     "diabetes": Loader(diabetes, "rows", "regression"),
     "points": Loader(points, "rows", "classification"),
     "npz": Loader(npz, None, None),
+    "csv": Loader(csv, "rows", None),
 }
 
 
