@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, DatasetError, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
+from dlcourse.datasets.image_folder import image_folder
 from dlcourse.datasets.npz import npz
 from dlcourse.datasets.points import points
 from dlcourse.schema import RecipeError, did_you_mean, settings_model
@@ -34,6 +35,7 @@ DATASETS = {
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
     "points": Loader(points, "rows", "classification"),
+    "image_folder": Loader(image_folder, "images", "classification"),
     "npz": Loader(npz, None, None),
     "csv": Loader(csv, "rows", None),
 }
