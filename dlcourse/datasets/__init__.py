@@ -11,6 +11,7 @@ from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wi
 from dlcourse.datasets.image_folder import image_folder
 from dlcourse.datasets.npz import npz
 from dlcourse.datasets.points import points
+from dlcourse.datasets.tfds import cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.schema import RecipeError, did_you_mean, settings_model
 
 __all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "fingerprint", "load_dataset"]
@@ -35,6 +36,11 @@ DATASETS = {
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
     "points": Loader(points, "rows", "classification"),
+    "mnist": Loader(mnist, "images", "multiclass"),
+    "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
+    "kmnist": Loader(kmnist, "images", "multiclass"),
+    "cifar10": Loader(cifar10, "images", "multiclass"),
+    "tfds": Loader(tfds, "images", "classification"),
     "image_folder": Loader(image_folder, "images", "classification"),
     "npz": Loader(npz, None, None),
     "csv": Loader(csv, "rows", None),
