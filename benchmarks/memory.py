@@ -14,7 +14,8 @@ PLAIN = """
 import keras, tensorflow_datasets as tfds
 from keras import layers
 def load(split):
-    images, labels = tfds.as_numpy(tfds.load("mnist", split=split, batch_size=-1, as_supervised=True))
+    data = tfds.load("mnist", split=split, batch_size=-1, as_supervised=True)
+    images, labels = tfds.as_numpy(data)
     return images.astype("float32") / 255, labels
 x, y = load("train")
 x_test, y_test = load("test")

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def shared():
-    """The folder beside the checkout that holds MNIST; its tests are skipped where it is not."""
-    folder = ROOT.parent / "shared"
-    if not (folder / "tfds").is_dir():
-        pytest.skip("no ../shared/tfds: MNIST is not at hand")
-    return folder
+def shared() -> Path:
+    """Return the folder of real data beside the repository, or skip the test."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data: {SHARED} is absent")
+    return SHARED
 
 
 @pytest.fixture(scope="session")

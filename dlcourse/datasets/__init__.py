@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
+from dlcourse.datasets.image_folder import image_folder
+from dlcourse.datasets.npz import npz
+from dlcourse.datasets.points import points
+from dlcourse.datasets.tfds import cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import checked_settings, did_you_mean
 
@@ -29,6 +34,15 @@ DATASETS = {
     "iris": Loader(iris, "rows", "multiclass"),
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
+    "points": Loader(points, "rows", "classification"),
+    "mnist": Loader(mnist, "images", "multiclass"),
+    "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
+    "kmnist": Loader(kmnist, "images", "multiclass"),
+    "cifar10": Loader(cifar10, "images", "multiclass"),
+    "tfds": Loader(tfds, "images", "classification"),
+    "image_folder": Loader(image_folder, "images", "classification"),
+    "npz": Loader(npz, None, None),
+    "csv": Loader(csv, "rows", None),
 }
 
 
