@@ -9,7 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.model_selection import train_test_split
 
 from dlcourse.datasets import DATASETS, Dataset, DatasetError, fingerprint, load_dataset
 from dlcourse.datasets.dataset import Task, check, split, with_validation
@@ -134,6 +135,13 @@ def test_breast_cancer_holds_scikit_learns_rows():
     rows = np.concatenate([x for x, _ in data.splits.values()])
     assert as_rows(rows) == as_rows(np.asarray(source, "float32"))
     assert data.class_names == ("malignant", "benign")
+
+
+def test_the_test_split_of_digits_is_scikit_learns_stratified_fifth_of_seed_0():
+    source, y = load_digits(return_X_y=True)
+    _, expected = train_test_split(np.asarray(source), test_size=0.2, random_state=0, stratify=y)
+    got = load_dataset("digits", seed=5).x_test.reshape(-1, 64)
+    assert as_rows(got) == as_rows(np.asarray(expected, "uint8"))
 
 
 # The contract over the whole table

@@ -1,10 +1,14 @@
 """Image sets through TensorFlow Datasets: MNIST from the real cache, small ones made here."""
 
+import re
 import shutil
 import subprocess
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlparse
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ pytest.importorskip("tensorflow_datasets")
 import tiny_tfds
 
 from dlcourse.datasets import DatasetError, load_dataset
+from dlcourse.datasets.tfds import _unreachable
 
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
@@ -110,6 +115,44 @@ def test_offline_and_not_cached_is_one_error_within_seconds(name, tmp_path, monk
     assert not cache.exists()
 
 
+@pytest.fixture
+def server(monkeypatch):
+    """Serve `status` to every request; return the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        status = 404
+
+        def do_HEAD(self):
+            self.send_response(self.status)
+            self.end_headers()
+
+        def log_message(self, format, *args):
+            pass
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield Handler, f"http://127.0.0.1:{server.server_port}/file.gz"
+        server.shutdown()
+        thread.join()
+
+
+def test_any_answer_of_one_host_is_a_way_and_a_proxys_failure_is_none(server):
+    handler, url = server
+    assert _unreachable(["http://127.0.0.1:9/gone.gz", url]) == ""
+    assert _unreachable([]) == ""
+    handler.status = 503
+    assert _unreachable([url]) == f"cannot reach {urlparse(url).netloc}"
+
+
+def test_a_set_that_can_be_had_is_prepared_in_the_cache(tmp_path):
+    name = tiny_tfds.Tiny.name
+    data = load_dataset("tfds", dataset=name, data_dir=str(tmp_path))
+    assert len(data.y_test) == 12
+    assert (tmp_path / name / "1.0.0" / "dataset_info.json").is_file()
+
+
 @pytest.mark.usefixtures("offline")
 def test_the_setting_stands_before_the_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")
@@ -126,8 +169,9 @@ def test_a_cached_set_is_loaded_without_a_word(shared):
         text=True,
         check=True,
     )
-    # TensorFlow's own lines at its import (I0000 …, WARNING: All log …) are not ours to judge.
-    ours = [line for line in done.stderr.splitlines() if "I0000" not in line and "absl" not in line]
+    # TensorFlow's own lines at its import are not ours to judge.
+    tensorflows = re.compile(r"[IWE]0000 |WARNING: All log messages before absl")
+    ours = [line for line in done.stderr.splitlines() if not tensorflows.match(line)]
     assert done.stdout == ""
     assert ours == []
 
