@@ -45,7 +45,7 @@ def peak(command: list[str]) -> float:
 
 def main() -> int:
     """Print both medians and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Peak memory of training MNIST.")
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     plain: list[float] = []

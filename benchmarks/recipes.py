@@ -26,7 +26,7 @@ MEASURED = re.compile(r"^# Measured: .*\n(#   .*\n)*", re.MULTILINE)
 
 def main() -> int:
     """Measure the named recipes, or all."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="Train every recipe and record what it reaches.")
     parser.add_argument("recipes", nargs="*", help="names such as digits_cnn; all if none")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
@@ -88,8 +88,8 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        found = re.search(r"model name\s*:\s*(.*)", info.read_text())
-        name = found[1].split(" @")[0].replace("(R)", "").replace("CPU", "").strip()
+        names = re.findall(r"model name\s*:\s*(.*)", info.read_text()) or [name]
+        name = names[0].split(" @")[0].replace("(R)", "").replace("CPU", "").strip()
     return f"{os.cpu_count()} cores, {' '.join(name.split())}"
 
 

@@ -70,7 +70,8 @@ def _read_rows(run: "Run", files: list[str]) -> tuple[list[str], "np.ndarray"]:
 
     from dlcourse.datasets.csv import encode_rows
 
-    encoding = run.dataset["encoding"] or {"features": run.dataset["feature_names"]}
+    columns = [{"name": name, "kind": "number"} for name in run.dataset["feature_names"]]
+    encoding = run.dataset["encoding"] or {"columns": columns, "separator": ","}
     tables = [encode_rows(file, encoding) for file in files]
     names = [
         f"{file}:{row}"

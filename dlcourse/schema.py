@@ -72,19 +72,23 @@ def checked_settings(
     """Return the function's keyword arguments, checked and with defaults.
 
     Raises:
-        RecipeError: an unknown setting, or a value of the wrong type or out of bounds.
+        RecipeError: a line for every unknown or missing setting, wrong type or bound.
     """
     model = settings_model(name, function, tagged=False)
     try:
         checked = model.model_validate(dict(settings))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(map(str, fault["loc"]))
-        if fault["type"] == "extra_forbidden":
-            hint = did_you_mean(key, list(model.model_fields))
-            raise RecipeError(f"{name}: unknown setting '{key}'{hint}") from None
-        raise RecipeError(f"{name}: '{key}': {expectation(fault)}") from None
+        known = list(model.model_fields)
+        lines = [f"{name}: {_setting_fault(fault, known)}" for fault in error.errors()]
+        raise RecipeError("\n".join(lines)) from None
     return {key: getattr(checked, key) for key in model.model_fields}
+
+
+def _setting_fault(fault: Any, known: list[str]) -> str:
+    key = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"unknown setting '{key}'{did_you_mean(key, known)}"
+    return f"'{key}' is missing" if fault["type"] == "missing" else f"'{key}': {expectation(fault)}"
 
 
 def expectation(fault: Any) -> str:

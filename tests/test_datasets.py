@@ -226,7 +226,7 @@ def test_a_wrong_setting_is_a_recipe_error_of_any_data_set(name):
         f"{name}: unknown setting 'validation_fractoin' (did you mean 'validation_fraction'?)"
         in str(error.value)
     )
-    with pytest.raises(RecipeError, match="validation_fraction: Input should be less than 1, got"):
+    with pytest.raises(RecipeError, match="'validation_fraction': expected less than 1, got"):
         load_dataset(name, validation_fraction=1.5)
 
 

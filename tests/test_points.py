@@ -96,8 +96,8 @@ def test_the_test_points_are_one_whatever_the_seed_and_the_others_are_not():
         ({"shape": "blobs", "classes": 1}, "shape 'blobs' has 2 or more classes, got 1"),
         ({"features": []}, "points: features: give one or more of x1, x2"),
         ({"features": ["x1", "x2", "x1"]}, "points: features: 'x1' stands there twice"),
-        ({"features": ["x3"]}, "points: features.0: Input should be 'x1', 'x2'"),
-        ({"noise": -1}, "points: noise: Input should be greater than or equal to 0, got -1"),
+        ({"features": ["x3"]}, "points: 'features.0': expected 'x1', 'x2'"),
+        ({"noise": -1}, "points: 'noise': expected greater than or equal to 0, got -1"),
     ],
 )
 def test_a_wrong_setting_says_which_and_why(settings, text):
