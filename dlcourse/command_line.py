@@ -65,7 +65,7 @@ def import_keras() -> None:
     try:
         with _held_back_stderr():
             import keras  # noqa: F401
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(
             f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
@@ -75,13 +75,15 @@ def import_keras() -> None:
 
 @contextlib.contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """Keep file descriptor 2 (C++ logging included) aside; show it if the block fails."""
+    """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:
         original = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
             yield
+        except (ImportError, ValueError):
+            raise
         except BaseException:
             os.dup2(original, 2)
             aside.seek(0)

@@ -181,7 +181,7 @@ def test_a_table_that_cannot_be_used_is_named_by_line_and_column(write, text, se
         ({"separator": "::"}, "csv: separator: one character is expected, got '::'"),
         ({"ignore": ["buys"]}, "csv: ignore: 'buys' is the target"),
         ({"targets": "buys"}, "csv: unknown setting 'targets' (did you mean 'target'?)"),
-        ({"task": "ranking"}, "csv: 'task': expected 'classification' or 'regression''),
+        ({"task": "ranking"}, "csv: 'task': expected 'classification' or 'regression'"),
     ],
 )
 def test_a_wrong_setting_says_which_and_why(write, settings, message):
