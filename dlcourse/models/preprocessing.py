@@ -41,6 +41,7 @@ def augmentation_layers(
     """
     if not (shift or rotate or zoom or flip != "none"):
         return []
+    import keras
     from keras import layers
 
     result: list[keras.Layer] = []
@@ -52,4 +53,8 @@ def augmentation_layers(
         result.append(layers.RandomRotation(rotate / 360, fill_mode="nearest", name="rotate"))
     if zoom:
         result.append(layers.RandomZoom(zoom, fill_mode="nearest", name="zoom"))
+    for layer in result:
+        # Keras refuses to compile them because of TensorFlow's XLA; JAX compiles them, and would
+        # otherwise run the whole model step by step, fifty times slower.
+        layer.supports_jit = layer.supports_jit or keras.backend.backend() == "jax"
     return result

@@ -121,7 +121,14 @@ def _head(model: Any) -> str:
 
 
 def _steps_per_execution(model: Any, steps: int) -> int:
-    """Return how many steps one call runs: many for small dense models, whose calls cost most."""
+    """Return how many steps one call runs: many for small dense models, whose calls cost most.
+
+    Other backends than TensorFlow unroll the steps, which takes longer to compile than it saves.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return 1
     small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
     return min(128 if small else 16, steps)
 
