@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -13,7 +15,7 @@ rng = np.random.default_rng(0)
 
 def test_one_logistic_step_of_the_slides():
     step = regression.logistic_step((5, 3), (0.5, 0.5), 1, 1, 0.01)
-    digits = {"abs": 5e-11}  # ten digits are given
+    digits: Any = {"abs": 5e-11}  # ten digits are given
     assert step.z == 5
     assert step.a == pytest.approx(0.9933071491, **digits)
     assert step.loss == pytest.approx(0.0067153485, **digits)

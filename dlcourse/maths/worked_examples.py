@@ -350,14 +350,14 @@ _EXAMPLES = (
             *of(call(square_plus_2, x=2), ("f(2)", "6", 6)),
             *of(call(square_plus_2, x=2.0001), ("f(2.0001)", "6.00040001", 6.00040001)),
             *of(_slope(2, "central"), ("slope at 2", ".0004/.0001 = 4", 4)),
-            *of(_slope(2, "forward"), ("forward", "", 4.0001)),
+            *of(_slope(2, "forward"), ("forward at 2", "", 4.0001)),
             *of(call(square_plus_2, x=5), ("f(5)", "27", 27)),
             *of(call(square_plus_2, x=5.0001), ("f(5.0001)", "27.00100001", 27.00100001)),
             *of(
                 _slope(5, "central"),
                 ("slope at 5", "Slope at a=5 is .0010/.0001 = 10", 10, "", True),
             ),
-            *of(_slope(5, "forward"), ("forward", "", 10.0001)),
+            *of(_slope(5, "forward"), ("forward at 5", "", 10.0001)),
         ),
         "The numbers are right; a = 5 should be x = 5. The forward quotients are 4.0001 and "
         "10.0001, the central ones exact.",
@@ -449,7 +449,7 @@ _EXAMPLES = (
         "Logistic regression as loops; here x⁽¹⁾ = (5, 3), x⁽²⁾ = (1, 2), y = (1, 0)",
         of(
             call(regression.logistic_gradient_loop, **TWO_EXAMPLES),
-            ("J", "J/m", 1.2928025410, "J", True),
+            ("J", "J/m", 1.2928025414, "J", True),
             ("dw", "dw_k += x_k·dz", (0.4453387827, 0.9141025436), "dw.T.0"),
             ("db", "db += dz", 0.4587244845, "db"),
         ),
@@ -461,7 +461,7 @@ _EXAMPLES = (
         "The same without loops: Z = wᵀX + b, dZ = A − Y",
         of(
             call(regression.logistic_gradient_vectorised, **TWO_EXAMPLES),
-            ("J", "", 1.2928025410, "J"),
+            ("J", "", 1.2928025414, "J"),
             ("dw", "1/m X dZᵀ", (0.4453387827, 0.9141025436), "dw.T.0"),
             ("db", "1/m np.sum(dz)", 0.4587244845, "db"),
         ),
