@@ -14,7 +14,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
@@ -121,7 +121,9 @@ def test_the_loss_surface_is_lowest_where_the_neuron_fits():
 
 def test_the_matrix_takes_the_unit_square_along():
     ax = plots.matrix_map([[1, 2], [3, 0]])
-    assert ax.patches[1].get_xy()[:4].tolist() == [[0, 0], [1, 3], [3, 3], [2, 0]]
+    image = ax.patches[1]
+    assert isinstance(image, Polygon)
+    assert image.get_xy()[:4].tolist() == [[0, 0], [1, 3], [3, 3], [2, 0]]
     assert ax.get_title() == "area × -6, turned over"
     labels = [line.get_label() for line in ax.lines]
     assert labels == ["eigenvector, λ = 3", "eigenvector, λ = -2"]
