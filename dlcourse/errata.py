@@ -47,21 +47,21 @@ def table(examples: "list[Example]", statements: "list[Statement]") -> str:
     for example in examples:
         for quantity in example.quantities:
             lines += _row(example, quantity)
+        lines += _remark(example.note)
     if statements:
         lines += ["", "Statements that are not right", "─" * 99]
     for statement in statements:
-        lines += wrap(f'{statement.id}: "{statement.says}"', 100, subsequent_indent="    ")
-        lines += wrap(statement.correction, 96, initial_indent="  → ", subsequent_indent="    ")
+        lines += wrap(f'{statement.id}: "{statement.says}"', 99, subsequent_indent="    ")
+        lines += _remark(statement.correction)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def worked(example: "Example") -> str:
-    """Return one example: its calculation step by step, then its part of the table and its note."""
+    """Return one example: its calculation step by step, then its part of the table."""
     from dlcourse.maths.steps import render
 
-    note = "\n".join(wrap(example.note, 100))
-    parts = [f"{example.id}: {example.title}", render(example.steps()), table([example], []), note]
-    return "\n\n".join(part for part in parts if part)
+    title = f"{example.id}: {example.title}"
+    return "\n\n".join([title, render(example.steps()), table([example], [])])
 
 
 def as_data(examples: "list[Example]", statements: "list[Statement]") -> dict[str, Any]:
@@ -101,6 +101,10 @@ def _row(example: "Example", quantity: "Quantity") -> list[str]:
 
     verdict = "slip" if quantity.slip else "agrees" if quantity.says else ""
     return _cells(example.id, quantity.name, quantity.says, show(quantity.computed()), verdict)
+
+
+def _remark(text: str) -> list[str]:
+    return wrap(text, 99, initial_indent="  → ", subsequent_indent="    ")
 
 
 def _cells(*cells: str) -> list[str]:

@@ -93,6 +93,12 @@ def test_softmax_regression_reads_digits():
     assert np.mean(probabilities.argmax(axis=1) == y_test) >= 0.94
 
 
+def test_a_learning_rate_that_is_too_large_is_named():
+    X = np.array([[1.0], [1000.0]])
+    with pytest.raises(ValueError, match=r"learning_rate: expected a smaller one than 0\.1, the w"):
+        regression.linear_regression_descent(X, [1, 2])
+
+
 def test_errors_say_which_argument_and_what_came():
     with pytest.raises(ValueError, match=r"^w: expected shape \(2,\), got \(3,\)"):
         regression.logistic_step((1, 2), (1, 2, 3), 0, 0, 0.1)

@@ -212,6 +212,18 @@ def test_three_classes_are_three_areas():
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
 
 
+def test_classes_that_are_never_predicted_keep_the_others_colours():
+    labels = LABELS + (POINTS[:, 1] > 0)
+    some = plots.decision_boundary(lambda x: left(x).astype(int), POINTS, labels)
+    every = plots.decision_boundary(lambda x: left(x) + (x[:, 1] > 0), POINTS, labels)
+    assert np.array_equal(some.collections[0].get_facecolor(), every.collections[0].get_facecolor())
+    plots.decision_boundary(lambda x: np.zeros(len(x)), POINTS, labels)  # one class: no boundary
+
+
+def test_a_flat_function_has_a_contour_plot_too():
+    assert plots.descent_on_contour(lambda _: 1.0, TRACE_2D).has_data()
+
+
 def test_the_descent_is_animated_a_frame_a_point(tmp_path):
     animation = plots.animate_descent(squared, TRACE)
     page = plots.html(animation)

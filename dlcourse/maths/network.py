@@ -138,6 +138,9 @@ class Network:
             epochs, batch_size: At least 1; the last batch of an epoch may be smaller.
             learning_rate: At least 0.
             seed: Of the shuffling.
+
+        Raises:
+            ValueError: also where training diverges, to numbers that are not finite.
         """
         rows = self._input(X)
         target = self._target(Y, len(rows))
@@ -145,13 +148,18 @@ class Network:
         random = np.random.default_rng(seed)
         starts = range(0, len(rows), integer("batch_size", batch_size, 1))
         history = []
-        for _ in range(integer("epochs", epochs, 1)):
+        for epoch in range(1, integer("epochs", epochs, 1) + 1):
             order = random.permutation(len(rows))
-            total = 0.0
-            for start in starts:
-                batch = order[start : start + batch_size]
-                total += len(batch) * self._step(rows[batch], target[batch], learning_rate)
-            history.append(total / len(rows))
+            batches = [order[start : start + batch_size] for start in starts]
+            with np.errstate(over="ignore", invalid="ignore"):  # the checks report it in words
+                try:
+                    losses = [self._step(rows[b], target[b], learning_rate) for b in batches]
+                except ValueError as error:
+                    raise ValueError(
+                        f"learning_rate: expected a smaller one than {learning_rate:g}, training "
+                        f"diverged in epoch {epoch} ({error})"
+                    ) from None
+            history.append(float(np.dot(losses, [len(b) for b in batches])) / len(rows))
         return history
 
     def gradient_check(self, X: ArrayLike, Y: ArrayLike, *, step: float = 1e-5) -> float:

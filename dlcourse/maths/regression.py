@@ -210,11 +210,16 @@ def _descend(
     learning_rate = number("learning_rate", learning_rate, 0)
     W, b = np.zeros((X.shape[1], *Y.shape[1:])), np.zeros(Y.shape[1:])
     costs = []
-    for _ in range(integer("steps", steps, 0)):
+    for k in range(integer("steps", steps, 0)):
         Z = X @ W + b
         costs.append(cost(Z))
         dZ = factor * (ACTIVATIONS[activation].function(Z) - Y) / len(X)
         W, b = W - learning_rate * X.T @ dZ, b - learning_rate * dZ.sum(axis=0)
+        if np.abs(W).max() > 1e100:
+            raise ValueError(
+                f"learning_rate: expected a smaller one than {learning_rate:g}, the weights "
+                f"diverged in step {k + 1}; bring the columns of X to one scale"
+            )
     return Regression(W, b, activation, np.array(costs))
 
 

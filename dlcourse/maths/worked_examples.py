@@ -351,8 +351,8 @@ _EXAMPLES = (
             ("shape of W[1]", "w11 … w43", (4, 3), "W.0.shape")),
         *of(_count(3, 4, 1), ("parameters", "", 21)),
      ),
-     "Each layer: w[l] = w[l] − α·dw[l], b[l] = b[l] − α·db[l]. Keras keeps W turned, 3×4. x "
-     "= (1, 2, 3) and y = 1 are ours.",
+     "Each layer: w[l] = w[l] − α·dw[l], b[l] = b[l] − α·db[l]. Keras keeps W turned, 3×4. "
+     "x = (1, 2, 3) and y = 1 are ours.",
      call(walk.network, sizes=(3, 4, 1), **SLIDES_NET)),
 )
 # fmt: on

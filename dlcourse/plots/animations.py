@@ -76,7 +76,7 @@ def animate_boundary(
 
     def draw(frame: int) -> list:
         ax.clear()
-        draw_regions(ax, x1, x2, history[frame])
+        draw_regions(ax, x1, x2, history[frame], labels.max() + 1)
         draw_examples(ax, points, labels, None)
         ax.set(xlabel="x₁", ylabel="x₂", title=f"training, frame {frame} of {frames - 1}")
         return []

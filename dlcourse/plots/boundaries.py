@@ -40,7 +40,7 @@ def decision_boundary(
     points = array("X", X, ("m", 2))
     labels = array("y", y, (len(points),)).astype(int)
     x1, x2, rows = grid(points, resolution)
-    draw_regions(ax, x1, x2, values_on(predict, rows))
+    draw_regions(ax, x1, x2, values_on(predict, rows), labels.max() + 1)
     draw_examples(ax, points, labels, class_names)
     ax.set(xlabel=feature_names[0], ylabel=feature_names[1])
     return ax
@@ -67,20 +67,22 @@ def values_on(predict: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndar
     return values.reshape(-1)
 
 
-def draw_regions(ax: Axes, x1: np.ndarray, x2: np.ndarray, values: np.ndarray) -> None:
-    """Draw probabilities of two classes as shades, or classes as areas, and the boundary."""
+def draw_regions(
+    ax: Axes, x1: np.ndarray, x2: np.ndarray, values: np.ndarray, classes: int
+) -> None:
+    """Draw probabilities of two classes as shades, or more classes as areas, and the boundary."""
     surface = values.reshape(x1.shape)
-    if values.dtype.kind in "iub" and values.max() > 1:
-        classes = int(values.max()) + 1
-        colours = ListedColormap(COLOURS[:classes])
+    if classes > 2:
         levels = np.arange(classes + 1) - 0.5
+        colours = ListedColormap(COLOURS[:classes])
         ax.contourf(x1, x2, surface, levels=levels, cmap=colours, alpha=0.3)
-        ax.contour(x1, x2, surface, levels=levels[1:-1], colors="black", linewidths=1)
-        return
-    ax.contourf(x1, x2, surface, levels=np.linspace(0, 1, 11), cmap="PuOr_r", alpha=0.55,
-                extend="both")  # fmt: skip
-    if surface.min() < 0.5 < surface.max():
-        ax.contour(x1, x2, surface, levels=[0.5], colors="black", linewidths=1.5)
+    else:
+        shades = np.linspace(0, 1, 11)
+        ax.contourf(x1, x2, surface, levels=shades, cmap="PuOr_r", alpha=0.55, extend="both")
+        levels = np.array([0.5])
+    between = levels[(surface.min() < levels) & (levels < surface.max())]
+    if between.size:
+        ax.contour(x1, x2, surface, levels=between, colors="black", linewidths=1.5)
 
 
 def draw_examples(

@@ -184,9 +184,11 @@ def _around(points: np.ndarray) -> tuple[float, float]:
 
 def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, label: str) -> None:
     low, high = float(heights.min()), float(heights.max())
-    levels = low + (high - low + 1e-12) * np.linspace(0, 1, 20) ** 2  # close lines in the valley
+    span = (high - low) or 1.0  # of a flat function
+    levels = low + span * np.linspace(0, 1, 20) ** 2  # close lines in the valley
     filled = ax.contourf(x, y, heights, levels=levels, cmap="cividis", norm=PowerNorm(0.5))
-    ax.contour(x, y, heights, levels=levels, colors="white", linewidths=0.3)
+    if high > low:
+        ax.contour(x, y, heights, levels=levels, colors="white", linewidths=0.3)
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(filled, ax=ax, label=label, format="%.3g")
