@@ -138,7 +138,7 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
     """Return axes with the unit square and what the 2×2 matrix M makes of it.
 
     The columns of M are where the unit vectors go; the determinant is the area, negative where the
-    square is turned over; along an eigenvector (dotted, where real) nothing turns.
+    square is turned over; along an eigenvector (broken lines, where real) nothing turns.
     """
     ax = new_axes(ax, figsize=(4.6, 4.6))
     M = array("M", M, (2, 2))
@@ -155,11 +155,11 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
     found = eigenpairs(M)
     reach = max(1.0, np.abs(image).max()) * 1.25
     if not np.iscomplexobj(found.values):
-        for value, vector in zip(found.values, found.vectors.T, strict=True):
+        styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
+        for value, vector, style in zip(found.values, found.vectors.T, styles, strict=True):
             ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])
-            ax.plot(
-                *ends, ":", color=COLOURS[3], linewidth=1.8, label=f"eigenvector, λ = {value:.3g}"
-            )
+            label = f"eigenvector, λ = {value:.3g}"
+            ax.plot(*ends, linestyle=style[0], color=style[1], linewidth=1.8, label=label)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₁", ylabel="x₂", aspect="equal")
     area = determinant(M)
     ax.set_title(f"area × {area:.4g}{', turned over' if area < 0 else ''}")
