@@ -82,7 +82,9 @@ def split(
             stratify=y if stratify else None,
         )
     except ValueError as error:
-        raise DatasetError(f"cannot set {fraction:g} of {len(y)} examples aside: {error}") from None
+        raise DatasetError(
+            f"cannot set {fraction:g} of {len(y)} examples aside: {error}"
+        ) from None
     rest, part = np.sort(rest), np.sort(part)
     return x[rest], y[rest], x[part], y[part]
 

@@ -97,6 +97,8 @@ def _dataset(
     **facts: Any,
 ) -> Dataset:
     y = y.astype("float32" if task == "regression" else "int64")
-    x, y, x_test, y_test = split(x, y, TEST_FRACTION, seed=TEST_SEED, stratify=task != "regression")
+    x, y, x_test, y_test = split(
+        x, y, TEST_FRACTION, seed=TEST_SEED, stratify=task != "regression"
+    )
     dataset = Dataset(name, task, x, y, x[:0], y[:0], x_test, y_test, **facts)
     return with_validation(dataset, validation_fraction, seed=seed)
