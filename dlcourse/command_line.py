@@ -1,13 +1,103 @@
-"""What the commands share: a parser whose errors are one line."""
+"""What every command shares: quiet start, exit codes, errors in one line."""
 
 import argparse
+import contextlib
+import os
+import signal
 import sys
-from typing import NoReturn
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from dlcourse.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that reports a mistake in one line on stderr and exits with 2."""
+    """An `ArgumentParser` that reports a mistake in one line, without usage, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}", file=sys.stderr)  # noqa: T201
+        print_error(f"{self.prog}: {message}")
         raise SystemExit(2)
+
+
+def run_command(body: Callable[[], int]) -> int:
+    """Return the exit code of `body`: 0 ok, 1 failed, 2 usage or recipe, 3 diverged, 130 Ctrl-C.
+
+    A user's mistake is a line on the error stream, without a traceback.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        code = body()
+        sys.stdout.flush()
+    except UserError as error:
+        print_error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except MemoryError:
+        print_error("out of memory: a smaller model, batch_size or data set is needed")
+        return 1
+    return code
+
+
+def print_error(text: str) -> None:
+    """Print to the error stream."""
+    sys.stderr.write(text + "\n")
+
+
+def write(text: str) -> None:
+    """Print a line to the output stream, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def split_table(metrics: dict[str, Any], sizes: dict[str, int]) -> str:
+    """Return a row a split: its number of examples and its metrics."""
+    names = list(metrics["test"])
+    lines = [f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
+    for part, size in sizes.items():
+        values = "".join(f"{metrics[part][name]:>12.4f}" for name in names)
+        lines.append(f"{part:<10}{size:>10,}{values}")
+    return "\n".join(lines)
+
+
+def import_keras() -> None:
+    """Import Keras, holding back what TensorFlow's libraries print on the way.
+
+    Raises:
+        UserError: Keras or its backend is not installed.
+    """
+    try:
+        with _held_back_stderr():
+            import keras  # noqa: F401
+    except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UserError(
+            f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
+            "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
+        ) from None
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        original = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except (ImportError, ValueError):
+            raise
+        except BaseException:
+            os.dup2(original, 2)
+            aside.seek(0)
+            os.write(2, aside.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)

@@ -4,7 +4,7 @@ import json
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import Parser
+from dlcourse.command_line import Parser, run_command, write
 
 if TYPE_CHECKING:
     from dlcourse.maths.quantities import Example, Quantity
@@ -19,22 +19,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--id", help="show one example step by step, such as S4.logistic")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     arguments = parser.parse_args(argv)
+    return run_command(lambda: _run(arguments.id, arguments.json, parser))
 
+
+def _run(id_: str | None, as_json: bool, parser: Parser) -> int:
     from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
 
-    known = {**EXAMPLES, **STATEMENTS}
-    if arguments.id is not None and arguments.id not in known:
-        parser.error(f"unknown id '{arguments.id}'{_suggestion(arguments.id, list(known))}")
-    chosen = [known[arguments.id]] if arguments.id else list(known.values())
-    examples = [entry for entry in chosen if hasattr(entry, "quantities")]
-    statements = [entry for entry in chosen if not hasattr(entry, "quantities")]
-    if arguments.json:
-        text = json.dumps(as_data(examples, statements), ensure_ascii=False, indent=1)
-    elif arguments.id and examples:
-        text = worked(examples[0])
+    known = [*EXAMPLES, *STATEMENTS]
+    if id_ is not None and id_ not in known:
+        parser.error(f"unknown id '{id_}'{_suggestion(id_, known)}")
+    examples = [example for example in EXAMPLES.values() if id_ in (None, example.id)]
+    statements = [statement for statement in STATEMENTS.values() if id_ in (None, statement.id)]
+    if as_json:
+        write(json.dumps(as_data(examples, statements), ensure_ascii=False, indent=1))
+    elif id_ and examples:
+        write(worked(examples[0]))
     else:
-        text = table(examples, statements)
-    print(text)  # noqa: T201
+        write(table(examples, statements))
     return 0
 
 

@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from dlcourse.command_line import Parser
+from dlcourse.command_line import Parser, run_command, write
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,15 +28,17 @@ def main(argv: list[str] | None = None) -> int:
         add_arguments(commands.add_parser(topic, help=help_text))
     settings = vars(parser.parse_args(argv))
     topic = settings.pop("topic")
+    return run_command(lambda: _run(topic, settings, parser))
 
+
+def _run(topic: str, settings: dict[str, Any], parser: Parser) -> int:
     from dlcourse.maths import walkthroughs
     from dlcourse.maths.steps import render
 
     try:
-        text = render(getattr(walkthroughs, FUNCTIONS[topic])(**settings))
+        write(render(getattr(walkthroughs, FUNCTIONS[topic])(**settings)))
     except ValueError as error:
         parser.error(f"{topic}: {error}")
-    print(text)  # noqa: T201
     return 0
 
 

@@ -8,18 +8,17 @@ default are written in one place.
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-
-class RecipeError(ValueError):
-    """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
+from dlcourse.errors import RecipeError
 
 
 def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("expected a number, got true or false")
+        raise ValueError("expected a number")
     return value
 
 
@@ -42,9 +41,17 @@ class Settings(BaseModel):
     )
 
 
-def settings_model(name: str, function: Callable[..., Any]) -> type[Settings]:
-    """Return a pydantic model of `function`'s keyword-only parameters, with `name` as its tag."""
-    fields: dict[str, Any] = {"name": (Literal[name], ...)}  # pyright: ignore[reportInvalidTypeForm]
+@cache
+def settings_model(
+    name: str, function: Callable[..., Any], *, tagged: bool = True
+) -> type[Settings]:
+    """Return a pydantic model of `function`'s keyword-only parameters.
+
+    `tagged` adds the key `name`, which must be `name`: it tells the members of a union apart.
+    """
+    fields: dict[str, Any] = {}
+    if tagged:
+        fields["name"] = (Literal[name], ...)  # pyright: ignore[reportInvalidTypeForm]
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             default = ... if parameter.default is parameter.empty else parameter.default
@@ -57,6 +64,46 @@ def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
     """Return the union of the functions' settings models, told apart by the key `name`."""
     models = tuple(settings_model(name, function) for name, function in functions.items())
     return Annotated[Union[models], Field(discriminator="name")]  # noqa: UP007
+
+
+def checked_settings(
+    name: str, function: Callable[..., Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the function's keyword arguments, checked and with defaults.
+
+    Raises:
+        RecipeError: a line for every unknown or missing setting, wrong type or bound.
+    """
+    model = settings_model(name, function, tagged=False)
+    try:
+        checked = model.model_validate(dict(settings))
+    except ValidationError as error:
+        known = list(model.model_fields)
+        lines = [f"{name}: {_setting_fault(fault, known)}" for fault in error.errors()]
+        raise RecipeError("\n".join(lines)) from None
+    return {key: getattr(checked, key) for key in model.model_fields}
+
+
+def _setting_fault(fault: Any, known: list[str]) -> str:
+    key = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"unknown setting '{key}'{did_you_mean(key, known)}"
+    return f"'{key}' is missing" if fault["type"] == "missing" else f"'{key}': {expectation(fault)}"
+
+
+def expectation(fault: Any) -> str:
+    """Return what a pydantic error expected and what it got, in words."""
+    text, given = fault["msg"].removeprefix("Value error, "), fault["input"]
+    text = text.partition(", got ")[0].partition(", unable to")[0]
+    text = text.replace("Input should be", "expected")
+    if "valid dictionary" in text:
+        text = "expected a mapping of settings"
+    if isinstance(given, dict | list):
+        return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
+    if given is None:
+        return f"{text}, got nothing"
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f"{text}, got {shown if len(shown) < 60 else shown[:57] + '…'}"
 
 
 def first_line(function: Callable[..., Any]) -> str:

@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from dlcourse.datasets.dataset import Dataset, DatasetError, check
+from dlcourse.datasets.csv import csv
+from dlcourse.datasets.dataset import Dataset, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
-from dlcourse.schema import RecipeError, did_you_mean, settings_model
+from dlcourse.datasets.image_folder import image_folder
+from dlcourse.datasets.npz import npz
+from dlcourse.datasets.points import points
+from dlcourse.datasets.tfds import cifar10, fashion_mnist, kmnist, mnist, tfds
+from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.schema import checked_settings, did_you_mean
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Loader", "fingerprint", "load_dataset"]
 
 
 class Loader(NamedTuple):
@@ -28,6 +34,15 @@ DATASETS = {
     "iris": Loader(iris, "rows", "multiclass"),
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
+    "points": Loader(points, "rows", "classification"),
+    "mnist": Loader(mnist, "images", "multiclass"),
+    "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
+    "kmnist": Loader(kmnist, "images", "multiclass"),
+    "cifar10": Loader(cifar10, "images", "multiclass"),
+    "tfds": Loader(tfds, "images", "classification"),
+    "image_folder": Loader(image_folder, "images", "classification"),
+    "npz": Loader(npz, None, None),
+    "csv": Loader(csv, "rows", None),
 }
 
 
@@ -46,6 +61,4 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
     if name not in DATASETS:
         raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
     function = DATASETS[name].function
-    checked = settings_model(name, function).model_validate({"name": name, **settings})
-    values = {key: getattr(checked, key) for key in type(checked).model_fields if key != "name"}
-    return check(function(seed, **values))
+    return check(function(seed, **checked_settings(name, function, settings)))

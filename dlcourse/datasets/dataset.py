@@ -1,16 +1,15 @@
-"""The record that every loader returns, its validation split and its checks. NumPy only."""
+"""The record that every loader returns, its splits, its checks and its fingerprint."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.errors import DatasetError
+
 Task = Literal["regression", "binary", "multiclass"]
-
-
-class DatasetError(ValueError):
-    """Data that cannot be loaded or trained on; the text names the data set and the cure."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ class Dataset:
 
 
 PARTS = ("train", "val", "test")
+TEST_SEED = 0  # of a test split that is taken from the training examples: the same in every run
+CHUNK_BYTES = 1 << 24  # read at a time for the fingerprint
 
 
 def split(
@@ -82,9 +83,7 @@ def split(
             stratify=y if stratify else None,
         )
     except ValueError as error:
-        raise DatasetError(
-            f"cannot set {fraction:g} of {len(y)} examples aside: {error}"
-        ) from None
+        raise DatasetError(f"cannot set {fraction:g} of {len(y)} examples aside: {error}") from None
     rest, part = np.sort(rest), np.sort(part)
     return x[rest], y[rest], x[part], y[part]
 
@@ -114,6 +113,10 @@ def _check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> N
     if x.shape[1:] != dataset.input_shape:
         raise DatasetError(
             f"{where} has inputs of shape {x.shape[1:]}, the train split {dataset.input_shape}"
+        )
+    if x.dtype != dataset.x_train.dtype:
+        raise DatasetError(
+            f"{where} has inputs of type {x.dtype}, the train split {dataset.x_train.dtype}"
         )
     if not np.issubdtype(x.dtype, np.number):
         raise DatasetError(f"{where} has inputs of type {x.dtype}: numbers are expected")
@@ -145,16 +148,59 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
         raise DatasetError(f"{where} has no example of class {names}: give more examples of it")
 
 
+def with_test(dataset: Dataset, fraction: float) -> Dataset:
+    """Return `dataset` with a test split taken from its training split, the same for every seed."""
+    x, y, x_test, y_test = _set_aside(dataset, "test_fraction", fraction, TEST_SEED)
+    return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+
+
 def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
     """Return `dataset` with its validation split taken from the training split, keyed by `seed`."""
-    try:
-        x, y, x_val, y_val = split(
-            dataset.x_train,
-            dataset.y_train,
-            fraction,
-            seed=seed,
-            stratify=dataset.task != "regression",
-        )
-    except DatasetError as error:
-        raise DatasetError(f"{dataset.name}: validation_fraction: {error}") from None
+    x, y, x_val, y_val = _set_aside(dataset, "validation_fraction", fraction, seed)
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
+
+
+def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tuple[Any, ...]:
+    classification = dataset.task != "regression"
+    if not len(dataset.y_train):
+        raise DatasetError(f"{dataset.name}: the train split is empty: give more examples")
+    if classification:
+        _check_labels(f"{dataset.name}: the train split", dataset.y_train, dataset.class_names)
+        counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
+        if counts.min() < 2:
+            name = dataset.class_names[counts.argmin()]
+            raise DatasetError(
+                f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
+                "each class needs 3 or more, one a split"
+            )
+    try:
+        return split(dataset.x_train, dataset.y_train, fraction, seed=seed, stratify=classification)
+    except DatasetError as error:
+        raise DatasetError(f"{dataset.name}: {setting}: {error}") from None
+
+
+def task_of(class_names: tuple[str, ...]) -> Task:
+    """Return `binary` for two classes, otherwise `multiclass`."""
+    return "binary" if len(class_names) == 2 else "multiclass"
+
+
+def value_range(x: np.ndarray) -> tuple[float, float]:
+    """Return (lowest, highest): what the type can hold for unsigned integers, else of the data."""
+    if x.dtype.kind == "u":
+        return (0.0, float(np.iinfo(x.dtype).max))
+    return (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return the SHA-256, in hexadecimal, of all arrays, their types and shapes, and the classes.
+
+    Two runs with one fingerprint saw the same numbers in the same order.
+    """
+    digest = hashlib.sha256(repr(dataset.class_names).encode())
+    for part, arrays in dataset.splits.items():
+        for array in arrays:
+            digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
+            rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+            for start in range(0, len(array), rows):
+                digest.update(np.ascontiguousarray(array[start : start + rows]).data)
+    return digest.hexdigest()

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Dataset, Task, split, with_validation
+from dlcourse.datasets.dataset import Dataset, Task, with_test, with_validation
 from dlcourse.schema import Fraction
 
 TEST_FRACTION = 0.2
-TEST_SEED = 0
 
 
 def digits(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
@@ -97,8 +96,5 @@ def _dataset(
     **facts: Any,
 ) -> Dataset:
     y = y.astype("float32" if task == "regression" else "int64")
-    x, y, x_test, y_test = split(
-        x, y, TEST_FRACTION, seed=TEST_SEED, stratify=task != "regression"
-    )
-    dataset = Dataset(name, task, x, y, x[:0], y[:0], x_test, y_test, **facts)
-    return with_validation(dataset, validation_fraction, seed=seed)
+    dataset = Dataset(name, task, x, y, x[:0], y[:0], x[:0], y[:0], **facts)
+    return with_validation(with_test(dataset, TEST_FRACTION), validation_fraction, seed=seed)

@@ -1,7 +1,7 @@
-"""Pictures: arrays in, matplotlib Axes out. The only part of the course that imports matplotlib."""
+"""Arrays → matplotlib Axes. The only place that imports matplotlib."""
 
 from dlcourse.plots.animations import animate_boundary, animate_descent, html, save_gif
-from dlcourse.plots.axes import COLOURS, new_axes
+from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
 from dlcourse.plots.functions import (
@@ -13,24 +13,38 @@ from dlcourse.plots.functions import (
     matrix_map,
 )
 from dlcourse.plots.networks import autograd_graph, network_diagram
+from dlcourse.plots.training import (
+    confused_pairs,
+    confusion_matrix,
+    learning_curves,
+    most_confused,
+    predicted_and_true,
+    show_image,
+)
 
 __all__ = [
-    "COLOURS",
     "activation",
     "activation_gallery",
     "animate_boundary",
     "animate_descent",
     "autograd_graph",
+    "confused_pairs",
+    "confusion_matrix",
     "convolution_cell",
     "convolution_gallery",
     "decision_boundary",
     "descent_on_contour",
     "descent_on_curve",
     "html",
+    "learning_curves",
     "loss_surface",
     "matrix_map",
+    "most_confused",
     "network_diagram",
     "new_axes",
+    "new_figure",
     "pooling_cell",
+    "predicted_and_true",
     "save_gif",
+    "show_image",
 ]

@@ -1,0 +1,87 @@
+"""Mini-batches whose order depends on (seed, epoch) alone, the same on every backend.
+
+`fit(x, y, shuffle=True)` on TensorFlow repeats one order in every epoch after
+`keras.utils.set_random_seed` (Keras 3.15), and cannot be started in the middle of a training.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
+    """Return the order of `n` examples in an epoch (from 0): int64 `(n,)`, a permutation."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+def training_batches(
+    x: np.ndarray, y: np.ndarray, *, batch_size: int, seed: int
+) -> tuple[Any, Any]:
+    """Return `(batches, callback)` for `model.fit(batches, callbacks=[callback, …])`.
+
+    The callback tells the batches which epoch begins. On TensorFlow the batches are a `tf.data`
+    pipeline, which gathers beside the training; elsewhere a `keras.utils.PyDataset`.
+
+    Args:
+        x: inputs `(n, …)`.
+        y: labels or targets, `(n, …)`.
+        batch_size: examples a batch; the last batch of an epoch may be smaller.
+        seed: keys the orders together with the epoch.
+    """
+    import keras
+
+    order = _Order(len(x), seed)
+    make = _tensorflow_batches if keras.backend.backend() == "tensorflow" else _python_batches
+    batches = make(x, y, batch_size, order)
+    return batches, keras.callbacks.LambdaCallback(on_epoch_begin=order.begin)
+
+
+class _Order:
+    """The order of the epoch that is running."""
+
+    def __init__(self, n: int, seed: int):
+        self.n, self.seed = n, seed
+        self.begin(0)
+
+    def begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        self.indices = epoch_order(self.n, seed=self.seed, epoch=epoch)
+
+
+def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order) -> Any:
+    import tensorflow as tf
+
+    inputs, targets = tf.constant(x), tf.constant(y)
+
+    def indices():
+        yield order.indices  # Keras makes a new iterator for every epoch, after on_epoch_begin
+
+    def gather(rows: Any) -> tuple[Any, Any]:
+        return tf.gather(inputs, rows), tf.gather(targets, rows)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1  # gathering must not take the training's cores
+    signature = tf.TensorSpec((len(x),), tf.int64)  # pyright: ignore[reportCallIssue]
+    return (
+        tf.data.Dataset.from_generator(indices, output_signature=signature)
+        .unbatch()
+        .batch(batch_size)
+        .map(gather, num_parallel_calls=1)
+        .prefetch(8)
+        .apply(tf.data.experimental.assert_cardinality(-(-len(x) // batch_size)))
+        .with_options(options)
+    )
+
+
+def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order) -> Any:
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return -(-len(x) // batch_size)
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            rows = order.indices[index * batch_size : (index + 1) * batch_size]
+            return x[rows], y[rows]
+
+    return Batches()

@@ -1,0 +1,203 @@
+"""The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dlcourse.datasets.dataset import Dataset, task_of, with_test, with_validation
+from dlcourse.datasets.paths import existing_file, existing_folder
+from dlcourse.errors import DatasetError
+from dlcourse.schema import Fraction, Positive
+
+Color = Literal["grayscale", "rgb"]
+
+CHANNELS = {"grayscale": 1, "rgb": 3}
+PILLOW_FORMATS = (
+    "PNG",
+    "JPEG",
+    "BMP",
+    "GIF",
+)  # what keras.utils.image_dataset_from_directory reads
+PARTS_OF_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
+NAMED = 3  # broken files that a warning names
+
+
+def image_folder(
+    seed: int = 0,
+    *,
+    path: str,
+    size: tuple[Positive, Positive] = (64, 64),
+    color: Color = "rgb",
+    validation_fraction: Fraction = 0.15,
+    test_fraction: Fraction = 0.2,
+) -> Dataset:
+    """Return the images of a folder, a class per sub-folder, resized.
+
+    `path` holds a folder per class, named after it; or `train` and, each optional, `test` and
+    `val` (or `validation`) with a folder per class in each. Missing splits are taken from the
+    training images. Hidden files are ignored; files that are no readable image are skipped with
+    one warning.
+
+    Args:
+        seed: chooses the validation split.
+        path: the folder, relative to the current one; `~` expands.
+        size: (height, width) to resize to; other proportions are stretched.
+        color: `rgb` or `grayscale`.
+        validation_fraction: share of the training images, where there is no `val` folder.
+        test_fraction: share of the training images, where there is no `test` folder.
+
+    Raises:
+        DatasetError: no such folder, no class in it, a class without a readable image, or a class
+            of the test or validation folder that the training folder lacks.
+    """
+    root = existing_folder(path)
+    folders = _folders_of_parts(root)
+    classes = tuple(folder.name for folder in _subfolders(folders["train"]))
+    if not classes:
+        raise DatasetError(f"{folders['train']}: no folder of a class: expected CLASS/IMAGE in it")
+    arrays: dict[str, Any] = {}
+    broken: list[DatasetError] = []
+    for part, folder in folders.items():
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = _read(folder, classes, size, color, broken)
+    _warn(root, broken)
+    x, y = arrays["x_train"], arrays["y_train"]
+    empty = {f"x_{part}": x[:0] for part in ("val", "test")}
+    empty |= {f"y_{part}": y[:0] for part in ("val", "test")}
+    dataset = Dataset(
+        root.resolve().name,
+        task_of(classes),
+        **(empty | arrays),
+        value_range=(0.0, 255.0),
+        class_names=classes,
+    )
+    if "test" not in folders:
+        dataset = with_test(dataset, test_fraction)
+    if "val" not in folders:
+        dataset = with_validation(dataset, validation_fraction, seed=seed)
+    return dataset
+
+
+def read_image(
+    path: str | Path, size: tuple[int, int], color: Literal["grayscale", "rgb"] = "rgb"
+) -> np.ndarray:
+    """Return an image file's pixels, upright as its EXIF orientation says, resized.
+
+    Of a moving GIF the first picture is read. Transparent pixels turn white; 16 bits a pixel are
+    scaled to 8.
+
+    Args:
+        path: a PNG, JPEG, BMP or GIF file.
+        size: (height, width).
+        color: `rgb` or `grayscale`.
+
+    Returns:
+        uint8, shape `(height, width, 3 or 1)`.
+
+    Raises:
+        DatasetError: no such file, no image, a broken one, or one too large to be honest.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    found = existing_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(found, formats=PILLOW_FORMATS) as image:
+                pixels = _pixels(image, size, color)
+    except UnidentifiedImageError:
+        raise DatasetError(f"{found}: not a PNG, JPEG, BMP or GIF image") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DatasetError(f"{found}: too many pixels (a decompression bomb?)") from None
+    except Exception as error:  # Pillow's decoders raise many kinds on broken files
+        raise DatasetError(f"{found}: a broken image ({error})") from error
+    return pixels
+
+
+def _pixels(image: Any, size: tuple[int, int], color: str) -> np.ndarray:
+    from PIL import Image, ImageOps
+
+    # JPEG only: decode at the smallest scale that is still larger than what is asked for.
+    image.draft(None, (2 * max(size), 2 * max(size)))
+    upright = _eight_bits(ImageOps.exif_transpose(image))
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright)
+    resized = upright.convert("L" if color == "grayscale" else "RGB").resize(
+        (size[1], size[0]), Image.Resampling.BILINEAR
+    )
+    return np.asarray(resized, "uint8").reshape(*size, CHANNELS[color])
+
+
+def _eight_bits(image: Any) -> Any:
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    # 16-bit grey levels; Pillow's own conversion cuts them off at 255.
+    return Image.fromarray((np.asarray(image).astype("int64") // 257).clip(0, 255).astype("uint8"))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _hidden(entry.name))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _folders_of_parts(root: Path) -> dict[str, Path]:
+    """Return the folder of each split there is; `root` itself trains where it holds the classes."""
+    folders = {folder.name: folder for folder in _subfolders(root)}
+    if "train" not in folders or not set(folders) <= set(PARTS_OF_FOLDERS):
+        return {"train": root}
+    if "val" in folders and "validation" in folders:
+        raise DatasetError(f"{root}: both 'val' and 'validation': keep one of them")
+    return {PARTS_OF_FOLDERS[name]: folder for name, folder in folders.items()}
+
+
+def _read(
+    folder: Path,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    color: Color,
+    broken: list[DatasetError],
+) -> tuple[np.ndarray, np.ndarray]:
+    unknown = {entry.name for entry in _subfolders(folder)} - set(classes)
+    if unknown:
+        raise DatasetError(f"{folder}: class '{min(unknown)}' is missing from the train folder")
+    files = [(file, label) for label, name in enumerate(classes) for file in _files(folder / name)]
+    x = np.empty((len(files), *size, CHANNELS[color]), "uint8")
+    y = np.empty(len(files), "int64")
+    count = 0
+    for file, label in files:
+        try:
+            x[count], y[count] = read_image(file, size, color), label
+            count += 1
+        except DatasetError as error:
+            broken.append(error)
+    for label, name in enumerate(classes):
+        if label not in y[:count]:
+            raise DatasetError(
+                f"{folder / name}: class '{name}' has no readable image"
+                + next((f" ({error})" for error in broken if name in str(error)), "")
+            )
+    return x[:count], y[:count]
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(map(_hidden, file.relative_to(folder).parts))
+    )
+
+
+def _warn(root: Path, broken: list[DatasetError]) -> None:
+    if broken:
+        named = "; ".join(map(str, broken[:NAMED])) + ("; …" if len(broken) > NAMED else "")
+        warnings.warn(f"{root}: skipped {len(broken)} unreadable files: {named}", stacklevel=3)

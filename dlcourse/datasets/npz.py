@@ -1,0 +1,177 @@
+"""The user's own arrays: `x_train`, `y_train` and, each optional, `x_val` … `y_test` in a .npz."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dlcourse.datasets.dataset import (
+    PARTS,
+    Dataset,
+    task_of,
+    value_range,
+    with_test,
+    with_validation,
+)
+from dlcourse.datasets.paths import existing_file
+from dlcourse.errors import DatasetError
+from dlcourse.schema import Fraction
+
+
+def npz(
+    seed: int = 0,
+    *,
+    path: str,
+    task: Literal["classification", "regression"] = "classification",
+    class_names: tuple[str, ...] | None = None,
+    validation_fraction: Fraction = 0.1,
+    test_fraction: Fraction = 0.2,
+) -> Dataset:
+    """Return the arrays of a file that `numpy.savez` wrote.
+
+    Images are `(n, height, width)` or `(n, height, width, channels)`, rows `(n, features)` or
+    `(n,)`. Labels are integers from 0, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
+
+    Args:
+        seed: chooses the validation split, where the file has no `x_val`.
+        path: the file, relative to the current folder; `~` expands.
+        task: `classification`, or `regression` with one target an example.
+        class_names: one name a label, in order; by default the labels themselves.
+        validation_fraction: share of the training examples, where there is no `x_val`.
+        test_fraction: share of the training examples, where there is no `x_test`.
+
+    Raises:
+        DatasetError: no such file, another kind of file, a missing array, pickled objects, or
+            arrays of shapes and types that are neither images nor rows.
+    """
+    file = existing_file(path)
+    arrays = _load(file)
+    targets = _labels if task == "classification" else _targets
+    for part in PARTS:
+        if f"x_{part}" in arrays:
+            arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"])
+            arrays[f"y_{part}"] = targets(f"{file}: y_{part}", arrays[f"y_{part}"])
+    x, y = arrays["x_train"], arrays["y_train"]
+    if len(x) != len(y):
+        raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
+    names = () if task == "regression" else class_names or _names(file, arrays)
+    empty = {f"{axis}_{part}": a[:0] for axis, a in (("x", x), ("y", y)) for part in PARTS[1:]}
+    dataset = Dataset(
+        file.stem,
+        "regression" if task == "regression" else task_of(names),
+        **(empty | arrays),
+        value_range=value_range(x),
+        class_names=names,
+        feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
+        target_name="target" if task == "regression" else "class",
+    )
+    if "x_test" not in arrays:
+        dataset = with_test(dataset, test_fraction)
+    if "x_val" not in arrays:
+        dataset = with_validation(dataset, validation_fraction, seed=seed)
+    return dataset
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        # Opened here: np.load leaves a broken archive open.
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+            known = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
+            return _complete(path, {name: file[name] for name in known if name in file}, file.files)
+    except DatasetError:  # a ValueError too
+        raise
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise DatasetError(f"{path}: a damaged file ({error})") from None
+        raise DatasetError(
+            f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
+            "code): save plain number arrays with numpy.savez"
+        ) from None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
+
+
+def _complete(path: Path, arrays: dict[str, Any], found: list[str]) -> dict[str, Any]:
+    needed = ["x_train", "y_train"]
+    for part in PARTS[1:]:
+        if f"x_{part}" in arrays or f"y_{part}" in arrays:
+            needed += [f"x_{part}", f"y_{part}"]
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise DatasetError(
+            f"{path}: no array '{missing[0]}' (it has {', '.join(found) or 'none'}): save it with "
+            "numpy.savez(file, x_train=…, y_train=…)"
+        )
+    return arrays
+
+
+def _inputs(where: str, x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind not in "buif":
+        raise DatasetError(f"{where} has type {x.dtype}: numbers are expected")
+    if x.ndim == 1:
+        x = x[:, None]
+    if x.ndim not in (2, 3, 4):
+        raise DatasetError(
+            f"{where} has shape {x.shape}: images (n, height, width[, channels]) or rows "
+            "(n, features) are expected"
+        )
+    if x.ndim == 2:
+        return _float32(x)
+    if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] > 4:
+        raise DatasetError(
+            f"{where} has shape {x.shape}, channels first: store numpy.moveaxis(x, 1, -1)"
+        )
+    x = x[..., None] if x.ndim == 3 else x
+    if x.dtype.kind in "bui" and x.size and x.min() >= 0 and x.max() <= 255:
+        return x.astype("uint8", copy=False)
+    return _float32(x)
+
+
+def _float32(x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # becomes infinite, which `check` reports with its place
+        return x.astype("float32", copy=False)
+
+
+def _targets(where: str, y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind not in "buif" or y.size != len(y):
+        raise DatasetError(
+            f"{where} has type {y.dtype} and shape {y.shape}: one number an example is expected"
+        )
+    return _float32(y.reshape(-1))
+
+
+def _labels(where: str, y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind not in "buif":
+        raise DatasetError(
+            f"{where} has type {y.dtype}: give integer labels from 0, and their names as "
+            "'class_names'"
+        )
+    if y.ndim == 2 and y.shape[1] > 1:
+        if not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
+            raise DatasetError(f"{where} has shape {y.shape} but its rows are not one-hot")
+        return y.argmax(axis=1)
+    if y.ndim == 0 or y.size != len(y):
+        raise DatasetError(f"{where} has shape {y.shape}: (n,) or (n, classes) is expected")
+    y = y.reshape(-1)
+    whole = np.isfinite(y) & (y == np.floor(y))
+    if not whole.all():
+        raise DatasetError(
+            f"{where} has labels that are no integers, such as {y[~whole][0]}: "
+            "is the task 'regression'?"
+        )
+    return y.astype("int64")
+
+
+def _names(file: Path, arrays: dict[str, Any]) -> tuple[str, ...]:
+    last = max(int(arrays[f"y_{part}"].max(initial=0)) for part in PARTS if f"y_{part}" in arrays)
+    if last >= len(arrays["y_train"]) > 0:
+        raise DatasetError(
+            f"{file}: labels up to {last} for {len(arrays['y_train'])} examples: number the "
+            "classes from 0, or is the task 'regression'?"
+        )
+    return tuple(str(label) for label in range(last + 1))

@@ -1,0 +1,271 @@
+"""Image-classification sets by name, through TensorFlow Datasets and its cache.
+
+TensorFlow and TensorFlow Datasets are imported when a set is loaded, not before.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+
+from dlcourse.datasets.dataset import (
+    Dataset,
+    task_of,
+    value_range,
+    with_test,
+    with_validation,
+)
+from dlcourse.errors import DatasetError
+from dlcourse.schema import Fraction, Positive
+
+TEST_FRACTION = 0.2
+PROBE_SECONDS = 5.0
+BATCH = 1024  # images decoded at a time
+ALTERNATIVE = "or use the embedded data set 'digits'"
+
+
+def tfds(
+    seed: int = 0,
+    *,
+    dataset: str,
+    data_dir: str | None = None,
+    size: tuple[Positive, Positive] | None = None,
+    validation_fraction: Fraction = 0.1,
+) -> Dataset:
+    """Return any image-classification set of TensorFlow Datasets, from its cache or downloaded.
+
+    Args:
+        seed: chooses the validation split.
+        dataset: a name such as `mnist`, `cifar10` or `emnist/letters`.
+        data_dir: the cache; by default the variable `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
+        size: (height, width) to resize to; needed where the images' sizes differ.
+        validation_fraction: share of the set's `train` split.
+
+    Raises:
+        DatasetError: an unknown set, no images or classes in it, images of differing sizes, not
+            in the cache and no way to download it, a damaged cache, or TensorFlow is missing.
+    """
+    cache = _cache(data_dir)
+    builder = _builder(dataset, cache)
+    _check_features(dataset, builder.info)
+    with _quiet_absl():
+        prepared = builder.is_prepared()
+    if not prepared:
+        _download(dataset, builder, cache)
+    return _read(dataset, builder, size, seed, validation_fraction)
+
+
+def mnist(
+    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+) -> Dataset:
+    """Return 70,000 handwritten digits, 28×28×1, uint8 (LeCun et al. 1998)."""
+    return tfds(seed, dataset="mnist", data_dir=data_dir, validation_fraction=validation_fraction)
+
+
+def fashion_mnist(
+    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+) -> Dataset:
+    """Return 70,000 pictures of clothes, 28×28×1, uint8, in 10 classes (Xiao et al. 2017)."""
+    return tfds(
+        seed, dataset="fashion_mnist", data_dir=data_dir, validation_fraction=validation_fraction
+    )
+
+
+def kmnist(
+    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+) -> Dataset:
+    """Return 70,000 cursive Japanese characters, 28×28×1, uint8, 10 classes (Clanuwat 2018)."""
+    return tfds(seed, dataset="kmnist", data_dir=data_dir, validation_fraction=validation_fraction)
+
+
+def cifar10(
+    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+) -> Dataset:
+    """Return 60,000 photographs, 32×32×3, uint8, in 10 classes (Krizhevsky 2009)."""
+    return tfds(seed, dataset="cifar10", data_dir=data_dir, validation_fraction=validation_fraction)
+
+
+def _cache(data_dir: str | None) -> Path:
+    # TFDS reads the variable once, at its import: a change after that would be missed.
+    folder = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return Path(folder).expanduser()
+
+
+def _builder(name: str, cache: Path) -> Any:
+    try:
+        import tensorflow  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import tensorflow_datasets
+
+        with _quiet_absl():
+            return tensorflow_datasets.builder(name, data_dir=str(cache))
+    except ImportError as error:
+        raise DatasetError(
+            f"{name}: TensorFlow Datasets cannot be imported ({_line(error)}): pip install "
+            f"tensorflow tensorflow-datasets importlib_resources, {ALTERNATIVE} or an 'npz' file"
+        ) from None
+    except (ValueError, AssertionError, RuntimeError, OSError) as error:
+        raise DatasetError(_unknown(name, error)) from None
+
+
+def _unknown(name: str, error: Exception) -> str:
+    import tensorflow_datasets
+
+    near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
+    hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
+    return f"tfds: no data set '{name}' ({hint}): {_line(error)}"
+
+
+def _check_features(name: str, info: Any) -> None:
+    import tensorflow_datasets
+
+    keys = info.supervised_keys
+    if isinstance(keys, tuple) and len(keys) == 2 and all(key in info.features for key in keys):
+        image, label = (info.features[key] for key in keys)
+        kinds = (tensorflow_datasets.features.Image, tensorflow_datasets.features.ClassLabel)
+        if isinstance(image, kinds[0]) and isinstance(label, kinds[1]):
+            return
+    raise DatasetError(
+        f"{name}: no image-classification set (it needs one image and one class label, and has "
+        f"{', '.join(info.features) or 'no features'})"
+    )
+
+
+def _download(name: str, builder: Any, cache: Path) -> None:
+    from tensorflow_datasets.core.download import DownloadError  # pyright: ignore
+
+    missing = f"{name}: not in the cache {cache.resolve()} (TFDS_DATA_DIR)"
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        raise DatasetError(
+            f"{missing}, and its files must be downloaded by hand: see "
+            f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
+        )
+    unreachable = _unreachable(list(builder.url_infos or ()))
+    if unreachable:
+        raise DatasetError(
+            f"{missing} and no way to download it ({unreachable}): go online, set TFDS_DATA_DIR "
+            f"to a folder that holds it, {ALTERNATIVE}"
+        )
+    try:
+        builder.download_and_prepare()
+    except (DownloadError, OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
+        raise DatasetError(
+            f"{missing}, and its download failed ({_line(error)}): set TFDS_DATA_DIR to a folder "
+            f"that can be written or that holds it, {ALTERNATIVE}"
+        ) from error
+
+
+def _unreachable(urls: list[str]) -> str:
+    """Return why no host of `urls` can be reached, or an empty string.
+
+    Without this TFDS tries ten times with growing pauses, for minutes. `requests`, which TFDS
+    downloads with, honours the same proxies and certificates.
+    """
+    import requests
+
+    hosts = {urlparse(url).netloc: url for url in urls if url.startswith("http")}
+    for url in hosts.values():
+        try:
+            answer = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
+        except requests.exceptions.ReadTimeout:
+            return ""  # connected: slow, but there
+        except requests.exceptions.RequestException:
+            continue
+        if answer.status_code not in (502, 503, 504):  # a proxy's words for no way through
+            return ""
+    return f"cannot reach {', '.join(hosts)}" if hosts else ""
+
+
+def _read(
+    name: str,
+    builder: Any,
+    size: tuple[int, int] | None,
+    seed: int,
+    validation_fraction: float,
+) -> Dataset:
+    import tensorflow as tf
+
+    if "train" not in builder.info.splits:
+        raise DatasetError(f"{name}: no split 'train' (it has {', '.join(builder.info.splits)})")
+    try:
+        x, y = _arrays(builder, "train", size)
+        x_test, y_test = x[:0], y[:0]
+        if "test" in builder.info.splits:
+            x_test, y_test = _arrays(builder, "test", size)
+    except tf.errors.OpError as error:
+        raise DatasetError(_unreadable(name, builder, error)) from error
+    label = builder.info.features[builder.info.supervised_keys[1]]
+    classes = tuple(label.names or map(str, range(label.num_classes)))
+    facts: dict[str, Any] = {"value_range": value_range(x), "class_names": classes}
+    whole = Dataset(name, task_of(classes), x, y, x[:0], y[:0], x_test, y_test, **facts)
+    if not len(y_test) or (y_test < 0).all():  # absent, or its labels are kept secret
+        whole = with_test(whole, TEST_FRACTION)
+    return with_validation(whole, validation_fraction, seed=seed)
+
+
+def _arrays(builder: Any, part: str, size: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a split's images `(n, height, width, channels)` and labels, in the files' order."""
+    import tensorflow as tf
+    from tensorflow_datasets import ReadConfig
+
+    # Each example is read once: TFDS' cache in memory would be a second copy of the images.
+    config = ReadConfig(try_autocache=False)
+    examples = builder.as_dataset(
+        split=part, as_supervised=True, shuffle_files=False, read_config=config
+    )
+    if size:
+        examples = examples.map(
+            lambda image, label: (_resize(image, size), label), num_parallel_calls=tf.data.AUTOTUNE
+        )
+    shape = tuple(examples.element_spec[0].shape)
+    if None in shape:
+        shape = tuple(next(iter(examples.take(1)))[0].shape)
+        examples = examples.map(lambda image, label: (tf.ensure_shape(image, shape), label))
+    n = builder.info.splits[part].num_examples
+    x, y = (
+        np.empty((n, *shape), examples.element_spec[0].dtype.as_numpy_dtype),
+        np.empty(n, "int64"),
+    )
+    start = 0
+    for images, labels in examples.batch(BATCH).as_numpy_iterator():
+        stop = start + len(labels)
+        x[start:stop], y[start:stop] = images, labels
+        start = stop
+    return x[:start], y[:start]
+
+
+def _resize(image: Any, size: tuple[int, int]) -> Any:
+    import tensorflow as tf
+
+    resized = tf.image.resize(image, size, antialias=True)
+    return tf.saturate_cast(tf.round(resized), image.dtype)
+
+
+def _unreadable(name: str, builder: Any, error: Exception) -> str:
+    if "is not compatible with expected shape" in str(error):  # of ensure_shape
+        return f"{name}: the images differ in size: give 'size: [height, width]' to resize them"
+    return (
+        f"{name}: the files in {builder.data_dir} are damaged ({_line(error)}): delete that folder "
+        "and load the set again"
+    )
+
+
+@contextmanager
+def _quiet_absl() -> Iterator[None]:
+    """Hold back TFDS' warnings on a cache that lacks the set: the error after them says it."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).partition("\n")[0][:200].rstrip(".: ")

@@ -1,0 +1,37 @@
+"""Errors that a user can cause and mend: their text is for the user, without traceback."""
+
+
+class UserError(ValueError):
+    """A condition that the user can mend; `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+
+class RecipeError(UserError):
+    """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
+
+    exit_code = 2
+
+
+class DatasetError(UserError):
+    """Data that cannot be loaded or trained on; the text names the data set and the cure."""
+
+    exit_code = 2
+
+
+class RunError(UserError):
+    """A run that is not there, not whole, or may not be named so."""
+
+    exit_code = 2
+
+
+class WriteError(RunError):
+    """A file of a run that cannot be written."""
+
+    exit_code = 1
+
+
+class DivergedError(UserError):
+    """A training whose loss became NaN or infinite."""
+
+    exit_code = 3

@@ -1,0 +1,95 @@
+"""How good a model is on each split: the same numbers at training and from a saved run."""
+
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import RunError
+
+PREDICT_BATCH = 1024
+
+
+def outputs(model: Any, x: np.ndarray) -> np.ndarray:
+    """Return the model's outputs for `x`: probabilities `(n, classes)` or predictions `(n,)`.
+
+    A single sigmoid output p becomes the two columns (1 - p, p).
+    """
+    values = model.predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    if values.shape[1:] != (1,):
+        return values
+    if model.layers[-1].name == "prediction":
+        return values[:, 0]
+    return np.concatenate([1 - values, values], axis=1)
+
+
+def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.ndarray]:
+    """Return each split's metrics, and the outputs on the test split.
+
+    Classification: `loss` (cross-entropy) and `accuracy`. Regression: `loss` (mean squared error),
+    `mae` (in the target's unit) and `r2`. The loss is the data's own: no weight penalty, no label
+    smoothing, no dropout, no augmentation.
+    """
+    metrics: dict[str, dict[str, float]] = {}
+    predicted = np.empty(0)
+    for part, (x, y) in dataset.splits.items():
+        predicted = outputs(model, x)
+        measure = _regression if dataset.task == "regression" else _classification
+        metrics[part] = measure(y, predicted)
+    return metrics, predicted
+
+
+def check_fit(run: Any, dataset: Any) -> None:
+    """Raise a RunError unless the run's model takes this data set and knows its classes."""
+    shape, classes = tuple(run.dataset["input_shape"]), tuple(run.dataset["class_names"])
+    if shape != dataset.input_shape:
+        raise RunError(
+            f"{run.path}: the model takes inputs of shape {shape}, {dataset.name} has "
+            f"{dataset.input_shape}"
+        )
+    if classes != dataset.class_names or run.dataset["task"] != dataset.task:
+        raise RunError(
+            f"{run.path}: the model was trained for {run.dataset['task']} of {_few(classes)}, "
+            f"{dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
+        )
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "") or "a number"
+
+
+def _classification(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, log_loss
+
+    chosen = probabilities.astype("float64")
+    chosen /= chosen.sum(axis=1, keepdims=True)  # float32 sums to 1 only within 1e-6
+    return {
+        "loss": float(log_loss(y, chosen, labels=np.arange(chosen.shape[1]))),
+        "accuracy": float(accuracy_score(y, chosen.argmax(axis=1))),
+    }
+
+
+def _regression(y: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+    return {
+        "loss": float(mean_squared_error(y, predictions)),
+        "mae": float(mean_absolute_error(y, predictions)),
+        "r2": float(r2_score(y, predictions)),
+    }
+
+
+def per_class(
+    y: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Return precision, recall, F1 and the number of examples of each class, by its name."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    score: Any = precision_recall_fscore_support  # zero_division is annotated as a str
+    columns = score(
+        y, probabilities.argmax(axis=1), labels=np.arange(len(class_names)), zero_division=0
+    )
+    keys = ("precision", "recall", "f1", "examples")
+    return {
+        name: dict(zip(keys, map(float, row), strict=True))
+        for name, row in zip(class_names, zip(*columns, strict=True), strict=True)
+    }

@@ -1,0 +1,109 @@
+"""The table of models, and `build_model`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from dlcourse.errors import RecipeError
+from dlcourse.models.convolutional import cnn
+from dlcourse.models.dense import dnn
+from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
+from dlcourse.models.preprocessing import augmentation_layers, scaling_layer
+from dlcourse.models.recurrent import rnn
+from dlcourse.schema import checked_settings, did_you_mean
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["MODELS", "Builder", "augmentation_layers", "build_model", "mismatch", "scaling_layer"]
+
+
+class Builder(NamedTuple):
+    """A model's function, and the inputs (`images`, `rows`) and tasks that it takes."""
+
+    function: Callable[..., "keras.Model"]
+    inputs: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+ANY_INPUTS = ("images", "rows")
+CLASSIFICATION = ("binary", "multiclass")
+ANY_TASK = ("regression", *CLASSIFICATION)
+
+MODELS = {
+    "linear_regression": Builder(linear_regression, ANY_INPUTS, ("regression",)),
+    "logistic_regression": Builder(logistic_regression, ANY_INPUTS, ("binary",)),
+    "softmax_regression": Builder(softmax_regression, ANY_INPUTS, CLASSIFICATION),
+    "dnn": Builder(dnn, ANY_INPUTS, ANY_TASK),
+    "cnn": Builder(cnn, ("images",), ANY_TASK),
+    "rnn": Builder(rnn, ("images",), ANY_TASK),
+}
+
+
+class Examples(Protocol):
+    """What `build_model` reads of a data set."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def x_train(self) -> np.ndarray: ...
+    @property
+    def value_range(self) -> tuple[float, float]: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+
+def build_model(
+    name: str, dataset: Examples, augmentation: dict[str, Any] | None = None, **settings: Any
+) -> "keras.Model":
+    """Return an untrained model for `dataset`, its preprocessing inside.
+
+    The model takes what the data set gives (uint8 pixels or raw rows) and ends in `logits` and
+    `probabilities` (softmax, or sigmoid for one output), or in `prediction` for regression.
+
+    Args:
+        name: a key of `MODELS`.
+        dataset: gives the input's shape and scale, the task and the number of outputs.
+        augmentation: the arguments of `augmentation_layers`; None for none.
+        **settings: the keyword arguments of the model's own function.
+
+    Raises:
+        RecipeError: an unknown name or setting, or a model that does not fit the data.
+    """
+    if name not in MODELS:
+        raise RecipeError(f"unknown model '{name}'{did_you_mean(name, list(MODELS))}")
+    inputs = "images" if dataset.x_train.ndim > 2 else "rows"
+    if fault := mismatch(name, inputs, dataset.task):
+        raise RecipeError(fault)
+    values = checked_settings(name, MODELS[name].function, settings)
+    binary = dataset.task == "binary" and name != "softmax_regression"
+    return MODELS[name].function(
+        dataset.x_train.shape[1:],
+        1 if binary or dataset.task == "regression" else len(dataset.class_names),
+        dataset.task == "regression",
+        [*augmentation_layers(**(augmentation or {})), scaling_layer(dataset)],
+        **values,
+    )
+
+
+def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
+    """Return why the model does not fit data of these inputs and task, or None if it does."""
+    builder = MODELS[name]
+    others = [
+        other
+        for other, (_, fit_inputs, fit_tasks) in MODELS.items()
+        if (inputs is None or inputs in fit_inputs) and (task is None or task in fit_tasks)
+    ]
+    if inputs is not None and inputs not in builder.inputs:
+        need, have = " or ".join(builder.inputs), {"rows": "rows of a table"}.get(inputs, inputs)
+    elif task is not None and task not in builder.tasks and not _may_fit(task, builder.tasks):
+        need, have = " or ".join(builder.tasks), task
+    else:
+        return None
+    return f"'{name}' is for {need}, this data is {have} (fitting: {', '.join(others)})"
+
+
+def _may_fit(task: str, tasks: tuple[str, ...]) -> bool:
+    """`classification` is known to be binary or multiclass only when the data is read."""
+    return task == "classification" and any(known in CLASSIFICATION for known in tasks)

@@ -1,0 +1,134 @@
+"""The convolutional network: convolution and pooling blocks, then dense layers."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from dlcourse.errors import RecipeError
+from dlcourse.models.layers import (
+    Activation,
+    Initializer,
+    activated,
+    head,
+    hidden_layers,
+    weights,
+)
+from dlcourse.schema import NonNegative, Positive, Rate
+
+if TYPE_CHECKING:
+    import keras
+
+
+def cnn(
+    input_shape: tuple[int, ...],
+    num_outputs: int,
+    regression: bool = False,
+    preprocessing: Sequence["keras.Layer"] = (),
+    *,
+    filters: tuple[Positive, ...] = (32, 64),
+    convolutions: Positive = 1,
+    kernel_size: Positive = 3,
+    strides: Positive = 1,
+    padding: Literal["same", "valid"] = "same",
+    pool: Literal["max", "average", "none"] = "max",
+    pool_size: Positive = 2,
+    hidden: tuple[Positive, ...] = (128,),
+    activation: Activation = "relu",
+    dropout: Rate = 0.0,
+    l2: NonNegative = 0.0,
+    initializer: Initializer = "glorot_uniform",
+    batch_norm: bool = False,
+) -> "keras.Model":
+    """Return a convolutional network (LeCun et al. 1998; slides S2).
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        num_outputs: classes, or 1 for a sigmoid output or a regression.
+        regression: end in `prediction` instead of probabilities.
+        preprocessing: layers in front of the first.
+        filters: filters of each block's convolutions.
+        convolutions: convolutions in a block, before its pooling.
+        kernel_size: height and width of a filter.
+        strides: step of a block's first convolution.
+        padding: `same` keeps height and width, `valid` uses whole windows only.
+        pool: pooling at a block's end.
+        pool_size: height, width and step of the pooling window.
+        hidden: units of the dense layers after the blocks.
+        activation: of every convolution and hidden layer.
+        dropout: fraction dropped after the blocks and after each hidden layer.
+        l2: weight decay, l2·Σw² over every kernel.
+        initializer: of every kernel.
+        batch_norm: normalise before each activation (Ioffe and Szegedy 2015).
+
+    Raises:
+        RecipeError: the blocks would shrink the image to nothing.
+    """
+    import keras
+
+    block = _Block(convolutions, kernel_size, strides, padding, pool_size if pool != "none" else 1)
+    _check_sizes(input_shape, len(filters), block)
+    kernel = weights(initializer, l2)
+    blocks: list[keras.Layer] = []
+    for number, size in enumerate(filters, 1):
+        for index in range(1, convolutions + 1):
+            suffix = f"_{index}" if convolutions > 1 else ""
+            arguments = {
+                "filters": size,
+                "kernel_size": kernel_size,
+                "strides": strides if index == 1 else 1,
+                "padding": padding,
+                "name": f"conv_{number}{suffix}",
+                **kernel,
+            }
+            blocks += activated(
+                keras.layers.Conv2D, arguments, activation=activation, batch_norm=batch_norm
+            )
+        blocks += _pooling(pool, pool_size, number)
+    flat = [keras.layers.Flatten(name="flatten")]
+    if dropout:
+        flat.append(keras.layers.Dropout(dropout, name="flatten_dropout"))
+    dense = hidden_layers(
+        hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
+    )
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            *preprocessing,
+            *blocks,
+            *flat,
+            *dense,
+            *head(num_outputs, regression, kernel),
+        ]
+    )
+
+
+def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
+    from keras import layers
+
+    if pool == "none":
+        return []
+    layer = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pool]
+    return [layer(size, name=f"pool_{number}")]
+
+
+class _Block:
+    """How one block changes a side's length."""
+
+    def __init__(self, convolutions: int, kernel: int, strides: int, padding: str, pool: int):
+        self.convolutions, self.kernel, self.strides = convolutions, kernel, strides
+        self.margin = kernel - 1 if padding == "valid" else 0
+        self.pool = pool
+
+    def __call__(self, side: int) -> int:
+        side = -(-(side - self.margin) // self.strides)
+        return (side - self.margin * (self.convolutions - 1)) // self.pool
+
+
+def _check_sizes(input_shape: Sequence[int], blocks: int, block: _Block) -> None:
+    side = min(input_shape[:2])
+    for number in range(1, blocks + 1):
+        before, side = side, block(side)
+        if side < 1:
+            raise RecipeError(
+                f"model.filters: block {number} of {blocks} shrinks a side of {before} to nothing "
+                "(fewer blocks, a smaller kernel_size or pool_size, or padding: same)"
+            )

@@ -1,0 +1,113 @@
+"""The pieces that the builders share: setting types, the hidden layer and the head."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import keras
+
+Activation = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "linear",
+    "hard_sigmoid",
+    "softplus",
+    "softsign",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+]
+Initializer = Literal[
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_normal",
+    "random_normal",
+    "random_uniform",
+    "orthogonal",
+    "zeros",
+    "ones",
+    "constant",
+]
+CONSTANT = 0.1
+
+
+def weights(initializer: str, l2: float, kind: str = "kernel") -> dict[str, Any]:
+    """Return a layer's `…_initializer` and `…_regularizer` arguments.
+
+    `constant` gives every weight the value 0.1: neurons that start equal stay equal. `l2` is
+    Keras' meaning, l2·Σw² (no ½; the slides' λ/2m corresponds to l2 = λ/2m).
+    """
+    import keras
+
+    return {
+        f"{kind}_initializer": (
+            keras.initializers.Constant(CONSTANT) if initializer == "constant" else initializer
+        ),
+        f"{kind}_regularizer": keras.regularizers.L2(l2) if l2 else None,
+    }
+
+
+def hidden_layers(
+    units: Sequence[int],
+    *,
+    activation: str,
+    dropout: float,
+    batch_norm: bool,
+    weights: dict[str, Any],
+) -> list["keras.Layer"]:
+    """Return Dense → activation → Dropout for each of `units`, batch norm before the activation."""
+    from keras import layers
+
+    result: list[keras.Layer] = []
+    for number, size in enumerate(units, 1):
+        name = f"hidden_{number}"
+        dense = {"units": size, "name": name, **weights}
+        result += activated(layers.Dense, dense, activation=activation, batch_norm=batch_norm)
+        if dropout:
+            result.append(layers.Dropout(dropout, name=f"{name}_dropout"))
+    return result
+
+
+def activated(
+    layer: Any, arguments: dict[str, Any], *, activation: str, batch_norm: bool
+) -> list["keras.Layer"]:
+    """Return the layer with its activation; with `batch_norm`, layer → batch norm → activation."""
+    from keras import layers
+
+    if not batch_norm:
+        return [layer(activation=activation, **arguments)]
+    name = arguments["name"]
+    return [
+        layer(use_bias=False, **arguments),  # batch norm's β is the bias
+        layers.BatchNormalization(name=f"{name}_norm"),
+        layers.Activation(activation, name=f"{name}_{activation}"),
+    ]
+
+
+def head(num_outputs: int, regression: bool, weights: dict[str, Any]) -> list["keras.Layer"]:
+    """Return the output layers, float32 under mixed precision too.
+
+    Classification: `logits`, then `probabilities` (softmax, or sigmoid for one output).
+    Regression: `prediction`.
+    """
+    from keras import layers
+
+    if regression:
+        return [layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
+    squash = "softmax" if num_outputs > 1 else "sigmoid"
+    return [
+        layers.Dense(num_outputs, name="logits", **weights),
+        layers.Activation(squash, dtype="float32", name="probabilities"),
+    ]
+
+
+def flatten(input_shape: Sequence[int]) -> list["keras.Layer"]:
+    """Return a Flatten layer for inputs of more than one axis, nothing for rows."""
+    from keras import layers
+
+    return [layers.Flatten(name="flatten")] if len(input_shape) > 1 else []

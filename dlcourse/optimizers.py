@@ -1,0 +1,208 @@
+"""The tables of optimizers and learning-rate schedules; each is Keras' own."""
+
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
+
+if TYPE_CHECKING:
+    import keras
+
+
+def sgd(
+    learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False
+) -> "keras.optimizers.Optimizer":
+    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked."""
+    import keras
+
+    return keras.optimizers.SGD(learning_rate, momentum=momentum, nesterov=nesterov)
+
+
+def adam(
+    learning_rate: Any,
+    *,
+    beta_1: Rate = 0.9,
+    beta_2: Rate = 0.999,
+    epsilon: PositiveNumber = 1e-7,
+    amsgrad: bool = False,
+) -> "keras.optimizers.Optimizer":
+    """Return Adam (Kingma and Ba 2015)."""
+    import keras
+
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, amsgrad=amsgrad
+    )
+
+
+def adamw(
+    learning_rate: Any,
+    *,
+    weight_decay: NonNegative = 0.004,
+    beta_1: Rate = 0.9,
+    beta_2: Rate = 0.999,
+    epsilon: PositiveNumber = 1e-7,
+) -> "keras.optimizers.Optimizer":
+    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    import keras
+
+    return keras.optimizers.AdamW(
+        learning_rate, weight_decay=weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
+    )
+
+
+def nadam(
+    learning_rate: Any,
+    *,
+    beta_1: Rate = 0.9,
+    beta_2: Rate = 0.999,
+    epsilon: PositiveNumber = 1e-7,
+) -> "keras.optimizers.Optimizer":
+    """Return Adam with Nesterov momentum (Dozat 2016)."""
+    import keras
+
+    return keras.optimizers.Nadam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+
+def rmsprop(
+    learning_rate: Any,
+    *,
+    rho: Rate = 0.9,
+    momentum: Rate = 0.0,
+    epsilon: PositiveNumber = 1e-7,
+    centered: bool = False,
+) -> "keras.optimizers.Optimizer":
+    """Return RMSprop (Hinton 2012)."""
+    import keras
+
+    return keras.optimizers.RMSprop(
+        learning_rate, rho=rho, momentum=momentum, epsilon=epsilon, centered=centered
+    )
+
+
+def adagrad(
+    learning_rate: Any,
+    *,
+    initial_accumulator_value: NonNegative = 0.1,
+    epsilon: PositiveNumber = 1e-7,
+) -> "keras.optimizers.Optimizer":
+    """Return AdaGrad (Duchi et al. 2011)."""
+    import keras
+
+    return keras.optimizers.Adagrad(
+        learning_rate, initial_accumulator_value=initial_accumulator_value, epsilon=epsilon
+    )
+
+
+def adadelta(
+    learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7
+) -> "keras.optimizers.Optimizer":
+    """Return AdaDelta (Zeiler 2012)."""
+    import keras
+
+    return keras.optimizers.Adadelta(learning_rate, rho=rho, epsilon=epsilon)
+
+
+OPTIMIZERS = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adamw,
+    "nadam": nadam,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+}
+
+
+def cosine(
+    learning_rate: float, steps: int, *, warmup: Rate = 0.0, end: NonNegative = 0.0
+) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return a cosine from the learning rate to `end` times it (Loshchilov and Hutter 2017).
+
+    Args:
+        learning_rate: the highest value.
+        steps: steps of the whole training.
+        warmup: fraction of the steps that first rise linearly from 0.
+        end: last value, as a fraction of `learning_rate`.
+    """
+    import keras
+
+    rising = round(warmup * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if rising else learning_rate,
+        max(steps - rising, 1),
+        alpha=end,
+        warmup_target=learning_rate if rising else None,
+        warmup_steps=rising,
+    )
+
+
+def exponential(
+    learning_rate: float, steps: int, *, end: Fraction = 0.01
+) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return an exponential fall from the learning rate to `end` times it at the last step."""
+    import keras
+
+    return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, end)
+
+
+def linear(
+    learning_rate: float, steps: int, *, end: NonNegative = 0.0
+) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return a straight fall from the learning rate to `end` times it at the last step."""
+    import keras
+
+    return keras.optimizers.schedules.PolynomialDecay(
+        learning_rate, steps, end_learning_rate=end * learning_rate
+    )
+
+
+def step(
+    learning_rate: float,
+    steps: int,
+    *,
+    at: tuple[Fraction, ...] = (0.5, 0.75),
+    factor: PositiveNumber = 0.1,
+) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return a staircase: multiplied by `factor` at each fraction `at` of the training."""
+    import keras
+
+    boundaries = sorted(max(1, round(fraction * steps)) for fraction in at)
+    values = [learning_rate * factor**count for count in range(len(boundaries) + 1)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+
+
+def one_cycle(
+    learning_rate: float,
+    steps: int,
+    *,
+    warmup: Fraction = 0.25,
+    start: Rate = 0.04,
+    end: NonNegative = 0.0,
+) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Return a linear rise to the learning rate, then a cosine fall (Smith and Topin 2019).
+
+    Args:
+        learning_rate: the peak.
+        steps: steps of the whole training.
+        warmup: fraction of the steps that rise.
+        start: first value, as a fraction of the peak.
+        end: last value, as a fraction of the peak.
+    """
+    import keras
+
+    rising = max(1, round(warmup * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        start * learning_rate,
+        max(steps - rising, 1),
+        alpha=end,
+        warmup_target=learning_rate,
+        warmup_steps=rising,
+    )
+
+
+SCHEDULES = {
+    "cosine": cosine,
+    "exponential": exponential,
+    "linear": linear,
+    "step": step,
+    "one_cycle": one_cycle,
+}

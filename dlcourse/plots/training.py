@@ -1,0 +1,181 @@
+"""Pictures of a training: learning curves, confusion, the examples that are confused."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
+
+METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
+
+
+def learning_curves(
+    history: dict[str, list[float]],
+    best_epoch: int | None = None,
+    *,
+    figure: Figure | None = None,
+) -> list[Axes]:
+    """Return the axes of the loss and of the metric by epoch, training beside validation.
+
+    Args:
+        history: one list a metric, one value an epoch (`History.history`).
+        best_epoch: the epoch (from 1) whose weights were kept; marked where given.
+        figure: drawn into; None makes a pyplot figure.
+    """
+    shown = ["loss", *(key for key in METRICS if key in history)]
+    figure = shown_figure(figure, 4.2 * len(shown), 3.4)
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    for ax, key in zip(panels, shown, strict=True):
+        marker = "o" if len(epochs) < 3 else None
+        ax.plot(epochs, history[key], marker=marker, color=BLUE, label="training")
+        if f"val_{key}" in history:
+            values = history[f"val_{key}"]
+            ax.plot(epochs, values, marker=marker, ls="--", color=ORANGE, label="validation")
+        if best_epoch is not None:
+            ax.axvline(best_epoch, color=GREY, ls=":", label=f"kept: epoch {best_epoch}")
+        ax.set(xlabel="epoch", ylabel=METRICS.get(key, key))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.grid(alpha=0.3)
+    panels[0].legend(frameon=False)
+    if history["loss"] and min(history["loss"]) > 0 and np.ptp(np.log10(history["loss"])) > 1.5:
+        panels[0].set_yscale("log")
+    return list(panels)
+
+
+def confusion_matrix(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Return axes with how often each true class (row) was predicted as each class (column).
+
+    Args:
+        y: true labels `(n,)`.
+        predicted: predicted labels `(n,)`.
+        class_names: one a class.
+        ax: drawn into; None makes a pyplot figure.
+    """
+    from sklearn.metrics import confusion_matrix as count
+
+    ax = new_axes(ax)
+    classes = len(class_names)
+    counts = count(y, predicted, labels=np.arange(classes))
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    if classes <= 20:
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                color = "white" if share[row, column] > 0.55 else "black"
+                text = f"{counts[row, column]}"
+                ax.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
+    long = max(map(len, class_names)) > 3
+    step = max(1, classes // 25)
+    ticks = np.arange(0, classes, step)
+    labels = list(class_names)[::step]
+    ax.set_xticks(ticks, labels, rotation=45 if long else 0, ha="right" if long else "center")
+    ax.set_yticks(ticks, labels)
+    ax.set(xlabel="predicted", ylabel="true")
+    accuracy = float(np.mean(y == predicted))
+    ax.set_title(f"{accuracy:.1%} of {len(y):,} examples are right", fontsize=11)
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(picture, ax=ax, label="share of the true class")
+    return ax
+
+
+def confused_pairs(y: np.ndarray, predicted: np.ndarray) -> list[tuple[int, int, int]]:
+    """Return `(true, predicted, count)` of every wrong pair that occurs, most frequent first."""
+    wrong = y != predicted
+    pairs, counts = np.unique(
+        np.stack([y[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True
+    )
+    order = np.argsort(-counts, kind="stable")
+    return [(int(pairs[i, 0]), int(pairs[i, 1]), int(counts[i])) for i in order]
+
+
+def most_confused(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    class_names: Sequence[str],
+    images: np.ndarray | None = None,
+    *,
+    pairs: int = 5,
+    figure: Figure | None = None,
+) -> list[Axes]:
+    """Return the axes of the pairs of classes that are confused most often.
+
+    With images, a row a pair with up to six of its images; without, a bar a pair.
+
+    Args:
+        y: true labels `(n,)`.
+        predicted: predicted labels `(n,)`.
+        class_names: one a class.
+        images: `(n, height, width, channels)`, or None.
+        pairs: how many pairs to show.
+        figure: drawn into; None makes a pyplot figure.
+    """
+    worst = confused_pairs(y, predicted)[:pairs]
+    if not worst:
+        figure = shown_figure(figure, 6.4, 1.6)
+        ax = figure.subplots()
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "no test example is confused", ha="center", va="center", fontsize=12)
+        return [ax]
+    titles = [f"{class_names[a]} taken for {class_names[b]}: {n}×" for a, b, n in worst]
+    if images is None:
+        return [_bars(titles, [n for *_, n in worst], figure)]
+    columns = min(6, worst[0][2])
+    figure = shown_figure(figure, max(3.2, 1.1 * columns), 1.35 * len(worst))
+    panels = figure.subplots(len(worst), columns, squeeze=False)
+    for row, (true, wrong, _), title in zip(panels, worst, titles, strict=True):
+        examples = np.flatnonzero((y == true) & (predicted == wrong))
+        for ax, index in zip(row, [*examples[:columns], *[None] * columns], strict=False):
+            ax.set_axis_off()
+            if index is not None:
+                show_image(ax, images[index])
+        row[0].set_title(title, loc="left", fontsize=10)
+    return list(panels.ravel())
+
+
+def _bars(labels: list[str], counts: list[int], figure: Figure | None) -> Axes:
+    figure = shown_figure(figure, 6.4, 0.8 + 0.45 * len(labels))
+    ax = figure.subplots()
+    ax.barh(labels, counts, color=BLUE)
+    ax.invert_yaxis()
+    ax.set_xlabel("test examples")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def show_image(ax: Axes, image: np.ndarray) -> None:
+    """Draw one image `(height, width, 1 or 3)` in its own range, without axes."""
+    ax.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray")
+    ax.set_axis_off()
+
+
+def predicted_and_true(
+    y: np.ndarray, predicted: np.ndarray, target_name: str, *, ax: Axes | None = None
+) -> Axes:
+    """Return axes with each prediction over its true value; the diagonal is exact.
+
+    Args:
+        y: true values `(n,)`.
+        predicted: predictions `(n,)`.
+        target_name: what is predicted, with its unit.
+        ax: drawn into; None makes a pyplot figure.
+    """
+    ax = new_axes(ax)
+    low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
+    ax.plot([low, high], [low, high], color=GREY, ls=":", label="exact")
+    ax.scatter(y, predicted, s=18, color=BLUE, alpha=0.6, label="test examples")
+    ax.set(xlabel=f"true: {target_name}", ylabel="predicted")
+    ax.set_title(f"mean absolute error {np.abs(y - predicted).mean():.3g}", fontsize=11)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax

@@ -1,0 +1,120 @@
+"""python -m dlcourse.predict: class and probability of the user's own images or rows."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.command_line import import_keras, run_command, write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dlcourse.runs import Run
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dlcourse.predict",
+        description="Predict image files, or the rows of CSV files, with a saved run.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="images; CSV files for a table")
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--invert", action="store_true", help="swap dark and light (digits are light on dark)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_intermixed_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.runs import read_run
+
+    run = read_run(arguments.run)
+    run.file("model.keras")
+    if len(run.dataset["input_shape"]) == 3:
+        names, inputs = _read_images(run, arguments.files, arguments.invert)
+    else:
+        names, inputs = _read_rows(run, arguments.files)
+    import_keras()
+    from dlcourse.evaluation import outputs
+
+    rows = predictions(names, outputs(run.model, inputs), run.dataset)
+    if arguments.json:
+        import json
+
+        write(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        write(_table(rows))
+    return 0
+
+
+def _read_images(run: "Run", files: list[str], invert: bool) -> tuple[list[str], "np.ndarray"]:
+    """Return names and images `(n, height, width, channels)` in the run's own value range."""
+    import numpy as np
+
+    from dlcourse.datasets.image_folder import read_image
+
+    height, width, channels = run.dataset["input_shape"]
+    low, high = run.dataset["value_range"]
+    color = "grayscale" if channels == 1 else "rgb"
+    images = np.stack([read_image(file, (height, width), color) for file in files])
+    if invert:
+        images = 255 - images
+    return files, low + images.astype("float32") * ((high - low) / 255)
+
+
+def _read_rows(run: "Run", files: list[str]) -> tuple[list[str], "np.ndarray"]:
+    """Return names (`file:row`) and rows `(n, features)` in the run's own columns."""
+    import numpy as np
+
+    from dlcourse.datasets.csv import encode_rows
+
+    columns = [{"name": name, "kind": "number"} for name in run.dataset["feature_names"]]
+    encoding = run.dataset["encoding"] or {"columns": columns, "separator": ","}
+    tables = [encode_rows(file, encoding) for file in files]
+    names = [
+        f"{file}:{row}"
+        for file, table in zip(files, tables, strict=True)
+        for row in range(1, len(table) + 1)
+    ]
+    return names, np.concatenate(tables)
+
+
+def predictions(
+    names: list[str], outputs: "np.ndarray", dataset: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return a record an input: its class, probability and all classes', or its prediction."""
+    if dataset["task"] == "regression":
+        return [
+            {"input": name, "prediction": float(value)}
+            for name, value in zip(names, outputs, strict=True)
+        ]
+    return [
+        {
+            "input": name,
+            "class": dataset["class_names"][int(row.argmax())],
+            "probability": float(row.max()),
+            "probabilities": dict(zip(dataset["class_names"], map(float, row), strict=True)),
+        }
+        for name, row in zip(names, outputs, strict=True)
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    width = max(len(row["input"]) for row in rows) + 2
+    if "prediction" in rows[0]:
+        lines = [f"{row['input']:<{width}}{row['prediction']:>14.6g}" for row in rows]
+        return "\n".join([f"{'input':<{width}}{'prediction':>14}", *lines])
+    names = max(7, *(len(row["class"]) for row in rows)) + 2
+    lines = [f"{'input':<{width}}{'class':<{names}}{'probability':>12}  next"]
+    for row in rows:
+        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])
+        second = f"{ranked[1][0]} {ranked[1][1]:.4f}"
+        start = f"{row['input']:<{width}}{row['class']:<{names}}"
+        lines.append(f"{start}{row['probability']:>12.4f}  {second}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

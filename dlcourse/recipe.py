@@ -1,0 +1,240 @@
+"""A recipe: the one file that says what is trained, on what, and how."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import Field, ValidationError
+
+from dlcourse.datasets import DATASETS
+from dlcourse.errors import RecipeError
+from dlcourse.models import MODELS, augmentation_layers, mismatch
+from dlcourse.optimizers import OPTIMIZERS, SCHEDULES, adam
+from dlcourse.schema import (
+    Fraction,
+    Integer,
+    NonNegative,
+    Positive,
+    PositiveNumber,
+    Rate,
+    Settings,
+    did_you_mean,
+    expectation,
+    settings_model,
+    settings_union,
+)
+from dlcourse.yaml_source import Location, Source, parse, read_source
+
+DatasetSettings = settings_union({name: loader.function for name, loader in DATASETS.items()})
+ModelSettings = settings_union({name: builder.function for name, builder in MODELS.items()})
+OptimizerSettings = settings_union(OPTIMIZERS)
+ScheduleSettings = settings_union(SCHEDULES)
+Augmentation = settings_model("augmentation", augmentation_layers, tagged=False)
+
+
+class EarlyStopping(Settings):
+    """Stop when the monitored value has not improved for `patience` epochs (slides S1)."""
+
+    patience: Positive = 5
+    monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
+    min_delta: NonNegative = 0.0
+
+
+class ReduceOnPlateau(Settings):
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement."""
+
+    patience: Positive = 3
+    factor: Fraction = 0.3
+    monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
+    min_learning_rate: NonNegative = 0.0
+
+
+class Training(Settings):
+    """How the model is fitted.
+
+    `learning_rate` is the constant rate, or the highest of a `schedule`. `steps_per_execution`
+    null chooses: up to 128 steps a call for small dense models, 16 for others.
+    `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
+    `early_stopping.monitor`); false keeps the last epoch's.
+    """
+
+    epochs: Positive = 20
+    batch_size: Positive = 32
+    optimizer: OptimizerSettings = Field(  # pyright: ignore[reportInvalidTypeForm]
+        default_factory=lambda: settings_model("adam", adam).model_validate({"name": "adam"})
+    )
+    learning_rate: PositiveNumber = 0.001
+    schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
+    label_smoothing: Rate = 0.0
+    class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
+    augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
+    early_stopping: EarlyStopping | None = None
+    reduce_on_plateau: ReduceOnPlateau | None = None
+    restore_best_weights: bool = True
+    mixed_precision: bool = False
+    steps_per_execution: Positive | None = None
+    deterministic: bool = False
+    tensorboard: bool = False
+
+
+class Recipe(Settings):
+    """A whole training: the data set, the model, the training and the seed of every random choice.
+
+    The file is flat and complete: `dataset`, `model` and `training` with their settings. What is
+    left out has the default of the function that the name stands for.
+    """
+
+    seed: Integer = Field(default=0, ge=0, lt=2**32)
+    dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
+    model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
+    training: Training = Field(default_factory=Training)
+
+    def to_yaml(self) -> str:
+        """Return the resolved recipe, every default written out, as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
+        """Return the keyword arguments of the part's function."""
+        values = getattr(self, part)
+        return {key: getattr(values, key) for key in type(values).model_fields if key != "name"}
+
+
+def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Return the recipe in a YAML file, with overrides such as `training.epochs=5` applied.
+
+    Raises:
+        RecipeError: a line for every fault: file:line:column, what was expected, what came.
+    """
+    return _validate(read_source(path, overrides))
+
+
+def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
+    """Return the recipe in YAML text; `path` names it in errors."""
+    return _validate(parse(text, path))
+
+
+def _validate(source: Source) -> Recipe:
+    try:
+        recipe = Recipe.model_validate(source.data)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        # A mapping where a word or a mapping may stand: only what is wrong inside it is told.
+        inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
+        lines = [_describe(fault, source) for fault in inner or faults]
+        raise RecipeError("\n".join(dict.fromkeys(lines))) from None
+    except RecursionError:
+        raise RecipeError(f"{source.path}: nested too deeply") from None
+    if faults := conflicts(recipe):
+        lines = [f"{source.where(at)}: '{_dotted(at)}': {text}" for at, text in faults]
+        raise RecipeError("\n".join(lines))
+    return recipe
+
+
+def conflicts(
+    recipe: Recipe, inputs: str | None = None, task: str | None = None
+) -> list[tuple[Location, str]]:
+    """Return settings that are each valid but do not go together, as (location, reason).
+
+    `inputs` and `task` are the data's own; None takes what is known before it is read.
+    """
+    loader, training = DATASETS[recipe.dataset.name], recipe.training
+    inputs = inputs or loader.inputs
+    task = task or getattr(recipe.dataset, "task", None) or loader.task
+    faults: list[tuple[Location, str]] = []
+    if reason := mismatch(recipe.model.name, inputs, task):
+        faults.append((("model", "name"), reason))
+    if training.schedule is not None and training.reduce_on_plateau is not None:
+        reason = "a schedule sets the learning rate already: keep one of the two"
+        faults.append((("training", "reduce_on_plateau"), reason))
+    if training.augmentation is not None and inputs == "rows":
+        faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
+    if task == "regression":
+        for key in ("label_smoothing", "class_weights"):
+            if getattr(training, key):
+                faults.append((("training", key), "is for classes, this data is regression"))
+    metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
+    for key in ("early_stopping", "reduce_on_plateau"):
+        if metric and getattr(getattr(training, key), "monitor", None) == metric:
+            faults.append((("training", key, "monitor"), f"'{metric}' is not measured on {task}"))
+    return faults
+
+
+def _describe(fault: Any, source: Source) -> str:
+    """Return one pydantic error as `file:line:column: what was expected, what came (hint)`."""
+    location = _without_tags(fault["loc"], source.data)
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        place = source.where(location, key=True)
+        return f"{place}: unknown key '{_dotted(location)}'{_hint(fault['loc'])}"
+    if kind == "missing":
+        return f"{source.where(location[:-1])}: '{_dotted(location)}' is missing"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        known = [str(tag).strip("'") for tag in _tags(fault["loc"])]
+        location = (*location, "name")
+        if kind == "union_tag_not_found":
+            text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
+            return f"{source.where(location)}: {text}"
+        tag = fault["ctx"]["tag"]
+        what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
+        return f"{source.where(location)}: unknown {what} '{tag}'{did_you_mean(tag, known)}"
+    return f"{source.where(location)}: '{_dotted(location)}': {expectation(fault)}"
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(map(str, location))
+
+
+def _without_tags(location: Location, data: Any) -> Location:
+    """Drop the names that pydantic adds for the chosen member of a union."""
+    kept: list[str | int] = []
+    for index, part in enumerate(location):
+        if str(part).startswith(("literal[", "dict[")):
+            continue
+        is_item = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if (isinstance(data, dict) and part in data) or is_item:
+            data = data[part]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        elif index < len(location) - 1 or not isinstance(data, dict):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def _hint(location: Location) -> str:
+    """Return did-you-mean for an unknown key, or which other model has such a setting."""
+    *path, word = location
+    siblings: list[type[Settings]] = [Recipe]
+    here: type[Settings] = Recipe
+    for part in path:
+        if part in here.model_fields:
+            siblings = _settings_classes(here.model_fields[str(part)].annotation)
+            here = siblings[0] if siblings else here
+        else:
+            here = next((cls for cls in siblings if _tag(cls) == part), here)
+    known = [key for key in here.model_fields if key != "name"]
+    owners = [_tag(cls) for cls in siblings if word in cls.model_fields]
+    if owners and word not in here.model_fields:
+        return f" (a setting of {', '.join(owners)}, not of {_tag(here)})"
+    return did_you_mean(word, known)
+
+
+def _tags(location: Location) -> list[str]:
+    here: type[Settings] = Recipe
+    classes: list[type[Settings]] = []
+    for part in location:
+        classes = _settings_classes(here.model_fields[str(part)].annotation)
+        here = classes[0]
+    return [_tag(cls) for cls in classes]
+
+
+def _tag(cls: type[Settings]) -> str:
+    field = cls.model_fields.get("name")
+    return get_args(field.annotation)[0] if field else cls.__name__
+
+
+def _settings_classes(annotation: Any) -> list[type[Settings]]:
+    """Return the Settings classes inside an annotation (of a union: all)."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    if get_origin(annotation) in (dict, tuple, list, Literal, None):
+        return []
+    return [cls for inner in get_args(annotation) for cls in _settings_classes(inner)]

@@ -1,0 +1,191 @@
+"""The run directory: everything that one training leaves behind, each file whole or absent.
+
+runs/digits_cnn-20260131-101500/
+    recipe.yaml       resolved and complete: it alone reproduces the run
+    environment.json  versions, machine, device, git state, data fingerprint
+    dataset.json      what new inputs need: class names, value range, columns
+    history.csv       the metrics of every epoch
+    metrics.json      train, val and test metrics, parameters, epochs, seconds
+    model.keras       the trained model (preprocessing inside)
+    figures/          PNG pictures
+"""
+
+import csv
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dlcourse.errors import RunError, WriteError
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training's directory; its files are read when asked for."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        return self._json("metrics.json")
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        """What `dataset.json` holds."""
+        return self._json("dataset.json")
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` holds."""
+        return self._json("environment.json")
+
+    @cached_property
+    def history(self) -> dict[str, list[float]]:
+        """One list a column of `history.csv`, one value an epoch."""
+        with self.file("history.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+
+    @cached_property
+    def model(self) -> Any:
+        """The trained Keras model."""
+        import keras
+
+        path = self.file("model.keras")
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # noqa: BLE001 - whatever a broken file makes Keras raise
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(f"{path}: the model cannot be loaded: {reason}") from None
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the run's files.
+
+        Raises:
+            RunError: the run has no such file.
+        """
+        path = self.path / name
+        if not path.is_file():
+            reason = "the training did not finish" if self.path.is_dir() else "no such run"
+            raise RunError(f"{self.path}: has no {name} ({reason})")
+        return path
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.file(name)
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{path}: is broken: {error}") from None
+
+
+def create_run(folder: str | Path, recipe_name: str, name: str | None = None) -> Run:
+    """Return a new, empty run directory: `<recipe>-<time>`, or `name` if given.
+
+    Raises:
+        RunError: the name is not a plain word or is taken, or the folder cannot be written.
+    """
+    if name is not None and not NAME.fullmatch(name):
+        raise RunError(f"run name '{name}': letters, digits, '.', '_' and '-' are expected")
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", recipe_name).lstrip(".-") or "run"
+    base = name or f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = Path(folder).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 1000):
+            path = folder / (base if attempt == 1 else f"{base}-{attempt}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                if name is not None:
+                    raise RunError(f"{path}: exists already: choose another --name") from None
+                continue
+            return Run(path)
+    except OSError as error:
+        raise WriteError(f"{folder}: the run cannot be written: {error.strerror}") from None
+    raise RunError(f"{folder}: too many runs named {base}")
+
+
+def read_run(path: str | Path) -> Run:
+    """Return the run in a directory.
+
+    Raises:
+        RunError: it is not a run directory.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        near = sorted(run.name for run in list_runs(folder.parent))[-3:]
+        hint = f" (there are {', '.join(near)})" if near else ""
+        raise RunError(f"{path}: no such run{hint}")
+    if not (folder / "recipe.yaml").is_file():
+        inside = sorted(run.name for run in list_runs(folder))[-3:]
+        hint = f": did you mean {folder / inside[-1]}?" if inside else ": it has no recipe.yaml"
+        raise RunError(f"{path}: is not a run{hint}")
+    return Run(folder)
+
+
+def list_runs(folder: str | Path) -> list[Run]:
+    """Return the runs in a folder, by name; none where there is no such folder."""
+    found = Path(folder).expanduser().glob("*/recipe.yaml")
+    return [Run(path.parent) for path in sorted(found)]
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
+
+    Whatever happens on the way, `path` is the whole new file, the whole earlier one, or absent.
+
+    Raises:
+        WriteError: it cannot be written (a full disk, a missing or read-only folder).
+    """
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".", dir=path.parent)
+        os.close(handle)
+        write(Path(temporary))
+        with open(temporary, "rb") as stream:  # noqa: PTH123
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is private
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text as `write_file` does."""
+    write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write readable JSON as `write_file` does."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_history(path: Path, history: dict[str, list[float]]) -> None:
+    """Write one row an epoch, `epoch` (from 1) first, at full precision."""
+    rows = [",".join(["epoch", *history])]
+    for epoch, values in enumerate(zip(*history.values(), strict=True), 1):
+        rows.append(",".join([str(epoch), *map(repr, values)]))
+    write_text(path, "\n".join(rows) + "\n")

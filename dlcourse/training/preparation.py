@@ -1,0 +1,172 @@
+"""Recipe → data set and compiled model."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.environment import device
+from dlcourse.errors import RecipeError
+from dlcourse.models import build_model
+from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
+from dlcourse.recipe import Recipe, conflicts
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set and the compiled, untrained model for it."""
+
+    dataset: Dataset
+    model: Any
+    class_weights: dict[int, float] | None
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Return the recipe's data set and compiled model; the global random seeds are set.
+
+    Raises:
+        RecipeError: settings that do not go together or do not fit the data.
+        DatasetError: the data is missing, broken or cannot be trained on.
+    """
+    import keras
+
+    _refuse(conflicts(recipe))
+    if recipe.training.tensorboard and find_spec("tensorboard") is None:
+        install = "pip install 'dlcourse[tensorboard]'"
+        raise RecipeError(f"training.tensorboard: TensorBoard is not installed: {install}")
+    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    inputs = "images" if dataset.x_train.ndim > 2 else "rows"
+    _refuse(conflicts(recipe, inputs, dataset.task))  # a file's task is known only now
+    weights = class_weights(recipe, dataset)
+    _set_determinism(recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe, dataset, augmented=True)
+    compile_model(model, recipe, dataset)
+    return Prepared(dataset, model, weights)
+
+
+def _refuse(faults: list[tuple[tuple[str | int, ...], str]]) -> None:
+    if faults:
+        raise RecipeError("\n".join(f"{'.'.join(map(str, at))}: {text}" for at, text in faults))
+
+
+def _set_determinism(recipe: Recipe) -> None:
+    import keras
+
+    if recipe.training.deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def build(recipe: Recipe, dataset: Dataset, *, augmented: bool) -> Any:
+    """Return an uncompiled model, under mixed precision if the recipe says so.
+
+    With `augmented`, the recipe's augmentation layers stand in front. They have no weights, so
+    that weights move between the two; a trained model goes without them, because Keras runs them
+    in a plain call `model(x)` too.
+    """
+    import keras
+
+    augmentation = recipe.training.augmentation
+    before = keras.config.dtype_policy()
+    if recipe.training.mixed_precision:
+        half = "mixed_float16" if device().startswith("GPU") else "mixed_bfloat16"
+        keras.config.set_dtype_policy(half)
+    try:
+        return build_model(
+            recipe.model.name,
+            dataset,
+            augmentation.model_dump() if augmentation and augmented else None,
+            **recipe.settings("model"),
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
+    """Compile with the recipe's optimizer and the loss that fits the model's last layer."""
+    import keras
+
+    training = recipe.training
+    steps = -(-len(dataset.x_train) // training.batch_size)
+    rate: Any = training.learning_rate
+    if training.schedule is not None:
+        course = training.schedule.model_dump()
+        rate = SCHEDULES[course.pop("name")](rate, steps * training.epochs, **course)
+    options = training.optimizer.model_dump()
+    smoothing = training.label_smoothing
+    loss = {
+        "prediction": lambda: keras.losses.MeanSquaredError(),
+        "sigmoid": lambda: keras.losses.BinaryCrossentropy(label_smoothing=smoothing),
+        "softmax": lambda: (
+            keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+            if smoothing
+            else keras.losses.SparseCategoricalCrossentropy()
+        ),
+    }[_head(model)]()
+    model.compile(
+        optimizer=OPTIMIZERS[options.pop("name")](rate, **options),
+        loss=loss,
+        metrics=["mae" if dataset.task == "regression" else "accuracy"],
+        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
+    )
+
+
+def _head(model: Any) -> str:
+    last = model.layers[-1]
+    return "prediction" if last.name == "prediction" else last.activation.__name__
+
+
+def _steps_per_execution(model: Any, steps: int) -> int:
+    """Return how many steps one call runs: many for small dense models, whose calls cost most."""
+    small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
+    return min(128 if small else 16, steps)
+
+
+def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarray:
+    """Return a split's labels in the form that the model's loss takes."""
+    y = dataset.splits[part][1]
+    if recipe.training.label_smoothing and _head(model) == "softmax":
+        return np.eye(len(dataset.class_names), dtype="float32")[y]
+    return y if _head(model) == "softmax" else y[:, None].astype("float32")
+
+
+def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
+    """Return each class's weight in the loss, by label; None where all weigh the same.
+
+    `balanced` is n / (classes · n of the class) (King and Zeng 2001).
+
+    Raises:
+        RecipeError: a weight for a class that the data does not have.
+    """
+    given = recipe.training.class_weights
+    if given is None:
+        return None
+    names = dataset.class_names
+    if given == "balanced":
+        counts = np.bincount(dataset.y_train, minlength=len(names))
+        return dict(enumerate((counts.sum() / (len(names) * counts)).tolist()))
+    if unknown := set(given) - set(names):
+        raise RecipeError(
+            f"training.class_weights: no class {', '.join(sorted(unknown))} in {dataset.name} "
+            f"(known: {', '.join(names)})"
+        )
+    return {label: given.get(name, 1.0) for label, name in enumerate(names)}
+
+
+def describe(prepared: Prepared) -> str:
+    """Return the data, the device and the layer table in words."""
+    import keras
+
+    dataset, model = prepared.dataset, prepared.model
+    backend = f"{keras.backend.backend()} backend, Keras {keras.version()}"
+    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {device()}, {backend}"]
+    lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")
+    for layer in model.layers:
+        shape = " × ".join(map(str, layer.output.shape[1:]))
+        kind = type(layer).__name__
+        lines.append(f"{layer.name:<24}{kind:<22}{shape:<18}{layer.count_params():>11,}")
+    return "\n".join([*lines, f"{'total':<64}{model.count_params():>11,}\n"])

@@ -1,0 +1,182 @@
+"""A YAML file as plain data that remembers where every key stands, with overrides."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dlcourse.errors import RecipeError
+
+Location = tuple[str | int, ...]
+MAX_BYTES = 1_000_000
+PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+@dataclass
+class Source:
+    """Plain data and its places.
+
+    Attributes:
+        path: the file's name as the user wrote it.
+        data: dictionaries, lists and scalars.
+        marks: location → ((line, column) of the key, (line, column) of the value), from 1.
+        overrides: location → the `key=value` that set it.
+    """
+
+    path: str
+    data: dict[str, Any]
+    marks: dict[Location, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
+    overrides: dict[Location, str] = field(default_factory=dict)
+
+    def where(self, location: Location, *, key: bool = False) -> str:
+        """Return `file:line:column` of a value (or its key), or the override that set it."""
+        for end in range(len(location), 0, -1):
+            if location[:end] in self.overrides:
+                return f"override '{self.overrides[location[:end]]}'"
+            if location[:end] in self.marks:
+                line, column = self.marks[location[:end]][0 if key else 1]
+                return f"{self.path}:{line}:{column}"
+        return self.path
+
+
+def read_source(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Source:
+    """Return the file's data and places, with `key=value` overrides applied.
+
+    Raises:
+        RecipeError: the file cannot be read, is not one YAML mapping, repeats a key, uses an
+            alias or a tag; an override without `=`.
+    """
+    source = parse(_read_text(path), str(path))
+    for override in overrides:
+        _apply(source, override)
+    return source
+
+
+def parse(text: str, path: str) -> Source:
+    """Return the data and places of YAML text; `path` names it in errors."""
+    source = Source(path, {})
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            raise RecipeError(f"{path}: the file is empty: a recipe has dataset, model, training")
+        data = _build(loader, node, (), source, set())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        raise RecipeError(f"{place}: broken YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: not a YAML text file: {_one_line(error)}") from None
+    except RecursionError:
+        raise RecipeError(f"{path}: nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(f"{path}: not a YAML text file: {_one_line(error)}") from None
+    if not isinstance(data, dict):
+        raise RecipeError(f"{path}:1:1: expected keys such as 'model:', got a {_kind(data)}")
+    source.data = data
+    return source
+
+
+def _read_text(path: str | Path) -> str:
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise RecipeError(f"{path}: no such file")
+    if file.is_dir():
+        inside = sorted(entry.name for entry in file.glob("*.yaml"))[:3]
+        hint = f" (it has {', '.join(inside)}, …)" if inside else ""
+        raise RecipeError(f"{path}: is a folder, a recipe file is expected{hint}")
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise RecipeError(f"{path}: larger than {MAX_BYTES:,} bytes: not a recipe")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not a YAML text file: it is not UTF-8 text") from None
+
+
+def _build(
+    loader: yaml.SafeLoader, node: yaml.Node, location: Location, source: Source, seen: set[int]
+) -> Any:
+    """Return the node's plain data, noting the place of every key and item."""
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    if id(node) in seen:
+        raise RecipeError(f"{source.path}:{line}:{column}: aliases (*name) are not used in recipes")
+    seen.add(id(node))
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
+        raise RecipeError(
+            f"{source.path}:{line}:{column}: tags ({node.tag}) are not used in recipes"
+        )
+    source.marks.setdefault(location, ((line, column), (line, column)))
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _build(loader, item, (*location, index), source, seen)
+            for index, item in enumerate(node.value)
+        ]
+    if isinstance(node, yaml.MappingNode):
+        return _build_mapping(loader, node, location, source, seen)
+    return loader.construct_object(node)
+
+
+def _build_mapping(
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    location: Location,
+    source: Source,
+    seen: set[int],
+) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key, value in node.value:
+        place = (key.start_mark.line + 1, key.start_mark.column + 1)
+        where = f"{source.path}:{place[0]}:{place[1]}"
+        if not isinstance(key, yaml.ScalarNode):
+            raise RecipeError(f"{where}: a key must be a word, got a {key.id}")
+        name = str(key.value)
+        if name in data:
+            raise RecipeError(
+                f"{where}: key '{'.'.join(map(str, (*location, name)))}' stands twice"
+            )
+        mark = value.start_mark
+        source.marks[(*location, name)] = (place, (mark.line + 1, mark.column + 1))
+        data[name] = _build(loader, value, (*location, name), source, seen)
+    return data
+
+
+def _apply(source: Source, override: str) -> None:
+    key, equals, text = override.partition("=")
+    location = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(location):
+        raise RecipeError(f"override '{override}': expected key=value, as in training.epochs=5")
+    value = _override_value(override, text)
+    data = source.data
+    for part in location[:-1]:
+        if data.get(part) is None:
+            data[part] = {}
+        data = data[part]
+        if not isinstance(data, dict):
+            raise RecipeError(f"override '{override}': '{part}' has no settings of its own")
+    data[location[-1]] = value
+    source.overrides[location] = override
+
+
+def _override_value(override: str, text: str) -> Any:
+    if not text.strip():
+        raise RecipeError(f"override '{override}': the value is missing (null for none)")
+    try:
+        return parse(f"value: {text}", "").data["value"]
+    except RecipeError as error:
+        reason = str(error).partition(": ")[2]
+        raise RecipeError(f"override '{override}': {reason}") from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _kind(data: Any) -> str:
+    return {list: "list", str: "text"}.get(type(data), type(data).__name__)

@@ -1,0 +1,29 @@
+"""What several tests need."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real data beside the repository, or skip the test."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data: {SHARED} is absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """A small network trained on the digits for three epochs."""
+    from dlcourse.recipe import recipe_from_text
+    from dlcourse.training import train
+
+    recipe = recipe_from_text(
+        "dataset: {name: digits}\n"
+        "model: {name: dnn, hidden: [32]}\n"
+        "training: {epochs: 3, learning_rate: 0.01, augmentation: {shift: 0.05}}\n"
+    )
+    return train(recipe, tmp_path_factory.mktemp("runs"), name="digits", bar=False)

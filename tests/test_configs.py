@@ -1,0 +1,63 @@
+"""The shipped recipes: each loads, says what it shows, and stands in the README as measured."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recipes import RESULTS, TABLE, scores, table, with_header
+from dlcourse.recipe import load_recipe
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+MEASURED = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+LEVELS = {
+    "digits_cnn": 0.985,
+    "breast_cancer_logistic": 0.96,
+    "mnist_softmax": 0.925,
+    "mnist_784_16_16_10_sigmoid": 0.945,
+    "mnist_784_16_16_10_relu": 0.955,
+    "mnist_cnn": 0.992,
+    "mnist_lstm": 0.98,
+    "points_cross": 0.99,
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_a_recipe_loads_and_opens_with_what_it_shows_and_its_command(config):
+    load_recipe(config)
+    first, rest = config.read_text().split("\n", 1)
+    assert re.fullmatch(r"# [A-Z].{10,90}\.", first)
+    assert f"# Command: python -m dlcourse.train --config configs/{config.name}\n" in rest
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_a_header_holds_the_recorded_figures(config):
+    text = config.read_text()
+    assert with_header(text, MEASURED.get(config.stem)) == text
+
+
+def test_the_readme_holds_the_recorded_figures():
+    found = TABLE.search((ROOT / "README.md").read_text())
+    assert found is not None
+    assert found[0] == f"{found[1]}{table(MEASURED)}{found[2]}"
+
+
+def test_every_recipe_but_fashion_mnist_is_measured():
+    assert {config.stem for config in CONFIGS} - set(MEASURED) == {"fashion_mnist_cnn"}
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_the_recorded_mean_reaches_its_level(name):
+    assert MEASURED[name]["seeds"] >= 3
+    assert MEASURED[name]["test"]["accuracy"]["mean"] >= LEVELS[name]
+
+
+def test_the_line_stays_where_the_cross_succeeds():
+    assert MEASURED["points_line"]["test"]["accuracy"]["max"] <= 0.6
+
+
+def test_scores_show_mean_and_range():
+    result = {"test": {"mae": {"mean": 41.234, "min": 40.0, "max": 42.5}}}
+    assert scores(result) == "mae 41.23 (40.00–42.50)"

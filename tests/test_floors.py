@@ -1,0 +1,114 @@
+"""A module imports only from floors below its own, or its own folder; heavy packages wait."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "dlcourse"
+FLOORS = {
+    "__init__": 0,
+    "errors": 0,
+    "schema": 0,
+    "yaml_source": 0,
+    "command_line": 0,
+    "maths": 0,
+    "batches": 1,
+    "datasets": 1,
+    "environment": 1,
+    "evaluation": 1,
+    "models": 1,
+    "optimizers": 1,
+    "plots": 1,
+    "runs": 1,
+    "figures": 2,
+    "recipe": 2,
+    "training": 3,
+    # commands
+    "__main__": 4,
+    "errata": 4,
+    "evaluate": 4,
+    "explain": 4,
+    "predict": 4,
+    "runs.__main__": 4,
+    "train": 4,
+}
+FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
+HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part(file: Path) -> str:
+    """The room of a file: its top-level folder or module; a folder's `__main__` is a command."""
+    names = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(names) if len(names) > 1 and names[-1] == "__main__" else names[0]
+
+
+def imported(file: Path) -> list[tuple[str, bool]]:
+    """Every imported module of a file, and whether it stands at the top (not in a function)."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            inner = isinstance(node, ast.FunctionDef) or getattr(node, "lazy", False)
+            typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            child.lazy = inner or typing  # pyright: ignore[reportAttributeAccessIssue]
+    found = []
+    for node in ast.walk(tree):
+        top = not getattr(node, "lazy", False)
+        if isinstance(node, ast.Import):
+            found += [(alias.name, top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(name, top) for name in names]
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_floors_below_or_its_own_folder(file):
+    room = part(file)
+    assert room in FLOORS, f"give {room} a floor"
+    for module, _ in imported(file):
+        if not module.startswith("dlcourse."):
+            continue
+        other = module.split(".")[1]
+        if other == room.split(".")[0] or other == "__version__":
+            continue
+        if FLOORS[room] == FLOORS[other] == 0:
+            assert FLOOR_0_ORDER.index(other) < FLOOR_0_ORDER.index(room), module
+        else:
+            assert FLOORS[other] < FLOORS[room], f"{room} imports {module}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_heavy_packages_are_imported_inside_functions(file):
+    top = {module.split(".")[0] for module, at_top in imported(file) if at_top}
+    assert not top & HEAVY
+
+
+def test_only_plots_import_matplotlib():
+    for file in FILES:
+        if part(file) != "plots":
+            assert not any(module.startswith("matplotlib") for module, _ in imported(file)), file
+
+
+def test_maths_needs_numpy_alone():
+    for file in FILES:
+        if part(file) == "maths":
+            outside = {module.split(".")[0] for module, _ in imported(file)} - {"dlcourse", "numpy"}
+            import sys
+
+            assert outside <= set(sys.stdlib_module_names), file
+
+
+def test_no_vague_module_names():
+    vague = {"utils", "common", "helpers", "base"}
+    assert not vague & {file.stem for file in FILES}
+
+
+def test_the_package_is_thin():
+    lines = sum(
+        len(file.read_text(encoding="utf-8").splitlines())
+        for file in FILES
+        if part(file) != "exercises"
+    )
+    assert lines < 6000

@@ -1,0 +1,64 @@
+"""What must not wait for Keras: help, dry runs, mistakes. Each runs in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "tensorflow_datasets")
+PROBE = """
+import sys
+from importlib import import_module
+module, *arguments = sys.argv[1:]
+try:
+    code = import_module(module).main(arguments)
+except SystemExit as error:
+    code = error.code
+loaded = [name for name in {heavy} if name in sys.modules]
+sys.stderr.write(f"\\ncode {{code}} loaded {{loaded}}")
+"""
+
+
+def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(heavy=heavy), module, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    return done.stderr.splitlines()[-1]
+
+
+COMMANDS = [
+    "dlcourse.__main__",
+    "dlcourse.evaluate",
+    "dlcourse.predict",
+    "dlcourse.runs.__main__",
+    "dlcourse.train",
+]
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help_loads_nothing_heavy_not_even_numpy(module):
+    assert probe(module, "--help", heavy=(*HEAVY, "numpy", "pydantic")) == "code 0 loaded []"
+
+
+def test_a_dry_run_loads_nothing_heavy():
+    config = "configs/digits_cnn.yaml"
+    assert probe("dlcourse.train", "--config", config, "--dry-run") == "code 0 loaded []"
+    assert probe("dlcourse.train", "--config", config, "--print-config") == "code 0 loaded []"
+    assert probe("dlcourse.train", "--schema") == "code 0 loaded []"
+
+
+@pytest.mark.parametrize("override", ["training.epochs=2.5", "model.nmae=cnn", "dataset.name=wine"])
+def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
+    outcome = probe("dlcourse.train", "--config", "configs/digits_cnn.yaml", override)
+    assert outcome == "code 2 loaded []"
+
+
+def test_a_missing_run_loads_nothing_heavy():
+    assert probe("dlcourse.evaluate", "--run", "no/such/run") == "code 2 loaded []"
+    assert probe("dlcourse.predict", "--run", "no/such/run", "a.png") == "code 2 loaded []"

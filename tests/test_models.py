@@ -1,0 +1,225 @@
+"""Model builders: known sizes, the contract over the whole table, and their errors."""
+
+import numpy as np
+import pytest
+
+from dlcourse.datasets import load_dataset
+from dlcourse.errors import RecipeError
+from dlcourse.models import MODELS, augmentation_layers, build_model, mismatch, scaling_layer
+from dlcourse.models.convolutional import cnn
+from dlcourse.models.dense import dnn
+from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
+from dlcourse.models.recurrent import rnn
+from dlcourse.schema import settings_model
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def tumours():
+    return load_dataset("breast_cancer")
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    return load_dataset("diabetes")
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        (lambda: dnn((784,), 10, hidden=(16, 16)), 13_002),  # slides S0
+        (lambda: dnn((28, 28, 1), 10, hidden=(16, 16)), 13_002),
+        (lambda: dnn((3,), 1, hidden=(4,)), 21),  # slides S4
+        (lambda: dnn((3,), 1, hidden=(2,)), 11),  # slides S1
+        (lambda: softmax_regression((28, 28, 1), 10), 7_850),
+        (lambda: logistic_regression((30,)), 31),
+        (lambda: linear_regression((10,)), 11),
+        # conv 3·3·1·8 + 8, then 14·14·8 inputs of 10 logits
+        (lambda: cnn((28, 28, 1), 10, filters=(8,), hidden=()), 80 + 15_690),
+        # each LSTM gate: (28 inputs + 16 state + 1) · 16; then 16·10 + 10
+        (lambda: rnn((28, 28, 1), 10, units=16), 4 * 45 * 16 + 170),
+        (lambda: rnn((28, 28, 1), 10, cell="simple", units=16), 45 * 16 + 170),
+    ],
+)
+def test_parameters_are_those_counted_by_hand(model, parameters):
+    assert model().count_params() == parameters
+
+
+def test_layers_of_784_16_16_10_have_the_slides_parameters():
+    model = dnn((784,), 10, hidden=(16, 16))
+    counts = [layer.count_params() for layer in model.layers if layer.weights]
+    assert counts == [12_560, 272, 170]
+
+
+def test_logistic_regression_is_the_sigmoid_of_the_weighted_sum():
+    model = logistic_regression((2,))
+    model.set_weights([np.array([[0.5], [0.5]]), np.array([1.0])])
+    output = model.predict(np.array([[5.0, 3.0]]), verbose=0)  # slides S4: z = 5
+    np.testing.assert_allclose(output, [[0.9933071491]], rtol=1e-6)  # float32
+
+
+def test_hidden_layers_without_activation_collapse_to_one_matrix():
+    model = dnn((3,), 2, regression=True, hidden=(5, 4), activation="linear")
+    w1, b1, w2, b2, w3, b3 = model.get_weights()
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    expected = x @ (w1 @ w2 @ w3) + (b1 @ w2 + b2) @ w3 + b3
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_constant_initialisation_makes_equal_neurons():
+    kernel = dnn((4,), 3, hidden=(5,), initializer="constant").get_weights()[0]
+    assert np.unique(kernel).tolist() == [np.float32(0.1)]
+    assert not dnn((4,), 3, hidden=(5,), initializer="zeros").get_weights()[0].any()
+
+
+def test_l2_adds_l2_times_the_sum_of_squares_to_the_loss():
+    model = dnn((2,), 1, hidden=(), l2=0.5, initializer="ones")
+    model.predict(np.zeros((1, 2)), verbose=0)
+    assert float(sum(model.losses)) == 0.5 * 2  # l2·Σw² over two weights of 1
+
+
+def test_scaling_is_inside_the_model(digits, diabetes):
+    raw = digits.x_train[:3].astype("float32")
+    scaled = np.asarray(scaling_layer(digits)(raw))
+    np.testing.assert_allclose(scaled, raw / 16)
+    rows = np.asarray(scaling_layer(diabetes)(diabetes.x_train))
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-5)
+
+
+def test_augmentation_changes_training_only(digits):
+    settings = {"shift": 0.2, "rotate": 20.0, "zoom": 0.2, "flip": "horizontal"}
+    model = build_model("cnn", digits, settings, filters=(4,), hidden=())
+    names = [layer.name for layer in model.layers]
+    assert names[:5] == ["flip", "shift", "rotate", "zoom", "rescaling"]
+    x = digits.x_test[:4]
+    still = np.asarray(model(x, training=False))
+    np.testing.assert_array_equal(still, model(x, training=False))
+    assert np.abs(np.asarray(model(x, training=True)) - still).max() > 0
+    assert augmentation_layers() == []
+
+
+DIGIT_MODELS = ["softmax_regression", "dnn", "cnn", "rnn"]
+SETTINGS = {
+    "dnn": {"hidden": (6, 5), "dropout": 0.2, "l2": 0.01, "batch_norm": True},
+    "cnn": {"filters": (3, 4), "convolutions": 2, "hidden": (5,), "batch_norm": True},
+    "rnn": {"units": 4, "layers": 2, "bidirectional": True, "cell": "gru", "dropout": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_follows_the_contract(name, digits, tumours, diabetes):
+    """Flat, ends in logits and probabilities or in prediction, takes the raw data, saves whole."""
+    builder = MODELS[name]
+    for dataset in (digits, tumours, diabetes):
+        inputs = "images" if dataset is digits else "rows"
+        if inputs not in builder.inputs or dataset.task not in builder.tasks:
+            with pytest.raises(RecipeError, match=f"'{name}' is for"):
+                build_model(name, dataset)
+            continue
+        model = build_model(name, dataset, **SETTINGS.get(name, {}))
+        outputs = model.predict(dataset.x_test[:7], verbose=0)
+        assert not any(hasattr(layer, "layers") for layer in model.layers)
+        assert np.isfinite(outputs).all()
+        assert outputs.dtype == "float32"
+        if dataset.task == "regression":
+            assert model.layers[-1].name == "prediction"
+            assert outputs.shape == (7, 1)
+        else:
+            assert [layer.name for layer in model.layers[-2:]] == ["logits", "probabilities"]
+            single = dataset.task == "binary" and name != "softmax_regression"
+            assert outputs.shape == (7, 1 if single else len(dataset.class_names))
+            assert ((outputs >= 0) & (outputs <= 1)).all()
+            if not single:  # float32
+                np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DIGIT_MODELS)
+def test_a_saved_model_gives_the_same_outputs(name, digits, tmp_path):
+    import keras
+
+    model = build_model(name, digits, {"shift": 0.1}, **SETTINGS.get(name, {}))
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    x = digits.x_test[:5]
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+
+
+def test_two_classes_by_softmax_are_the_sigmoid_of_the_difference(tumours):
+    model = build_model("softmax_regression", tumours)
+    kernel, bias = model.get_weights()
+    single = build_model("logistic_regression", tumours)
+    single.set_weights([kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1]])
+    x = tumours.x_test
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0)[:, 1:], single.predict(x, verbose=0), atol=1e-6
+    )
+
+
+def test_every_activation_and_initializer_builds_and_has_a_gradient():
+    from typing import get_args
+
+    import tensorflow as tf
+
+    from dlcourse.models.layers import Activation, Initializer
+
+    x = tf.random.normal((8, 3), seed=1)
+    for activation in get_args(Activation):
+        model = dnn((3,), 2, hidden=(4,), activation=activation)
+        with tf.GradientTape() as tape:
+            output = tf.reduce_sum(model.layers[0](x) ** 2)
+        gradient = tape.gradient(output, model.layers[0].kernel)
+        assert np.abs(np.asarray(gradient)).max() > 0, activation
+    for initializer in get_args(Initializer):
+        assert dnn((3,), 2, hidden=(4,), initializer=initializer).count_params() == 26
+
+
+def test_mixed_precision_keeps_float32_outputs(digits):
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_model("cnn", digits, filters=(4,), hidden=(4,))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("conv_1").compute_dtype == "bfloat16"
+    assert model.predict(digits.x_test[:2], verbose=0).dtype == "float32"
+
+
+def test_the_settings_are_the_keyword_only_parameters():
+    fields = settings_model("rnn", rnn).model_fields
+    assert list(fields)[:3] == ["name", "cell", "units"]
+    assert "input_shape" not in fields
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda d: build_model("cmn", d), r"unknown model 'cmn' \(did you mean 'cnn'\?\)"),
+        (lambda d: build_model("cnn", d, filtres=(3,)), r"cnn: unknown setting 'filtres'"),
+        (lambda d: build_model("cnn", d, dropout=1.0), "cnn: 'dropout': expected less than 1"),
+        (lambda d: build_model("cnn", d, filters=(4, 4, 4, 4)), "block 4 of 4 shrinks a side of 1"),
+        (
+            lambda d: build_model("cnn", d, padding="valid", kernel_size=9),
+            "block 1 of 2 shrinks a side of 8 to nothing",
+        ),
+        (
+            lambda d: build_model("logistic_regression", d),
+            r"is for binary, this data is multiclass \(fitting: softmax_regression, dnn, cnn, rnn",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_built_says_why(call, text, digits):
+    with pytest.raises(RecipeError, match=text):
+        call(digits)
+
+
+def test_classification_may_still_be_binary_before_the_data_is_read():
+    assert mismatch("logistic_regression", "rows", "classification") is None
+    assert mismatch("linear_regression", "rows", "classification") is not None
+    assert mismatch("cnn", None, None) is None

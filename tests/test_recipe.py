@@ -1,0 +1,240 @@
+"""Recipes: what a good one resolves to, and what every mistake is told."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dlcourse.errors import RecipeError
+from dlcourse.recipe import Recipe, load_recipe, recipe_from_text
+
+GOOD = """\
+seed: 3
+dataset:
+  name: digits
+model:
+  name: cnn
+  filters: [8]
+  dropout: 0.25
+training:
+  epochs: 4
+  learning_rate: 1e-3
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    def write(content):
+        path = tmp_path / "x.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def fault(path, *overrides):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path, overrides)
+    return str(caught.value).replace(str(path), "x.yaml")
+
+
+def test_a_recipe_fills_in_the_defaults_of_the_functions_it_names():
+    recipe = recipe_from_text(GOOD)
+    assert recipe.seed == 3
+    assert recipe.settings("model")["filters"] == (8,)
+    assert recipe.settings("model")["kernel_size"] == 3
+    assert recipe.settings("dataset") == {"validation_fraction": 0.15}
+    assert recipe.training.learning_rate == 0.001  # YAML 1.1 reads 1e-3 as text
+    assert recipe.training.optimizer.name == "adam"
+
+
+def test_the_resolved_recipe_reads_back_as_itself():
+    recipe = recipe_from_text(GOOD)
+    assert recipe_from_text(recipe.to_yaml()) == recipe
+
+
+def test_overrides_change_single_settings(recipe_file):
+    recipe = load_recipe(
+        recipe_file(GOOD),
+        ["model.filters=[4, 4]", "training.optimizer={name: sgd, momentum: 0.9}", "seed=7"],
+    )
+    assert recipe.settings("model")["filters"] == (4, 4)
+    assert recipe.training.optimizer.momentum == 0.9
+    assert recipe.seed == 7
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        recipe_from_text(GOOD).training.epochs = 5  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_schema_accepts_the_good_recipe_and_refuses_an_unknown_key():
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(json.dumps(Recipe.model_json_schema()))
+    data = {**yaml.safe_load(GOOD), "training": {"epochs": 4}}
+    jsonschema.validate(data, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**data, "colour": "blue"}, schema)
+
+
+MISTAKES = {
+    "unknown key": (
+        GOOD.replace("epochs", "epoch"),
+        "x.yaml:9:3: unknown key 'training.epoch' (did you mean 'epochs'?)",
+    ),
+    "wrong type": (
+        GOOD.replace("[8]", "many"),
+        "x.yaml:6:12: 'model.filters': expected a valid tuple, got 'many'",
+    ),
+    "unknown model": (
+        GOOD.replace("name: cnn", "name: cmn"),
+        "x.yaml:5:9: unknown model 'cmn' (did you mean 'cnn'?)",
+    ),
+    "unknown data set": (
+        GOOD.replace("name: digits", "name: digit"),
+        "x.yaml:3:9: unknown data set 'digit' (did you mean 'digits'?)",
+    ),
+    "out of range": (
+        GOOD.replace("0.25", "1.25"),
+        "x.yaml:7:12: 'model.dropout': expected less than 1, got 1.25",
+    ),
+    "a setting of another model": (
+        GOOD.replace("dropout: 0.25", "cell: lstm"),
+        "x.yaml:7:3: unknown key 'model.cell' (a setting of rnn, not of cnn)",
+    ),
+    "duplicate key": (GOOD + "  epochs: 5\n", "x.yaml:11:3: key 'training.epochs' stands twice"),
+    "broken YAML": (
+        "model: [1",
+        "x.yaml:1:10: broken YAML: expected ',' or ']', but got '<stream end>'",
+    ),
+    "tabs": (
+        "model:\n\tname: cnn",
+        "x.yaml:2:1: broken YAML: found character '\\t' that cannot start any token",
+    ),
+    "empty file": ("", "x.yaml: the file is empty: a recipe has dataset, model, training"),
+    "a list": ("- a", "x.yaml:1:1: expected keys such as 'model:', got a list"),
+    "binary file": (
+        b"\x89PNG\r\n\x1a\n\x00\xff",
+        "x.yaml: not a YAML text file: it is not UTF-8 text",
+    ),
+    "fractional epoch": (
+        GOOD.replace("epochs: 4", "epochs: 2.5"),
+        "x.yaml:9:11: 'training.epochs': expected a valid integer, got 2.5",
+    ),
+    "true for a number": (
+        GOOD.replace("epochs: 4", "epochs: yes"),
+        "x.yaml:9:11: 'training.epochs': expected a number, got true",
+    ),
+    "negative learning rate": (
+        GOOD.replace("1e-3", "-0.1"),
+        "x.yaml:10:18: 'training.learning_rate': expected greater than 0, got -0.1",
+    ),
+    "infinite learning rate": (
+        GOOD.replace("1e-3", ".inf"),
+        "x.yaml:10:18: 'training.learning_rate': expected a finite number, got inf",
+    ),
+    "no model": (GOOD.replace("model:", "modle:"), "x.yaml: 'model' is missing"),
+    "no name": (
+        GOOD.replace("  name: cnn\n", ""),
+        "x.yaml:5:3: 'model.name' is missing (known: linear_regression, logistic_regression, "
+        "softmax_regression, dnn, cnn, rnn)",
+    ),
+    "an alias": ("a: &b 1\nc: *b", "x.yaml:1:4: aliases (*name) are not used in recipes"),
+    "code": (
+        "a: !!python/object/apply:os.system ['ls']",
+        "x.yaml:1:4: tags (tag:yaml.org,2002:python/object/apply:os.system) are not used in "
+        "recipes",
+    ),
+    "code in a scalar": (
+        "seed: !!python/name:os.system x",
+        "x.yaml:1:7: broken YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/name:os.system'",
+    ),
+    "softmax on regression": (
+        "model: {name: softmax_regression}\ndataset: {name: diabetes}",
+        "x.yaml:1:15: 'model.name': 'softmax_regression' is for binary or multiclass, this data "
+        "is regression (fitting: linear_regression, dnn)",
+    ),
+    "cnn on a table": (
+        "dataset: {name: wine}\nmodel: {name: cnn}",
+        "x.yaml:2:15: 'model.name': 'cnn' is for images, this data is rows of a table "
+        "(fitting: softmax_regression, dnn)",
+    ),
+    "schedule and plateau": (
+        GOOD + "  schedule: {name: cosine}\n  reduce_on_plateau: {patience: 2}\n",
+        "x.yaml:12:22: 'training.reduce_on_plateau': a schedule sets the learning rate already: "
+        "keep one of the two",
+    ),
+    "monitor of another task": (
+        GOOD + "  early_stopping: {monitor: val_mae}\n",
+        "x.yaml:11:29: 'training.early_stopping.monitor': 'val_mae' is not measured on multiclass",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_with_its_place(name, recipe_file):
+    content, text = MISTAKES[name]
+    assert text in fault(recipe_file(content)).splitlines()
+
+
+def test_every_fault_is_told_at_once(recipe_file):
+    text = GOOD.replace("epochs: 4", "epochs: 0").replace("0.25", "2").replace("seed: 3", "seed: x")
+    assert len(fault(recipe_file(text)).splitlines()) == 3
+
+
+OVERRIDES = {
+    "model.dropot=3": "override 'model.dropot=3': unknown key 'model.dropot' "
+    "(did you mean 'dropout'?)",
+    "training.epochs": "override 'training.epochs': expected key=value, as in training.epochs=5",
+    "training.epochs=": "override 'training.epochs=': the value is missing (null for none)",
+    "seed.x=1": "override 'seed.x=1': 'seed' has no settings of its own",
+    "training.epochs=[": "override 'training.epochs=[': broken YAML: while parsing a flow node",
+    "training.schedule.name=cosin": "override 'training.schedule.name=cosin': unknown schedule "
+    "'cosin' (did you mean 'cosine'?)",
+    "training.class_weights={a: -1}": "override 'training.class_weights={a: -1}': "
+    "'training.class_weights.a': expected greater than or equal to 0, got -1",
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_a_mistake_in_an_override_quotes_it(override, recipe_file):
+    told = fault(recipe_file(GOOD), override)
+    assert told.startswith(OVERRIDES[override].split("while")[0])
+
+
+def test_a_missing_file_a_folder_and_a_huge_file_are_one_line(tmp_path):
+    (tmp_path / "a.yaml").write_text(GOOD)
+    huge = tmp_path / "huge.bin"
+    huge.write_bytes(b"a" * 1_000_001)
+    for path, text in [
+        (tmp_path / "nothing.yaml", "no such file"),
+        (tmp_path, "is a folder, a recipe file is expected (it has a.yaml, …)"),
+        (huge, "larger than 1,000,000 bytes: not a recipe"),
+    ]:
+        with pytest.raises(RecipeError, match="^" + str(path)) as caught:
+            load_recipe(path)
+        assert text in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_deep_nesting_is_no_crash(recipe_file):
+    assert fault(recipe_file("[" * 5000)) == "x.yaml: nested too deeply"
+
+
+def test_a_wrong_recipe_exits_2_and_writes_nothing(recipe_file, tmp_path):
+    config = recipe_file(GOOD.replace("epochs", "epoch"))
+    command = [sys.executable, "-m", "dlcourse.train", "--config", str(config)]
+    done = subprocess.run(
+        [*command, "--runs", str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"{config}:9:3: unknown key 'training.epoch' (did you mean 'epochs'?)\n"
+    assert not (tmp_path / "runs").exists()

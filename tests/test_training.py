@@ -1,0 +1,193 @@
+"""Training: what is learned, what is saved, what is told."""
+
+import numpy as np
+import pytest
+
+from dlcourse.errors import DivergedError, RecipeError, RunError
+from dlcourse.evaluation import evaluate
+from dlcourse.recipe import Recipe, recipe_from_text
+from dlcourse.runs import Run, read_run
+from dlcourse.training import prepare, train
+
+
+def recipe(dataset="digits", model="softmax_regression", **training):
+    settings = {"epochs": 2, **training}
+    return Recipe.model_validate(
+        {
+            "dataset": {"name": dataset},
+            "model": model if isinstance(model, dict) else {"name": model},
+            "training": settings,
+        }
+    )
+
+
+def test_linear_regression_finds_the_least_squares_solution(tmp_path):
+    given = recipe(
+        "diabetes",
+        "linear_regression",
+        epochs=200,
+        batch_size=1000,
+        optimizer={"name": "sgd", "momentum": 0.9},
+        learning_rate=0.1,
+        restore_best_weights=False,
+    )
+    run = train(given, tmp_path, bar=False)
+    dataset = prepare(given).dataset
+    x = np.c_[dataset.x_train, np.ones(len(dataset.x_train))].astype("float64")
+    solution, *_ = np.linalg.lstsq(x, dataset.y_train.astype("float64"), rcond=None)
+    best = np.mean((x @ solution - dataset.y_train) ** 2)
+    # the features are collinear: after 200 steps the loss, not every weight, has converged
+    assert run.metrics["train"]["loss"] == pytest.approx(best, rel=0.01)
+
+
+def test_a_run_holds_everything(digits_run):
+    names = {path.name for path in digits_run.path.iterdir()}
+    assert names == {
+        "recipe.yaml",
+        "environment.json",
+        "dataset.json",
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "figures",
+    }
+    figures = {path.name for path in (digits_run.path / "figures").iterdir()}
+    assert figures == {"learning_curves.png", "confusion_matrix.png", "most_confused.png"}
+    metrics = digits_run.metrics
+    assert set(metrics) >= {"train", "val", "test", "parameters", "epochs_run", "best_epoch"}
+    assert set(metrics["test"]) == {"loss", "accuracy"}
+    assert metrics["parameters"] == 64 * 32 + 32 + 330
+    assert metrics["test"]["accuracy"] > 0.8
+    assert list(digits_run.history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert digits_run.history["epoch"] == [1, 2, 3]
+    assert digits_run.environment["packages"]["keras"]
+    assert digits_run.dataset["class_names"] == list("0123456789")
+
+
+def test_the_saved_model_is_the_trained_one_without_augmentation(digits_run):
+    given = prepare(recipe(model="dnn"))
+    model = digits_run.model
+    assert model.layers[0].name == "rescaling"
+    metrics, _ = evaluate(model, given.dataset)
+    assert metrics == {part: digits_run.metrics[part] for part in ("train", "val", "test")}
+    x = given.dataset.x_test[:3]
+    np.testing.assert_array_equal(model(x), model(x))
+
+
+def test_the_resolved_recipe_trains_to_the_same_metrics(tmp_path, digits_run):
+    text = (digits_run.path / "recipe.yaml").read_text()
+    again = train(recipe_from_text(text), tmp_path, bar=False)
+    for part in ("train", "val", "test"):
+        # two threads may add in another order: float32 rounding, not another training
+        assert again.metrics[part] == pytest.approx(digits_run.metrics[part], rel=1e-3)
+
+
+def test_the_best_epoch_is_kept_unless_the_recipe_says_otherwise(tmp_path):
+    settings = {"epochs": 6, "learning_rate": 0.3, "optimizer": {"name": "adam"}}
+    best = train(recipe(**settings), tmp_path, bar=False)
+    losses = best.history["val_loss"]
+    assert best.metrics["best_epoch"] == int(np.argmin(losses)) + 1
+    last = train(recipe(**settings, restore_best_weights=False), tmp_path, bar=False)
+    assert last.metrics["best_epoch"] == 6
+    assert best.metrics["val"]["loss"] == pytest.approx(min(losses), rel=1e-4)
+    assert last.metrics["val"]["loss"] == pytest.approx(last.history["val_loss"][-1], rel=1e-4)
+
+
+def test_early_stopping_ends_before_the_last_epoch(tmp_path):
+    stop = {"patience": 2, "min_delta": 10.0}
+    run = train(recipe(epochs=30, early_stopping=stop), tmp_path, bar=False)
+    assert run.metrics["epochs_run"] == 3
+    assert run.metrics["best_epoch"] == 1
+
+
+def test_reduce_on_plateau_lowers_the_learning_rate(tmp_path):
+    plateau = {"patience": 1, "factor": 0.5, "monitor": "val_accuracy"}
+    run = train(recipe(epochs=4, learning_rate=1e-9, reduce_on_plateau=plateau), tmp_path)
+    assert run.history["learning_rate"][0] > run.history["learning_rate"][-1]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "training", "loss"),
+    [
+        ("digits", "softmax_regression", {}, "SparseCategoricalCrossentropy"),
+        ("digits", "softmax_regression", {"label_smoothing": 0.1}, "CategoricalCrossentropy"),
+        ("breast_cancer", "logistic_regression", {"label_smoothing": 0.1}, "BinaryCrossentropy"),
+        ("breast_cancer", "softmax_regression", {}, "SparseCategoricalCrossentropy"),
+        ("diabetes", "dnn", {}, "MeanSquaredError"),
+    ],
+)
+def test_the_loss_fits_the_head(dataset, model, training, loss, tmp_path):
+    given = recipe(dataset, model, **training)
+    assert type(prepare(given).model.loss).__name__ == loss
+    run = train(given, tmp_path, bar=False)
+    assert np.isfinite(list(run.metrics["test"].values())).all()
+
+
+def test_class_weights_balance_or_follow_the_recipe():
+    weights = prepare(recipe("breast_cancer", class_weights="balanced")).class_weights
+    dataset = prepare(recipe("breast_cancer")).dataset
+    counts = np.bincount(dataset.y_train)
+    assert weights is not None
+    assert [weights[0] * counts[0], weights[1] * counts[1]] == pytest.approx(
+        [len(dataset.y_train) / 2] * 2
+    )
+    given = prepare(recipe("breast_cancer", class_weights={"malignant": 3}))
+    assert given.class_weights == {0: 3.0, 1: 1.0}
+    with pytest.raises(RecipeError, match=r"no class benine in breast_cancer \(known: malignant"):
+        prepare(recipe("breast_cancer", class_weights={"benine": 3}))
+
+
+def test_class_weights_and_smoothing_and_mixed_precision_train_together(tmp_path):
+    given = recipe(
+        "digits",
+        {"name": "cnn", "filters": [4], "hidden": [], "batch_norm": True},
+        epochs=1,
+        class_weights="balanced",
+        label_smoothing=0.1,
+        mixed_precision=True,
+        schedule={"name": "one_cycle"},
+    )
+    run = train(given, tmp_path, bar=False)
+    assert run.metrics["test"]["loss"] < 3
+    assert run.model.get_layer("conv_1").compute_dtype == "bfloat16"
+
+
+def test_a_loss_that_is_not_a_number_is_an_error(tmp_path):
+    given = recipe("diabetes", "linear_regression", optimizer={"name": "sgd"}, learning_rate=1e30)
+    with pytest.raises(DivergedError, match=r"epoch 1: try a smaller training\.learning_rate"):
+        train(given, tmp_path, name="wild", bar=False)
+    assert not (tmp_path / "wild" / "model.keras").exists()
+
+
+def test_nothing_is_written_before_the_recipe_is_known_good(tmp_path):
+    for given in (
+        recipe("digits", "logistic_regression"),
+        recipe("breast_cancer", "softmax_regression", class_weights={"x": 1}),
+        recipe("digits", {"name": "cnn", "filters": [4, 4, 4, 4]}),
+    ):
+        with pytest.raises(RecipeError):
+            train(given, tmp_path / "runs", bar=False)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_tensorboard_is_an_extra_with_a_hint(monkeypatch):
+    monkeypatch.setattr("dlcourse.training.preparation.find_spec", lambda _: None)
+    with pytest.raises(RecipeError, match=r"pip install 'dlcourse\[tensorboard\]'"):
+        prepare(recipe(tensorboard=True))
+
+
+def test_the_report_names_device_layers_and_every_epoch(tmp_path):
+    lines: list[str] = []
+    train(recipe(), tmp_path, report=lines.append, bar=False)
+    text = "\n".join(lines)
+    assert "device  CPU" in text or "device  GPU" in text
+    assert "logits                  Dense                 10                        650" in text
+    assert "epoch 2/2  loss" in text
+
+
+def test_a_name_in_use_is_refused(tmp_path):
+    run = train(recipe(epochs=1), tmp_path, name="mine", bar=False)
+    assert isinstance(run, Run)
+    with pytest.raises(RunError, match="mine: exists already: choose another --name"):
+        train(recipe(epochs=1), tmp_path, name="mine", bar=False)
+    assert read_run(tmp_path / "mine").metrics == run.metrics
