@@ -1,14 +1,23 @@
 """What every command shares: quiet start, exit codes, errors in one line."""
 
+import argparse
 import contextlib
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that reports a mistake in one line, without usage, and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        print_error(f"{self.prog}: {message}")
+        raise SystemExit(2)
 
 
 def run_command(body: Callable[[], int]) -> int:

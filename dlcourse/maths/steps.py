@@ -1,0 +1,40 @@
+"""The steps of a calculation, and their text."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Step(NamedTuple):
+    """`symbol = formula = numbers = value`, without empty parts; a remark is only a symbol."""
+
+    symbol: str
+    formula: str = ""
+    numbers: str = ""
+    value: Any = ""
+
+
+def render(steps: Sequence[Step]) -> str:
+    """Return the steps as text: the symbol once, then formula, numbers and value under another."""
+    blocks = []
+    for step in steps:
+        parts = [part for part in (step.formula, step.numbers, show(step.value)) if part]
+        distinct = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
+        indent = " " * len(step.symbol)
+        lines = [f"{step.symbol if i == 0 else indent} = {p}" for i, p in enumerate(distinct)]
+        blocks.append("\n".join(lines) or step.symbol)
+    return "\n".join(blocks)
+
+
+def show(value: Any, digits: int = 10) -> str:
+    """Return a number, an array or a text as text, with so many significant digits."""
+    if isinstance(value, str):
+        return value
+    values = np.asarray(value)
+    if values.ndim:
+        inner = ", ".join(show(part, digits) for part in values)
+        return f"({inner})" if values.ndim == 1 else f"[{inner}]"
+    if values.dtype.kind in "iu":
+        return f"{int(values):,}"
+    return f"{values[()] + 0.0:.{digits}g}"  # + 0.0 makes −0 a 0

@@ -1,0 +1,99 @@
+"""Decision boundaries on two features, of anything that predicts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from numpy.typing import ArrayLike
+
+from dlcourse.maths.checks import array
+from dlcourse.plots.axes import COLOURS, new_axes
+
+MARKERS = "o^sDvP"
+
+
+def decision_boundary(
+    predict: Callable[[np.ndarray], Any],
+    X: ArrayLike,
+    y: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    feature_names: Sequence[str] = ("x₁", "x₂"),
+    class_names: Sequence[str] | None = None,
+    resolution: int = 200,
+) -> Axes:
+    """Return axes with the examples on what is predicted everywhere around them.
+
+    Args:
+        predict: Function of rows (n, 2): probabilities of the second class, (n,) or (n, 1), of all
+            classes, (n, classes), or class numbers. A Keras `model.predict` will do.
+        X: Examples (m, 2).
+        y: Their class numbers, (m,).
+        ax: Where to draw; a new figure by default.
+        feature_names: Of the axes, with their units.
+        class_names: For the legend; numbers by default.
+        resolution: Points of the grid on each side.
+    """
+    ax = new_axes(ax, figsize=(5.2, 4.4))
+    points = array("X", X, ("m", 2))
+    labels = array("y", y, (len(points),)).astype(int)
+    x1, x2, rows = grid(points, resolution)
+    draw_regions(ax, x1, x2, values_on(predict, rows), labels.max() + 1)
+    draw_examples(ax, points, labels, class_names)
+    ax.set(xlabel=feature_names[0], ylabel=feature_names[1])
+    return ax
+
+
+def grid(points: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return coordinates (resolution, resolution) twice around the points, and as rows (n, 2)."""
+    margin = 0.15 * np.ptp(points, axis=0) + 1e-6
+    sides = zip(points.min(axis=0) - margin, points.max(axis=0) + margin, strict=True)
+    x1, x2 = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in sides))
+    return x1, x2, np.column_stack([x1.ravel(), x2.ravel()])
+
+
+def values_on(predict: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndarray:
+    """Return the predictions for rows (n, 2) as (n,): probabilities of two classes, or classes."""
+    values = np.asarray(predict(rows))
+    if values.ndim == 2 and values.shape[1] > 1:
+        values = values[:, 1] if values.shape[1] == 2 else values.argmax(axis=1)
+    if values.size != len(rows):
+        raise ValueError(
+            f"predict: expected a result of shape ({len(rows)},), ({len(rows)}, 1) or "
+            f"({len(rows)}, classes), got {values.shape}"
+        )
+    return values.reshape(-1)
+
+
+def draw_regions(
+    ax: Axes, x1: np.ndarray, x2: np.ndarray, values: np.ndarray, classes: int
+) -> None:
+    """Draw probabilities of two classes as shades, or more classes as areas, and the boundary."""
+    surface = values.reshape(x1.shape)
+    if classes > 2:
+        levels = np.arange(classes + 1) - 0.5
+        colours = ListedColormap(COLOURS[:classes])
+        ax.contourf(x1, x2, surface, levels=levels, cmap=colours, alpha=0.3)
+    else:
+        shades = np.linspace(0, 1, 11)
+        ax.contourf(x1, x2, surface, levels=shades, cmap="PuOr_r", alpha=0.55, extend="both")
+        levels = np.array([0.5])
+    between = levels[(surface.min() < levels) & (levels < surface.max())]
+    if between.size:
+        ax.contour(x1, x2, surface, levels=between, colors="black", linewidths=1.5)
+
+
+def draw_examples(
+    ax: Axes, points: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None
+) -> None:
+    """Draw the examples, a colour and a marker a class, with a legend."""
+    classes = np.unique(labels)
+    two = ("#542788", "#B35806")  # the ends of the shades
+    for k in classes:
+        colour = two[k] if classes.max() <= 1 else COLOURS[k % len(COLOURS)]
+        name = class_names[k] if class_names else f"class {k}"
+        ax.scatter(*points[labels == k].T, s=32, color=colour, marker=MARKERS[k % len(MARKERS)],
+                   edgecolors="white", linewidths=0.7, label=name)  # fmt: skip
+    ax.legend(fontsize=9, loc="upper right")
