@@ -16,8 +16,9 @@ test-lowest:  ## the test-suite with the lowest versions that pyproject.toml dec
 	VIRTUAL_ENV=$(CURDIR)/.venv-lowest .venv-lowest/bin/uv pip install --resolution lowest-direct -e '.[dev]'
 	.venv-lowest/bin/python -m pytest
 
-notebooks:  ## run every notebook
-	@echo "no notebooks yet"
+notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
+	$(PYTHON) -m jupytext --to ipynb notebooks/[0-9]*.py
+	$(PYTHON) -m jupyter nbconvert --to html --execute --output-dir notebooks/html notebooks/[0-9]*.ipynb
 
 constraints:  ## write the versions of .venv to constraints.txt
 	$(PYTHON) -m pip freeze --exclude-editable --exclude uv | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt

@@ -105,10 +105,24 @@ def test_no_vague_module_names():
     assert not vague & {file.stem for file in FILES}
 
 
-def test_the_package_is_thin():
-    lines = sum(
-        len(file.read_text(encoding="utf-8").splitlines())
-        for file in FILES
-        if part(file) != "exercises"
+def lines_of_code(file: Path) -> int:
+    """The lines of a file that are neither blank, comment nor docstring."""
+    text = file.read_text(encoding="utf-8")
+    documented: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            string = node.body[0]
+            documented |= set(range(string.lineno, (string.end_lineno or string.lineno) + 1))
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") and number not in documented
+        for number, line in enumerate(text.splitlines(), 1)
     )
-    assert lines < 6000
+
+
+def test_the_package_is_thin():
+    """Code counts; exercises and the slides' own tables, which are content, stand apart."""
+    content = {"worked_examples", "statements"}
+    counted = [file for file in FILES if part(file) != "exercises" and file.stem not in content]
+    assert sum(map(lines_of_code, counted)) < 6000
