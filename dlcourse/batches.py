@@ -15,7 +15,13 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def training_batches(
-    x: np.ndarray, y: np.ndarray, *, batch_size: int, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    last_step: int | None = None,
 ) -> tuple[Any, Any]:
     """Return `(batches, callback)` for `model.fit(batches, callbacks=[callback, …])`.
 
@@ -27,24 +33,30 @@ def training_batches(
         y: labels or targets, `(n, …)`.
         batch_size: examples a batch; the last batch of an epoch may be smaller.
         seed: keys the orders together with the epoch.
+        first_step, last_step: the part of every epoch to give, in batches; by default all.
     """
     import keras
 
-    order = _Order(len(x), seed)
+    end = len(x) if last_step is None else min(last_step * batch_size, len(x))
+    order = _Order(len(x), seed, slice(first_step * batch_size, end))
     make = _tensorflow_batches if keras.backend.backend() == "tensorflow" else _python_batches
     batches = make(x, y, batch_size, order)
     return batches, keras.callbacks.LambdaCallback(on_epoch_begin=order.begin)
 
 
 class _Order:
-    """The order of the epoch that is running."""
+    """The order of the epoch that is running, or the part of it that is wanted."""
 
-    def __init__(self, n: int, seed: int):
-        self.n, self.seed = n, seed
+    def __init__(self, n: int, seed: int, part: slice):
+        self.n, self.seed, self.part = n, seed, part
         self.begin(0)
 
     def begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
-        self.indices = epoch_order(self.n, seed=self.seed, epoch=epoch)
+        self.indices = epoch_order(self.n, seed=self.seed, epoch=epoch)[self.part]
+
+    def batches(self, batch_size: int) -> int:
+        """How many batches an epoch has."""
+        return -(-len(self.indices) // batch_size)
 
 
 def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order) -> Any:
@@ -61,14 +73,14 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1  # gathering must not take the training's cores
-    signature = tf.TensorSpec((len(x),), tf.int64)  # pyright: ignore[reportCallIssue]
+    signature = tf.TensorSpec((len(order.indices),), tf.int64)  # pyright: ignore[reportCallIssue]
     return (
         tf.data.Dataset.from_generator(indices, output_signature=signature)
         .unbatch()
         .batch(batch_size)
         .map(gather, num_parallel_calls=1)
         .prefetch(8)
-        .apply(tf.data.experimental.assert_cardinality(-(-len(x) // batch_size)))
+        .apply(tf.data.experimental.assert_cardinality(order.batches(batch_size)))
         .with_options(options)
     )
 
@@ -78,7 +90,7 @@ def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order
 
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
-            return -(-len(x) // batch_size)
+            return order.batches(batch_size)
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
             rows = order.indices[index * batch_size : (index + 1) * batch_size]

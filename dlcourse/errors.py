@@ -1,5 +1,7 @@
 """Errors that a user can cause and mend: their text is for the user, without traceback."""
 
+from pathlib import Path
+
 
 class UserError(ValueError):
     """A condition that the user can mend; `exit_code` is what a command ends with."""
@@ -32,6 +34,16 @@ class WriteError(RunError):
 
 
 class DivergedError(UserError):
-    """A training whose loss became NaN or infinite."""
+    """A training whose loss, weights or statistics became NaN or infinite."""
 
     exit_code = 3
+
+
+class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an error
+    """A training that a signal ended; its state is saved."""
+
+    def __init__(self, path: Path, at: str, signal: int):
+        super().__init__(
+            f"interrupted in {at}; go on with: python -m dlcourse.train --resume {path}"
+        )
+        self.exit_code = 128 + signal

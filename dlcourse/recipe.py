@@ -55,7 +55,9 @@ class Training(Settings):
     `learning_rate` is the constant rate, or the highest of a `schedule`. `steps_per_execution`
     null chooses: up to 128 steps a call for small dense models, 16 for others.
     `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
-    `early_stopping.monitor`); false keeps the last epoch's.
+    `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
+    whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
+    many steps, beside every epoch's end.
     """
 
     epochs: Positive = 20
@@ -65,6 +67,8 @@ class Training(Settings):
     )
     learning_rate: PositiveNumber = 0.001
     schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
+    clip_norm: PositiveNumber | None = None
+    clip_value: PositiveNumber | None = None
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -73,6 +77,7 @@ class Training(Settings):
     restore_best_weights: bool = True
     mixed_precision: bool = False
     steps_per_execution: Positive | None = None
+    checkpoint_every: Positive | None = None
     deterministic: bool = False
     tensorboard: bool = False
 
@@ -146,6 +151,8 @@ def conflicts(
     if training.schedule is not None and training.reduce_on_plateau is not None:
         reason = "a schedule sets the learning rate already: keep one of the two"
         faults.append((("training", "reduce_on_plateau"), reason))
+    if training.clip_norm is not None and training.clip_value is not None:
+        faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
     if training.augmentation is not None and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
     if task == "regression":

@@ -15,6 +15,7 @@ EXAMPLE = """\
 examples:
   python -m dlcourse.train --config configs/digits_cnn.yaml
   python -m dlcourse.train --config configs/digits_cnn.yaml model.dropout=0.5 training.epochs=5
+  python -m dlcourse.train --resume runs/digits_cnn-20260131-101500
 """
 
 
@@ -30,33 +31,49 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
     )
+    parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
     parser.add_argument("--name", metavar="N", help="the run's name (recipe and time)")
     parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
     arguments = parser.parse_intermixed_args(argv)
-    if not (arguments.config or arguments.schema):
+    if not (arguments.config or arguments.schema or arguments.resume):
         parser.error("--config FILE is needed (the shipped recipes are in configs/)")
+    if arguments.resume and arguments.name:
+        parser.error("--resume goes on in its own folder: --name is for new runs")
     return run_command(lambda: _run(arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.recipe import Recipe, load_recipe
-
     if arguments.schema:
         import json
 
+        from dlcourse.recipe import Recipe
+
         write(json.dumps(Recipe.model_json_schema(), indent=2))
         return 0
-    recipe = load_recipe(arguments.config, arguments.overrides)
+    recipe = _recipe(arguments)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
-        write(f"{arguments.config} is good; nothing was trained or written\n{_plan(recipe)}")
+        source = arguments.config or arguments.resume
+        write(f"{source} is good; nothing was trained or written\n{_plan(recipe)}")
     else:
         _train(recipe, arguments)
     return 0
+
+
+def _recipe(arguments: argparse.Namespace) -> "Recipe":
+    """Return the recipe in the file, or that of the run to go on with."""
+    from dlcourse.recipe import load_recipe
+    from dlcourse.runs import read_run
+
+    config = arguments.config
+    if arguments.resume:
+        stored = read_run(arguments.resume).file("recipe.yaml")
+        config = config or stored
+    return load_recipe(config, arguments.overrides)
 
 
 def _plan(recipe: "Recipe") -> str:
@@ -73,18 +90,24 @@ def _plan(recipe: "Recipe") -> str:
 
 def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     import_keras()
-    from dlcourse.training import train
+    from dlcourse.runs import read_run
+    from dlcourse.training import StopRequest, resume, train
 
-    bar = sys.stdout.isatty()
-    write(f"recipe  {arguments.config}, seed {recipe.seed}")
-    run = train(
-        recipe,
-        arguments.runs,
-        name=arguments.name,
-        recipe_name=Path(arguments.config).stem,
-        report=write,
-        bar=bar,
-    )
+    options: dict[str, Any] = {"report": write, "bar": sys.stdout.isatty()}
+    with StopRequest() as stop:
+        if arguments.resume:
+            write(f"run     {arguments.resume}, seed {recipe.seed}")
+            run = resume(read_run(arguments.resume), recipe, stop=stop, **options)
+        else:
+            write(f"recipe  {arguments.config}, seed {recipe.seed}")
+            run = train(
+                recipe,
+                arguments.runs,
+                name=arguments.name,
+                recipe_name=Path(arguments.config).stem,
+                stop=stop,
+                **options,
+            )
     write(result_table(run))
 
 

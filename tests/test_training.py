@@ -50,6 +50,8 @@ def test_a_run_holds_everything(digits_run):
         "metrics.json",
         "model.keras",
         "figures",
+        "state.npz",
+        ".lock",
     }
     figures = {path.name for path in (digits_run.path / "figures").iterdir()}
     assert figures == {"learning_curves.png", "confusion_matrix.png", "most_confused.png"}

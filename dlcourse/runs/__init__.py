@@ -4,18 +4,21 @@ runs/digits_cnn-20260131-101500/
     recipe.yaml       resolved and complete: it alone reproduces the run
     environment.json  versions, machine, device, git state, data fingerprint
     dataset.json      what new inputs need: class names, value range, columns
+    state.npz         where the training is: it goes on from there
     history.csv       the metrics of every epoch
-    metrics.json      train, val and test metrics, parameters, epochs, seconds
     model.keras       the trained model (preprocessing inside)
+    metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
     figures/          PNG pictures
 """
 
+import contextlib
 import csv
+import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +27,7 @@ from typing import Any
 
 from dlcourse.errors import RunError, WriteError
 
+HALF_WRITTEN = ".half-written-"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -60,15 +64,29 @@ class Run:
             rows = list(csv.DictReader(stream))
         return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
 
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end, and all files are there."""
+        return (self.path / "metrics.json").is_file()
+
     @cached_property
     def model(self) -> Any:
-        """The trained Keras model."""
+        """The trained Keras model, if it is the one that this run saved.
+
+        Raises:
+            RunError: the file is missing, was changed since, or holds code.
+        """
         import keras
 
         path = self.file("model.keras")
+        if sha256(path) != self.metrics.get("model_sha256"):
+            raise RunError(
+                f"{path}: is not the model that this run saved (its SHA-256 differs from that in "
+                "metrics.json): it is damaged or was replaced"
+            )
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # noqa: BLE001 - whatever a broken file makes Keras raise
+        except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"{path}: the model cannot be loaded: {reason}") from None
 
@@ -143,6 +161,37 @@ def list_runs(folder: str | Path) -> list[Run]:
     return [Run(path.parent) for path in sorted(found)]
 
 
+@contextlib.contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Hold the run for this process; the operating system lets go when the process ends.
+
+    Raises:
+        RunError: another process trains it.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(run.path / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise RunError(f"{run.path}: another process is training this run") from None
+    except OSError as error:
+        raise WriteError(f"{run.path}: cannot be written: {error.strerror}") from None
+
+
+def clean(run: Run) -> None:
+    """Remove what a killed process left half-written."""
+    for folder in (run.path, run.path / "figures"):
+        for path in folder.glob(f"{HALF_WRITTEN}*"):
+            path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
 
@@ -153,7 +202,9 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(
+            suffix=path.suffix, prefix=HALF_WRITTEN, dir=path.parent
+        )
         os.close(handle)
         write(Path(temporary))
         with open(temporary, "rb") as stream:  # noqa: PTH123

@@ -1,4 +1,4 @@
-"""Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`."""
+"""Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,14 +6,39 @@ from typing import Any
 
 from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.environment import environment
+from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.evaluation import evaluate
 from dlcourse.figures import save_figures
-from dlcourse.recipe import Recipe
-from dlcourse.runs import Run, create_run, write_file, write_json, write_text
-from dlcourse.training.fitting import Fitted, fit
+from dlcourse.recipe import Recipe, load_recipe
+from dlcourse.runs import (
+    Run,
+    clean,
+    create_run,
+    locked,
+    sha256,
+    write_file,
+    write_history,
+    write_json,
+    write_text,
+)
+from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
+from dlcourse.training.fitting import Fit
+from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
 
-__all__ = ["Fitted", "Prepared", "compile_model", "describe", "fit", "prepare", "train"]
+__all__ = [
+    "Fit",
+    "Prepared",
+    "StopRequest",
+    "build",
+    "compile_model",
+    "describe",
+    "prepare",
+    "resume",
+    "train",
+]
+
+Report = Callable[[str], None]
 
 
 def train(
@@ -22,8 +47,9 @@ def train(
     *,
     name: str | None = None,
     recipe_name: str = "run",
-    report: Callable[[str], None] | None = None,
+    report: Report | None = None,
     bar: bool = True,
+    stop: StopRequest | None = None,
 ) -> Run:
     """Return the run of a recipe: trained, evaluated and saved.
 
@@ -34,21 +60,107 @@ def train(
         recipe_name: the start of that name.
         report: called with a line an epoch, and with the device and layers before.
         bar: show Keras' progress bar.
+        stop: asks the training to save and leave; None never does.
 
     Raises:
         RecipeError, DatasetError: see `prepare`.
         RunError: the run's name is taken, or its folder cannot be written.
-        DivergedError: the loss became NaN or infinite.
+        DivergedError: the loss, a weight or a statistic became NaN or infinite.
+        InterruptedTraining: `stop` asked for it.
     """
     prepared = prepare(recipe)
+    run = create_run(runs, recipe_name, name)
+    with locked(run):
+        return _train(recipe, prepared, run, report, bar, stop)
+
+
+def resume(
+    run: Run,
+    recipe: Recipe | None = None,
+    *,
+    report: Report | None = None,
+    bar: bool = True,
+    stop: StopRequest | None = None,
+) -> Run:
+    """Return the run, trained to its end exactly as if it had never been interrupted.
+
+    Args:
+        run: a run that was interrupted or killed; a finished one is returned as it is.
+        recipe: None, the run's own recipe, or that recipe with more `training.epochs`.
+        report, bar, stop: see `train`.
+
+    Raises:
+        RecipeError: the recipe differs in more than `training.epochs`.
+        RunError: another process trains this run, its data has changed, or its state is damaged.
+        DatasetError, DivergedError, InterruptedTraining: see `train`.
+    """
+    with locked(run):
+        stored = load_recipe(run.file("recipe.yaml"))
+        wanted = recipe or stored
+        _refuse_changes(stored, wanted, run)
+        if run.finished and wanted == stored:
+            if report:
+                report(f"{run.path} is finished: nothing is left to train")
+            return run
+        prepared = prepare(wanted)
+        facts = run.path / "dataset.json"
+        if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
+            raise RunError(f"{run.path}: the data has changed since this training began")
+        clean(run)
+        return _train(wanted, prepared, run, report, bar, stop)
+
+
+def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
+    """Raise a RecipeError unless the recipes are equal but for more epochs."""
+    before, after = _flat(stored.model_dump()), _flat(wanted.model_dump())
+    names = sorted(key for key in before | after if before.get(key) != after.get(key))
+    epochs = "training.epochs"
+    fewer = stored.training.epochs > wanted.training.epochs
+    if set(names) - {epochs} or fewer:
+        listed = ", ".join(f"{key} {before.get(key)} → {after.get(key)}" for key in names)
+        raise RecipeError(
+            f"{run.path}: only training.epochs may change, to more, when a run goes on; "
+            f"here: {listed}"
+        )
+    if names and stored.training.schedule is not None:
+        raise RecipeError(
+            f"{run.path}: training.epochs: its schedule is laid out over "
+            f"{stored.training.epochs} epochs: start a new run for more"
+        )
+
+
+def _flat(settings: dict[str, Any], start: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{start}{key}.") if isinstance(value, dict) else {start + key: value}
+    return flat
+
+
+def _train(
+    recipe: Recipe,
+    prepared: Prepared,
+    run: Run,
+    report: Report | None,
+    bar: bool,
+    stop: StopRequest | None,
+) -> Run:
+    """Fit from where the run is, then finish it."""
     if report:
         report(describe(prepared))
-    run = create_run(runs, recipe_name, name)
+    seen = {"seed": recipe.seed, "data": fingerprint(prepared.dataset)}
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
-    write_json(run.path / "environment.json", {**environment(), "seed": recipe.seed})
+    write_json(run.path / "environment.json", {**environment(), **seen})
     write_json(run.path / "dataset.json", _dataset_facts(prepared.dataset))
-    fitted = fit(recipe, prepared, run, report, bar)
-    _save(recipe, prepared, run, fitted)
+    fit = Fit(recipe, prepared, run, report, bar, stop)
+    if report and fit.progress.epoch + fit.progress.step:
+        report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+    try:
+        fit.train()
+    except NotFinite as fault:
+        message = _explain(fit, fault)
+        _finish(fit, diverged=message)
+        raise DivergedError(f"{run.path}: diverged: {message}") from None
+    _finish(fit)
     return Run(run.path)
 
 
@@ -67,21 +179,42 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _save(recipe: Recipe, prepared: Prepared, run: Run, fitted: Fitted) -> None:
-    dataset = prepared.dataset
-    model = build(recipe, dataset, augmented=False)
-    model.set_weights(prepared.model.get_weights())
+def _explain(fit: Fit, fault: NotFinite) -> str:
+    """Return the divergence in words; the fit is back at its last finite state."""
+    rate = float(fit.prepared.model.optimizer.learning_rate)
+    fit.load()
+    norms = gradient_norms(
+        fit.recipe,
+        fit.prepared,
+        epoch=fit.progress.epoch,
+        first_step=fit.progress.step,
+        last_step=fault.step,
+    )
+    fit.load()
+    return explanation(fit.recipe, fault, rate, norms)
+
+
+def _finish(fit: Fit, diverged: str | None = None) -> None:
+    """Evaluate the kept weights and save the model, the figures and the metrics."""
+    run, dataset, progress = fit.run, fit.prepared.dataset, fit.progress
+    weights, best_epoch = fit.best_weights()
+    model = build(fit.recipe, dataset, augmented=False)
+    model.set_weights(weights)
     metrics, predicted = evaluate(model, dataset)
     write_file(run.path / "model.keras", model.save)
-    save_figures(run.path / "figures", dataset, fitted.history, fitted.best_epoch, predicted)
+    if progress.history:
+        write_history(run.path / "history.csv", progress.history)
+        save_figures(run.path / "figures", dataset, progress.history, best_epoch, predicted)
     write_json(
         run.path / "metrics.json",
         {
             **metrics,
             "parameters": model.count_params(),
-            "epochs_run": len(fitted.history["loss"]),
-            "best_epoch": fitted.best_epoch,
-            "seconds": round(fitted.seconds, 3),
-            "cpu_seconds": round(fitted.cpu_seconds, 3),
+            "epochs_run": progress.epoch,
+            "best_epoch": best_epoch,
+            "seconds": round(progress.seconds, 3),
+            "cpu_seconds": round(progress.cpu_seconds, 3),
+            "model_sha256": sha256(run.path / "model.keras"),
+            **({"diverged": diverged} if diverged else {}),
         },
     )

@@ -1,4 +1,4 @@
-"""The fit itself: batches, callbacks, the history that is kept current."""
+"""The fit itself: it can be stopped after any step, killed at any instant, and goes on exactly."""
 
 import time
 from collections.abc import Callable
@@ -8,77 +8,193 @@ from typing import Any
 import numpy as np
 
 from dlcourse.batches import training_batches
-from dlcourse.errors import DivergedError
+from dlcourse.errors import InterruptedTraining
 from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, write_history
+from dlcourse.training.divergence import NotFinite, refuse_infinite
+from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, targets
+from dlcourse.training.state import (
+    Progress,
+    read_state,
+    restore_callbacks,
+    restore_metrics,
+    restore_model,
+    save_state,
+)
+
+STATE = "state.npz"
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What `fit` left beside the weights: the history, the kept epoch (from 1) and the time."""
+@dataclass
+class Fit:
+    """One training on its way; `run` it until it is done.
 
-    history: dict[str, list[float]]
-    best_epoch: int
-    seconds: float
-    cpu_seconds: float
+    Attributes:
+        recipe, prepared, run: what is trained, and where its state is kept.
+        report: called with a line an epoch.
+        bar: show Keras' progress bar.
+        stop: asks to stop after the step that runs; None never does.
+    """
+
+    recipe: Recipe
+    prepared: Prepared
+    run: Run
+    report: Callable[[str], None] | None = None
+    bar: bool = False
+    stop: StopRequest | None = None
+
+    def __post_init__(self) -> None:
+        model = self.prepared.model
+        model.optimizer.build(model.trainable_variables)
+        self.path = self.run.path / STATE
+        self.callbacks = memory_callbacks(self.recipe)
+        self.arrays: dict[str, Any] = {}
+        self.progress = Progress()
+        if self.path.exists():
+            self.load()
+        else:
+            save_state(self.path, model, self.callbacks, self.progress)
+
+    def load(self) -> None:
+        """Go back to what the state file holds."""
+        self.progress, self.arrays = read_state(self.path)
+        restore_model(self.arrays, self.path, self.prepared.model)
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch is left to train."""
+        return self.progress.stopped or self.progress.epoch >= self.recipe.training.epochs
+
+    def train(self) -> None:
+        """Train until the recipe's last epoch or an early stop; the state file is kept current.
+
+        Raises:
+            InterruptedTraining: `stop` asked for it; the state is saved.
+            NotFinite: the loss, a weight or a statistic is NaN or infinite.
+        """
+        while not self.done:
+            # An epoch that was interrupted is a fit of its own: its first steps are done.
+            self.first_step = self.progress.step
+            partial = self.first_step > 0
+            self._fit(self.progress.epoch + 1 if partial else self.recipe.training.epochs)
+
+    def _fit(self, epochs: int) -> None:
+        import keras
+
+        dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
+        batches, order = training_batches(
+            dataset.x_train,
+            targets(model, self.recipe, dataset, "train"),
+            batch_size=training.batch_size,
+            seed=self.recipe.seed,
+            first_step=self.first_step,
+        )
+        self.steps = -(-len(dataset.x_train) // training.batch_size)
+        self.saved_step = self.first_step
+        self.clock = (time.perf_counter(), time.process_time())
+        keeper = keras.callbacks.LambdaCallback(
+            on_train_begin=self._begin,
+            on_epoch_begin=self._begin_epoch,
+            on_train_batch_end=self._end_step,
+            on_epoch_end=self._end_epoch,
+        )
+        boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
+        model.fit(
+            batches,
+            validation_data=(dataset.x_val, targets(model, self.recipe, dataset, "val")),
+            validation_batch_size=max(training.batch_size, 256),
+            initial_epoch=self.progress.epoch,
+            epochs=epochs,
+            class_weight=self.prepared.class_weights,
+            callbacks=[
+                order,
+                *self.callbacks,
+                *(boards if training.tensorboard else []),
+                keeper,  # last: it keeps what the others remember
+            ],
+            shuffle=False,
+            verbose=1 if self.bar else 0,
+        )
+
+    def _begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        if self.arrays:  # Keras' callbacks forget at the begin of each fit
+            restore_model(self.arrays, self.path, self.prepared.model)
+            restore_callbacks(self.arrays, self.callbacks)
+
+    def _begin_epoch(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        if self.first_step:
+            restore_metrics(self.arrays, self.prepared.model)
+
+    def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        done = min(self.first_step + batch + 1, self.steps)
+        loss = float((logs or {})["loss"])
+        if not np.isfinite(loss):
+            raise NotFinite(f"the loss became {loss}", self.progress.epoch, done)
+        if done == self.steps:
+            return  # the end of the epoch saves, with the validation
+        every = self.recipe.training.checkpoint_every
+        asked = self.stop is not None and self.stop.signal is not None
+        if asked or (every and done - self.saved_step >= every):
+            self._save(step=done)
+            self.saved_step = done
+        self._leave_if_asked()
+
+    def _end_epoch(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        found = {key: float(value) for key, value in (logs or {}).items()}
+        found = dict(sorted(found.items(), key=lambda item: COLUMNS.index(item[0])))
+        self._sync()
+        refuse_infinite(self.prepared.model, found, epoch, self.steps)
+        for key, value in found.items():
+            self.progress.history.setdefault(key, []).append(value)
+        self.progress.epoch = epoch + 1
+        self.progress.stopped = bool(self.prepared.model.stop_training)
+        self._save(step=0)
+        write_history(self.run.path / "history.csv", self.progress.history)
+        if self.report:
+            self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
+        if self.first_step:
+            self.load()  # before Keras' callbacks end this fit and restore their best weights
+        if not self.done:
+            self._leave_if_asked()
+
+    def _save(self, *, step: int) -> None:
+        self._sync()
+        now = (time.perf_counter(), time.process_time())
+        self.progress.seconds += now[0] - self.clock[0]
+        self.progress.cpu_seconds += now[1] - self.clock[1]
+        self.clock = now
+        self.progress.step = step
+        save_state(self.path, self.prepared.model, self.callbacks, self.progress)
+
+    def _sync(self) -> None:
+        """JAX keeps the state of a running epoch outside the model's variables."""
+        if hasattr(self.prepared.model, "jax_state_sync"):
+            self.prepared.model.jax_state_sync()
+
+    def _leave_if_asked(self) -> None:
+        if self.stop is not None and self.stop.signal is not None:
+            at = f"epoch {self.progress.epoch + 1}, {self.progress.step} of {self.steps} steps done"
+            raise InterruptedTraining(self.run.path, at, self.stop.signal)
+
+    def best_weights(self) -> tuple[list[np.ndarray], int]:
+        """Return the weights to keep and their epoch (from 1): the best, or the last."""
+        for callback in self.callbacks:
+            if getattr(callback, "best_weights", None):
+                return callback.best_weights, callback.best_epoch + 1
+        return self.prepared.model.get_weights(), self.progress.epoch
 
 
-def fit(
-    recipe: Recipe,
-    prepared: Prepared,
-    run: Run,
-    report: Callable[[str], None] | None,
-    bar: bool,
-) -> Fitted:
-    dataset, model, training = prepared.dataset, prepared.model, recipe.training
-    batches, order = training_batches(
-        dataset.x_train,
-        targets(model, recipe, dataset, "train"),
-        batch_size=training.batch_size,
-        seed=recipe.seed,
-    )
-    keep = _keep_best(recipe)
-    callbacks = [order, *_callbacks(recipe, run), *([keep] if keep else [])]
-    wall, cpu = time.perf_counter(), time.process_time()
-    history: dict[str, list[float]] = {}
-    record = _recorder(history, run, training.epochs, report)
-    model.fit(
-        batches,
-        validation_data=(dataset.x_val, targets(model, recipe, dataset, "val")),
-        validation_batch_size=max(training.batch_size, 256),
-        epochs=training.epochs,
-        class_weight=prepared.class_weights,
-        callbacks=[*callbacks, record],
-        shuffle=False,
-        verbose=1 if bar else 0,
-    )
-    epochs_run = len(history["loss"])
-    best = keep.best_epoch + 1 if keep else epochs_run
-    return Fitted(history, best, time.perf_counter() - wall, time.process_time() - cpu)
+COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")
 
 
-def _keep_best(recipe: Recipe) -> Any:
-    """Return the callback that stops early and restores the best weights, or None for neither."""
+def memory_callbacks(recipe: Recipe) -> list[Any]:
+    """Return the callbacks that remember something: early stopping, reduce-on-plateau."""
     import keras
 
     stopping, training = recipe.training.early_stopping, recipe.training
-    if stopping is None and not training.restore_best_weights:
-        return None
-    stop: Any = keras.callbacks.EarlyStopping  # its min_delta is annotated as an int
-    return stop(
-        monitor=stopping.monitor if stopping else "val_loss",
-        patience=stopping.patience if stopping else training.epochs,
-        min_delta=stopping.min_delta if stopping else 0.0,
-        restore_best_weights=training.restore_best_weights,
-    )
-
-
-def _callbacks(recipe: Recipe, run: Run) -> list[Any]:
-    import keras
-
     result: list[Any] = []
-    if plateau := recipe.training.reduce_on_plateau:
+    if plateau := training.reduce_on_plateau:
         result.append(
             keras.callbacks.ReduceLROnPlateau(
                 monitor=plateau.monitor,
@@ -87,38 +203,17 @@ def _callbacks(recipe: Recipe, run: Run) -> list[Any]:
                 min_lr=plateau.min_learning_rate,
             )
         )
-    if recipe.training.tensorboard:
-        result.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard")))
-    return result
-
-
-def _recorder(
-    history: dict[str, list[float]],
-    run: Run,
-    epochs: int,
-    report: Callable[[str], None] | None,
-) -> Any:
-    """Return the callback that keeps `history.csv` current and reports a line an epoch."""
-    import keras
-
-    def end_of_epoch(epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = {key: float(value) for key, value in (logs or {}).items()}
-        logs = dict(sorted(logs.items(), key=lambda item: _COLUMNS.index(item[0])))
-        for key, value in logs.items():
-            history.setdefault(key, []).append(value)
-        if not np.isfinite(logs["loss"]):
-            raise DivergedError(
-                f"{run.path}: the loss became {logs['loss']} in epoch {epoch + 1}: try a smaller "
-                "training.learning_rate"
+    if stopping is not None or training.restore_best_weights:
+        stop: Any = keras.callbacks.EarlyStopping  # its min_delta is annotated as an int
+        result.append(
+            stop(
+                monitor=stopping.monitor if stopping else "val_loss",
+                patience=stopping.patience if stopping else training.epochs,
+                min_delta=stopping.min_delta if stopping else 0.0,
+                restore_best_weights=training.restore_best_weights,
             )
-        write_history(run.path / "history.csv", history)
-        if report:
-            report(epoch_line(epoch + 1, epochs, logs))
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch)
-
-
-_COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")
+        )
+    return result
 
 
 def epoch_line(epoch: int, epochs: int, logs: dict[str, float]) -> str:

@@ -107,8 +107,10 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
             else keras.losses.SparseCategoricalCrossentropy()
         ),
     }[_head(model)]()
+    optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
+    optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     model.compile(
-        optimizer=OPTIMIZERS[options.pop("name")](rate, **options),
+        optimizer=optimizer,
         loss=loss,
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
         steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
