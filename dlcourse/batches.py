@@ -78,7 +78,7 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
         tf.data.Dataset.from_generator(indices, output_signature=signature)
         .unbatch()
         .batch(batch_size)
-        .map(gather, num_parallel_calls=1)
+        .map(gather)
         .prefetch(8)
         .apply(tf.data.experimental.assert_cardinality(order.batches(batch_size)))
         .with_options(options)

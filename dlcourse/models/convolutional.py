@@ -10,6 +10,7 @@ from dlcourse.models.layers import (
     activated,
     head,
     hidden_layers,
+    noise_layer,
     weights,
 )
 from dlcourse.schema import NonNegative, Positive, Rate
@@ -37,6 +38,7 @@ def cnn(
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
     batch_norm: bool = False,
+    noise: NonNegative = 0.0,
 ) -> "keras.Model":
     """Return a convolutional network (LeCun et al. 1998; slides S2).
 
@@ -58,6 +60,7 @@ def cnn(
         l2: weight decay, l2·Σw² over every kernel.
         initializer: of every kernel.
         batch_norm: normalise before each activation (Ioffe and Szegedy 2015).
+        noise: standard deviation of Gaussian noise added to the scaled inputs in training.
 
     Raises:
         RecipeError: the blocks would shrink the image to nothing.
@@ -93,6 +96,7 @@ def cnn(
         [
             keras.Input(input_shape),
             *preprocessing,
+            *noise_layer(noise),
             *blocks,
             *flat,
             *dense,

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlcourse.models.layers import Activation, Initializer, flatten, head, hidden_layers, weights
+from dlcourse.models.layers import (
+    Activation,
+    Initializer,
+    flatten,
+    head,
+    hidden_layers,
+    noise_layer,
+    weights,
+)
 from dlcourse.schema import NonNegative, Positive, Rate
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ def dnn(
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
     batch_norm: bool = False,
+    noise: NonNegative = 0.0,
 ) -> "keras.Model":
     """Return a network of dense layers (slides S0: 784-16-16-10 has 13,002 parameters).
 
@@ -36,6 +45,7 @@ def dnn(
         l2: weight decay, l2·Σw² over every kernel.
         initializer: of every kernel; `zeros` and `constant` (0.1) show why it must be random.
         batch_norm: normalise before each activation (Ioffe and Szegedy 2015).
+        noise: standard deviation of Gaussian noise added to the scaled inputs in training.
     """
     import keras
 
@@ -44,6 +54,7 @@ def dnn(
         [
             keras.Input(input_shape),
             *preprocessing,
+            *noise_layer(noise),
             *flatten(input_shape),
             *hidden_layers(
                 hidden,

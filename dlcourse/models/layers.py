@@ -111,3 +111,10 @@ def flatten(input_shape: Sequence[int]) -> list["keras.Layer"]:
     from keras import layers
 
     return [layers.Flatten(name="flatten")] if len(input_shape) > 1 else []
+
+
+def noise_layer(standard_deviation: float) -> list["keras.Layer"]:
+    """Return a GaussianNoise layer (active in training only), nothing for 0."""
+    from keras import layers
+
+    return [layers.GaussianNoise(standard_deviation, name="noise")] if standard_deviation else []

@@ -49,7 +49,7 @@ def _row(run: "Run") -> dict[str, Any]:
     score = "accuracy" if "accuracy" in metrics["test"] else "mae"
     return {
         **row,
-        "state": "finished",
+        "state": "diverged" if "diverged" in metrics else "finished",
         "metric": score,
         "val": metrics["val"][score],
         "test": metrics["test"][score],

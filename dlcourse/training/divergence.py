@@ -13,8 +13,8 @@ from dlcourse.batches import training_batches
 from dlcourse.recipe import Recipe
 from dlcourse.training.preparation import Prepared, targets
 
-WINDOW = 20  # steps before the divergence whose gradients are shown
-SHOWN = 6
+CHUNK = 32  # steps that are trained again at a time
+SHOWN = 6  # gradient norms that the message tells
 
 
 @dataclass
@@ -42,14 +42,13 @@ def refuse_infinite(model: Any, logs: dict[str, float], epoch: int, step: int) -
 def gradient_norms(
     recipe: Recipe, prepared: Prepared, *, epoch: int, first_step: int, last_step: int
 ) -> list[float]:
-    """Return the global norm of the gradient at each of the last steps before a divergence.
+    """Return the global norm of the gradient, step by step, up to the first that is not finite.
 
-    The model must hold the state at `first_step` of `epoch`; it is trained again from there, and
-    is left diverged. Only Keras' API is used: the optimizer's own `apply` is listened to.
+    The epoch is trained again from `first_step`, whose state the model must hold: compiled, a few
+    steps at a time, until the weights break; those steps once more, eagerly, with the optimizer's
+    own `apply` listened to. Only Keras' API is used. The model is left diverged.
     """
-    dataset, model = prepared.dataset, prepared.model
-    y = targets(model, recipe, dataset, "train")
-    start = max(first_step, last_step - WINDOW)
+    model: Any = prepared.model
     norms: list[float] = []
     apply = model.optimizer.apply
 
@@ -58,36 +57,47 @@ def gradient_norms(
         norms.append(float(np.sqrt(sum(squares))))
         return apply(grads, trainable_variables)
 
-    def replay(begin: int, end: int, *, eagerly: bool) -> None:
-        batches, order = training_batches(
-            dataset.x_train,
-            y,
-            batch_size=recipe.training.batch_size,
-            seed=recipe.seed,
-            first_step=begin,
-            last_step=end,
-        )
-        model.compile(model.optimizer, model.loss, run_eagerly=eagerly)
-        model.fit(
-            batches,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            class_weight=prepared.class_weights,
-            callbacks=[order],
-            shuffle=False,
-            verbose=0,
-        )
-
     with np.errstate(all="ignore"):  # the numbers overflow: that is what is shown
-        if start > first_step:
-            replay(first_step, start, eagerly=False)
-        model.optimizer.apply = listen
-        try:
-            replay(start, last_step, eagerly=True)
-        finally:
-            model.optimizer.apply = apply
+        model.compile(model.optimizer, model.loss, steps_per_execution=CHUNK)
+        for begin in range(first_step, last_step, CHUNK):
+            end = min(begin + CHUNK, last_step)
+            variables = [*model.variables, *model.optimizer.variables]
+            before = [np.asarray(variable).copy() for variable in variables]
+            _replay(recipe, prepared, epoch, begin, end)
+            if all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
+                continue
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            model.compile(model.optimizer, model.loss, run_eagerly=True)
+            model.optimizer.apply = listen
+            try:
+                _replay(recipe, prepared, epoch, begin, end)
+            finally:
+                model.optimizer.apply = apply
+            break
     finite = next((i for i, norm in enumerate(norms) if not np.isfinite(norm)), len(norms) - 1)
     return norms[: finite + 1]
+
+
+def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int) -> None:
+    dataset, model = prepared.dataset, prepared.model
+    batches, order = training_batches(
+        dataset.x_train,
+        targets(model, recipe, dataset, "train"),
+        batch_size=recipe.training.batch_size,
+        seed=recipe.seed,
+        first_step=begin,
+        last_step=end,
+    )
+    model.fit(
+        batches,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        class_weight=prepared.class_weights,
+        callbacks=[order],
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def explanation(recipe: Recipe, fault: NotFinite, rate: float, norms: list[float]) -> str:

@@ -83,9 +83,12 @@ class Fit:
         import keras
 
         dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
+        y_train = targets(model, self.recipe, dataset, "train")
+        if self.first_step:  # the metrics' variables exist only after a first batch
+            model.test_on_batch(dataset.x_train[:1], y_train[:1])
         batches, order = training_batches(
             dataset.x_train,
-            targets(model, self.recipe, dataset, "train"),
+            y_train,
             batch_size=training.batch_size,
             seed=self.recipe.seed,
             first_step=self.first_step,
@@ -134,11 +137,12 @@ class Fit:
         if done == self.steps:
             return  # the end of the epoch saves, with the validation
         every = self.recipe.training.checkpoint_every
-        asked = self.stop is not None and self.stop.signal is not None
+        asked = self.stop.signal if self.stop else None
         if asked or (every and done - self.saved_step >= every):
             self._save(step=done)
             self.saved_step = done
-        self._leave_if_asked()
+        if asked:
+            self._leave(asked)
 
     def _end_epoch(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         found = {key: float(value) for key, value in (logs or {}).items()}
@@ -155,8 +159,9 @@ class Fit:
             self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
         if self.first_step:
             self.load()  # before Keras' callbacks end this fit and restore their best weights
-        if not self.done:
-            self._leave_if_asked()
+        asked = self.stop.signal if self.stop else None
+        if asked and not self.done:
+            self._leave(asked)
 
     def _save(self, *, step: int) -> None:
         self._sync()
@@ -172,10 +177,9 @@ class Fit:
         if hasattr(self.prepared.model, "jax_state_sync"):
             self.prepared.model.jax_state_sync()
 
-    def _leave_if_asked(self) -> None:
-        if self.stop is not None and self.stop.signal is not None:
-            at = f"epoch {self.progress.epoch + 1}, {self.progress.step} of {self.steps} steps done"
-            raise InterruptedTraining(self.run.path, at, self.stop.signal)
+    def _leave(self, signal: int) -> None:
+        at = f"epoch {self.progress.epoch + 1}, {self.progress.step} of {self.steps} steps done"
+        raise InterruptedTraining(self.run.path, at, signal)
 
     def best_weights(self) -> tuple[list[np.ndarray], int]:
         """Return the weights to keep and their epoch (from 1): the best, or the last."""

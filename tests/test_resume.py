@@ -1,0 +1,297 @@
+"""A training that was interrupted anywhere ends as the one that was not: bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcourse.errors import InterruptedTraining, RecipeError, RunError
+from dlcourse.recipe import Recipe
+from dlcourse.runs import locked, read_run
+from dlcourse.training import Fit, StopRequest, prepare, resume, train
+from dlcourse.training.state import read_state
+
+ROOT = Path(__file__).parent.parent
+KINDS = {
+    "dnn with dropout, reduce on plateau": {
+        "dataset": {"name": "points", "n": 300},
+        "model": {"name": "dnn", "hidden": [8], "dropout": 0.3},
+        "training": {"reduce_on_plateau": {"patience": 1}, "early_stopping": {"patience": 3}},
+    },
+    "cnn with batch norm, noise, augmentation, schedule": {
+        "dataset": {"name": "digits"},
+        "model": {
+            "name": "cnn",
+            "filters": [4],
+            "hidden": [8],
+            "batch_norm": True,
+            "noise": 0.1,
+            "dropout": 0.2,
+        },
+        "training": {
+            "batch_size": 128,
+            "augmentation": {"shift": 0.1, "rotate": 5},
+            "schedule": {"name": "one_cycle"},
+            "label_smoothing": 0.1,
+            "class_weights": "balanced",
+        },
+    },
+    "lstm with dropout": {
+        "dataset": {"name": "digits"},
+        "model": {"name": "rnn", "units": 6, "dropout": 0.2},
+        "training": {"batch_size": 128, "optimizer": {"name": "sgd", "momentum": 0.9}},
+    },
+}
+
+
+def recipe(kind=KINDS["dnn with dropout, reduce on plateau"], **training):
+    settings = {"epochs": 4, "deterministic": True, "steps_per_execution": 2}
+    settings |= {**kind["training"], **training}
+    return Recipe.model_validate({**kind, "seed": 3, "training": settings})
+
+
+class After(StopRequest):
+    """Asks to stop once `asked` has been looked at `times` times: a signal at a chosen instant."""
+
+    def __init__(self, times):
+        self.times = times
+
+    @property
+    def signal(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.times -= 1
+        return signal.SIGTERM if self.times < 0 else None
+
+
+def outcome(run):
+    """All that must be equal: the state's arrays and history, the model's weights, the metrics."""
+    state = np.load(run.path / "state.npz")
+    meta = json.loads(str(state["meta"]))
+    arrays = {name: state[name].tobytes() for name in state.files if name != "meta"}
+    metrics = {key: value for key, value in run.metrics.items() if "seconds" not in key}
+    del metrics["model_sha256"]  # a .keras file holds the time of its writing
+    weights = [weight.tobytes() for weight in run.model.get_weights()]
+    history = (run.path / "history.csv").read_text()
+    return arrays, meta["callbacks"], meta["progress"]["history"], metrics, weights, history
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def uninterrupted(request, tmp_path_factory):
+    given = recipe(KINDS[request.param])
+    return given, train(given, tmp_path_factory.mktemp("whole"), bar=False)
+
+
+@pytest.mark.parametrize("looks", [0, 3, 9])
+def test_an_interrupted_training_ends_bit_equal(uninterrupted, looks, tmp_path):
+    given, whole = uninterrupted
+    with pytest.raises(InterruptedTraining, match="interrupted in epoch"):
+        train(given, tmp_path, name="part", bar=False, stop=After(looks))
+    assert not read_run(tmp_path / "part").finished
+    assert outcome(resume(read_run(tmp_path / "part"), bar=False)) == outcome(whole)
+
+
+def test_a_training_interrupted_at_every_turn_ends_bit_equal(tmp_path):
+    whole = train(recipe(), tmp_path, name="whole", bar=False)
+    turns = 0
+    with pytest.raises(InterruptedTraining):
+        train(recipe(), tmp_path, name="part", bar=False, stop=After(2))
+    while True:
+        turns += 1
+        try:
+            run = resume(read_run(tmp_path / "part"), bar=False, stop=After(3))
+            break
+        except InterruptedTraining:
+            continue
+    assert turns > 3
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.parametrize("instant", ["before the first state", "after an epoch", "in the saving"])
+def test_a_training_that_crashed_ends_bit_equal(instant, tmp_path, monkeypatch):
+    class Crash(BaseException):
+        pass
+
+    whole = train(recipe(), tmp_path, name="whole", bar=False)
+    target = {
+        "before the first state": "dlcourse.training.Fit",
+        "after an epoch": "dlcourse.training.fitting.write_history",
+        "in the saving": "dlcourse.training.write_file",
+    }[instant]
+
+    def crash(*_, **__):
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, crash)
+        with pytest.raises(Crash):
+            train(recipe(), tmp_path, name="part", bar=False)
+    (tmp_path / "part" / ".half-written-x.npz").write_text("left by a killed process")
+    assert outcome(resume(read_run(tmp_path / "part"), bar=False)) == outcome(whole)
+    assert not list((tmp_path / "part").glob(".half*"))
+
+
+def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
+    saved = []
+    original = Fit._save
+
+    def save(self, *, step):
+        saved.append((self.progress.epoch, step))
+        original(self, step=step)
+
+    monkeypatch.setattr(Fit, "_save", save)
+    train(recipe(epochs=1, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
+    assert saved == [(0, 4), (0, 8), (1, 0)]  # two steps a call, eleven an epoch
+
+
+def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):
+    """With training.deterministic, on one machine; other thread counts or devices may differ."""
+    first = train(recipe(), tmp_path, name="a", bar=False)
+    text = (first.path / "recipe.yaml").read_text()
+    from dlcourse.recipe import recipe_from_text
+
+    second = train(recipe_from_text(text), tmp_path, name="b", bar=False)
+    assert outcome(first) == outcome(second)
+
+
+def test_a_finished_run_says_so_and_does_nothing(tmp_path):
+    run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
+    before = {path: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name[0] != "."}
+    lines: list[str] = []
+    resume(run, report=lines.append, bar=False)
+    assert lines == [f"{run.path} is finished: nothing is left to train"]
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_more_epochs_go_on_from_the_end_as_if_asked_for_at_once(tmp_path):
+    short = train(recipe(epochs=2), tmp_path, name="short", bar=False)
+    longer = resume(short, recipe(epochs=4), bar=False)
+    whole = train(recipe(epochs=4), tmp_path, name="whole", bar=False)
+    assert outcome(longer) == outcome(whole)
+
+
+def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
+    run = train(recipe(epochs=2), tmp_path, name="a", bar=False)
+    with pytest.raises(RecipeError, match=r"here: training\.batch_size 32 → 16, training\.epochs"):
+        resume(run, recipe(epochs=3, batch_size=16), bar=False)
+    with pytest.raises(RecipeError, match=r"only training\.epochs may change, to more"):
+        resume(run, recipe(epochs=1), bar=False)
+    scheduled = recipe(epochs=2, reduce_on_plateau=None, schedule={"name": "cosine"})
+    run = train(scheduled, tmp_path, name="b", bar=False)
+    longer = scheduled.model_copy(
+        update={"training": scheduled.training.model_copy(update={"epochs": 3})}
+    )
+    with pytest.raises(RecipeError, match="its schedule is laid out over 2 epochs"):
+        resume(run, longer, bar=False)
+
+
+def test_a_second_process_on_a_run_is_refused(tmp_path):
+    run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
+    command = [sys.executable, "-m", "dlcourse.train", "--resume", str(run.path)]
+    with locked(run):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"{run.path}: another process is training this run\n"
+
+
+def test_data_that_changed_since_is_refused(tmp_path):
+    run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
+    facts = json.loads((run.path / "dataset.json").read_text())
+    (run.path / "dataset.json").write_text(json.dumps({**facts, "fingerprint": "0"}))
+    with pytest.raises(RunError, match="the data has changed since this training began"):
+        resume(read_run(run.path), recipe(epochs=2), bar=False)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "other"])
+def test_a_damaged_state_is_one_line(damage, tmp_path):
+    run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
+    path = run.path / "state.npz"
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "text":
+        content = bytearray(b"hello")
+    else:
+        other = recipe(KINDS["lstm with dropout"], epochs=1)
+        content = bytearray((train(other, tmp_path, bar=False).path / "state.npz").read_bytes())
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=r"resumed from it|are expected|another shape"):
+        resume(run, recipe(epochs=2), bar=False)
+
+
+def test_a_flipped_bit_in_the_state_is_found_or_harmless(tmp_path):
+    path = train(recipe(epochs=1), tmp_path, name="a", bar=False).path / "state.npz"
+    content, (progress, arrays) = path.read_bytes(), read_state(path)
+    found = 0
+    for position in np.random.default_rng(0).integers(0, len(content), 100):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            again, others = read_state(path)
+        except RunError:
+            found += 1
+            continue
+        assert again == progress  # padding or a date in the archive
+        assert all(np.array_equal(others[name], arrays[name]) for name in arrays)
+    assert found > 30
+
+
+CONFIG = """
+dataset: {name: digits}
+model: {name: dnn, hidden: [16], dropout: 0.2}
+training: {epochs: 400, steps_per_execution: 1, deterministic: true}
+"""
+
+
+def start(tmp_path):
+    (tmp_path / "x.yaml").write_text(CONFIG)
+    command = [sys.executable, "-m", "dlcourse.train", "--config", str(tmp_path / "x.yaml")]
+    process = subprocess.Popen(
+        [*command, "--runs", str(tmp_path), "--name", "run"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "history.csv").exists():  # an epoch is done
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_says_how_to_go_on_and_sets_the_exit_code(number, code, tmp_path):
+    process = start(tmp_path)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "interrupted in epoch" in err
+    assert f"go on with: python -m dlcourse.train --resume {tmp_path}/run" in err
+    assert "Traceback" not in err
+    fit = Fit(read_recipe(tmp_path), prepare(read_recipe(tmp_path)), read_run(tmp_path / "run"))
+    assert fit.progress.epoch > 0
+
+
+def read_recipe(tmp_path):
+    from dlcourse.recipe import load_recipe
+
+    return load_recipe(tmp_path / "run" / "recipe.yaml")
+
+
+def test_a_second_signal_quits_at_once_and_the_run_can_go_on(tmp_path):
+    process = start(tmp_path)
+    os.kill(process.pid, signal.SIGSTOP)  # so that both wait when it goes on
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    os.kill(process.pid, signal.SIGCONT)
+    process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, -signal.SIGTERM, 130, 143)
+    fit = Fit(read_recipe(tmp_path), prepare(read_recipe(tmp_path)), read_run(tmp_path / "run"))
+    assert fit.progress.epoch > 0
