@@ -77,7 +77,7 @@ def confusion_matrix(
     long = max(map(len, class_names)) > 3
     step = max(1, classes // 25)
     ticks = np.arange(0, classes, step)
-    labels = [name if len(name) <= 14 else f"{name[:13]}…" for name in class_names][::step]
+    labels = [n if len(n) <= 14 else f"{n[:7]}…{n[-6:]}" for n in class_names][::step]
     ax.set_xticks(ticks, labels, rotation=90 if long else 0)
     ax.set_yticks(ticks, labels)
     if classes > 15:
