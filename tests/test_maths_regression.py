@@ -108,6 +108,9 @@ def test_errors_say_which_argument_and_what_came():
         regression.logistic_step((np.nan,), (1,), 0, 1, 0.1)
     with pytest.raises(ValueError, match=r"^Y: expected shape \(1, 4\), got \(4,\)"):
         regression.logistic_gradient_loop(np.ones((2, 4)), np.ones(4), np.ones((2, 1)), 0)
+    for form in (regression.logistic_gradient_loop, regression.logistic_gradient_vectorised):
+        with pytest.raises(ValueError, match="Y: expected probabilities from 0 to 1, got -1 to 1"):
+            form(np.ones((1, 2)), [[-1, 1]], [[1]], 0)
     with pytest.raises(ValueError, match="y: expected labels 0 and 1, got"):
         regression.logistic_regression(np.ones((2, 1)), [1, 2])
     with pytest.raises(ValueError, match=r"^y: expected shape \(2,\), got \(1,\)"):

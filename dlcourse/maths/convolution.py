@@ -114,7 +114,7 @@ def pool2d_gradient(
 
 def flatten(image: ArrayLike) -> np.ndarray:
     """Return the numbers one row after the other, (n,); a batch (m, …) keeps its rows, (m, n)."""
-    values = array("image", image)
+    values = array("image", image).copy()
     return values.reshape(len(values), -1) if values.ndim == 4 else values.reshape(-1)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.activations import ACTIVATIONS, sigmoid
-from dlcourse.maths.checks import array, integer, number
+from dlcourse.maths.checks import array, integer, number, probabilities
 from dlcourse.maths.losses import (
     binary_cross_entropy_derivative,
     mse,
@@ -228,4 +228,4 @@ def _slides_arguments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     X = array("X", X, ("n", "m"))
     n, m = X.shape
-    return X, array("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)
+    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)
