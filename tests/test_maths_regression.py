@@ -104,6 +104,10 @@ def test_errors_say_which_argument_and_what_came():
         regression.logistic_step((1, 2), (1, 2, 3), 0, 0, 0.1)
     with pytest.raises(ValueError, match="y: expected a number from 0 to 1, got 2"):
         regression.logistic_step((1,), (1,), 0, 2, 0.1)
+    with pytest.raises(ValueError, match=r"z = w·x \+ b: expected finite numbers, got inf"):
+        regression.logistic_step((1e308,), (1e308,), 0, 1, 0.1)
+    with pytest.raises(ValueError, match="new w = w − α·x·dz: expected finite numbers, got -inf"):
+        regression.logistic_step((1e200,), (1,), 0, 0, 1e200)
     with pytest.raises(ValueError, match="x: expected finite numbers, got nan"):
         regression.logistic_step((np.nan,), (1,), 0, 1, 0.1)
     with pytest.raises(ValueError, match=r"^Y: expected shape \(1, 4\), got \(4,\)"):

@@ -28,7 +28,7 @@ def render(steps: Sequence[Step]) -> str:
 
 
 def show(value: Any, digits: int = 10) -> str:
-    """Return a number, an array or a text as text, with so many significant digits."""
+    """Return a number, an array or a text as text, with so many digits and a true minus sign."""
     if isinstance(value, str):
         return value
     values = np.asarray(value)
@@ -36,5 +36,11 @@ def show(value: Any, digits: int = 10) -> str:
         inner = ", ".join(show(part, digits) for part in values)
         return f"({inner})" if values.ndim == 1 else f"[{inner}]"
     if values.dtype.kind in "iu":
-        return f"{int(values):,}"
-    return f"{values[()] + 0.0:.{digits}g}"  # + 0.0 makes −0 a 0
+        return f"{int(values):,}".replace("-", "−")
+    return f"{values[()] + 0.0:.{digits}g}".replace("-", "−")  # + 0.0 makes −0 a 0
+
+
+def term(value: Any, digits: int = 10) -> str:
+    """Return a number as text that can stand in a sum or product: (−2) in brackets."""
+    text = show(value, digits)
+    return f"({text})" if text.startswith("−") else text
