@@ -1,6 +1,7 @@
 """The steps of a calculation, and their text."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ def render(steps: Sequence[Step]) -> str:
         distinct = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
         indent = " " * len(step.symbol)
         lines = [f"{step.symbol if i == 0 else indent} = {p}" for i, p in enumerate(distinct)]
-        blocks.append("\n".join(lines) or step.symbol)
+        for line in lines or [step.symbol]:
+            blocks += wrap(line, 100, subsequent_indent=indent + "     ", break_on_hyphens=False)
     return "\n".join(blocks)
 
 
