@@ -99,9 +99,7 @@ def _quantity(quantity: "Quantity") -> dict[str, Any]:
 
 
 def _row(example: "Example", quantity: "Quantity") -> list[str]:
-    return _cells(
-        example.id, quantity.name, quantity.says, quantity.shown(), quantity.verdict
-    )
+    return _cells(example.id, quantity.name, quantity.says, quantity.shown(), quantity.verdict)
 
 
 def _remark(text: str) -> list[str]:

@@ -184,7 +184,7 @@ def test_a_learning_rate_that_is_too_large_is_named():
 def test_labels_that_do_not_fit_the_loss_are_named_and_not_the_learning_rate(Y):
     network = Network((2, 1), ("sigmoid",))
     for method in (network.fit, network.backward, network.loss, network.gradient_check):
-        with pytest.raises(ValueError, match="^Y: expected probabilities from 0 to 1, got"):
+        with pytest.raises(ValueError, match=r"^Y: expected probabilities from 0 to 1, got"):
             method([[0, 1], [1, 0]], Y)
 
 
@@ -213,7 +213,9 @@ def test_a_step_into_infinity_names_the_learning_rate_and_is_not_taken():
     for train in ("step", "fit"):
         network = Network((1, 1), ("linear",))
         before = network.W[0].copy()
-        with pytest.raises(ValueError, match=r"learning_rate 1e\+308: expected finite numbers, got"):
+        with pytest.raises(
+            ValueError, match=r"learning_rate 1e\+308: expected finite numbers, got"
+        ):
             getattr(network, train)([[10.0]], [[100.0]], learning_rate=1e308)
         assert np.array_equal(network.W[0], before)
 

@@ -133,9 +133,7 @@ def _image_and_stride(image: ArrayLike, size: int, stride: int | None) -> tuple[
     return images[None, :, :, None] if images.ndim == 2 else images, stride
 
 
-def padded(
-    image: np.ndarray, kernel: tuple[int, ...], stride: int, padding: str
-) -> np.ndarray:
+def padded(image: np.ndarray, kernel: tuple[int, ...], stride: int, padding: str) -> np.ndarray:
     """Return an image (height, width) with the zeros that `convolve2d` puts around it."""
     return _padded(image[None, :, :, None], kernel, stride, padding)[0, :, :, 0]
 

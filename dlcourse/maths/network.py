@@ -16,7 +16,7 @@ PROBABILITIES = ("sigmoid", "softmax", "hardmax", "piecewise_linear", "unit_step
 """The activations from 0 to 1, which the cross-entropies need at the end."""
 
 
-class NotFinite(ValueError):
+class NotFiniteError(ValueError):
     """A calculation left the numbers that float64 can hold."""
 
 
@@ -166,10 +166,10 @@ class Network:
             try:
                 for batch in batches:
                     losses.append(self._step(rows[batch], target[batch], learning_rate))
-            except NotFinite as error:
+            except NotFiniteError as error:
                 if not history and not losses:  # before any step the learning rate is innocent
                     raise
-                raise NotFinite(
+                raise NotFiniteError(
                     f"learning_rate: expected a smaller one than {learning_rate:g}, training "
                     f"diverged in epoch {epoch} ({error})"
                 ) from None
@@ -303,7 +303,9 @@ def _through(activation: str, z: np.ndarray, da: np.ndarray) -> np.ndarray:
 
 def _finite(name: str, values: np.ndarray) -> None:
     if not np.isfinite(values).all():
-        raise NotFinite(f"{name}: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+        raise NotFiniteError(
+            f"{name}: expected finite numbers, got {values[~np.isfinite(values)][0]}"
+        )
 
 
 def _glorot(random: np.random.Generator, inputs: int, neurons: int) -> np.ndarray:

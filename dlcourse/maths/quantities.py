@@ -64,7 +64,7 @@ class Quantity(NamedTuple):
 
     def computed(self) -> Any:
         """Return the call's result, or its part."""
-        result = self.call.result
+        result: Any = self.call.result
         for part in self.part.split(".") if self.part else ():
             result = result[int(part)] if part.isdigit() else getattr(result, part)
         return result

@@ -49,7 +49,7 @@ def logistic_step(
     b, y = number("b", b), number("y", y, 0, 1)
     learning_rate = number("learning_rate", learning_rate, 0)
     with np.errstate(over="ignore", invalid="ignore"):
-        z = number("z = w·x + b", w @ x + b)
+        z = number("z = w·x + b", float(w @ x) + b)
         a = float(sigmoid(z))
         dz = a - y
         new_w = array("new w = w − α·x·dz", w - learning_rate * x * dz)

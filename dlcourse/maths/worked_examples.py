@@ -273,7 +273,8 @@ _EXAMPLES = (
         *of(_slope(2, "forward"), ("forward at 2", "", 4.0001)),
         *of(call(square_plus_2, x=5), ("f(5)", "27", 27)),
         *of(call(square_plus_2, x=5.0001), ("f(5.0001)", "27.00100001", 27.00100001)),
-        *of(_slope(5, "central"), ("slope at 5", "Slope at a=5 is .0010/.0001 = 10", 10, "", "10", True)),
+        *of(_slope(5, "central"),
+            ("slope at 5", "Slope at a=5 is .0010/.0001 = 10", 10, "", "10", True)),
         *of(_slope(5, "forward"), ("forward at 5", "", 10.0001)),
      ),
      "The numbers are right; a = 5 should be x = 5. The forward quotients are 4.0001 and "
