@@ -11,6 +11,7 @@ Without numbers the slides' own are taken; a network's are ours, for the slides 
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from dlcourse.command_line import Parser, run_command, write
@@ -77,62 +78,45 @@ def _with_true_minus(word: str) -> str:
     return word.replace("-", "−", 1) if word.startswith("-") else word
 
 
-def _one(default: float, help_text: str) -> dict[str, Any]:
-    return {"type": number, "default": default, "help": help_text}
+def _option(kind: Callable[[str], Any], default: Any, help_text: str) -> dict[str, Any]:
+    several = {"nargs": "+"} if isinstance(default, list) else {}
+    return {"type": kind, "default": default, "help": help_text, **several}
 
 
-def _several(default: list[float], help_text: str) -> dict[str, Any]:
-    return {"type": number, "nargs": "+", "default": default, "help": help_text}
-
-
-def _whole(default: int, help_text: str) -> dict[str, Any]:
-    return {"type": integer, "default": default, "help": help_text}
-
-
-def _matrix(default: str, help_text: str) -> dict[str, Any]:
-    return {"type": matrix, "default": default, "help": help_text}
-
-
-def _learning_rate(default: float) -> dict[str, Any]:
-    return _one(default, "α, at least 0")
-
-
+IMAGE = "1 1 1 0 0; 0 1 1 1 0; 0 0 1 1 1; 0 0 1 1 0; 0 1 1 0 0"
 # topic: function of `maths.walkthroughs`, help, options
 TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
     "logistic": ("logistic", "one gradient step of logistic regression", {
-        "x": _several([5.0, 3.0], "features"),
-        "w": _several([0.5, 0.5], "weights"),
-        "b": _one(1.0, "bias"),
-        "y": _one(1.0, "label, 0 or 1"),
-        "learning-rate": _learning_rate(0.01),
+        "x": _option(number, [5.0, 3.0], "features"),
+        "w": _option(number, [0.5, 0.5], "weights"),
+        "b": _option(number, 1.0, "bias"),
+        "y": _option(number, 1.0, "label, 0 or 1"),
+        "learning-rate": _option(number, 0.01, "α, at least 0"),
     }),
     "softmax": ("softmax_steps", "probabilities from logits", {
-        "z": _several([5.0, 2.0, -1.0, 3.0], "logits"),
-        "temperature": _one(1.0, "above 0"),
+        "z": _option(number, [5.0, 2.0, -1.0, 3.0], "logits"),
+        "temperature": _option(number, 1.0, "above 0"),
     }),
     "gradient-descent": ("descent", "descent on a polynomial, point by point", {
-        "coefficients": _several([1.0, 0.0, 0.0], "of the polynomial, highest power first: "
-                                 "1 0 0 is x²"),
-        "start": _one(6.0, "x0"),
-        "learning-rate": _learning_rate(0.1),
-        "steps": _whole(3, "at least 0"),
-        "momentum": _one(0.0, "from 0 to 1"),
+        "coefficients": _option(number, [1.0, 0.0, 0.0], "highest power first: 1 0 0 is x²"),
+        "start": _option(number, 6.0, "x0"),
+        "learning-rate": _option(number, 0.1, "α, at least 0"),
+        "steps": _option(integer, 3, "at least 0"),
+        "momentum": _option(number, 0.0, "from 0 to 1"),
     }),
     "convolution": ("convolution", "a feature map cell by cell", {
-        "image": _matrix("1 1 1 0 0; 0 1 1 1 0; 0 0 1 1 1; 0 0 1 1 0; 0 1 1 0 0",
-                         'rows: "1 2; 3 4"'),
-        "kernel": _matrix("1 0 1; 0 1 0; 1 0 1", "likewise"),
-        "stride": _whole(1, "at least 1"),
+        "image": _option(matrix, IMAGE, 'rows: "1 2; 3 4"'),
+        "kernel": _option(matrix, "1 0 1; 0 1 0; 1 0 1", "likewise"),
+        "stride": _option(integer, 1, "at least 1"),
         "padding": {"choices": ("valid", "same"), "default": "valid"},
     }),
     "network": ("network", "forward and back through a dense network", {
-        "sizes": _several([3, 2, 1], "input first") | {"type": integer},
-        "activations": {"nargs": "+", "default": ["tanh", "sigmoid"],
-                        "help": "one per layer after the input"},
-        "x": _several([1.0, 2.0, 3.0], "input"),
-        "y": _several([1.0], "target"),
-        "learning-rate": _learning_rate(0.1),
-        "seed": _whole(0, "of the weights"),
+        "sizes": _option(integer, [3, 2, 1], "input first"),
+        "activations": _option(str, ["tanh", "sigmoid"], "one per layer after the input"),
+        "x": _option(number, [1.0, 2.0, 3.0], "input"),
+        "y": _option(number, [1.0], "target"),
+        "learning-rate": _option(number, 0.1, "α, at least 0"),
+        "seed": _option(integer, 0, "of the weights"),
     }),
 }  # fmt: skip
 

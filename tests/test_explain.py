@@ -120,7 +120,7 @@ def test_network_shows_back_propagation_with_its_formulas(capsys):
     ):
         assert formula + "\n" in text
     text = said(capsys, *"network --sizes 2 2 --activations tanh --x 1 2 --y 1 0".split())
-    assert "mse = (1/k)·Σ(a − y)²\n" in text
+    assert "mse = Σ(a − y)²/k\n" in text
     assert "da[1] = 2·(a − y)/k\n" in text
 
 

@@ -16,8 +16,6 @@ def determinant(M: ArrayLike) -> float:
         M: Square matrix (n, n). The bars in |M| are not an absolute value: it may be negative.
     """
     M = _square(M)
-    if M.shape == (2, 2):
-        return float(M[0, 0] * M[1, 1] - M[0, 1] * M[1, 0])
     whole, product = not np.any(M - np.round(M)), 1.0
     M = M.copy()
     for k in range(len(M)):  # elimination; NumPy's det goes through a logarithm: 6.999… for [[7]]

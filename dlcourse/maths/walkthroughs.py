@@ -16,7 +16,7 @@ from dlcourse.maths.checks import array
 from dlcourse.maths.convolution import convolve2d, padded, pool2d
 from dlcourse.maths.linalg import determinant, eigenpairs, polynomial
 from dlcourse.maths.losses import OF_LOGITS, binary_cross_entropy, l2_penalty, mse
-from dlcourse.maths.network import Network, count_parameters, parameters_per_layer
+from dlcourse.maths.network import Backward, Network, count_parameters, parameters_per_layer
 from dlcourse.maths.regression import (
     LogisticStep,
     logistic_gradient_loop,
@@ -26,80 +26,62 @@ from dlcourse.maths.regression import (
 )
 from dlcourse.maths.steps import Step, show, term
 
-CROSS_ENTROPY = "−(y·log a + (1 − y)·log(1 − a))"
-LOSS_FORMULAS = {
-    "mse": ("(1/k)·Σ(a − y)²", "2·(a − y)/k"),
-    "binary_cross_entropy": (f"(1/k)·Σ {CROSS_ENTROPY}", "(−y/a + (1 − y)/(1 − a))/k"),
-    "categorical_cross_entropy": ("−Σ y·log a", "−y/a"),
-}
-"""The loss of one example with k outputs, and its da."""
-
 
 def logistic(x: ArrayLike, w: ArrayLike, b: float, y: float, learning_rate: float) -> list[Step]:
     """Return one gradient step of logistic regression, and what it changes."""
     step = logistic_step(x, w, b, y, learning_rate)
-    x, w = array("x", x), array("w", w)
     after = logistic_step(x, step.new_w, step.new_b, y, learning_rate)
-    a, h, Y = (show(part) for part in (step.a, learning_rate, y))
-    pairs = [(i + 1, x[i], w[i], step.dw[i], step.new_w[i]) for i in range(len(x))]
+    h = show(learning_rate)
+    news = enumerate(zip(array("w", w), step.dw, step.new_w, strict=True), 1)
     return [
-        Step("z", "w·x + b", f"{_products(w, x)} + {term(b)}", step.z),
-        Step("a", "σ(z) = 1/(1 + e^−z)", f"1/(1 + e^−{term(step.z)})", step.a),
-        *_loss_and_slope(step, y),
-        Step("dz", "∂L/∂z = da·a(1 − a) = a − y", f"{a} − {Y}", step.dz),
+        *_example(step, array("x", x), array("w", w), b, y),
         *(
-            Step(f"dw{i}", f"∂L/∂w{i} = x{i}·dz", f"{show(xi)}·{term(step.dz)}", dw)
-            for i, xi, _, dw, _ in pairs
-        ),
-        Step("db", "∂L/∂b = dz", "", step.db),
-        *(
-            Step(f"new w{i}", f"w{i} − α·dw{i}", f"{show(wi)} − {h}·{term(dw)}", new)
-            for i, _, wi, dw, new in pairs
+            Step(f"new w{i}", f"w{i} − α·dw{i}", f"{show(old)} − {h}·{term(dw)}", new)
+            for i, (old, dw, new) in news
         ),
         Step("new b", "b − α·db", f"{show(b)} − {h}·{term(step.db)}", step.new_b),
         Step("after the step:"),
-        Step("z", "", "", after.z),
-        Step("a", "", "", after.a),
-        Step("L", "", "", after.loss),
+        *(Step(symbol, value=v) for symbol, v in zip("zaL", (after.z, after.a, after.loss))),  # noqa: B905
     ]
 
 
-def _loss_and_slope(step: LogisticStep, y: float) -> list[Step]:
-    """L and da from a; where a is too near 0 or 1 for its ten digits, L from z and no da."""
-    z, a, Y = show(abs(step.z)), show(step.a), show(y)
+def _example(step: LogisticStep, x: np.ndarray, w: np.ndarray, b: float, y: float) -> list[Step]:
+    """From z to db; where a is too near 0 or 1 for its ten digits, L from z and no da."""
+    a, Y = show(step.a), show(y)
+    numbers = f"{show(max(step.z, 0.0))} − {term(step.z)}·{Y} + log(1 + e^−{show(abs(step.z))})"
+    loss = [
+        Step(f"a is {int(step.z > 0)} to many digits: L from z, where nothing is rounded away"),
+        Step("L", "max(z, 0) − z·y + log(1 + e^−|z|)", numbers, step.loss),
+    ]
     if abs(step.z) <= 10:
-        numbers = f"−({Y}·log {a} + (1 − {Y})·log(1 − {a}))"
         slope = f"−{Y}/{a} + (1 − {Y})/(1 − {a})"
-        return [
-            Step("L", CROSS_ENTROPY, numbers, step.loss),
+        loss = [
+            Step("L", _cross_entropy("a", "y"), _cross_entropy(a, Y), step.loss),
             Step("da", "∂L/∂a = −y/a + (1 − y)/(1 − a)", slope, step.da),
         ]
-    above = max(step.z, 0.0)
     return [
-        Step(f"a is {int(step.z > 0)} to many digits: L from z, where nothing is rounded away"),
-        Step("L", "max(z, 0) − z·y + log(1 + e^−|z|)",
-             f"{show(above)} − {term(step.z)}·{Y} + log(1 + e^−{z})", step.loss),
-    ]  # fmt: skip
+        Step("z", "w·x + b", f"{_products(w, x)} + {term(b)}", step.z),
+        Step("a", "σ(z) = 1/(1 + e^−z)", f"1/(1 + e^−{term(step.z)})", step.a),
+        *loss,
+        Step("dz", "∂L/∂z = da·a(1 − a) = a − y", f"{a} − {Y}", step.dz),
+        *(
+            Step(f"dw{i}", f"∂L/∂w{i} = x{i}·dz", f"{show(value)}·{term(step.dz)}", dw)
+            for i, (value, dw) in enumerate(zip(x, step.dw, strict=True), 1)
+        ),
+        Step("db", "∂L/∂b = dz", "", step.db),
+    ]
 
 
 def logistic_loop(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
-    """Return the slides' loop, example by example: z, a, the loss, dz and what they add up to."""
+    """Return the slides' loop: every example's loss and derivatives, and their mean."""
     found = logistic_gradient_loop(X, Y, w, b)
-    rows, labels, weights = np.transpose(X), np.ravel(Y), np.ravel(w)
-    lines = []
-    for i, (x, y) in enumerate(zip(rows, labels, strict=True), 1):
-        step = logistic_step(x, weights, b, y, 0)
-        products = [f"dw{k} += x{k}·dz = {show(v)}" for k, v in enumerate(step.dw, 1)]
-        lines += [
-            Step(f"example {i}, x = {show(x)}, y = {show(y)}:"),
-            Step("z", "w·x + b", f"{_products(weights, x)} + {term(b)}", step.z),
-            Step("a", "σ(z)", "", step.a),
-            Step("J", "J + L", "", f"J + {show(step.loss)}"),
-            Step("dz", "a − y", f"{show(step.a)} − {show(y)}", step.dz),
-            Step("; ".join([*products, f"db += dz = {show(step.dz)}"])),
-        ]
-    lines += [Step(f"then the sums are divided by m = {len(rows)}:"), Step("J", "", "", found.J)]
-    return [*lines, Step("dw", "", "", found.dw[:, 0]), Step("db", "", "", found.db)]
+    weights, lines, rows = np.ravel(w), [], np.transpose(X)
+    for i, (x, y) in enumerate(zip(rows, np.ravel(Y), strict=True), 1):
+        lines.append(Step(f"example {i}, x = {show(x)}, y = {show(y)}; J += L, dw += …, db += dz:"))
+        lines += _example(logistic_step(x, weights, b, y, 0), x, weights, b, y)
+    lines.append(Step(f"then J /= m, dw /= m, db /= m, with m = {len(rows)}:"))
+    results = {"J": found.J, "dw": found.dw[:, 0], "db": found.db}
+    return lines + [Step(symbol, value=value) for symbol, value in results.items()]
 
 
 def logistic_vectorised(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
@@ -133,12 +115,12 @@ def mean_squared_error(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
 
 def cross_entropy(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
     """Return every example's binary cross-entropy, and the mean."""
-    losses = [binary_cross_entropy(a, label) for a, label in zip(y_hat, y, strict=True)]  # pyright: ignore
+    pairs = np.column_stack([array("y_hat", y_hat, ("m",)), y])
+    losses = [binary_cross_entropy(*pair) for pair in pairs]
     lines = [
-        Step(f"L{i}", CROSS_ENTROPY.replace("a", "ŷ").replace("lŷ", "la"),
-             f"−({show(label)}·log {show(a)} + (1 − {show(label)})·log(1 − {show(a)}))", loss)
-        for i, (a, label, loss) in enumerate(zip(y_hat, y, losses, strict=True), 1)  # pyright: ignore
-    ]  # fmt: skip
+        Step(f"L{i}", _cross_entropy("ŷ", "y"), _cross_entropy(*map(show, pair)), loss)
+        for i, (pair, loss) in enumerate(zip(pairs, losses, strict=True), 1)
+    ]
     numbers = f"(1/{len(losses)})·({' + '.join(map(show, losses))})"
     return [*lines, Step("J", "(1/m)·ΣL", numbers, binary_cross_entropy(y_hat, y))]
 
@@ -276,7 +258,6 @@ def network(
     X = array("x", x, (net.sizes[0],))[:, None]
     Y = array("y", y, (net.sizes[-1],))[:, None]
     z, a = net.forward(X)
-    back = net.backward(X, Y)
     lines = [*parameters(sizes), Step(f"forward, a[0] = x = {show(X[:, 0])}:")]
     for k, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
         for j in range(len(W)):
@@ -285,43 +266,56 @@ def network(
             lines.append(Step(f"z{j + 1}[{k}]", formula, numbers, show(z[k - 1][j, 0], 6)))
         name = net.activations[k - 1]
         lines.append(Step(f"a[{k}]", f"{name}(z[{k}])", "", _column(a[k])))
-    k = len(Y)
-    formula, slope = (text if k > 1 else text.replace("(1/k)·Σ ", "").replace("(1/k)·Σ(", "(")
-                      .replace("/k", "") for text in LOSS_FORMULAS[net.loss_name])  # fmt: skip
-    loss, last = net.loss(X, Y), len(net.W)
-    numbers = "" if k > 1 else formula.replace("y", show(Y[0, 0])).replace(
-        "log a", f"log {_column(a[-1])}").replace("− a", f"− {_column(a[-1])}").replace(
-        "(a −", f"({_column(a[-1])} −")  # fmt: skip
-    lines += [Step("y", "", "", _column(Y)), Step(net.loss_name, formula, numbers, show(loss, 6))]
-    lines += [Step("backward:")]
-    fitting = (net.loss_name, net.activations[-1]) in OF_LOGITS
-    for layer in range(last, 0, -1):
-        g, dz, da = net.activations[layer - 1], back.dz[layer - 1], back.da[layer]
-        if layer == last and fitting:
-            mean = f"/{k}" * (net.loss_name == "binary_cross_entropy" and k > 1)
-            formula = f"da[{layer}]·∂a/∂z = (a[{layer}] − y){mean}" if mean else f"a[{layer}] − y"
-            numbers = f"{_column(a[layer])} − {_column(Y)}"
-            numbers = f"({numbers}){mean}" if mean else numbers
-        else:
-            before = f"W[{layer + 1}]ᵀ·dz[{layer + 1}]" if layer < last else slope
-            lines.append(Step(f"da[{layer}]", before, "", _column(da)))
-            formula, numbers = f"da[{layer}]·{g}′(z[{layer}])", ""
-            if g not in ("softmax", "hardmax"):
-                numbers = f"{_column(da)}·{_column(ACTIVATIONS[g].derivative(z[layer - 1]))}"
-        dW, db = f"dz[{layer}]·a[{layer - 1}]ᵀ", f"dz[{layer}]"
-        lines += [
-            Step(f"dz[{layer}]", formula, numbers, _column(dz)),
-            Step(f"dW[{layer}]", dW, f"{_column(dz, 4)}·{_column(a[layer - 1], 4)}ᵀ",
-                 show(back.dW[layer - 1], 4)),
-            Step(f"db[{layer}]", db, "", _column(back.db[layer - 1])),
-        ]  # fmt: skip
-    lines += [Step("da[0]", "W[1]ᵀ·dz[1]", "", _column(back.da[0]))]
+    formula, _ = _loss_formulas(net.loss_name, len(Y))
+    single = net.loss_name == "binary_cross_entropy" and len(Y) == 1
+    numbers = _cross_entropy(_column(a[-1]), _column(Y)) if single else ""
+    loss = Step(net.loss_name, formula, numbers, show(net.loss(X, Y), 6))
+    lines += [Step("y", value=_column(Y)), loss, *_backward(net, net.backward(X, Y), z, a, Y)]
     net.step(X, Y, learning_rate)
-    lines += [Step(f"the step, α = {show(learning_rate)}:")]
-    for layer, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
-        lines += [Step(f"new W[{layer}]", f"W[{layer}] − α·dW[{layer}]", "", show(W, 4))]
-        lines += [Step(f"new b[{layer}]", f"b[{layer}] − α·db[{layer}]", "", _column(b, 4))]
-    return [*lines, Step("L after", "", "", show(net.loss(X, Y), 6))]
+    lines.append(Step(f"the step, α = {show(learning_rate)}:"))
+    for k, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
+        lines.append(Step(f"new W[{k}]", f"W[{k}] − α·dW[{k}]", "", show(W, 4)))
+        lines.append(Step(f"new b[{k}]", f"b[{k}] − α·db[{k}]", "", _column(b, 4)))
+    return [*lines, Step("L after", value=show(net.loss(X, Y), 6))]
+
+
+def _backward(net: Network, back: Backward, z: list, a: list, Y: np.ndarray) -> list[Step]:
+    """From the loss to the input: dz, dW, db and da of each layer with their formulas."""
+    lines, last = [Step("backward:")], len(z)
+    for k in range(last, 0, -1):
+        g, dz, da = net.activations[k - 1], back.dz[k - 1], back.da[k]
+        if k == last and (net.loss_name, g) in OF_LOGITS:
+            formula, numbers = f"a[{k}] − y", f"{_column(a[k])} − {_column(Y)}"
+            if g == "sigmoid" and len(Y) > 1:
+                formula, numbers = f"({formula})/k", f"({numbers})/{len(Y)}"
+        else:
+            slope = _loss_formulas(net.loss_name, len(Y))[1]
+            before = f"W[{k + 1}]ᵀ·dz[{k + 1}]" if k < last else slope
+            lines.append(Step(f"da[{k}]", before, "", _column(da)))
+            formula, numbers = f"da[{k}]·{g}′(z[{k}])", ""
+            if g not in ("softmax", "hardmax"):
+                numbers = f"{_column(da)}·{_column(ACTIVATIONS[g].derivative(z[k - 1]))}"
+        outer = f"{_column(dz, 4)}·{_column(a[k - 1], 4)}ᵀ"
+        lines += [
+            Step(f"dz[{k}]", formula, numbers, _column(dz)),
+            Step(f"dW[{k}]", f"dz[{k}]·a[{k - 1}]ᵀ", outer, show(back.dW[k - 1], 4)),
+            Step(f"db[{k}]", f"dz[{k}]", "", _column(back.db[k - 1])),
+        ]
+    return [*lines, Step("da[0]", "W[1]ᵀ·dz[1]", "", _column(back.da[0]))]
+
+
+def _loss_formulas(loss: str, k: int) -> tuple[str, ...]:
+    """One example's loss over k outputs, and its da."""
+    formulas = {
+        "mse": ("Σ(a − y)²/k", "2·(a − y)/k"),
+        "binary_cross_entropy": (f"Σ{_cross_entropy('a', 'y')}/k", "(−y/a + (1 − y)/(1 − a))/k"),
+        "categorical_cross_entropy": ("−Σ y·log a", "−y/a"),
+    }[loss]
+    return tuple(text.replace("Σ", "").replace("/k", "") if k == 1 else text for text in formulas)
+
+
+def _cross_entropy(a: str, y: str) -> str:
+    return f"−({y}·log {a} + (1 − {y})·log(1 − {a}))"
 
 
 def parameters(sizes: Sequence[int]) -> list[Step]:

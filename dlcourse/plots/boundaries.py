@@ -56,9 +56,9 @@ def decision_boundary(
 def class_numbers(name: str, y: ArrayLike, m: int) -> np.ndarray:
     """Return `y` as integers (m,) where they are class numbers 0, 1, 2 …"""
     values = array(name, y, (m,))
-    if (values < 0).any() or (values != np.round(values)).any():
-        wrong = values[(values < 0) | (values != np.round(values))][0]
-        raise ValueError(f"{name}: expected class numbers 0, 1, 2 …, got {wrong:g}")
+    wrong = values[(values < 0) | (values != np.round(values))]
+    if wrong.size:
+        raise ValueError(f"{name}: expected class numbers 0, 1, 2 …, got {wrong[0]:g}")
     return values.astype(int)
 
 
@@ -130,6 +130,4 @@ def draw_examples(
         name = class_names[k] if class_names else f"class {k}"
         ax.scatter(*points[labels == k].T, s=32, color=colours[k], marker=MARKERS[k % len(MARKERS)],
                    edgecolors="white", linewidths=0.7, label=name)  # fmt: skip
-    few = classes <= len(COLOURS)
-    ax.legend(fontsize=9, loc="upper right" if few else "upper left",
-              bbox_to_anchor=None if few else (1.02, 1))  # fmt: skip
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing
