@@ -46,3 +46,17 @@ def term(value: Any, digits: int = 10) -> str:
     """Return a number as text that can stand in a sum or product: (−2) in brackets."""
     text = show(value, digits)
     return f"({text})" if text.startswith("−") else text
+
+
+def products(first: np.ndarray, second: np.ndarray, limit: int = 9, digits: int = 10) -> str:
+    """Return `u1·v1 + u2·v2 + …` with the numbers, up to `limit` of them."""
+    terms = [
+        f"{term(u, digits)}·{term(v, digits)}"
+        for u, v in zip(first[:limit], second[:limit], strict=True)
+    ]
+    return " + ".join(terms + ["…"] * (len(first) > limit))
+
+
+def cross_entropy_text(a: str, y: str) -> str:
+    """Return the binary cross-entropy of one example, with symbols or with numbers."""
+    return f"−({y}·log {a} + (1 − {y})·log(1 − {a}))"

@@ -4,19 +4,19 @@ Each function checks and computes through `dlcourse.maths` and returns a list of
 `steps.render` makes text of them. `dlcourse.explain` and `dlcourse.errata --id` show the same.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.maths.activations import ACTIVATIONS, hardmax, sigmoid, softmax
+from dlcourse.maths.activations import hardmax, sigmoid, softmax
 from dlcourse.maths.calculus import descent_case, gradient_descent, numeric_derivative
 from dlcourse.maths.checks import array
 from dlcourse.maths.convolution import convolve2d, padded, pool2d
 from dlcourse.maths.linalg import determinant, eigenpairs, polynomial
-from dlcourse.maths.losses import OF_LOGITS, binary_cross_entropy, l2_penalty, mse
-from dlcourse.maths.network import Backward, Network, count_parameters, parameters_per_layer
+from dlcourse.maths.losses import binary_cross_entropy, l2_penalty, mse
+from dlcourse.maths.network_steps import network as network
+from dlcourse.maths.network_steps import parameters as parameters
 from dlcourse.maths.regression import (
     LogisticStep,
     logistic_gradient_loop,
@@ -24,7 +24,7 @@ from dlcourse.maths.regression import (
     logistic_regression,
     logistic_step,
 )
-from dlcourse.maths.steps import Step, show, term
+from dlcourse.maths.steps import Step, cross_entropy_text, products, show, term
 
 
 def logistic(x: ArrayLike, w: ArrayLike, b: float, y: float, learning_rate: float) -> list[Step]:
@@ -56,11 +56,11 @@ def _example(step: LogisticStep, x: np.ndarray, w: np.ndarray, b: float, y: floa
     if abs(step.z) <= 10:
         slope = f"−{Y}/{a} + (1 − {Y})/(1 − {a})"
         loss = [
-            Step("L", _cross_entropy("a", "y"), _cross_entropy(a, Y), step.loss),
+            Step("L", cross_entropy_text("a", "y"), cross_entropy_text(a, Y), step.loss),
             Step("da", "∂L/∂a = −y/a + (1 − y)/(1 − a)", slope, step.da),
         ]
     return [
-        Step("z", "w·x + b", f"{_products(w, x)} + {term(b)}", step.z),
+        Step("z", "w·x + b", f"{products(w, x)} + {term(b)}", step.z),
         Step("a", "σ(z) = 1/(1 + e^−z)", f"1/(1 + e^−{term(step.z)})", step.a),
         *loss,
         Step("dz", "∂L/∂z = da·a(1 − a) = a − y", f"{a} − {Y}", step.dz),
@@ -118,7 +118,7 @@ def cross_entropy(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
     pairs = np.column_stack([array("y_hat", y_hat, ("m",)), y])
     losses = [binary_cross_entropy(*pair) for pair in pairs]
     lines = [
-        Step(f"L{i}", _cross_entropy("ŷ", "y"), _cross_entropy(*map(show, pair)), loss)
+        Step(f"L{i}", cross_entropy_text("ŷ", "y"), cross_entropy_text(*map(show, pair)), loss)
         for i, (pair, loss) in enumerate(zip(pairs, losses, strict=True), 1)
     ]
     numbers = f"(1/{len(losses)})·({' + '.join(map(show, losses))})"
@@ -146,7 +146,7 @@ def feature_cross(X: ArrayLike, y: ArrayLike) -> list[Step]:
                   show(np.round([model.b, *model.W], 12), 4))]  # fmt: skip
     for row, label in zip(rows, np.ravel(y), strict=True):
         z = float(row @ model.W + model.b)
-        numbers = f"{term(np.round(model.b, 12), 4)} + {_products(model.W, row, digits=4)}"
+        numbers = f"{term(np.round(model.b, 12), 4)} + {products(model.W, row, digits=4)}"
         side = "above" if z > 0 else "below"
         lines += [Step(f"x1, x2 = {show(row[:2])}: x3 = x1·x2 = {show(row[2])}")]
         lines += [Step("z", "b + w1·x1 + w2·x2 + w3·x3", numbers, f"{show(z, 4)}, {side} 0: class "
@@ -223,7 +223,7 @@ def convolution(
     for i, j in np.ndindex(*result.shape):
         top, left = i * stride, j * stride
         under = image[top : top + kernel.shape[0], left : left + kernel.shape[1]]
-        numbers = _products(under.ravel(), kernel.ravel(), limit=25)
+        numbers = products(under.ravel(), kernel.ravel(), limit=25)
         cells.append(Step(f"[{i + 1},{j + 1}]", "", numbers, result[i, j]))
     return [*cells, Step("feature map", "", "", result)]
 
@@ -237,100 +237,6 @@ def pooling(image: ArrayLike, size: int = 2, kind: str = "max") -> list[Step]:
         region = image[i * size : (i + 1) * size, j * size : (j + 1) * size].ravel()
         cells.append(Step(f"[{i + 1},{j + 1}]", f"{kind}{show(region)}", "", result[i, j]))
     return [*cells, Step("pooled", "", "", result)]
-
-
-def network(
-    sizes: Sequence[int],
-    activations: Sequence[str],
-    x: ArrayLike,
-    y: ArrayLike,
-    learning_rate: float = 0.1,
-    seed: int = 0,
-) -> list[Step]:
-    """Return one example's way forward and back through a network, in the slides' columns.
-
-    Args:
-        sizes, activations, seed: As for `network.Network`.
-        x, y: Input (inputs,) and target (outputs,).
-        learning_rate: At least 0.
-    """
-    net = Network(sizes, activations, layout="slides", seed=seed)
-    X = array("x", x, (net.sizes[0],))[:, None]
-    Y = array("y", y, (net.sizes[-1],))[:, None]
-    z, a = net.forward(X)
-    lines = [*parameters(sizes), Step(f"forward, a[0] = x = {show(X[:, 0])}:")]
-    for k, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
-        for j in range(len(W)):
-            numbers = f"{_products(W[j], a[k - 1][:, 0], digits=4)} + {term(b[j, 0])}"
-            formula = f"w·a[{k - 1}] + b"
-            lines.append(Step(f"z{j + 1}[{k}]", formula, numbers, show(z[k - 1][j, 0], 6)))
-        name = net.activations[k - 1]
-        lines.append(Step(f"a[{k}]", f"{name}(z[{k}])", "", _column(a[k])))
-    formula, _ = _loss_formulas(net.loss_name, len(Y))
-    single = net.loss_name == "binary_cross_entropy" and len(Y) == 1
-    numbers = _cross_entropy(_column(a[-1]), _column(Y)) if single else ""
-    loss = Step(net.loss_name, formula, numbers, show(net.loss(X, Y), 6))
-    lines += [Step("y", value=_column(Y)), loss, *_backward(net, net.backward(X, Y), z, a, Y)]
-    net.step(X, Y, learning_rate)
-    lines.append(Step(f"the step, α = {show(learning_rate)}:"))
-    for k, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
-        lines.append(Step(f"new W[{k}]", f"W[{k}] − α·dW[{k}]", "", show(W, 4)))
-        lines.append(Step(f"new b[{k}]", f"b[{k}] − α·db[{k}]", "", _column(b, 4)))
-    return [*lines, Step("L after", value=show(net.loss(X, Y), 6))]
-
-
-def _backward(net: Network, back: Backward, z: list, a: list, Y: np.ndarray) -> list[Step]:
-    """From the loss to the input: dz, dW, db and da of each layer with their formulas."""
-    lines, last = [Step("backward:")], len(z)
-    for k in range(last, 0, -1):
-        g, dz, da = net.activations[k - 1], back.dz[k - 1], back.da[k]
-        if k == last and (net.loss_name, g) in OF_LOGITS:
-            formula, numbers = f"a[{k}] − y", f"{_column(a[k])} − {_column(Y)}"
-            if g == "sigmoid" and len(Y) > 1:
-                formula, numbers = f"({formula})/k", f"({numbers})/{len(Y)}"
-        else:
-            slope = _loss_formulas(net.loss_name, len(Y))[1]
-            before = f"W[{k + 1}]ᵀ·dz[{k + 1}]" if k < last else slope
-            lines.append(Step(f"da[{k}]", before, "", _column(da)))
-            formula, numbers = f"da[{k}]·{g}′(z[{k}])", ""
-            if g not in ("softmax", "hardmax"):
-                numbers = f"{_column(da)}·{_column(ACTIVATIONS[g].derivative(z[k - 1]))}"
-        outer = f"{_column(dz, 4)}·{_column(a[k - 1], 4)}ᵀ"
-        lines += [
-            Step(f"dz[{k}]", formula, numbers, _column(dz)),
-            Step(f"dW[{k}]", f"dz[{k}]·a[{k - 1}]ᵀ", outer, show(back.dW[k - 1], 4)),
-            Step(f"db[{k}]", f"dz[{k}]", "", _column(back.db[k - 1])),
-        ]
-    return [*lines, Step("da[0]", "W[1]ᵀ·dz[1]", "", _column(back.da[0]))]
-
-
-def _loss_formulas(loss: str, k: int) -> tuple[str, ...]:
-    """One example's loss over k outputs, and its da."""
-    formulas = {
-        "mse": ("Σ(a − y)²/k", "2·(a − y)/k"),
-        "binary_cross_entropy": (f"Σ{_cross_entropy('a', 'y')}/k", "(−y/a + (1 − y)/(1 − a))/k"),
-        "categorical_cross_entropy": ("−Σ y·log a", "−y/a"),
-    }[loss]
-    return tuple(text.replace("Σ", "").replace("/k", "") if k == 1 else text for text in formulas)
-
-
-def _cross_entropy(a: str, y: str) -> str:
-    return f"−({y}·log {a} + (1 − {y})·log(1 − {a}))"
-
-
-def parameters(sizes: Sequence[int]) -> list[Step]:
-    """Return how many weights and biases dense layers of these sizes have, layer by layer."""
-    counts = parameters_per_layer(sizes)
-    lines = [
-        Step(f"layer {i + 1}", "(inputs + 1 bias)·neurons", f"({n} + 1)·{k}", count)
-        for i, (n, k, count) in enumerate(zip(sizes[:-1], sizes[1:], counts, strict=True))
-    ]
-    weights = count_parameters(sizes, biases=False)
-    biases = sum(counts) - weights
-    return [
-        *lines,
-        Step("parameters", "weights + biases", f"{weights:,} + {biases:,}", sum(counts)),
-    ]
 
 
 def determinant_2x2(M: ArrayLike) -> list[Step]:
@@ -358,16 +264,3 @@ def difference_quotient(coefficients: ArrayLike, x: float, step: float = 1e-4) -
         Step("central", "(f(x + h) − f(x − h))/2h", "", numeric_derivative(f, x, step=step)),
         Step(f"f′({show(x)})", polynomial(slope), "", np.polyval(slope, x)),
     ]
-
-
-def _column(values: np.ndarray, digits: int = 6) -> str:
-    """A column (n, 1) as (…, …), a single number without brackets where it is not negative."""
-    return term(values[0, 0], digits) if len(values) == 1 else show(values[:, 0], digits)
-
-
-def _products(first: np.ndarray, second: np.ndarray, limit: int = 9, digits: int = 10) -> str:
-    terms = [
-        f"{term(u, digits)}·{term(v, digits)}"
-        for u, v in zip(first[:limit], second[:limit], strict=True)
-    ]
-    return " + ".join(terms + ["…"] * (len(first) > limit))
