@@ -308,6 +308,12 @@ def test_classes_that_are_never_predicted_keep_the_others_colours():
     plots.decision_boundary(lambda x: np.zeros(len(x)), POINTS, labels)  # one class: no boundary
 
 
+def test_a_score_beyond_1_is_one_of_two_classes():
+    ax = plots.decision_boundary(lambda x: 0.5 + 3 * x[:, 0], POINTS, LABELS)
+    boundary = ax.collections[1].get_paths()[0].vertices
+    assert np.abs(np.asarray(boundary)[:, 0]).max() < 0.05
+
+
 def test_ten_classes_have_ten_colours_the_same_in_area_and_examples():
     rows = np.column_stack([np.arange(10.0), np.tile([0, 1], 5)])
     ax = plots.decision_boundary(lambda x: np.clip(np.round(x[:, 0]), 0, 9), rows, np.arange(10))

@@ -246,7 +246,7 @@ class Network:
             loss, found = self._loss(forward, Y), self._backward(forward, Y)
             pairs = list(zip(self._W + self._b, found.dW + found.db, strict=True))
             moved = [old - learning_rate * derivative for old, derivative in pairs]
-        _finite("the loss", np.asarray(loss))
+        _finite("the loss, X or Y are too large or the output is certain and wrong", np.array(loss))
         for new in moved:
             _finite(f"the weights after a step of learning_rate {learning_rate:g}", new)
         for (old, _), new in zip(pairs, moved, strict=True):

@@ -79,7 +79,7 @@ def animate_boundary(
     for _ in range(integer("frames", frames, 1) - 1):
         train()
         history.append(values_on(predict, rows))
-    ax = new_axes(ax, figsize=(5.2, 4.4))
+    ax = new_axes(ax, figsize=(6.2, 4.4))
     classes = max(count_classes(labels, values) for values in history)
 
     def draw(frame: int) -> list:

@@ -46,7 +46,7 @@ def decision_boundary(
         raise ValueError(
             f"class_names: expected {labels.max() + 1} or more, got {len(class_names)}"
         )
-    ax = new_axes(ax, figsize=(5.2, 4.4))
+    ax = new_axes(ax, figsize=(6.2, 4.4))
     draw_regions(ax, x1, x2, values, classes)
     draw_examples(ax, points, labels, class_names, classes)
     ax.set(xlabel=feature_names[0], ylabel=feature_names[1])
@@ -64,7 +64,7 @@ def class_numbers(name: str, y: ArrayLike, m: int) -> np.ndarray:
 
 def count_classes(labels: np.ndarray, values: np.ndarray) -> int:
     """Return how many classes labels and predictions speak of; more than 2 need class numbers."""
-    if labels.max() <= 1 and values.max() <= 1:
+    if labels.max() <= 1 and (values.max() <= 1 or (values != np.round(values)).any()):
         return 2
     return int(max(labels.max(), class_numbers("predict's result", values, len(values)).max())) + 1
 

@@ -78,7 +78,7 @@ def descent_on_curve(
     ax.plot(x, f(x), color="0.6", linewidth=2)
     ax.plot(points, f(points), "o-", color=COLOURS[1], markersize=5, linewidth=1.2, label="steps")
     ax.plot(points[:1], f(points[:1]), "s", color=COLOURS[0], markersize=9, label="start")
-    title = f"{len(points) - 1} steps, from {points[0]:.4g} to {points[-1]:.4g}"
+    title = f"{len(points) - 1} steps, from {show(points[0], 4)} to {show(points[-1], 4)}"
     ax.set(xlabel="x", ylabel="f(x)", title=title, xlim=(low, high))
     ax.legend(fontsize=9)
     return ax
