@@ -174,6 +174,15 @@ def test_more_epochs_go_on_from_the_end_as_if_asked_for_at_once(tmp_path):
     assert outcome(longer) == outcome(whole)
 
 
+def test_more_epochs_that_were_interrupted_are_not_taken_for_finished(tmp_path):
+    short = train(recipe(epochs=2), tmp_path, name="short", bar=False)
+    with pytest.raises(InterruptedTraining):
+        resume(short, recipe(epochs=4), bar=False, stop=After(3))
+    assert not read_run(short.path).finished
+    longer = resume(read_run(short.path), bar=False)
+    assert outcome(longer) == outcome(train(recipe(epochs=4), tmp_path, name="whole", bar=False))
+
+
 def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
     run = train(recipe(epochs=2), tmp_path, name="a", bar=False)
     with pytest.raises(RecipeError, match=r"here: training\.batch_size 32 → 16, training\.epochs"):

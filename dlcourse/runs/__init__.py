@@ -133,7 +133,9 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
                 continue
             return Run(path)
     except OSError as error:
-        raise WriteError(f"{folder}: the run cannot be written: {error.strerror}") from None
+        raise WriteError(
+            f"{folder}: the run cannot be written: {error.strerror or error}"
+        ) from None
     raise RunError(f"{folder}: too many runs named {base}")
 
 
@@ -176,7 +178,7 @@ def locked(run: Run) -> Iterator[None]:
     except Timeout:
         raise RunError(f"{run.path}: another process is training this run") from None
     except OSError as error:
-        raise WriteError(f"{run.path}: cannot be written: {error.strerror}") from None
+        raise WriteError(f"{run.path}: cannot be written: {error.strerror or error}") from None
 
 
 def clean(run: Run) -> None:
@@ -207,15 +209,27 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         )
         os.close(handle)
         write(Path(temporary))
-        with open(temporary, "rb") as stream:  # noqa: PTH123
+        with open(temporary, "r+b") as stream:  # noqa: PTH123 - Windows flushes only what it may write
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is private
         Path(temporary).replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a rename survive a power loss; Windows cannot open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

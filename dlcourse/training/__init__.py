@@ -107,6 +107,8 @@ def resume(
         if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         clean(run)
+        if wanted != stored:  # before the recipe: a finished run has all the epochs it names
+            (run.path / "metrics.json").unlink(missing_ok=True)
         return _train(wanted, prepared, run, report, bar, stop)
 
 
