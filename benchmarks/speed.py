@@ -27,7 +27,7 @@ from keras import layers
 from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.recipe import Recipe, load_recipe
 from dlcourse.runs import create_run
-from dlcourse.training import Prepared, compile_model, fit, prepare
+from dlcourse.training import Fit, Prepared, compile_model, prepare
 from dlcourse.training.preparation import build
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -122,7 +122,7 @@ def fit_dlcourse(recipe: Recipe, dataset: Dataset, _: int) -> Clock:
     compile_model(model, recipe, dataset)
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(folder, "speed")
-        fit(recipe, Prepared(dataset, model, None), run, clock.mark, False)
+        Fit(recipe, Prepared(dataset, model, None), run, clock.mark).train()
     return clock
 
 

@@ -60,9 +60,14 @@ def split_table(metrics: dict[str, Any], sizes: dict[str, int]) -> str:
     names = list(metrics["test"])
     lines = [f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
     for part, size in sizes.items():
-        values = "".join(f"{metrics[part][name]:>12.4f}" for name in names)
+        values = "".join(f"{shown(metrics[part][name]):>12}" for name in names)
         lines.append(f"{part:<10}{size:>10,}{values}")
     return "\n".join(lines)
+
+
+def shown(value: float) -> str:
+    """Return a metric with four decimals, or four figures where it is large."""
+    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
 
 
 def import_keras() -> None:

@@ -92,16 +92,14 @@ def _quantity(quantity: "Quantity") -> dict[str, Any]:
         "slide": quantity.says,
         "right": quantity.right,
         "computed": computed if isinstance(computed, str) else np.asarray(computed).tolist(),
-        "call": str(quantity.call) if quantity.call else None,
-        "slip": quantity.slip,
+        "call": str(quantity.call),
+        "slide_numbers": quantity.numbers,
+        "verdict": quantity.verdict,
     }
 
 
 def _row(example: "Example", quantity: "Quantity") -> list[str]:
-    from dlcourse.maths.steps import show
-
-    verdict = "slip" if quantity.slip else "agrees" if quantity.says else ""
-    return _cells(example.id, quantity.name, quantity.says, show(quantity.computed()), verdict)
+    return _cells(example.id, quantity.name, quantity.says, quantity.shown(), quantity.verdict)
 
 
 def _remark(text: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 import argparse
 
-from dlcourse.command_line import import_keras, run_command, split_table, write
+from dlcourse.command_line import Parser, import_keras, run_command, split_table, write
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m dlcourse.evaluate",
         description="Print the metrics of a saved run: by split, and by class on the test split.",
     )
@@ -15,8 +15,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--config", metavar="FILE", help="measure on the data set of another recipe instead"
     )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change a setting, as dataset.path=new"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 
 
@@ -26,7 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     run = read_run(arguments.run)
     run.file("model.keras")
-    recipe = load_recipe(arguments.config or run.file("recipe.yaml"))
+    recipe = load_recipe(arguments.config or run.file("recipe.yaml"), arguments.overrides)
     import_keras()
     from dlcourse.datasets import load_dataset
     from dlcourse.evaluation import check_fit, evaluate, per_class

@@ -6,10 +6,11 @@
     python -m dlcourse.explain convolution --image "1 2 3; 4 5 6; 7 8 9" --kernel "1 0; 0 -1"
     python -m dlcourse.explain network --sizes 3 4 1 --x 1 2 3 --y 1
 
-Without numbers the slides' own are taken.
+Without numbers the slides' own are taken; a network's are ours, for the slides have none.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +25,12 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="topic", required=True, metavar="topic")
-    for topic, (help_text, add_arguments) in TOPICS.items():
-        add_arguments(commands.add_parser(topic, help=help_text))
-    settings = vars(parser.parse_args(argv))
+    for topic, (_, help_text, options) in TOPICS.items():
+        command = commands.add_parser(topic, help=help_text)
+        for name, settings in options.items():
+            command.add_argument(f"--{name}", **settings)
+    words = sys.argv[1:] if argv is None else argv
+    settings = vars(parser.parse_args([_with_true_minus(word) for word in words]))
     topic = settings.pop("topic")
     return run_command(lambda: _run(topic, settings, parser))
 
@@ -36,16 +40,26 @@ def _run(topic: str, settings: dict[str, Any], parser: Parser) -> int:
     from dlcourse.maths.steps import render
 
     try:
-        write(render(getattr(walkthroughs, FUNCTIONS[topic])(**settings)))
+        write(render(getattr(walkthroughs, TOPICS[topic][0])(**settings)))
     except ValueError as error:
         parser.error(f"{topic}: {error}")
     return 0
 
 
+def number(text: str) -> float:
+    """Return the number; its minus may be the true one, as this command prints it."""
+    return float(text.replace("−", "-"))
+
+
+def integer(text: str) -> int:
+    """Return the integer, likewise."""
+    return int(text.replace("−", "-"))
+
+
 def matrix(text: str) -> list[list[float]]:
     """Return the rows of numbers in `"1 2; 3 4"`."""
     try:
-        rows = [[float(word) for word in row.split()] for row in text.replace(",", " ").split(";")]
+        rows = [[number(word) for word in row.split()] for row in text.replace(",", " ").split(";")]
     except ValueError:
         rows = [[]]
     if not all(len(row) == len(rows[0]) > 0 for row in rows):
@@ -55,74 +69,56 @@ def matrix(text: str) -> list[list[float]]:
     return rows
 
 
-def _logistic(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--x", type=float, nargs="+", default=[5.0, 3.0], help="features")
-    parser.add_argument("--w", type=float, nargs="+", default=[0.5, 0.5], help="weights")
-    parser.add_argument("--b", type=float, default=1.0, help="bias")
-    parser.add_argument("--y", type=float, default=1.0, help="label, 0 or 1")
-    _learning_rate(parser, 0.01)
+def _with_true_minus(word: str) -> str:
+    """A negative number as argparse does not take it for an option: it knows -1 but not -1e3."""
+    try:
+        float(word)
+    except ValueError:
+        return word
+    return word.replace("-", "−", 1) if word.startswith("-") else word
 
 
-def _softmax(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--z", type=float, nargs="+", default=[5.0, 2.0, -1.0, 3.0], help="logits")
-    parser.add_argument("--temperature", type=float, default=1.0, help="above 0")
+def _option(kind: Callable[[str], Any], default: Any, help_text: str) -> dict[str, Any]:
+    several = {"nargs": "+"} if isinstance(default, list) else {}
+    return {"type": kind, "default": default, "help": help_text, **several}
 
 
-def _descent(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--coefficients",
-        type=float,
-        nargs="+",
-        default=[1.0, 0.0, 0.0],
-        help="of the polynomial, highest power first: 1 0 0 is x²",
-    )
-    parser.add_argument("--start", type=float, default=6.0, help="x0")
-    _learning_rate(parser, 0.1)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--momentum", type=float, default=0.0, help="from 0 to 1")
-
-
-def _convolution(parser: argparse.ArgumentParser) -> None:
-    image = "1 1 1 0 0; 0 1 1 1 0; 0 0 1 1 1; 0 0 1 1 0; 0 1 1 0 0"
-    parser.add_argument("--image", type=matrix, default=image, help='rows: "1 2; 3 4"')
-    parser.add_argument("--kernel", type=matrix, default="1 0 1; 0 1 0; 1 0 1", help="likewise")
-    parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--padding", choices=("valid", "same"), default="valid")
-
-
-def _network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sizes", type=int, nargs="+", default=[3, 2, 1], help="input first")
-    parser.add_argument(
-        "--activations",
-        nargs="+",
-        default=["tanh", "sigmoid"],
-        help="one per layer after the input",
-    )
-    parser.add_argument("--x", type=float, nargs="+", default=[1.0, 2.0, 3.0], help="input")
-    parser.add_argument("--y", type=float, nargs="+", default=[1.0], help="target")
-    _learning_rate(parser, 0.1)
-    parser.add_argument("--seed", type=int, default=0, help="of the weights")
-
-
-def _learning_rate(parser: argparse.ArgumentParser, default: float) -> None:
-    parser.add_argument("--learning-rate", type=float, default=default, help="α, at least 0")
-
-
-TOPICS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], Any]]] = {
-    "logistic": ("one gradient step of logistic regression", _logistic),
-    "softmax": ("probabilities from logits", _softmax),
-    "gradient-descent": ("descent on a polynomial, point by point", _descent),
-    "convolution": ("a feature map cell by cell", _convolution),
-    "network": ("forward and back through a dense network", _network),
-}
-
-FUNCTIONS = {
-    "logistic": "logistic",
-    "softmax": "softmax_steps",
-    "gradient-descent": "descent",
-    "convolution": "convolution",
-    "network": "network",
-}
+IMAGE = "1 1 1 0 0; 0 1 1 1 0; 0 0 1 1 1; 0 0 1 1 0; 0 1 1 0 0"
+# topic: function of `maths.walkthroughs`, help, options
+TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
+    "logistic": ("logistic", "one gradient step of logistic regression", {
+        "x": _option(number, [5.0, 3.0], "features"),
+        "w": _option(number, [0.5, 0.5], "weights"),
+        "b": _option(number, 1.0, "bias"),
+        "y": _option(number, 1.0, "label, 0 or 1"),
+        "learning-rate": _option(number, 0.01, "α, at least 0"),
+    }),
+    "softmax": ("softmax_steps", "probabilities from logits", {
+        "z": _option(number, [5.0, 2.0, -1.0, 3.0], "logits"),
+        "temperature": _option(number, 1.0, "above 0"),
+    }),
+    "gradient-descent": ("descent", "descent on a polynomial, point by point", {
+        "coefficients": _option(number, [1.0, 0.0, 0.0], "highest power first: 1 0 0 is x²"),
+        "start": _option(number, 6.0, "x0"),
+        "learning-rate": _option(number, 0.1, "α, at least 0"),
+        "steps": _option(integer, 3, "at least 0"),
+        "momentum": _option(number, 0.0, "from 0 to 1"),
+    }),
+    "convolution": ("convolution", "a feature map cell by cell", {
+        "image": _option(matrix, IMAGE, 'rows: "1 2; 3 4"'),
+        "kernel": _option(matrix, "1 0 1; 0 1 0; 1 0 1", "likewise"),
+        "stride": _option(integer, 1, "at least 1"),
+        "padding": {"choices": ("valid", "same"), "default": "valid"},
+    }),
+    "network": ("network", "forward and back through a dense network", {
+        "sizes": _option(integer, [3, 2, 1], "input first"),
+        "activations": _option(str, ["tanh", "sigmoid"], "one per layer after the input"),
+        "x": _option(number, [1.0, 2.0, 3.0], "input"),
+        "y": _option(number, [1.0], "target"),
+        "learning-rate": _option(number, 0.1, "α, at least 0"),
+        "seed": _option(integer, 0, "of the weights"),
+    }),
+}  # fmt: skip
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,6 +1,8 @@
 """The tables of optimizers and learning-rate schedules; each is Keras' own."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
 
@@ -159,7 +161,7 @@ def step(
     learning_rate: float,
     steps: int,
     *,
-    at: tuple[Fraction, ...] = (0.5, 0.75),
+    at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.75),
     factor: PositiveNumber = 0.1,
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return a staircase: multiplied by `factor` at each fraction `at` of the training."""

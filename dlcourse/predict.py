@@ -1,9 +1,11 @@
 """python -m dlcourse.predict: class and probability of the user's own images or rows."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import import_keras, run_command, write
+from dlcourse.command_line import Parser, import_keras, print_error, run_command, write
+from dlcourse.errors import RunError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,11 +15,16 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m dlcourse.predict",
         description="Predict image files, or the rows of CSV files, with a saved run.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="images; CSV files for a table")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="images or folders of images; CSV files for a table",
+    )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
         "--invert", action="store_true", help="swap dark and light (digits are light on dark)"
@@ -32,13 +39,25 @@ def _run(arguments: argparse.Namespace) -> int:
 
     run = read_run(arguments.run)
     run.file("model.keras")
-    if len(run.dataset["input_shape"]) == 3:
-        names, inputs = _read_images(run, arguments.files, arguments.invert)
-    else:
-        names, inputs = _read_rows(run, arguments.files)
+    images = len(run.dataset["input_shape"]) == 3
+    read = _read_image if images else _read_rows
+    files = _files(arguments.files, images)
+    found, bad = [], 0
+    for file in files:
+        try:
+            found.append(read(run, file, arguments.invert))
+        except UserError as error:
+            print_error(str(error))
+            bad += 1
+    if not found:
+        return 2
+    import numpy as np
+
     import_keras()
     from dlcourse.evaluation import outputs
 
+    names = [name for some, _ in found for name in some]
+    inputs = np.concatenate([values for _, values in found])
     rows = predictions(names, outputs(run.model, inputs), run.dataset)
     if arguments.json:
         import json
@@ -46,39 +65,40 @@ def _run(arguments: argparse.Namespace) -> int:
         write(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         write(_table(rows))
-    return 0
+    return 1 if bad else 0
 
 
-def _read_images(run: "Run", files: list[str], invert: bool) -> tuple[list[str], "np.ndarray"]:
-    """Return names and images `(n, height, width, channels)` in the run's own value range."""
-    import numpy as np
+def _files(named: list[str], images: bool) -> list[str]:
+    """Return the files, those of a named folder included."""
+    found: list[str] = []
+    for name in named:
+        folder = Path(name)
+        inside = sorted(folder.iterdir()) if images and name and folder.is_dir() else []
+        found += [str(file) for file in inside if file.name[0] != "."] or [name]
+    return found
 
+
+def _read_image(run: "Run", file: str, invert: bool) -> tuple[list[str], "np.ndarray"]:
+    """Return the name and the image `(1, height, width, channels)` in the run's value range."""
     from dlcourse.datasets.image_folder import read_image
 
     height, width, channels = run.dataset["input_shape"]
+    if channels not in (1, 3):
+        raise RunError(f"{run.path}: takes images of {channels} channels: no image file has them")
     low, high = run.dataset["value_range"]
-    color = "grayscale" if channels == 1 else "rgb"
-    images = np.stack([read_image(file, (height, width), color) for file in files])
-    if invert:
-        images = 255 - images
-    return files, low + images.astype("float32") * ((high - low) / 255)
+    image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")[None]
+    image = 255 - image if invert else image
+    return [file], low + image.astype("float32") * ((high - low) / 255)
 
 
-def _read_rows(run: "Run", files: list[str]) -> tuple[list[str], "np.ndarray"]:
+def _read_rows(run: "Run", file: str, _: bool) -> tuple[list[str], "np.ndarray"]:
     """Return names (`file:row`) and rows `(n, features)` in the run's own columns."""
-    import numpy as np
-
     from dlcourse.datasets.csv import encode_rows
 
     columns = [{"name": name, "kind": "number"} for name in run.dataset["feature_names"]]
     encoding = run.dataset["encoding"] or {"columns": columns, "separator": ","}
-    tables = [encode_rows(file, encoding) for file in files]
-    names = [
-        f"{file}:{row}"
-        for file, table in zip(files, tables, strict=True)
-        for row in range(1, len(table) + 1)
-    ]
-    return names, np.concatenate(tables)
+    rows = encode_rows(file, encoding)
+    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows
 
 
 def predictions(

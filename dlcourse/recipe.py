@@ -1,10 +1,11 @@
 """A recipe: the one file that says what is trained, on what, and how."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.datasets import DATASETS
 from dlcourse.errors import RecipeError
@@ -94,6 +95,16 @@ class Recipe(Settings):
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)
 
+    _source: Source | None = PrivateAttr(None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
+
+    def where(self, *location: str) -> str:
+        """Return `file:line:column: 'key'` of a setting, or its key where there is no file."""
+        place = f"{self._source.where(location)}: " if self._source else ""
+        return f"{place}'{_dotted(location)}'"
+
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -119,51 +130,61 @@ def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
 
 
 def _validate(source: Source) -> Recipe:
+    recipe, lines = None, list(source.faults)
     try:
         recipe = Recipe.model_validate(source.data)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         # A mapping where a word or a mapping may stand: only what is wrong inside it is told.
         inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
-        lines = [_describe(fault, source) for fault in inner or faults]
-        raise RecipeError("\n".join(dict.fromkeys(lines))) from None
+        lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    if faults := conflicts(recipe):
-        lines = [f"{source.where(at)}: '{_dotted(at)}': {text}" for at, text in faults]
-        raise RecipeError("\n".join(lines))
+    for at, text in conflicts(source.data):
+        lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
+    if lines or recipe is None:
+        raise RecipeError("\n".join(dict.fromkeys(lines)))
+    recipe._source = source
     return recipe
 
 
 def conflicts(
-    recipe: Recipe, inputs: str | None = None, task: str | None = None
+    data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
 ) -> list[tuple[Location, str]]:
     """Return settings that are each valid but do not go together, as (location, reason).
 
-    `inputs` and `task` are the data's own; None takes what is known before it is read.
+    Args:
+        data: a recipe as plain data; what is invalid or absent in it is passed over.
+        inputs, task: the data's own; None takes what is known before it is read.
     """
-    loader, training = DATASETS[recipe.dataset.name], recipe.training
-    inputs = inputs or loader.inputs
-    task = task or getattr(recipe.dataset, "task", None) or loader.task
+    dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
+    loader = DATASETS.get(str(dataset.get("name")))
+    inputs = inputs or (loader.inputs if loader else None)
+    task = task or dataset.get("task") or (loader.task if loader else None)
     faults: list[tuple[Location, str]] = []
-    if reason := mismatch(recipe.model.name, inputs, task):
+    name = model.get("name")
+    if name in MODELS and (reason := mismatch(str(name), inputs, task)):
         faults.append((("model", "name"), reason))
-    if training.schedule is not None and training.reduce_on_plateau is not None:
+    if training.get("schedule") and training.get("reduce_on_plateau"):
         reason = "a schedule sets the learning rate already: keep one of the two"
         faults.append((("training", "reduce_on_plateau"), reason))
-    if training.clip_norm is not None and training.clip_value is not None:
+    if training.get("clip_norm") and training.get("clip_value"):
         faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
-    if training.augmentation is not None and inputs == "rows":
+    if training.get("augmentation") and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
     if task == "regression":
         for key in ("label_smoothing", "class_weights"):
-            if getattr(training, key):
+            if training.get(key):
                 faults.append((("training", key), "is for classes, this data is regression"))
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
     for key in ("early_stopping", "reduce_on_plateau"):
-        if metric and getattr(getattr(training, key), "monitor", None) == metric:
+        if metric and _group(training.get(key)).get("monitor") == metric:
             faults.append((("training", key, "monitor"), f"'{metric}' is not measured on {task}"))
     return faults
+
+
+def _group(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _describe(fault: Any, source: Source) -> str:

@@ -25,12 +25,17 @@ def _refuse_bool(value: Any) -> Any:
 _number = BeforeValidator(_refuse_bool)
 
 Integer = Annotated[int, _number]
-Positive = Annotated[int, _number, Field(ge=1)]
+Positive = Annotated[int, _number, Field(ge=1, le=10_000_000)]
 Number = Annotated[float, _number]
 NonNegative = Annotated[float, _number, Field(ge=0)]
 PositiveNumber = Annotated[float, _number, Field(gt=0)]
 Rate = Annotated[float, _number, Field(ge=0, lt=1)]
+Degrees = Annotated[float, _number, Field(ge=0, le=180)]
 Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
+
+
+OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}
+MOST_SHOWN = 12
 
 
 class Settings(BaseModel):
@@ -97,7 +102,10 @@ def expectation(fault: Any) -> str:
     text = text.partition(", got ")[0].partition(", unable to")[0]
     text = text.replace("Input should be", "expected")
     if "valid dictionary" in text:
-        text = "expected a mapping of settings"
+        example = f", such as {{name: {given}}}" if isinstance(given, str) else ""
+        text = f"expected a mapping of settings{example}"
+    if "valid tuple" in text:
+        text = f"expected a list, such as [{given}]"
     if isinstance(given, dict | list):
         return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
     if given is None:
@@ -113,5 +121,10 @@ def first_line(function: Callable[..., Any]) -> str:
 
 def did_you_mean(word: object, known: list[str]) -> str:
     """Return ` (did you mean 'x'?)`, or the known words where none is near."""
-    near = get_close_matches(str(word), known, 1)
-    return f" (did you mean '{near[0]}'?)" if near else f" (known: {', '.join(known)})"
+    lower = {name.lower(): name for name in known}
+    asked = OTHER_NAMES.get(str(word).lower(), str(word).lower())
+    near = [asked] if asked in lower else get_close_matches(asked, lower, 1)
+    if near:
+        return f" (did you mean '{lower[near[0]]}'?)"
+    shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
+    return f" (known: {shown})"

@@ -1,11 +1,12 @@
 """python -m dlcourse.train: train a recipe, print its metrics, save its run."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import import_keras, run_command, split_table, write
+from dlcourse.command_line import Parser, import_keras, run_command, split_table, write
 
 if TYPE_CHECKING:
     from dlcourse.recipe import Recipe
@@ -21,7 +22,7 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m dlcourse.train",
         description="Train the recipe in a YAML file and save the run.",
         epilog=EXAMPLE,
@@ -54,6 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         write(json.dumps(Recipe.model_json_schema(), indent=2))
         return 0
     recipe = _recipe(arguments)
+    _check_path(recipe)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
@@ -76,6 +78,15 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     return load_recipe(config, arguments.overrides)
 
 
+def _check_path(recipe: "Recipe") -> None:
+    """Raise a DatasetError if the data's file or folder is not there, before Keras is loaded."""
+    path = getattr(recipe.dataset, "path", None)
+    if path is not None:
+        from dlcourse.datasets.paths import existing
+
+        existing(path)
+
+
 def _plan(recipe: "Recipe") -> str:
     training = recipe.training
     early = training.early_stopping
@@ -89,11 +100,15 @@ def _plan(recipe: "Recipe") -> str:
 
 
 def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
+    from dlcourse.runs import check_name, read_run
+
+    check_name(arguments.runs, arguments.name)
     import_keras()
-    from dlcourse.runs import read_run
     from dlcourse.training import StopRequest, resume, train
 
-    options: dict[str, Any] = {"report": write, "bar": sys.stdout.isatty()}
+    # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
+    bar = sys.stdout.isatty() and shutil.get_terminal_size().columns >= 120
+    options: dict[str, Any] = {"report": write, "bar": bar}
     with StopRequest() as stop:
         if arguments.resume:
             write(f"run     {arguments.resume}, seed {recipe.seed}")

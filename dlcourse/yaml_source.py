@@ -1,6 +1,7 @@
 """A YAML file as plain data that remembers where every key stands, with overrides."""
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ class Source:
         data: dictionaries, lists and scalars.
         marks: location → ((line, column) of the key, (line, column) of the value), from 1.
         overrides: location → the `key=value` that set it.
+        faults: keys that stand twice; the first counts.
     """
 
     path: str
     data: dict[str, Any]
     marks: dict[Location, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
     overrides: dict[Location, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
 
     def where(self, location: Location, *, key: bool = False) -> str:
         """Return `file:line:column` of a value (or its key), or the override that set it."""
@@ -83,7 +86,10 @@ def parse(text: str, path: str) -> Source:
 def _read_text(path: str | Path) -> str:
     file = Path(path).expanduser()
     if not file.exists():
-        raise RecipeError(f"{path}: no such file")
+        beside = [entry.name for entry in file.parent.glob("*.yaml")]
+        near = get_close_matches(file.name, beside, 1)
+        hint = f" (did you mean '{file.parent / near[0]}'?)" if near else ""
+        raise RecipeError(f"{path}: no such file{hint}")
     if file.is_dir():
         inside = sorted(entry.name for entry in file.glob("*.yaml"))[:3]
         hint = f" (it has {', '.join(inside)}, …)" if inside else ""
@@ -138,9 +144,9 @@ def _build_mapping(
             raise RecipeError(f"{where}: a key must be a word, got a {key.id}")
         name = str(key.value)
         if name in data:
-            raise RecipeError(
-                f"{where}: key '{'.'.join(map(str, (*location, name)))}' stands twice"
-            )
+            dotted = ".".join(map(str, (*location, name)))
+            source.faults.append(f"{where}: key '{dotted}' stands twice")
+            continue
         mark = value.start_mark
         source.marks[(*location, name)] = (place, (mark.line + 1, mark.column + 1))
         data[name] = _build(loader, value, (*location, name), source, seen)

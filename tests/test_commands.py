@@ -199,7 +199,8 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
         folder = tmp_path / name
         folder.mkdir()
         (folder / "recipe.yaml").write_text("seed: 0")
-        (folder / "dataset.json").write_text('{"name": "digits"}')
+        facts = dict.fromkeys(["task", "input_shape", "class_names", "fingerprint"])
+        (folder / "dataset.json").write_text(json.dumps({"name": "digits", **facts}))
         score = {"loss": 1.0, "accuracy": accuracy}
         metrics = {"train": score, "val": score, "test": score, "parameters": 7}
         (folder / "metrics.json").write_text(
@@ -217,6 +218,7 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
     rows = [line.split() for line in out.splitlines()[1:]]
     assert [row[0] for row in rows] == ["better", "worse", "broken", "half"]
     assert [row[2] for row in rows] == ["accuracy", "accuracy", "broken", "unfinished"]
+    assert max(map(len, out.splitlines())) < 80
     _, out, _ = call(runs, "--runs", tmp_path, "--json")
     assert json.loads(out)[0]["test"] == 0.9
     _, out, _ = call(runs, "--runs", tmp_path / "none")
@@ -276,3 +278,62 @@ def test_the_device_and_progress_lines_are_the_only_output_of_tensorflow(tmp_pat
     )
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_predict_goes_on_after_a_bad_file_and_reads_folders(call, digits_run, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "a.png")
+    (folder / "b.png").write_text("hello")
+    code, out, err = call(predict, "--run", digits_run.path, folder, "--json")
+    assert code == 1
+    assert [row["input"] for row in json.loads(out)] == [str(folder / "a.png")]
+    assert err == f"{folder}/b.png: not a PNG, JPEG, BMP or GIF image\n"
+
+
+def test_a_regression_on_large_targets_learns_with_default_settings(tmp_path):
+    rng = np.random.default_rng(0)
+    rooms = rng.uniform(1, 8, 300)
+    price = 200_000 + 90_000 * rooms + rng.normal(0, 10_000, 300)
+    path = tmp_path / "houses.csv"
+    rows = "\n".join(f"{a},{b}" for a, b in zip(rooms, price, strict=True))
+    path.write_text(f"rooms,price\n{rows}")
+    recipe = recipe_from_text(
+        f"dataset: {{name: csv, path: '{path}', target: price}}\nmodel: {{name: dnn}}"
+    )
+    run = train_recipe(recipe, tmp_path, bar=False)
+    assert run.metrics["test"]["r2"] > 0.95
+    assert run.model.layers[-1].name == "prediction"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--name", "a b"], "run name 'a b': letters, digits"),
+        (["--name", "taken"], "taken: exists already: choose another --name"),
+        (["--runs", "{file}"], "is a file: a folder of runs is expected"),
+        (
+            [
+                "dataset={name: csv, path: nowhere.csv, target: y}",
+                "model={name: dnn}",
+                "training.augmentation=null",
+            ],
+            "no such file",
+        ),
+    ],
+)
+def test_cheap_mistakes_are_told_before_keras_is_loaded(arguments, text, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("")
+    arguments = [part.replace("{file}", str(tmp_path / "file")) for part in arguments]
+    code = (
+        "import sys; from dlcourse import train; code = train.main(sys.argv[1:]); "
+        "sys.exit(9 if 'keras' in sys.modules else code)"
+    )
+    config = ["--config", "configs/digits_cnn.yaml", "--runs", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *config, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert done.stdout == ""

@@ -1,4 +1,5 @@
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -6,7 +7,11 @@ import sys
 import pytest
 
 from dlcourse.errata import main
+from dlcourse.maths.steps import render, show
 from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+
+STEPPED = {"S4.logistic", "S4.mse", "S4.bce", "S4.loop", "S4.vectorised", "S1.weight_decay"}
+STEPPED |= {"S2.conv", "S3.det"}  # the rows whose numbers the steps arrive at
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,17 +40,30 @@ def test_the_table_has_every_number_and_every_statement(capsys):
 def test_an_example_is_shown_step_by_step_with_symbols_and_numbers(capsys):
     assert main(["--id", "S4.logistic"]) == 0
     text = capsys.readouterr().out
+    assert "L = −(y·log a + (1 − y)·log(1 − a))\n  = −(1·log 0.9933071491 + (1 − 1)·log(" in text
     assert "z = w·x + b\n  = 0.5·5 + 0.5·3 + 1\n  = 5\n" in text
     assert (
-        "new w1 = w1 − α·dw1\n       = 0.5 − 0.01·(-0.03346425462)\n       = 0.5003346425\n" in text
+        "new w1 = w1 − α·dw1\n       = 0.5 − 0.01·(−0.03346425462)\n       = 0.5003346425\n" in text
     )
     assert "lose a factor 10" in text
 
 
 @pytest.mark.parametrize("id_", [*EXAMPLES, *STATEMENTS])
-def test_every_id_can_be_shown(id_, capsys):
+def test_every_id_can_be_shown_on_100_columns(id_, capsys):
     assert main(["--id", id_]) == 0
-    assert capsys.readouterr().out.startswith((id_, "\nStatements that are not right"))
+    text = capsys.readouterr().out
+    assert text.startswith((id_, "\nStatements that are not right"))
+    assert max(map(len, text.splitlines())) <= 100
+    if id_ in EXAMPLES and EXAMPLES[id_].walkthrough:  # else calls, in Python's own signs
+        assert not re.search(r"(?<!\w)-\d", text)  # one minus sign everywhere
+
+
+@pytest.mark.parametrize("id_", [id_ for id_, example in EXAMPLES.items() if example.walkthrough])
+def test_the_steps_reach_the_numbers_of_the_table(id_):
+    text = render(EXAMPLES[id_].steps())
+    for q in EXAMPLES[id_].quantities:
+        if id_ in STEPPED:
+            assert any(f"= {show(q.computed(), n)}" in text for n in (10, 6)), q.name
 
 
 def test_json_holds_the_same(capsys):
@@ -56,7 +74,8 @@ def test_json_holds_the_same(capsys):
     logistic = next(example for example in data["examples"] if example["id"] == "S4.logistic")
     a = next(number for number in logistic["quantities"] if number["name"] == "a")
     assert a["computed"] == pytest.approx(0.9933071491, abs=5e-11)
-    assert (a["slide"], a["right"], a["slip"]) == ("0.99307 ≈ 0.0023", 0.9933071491, True)
+    assert (a["slide"], a["right"], a["verdict"]) == ("0.99307 ≈ 0.0023", 0.9933071491, "slip")
+    assert a["slide_numbers"] == ["0.99307"]
     assert a["call"].startswith("regression.logistic_step(x=(5, 3)")
 
 

@@ -66,6 +66,15 @@ def test_nothing_overflows_at_a_thousand(name):
 def test_saturated_derivatives_do_not_round_to_zero():
     assert activations.sigmoid_derivative(40.0) == pytest.approx(np.exp(-40.0), rel=1e-12)
     assert activations.tanh_derivative(30.0) == pytest.approx(4 * np.exp(-60.0), rel=1e-12)
+    with np.errstate(all="raise", under="ignore"):
+        assert activations.tanh_derivative(1e308) == activations.sigmoid_derivative(1e308) == 0
+
+
+def test_softmax_stays_finite_for_any_temperature_and_any_logits():
+    with np.errstate(all="raise", under="ignore"):
+        assert activations.softmax([1, 2], 1e-310).tolist() == [0, 1]
+        assert activations.softmax([1e300, 2], 1e-10).tolist() == [1, 0]
+        assert activations.softmax([1e308, -1e308, 1e308]).tolist() == [0.5, 0, 0.5]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

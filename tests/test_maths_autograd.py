@@ -96,7 +96,7 @@ def test_the_graph_draws_itself():
         "=",
         "6",
         "grad",
-        f"{1 - math.tanh(6) ** 2:.6g}",
+        f"{1 - math.tanh(6) ** 2:.6g}".replace("-", "−"),
     ]
     assert [value.data for value in loss.graph()] == [3, 2, 6, math.tanh(6)]
 
@@ -108,6 +108,13 @@ def test_sigmoid_tanh_and_relu_do_not_overflow(x):
     for result in (value.sigmoid(), value.tanh(), value.relu()):
         result.backward()
         assert np.isfinite([result.data, value.grad]).all()
+
+
+def test_the_slope_of_a_saturated_tanh_keeps_its_digits():
+    for point in (7.0, 15.0, 30.0):
+        x = Value(point)
+        x.tanh().backward()
+        assert x.grad == pytest.approx(4 * math.exp(-2 * point) / (1 + math.exp(-2 * point)) ** 2)
 
 
 def test_powers_at_zero():
@@ -125,5 +132,9 @@ def test_errors_say_what_was_expected_and_what_came():
         Value(1000).exp()
     with pytest.raises(ValueError, match=r"pow: -2 to the power 0.5 has no finite value and deriv"):
         _ = Value(-2) ** 0.5
+    with pytest.raises(ValueError, match=r"pow: 1e\+200 to the power 2 has no finite value"):
+        _ = Value(1e200) ** 2
+    with pytest.raises(ValueError, match=r"pow: 0 to the power 0\.5 has no finite"):
+        _ = Value(0) ** 0.5
     with pytest.raises(ValueError, match="pow: 0 to the power -1"):
         _ = 1 / Value(0)

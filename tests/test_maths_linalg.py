@@ -13,17 +13,27 @@ def test_the_determinant_may_be_negative():
     assert linalg.determinant([[2, 3], [4, 5]]) == -2
 
 
+def test_determinants_of_whole_numbers_are_whole():
+    assert linalg.determinant([[7]]) == 7
+    assert linalg.determinant(np.diag([2, 3, 5])) == 30
+    assert linalg.determinant([[0, 2, 1], [3, 0, 7], [1, 1, 1]]) == 11
+    assert linalg.determinant([[1, 2, 3], [4, 5, 6], [7, 8, 9]]) == 0
+    assert linalg.determinant(np.eye(3) * 0.1) == pytest.approx(1e-3, rel=1e-12)
+    M = np.random.default_rng(0).normal(size=(6, 6))
+    assert linalg.determinant(M) == pytest.approx(np.linalg.det(M), rel=1e-12)
+
+
 def test_the_slides_eigenpairs_and_the_vector_they_miss():
     found = linalg.eigenpairs([[1, 2], [3, 0]])
     assert found.values.tolist() == [3, -2]
     assert found.vectors.T.tolist() == [[1, 1], [2, -3]]
     assert found.polynomial.tolist() == [1, -1, -6]
     assert found.steps == (
-        "det(M − λI) = (1 − λ)·(0 − λ) − (2)·(3) = 0",
+        "det(M − λI) = (1 − λ)·(0 − λ) − 2·3 = 0",
         "λ² − λ − 6 = 0",
-        "λ = (1 ± √(25))/2 = 3 or -2",
+        "λ = (1 ± √25)/2 = 3 or −2",
         "(M − λI)·v = 0 for λ = 3: v = (1, 1)",
-        "(M − λI)·v = 0 for λ = -2: v = (2, -3)",
+        "(M − λI)·v = 0 for λ = −2: v = (2, −3)",
     )
 
 
@@ -46,6 +56,22 @@ def test_every_pair_fulfils_mv_is_lambda_v(a, b, c, d):
     assert (np.linalg.norm(found.vectors, axis=0) > 0.5).all()
     ours, oracle = np.sort_complex(found.values), np.sort_complex(np.linalg.eigvals(M))
     assert np.allclose(ours, oracle, atol=1e-6)  # a double root is only known to √1e-15
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-10, 0.1, 1e10])
+def test_the_eigenvectors_do_not_depend_on_the_matrixs_scale(scale):
+    found = linalg.eigenpairs(scale * np.array([[1, 2], [3, 0]]))
+    assert found.values == pytest.approx([3 * scale, -2 * scale], rel=1e-12)
+    assert found.vectors.T.tolist() == [[1, 1], [2, -3]]
+
+
+def test_an_eigenvector_is_never_zero():
+    assert linalg.eigenpairs([[1, 1e-12], [0, 1]]).vectors.T.tolist() == [[1, 0], [1, 0]]
+    assert linalg.eigenpairs([[0, 1e-15], [1e-15, 0]]).vectors.T.tolist() == [[1, 1], [1, -1]]
+    assert linalg.eigenpairs([[0, 0], [0, 0]]).vectors.tolist() == [[1, 0], [0, 1]]
+    assert linalg.eigenpairs([[2, 0], [0, -1]]).vectors.T.tolist() == [[1, 0], [0, 1]]
+    irrational = linalg.eigenpairs([[1, 1], [1, 0]])  # golden ratio
+    assert np.linalg.norm(irrational.vectors, axis=0) == pytest.approx([1, 1])
 
 
 def test_larger_matrices_go_to_numpy():

@@ -95,3 +95,11 @@ def test_errors_say_which_argument_and_what_came():
         losses.l2_penalty([1], -1)
     with pytest.raises(ValueError, match="labels: expected integers from 0 to 2, got"):
         losses.one_hot([3], 3)
+    with pytest.raises(ValueError, match="classes: expected an integer of at least 1, got 'a'"):
+        losses.one_hot([0], "a")
+    with pytest.raises(ValueError, match="classes: expected an integer of at least 1, got 0"):
+        losses.one_hot([0], 0)
+    for name in ("sigmoid_cross_entropy", "softmax_cross_entropy"):
+        for part in (name, f"{name}_derivative"):
+            with pytest.raises(ValueError, match="y: expected probabilities from 0 to 1, got"):
+                getattr(losses, part)([1.0, 2.0], [-1, 1])

@@ -6,12 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from dlcourse.maths.calculus import gradient_descent
+from dlcourse.maths.convolution import flatten
 from dlcourse.maths.losses import one_hot
 from dlcourse.maths.network import Network, count_parameters, dropout, parameters_per_layer
 
 MNIST = Path(__file__).parents[2] / "shared/data/mnist.npz"
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=25)
-SMOOTH = st.sampled_from(["linear", "sigmoid", "tanh", "softmax"])
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+HIDDEN = st.sampled_from(
+    ["linear", "sigmoid", "tanh", "softmax", "relu", "leaky_relu", "piecewise_linear"]
+)
+KINKS = {"relu": (0,), "leaky_relu": (0,), "piecewise_linear": (-0.5, 0.5)}
 
 
 def test_parameters_are_counted_as_on_the_slides():
@@ -82,7 +87,7 @@ def test_the_loss_fits_the_last_activation(activation, loss):
 @PROPERTY
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data(), st.integers(0, 99))
 def test_backward_agrees_with_central_differences_on_random_networks(sizes, data, seed):
-    activations = [data.draw(SMOOTH) for _ in sizes[1:]]
+    activations = [data.draw(HIDDEN) for _ in sizes[1:]]
     losses = ["mse"]
     losses += ["binary_cross_entropy"] * (activations[-1] in ("sigmoid", "softmax"))
     losses += ["categorical_cross_entropy"] * (activations[-1] in ("sigmoid", "softmax"))
@@ -92,6 +97,9 @@ def test_backward_agrees_with_central_differences_on_random_networks(sizes, data
     Y = rng.dirichlet(np.ones(sizes[-1] + 1), 3)[:, :-1]
     if network.loss_name == "binary_cross_entropy" and network.predict(X).max() == 1:
         return  # softmax over a single output is the constant 1: log(1 − 1)
+    for z, name in zip(network.forward(X).z, activations, strict=True):
+        if any(np.abs(z - kink).min() < 1e-3 for kink in KINKS.get(name, ())):
+            return  # a difference quotient over a corner is neither slope
     assert network.gradient_check(X, Y) < 1e-6
 
 
@@ -172,7 +180,83 @@ def test_a_learning_rate_that_is_too_large_is_named():
         network.fit([[1.0], [2.0]], [[1.0], [2.0]], epochs=500, learning_rate=1000.0)
 
 
+@pytest.mark.parametrize("Y", [[[-1], [1]], [[3], [0]]])
+def test_labels_that_do_not_fit_the_loss_are_named_and_not_the_learning_rate(Y):
+    network = Network((2, 1), ("sigmoid",))
+    for method in (network.fit, network.backward, network.loss, network.gradient_check):
+        with pytest.raises(ValueError, match=r"^Y: expected probabilities from 0 to 1, got"):
+            method([[0, 1], [1, 0]], Y)
+
+
+def test_a_loss_that_does_not_fit_the_last_activation_is_refused_at_once():
+    for last in ("linear", "relu", "tanh", "sign"):
+        with pytest.raises(ValueError, match=f"^loss: binary_cross_entropy needs .* got {last}$"):
+            Network((2, 1), (last,), loss="binary_cross_entropy")
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "x"),
+    [("sigmoid", "categorical_cross_entropy", 1e5), ("softmax", "binary_cross_entropy", 1e5),
+     ("linear", "mse", 1e308), ("linear", "mse", 1e200)],
+)  # fmt: skip
+def test_numbers_that_are_not_finite_are_reported_and_leave_the_weights_alone(activation, loss, x):
+    network = Network((1, 2), (activation,), loss=loss)
+    network.set_weights([[[2.0, -2.0]]], [[0, 0]])
+    for train in (network.fit, lambda X, Y: network.step(X, Y, 0.1)):
+        with pytest.raises(ValueError, match="expected finite numbers, got") as error:
+            train([[x]], [[0, 1]])
+        assert "learning_rate" not in str(error.value)
+        assert network.W[0].tolist() == [[2, -2]]
+
+
+def test_a_step_into_infinity_names_the_learning_rate_and_is_not_taken():
+    for train in ("step", "fit"):
+        network = Network((1, 1), ("linear",))
+        before = network.W[0].copy()
+        with pytest.raises(
+            ValueError, match=r"learning_rate 1e\+308: expected finite numbers, got"
+        ):
+            getattr(network, train)([[10.0]], [[100.0]], learning_rate=1e308)
+        assert np.array_equal(network.W[0], before)
+
+
+def test_a_saturated_fitting_pair_still_learns():
+    network = Network((1, 2), ("softmax",))
+    network.set_weights([[[2.0, -2.0]]], [[0, 0]])
+    assert network.step([[1e5]], [[0, 1]], 1.0) == 4e5
+    assert network.W[0].tolist() == [[2 - 1e5, 1e5 - 2]]
+
+
+def test_weights_are_taken_over_all_or_none():
+    network = Network((1, 2), ("linear",))
+    before = network.W[0].copy()
+    with pytest.raises(ValueError, match=r"b\[0\]: expected shape \(2,\), got \(1,\)"):
+        network.set_weights([[[7, 7]]], [[1]])
+    assert np.array_equal(network.W[0], before)
+
+
+def test_what_comes_back_is_not_the_callers_own_array():
+    X = np.ones((2, 2))
+    Network((2, 1), ("linear",)).forward(X).a[0][...] = 5
+    flatten(X)[...] = 5
+    gradient_descent(lambda x: x.fill(5) or np.ones(2), X[0], 0.1, 2)
+    assert X.tolist() == [[1, 1], [1, 1]]
+    trace = gradient_descent(lambda x: x.fill(5) or np.ones(2), [1, 1], 0.5, 2)
+    assert trace.tolist() == [[1, 1], [0.5, 0.5], [0, 0]]
+
+
 def test_errors_say_which_argument_and_what_came():
+    with pytest.raises(ValueError, match="sizes: expected at least two, input and output, got 3"):
+        Network(3, ("relu",))
+    for call in (
+        lambda: Network((1, 1), ("relu",), seed=-1),
+        lambda: Network((1, 1), ("relu",)).fit([[1]], [[1]], seed=-1),
+        lambda: dropout([1], 0.5, seed=-1),
+    ):
+        with pytest.raises(ValueError, match="seed: expected an integer of at least 0, got -1"):
+            call()
+    with pytest.raises(ValueError, match="step: expected a number above 0, got 0"):
+        Network((1, 1), ("relu",)).gradient_check([[1]], [[1]], step=0)
     network = Network((3, 2), ("softmax",))
     with pytest.raises(ValueError, match=r"^X: expected shape \(m, 3\), got \(1, 4\)"):
         network.forward(np.ones((1, 4)))

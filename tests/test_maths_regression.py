@@ -104,10 +104,17 @@ def test_errors_say_which_argument_and_what_came():
         regression.logistic_step((1, 2), (1, 2, 3), 0, 0, 0.1)
     with pytest.raises(ValueError, match="y: expected a number from 0 to 1, got 2"):
         regression.logistic_step((1,), (1,), 0, 2, 0.1)
+    with pytest.raises(ValueError, match=r"z = w·x \+ b: expected finite numbers, got inf"):
+        regression.logistic_step((1e308,), (1e308,), 0, 1, 0.1)
+    with pytest.raises(ValueError, match="new w = w − α·x·dz: expected finite numbers, got -inf"):
+        regression.logistic_step((1e200,), (1,), 0, 0, 1e200)
     with pytest.raises(ValueError, match="x: expected finite numbers, got nan"):
         regression.logistic_step((np.nan,), (1,), 0, 1, 0.1)
     with pytest.raises(ValueError, match=r"^Y: expected shape \(1, 4\), got \(4,\)"):
         regression.logistic_gradient_loop(np.ones((2, 4)), np.ones(4), np.ones((2, 1)), 0)
+    for form in (regression.logistic_gradient_loop, regression.logistic_gradient_vectorised):
+        with pytest.raises(ValueError, match="Y: expected probabilities from 0 to 1, got -1 to 1"):
+            form(np.ones((1, 2)), [[-1, 1]], [[1]], 0)
     with pytest.raises(ValueError, match="y: expected labels 0 and 1, got"):
         regression.logistic_regression(np.ones((2, 1)), [1, 2])
     with pytest.raises(ValueError, match=r"^y: expected shape \(2,\), got \(1,\)"):

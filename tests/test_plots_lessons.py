@@ -4,9 +4,11 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+import re
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Text
 from PIL import Image
 
@@ -23,6 +26,7 @@ from dlcourse.maths.autograd import Value
 from dlcourse.maths.calculus import gradient_descent
 from dlcourse.maths.network import Network
 from dlcourse.maths.regression import softmax_regression
+from dlcourse.maths.steps import show
 from dlcourse.maths.worked_examples import IMAGE, KERNEL, POOLED
 
 rng = np.random.default_rng(0)
@@ -93,6 +97,16 @@ def test_no_line_is_drawn_through_a_jump():
     assert np.isnan(np.asarray(step.get_ydata())).any()
 
 
+@pytest.mark.parametrize("reach", [0.01, 4, 61, 1e6])
+def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
+    for name in plots.functions.ELEMENTWISE:
+        values, slopes = plots.activation(name, reach=reach).lines[2:]
+        gaps = np.isnan(np.asarray(values.get_ydata())).sum()
+        assert gaps == (2 if name in ("unit_step", "sign") else 0), name  # into 0 and out of it
+        assert np.isnan(np.asarray(slopes.get_ydata())).sum() <= 2
+        plt.close("all")
+
+
 def test_the_gallery_has_the_slides_functions_and_relu():
     titles = [ax.get_title() for ax in plots.activation_gallery()]
     assert titles == ["unit step", "sign", "linear", "piecewise linear", "sigmoid", "tanh", "relu",
@@ -105,6 +119,24 @@ def test_the_steps_lie_on_the_curve():
     assert steps.get_ydata() == pytest.approx([36, 23.04, 14.7456, 9.437184])
     assert np.asarray(start.get_xdata()).tolist() == [6]
     assert np.min(curve.get_xdata()) < 0 < np.max(curve.get_xdata())
+
+
+def test_the_valley_is_in_the_picture_wherever_it_lies():
+    trace = gradient_descent(lambda x: 2 * (x - 100), 106, 0.1, 3)
+    curve = plots.descent_on_curve(lambda x: (x - 100) ** 2, trace).lines[0]
+    low, high = np.min(curve.get_xdata()), np.max(curve.get_xdata())
+    assert 95 < low < 100 < 106 < high < 108
+
+
+def test_both_axes_of_a_contour_have_one_scale():
+    long = gradient_descent(lambda p: p * [2, 16], [3, 1], 0.1, 4)
+    for ax in (
+        plots.descent_on_contour(bowl, long),
+        plots.loss_surface([-1, 1], [0, 1], trace=[[9, 0], [3, 1]]),
+    ):
+        assert ax.get_aspect() == 1
+        assert np.ptp(ax.get_xlim()) == pytest.approx(np.ptp(ax.get_ylim()))
+        assert ax.get_xlim()[1] > np.max(ax.lines[0].get_xdata())
 
 
 def test_the_way_over_the_contour_is_the_trace():
@@ -124,9 +156,9 @@ def test_the_matrix_takes_the_unit_square_along():
     image = ax.patches[1]
     assert isinstance(image, Polygon)
     assert image.get_xy()[:4].tolist() == [[0, 0], [1, 3], [3, 3], [2, 0]]
-    assert ax.get_title() == "area × -6, turned over"
+    assert ax.get_title() == "area × −6, turned over"
     labels = [line.get_label() for line in ax.lines]
-    assert labels == ["eigenvector, λ = 3", "eigenvector, λ = -2"]
+    assert labels == ["eigenvector, λ = 3", "eigenvector, λ = −2"]
     assert not plots.matrix_map([[0, -1], [1, 0]]).lines
 
 
@@ -163,9 +195,39 @@ def test_the_graph_shows_every_value_with_its_gradient():
     ax = plots.autograd_graph(loss)
     boxes = [text for text in texts(ax) if text]
     assert len(boxes) == len(loss.graph())
-    assert f"w\n0.5\ngrad {loss.graph()[0].grad:.4g}" in boxes
+    assert f"w\n0.5\ngrad {show(loss.graph()[0].grad, 4)}" in boxes
     arrows = sum(len(node.parents) for node in loss.graph())
     assert texts(ax).count("") == arrows
+
+
+def test_no_arrow_of_the_graph_runs_through_another_value():
+    x = Value(1.5, "x")
+    y = x * x
+    z = y * x + y
+    z.backward()
+    ax = plots.autograd_graph(z)
+    ax.figure.canvas.draw()
+    boxes = [t.get_bbox_patch().get_window_extent() for t in ax.texts if t.get_text()]
+    arrows = [t.arrow_patch for t in ax.texts if not t.get_text()]
+    assert len(arrows) == 6
+    ways = [arrow.get_transform().transform(arrow.get_path().vertices[:3]) for arrow in arrows]
+    for way in ways:  # a curve of start, control point and end; the head comes after it
+        path = Path(way, [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+        assert not any(path.intersects_bbox(box.padded(-2), filled=False) for box in boxes)
+    assert len({tuple(np.round(way.ravel())) for way in ways}) == 6  # none on another
+
+
+def test_the_numbers_of_ten_layers_fit_their_circles_and_captions_do_not_touch():
+    names = ("tanh", "leaky_relu", "piecewise_linear", "relu", "tanh", "sigmoid", "tanh", "relu")
+    network = Network((3, *[4] * 8, 2), (*names, "softmax"))
+    ax = plots.network_diagram(network, [1, -2.345678, 31415.9])
+    ax.figure.canvas.draw()
+    circle = 32 / 72 * ax.figure.dpi
+    numbers = [text for text in ax.texts if "\n" not in text.get_text()]
+    assert max(text.get_window_extent().width for text in numbers) < circle
+    captions = [text.get_window_extent() for text in ax.texts if "\n" in text.get_text()]
+    assert len(captions) == 10
+    assert all(a.x1 < b.x0 for a, b in pairwise(captions))
 
 
 def test_a_cell_of_the_convolution_is_spelled_out():
@@ -174,6 +236,32 @@ def test_a_cell_of_the_convolution_is_spelled_out():
     frame = next(patch for patch in ax.patches if not patch.get_fill())
     assert isinstance(frame, Rectangle)
     assert frame.get_bbox().bounds == (2, 1, 3, 3)
+
+
+def test_any_numbers_stay_in_their_cells():
+    random = np.random.default_rng(1)
+    for image, kernel in (
+        (random.normal(size=(5, 5)), random.normal(size=(3, 3))),
+        (1000 * random.normal(size=(4, 4)), 0.001 * random.normal(size=(2, 2))),
+        (random.normal(size=(20, 20)), random.normal(size=(3, 3))),
+    ):
+        ax = plots.convolution_cell(image, kernel, (1, 0))
+        ax.figure.canvas.draw()
+        cell = ax.patches[0].get_window_extent().width
+        sum_ = next(text for text in ax.texts if "·" in text.get_text())
+        assert ax.figure.bbox.contains(sum_.get_window_extent().x0, sum_.get_window_extent().y0)
+        assert ax.figure.bbox.contains(sum_.get_window_extent().x1, sum_.get_window_extent().y1)
+        numbers = [text for text in ax.texts if re.fullmatch(r"[−\d.e+]+", text.get_text())]
+        assert all(text.get_window_extent().width < cell for text in numbers)
+        assert bool(numbers) == (len(image) < 20)  # a large one is shown in shades
+
+
+def test_negative_factors_stand_in_brackets_and_signs_at_half_height():
+    ax = plots.convolution_cell([[0, 1], [2, 3]], [[1, -1]], (1, 0))
+    assert "2·1 + 3·(−1) = −1" in texts(ax)
+    sign = next(text for text in ax.texts if text.get_text() == "=")
+    frames = [patch.get_bbox() for patch in ax.patches[5:7]]  # the kernel's two cells
+    assert all((box.y0 + box.y1) / 2 == sign.get_position()[1] for box in frames)
 
 
 def test_the_gallery_has_a_picture_for_each_cell():
@@ -218,6 +306,21 @@ def test_classes_that_are_never_predicted_keep_the_others_colours():
     every = plots.decision_boundary(lambda x: left(x) + (x[:, 1] > 0), POINTS, labels)
     assert np.array_equal(some.collections[0].get_facecolor(), every.collections[0].get_facecolor())
     plots.decision_boundary(lambda x: np.zeros(len(x)), POINTS, labels)  # one class: no boundary
+
+
+def test_a_score_beyond_1_is_one_of_two_classes():
+    ax = plots.decision_boundary(lambda x: 0.5 + 3 * x[:, 0], POINTS, LABELS)
+    boundary = ax.collections[1].get_paths()[0].vertices
+    assert np.abs(np.asarray(boundary)[:, 0]).max() < 0.05
+
+
+def test_ten_classes_have_ten_colours_the_same_in_area_and_examples():
+    rows = np.column_stack([np.arange(10.0), np.tile([0, 1], 5)])
+    ax = plots.decision_boundary(lambda x: np.clip(np.round(x[:, 0]), 0, 9), rows, np.arange(10))
+    areas = np.asarray(ax.collections[0].get_facecolor())[:, :3]
+    examples = [np.asarray(part.get_facecolor())[0, :3] for part in ax.collections[2:]]
+    assert len(np.unique(np.round(areas, 3), axis=0)) == 10
+    assert np.allclose(areas, examples)
 
 
 def test_a_flat_function_has_a_contour_plot_too():
@@ -272,6 +375,33 @@ def test_nothing_is_cut_off_or_too_small_to_read(name):
 
 
 def test_errors_say_which_argument_and_what_came():
+    for labels, word in (([-1, 1], "-1"), ([0.5, 1], "0.5")):
+        with pytest.raises(ValueError, match=f"y: expected class numbers 0, 1, 2 …, got {word}"):
+            plots.decision_boundary(left, [[0, 0], [1, 1]], labels)
+    with pytest.raises(ValueError, match="predict's result: expected finite numbers, got nan"):
+        plots.decision_boundary(lambda x: x[:, 0] * np.nan, POINTS, LABELS)
+    with pytest.raises(ValueError, match=r"predict's result: expected class numbers .* got 0\.5"):
+        plots.decision_boundary(lambda x: left(x) + 0.5, POINTS, LABELS + 1)
+    with pytest.raises(ValueError, match="class_names: expected 2 or more, got 1"):
+        plots.decision_boundary(left, POINTS, LABELS, class_names=["a"])
+    for name in ("softmax", "foo"):
+        with pytest.raises(ValueError, match=f"name: expected one of unit_step, .* got '{name}'"):
+            plots.activation(name)
+        with pytest.raises(ValueError, match="activation: expected one of unit_step"):
+            plots.loss_surface([1], [1], activation=name)
+    with pytest.raises(ValueError, match="names: expected at least one activation, got none"):
+        plots.activation_gallery([])
+    with pytest.raises(ValueError, match=r"x: expected shape \(3,\), got \(4,\)"):
+        plots.network_diagram(Network((3, 1), ("tanh",)), [1, 2, 3, 4])
+    for picture in (lambda p: plots.convolution_cell(IMAGE, KERNEL, p),
+                    lambda p: plots.pooling_cell(POOLED, p)):  # fmt: skip
+        with pytest.raises(
+            ValueError, match=r"place: expected row and column within \(., .\), got"
+        ):
+            picture((3, 0))
+        with pytest.raises(ValueError, match="place: expected an integer of at least 0, got -1"):
+            picture((-1, 0))
+    assert not plt.get_fignums()  # nothing is left open
     with pytest.raises(ValueError, match=r"predict: expected a result of shape \(40000,\), .* got"):
         plots.decision_boundary(lambda _: np.zeros(3), POINTS, LABELS)
     with pytest.raises(ValueError, match=r"X: expected shape \(m, 2\), got \(40, 3\)"):

@@ -33,7 +33,7 @@ def test_the_confusion_matrix_counts_true_rows_and_predicted_columns(figure):
     ax = plots.confusion_matrix(Y, PREDICTED, ["a", "b", "c"], ax=figure.subplots())
     cells = {(text.get_position(), text.get_text()) for text in ax.texts}
     assert cells == {((0, 0), "1"), ((1, 0), "2"), ((0, 1), "1"), ((1, 1), "1"), ((2, 2), "1")}
-    assert ax.get_title() == "50.0% of 6 examples are right"
+    assert ax.get_title() == "50.0% of 6 right"
 
 
 def test_many_and_long_class_names_are_drawn(figure):

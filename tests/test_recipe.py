@@ -87,7 +87,7 @@ MISTAKES = {
     ),
     "wrong type": (
         GOOD.replace("[8]", "many"),
-        "x.yaml:6:12: 'model.filters': expected a valid tuple, got 'many'",
+        "x.yaml:6:12: 'model.filters': expected a list, such as [many], got 'many'",
     ),
     "unknown model": (
         GOOD.replace("name: cnn", "name: cmn"),
@@ -238,3 +238,36 @@ def test_a_wrong_recipe_exits_2_and_writes_nothing(recipe_file, tmp_path):
     assert done.stdout == ""
     assert done.stderr == f"{config}:9:3: unknown key 'training.epoch' (did you mean 'epochs'?)\n"
     assert not (tmp_path / "runs").exists()
+
+
+def test_conflicts_are_told_beside_other_faults(recipe_file):
+    text = """\
+dataset: {name: diabetes}
+model: {name: softmax_regression, dropuot: 1}
+training:
+  label_smoothing: 0.1
+  epochs: 3
+  epochs: 4
+  schedule: {name: cosine}
+  reduce_on_plateau: {patience: 2}
+"""
+    told = fault(recipe_file(text)).splitlines()
+    assert [line.split(":")[1] for line in told] == ["6", "2", "2", "8", "4"]
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("training.schedule={name: step, at: []}", "at least 1 item"),
+        ("training.augmentation={rotate: 400}", "expected less than or equal to 180"),
+        ("model.filters=[99999999999999999999]", "expected less than or equal to 10000000"),
+        ("model.filters=16", "expected a list, such as [16], got 16"),
+        ("training.optimizer=sgd", "expected a mapping of settings, such as {name: sgd}"),
+        ("training.lr=1", "unknown key 'training.lr' (did you mean 'learning_rate'?)"),
+        ("training.Epochs=1", "unknown key 'training.Epochs' (did you mean 'epochs'?)"),
+        ("training.clip_norm=1", "clip_norm is set already"),
+    ],
+)
+def test_a_value_out_of_bounds_is_told_before_keras_would(override, text, recipe_file):
+    good = GOOD + "  clip_value: 1\n" if "clip" in override else GOOD
+    assert text in fault(recipe_file(good), override)

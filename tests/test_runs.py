@@ -52,7 +52,7 @@ def test_a_written_file_has_the_usual_permissions(tmp_path):
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(WriteError, match=f"{tmp_path}/runs: the run cannot be written"):
+    with pytest.raises(RunError, match=f"{tmp_path}/runs: is a file: a folder of runs is expected"):
         create_run(tmp_path / "runs", "digits")
 
 
@@ -81,6 +81,7 @@ def test_an_unfinished_and_a_broken_run_are_told(tmp_path):
     write_text(run.path / "metrics.json", '{"test": ')
     with pytest.raises(RunError, match=r"metrics\.json: is broken"):
         _ = read_run(run.path).metrics
-    write_text(run.path / "model.keras", "not a zip")
-    with pytest.raises(RunError, match=r"model\.keras: the model cannot be loaded"):
-        _ = read_run(run.path).model
+    for content in ("[1, 2]", "{}", '{"train": 1}'):
+        write_text(run.path / "metrics.json", content)
+        with pytest.raises(RunError, match=r"metrics\.json: is not of this package: it has no '"):
+            _ = read_run(run.path).metrics

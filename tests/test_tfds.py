@@ -225,7 +225,7 @@ def test_without_tensorflow_the_error_says_what_to_install_or_use(monkeypatch, m
     monkeypatch.setitem(sys.modules, module, None)
     text = error_of("mnist", data_dir=str(tmp_path))
     assert text.startswith("mnist: TensorFlow Datasets cannot be imported (import of tensorflow")
-    assert "pip install tensorflow tensorflow-datasets importlib_resources" in text
+    assert "pip install -U tensorflow tensorflow-datasets importlib_resources" in text
     assert "use the embedded data set 'digits' or an 'npz' file" in text
 
 

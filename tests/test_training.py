@@ -156,9 +156,10 @@ def test_class_weights_and_smoothing_and_mixed_precision_train_together(tmp_path
 
 def test_a_loss_that_is_not_a_number_is_an_error(tmp_path):
     given = recipe("diabetes", "linear_regression", optimizer={"name": "sgd"}, learning_rate=1e30)
-    with pytest.raises(DivergedError, match=r"epoch 1: try a smaller training\.learning_rate"):
+    with pytest.raises(
+        DivergedError, match=r"in epoch 1, by step 10.* try training\.learning_rate=1e\+29"
+    ):
         train(given, tmp_path, name="wild", bar=False)
-    assert not (tmp_path / "wild" / "model.keras").exists()
 
 
 def test_nothing_is_written_before_the_recipe_is_known_good(tmp_path):
@@ -174,7 +175,7 @@ def test_nothing_is_written_before_the_recipe_is_known_good(tmp_path):
 
 def test_tensorboard_is_an_extra_with_a_hint(monkeypatch):
     monkeypatch.setattr("dlcourse.training.preparation.find_spec", lambda _: None)
-    with pytest.raises(RecipeError, match=r"pip install 'dlcourse\[tensorboard\]'"):
+    with pytest.raises(RecipeError, match="TensorBoard is not installed: pip install tensorboard"):
         prepare(recipe(tensorboard=True))
 
 

@@ -60,5 +60,7 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
     """
     if name not in DATASETS:
         raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
+    if seed < 0:
+        raise RecipeError(f"{name}: 'seed': expected greater than or equal to 0, got {seed}")
     function = DATASETS[name].function
     return check(function(seed, **checked_settings(name, function, settings)))

@@ -83,7 +83,14 @@ def split(
             stratify=y if stratify else None,
         )
     except ValueError as error:
-        raise DatasetError(f"cannot set {fraction:g} of {len(y)} examples aside: {error}") from None
+        reason = str(error)
+        if stratify and "number of classes" in reason:
+            classes = len(np.unique(y))
+            reason = f"each of the {classes} classes needs an example in both parts: try "
+            reason += f"{min(0.5, (classes + 1) / len(y)):.2g} or give more examples"
+        raise DatasetError(
+            f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
+        ) from None
     rest, part = np.sort(rest), np.sort(part)
     return x[rest], y[rest], x[part], y[part]
 
@@ -145,7 +152,10 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
     missing = np.setdiff1d(np.arange(len(class_names)), y)
     if len(missing):
         names = ", ".join(class_names[label] for label in missing[:5])
-        raise DatasetError(f"{where} has no example of class {names}: give more examples of it")
+        hint = "number the classes from 0" if missing[0] == 0 and len(missing) == 1 else ""
+        raise DatasetError(
+            f"{where} has no example of class {names}: {hint or 'give more examples of it'}"
+        )
 
 
 def with_test(dataset: Dataset, fraction: float) -> Dataset:

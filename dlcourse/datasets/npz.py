@@ -11,7 +11,6 @@ from dlcourse.datasets.dataset import (
     PARTS,
     Dataset,
     task_of,
-    value_range,
     with_test,
     with_validation,
 )
@@ -62,7 +61,7 @@ def npz(
         file.stem,
         "regression" if task == "regression" else task_of(names),
         **(empty | arrays),
-        value_range=value_range(x),
+        value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
         class_names=names,
         feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
         target_name="target" if task == "regression" else "class",

@@ -8,7 +8,7 @@ from dlcourse.errors import DatasetError
 
 def existing_file(path: str | Path) -> Path:
     """Return `path`, relative to the current folder, if it is a file."""
-    found = _existing(path, "file")
+    found = existing(path, "file")
     if found.is_dir():
         raise DatasetError(f"{found} is a folder: a file is expected")
     return found
@@ -16,13 +16,14 @@ def existing_file(path: str | Path) -> Path:
 
 def existing_folder(path: str | Path) -> Path:
     """Return `path`, relative to the current folder, if it is a folder."""
-    found = _existing(path, "folder")
+    found = existing(path, "folder")
     if not found.is_dir():
         raise DatasetError(f"{found} is a file: a folder is expected")
     return found
 
 
-def _existing(path: str | Path, kind: str) -> Path:
+def existing(path: str | Path, kind: str = "file or folder") -> Path:
+    """Return `path`, relative to the current folder, if there is such a file or folder."""
     found = Path(path).expanduser()
     if found.exists():
         return found

@@ -102,13 +102,17 @@ def _builder(name: str, cache: Path) -> Any:
         import tensorflow  # noqa: F401  # pyright: ignore[reportUnusedImport]
         import tensorflow_datasets
 
-        with _quiet_absl():
-            return tensorflow_datasets.builder(name, data_dir=str(cache))
-    except ImportError as error:
+        make = tensorflow_datasets.builder  # the package itself is imported only here
+    except Exception as error:  # noqa: BLE001 - a protobuf too old raises its own kind
         raise DatasetError(
-            f"{name}: TensorFlow Datasets cannot be imported ({_line(error)}): pip install "
+            f"{name}: TensorFlow Datasets cannot be imported ({_line(error)}): pip install -U "
             f"tensorflow tensorflow-datasets importlib_resources, {ALTERNATIVE} or an 'npz' file"
         ) from None
+    try:
+        with _quiet_absl():
+            return make(name, data_dir=str(cache))
+    except ImportError as error:
+        raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
         raise DatasetError(_unknown(name, error)) from None
 

@@ -30,9 +30,7 @@ def sign(z: ArrayLike) -> Any:
     return np.sign(array("z", z))
 
 
-def sign_derivative(z: ArrayLike) -> Any:
-    """Return 0 everywhere, also at 0, where no derivative exists."""
-    return 0.0 * array("z", z)
+sign_derivative = unit_step_derivative
 
 
 def linear(z: ArrayLike) -> Any:
@@ -66,9 +64,9 @@ def sigmoid(z: ArrayLike) -> Any:
 
 
 def sigmoid_derivative(z: ArrayLike) -> Any:
-    """Return a(1 − a), written σ(z)·σ(−z) so that it does not round to 0 too early."""
-    z = array("z", z)
-    return sigmoid(z) * sigmoid(-z)
+    """Return a(1 − a), written e^−|z|/(1 + e^−|z|)² so that it does not round to 0 too early."""
+    e = np.exp(-np.abs(array("z", z)))
+    return e / (1.0 + e) ** 2
 
 
 def tanh(z: ArrayLike) -> Any:
@@ -78,7 +76,8 @@ def tanh(z: ArrayLike) -> Any:
 
 def tanh_derivative(z: ArrayLike) -> Any:
     """Return 1 − tanh² z, written 4σ(2z)·σ(−2z) so that it does not round to 0 too early."""
-    return 4.0 * sigmoid_derivative(2.0 * array("z", z))
+    e = np.exp(-np.abs(array("z", z))) ** 2
+    return 4.0 * e / (1.0 + e) ** 2
 
 
 def relu(z: ArrayLike) -> Any:
@@ -109,8 +108,9 @@ def softmax(z: ArrayLike, temperature: float = 1.0) -> np.ndarray:
         z: Logits, (n,) or (…, n). The largest is subtracted first: the same result, no overflow.
         temperature: T > 0; below 1 nearer to hardmax, above 1 nearer to equal probabilities.
     """
-    z = _vectors(z) / _temperature(temperature)
-    t = np.exp(z - z.max(axis=-1, keepdims=True))
+    z, temperature = _vectors(z), _temperature(temperature)
+    with np.errstate(over="ignore"):  # to −∞, where e^ is 0
+        t = np.exp((z - z.max(axis=-1, keepdims=True)) / temperature)
     return t / t.sum(axis=-1, keepdims=True)
 
 

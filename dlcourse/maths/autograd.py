@@ -7,6 +7,8 @@ Each operation stands beside its derivatives: the new value keeps its parents to
 import math
 from typing import Union
 
+from dlcourse.maths.steps import show
+
 Number = Union["Value", float]
 
 
@@ -30,9 +32,13 @@ class Value:
 
     def __pow__(self, n: float) -> "Value":
         x = self.data
-        if (x < 0 and not float(n).is_integer()) or (x == 0 and n < 1 and n != 0):
+        try:
+            power, slope = x**n, n * x ** (n - 1) if n else 0.0
+        except ArithmeticError:  # 0 to a negative power, or above 1.8e308
+            power, slope = math.inf, math.inf
+        if isinstance(power, complex) or not math.isfinite(power + slope):
             raise ValueError(f"pow: {x:g} to the power {n:g} has no finite value and derivative")
-        return Value(x**n, made=f"^{n:g}", parents=((self, n * x ** (n - 1) if n else 0.0),))
+        return Value(power, made=f"^{n:g}", parents=((self, slope),))
 
     def exp(self) -> "Value":
         if self.data > 709:
@@ -46,8 +52,8 @@ class Value:
         return Value(math.log(self.data), made="log", parents=((self, 1 / self.data),))
 
     def tanh(self) -> "Value":
-        t = math.tanh(self.data)
-        return Value(t, made="tanh", parents=((self, 1 - t * t),))
+        e = math.exp(-2 * abs(self.data))  # 1 − tanh² x = 4σ(2x)·σ(−2x), without cancellation
+        return Value(math.tanh(self.data), made="tanh", parents=((self, 4 * e / (1 + e) ** 2),))
 
     def relu(self) -> "Value":
         return Value(max(self.data, 0.0), made="relu", parents=((self, float(self.data > 0)),))
@@ -90,7 +96,7 @@ class Value:
         names = {value: value.name or f"v{i}" for i, value in enumerate(self.graph(), 1)}
         return "\n".join(
             f"{name:<8} {value.made:<8} {' '.join(names[p] for p, _ in value.parents):<16}"
-            f" = {value.data:<12.6g} grad {value.grad:.6g}"
+            f" = {show(value.data, 6):<12} grad {show(value.grad, 6)}"
             for value, name in names.items()
         )
 

@@ -78,13 +78,13 @@ def gradient_descent(
     Raises:
         ValueError: also where the gradient has another shape or is not finite.
     """
-    point = array("start", start)
+    point = array("start", start).copy()
     learning_rate = number("learning_rate", learning_rate, 0)
     momentum = number("momentum", momentum, 0, 1)
     velocity = np.zeros_like(point)
     trace = [point]
     for k in range(integer("steps", steps, 0)):
-        slope = array(f"gradient's result in step {k + 1}", gradient(point[()]), point.shape)
+        slope = array(f"gradient's result in step {k + 1}", gradient(point.copy()[()]), point.shape)
         velocity = momentum * velocity - learning_rate * slope
         point = point + velocity
         trace.append(point)

@@ -39,6 +39,15 @@ def array(name: str, value: ArrayLike, *shapes: Shape) -> np.ndarray:
     return result
 
 
+def probabilities(name: str, value: ArrayLike, *shapes: Shape) -> np.ndarray:
+    """Return `value` as `array` does where all of it lies from 0 to 1."""
+    result = array(name, value, *shapes)
+    if result.min() < 0 or result.max() > 1:
+        came = f"{result.min():g} to {result.max():g}"
+        raise ValueError(f"{name}: expected probabilities from 0 to 1, got {came}")
+    return result
+
+
 def number(name: str, value: float, low: float = -np.inf, high: float = np.inf) -> float:
     """Return `value` as a float between `low` and `high`, both included."""
     result = float(array(name, value, ()))

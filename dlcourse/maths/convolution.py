@@ -114,7 +114,7 @@ def pool2d_gradient(
 
 def flatten(image: ArrayLike) -> np.ndarray:
     """Return the numbers one row after the other, (n,); a batch (m, …) keeps its rows, (m, n)."""
-    values = array("image", image)
+    values = array("image", image).copy()
     return values.reshape(len(values), -1) if values.ndim == 4 else values.reshape(-1)
 
 
@@ -131,6 +131,11 @@ def _image_and_stride(image: ArrayLike, size: int, stride: int | None) -> tuple[
     integer("size", size, 1)
     stride = size if stride is None else stride
     return images[None, :, :, None] if images.ndim == 2 else images, stride
+
+
+def padded(image: np.ndarray, kernel: tuple[int, ...], stride: int, padding: str) -> np.ndarray:
+    """Return an image (height, width) with the zeros that `convolve2d` puts around it."""
+    return _padded(image[None, :, :, None], kernel, stride, padding)[0, :, :, 0]
 
 
 def _margins(

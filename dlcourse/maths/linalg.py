@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.checks import array
+from dlcourse.maths.steps import show, term
 
 
 def determinant(M: ArrayLike) -> float:
@@ -15,9 +16,17 @@ def determinant(M: ArrayLike) -> float:
         M: Square matrix (n, n). The bars in |M| are not an absolute value: it may be negative.
     """
     M = _square(M)
-    if M.shape == (2, 2):
-        return float(M[0, 0] * M[1, 1] - M[0, 1] * M[1, 0])
-    return float(np.linalg.det(M))
+    whole, product = not np.any(M - np.round(M)), 1.0
+    M = M.copy()
+    for k in range(len(M)):  # elimination; NumPy's det goes through a logarithm: 6.999… for [[7]]
+        pivot = k + int(np.abs(M[k:, k]).argmax())
+        if M[pivot, k] == 0:
+            return 0.0
+        if pivot != k:
+            M[[k, pivot]], product = M[[pivot, k]], -product
+        product *= M[k, k]
+        M[k + 1 :] -= np.outer(M[k + 1 :, k] / M[k, k], M[k])
+    return float(np.round(product) if whole else product)
 
 
 @dataclass(frozen=True)
@@ -90,18 +99,21 @@ def polynomial(coefficients: ArrayLike, letter: str = "x") -> str:
 def _eigenpairs_2x2(M: np.ndarray) -> Eigenpairs:
     (a, b), (c, d) = M
     trace, det = a + d, determinant(M)
-    discriminant = (a - d) ** 2 + 4 * b * c  # trace² − 4 det, without the cancellation
-    root = np.sqrt(discriminant) if discriminant >= 0 else np.sqrt(complex(discriminant))
+    exponent = int(np.frexp(np.abs(M).max())[1])  # squares of 1e-200 would vanish
+    (p, q), (r, s) = np.ldexp(M, -exponent)
+    square = (p - s) ** 2 + 4 * q * r  # trace² − 4 det, without the cancellation
+    root = np.sqrt(square if square >= 0 else complex(square)) * 2.0**exponent
+    discriminant = np.ldexp(square, 2 * exponent)
     values = np.array([(trace + root) / 2, (trace - root) / 2])
     vectors = np.stack([_eigenvector(M, value) for value in values], axis=1)
     if np.count_nonzero(M - a * np.eye(2)) == 0:
         vectors = np.eye(2)  # a multiple of the identity: every vector is an eigenvector
     steps = (
-        f"det(M − λI) = ({a:g} − λ)·({d:g} − λ) − ({b:g})·({c:g}) = 0",
+        f"det(M − λI) = ({show(a)} − λ)·({show(d)} − λ) − {term(b)}·{term(c)} = 0",
         f"{polynomial((1.0, -trace, det), 'λ')} = 0",
-        f"λ = ({trace:g} ± √({discriminant:g}))/2 = {values[0]:g} or {values[1]:g}",
+        f"λ = ({show(trace)} ± √{term(discriminant)})/2 = {show(values[0])} or {show(values[1])}",
         *(
-            f"(M − λI)·v = 0 for λ = {value:g}: v = ({vector[0]:g}, {vector[1]:g})"
+            f"(M − λI)·v = 0 for λ = {show(value)}: v = {show(vector)}"
             for value, vector in zip(values, vectors.T, strict=True)
         ),
     )
@@ -113,11 +125,15 @@ def _eigenvector(M: np.ndarray, value: complex) -> np.ndarray:
     (a, b), (c, d) = M
     upper, lower = np.array([b, value - a]), np.array([value - d, c])
     vector = upper if np.abs(upper).sum() >= np.abs(lower).sum() else lower
-    if np.iscomplexobj(vector) or not np.allclose(vector, np.round(vector), rtol=0, atol=1e-9):
-        return vector / (np.linalg.norm(vector) or 1.0)
-    whole = np.round(vector).astype(np.int64)
-    leading = whole[np.flatnonzero(whole)[:1]].sum()
-    return whole / ((np.gcd(*whole) or 1) * (np.sign(leading) or 1))
+    vector = vector / (np.abs(vector).max() or 1.0)
+    if np.iscomplexobj(vector):
+        return vector / np.linalg.norm(vector)
+    leading = vector[np.flatnonzero(vector)[:1]].sum()
+    multiples = np.outer(np.arange(1, 101), vector * (np.sign(leading) or 1.0))
+    whole = np.abs(multiples - np.round(multiples)).max(axis=1) < 1e-12
+    if not whole.any():
+        return vector / np.linalg.norm(vector)
+    return np.round(multiples[whole.argmax()]) + 0.0  # no −0
 
 
 def _square(M: ArrayLike) -> np.ndarray:

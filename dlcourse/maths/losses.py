@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.activations import sigmoid, softmax
-from dlcourse.maths.checks import array, choice, integer, number
+from dlcourse.maths.checks import array, choice, integer, number, probabilities
 
 
 def mse(y_hat: ArrayLike, y: ArrayLike) -> float:
     """Return the mean squared error (1/m) Σ (ŷ − y)²."""
-    y_hat, y = _pair("y_hat", y_hat, y)
+    y_hat = array("y_hat", y_hat)
+    y = array("y", y, y_hat.shape)
     return float(np.mean((y_hat - y) ** 2))
 
 
 def mse_derivative(y_hat: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Return ∂J/∂ŷ = 2(ŷ − y)/m, m counting every number of y."""
-    y_hat, y = _pair("y_hat", y_hat, y)
+    y_hat = array("y_hat", y_hat)
+    y = array("y", y, y_hat.shape)
     return 2 * (y_hat - y) / y.size
 
 
@@ -52,19 +54,19 @@ def categorical_cross_entropy_derivative(y_hat: ArrayLike, y: ArrayLike) -> np.n
 
 def sigmoid_cross_entropy(z: ArrayLike, y: ArrayLike) -> float:
     """Return the binary cross-entropy of σ(z), as max(z, 0) − zy + log(1 + e^−|z|)."""
-    z, y = _pair("z", z, y)
+    z, y = _logits(z, y)
     return float(np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))))
 
 
 def sigmoid_cross_entropy_derivative(z: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Return ∂J/∂z = (σ(z) − y)/m: the slides' dz = a − y."""
-    z, y = _pair("z", z, y)
+    z, y = _logits(z, y)
     return (sigmoid(z) - y) / y.size
 
 
 def softmax_cross_entropy(z: ArrayLike, y: ArrayLike) -> float:
     """Return the categorical cross-entropy of softmax(z), as (1/m) Σ (log Σ eᶻ − zy)."""
-    z, y = _pair("z", z, y)
+    z, y = _logits(z, y)
     shifted = z - z.max(axis=-1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return float((y * (log_sum - shifted)).sum() / _rows(y))
@@ -72,7 +74,7 @@ def softmax_cross_entropy(z: ArrayLike, y: ArrayLike) -> float:
 
 def softmax_cross_entropy_derivative(z: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Return ∂J/∂z = (softmax(z)·Σy − y)/m, where Σy = 1 for one-hot rows."""
-    z, y = _pair("z", z, y)
+    z, y = _logits(z, y)
     return (softmax(z) * y.sum(axis=-1, keepdims=True) - y) / _rows(y)
 
 
@@ -99,34 +101,28 @@ def l2_penalty_derivative(
 
 def one_hot(labels: ArrayLike, classes: int) -> np.ndarray:
     """Return rows (m, classes) with a 1 at each integer label 0 … classes − 1."""
-    labels = array("labels", labels, ("m",))
+    labels, classes = array("labels", labels, ("m",)), integer("classes", classes, 1)
     if np.any((labels != np.round(labels)) | (labels < 0) | (labels >= classes)):
         raise ValueError(f"labels: expected integers from 0 to {classes - 1}, got {labels}")
-    return (np.arange(integer("classes", classes, 1)) == labels[:, None]).astype(float)
+    return (np.arange(classes) == labels[:, None]).astype(float)
 
 
-LOSSES: dict[str, tuple[Callable[..., float], Callable[..., np.ndarray]]] = {
+Pair = tuple[Callable[..., float], Callable[..., np.ndarray]]
+
+# fmt: off
+LOSSES: dict[str, Pair] = {
     "mse": (mse, mse_derivative),
-    "binary_cross_entropy": (
-        binary_cross_entropy,
-        binary_cross_entropy_derivative,
-    ),
-    "categorical_cross_entropy": (
-        categorical_cross_entropy,
-        categorical_cross_entropy_derivative,
-    ),
+    "binary_cross_entropy": (binary_cross_entropy, binary_cross_entropy_derivative),
+    "categorical_cross_entropy": (categorical_cross_entropy, categorical_cross_entropy_derivative),
 }
 
-OF_LOGITS: dict[tuple[str, str], tuple[Callable[..., float], Callable[..., np.ndarray]]] = {
-    ("binary_cross_entropy", "sigmoid"): (
-        sigmoid_cross_entropy,
-        sigmoid_cross_entropy_derivative,
-    ),
-    ("categorical_cross_entropy", "softmax"): (
-        softmax_cross_entropy,
-        softmax_cross_entropy_derivative,
-    ),
+OF_LOGITS: dict[tuple[str, str], Pair] = {
+    ("binary_cross_entropy", "sigmoid"):
+        (sigmoid_cross_entropy, sigmoid_cross_entropy_derivative),
+    ("categorical_cross_entropy", "softmax"):
+        (softmax_cross_entropy, softmax_cross_entropy_derivative),
 }
+# fmt: on
 """Where loss and last activation fit, dz = (a − y)/m is computed from z: stable when saturated."""
 
 LOSS_OF_ACTIVATION = {"sigmoid": "binary_cross_entropy", "softmax": "categorical_cross_entropy"}
@@ -139,18 +135,14 @@ def _l2_factor(strength: float, convention: str, examples: int) -> float:
     return strength / (2 * integer("examples", examples, 1))
 
 
-def _pair(name: str, value: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    first = array(name, value)
-    return first, array("y", y, first.shape)
+def _logits(z: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    z = array("z", z)
+    return z, probabilities("y", y, z.shape)
 
 
 def _probabilities(y_hat: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    pair = _pair("y_hat", y_hat, y)
-    for name, value in zip(("y_hat", "y"), pair, strict=True):
-        if value.min() < 0 or value.max() > 1:
-            came = f"{value.min():g} to {value.max():g}"
-            raise ValueError(f"{name}: expected probabilities from 0 to 1, got {came}")
-    return pair
+    y_hat = probabilities("y_hat", y_hat)
+    return y_hat, probabilities("y", y, y_hat.shape)
 
 
 def _rows(y: np.ndarray) -> int:

@@ -2,14 +2,22 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.activations import ACTIVATIONS
-from dlcourse.maths.checks import array, choice, integer, number
+from dlcourse.maths.calculus import gradient
+from dlcourse.maths.checks import array, choice, integer, number, probabilities
 from dlcourse.maths.losses import LOSS_OF_ACTIVATION, LOSSES, OF_LOGITS
+
+PROBABILITIES = ("sigmoid", "softmax", "hardmax", "piecewise_linear", "unit_step")
+"""The activations from 0 to 1, which the cross-entropies need at the end."""
+
+
+class NotFiniteError(ValueError):
+    """A calculation left the numbers that float64 can hold."""
 
 
 class Forward(NamedTuple):
@@ -66,33 +74,41 @@ class Network:
         self.activations = [choice("activations", name, ACTIVATIONS) for name in activations]
         default = LOSS_OF_ACTIVATION.get(self.activations[-1], "mse")
         self.loss_name = choice("loss", loss or default, LOSSES)
+        if self.loss_name != "mse" and self.activations[-1] not in PROBABILITIES:
+            raise ValueError(
+                f"loss: {self.loss_name} needs probabilities, expected a last activation of "
+                f"{', '.join(PROBABILITIES)}, got {self.activations[-1]}"
+            )
         self.layout = choice("layout", layout, ("keras", "slides"))
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(integer("seed", seed, 0))
         self._W = [_glorot(random, *pair) for pair in pairwise(self.sizes)]
         self._b = [np.zeros(size) for size in self.sizes[1:]]
 
     @property
     def W(self) -> list[np.ndarray]:
         """The weights of each layer, as views: changing them in place changes the network."""
-        return [self._turned(W) for W in self._W]
+        return self._out(self._W)
 
     @property
     def b(self) -> list[np.ndarray]:
         """The biases of each layer, as views."""
-        return [self._turned_bias(b) for b in self._b]
+        return self._out(self._b)
 
     def set_weights(self, W: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> None:
-        """Take over copies of given weights and biases, in the network's layout."""
+        """Take over copies of given weights and biases, in the network's layout; all or none."""
+        checked = []
         for name, given, mine in (("W", W, self.W), ("b", b, self.b)):
             if len(given) != len(mine):
                 raise ValueError(f"{name}: expected {len(mine)} arrays, got {len(given)}")
             for i, (new, old) in enumerate(zip(given, mine, strict=True)):
-                old[...] = array(f"{name}[{i}]", new, old.shape)
+                checked.append((old, array(f"{name}[{i}]", new, old.shape)))
+        for old, new in checked:
+            old[...] = new
 
     def forward(self, X: ArrayLike) -> Forward:
         """Return every z and a for the examples X, (m, n) or on the slides (n, m)."""
-        z, a = self._forward(self._input(X))
-        return Forward([self._turned(part) for part in z], [self._turned(part) for part in a])
+        z, a = self._forward(self._input(X).copy())
+        return Forward(self._out(z), self._out(a))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the last layer's activation."""
@@ -107,12 +123,7 @@ class Network:
         """Return the mean loss's derivative by every W, b, a and z."""
         rows = self._input(X)
         found = self._backward(self._forward(rows), self._target(Y, len(rows)))
-        return Backward(
-            [self._turned(part) for part in found.dW],
-            [self._turned_bias(part) for part in found.db],
-            [self._turned(part) for part in found.da],
-            [self._turned(part) for part in found.dz],
-        )
+        return Backward(*map(self._out, found))
 
     def step(self, X: ArrayLike, Y: ArrayLike, learning_rate: float) -> float:
         """Take one gradient step, w[l] −= α·dw[l] in every layer; return the loss before it."""
@@ -145,20 +156,23 @@ class Network:
         rows = self._input(X)
         target = self._target(Y, len(rows))
         learning_rate = number("learning_rate", learning_rate, 0)
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(integer("seed", seed, 0))
         starts = range(0, len(rows), integer("batch_size", batch_size, 1))
         history = []
         for epoch in range(1, integer("epochs", epochs, 1) + 1):
             order = random.permutation(len(rows))
             batches = [order[start : start + batch_size] for start in starts]
-            with np.errstate(over="ignore", invalid="ignore"):  # the checks report it in words
-                try:
-                    losses = [self._step(rows[b], target[b], learning_rate) for b in batches]
-                except ValueError as error:
-                    raise ValueError(
-                        f"learning_rate: expected a smaller one than {learning_rate:g}, training "
-                        f"diverged in epoch {epoch} ({error})"
-                    ) from None
+            losses = []
+            try:
+                for batch in batches:
+                    losses.append(self._step(rows[batch], target[batch], learning_rate))
+            except NotFiniteError as error:
+                if not history and not losses:  # before any step the learning rate is innocent
+                    raise
+                raise NotFiniteError(
+                    f"learning_rate: expected a smaller one than {learning_rate:g}, training "
+                    f"diverged in epoch {epoch} ({error})"
+                ) from None
             history.append(float(np.dot(losses, [len(b) for b in batches])) / len(rows))
         return history
 
@@ -171,17 +185,17 @@ class Network:
         found = self.backward(X, Y)
         errors = []
         for parameter, formula in zip(self._W + self._b, found.dW + found.db, strict=True):
-            layout = self._turned if parameter.ndim == 2 else self._turned_bias
-            difference = layout(self._difference(parameter, X, Y, step))
+            difference = self._turned(self._difference(parameter, X, Y, step))
             size = np.linalg.norm(formula) + np.linalg.norm(difference)
             errors.append(np.linalg.norm(formula - difference) / size if size > 1e-10 else 0.0)
         return float(max(errors))
 
-    def _turned(self, matrix: np.ndarray) -> np.ndarray:
-        return matrix.T if self.layout == "slides" else matrix
+    def _turned(self, part: np.ndarray) -> np.ndarray:
+        """A matrix or a bias in the network's layout; a matrix of that layout back in rows."""
+        return np.atleast_2d(part).T if self.layout == "slides" else part
 
-    def _turned_bias(self, bias: np.ndarray) -> np.ndarray:
-        return bias[:, None] if self.layout == "slides" else bias
+    def _out(self, parts: list[np.ndarray]) -> list[np.ndarray]:
+        return [self._turned(part) for part in parts]
 
     def _input(self, X: ArrayLike) -> np.ndarray:
         n = self.sizes[0]
@@ -189,16 +203,19 @@ class Network:
 
     def _target(self, Y: ArrayLike, m: int) -> np.ndarray:
         k = self.sizes[-1]
-        return self._turned(array("Y", Y, (k, m) if self.layout == "slides" else (m, k)))
+        checked = array if self.loss_name == "mse" else probabilities
+        return self._turned(checked("Y", Y, (k, m) if self.layout == "slides" else (m, k)))
 
     def _forward(self, X: np.ndarray) -> Forward:
         z, a = [], [X]
         for W, b, activation in zip(self._W, self._b, self.activations, strict=True):
-            z.append(a[-1] @ W + b)
+            with np.errstate(over="ignore", invalid="ignore"):
+                z.append(a[-1] @ W + b)
+            _finite(f"z of layer {len(z)}, X or the weights are too large", z[-1])
             a.append(ACTIVATIONS[activation].function(z[-1]))
         return Forward(z, a)
 
-    def _of_logits(self):
+    def _of_logits(self) -> Any:
         return OF_LOGITS.get((self.loss_name, self.activations[-1]))
 
     def _loss(self, forward: Forward, Y: np.ndarray) -> float:
@@ -215,6 +232,8 @@ class Network:
                 dz = stable[1](z[-1], Y)
             else:
                 dz = _through(self.activations[layer], z[layer], found.da[0])
+            why = f", {self.activations[layer]} is saturated where the loss's slope is infinite"
+            _finite(f"dz of layer {layer + 1}{why * (not np.isfinite(found.da[0]).all())}", dz)
             found.dz.insert(0, dz)
             found.dW.insert(0, a[layer].T @ dz)
             found.db.insert(0, dz.sum(axis=0))
@@ -223,24 +242,29 @@ class Network:
 
     def _step(self, X: np.ndarray, Y: np.ndarray, learning_rate: float) -> float:
         forward = self._forward(X)
-        found = self._backward(forward, Y)
-        gradients = zip(self._W + self._b, found.dW + found.db, strict=True)
-        for parameter, derivative in gradients:
-            parameter -= learning_rate * derivative
-        return self._loss(forward, Y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, found = self._loss(forward, Y), self._backward(forward, Y)
+            pairs = list(zip(self._W + self._b, found.dW + found.db, strict=True))
+            moved = [old - learning_rate * derivative for old, derivative in pairs]
+        _finite("the loss, X or Y are too large or the output is certain and wrong", np.array(loss))
+        for new in moved:
+            _finite(f"the weights after a step of learning_rate {learning_rate:g}", new)
+        for (old, _), new in zip(pairs, moved, strict=True):
+            old[...] = new
+        return loss
 
     def _difference(
         self, parameter: np.ndarray, X: ArrayLike, Y: ArrayLike, step: float
     ) -> np.ndarray:
-        result = np.empty_like(parameter)
-        for place in np.ndindex(parameter.shape):
-            middle = parameter[place]
-            parameter[place] = middle + step
-            above = self.loss(X, Y)
-            parameter[place] = middle - step
-            result[place] = (above - self.loss(X, Y)) / (2 * step)
-            parameter[place] = middle
-        return result
+        def cost(value: np.ndarray) -> float:
+            parameter[...] = value
+            return self.loss(X, Y)
+
+        before = parameter.copy()
+        try:
+            return gradient(cost, before, step=step)
+        finally:
+            parameter[...] = before
 
 
 def count_parameters(sizes: Sequence[int], *, biases: bool = True) -> int:
@@ -264,16 +288,24 @@ def dropout(a: ArrayLike, rate: float, *, seed: int = 0) -> np.ndarray:
     """
     a = array("a", a)
     rate = number("rate", rate, 0, 1)
-    kept = np.random.default_rng(seed).random(a.shape) >= rate
+    kept = np.random.default_rng(integer("seed", seed, 0)).random(a.shape) >= rate
     return np.where(kept, a, 0.0) / ((1 - rate) or 1.0)
 
 
 def _through(activation: str, z: np.ndarray, da: np.ndarray) -> np.ndarray:
     """dz = da·g′(z); for softmax, whose outputs depend on every z, dz = daᵀ·Jacobian."""
     derivative = ACTIVATIONS[activation].derivative(z)
-    if derivative.ndim > z.ndim:
-        return np.einsum("...i,...ij->...j", da, derivative)
-    return da * derivative
+    with np.errstate(over="ignore", invalid="ignore"):  # `_finite` says it in words
+        if derivative.ndim > z.ndim:
+            return np.einsum("...i,...ij->...j", da, derivative)
+        return da * derivative
+
+
+def _finite(name: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise NotFiniteError(
+            f"{name}: expected finite numbers, got {values[~np.isfinite(values)][0]}"
+        )
 
 
 def _glorot(random: np.random.Generator, inputs: int, neurons: int) -> np.ndarray:
@@ -282,6 +314,6 @@ def _glorot(random: np.random.Generator, inputs: int, neurons: int) -> np.ndarra
 
 
 def _checked_sizes(sizes: Sequence[int]) -> list[int]:
-    if len(sizes) < 2:
-        raise ValueError(f"sizes: expected at least two, input and output, got {list(sizes)!r}")
+    if not isinstance(sizes, Sequence | np.ndarray) or len(sizes) < 2:
+        raise ValueError(f"sizes: expected at least two, input and output, got {sizes!r}")
     return [integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.activations import ACTIVATIONS, sigmoid
-from dlcourse.maths.checks import array, integer, number
+from dlcourse.maths.checks import array, integer, number, probabilities
 from dlcourse.maths.losses import (
     binary_cross_entropy_derivative,
     mse,
@@ -48,9 +48,12 @@ def logistic_step(
     w = array("w", w, x.shape)
     b, y = number("b", b), number("y", y, 0, 1)
     learning_rate = number("learning_rate", learning_rate, 0)
-    z = float(w @ x) + b
-    a = float(sigmoid(z))
-    dz = a - y
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = number("z = w·x + b", float(w @ x) + b)
+        a = float(sigmoid(z))
+        dz = a - y
+        new_w = array("new w = w − α·x·dz", w - learning_rate * x * dz)
+        new_b = number("new b = b − α·dz", b - learning_rate * dz)
     return LogisticStep(
         z=z,
         a=a,
@@ -59,8 +62,8 @@ def logistic_step(
         dz=dz,
         dw=x * dz,
         db=dz,
-        new_w=w - learning_rate * x * dz,
-        new_b=b - learning_rate * dz,
+        new_w=new_w,
+        new_b=new_b,
     )
 
 
@@ -228,4 +231,4 @@ def _slides_arguments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     X = array("X", X, ("n", "m"))
     n, m = X.shape
-    return X, array("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)
+    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)

@@ -19,7 +19,7 @@ _STATEMENTS = (
     Statement(
         "S0.minima",
         "derivative of a function gives a minima",
-        "It gives the slope; at a minimum the slope is 0, but so it is at a maximum.",
+        "It gives the slope; at a minimum the slope is 0, and at a maximum too.",
     ),
     Statement(
         "S1.initialise",

@@ -1,6 +1,7 @@
 """The steps of a calculation, and their text."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +24,13 @@ def render(steps: Sequence[Step]) -> str:
         distinct = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
         indent = " " * len(step.symbol)
         lines = [f"{step.symbol if i == 0 else indent} = {p}" for i, p in enumerate(distinct)]
-        blocks.append("\n".join(lines) or step.symbol)
+        for line in lines or [step.symbol]:
+            blocks += wrap(line, 100, subsequent_indent=indent + "     ", break_on_hyphens=False)
     return "\n".join(blocks)
 
 
 def show(value: Any, digits: int = 10) -> str:
-    """Return a number, an array or a text as text, with so many significant digits."""
+    """Return a number, an array or a text as text, with so many digits and a true minus sign."""
     if isinstance(value, str):
         return value
     values = np.asarray(value)
@@ -36,5 +38,25 @@ def show(value: Any, digits: int = 10) -> str:
         inner = ", ".join(show(part, digits) for part in values)
         return f"({inner})" if values.ndim == 1 else f"[{inner}]"
     if values.dtype.kind in "iu":
-        return f"{int(values):,}"
-    return f"{values[()] + 0.0:.{digits}g}"  # + 0.0 makes −0 a 0
+        return f"{int(values):,}".replace("-", "−")
+    return f"{values[()] + 0.0:.{digits}g}".replace("-", "−")  # + 0.0 makes −0 a 0
+
+
+def term(value: Any, digits: int = 10) -> str:
+    """Return a number as text that can stand in a sum or product: (−2) in brackets."""
+    text = show(value, digits)
+    return f"({text})" if text.startswith("−") else text
+
+
+def products(first: np.ndarray, second: np.ndarray, limit: int = 9, digits: int = 10) -> str:
+    """Return `u1·v1 + u2·v2 + …` with the numbers, up to `limit` of them."""
+    terms = [
+        f"{term(u, digits)}·{term(v, digits)}"
+        for u, v in zip(first[:limit], second[:limit], strict=True)
+    ]
+    return " + ".join(terms + ["…"] * (len(first) > limit))
+
+
+def cross_entropy_text(a: str, y: str) -> str:
+    """Return the binary cross-entropy of one example, with symbols or with numbers."""
+    return f"−({y}·log {a} + (1 − {y})·log(1 − {a}))"

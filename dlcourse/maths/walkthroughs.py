@@ -4,62 +4,166 @@ Each function checks and computes through `dlcourse.maths` and returns a list of
 `steps.render` makes text of them. `dlcourse.explain` and `dlcourse.errata --id` show the same.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.maths.activations import hardmax, softmax
+from dlcourse.maths.activations import hardmax, sigmoid, softmax
 from dlcourse.maths.calculus import descent_case, gradient_descent, numeric_derivative
 from dlcourse.maths.checks import array
-from dlcourse.maths.convolution import convolve2d, pool2d
+from dlcourse.maths.convolution import convolve2d, padded, pool2d
 from dlcourse.maths.linalg import determinant, eigenpairs, polynomial
-from dlcourse.maths.network import Network, count_parameters, parameters_per_layer
-from dlcourse.maths.regression import logistic_step
-from dlcourse.maths.steps import Step, show
+from dlcourse.maths.losses import binary_cross_entropy, l2_penalty, mse
+from dlcourse.maths.network_steps import network as network
+from dlcourse.maths.network_steps import parameters as parameters
+from dlcourse.maths.regression import (
+    LogisticStep,
+    logistic_gradient_loop,
+    logistic_gradient_vectorised,
+    logistic_regression,
+    logistic_step,
+)
+from dlcourse.maths.steps import Step, cross_entropy_text, products, show, term
 
 
 def logistic(x: ArrayLike, w: ArrayLike, b: float, y: float, learning_rate: float) -> list[Step]:
     """Return one gradient step of logistic regression, and what it changes."""
     step = logistic_step(x, w, b, y, learning_rate)
-    x, w = array("x", x), array("w", w)
     after = logistic_step(x, step.new_w, step.new_b, y, learning_rate)
-    a, h, Y = (show(part) for part in (step.a, learning_rate, y))
-    formula = "−(y·log a + (1 − y)·log(1 − a))"
-    pairs = [(i + 1, x[i], w[i], step.dw[i], step.new_w[i]) for i in range(len(x))]
+    h = show(learning_rate)
+    news = enumerate(zip(array("w", w), step.dw, step.new_w, strict=True), 1)
     return [
-        Step("z", "w·x + b", f"{_products(w, x)} + {_term(b)}", step.z),
-        Step("a", "σ(z) = 1/(1 + e^−z)", f"1/(1 + e^−{_term(step.z)})", step.a),
-        Step("L", formula, f"−({Y}·log {a} + (1 − {Y})·log(1 − {a}))", step.loss),
-        Step("da", "∂L/∂a = −y/a + (1 − y)/(1 − a)", "", step.da),
+        *_example(step, array("x", x), array("w", w), b, y),
+        *(
+            Step(f"new w{i}", f"w{i} − α·dw{i}", f"{show(old)} − {h}·{term(dw)}", new)
+            for i, (old, dw, new) in news
+        ),
+        Step("new b", "b − α·db", f"{show(b)} − {h}·{term(step.db)}", step.new_b),
+        Step("after the step:"),
+        *(Step(symbol, value=v) for symbol, v in zip("zaL", (after.z, after.a, after.loss))),  # noqa: B905
+    ]
+
+
+def _example(step: LogisticStep, x: np.ndarray, w: np.ndarray, b: float, y: float) -> list[Step]:
+    """From z to db; where a is too near 0 or 1 for its ten digits, L from z and no da."""
+    a, Y = show(step.a), show(y)
+    numbers = f"{show(max(step.z, 0.0))} − {term(step.z)}·{Y} + log(1 + e^−{show(abs(step.z))})"
+    loss = [
+        Step(f"a is {int(step.z > 0)} to many digits: L from z, where nothing is rounded away"),
+        Step("L", "max(z, 0) − z·y + log(1 + e^−|z|)", numbers, step.loss),
+    ]
+    if abs(step.z) <= 10:
+        slope = f"−{Y}/{a} + (1 − {Y})/(1 − {a})"
+        loss = [
+            Step("L", cross_entropy_text("a", "y"), cross_entropy_text(a, Y), step.loss),
+            Step("da", "∂L/∂a = −y/a + (1 − y)/(1 − a)", slope, step.da),
+        ]
+    return [
+        Step("z", "w·x + b", f"{products(w, x)} + {term(b)}", step.z),
+        Step("a", "σ(z) = 1/(1 + e^−z)", f"1/(1 + e^−{term(step.z)})", step.a),
+        *loss,
         Step("dz", "∂L/∂z = da·a(1 − a) = a − y", f"{a} − {Y}", step.dz),
         *(
-            Step(f"dw{i}", f"∂L/∂w{i} = x{i}·dz", f"{show(xi)}·{_term(step.dz)}", dw)
-            for i, xi, _, dw, _ in pairs
+            Step(f"dw{i}", f"∂L/∂w{i} = x{i}·dz", f"{show(value)}·{term(step.dz)}", dw)
+            for i, (value, dw) in enumerate(zip(x, step.dw, strict=True), 1)
         ),
         Step("db", "∂L/∂b = dz", "", step.db),
-        *(
-            Step(f"new w{i}", f"w{i} − α·dw{i}", f"{show(wi)} − {h}·{_term(dw)}", new)
-            for i, _, wi, dw, new in pairs
-        ),
-        Step("new b", "b − α·db", f"{show(b)} − {h}·{_term(step.db)}", step.new_b),
-        Step("after the step:"),
-        Step("z", "", "", after.z),
-        Step("a", "", "", after.a),
-        Step("L", "", "", after.loss),
     ]
+
+
+def logistic_loop(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
+    """Return the slides' loop: every example's loss and derivatives, and their mean."""
+    found = logistic_gradient_loop(X, Y, w, b)
+    weights, lines, rows = np.ravel(w), [], np.transpose(X)
+    for i, (x, y) in enumerate(zip(rows, np.ravel(Y), strict=True), 1):
+        lines.append(Step(f"example {i}, x = {show(x)}, y = {show(y)}; J += L, dw += …, db += dz:"))
+        lines += _example(logistic_step(x, weights, b, y, 0), x, weights, b, y)
+    lines.append(Step(f"then J /= m, dw /= m, db /= m, with m = {len(rows)}:"))
+    results = {"J": found.J, "dw": found.dw[:, 0], "db": found.db}
+    return lines + [Step(symbol, value=value) for symbol, value in results.items()]
+
+
+def logistic_vectorised(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
+    """Return the same without loops: Z, A and dZ hold all examples."""
+    found = logistic_gradient_vectorised(X, Y, w, b)
+    rows = array("X", X).T
+    Z = rows @ np.ravel(w) + b
+    dZ = sigmoid(Z) - np.ravel(Y)
+    m = len(rows)
+    return [
+        Step("Z", "wᵀX + b", f"{show(np.transpose(w))}·{show(X)} + {term(b)}", Z),
+        Step("A", "σ(Z)", "", sigmoid(Z)),
+        Step("J", "(1/m)·Σ −(Y·log A + (1 − Y)·log(1 − A))", "", found.J),
+        Step("dZ", "A − Y", f"{show(sigmoid(Z))} − {show(np.ravel(Y))}", dZ),
+        Step("dw", "(1/m)·X·dZᵀ", f"(1/{m})·{show(X)}·{show(dZ)}ᵀ", found.dw[:, 0]),
+        Step("db", "(1/m)·Σ dZ", f"(1/{m})·{term(dZ.sum())}", found.db),
+    ]
+
+
+def mean_squared_error(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
+    """Return the errors, their squares and the mean."""
+    value = mse(y_hat, y)
+    errors = np.subtract(y_hat, y)
+    squares = " + ".join(show(square) for square in errors**2)
+    return [
+        Step("Ŷ − Y", f"{show(y_hat)} − {show(y)}", "", errors),
+        Step("(Ŷ − Y)²", "", "", errors**2),
+        Step("MSE", "(1/m)·Σ(Ŷ − Y)²", f"(1/{len(errors)})·({squares})", value),
+    ]
+
+
+def cross_entropy(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
+    """Return every example's binary cross-entropy, and the mean."""
+    pairs = np.column_stack([array("y_hat", y_hat, ("m",)), y])
+    losses = [binary_cross_entropy(*pair) for pair in pairs]
+    lines = [
+        Step(f"L{i}", cross_entropy_text("ŷ", "y"), cross_entropy_text(*map(show, pair)), loss)
+        for i, (pair, loss) in enumerate(zip(pairs, losses, strict=True), 1)
+    ]
+    numbers = f"(1/{len(losses)})·({' + '.join(map(show, losses))})"
+    return [*lines, Step("J", "(1/m)·ΣL", numbers, binary_cross_entropy(y_hat, y))]
+
+
+def weight_decay(W: ArrayLike, strength: float, examples: int) -> list[Step]:
+    """Return the penalty of both conventions."""
+    W, m, h = array("W", W, ("n",)), examples, show(strength)
+    total = float(np.sum(W**2))
+    lecture = l2_penalty(W, strength, convention="lecture", examples=m)
+    return [
+        Step("ΣW²", " + ".join(f"{term(v)}²" for v in W), "", total),
+        Step("lecture", "(λ/2m)·ΣW²", f"{h}/(2·{m})·{show(total)}", lecture),
+        Step("Keras", "λ·ΣW²", f"{h}·{show(total)}", l2_penalty(W, strength)),
+    ]
+
+
+def feature_cross(X: ArrayLike, y: ArrayLike) -> list[Step]:
+    """Return how x3 = x1·x2 lets a linear model separate points (x1, x2), one by one."""
+    X = array("X", X, ("m", 2))
+    rows = np.column_stack([X, X[:, 0] * X[:, 1]])
+    model = logistic_regression(rows, y, learning_rate=1.0, steps=50)
+    lines = [Step("b, w1, w2, w3", "what logistic regression finds", "",
+                  show(np.round([model.b, *model.W], 12), 4))]  # fmt: skip
+    for row, label in zip(rows, np.ravel(y), strict=True):
+        z = float(row @ model.W + model.b)
+        numbers = f"{term(np.round(model.b, 12), 4)} + {products(model.W, row, digits=4)}"
+        side = "above" if z > 0 else "below"
+        lines += [Step(f"x1, x2 = {show(row[:2])}: x3 = x1·x2 = {show(row[2])}")]
+        lines += [Step("z", "b + w1·x1 + w2·x2 + w3·x3", numbers, f"{show(z, 4)}, {side} 0: class "
+                       f"{int(z > 0)}; right: class {show(label)}")]  # fmt: skip
+    return lines
 
 
 def softmax_steps(z: ArrayLike, temperature: float = 1.0) -> list[Step]:
     """Return softmax's exponentials, their sum and the probabilities, and the hard max."""
     a = softmax(z, temperature)
-    z = array("z", z, ("n",))
-    scaled = z / temperature
-    shift = scaled.max() if np.abs(scaled).max() > 700 else 0.0  # e^710 overflows
-    t = np.exp(scaled - shift)
-    exponent = "z" if temperature == 1 else f"z/{show(temperature)}"
-    exponent += f" − {show(shift)}" if shift else ""
+    z, exponent = array("z", z, ("n",)), "z"
+    if np.abs(z).max() > 700 * temperature:  # e^710 overflows: the largest is subtracted first
+        exponent = f"z − {term(z.max())}"
+    with np.errstate(over="ignore"):
+        t = np.exp((z - z.max() if exponent != "z" else z) / temperature)
+    if temperature != 1:
+        exponent = f"{exponent if exponent == 'z' else f'({exponent})'}/{show(temperature)}"
     return [
         Step("t", f"e^({exponent})", "", t),
         Step("Σt", " + ".join(f"t{i + 1}" for i in range(len(t))), "", t.sum()),
@@ -95,10 +199,10 @@ def descent(
     velocity = 0.0
     for k, (x, new) in enumerate(pairwise(trace), 1):
         g, h = np.polyval(slope, x), show(learning_rate)
-        formula, numbers = f"x{k - 1} − h·f′(x{k - 1})", f"{show(x)} − {h}·{_term(g)}"
+        formula, numbers = f"x{k - 1} − h·f′(x{k - 1})", f"{show(x)} − {h}·{term(g)}"
         if momentum:
             formula += f" + μ·(x{k - 1} − x{k - 2})" if k > 1 else ""
-            numbers += f" + {show(momentum)}·{_term(velocity)}" if k > 1 else ""
+            numbers += f" + {show(momentum)}·{term(velocity)}" if k > 1 else ""
         lines += [Step(f"x{k}", formula, numbers, new)]
         lines += [Step(f"f(x{k})", "", "", heights[k])]
         velocity = new - x
@@ -114,14 +218,12 @@ def convolution(
     image = array("image", image, ("height", "width"))
     kernel = array("kernel", kernel, ("rows", "columns"))
     result = convolve2d(image, kernel, stride=stride, padding=padding)
-    reach = np.array([result.shape[i] * stride + kernel.shape[i] for i in (0, 1)])
-    before = np.array([_before(image.shape[i], kernel.shape[i], stride, padding) for i in (0, 1)])
-    padded = np.pad(image, [(int(before[i]), int(reach[i])) for i in (0, 1)])
+    image = padded(image, kernel.shape, stride, padding)
     cells = [Step("cell", "Σ image·kernel under the kernel, row by row")]
     for i, j in np.ndindex(*result.shape):
         top, left = i * stride, j * stride
-        under = padded[top : top + kernel.shape[0], left : left + kernel.shape[1]]
-        numbers = _products(under.ravel(), kernel.ravel(), limit=25)
+        under = image[top : top + kernel.shape[0], left : left + kernel.shape[1]]
+        numbers = products(under.ravel(), kernel.ravel(), limit=25)
         cells.append(Step(f"[{i + 1},{j + 1}]", "", numbers, result[i, j]))
     return [*cells, Step("feature map", "", "", result)]
 
@@ -137,66 +239,10 @@ def pooling(image: ArrayLike, size: int = 2, kind: str = "max") -> list[Step]:
     return [*cells, Step("pooled", "", "", result)]
 
 
-def network(
-    sizes: Sequence[int],
-    activations: Sequence[str],
-    x: ArrayLike,
-    y: ArrayLike,
-    learning_rate: float = 0.1,
-    seed: int = 0,
-) -> list[Step]:
-    """Return one example's way forward and back through a network, in the slides' columns.
-
-    Args:
-        sizes, activations, seed: As for `network.Network`.
-        x, y: Input (inputs,) and target (outputs,).
-        learning_rate: At least 0.
-    """
-    net = Network(sizes, activations, layout="slides", seed=seed)
-    X = array("x", x, (net.sizes[0],))[:, None]
-    Y = array("y", y, (net.sizes[-1],))[:, None]
-    z, a = net.forward(X)
-    back = net.backward(X, Y)
-    lines = [*parameters(sizes), Step("forward, a[0] = x:", "", "", "")]
-    for k, (W, b) in enumerate(zip(net.W, net.b, strict=True), 1):
-        for j in range(len(W)):
-            numbers = f"{_products(W[j], a[k - 1][:, 0], digits=4)} + {_term(b[j, 0])}"
-            formula = f"w·a[{k - 1}] + b"
-            lines.append(Step(f"z{j + 1}[{k}]", formula, numbers, show(z[k - 1][j, 0], 6)))
-        name = net.activations[k - 1]
-        lines.append(Step(f"a[{k}]", f"{name}(z[{k}])", "", show(a[k][:, 0], 6)))
-    lines += [Step("loss", net.loss_name, "", show(net.loss(X, Y), 6)), Step("backward:")]
-    for k in range(len(net.W), 0, -1):
-        lines += [
-            Step(f"dz[{k}]", "", "", show(back.dz[k - 1][:, 0], 6)),
-            Step(f"dW[{k}]", f"dz[{k}]·a[{k - 1}]ᵀ", "", show(back.dW[k - 1], 4)),
-            Step(f"db[{k}]", f"dz[{k}]", "", show(back.db[k - 1][:, 0], 6)),
-            Step(f"da[{k - 1}]", f"W[{k}]ᵀ·dz[{k}]", "", show(back.da[k - 1][:, 0], 6)),
-        ]
-    net.step(X, Y, learning_rate)
-    remark = f"after W −= {show(learning_rate)}·dW, b −= {show(learning_rate)}·db:"
-    return [*lines, Step(remark), Step("loss", "", "", show(net.loss(X, Y), 6))]
-
-
-def parameters(sizes: Sequence[int]) -> list[Step]:
-    """Return how many weights and biases dense layers of these sizes have, layer by layer."""
-    counts = parameters_per_layer(sizes)
-    lines = [
-        Step(f"layer {i + 1}", "(inputs + 1 bias)·neurons", f"({n} + 1)·{k}", count)
-        for i, (n, k, count) in enumerate(zip(sizes[:-1], sizes[1:], counts, strict=True))
-    ]
-    weights = count_parameters(sizes, biases=False)
-    biases = sum(counts) - weights
-    return [
-        *lines,
-        Step("parameters", "weights + biases", f"{weights:,} + {biases:,}", sum(counts)),
-    ]
-
-
 def determinant_2x2(M: ArrayLike) -> list[Step]:
     """Return ad − bc with its numbers."""
     (a, b), (c, d) = array("M", M, (2, 2))
-    numbers = f"{_term(a)}·{_term(d)} − {_term(b)}·{_term(c)}"
+    numbers = f"{term(a)}·{term(d)} − {term(b)}·{term(c)}"
     return [Step("|M|", "ad − bc", numbers, determinant(M))]
 
 
@@ -218,21 +264,3 @@ def difference_quotient(coefficients: ArrayLike, x: float, step: float = 1e-4) -
         Step("central", "(f(x + h) − f(x − h))/2h", "", numeric_derivative(f, x, step=step)),
         Step(f"f′({show(x)})", polynomial(slope), "", np.polyval(slope, x)),
     ]
-
-
-def _products(first: np.ndarray, second: np.ndarray, limit: int = 9, digits: int = 10) -> str:
-    terms = [
-        f"{_term(u, digits)}·{_term(v, digits)}"
-        for u, v in zip(first[:limit], second[:limit], strict=True)
-    ]
-    return " + ".join(terms + ["…"] * (len(first) > limit))
-
-
-def _term(value: float, digits: int = 10) -> str:
-    text = show(value, digits)
-    return f"({text})" if text.startswith("-") else text
-
-
-def _before(size: int, width: int, stride: int, padding: str) -> int:
-    """Rows or columns of zeros before the image, as in `convolution._margins`."""
-    return max((-(-size // stride) - 1) * stride + width - size, 0) // 2 if padding == "same" else 0

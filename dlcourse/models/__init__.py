@@ -9,14 +9,22 @@ from dlcourse.errors import RecipeError
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
-from dlcourse.models.preprocessing import augmentation_layers, scaling_layer
+from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.schema import checked_settings, did_you_mean
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["MODELS", "Builder", "augmentation_layers", "build_model", "mismatch", "scaling_layer"]
+__all__ = [
+    "MODELS",
+    "Builder",
+    "augmentation_layers",
+    "build_model",
+    "mismatch",
+    "scaling_layer",
+    "target_scale",
+]
 
 
 class Builder(NamedTuple):
@@ -49,6 +57,8 @@ class Examples(Protocol):
     @property
     def x_train(self) -> np.ndarray: ...
     @property
+    def y_train(self) -> np.ndarray: ...
+    @property
     def value_range(self) -> tuple[float, float]: ...
     @property
     def class_names(self) -> tuple[str, ...]: ...
@@ -77,14 +87,25 @@ def build_model(
     if fault := mismatch(name, inputs, dataset.task):
         raise RecipeError(fault)
     values = checked_settings(name, MODELS[name].function, settings)
-    binary = dataset.task == "binary" and name != "softmax_regression"
-    return MODELS[name].function(
-        dataset.x_train.shape[1:],
-        1 if binary or dataset.task == "regression" else len(dataset.class_names),
-        dataset.task == "regression",
-        [*augmentation_layers(**(augmentation or {})), scaling_layer(dataset)],
-        **values,
+    single = dataset.task == "regression" or (
+        dataset.task == "binary" and name != "softmax_regression"
     )
+    front = [*augmentation_layers(**(augmentation or {})), scaling_layer(dataset)]
+    try:
+        return MODELS[name].function(
+            dataset.x_train.shape[1:],
+            1 if single else len(dataset.class_names),
+            target_scale(dataset) if dataset.task == "regression" else False,
+            front,
+            **values,
+        )
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+        if isinstance(error, RecipeError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise RecipeError(
+            f"model: '{name}' cannot be built with these settings: {reason}"
+        ) from None
 
 
 def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
@@ -101,7 +122,8 @@ def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
         need, have = " or ".join(builder.tasks), task
     else:
         return None
-    return f"'{name}' is for {need}, this data is {have} (fitting: {', '.join(others)})"
+    fitting = f" (fitting: {', '.join(others)})" if others else ""
+    return f"'{name}' is for {need}, this data is {have}{fitting}"
 
 
 def _may_fit(task: str, tasks: tuple[str, ...]) -> bool:

@@ -7,6 +7,7 @@ from dlcourse.errors import RecipeError
 from dlcourse.models.layers import (
     Activation,
     Initializer,
+    Regression,
     activated,
     head,
     hidden_layers,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def cnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: bool = False,
+    regression: Regression = False,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     filters: tuple[Positive, ...] = (32, 64),
@@ -45,7 +46,7 @@ def cnn(
     Args:
         input_shape: `(height, width, channels)`.
         num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities.
+        regression: end in `prediction` instead of probabilities; see `layers.head`.
         preprocessing: layers in front of the first.
         filters: filters of each block's convolutions.
         convolutions: convolutions in a block, before its pooling.
@@ -133,6 +134,6 @@ def _check_sizes(input_shape: Sequence[int], blocks: int, block: _Block) -> None
         before, side = side, block(side)
         if side < 1:
             raise RecipeError(
-                f"model.filters: block {number} of {blocks} shrinks a side of {before} to nothing "
+                f"filters: block {number} of {blocks} shrinks a side of {before} to nothing "
                 "(fewer blocks, a smaller kernel_size or pool_size, or padding: same)"
             )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from dlcourse.models.layers import (
     Activation,
     Initializer,
+    Regression,
     flatten,
     head,
     hidden_layers,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def dnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: bool = False,
+    regression: Regression = False,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     hidden: tuple[Positive, ...] = (64, 64),
@@ -37,7 +38,7 @@ def dnn(
     Args:
         input_shape: `(features,)`, or an image's `(height, width, channels)`, which is flattened.
         num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities.
+        regression: end in `prediction` instead of probabilities; see `layers.head`.
         preprocessing: layers in front of the first.
         hidden: units of each hidden layer; none makes it logistic or softmax regression.
         activation: of every hidden layer; `linear` shows that depth alone adds nothing.

@@ -34,6 +34,8 @@ Initializer = Literal[
     "constant",
 ]
 CONSTANT = 0.1
+Regression = bool | tuple[float, float]
+"""False; True; or the targets' (mean, standard deviation)."""
 
 
 def weights(initializer: str, l2: float, kind: str = "kernel") -> dict[str, Any]:
@@ -89,16 +91,23 @@ def activated(
     ]
 
 
-def head(num_outputs: int, regression: bool, weights: dict[str, Any]) -> list["keras.Layer"]:
+def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> list["keras.Layer"]:
     """Return the output layers, float32 under mixed precision too.
 
     Classification: `logits`, then `probabilities` (softmax, or sigmoid for one output).
-    Regression: `prediction`.
+    Regression: `prediction`; where the targets' mean and standard deviation are given, the weights
+    learn the standardised target and `prediction` puts it back into the target's unit.
     """
     from keras import layers
 
-    if regression:
+    if regression is True:
         return [layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
+    if regression:
+        mean, deviation = regression
+        return [
+            layers.Dense(num_outputs, name="standardised", **weights),
+            layers.Rescaling(deviation, offset=mean, dtype="float32", name="prediction"),
+        ]
     squash = "softmax" if num_outputs > 1 else "sigmoid"
     return [
         layers.Dense(num_outputs, name="logits", **weights),

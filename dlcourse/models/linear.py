@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlcourse.models.layers import Initializer, flatten, head, weights
+from dlcourse.models.layers import Initializer, Regression, flatten, head, weights
 from dlcourse.schema import NonNegative
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def linear_regression(
     input_shape: tuple[int, ...],
     num_outputs: int = 1,
-    regression: bool = True,
+    regression: Regression = True,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     l2: NonNegative = 0.0,
@@ -26,7 +26,7 @@ def linear_regression(
 def logistic_regression(
     input_shape: tuple[int, ...],
     num_outputs: int = 1,
-    regression: bool = False,
+    regression: Regression = False,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     l2: NonNegative = 0.0,
@@ -39,7 +39,7 @@ def logistic_regression(
 def softmax_regression(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: bool = False,
+    regression: Regression = False,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     l2: NonNegative = 0.0,
@@ -52,7 +52,7 @@ def softmax_regression(
 def _one_layer(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: bool,
+    regression: Regression,
     preprocessing: Sequence["keras.Layer"],
     l2: float,
     initializer: str,

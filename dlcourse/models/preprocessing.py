@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from dlcourse.schema import NonNegative, Rate
+from dlcourse.schema import Degrees, Rate
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +17,7 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
 
     if dataset.x_train.ndim > 2:
         low, high = dataset.value_range
+        high = high if high > low else low + 1  # images of one grey
         return layers.Rescaling(1 / (high - low), offset=-low / (high - low), name="rescaling")
     rows = dataset.x_train.astype("float64")
     return layers.Normalization(
@@ -24,10 +25,16 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
     )
 
 
+def target_scale(dataset: Any) -> tuple[float, float]:
+    """Return the training targets' mean and standard deviation (1 where all are equal)."""
+    targets = dataset.y_train.astype("float64")
+    return float(targets.mean()), float(targets.std()) or 1.0
+
+
 def augmentation_layers(
     *,
     shift: Rate = 0.0,
-    rotate: NonNegative = 0.0,
+    rotate: Degrees = 0.0,
     zoom: Rate = 0.0,
     flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none",
 ) -> list["keras.Layer"]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from dlcourse.models.layers import Initializer, head, weights
+from dlcourse.models.layers import Initializer, Regression, head, weights
 from dlcourse.schema import NonNegative, Positive, Rate
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def rnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: bool = False,
+    regression: Regression = False,
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     cell: Literal["simple", "lstm", "gru"] = "lstm",
@@ -30,7 +30,7 @@ def rnn(
         input_shape: `(steps, features)`, or an image's `(height, width, channels)`: height steps
             of width·channels features.
         num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities.
+        regression: end in `prediction` instead of probabilities; see `layers.head`.
         preprocessing: layers in front of the first.
         cell: simple RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho 2014).
         units: size of the state.

@@ -17,7 +17,14 @@ from numpy.typing import ArrayLike
 from dlcourse.maths.checks import array, integer
 from dlcourse.maths.steps import show
 from dlcourse.plots.axes import new_axes
-from dlcourse.plots.boundaries import draw_examples, draw_regions, grid, values_on
+from dlcourse.plots.boundaries import (
+    class_numbers,
+    count_classes,
+    draw_examples,
+    draw_regions,
+    grid,
+    values_on,
+)
 from dlcourse.plots.functions import descent_on_contour, descent_on_curve
 
 
@@ -66,18 +73,19 @@ def animate_boundary(
         frames: At least 1.
     """
     points = array("X", X, ("m", 2))
-    labels = array("y", y, (len(points),)).astype(int)
+    labels = class_numbers("y", y, len(points))
     x1, x2, rows = grid(points, resolution)
     history = [values_on(predict, rows)]
     for _ in range(integer("frames", frames, 1) - 1):
         train()
         history.append(values_on(predict, rows))
-    ax = new_axes(ax, figsize=(5.2, 4.4))
+    ax = new_axes(ax, figsize=(6.2, 4.4))
+    classes = max(count_classes(labels, values) for values in history)
 
     def draw(frame: int) -> list:
         ax.clear()
-        draw_regions(ax, x1, x2, history[frame], labels.max() + 1)
-        draw_examples(ax, points, labels, None)
+        draw_regions(ax, x1, x2, history[frame], classes)
+        draw_examples(ax, points, labels, None, classes)
         ax.set(xlabel="x₁", ylabel="x₂", title=f"training, frame {frame} of {frames - 1}")
         return []
 

@@ -1,7 +1,5 @@
 """Where a picture is drawn: the caller's axes or figure, or a new one of pyplot's."""
 
-from typing import Any
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,27 +10,19 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000")
 """The same, in this order for lines and classes."""
 
 
-def new_axes(ax: Axes | None = None, **settings: Any) -> Axes:
-    """Return `ax`, or the axes of a new pyplot figure (which a notebook shows by itself).
+def new_axes(ax: Axes | None = None, *, figsize: tuple[float, float] = (6.4, 4.8)) -> Axes:
+    """Return `ax` as it is, or the axes of a new pyplot figure (which a notebook shows by itself).
 
     Args:
-        ax: The caller's axes, returned as they are.
-        settings: Of the new figure, such as `figsize` in inches.
+        ax: The caller's axes.
+        figsize: Of the new figure, in inches.
     """
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(layout="constrained", **settings)[1]
+    return shown_figure(None, *figsize).subplots() if ax is None else ax
 
 
 def new_grid(rows: int, columns: int, *, figsize: tuple[float, float]) -> list[Axes]:
     """Return the axes of a new pyplot figure of `rows` × `columns`, row by row."""
-    from matplotlib import pyplot as plt
-
-    return list(
-        plt.subplots(rows, columns, figsize=figsize, squeeze=False, layout="constrained")[1].flat
-    )
+    return list(shown_figure(None, *figsize).subplots(rows, columns, squeeze=False).flat)
 
 
 def new_figure(width: float = 6.4, height: float = 4.0) -> Figure:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from numpy.typing import ArrayLike
 
-from dlcourse.maths.checks import array
+from dlcourse.maths.checks import array, integer
 from dlcourse.plots.axes import COLOURS, new_axes
 
 MARKERS = "o^sDvP"
@@ -30,20 +31,51 @@ def decision_boundary(
         predict: Function of rows (n, 2): probabilities of the second class, (n,) or (n, 1), of all
             classes, (n, classes), or class numbers. A Keras `model.predict` will do.
         X: Examples (m, 2).
-        y: Their class numbers, (m,).
+        y: Their class numbers 0, 1, 2 …, (m,).
         ax: Where to draw; a new figure by default.
         feature_names: Of the axes, with their units.
         class_names: For the legend; numbers by default.
         resolution: Points of the grid on each side.
     """
-    ax = new_axes(ax, figsize=(5.2, 4.4))
     points = array("X", X, ("m", 2))
-    labels = array("y", y, (len(points),)).astype(int)
-    x1, x2, rows = grid(points, resolution)
-    draw_regions(ax, x1, x2, values_on(predict, rows), labels.max() + 1)
-    draw_examples(ax, points, labels, class_names)
+    labels = class_numbers("y", y, len(points))
+    x1, x2, rows = grid(points, integer("resolution", resolution, 2))
+    values = values_on(predict, rows)
+    classes = count_classes(labels, values)
+    if class_names and len(class_names) <= labels.max():
+        raise ValueError(
+            f"class_names: expected {labels.max() + 1} or more, got {len(class_names)}"
+        )
+    ax = new_axes(ax, figsize=(6.2, 4.4))
+    draw_regions(ax, x1, x2, values, classes)
+    draw_examples(ax, points, labels, class_names, classes)
     ax.set(xlabel=feature_names[0], ylabel=feature_names[1])
     return ax
+
+
+def class_numbers(name: str, y: ArrayLike, m: int) -> np.ndarray:
+    """Return `y` as integers (m,) where they are class numbers 0, 1, 2 …"""
+    values = array(name, y, (m,))
+    wrong = values[(values < 0) | (values != np.round(values))]
+    if wrong.size:
+        raise ValueError(f"{name}: expected class numbers 0, 1, 2 …, got {wrong[0]:g}")
+    return values.astype(int)
+
+
+def count_classes(labels: np.ndarray, values: np.ndarray) -> int:
+    """Return how many classes labels and predictions speak of; more than 2 need class numbers."""
+    if labels.max() <= 1 and (values.max() <= 1 or (values != np.round(values)).any()):
+        return 2
+    return int(max(labels.max(), class_numbers("predict's result", values, len(values)).max())) + 1
+
+
+def colours_of(classes: int) -> list:
+    """Return a colour a class: two ends of the shades, our own for up to 7, or a colour map's."""
+    if classes <= 2:
+        return ["#542788", "#B35806"]
+    if classes <= len(COLOURS):
+        return list(COLOURS[:classes])
+    return list(colormaps["turbo"](np.linspace(0.03, 0.97, classes)))
 
 
 def grid(points: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +96,7 @@ def values_on(predict: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndar
             f"predict: expected a result of shape ({len(rows)},), ({len(rows)}, 1) or "
             f"({len(rows)}, classes), got {values.shape}"
         )
-    return values.reshape(-1)
+    return array("predict's result", values).reshape(-1)
 
 
 def draw_regions(
@@ -74,7 +106,7 @@ def draw_regions(
     surface = values.reshape(x1.shape)
     if classes > 2:
         levels = np.arange(classes + 1) - 0.5
-        colours = ListedColormap(COLOURS[:classes])
+        colours = ListedColormap(colours_of(classes))
         ax.contourf(x1, x2, surface, levels=levels, cmap=colours, alpha=0.3)
     else:
         shades = np.linspace(0, 1, 11)
@@ -86,14 +118,16 @@ def draw_regions(
 
 
 def draw_examples(
-    ax: Axes, points: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None
+    ax: Axes,
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str] | None,
+    classes: int,
 ) -> None:
     """Draw the examples, a colour and a marker a class, with a legend."""
-    classes = np.unique(labels)
-    two = ("#542788", "#B35806")  # the ends of the shades
-    for k in classes:
-        colour = two[k] if classes.max() <= 1 else COLOURS[k % len(COLOURS)]
+    colours = colours_of(classes)
+    for k in np.unique(labels):
         name = class_names[k] if class_names else f"class {k}"
-        ax.scatter(*points[labels == k].T, s=32, color=colour, marker=MARKERS[k % len(MARKERS)],
+        ax.scatter(*points[labels == k].T, s=32, color=colours[k], marker=MARKERS[k % len(MARKERS)],
                    edgecolors="white", linewidths=0.7, label=name)  # fmt: skip
-    ax.legend(fontsize=9, loc="upper right")
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing

@@ -1,13 +1,19 @@
 """Convolution and pooling cell by cell: what lies under the kernel, and the number it makes."""
 
+from textwrap import wrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from dlcourse.maths.checks import array
+from dlcourse.maths.checks import array, integer
 from dlcourse.maths.convolution import convolve2d, pool2d
+from dlcourse.maths.steps import show, term
 from dlcourse.plots.axes import COLOURS, new_axes, new_grid
+
+LARGEST = 12
+"""Rows or columns of a matrix that is shown in numbers; a larger one in shades."""
 
 
 def convolution_cell(
@@ -26,14 +32,14 @@ def convolution_cell(
         place: Row and column of the cell in the feature map.
         ax: Where to draw; a new figure by default.
     """
-    ax = new_axes(ax, figsize=(8, 3.6))
     result = convolve2d(image, kernel, stride=stride)
+    place = _inside(place, result)
     image, kernel = array("image", image, ("h", "w")), array("kernel", kernel, ("r", "c"))
     top, left = place[0] * stride, place[1] * stride
     under = image[top : top + kernel.shape[0], left : left + kernel.shape[1]]
-    total = f"{float((under * kernel).sum()):.4g}"
+    total = show((under * kernel).sum(), 4)
     text = " + ".join(
-        f"{_word(a)}·{_word(k)}" for a, k in zip(under.flat, kernel.flat, strict=True)
+        f"{term(a, 3)}·{term(k, 3)}" for a, k in zip(under.flat, kernel.flat, strict=True)
     )
     parts = [
         (image, "image", (top, left, *kernel.shape)),
@@ -52,9 +58,9 @@ def convolution_gallery(image: ArrayLike, kernel: ArrayLike, *, stride: int = 1)
     axes = new_grid(*result.shape, figsize=(2.3 * result.shape[1], 2.5 * result.shape[0]))
     for (i, j), ax in zip(np.ndindex(*result.shape), axes, strict=True):
         window = (i * stride, j * stride, *kernel.shape)
-        _matrix(ax, image, 0.0, window)
+        _matrix(ax, image, 0.0, 0.0, window, max(image.shape) > LARGEST)
         _finish(ax, image.shape[1], image.shape[0])
-        ax.set_title(f"[{i + 1}, {j + 1}] = {_word(float(result[i, j]))}", fontsize=11)
+        ax.set_title(f"[{i + 1}, {j + 1}] = {show(result[i, j], 3)}", fontsize=11)
     return axes
 
 
@@ -73,43 +79,67 @@ def pooling_cell(
         place: Row and column of the cell in the pooled image.
         ax: Where to draw; a new figure by default.
     """
-    ax = new_axes(ax, figsize=(5.6, 3.4))
     result = pool2d(image, size, kind=kind)
+    place = _inside(place, result)
     image = array("image", image, ("h", "w"))
     window = (place[0] * size, place[1] * size, size, size)
     region = image[window[0] : window[0] + size, window[1] : window[1] + size]
-    numbers = ", ".join(_word(value) for value in region.flat)
-    text = f"{kind}({numbers}) = {_word(float(result[place]))}"
+    numbers = ", ".join(show(value, 3) for value in region.flat) if size <= 4 else "…"
+    text = f"{kind}({numbers}) = {show(result[place], 3)}"
     return _row(
         ax, [(image, "image", window), (result, f"{kind} pooled", (*place, 1, 1))], ("→",), text
     )
 
 
-def _row(ax: Axes, parts: list, signs: tuple[str, ...], text: str) -> Axes:
+def _inside(place: tuple[int, int], result: np.ndarray) -> tuple[int, int]:
+    """The place as (row, column) where there is such a cell."""
+    if np.shape(place) != (2,) or not all(
+        integer("place", k, 0) < size for k, size in zip(place, result.shape, strict=True)
+    ):
+        raise ValueError(f"place: expected row and column within {result.shape}, got {place}")
+    return place[0], place[1]
+
+
+def _row(ax: Axes | None, parts: list, signs: tuple[str, ...], text: str) -> Axes:
     """Matrices side by side with signs between them, and a line of text underneath."""
-    left, height = 0.0, max(values.shape[0] for values, _, _ in parts)
+    height = max(values.shape[0] for values, _, _ in parts)
+    width = sum(values.shape[1] + 1.2 for values, _, _ in parts) - 1.2
+    large = max(max(values.shape) for values, _, _ in parts) > LARGEST
+    inch = 0.3 if large else 0.58  # a cell
+    lines = wrap(text, int(10 * max(4.0, inch * width)))
+    line = 0.26 / inch
+    tall = height + 1.9 + line * len(lines)
+    ax = new_axes(ax, figsize=(max(4.0, inch * width + 0.3), inch * tall))
+    left = 0.0
     for k, (values, title, window) in enumerate(parts):
-        _matrix(ax, values, left, window)
+        top = (height - values.shape[0]) / 2
+        _matrix(ax, values, left, top, window, large)
         middle = left + values.shape[1] / 2
-        ax.text(middle, -0.25, title, ha="center", va="bottom", fontsize=11)
+        ax.text(middle, top - 0.25, title, ha="center", va="bottom", fontsize=11)
         left += values.shape[1] + 1.2
         if k < len(signs):
             ax.text(left - 0.6, height / 2, signs[k], ha="center", va="center", fontsize=18)
-    ax.text((left - 1.2) / 2, height + 0.35, text, ha="center", va="top", fontsize=10)
-    _finish(ax, left - 1.2, height + 1.0, top=-1.0)
+    ax.text(width / 2, height + 0.35, "\n".join(lines), ha="center", va="top", fontsize=10)
+    _finish(ax, width, height + 0.6 + line * len(lines), top=-1.0)
     return ax
 
 
-def _matrix(ax: Axes, values: np.ndarray, left: float, window: tuple[int, ...]) -> None:
-    """A matrix of numbered cells, its window marked."""
+def _matrix(
+    ax: Axes, values: np.ndarray, left: float, top: float, window: tuple, large: bool
+) -> None:
+    """A matrix of cells with their numbers, or shades where it is large, its window marked."""
     rows, columns, height, width = window
-    for i, j in np.ndindex(*values.shape):
+    words = {place: _word(float(values[place])) for place in np.ndindex(*values.shape)}
+    size = 9 if max(map(len, words.values())) > 3 else 10
+    low, span = values.min(), np.ptp(values) or 1.0
+    for (i, j), word in words.items():
         inside = rows <= i < rows + height and columns <= j < columns + width
-        colour = "#FCE3B0" if inside else "white"
-        ax.add_patch(Rectangle((left + j, i), 1, 1, facecolor=colour, edgecolor="0.6"))
-        word = _word(float(values[i, j]))
-        ax.text(left + j + 0.5, i + 0.5, word, ha="center", va="center", fontsize=10 + inside)
-    frame = Rectangle((left + columns, rows), width, height, fill=False)
+        plain = str(0.15 + 0.85 * (values[i, j] - low) / span) if large else "white"
+        colour = "#FCE3B0" if inside and not large else plain
+        ax.add_patch(Rectangle((left + j, top + i), 1, 1, facecolor=colour, edgecolor="0.6"))
+        if not large:
+            ax.text(left + j + 0.5, top + i + 0.5, word, ha="center", va="center", fontsize=size)
+    frame = Rectangle((left + columns, top + rows), width, height, fill=False)
     frame.set(edgecolor=COLOURS[1], linewidth=2.5)
     ax.add_patch(frame)
 
@@ -120,4 +150,6 @@ def _finish(ax: Axes, width: float, height: float, top: float = 0.0) -> None:
 
 
 def _word(value: float) -> str:
-    return f"{value + 0.0:.3g}"
+    """The number in at most five characters where that is possible."""
+    words = [show(value, digits) for digits in (3, 2, 1)]
+    return next((word for word in words if len(word) <= 5), words[-1])

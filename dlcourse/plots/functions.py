@@ -9,11 +9,13 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.activations import ACTIVATIONS
-from dlcourse.maths.checks import array
+from dlcourse.maths.checks import array, choice, number, probabilities
 from dlcourse.maths.linalg import determinant, eigenpairs
-from dlcourse.maths.losses import LOSS_OF_ACTIVATION, LOSSES
+from dlcourse.maths.losses import mse, sigmoid_cross_entropy
+from dlcourse.maths.steps import show
 from dlcourse.plots.axes import COLOURS, new_axes, new_grid
 
+ELEMENTWISE = [name for name in ACTIVATIONS if name not in ("softmax", "hardmax")]
 GALLERY = (
     "unit_step", "sign", "linear", "piecewise_linear", "sigmoid", "tanh", "relu", "leaky_relu",
 )  # fmt: skip
@@ -25,17 +27,18 @@ def activation(
     """Return axes with an activation function and, dashed, its derivative.
 
     Args:
-        name: A key of `maths.activations.ACTIVATIONS` that works number by number.
+        name: A key of `maths.activations.ACTIVATIONS` that works number by number: not softmax.
         ax: Where to draw; a new figure by default.
         reach: The picture goes from −reach to reach.
         legend: Whether to say which line is which.
     """
+    function, derivative = ACTIVATIONS[choice("name", name, ELEMENTWISE)]
+    reach = number("reach", reach, 1e-3)
     ax = new_axes(ax, figsize=(4, 3))
-    function, derivative = ACTIVATIONS[name]
     z = np.linspace(-reach, reach, 401)
     ax.axhline(0, color="0.8", linewidth=0.8)
     ax.axvline(0, color="0.8", linewidth=0.8)
-    values, slopes = (_broken(np.asarray(f(z))) for f in (function, derivative))
+    values, slopes = (_broken(f, z) for f in (function, derivative))
     ax.plot(z, values, color=COLOURS[0], linewidth=2, label="g(z)")
     ax.plot(z, slopes, color=COLOURS[1], linewidth=1.8, linestyle="--", label="g′(z)")
     ax.set(xlabel="z", title=name.replace("_", " "), xlim=(-reach, reach))
@@ -46,6 +49,8 @@ def activation(
 
 def activation_gallery(names: Sequence[str] = GALLERY) -> list[Axes]:
     """Return a new figure's axes, one for each activation with its derivative."""
+    if not len(names):
+        raise ValueError("names: expected at least one activation, got none")
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
     axes = new_grid(rows, columns, figsize=(2.6 * columns, 2.5 * rows))
@@ -73,7 +78,7 @@ def descent_on_curve(
     ax.plot(x, f(x), color="0.6", linewidth=2)
     ax.plot(points, f(points), "o-", color=COLOURS[1], markersize=5, linewidth=1.2, label="steps")
     ax.plot(points[:1], f(points[:1]), "s", color=COLOURS[0], markersize=9, label="start")
-    title = f"{len(points) - 1} steps, from {points[0]:.4g} to {points[-1]:.4g}"
+    title = f"{len(points) - 1} steps, from {show(points[0], 4)} to {show(points[-1], 4)}"
     ax.set(xlabel="x", ylabel="f(x)", title=title, xlim=(low, high))
     ax.legend(fontsize=9)
     return ax
@@ -84,6 +89,8 @@ def descent_on_contour(
 ) -> Axes:
     """Return axes with the contour lines of `f` and the way of a descent over them.
 
+    Both axes have one scale, so that steps cross the lines at right angles.
+
     Args:
         f: Function of a point (2,), that gives one number.
         trace: Points of `calculus.gradient_descent`, (steps + 1, 2).
@@ -91,7 +98,9 @@ def descent_on_contour(
     """
     ax = new_axes(ax, figsize=(5.5, 4.2))
     points = array("trace", trace, ("steps + 1", 2))
-    x, y = (np.linspace(*_around(column), 80) for column in points.T)
+    ranges = np.array([_around(column) for column in points.T])
+    half = np.ptp(ranges, axis=1).max() / 2
+    x, y = (np.linspace(middle - half, middle + half, 80) for middle in ranges.mean(axis=1))
     heights = np.array([[float(f(np.array([u, v]))) for u in x] for v in y])
     _contours(ax, x, y, heights, "f(x₁, x₂)")
     _way(ax, points)
@@ -112,24 +121,25 @@ def loss_surface(
 
     Args:
         x: The one feature of the examples, (m,).
-        y: Their targets, (m,).
+        y: Their targets, (m,); labels 0 or 1 for a sigmoid.
         ax: Where to draw; a new figure by default.
-        activation: g; it also chooses the loss, as in `maths.network`.
-        reach: w and b go from −reach to reach.
+        activation: g; for a sigmoid the loss is the binary cross-entropy, else the mean square.
+        reach: w and b go from −reach to reach, or as far as the trace does.
         trace: A descent's points (w, b), (steps + 1, 2).
     """
+    function = ACTIVATIONS[choice("activation", activation, ELEMENTWISE)].function
+    x, is_sigmoid = array("x", x, ("m",)), activation == "sigmoid"
+    y = (probabilities if is_sigmoid else array)("y", y, x.shape)
+    loss = sigmoid_cross_entropy if is_sigmoid else lambda z, y: mse(function(z), y)
+    points = None if trace is None else array("trace", trace, ("steps + 1", 2))
+    reach = number("reach", reach, 1e-3)
+    reach = reach if points is None else max(reach, 1.1 * float(np.abs(points).max()))
     ax = new_axes(ax, figsize=(5.5, 4.2))
-    x, y = array("x", x, ("m",)), array("y", y, np.shape(x))
-    function = ACTIVATIONS[activation].function
-    name = LOSS_OF_ACTIVATION.get(activation, "mse")
     grid = np.linspace(-reach, reach, 80)
-    eps = 1e-12  # the logarithm of a saturated neuron's 0 would be infinite
-    surface = np.array(
-        [[LOSSES[name][0](_inside(function(w * x + b), name, eps), y) for w in grid] for b in grid]
-    )
-    _contours(ax, grid, grid, surface, name.replace("_", " "))
-    if trace is not None:
-        _way(ax, array("trace", trace, ("steps + 1", 2)))
+    surface = np.array([[loss(w * x + b, y) for w in grid] for b in grid])
+    _contours(ax, grid, grid, surface, "binary cross entropy" if is_sigmoid else "mse")
+    if points is not None:
+        _way(ax, points)
     ax.set(xlabel="weight w", ylabel="bias b", title=f"Loss of one {activation} neuron")
     return ax
 
@@ -140,7 +150,7 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
     The columns of M are where the unit vectors go; the determinant is the area, negative where the
     square is turned over; along an eigenvector (broken lines, where real) nothing turns.
     """
-    ax = new_axes(ax, figsize=(4.6, 4.6))
+    ax = new_axes(ax, figsize=(6.8, 4.6))
     M = array("M", M, (2, 2))
     square = np.array([[0, 1, 1, 0], [0, 0, 1, 1]])
     image = M @ square
@@ -158,28 +168,37 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
         styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
         for value, vector, style in zip(found.values, found.vectors.T, styles, strict=True):
             ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])
-            label = f"eigenvector, λ = {value:.3g}"
+            label = f"eigenvector, λ = {show(value, 3)}"
             ax.plot(*ends, linestyle=style[0], color=style[1], linewidth=1.8, label=label)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₁", ylabel="x₂", aspect="equal")
     area = determinant(M)
-    ax.set_title(f"area × {area:.4g}{', turned over' if area < 0 else ''}")
-    ax.legend(fontsize=9, loc="best")
+    ax.set_title(f"area × {show(area, 4)}{', turned over' if area < 0 else ''}")
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing
     return ax
 
 
-def _broken(values: np.ndarray) -> np.ndarray:
-    """The same with a gap at a jump, so that no line is drawn through it."""
-    jumps = np.flatnonzero(np.abs(np.diff(values)) > 0.3)
+def _broken(f: Callable[[np.ndarray], Any], z: np.ndarray) -> np.ndarray:
+    """f(z) with a gap at a jump, so that no line is drawn through it.
+
+    Each interval is halved towards its larger change: only at a jump does the change remain.
+    """
+    values, low, high = np.asarray(f(z)), z[:-1], z[1:]
+    for _ in range(40):
+        middle = (low + high) / 2
+        left = np.abs(f(middle) - f(low)) >= np.abs(f(high) - f(middle))
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+    jumps = np.flatnonzero(np.abs(f(high) - f(low)) > 1e-6)
     return np.where(np.isin(np.arange(len(values)), jumps + 1), np.nan, values)
 
 
 def _around(points: np.ndarray) -> tuple[float, float]:
-    """A range that shows the points and the other side of the valley too."""
-    size = max(np.abs(points).max(), 1e-3) * 1.15
-    if points.min() > size / 2 or points.max() < -size / 2:
-        margin = max(np.ptp(points), 0.1 * size) * 0.3
-        return float(points.min() - margin), float(points.max() + margin)
-    return -float(size), float(size)
+    """A range that shows the points and, where all steps go one way, what may still lie ahead."""
+    low, high = float(points.min()), float(points.max())
+    span = (high - low) or max(0.1 * abs(low), 1e-3)
+    steps = np.diff(points)
+    ahead = 1.2 * span
+    down, up = (bool(steps.any()) and bool((sign * steps >= 0).all()) for sign in (-1, 1))
+    return low - (ahead if down else 0.15 * span), high + (ahead if up else 0.15 * span)
 
 
 def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, label: str) -> None:
@@ -189,6 +208,7 @@ def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, label
     filled = ax.contourf(x, y, heights, levels=levels, cmap="cividis", norm=PowerNorm(0.5))
     if high > low:
         ax.contour(x, y, heights, levels=levels, colors="white", linewidths=0.3)
+    ax.set_aspect("equal")
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(filled, ax=ax, label=label, format="%.3g")
@@ -199,7 +219,3 @@ def _way(ax: Axes, points: np.ndarray) -> None:
     ax.plot(*points.T, "o-", color=COLOURS[1], markersize=4.5, linewidth=1.2, label="steps")
     ax.plot(*points[0], "s", color="white", markeredgecolor="black", markersize=9, label="start")
     ax.legend(fontsize=9, loc="best")
-
-
-def _inside(a: np.ndarray, loss: str, eps: float) -> np.ndarray:
-    return a if loss == "mse" else np.clip(a, eps, 1 - eps)

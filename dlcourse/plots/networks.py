@@ -8,7 +8,9 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from dlcourse.maths.autograd import Value
+from dlcourse.maths.checks import array
 from dlcourse.maths.network import Network
+from dlcourse.maths.steps import show
 from dlcourse.plots.axes import new_axes
 
 
@@ -27,21 +29,22 @@ def network_diagram(
         ax: Where to draw; a new figure by default.
         most: Neurons shown in a layer.
     """
-    ax = new_axes(ax, figsize=(6.4, 4.4))
     slides = network.layout == "slides"
-    example = np.asarray(x, dtype=float)
+    example = array("x", x, (network.sizes[0],))
+    tallest = max(min(size, most + 1) for size in network.sizes)
+    high = max(4.4, 0.55 * (tallest + 2)) if tallest <= 8 else 4.4
+    ax = new_axes(ax, figsize=(max(6.4, 1.1 * len(network.sizes)), high))
     forward = network.forward(example[:, None] if slides else example[None])
     values = [np.ravel(a) for a in forward.a]
     shown = [_shown(len(a), most) for a in values]
     weights = [W.T if slides else W for W in network.W]
     _draw_weights(ax, weights, shown)
-    tallest = max(map(len, shown))
     for layer, (a, chosen) in enumerate(zip(values, shown, strict=True)):
         _draw_neurons(ax, layer, a, chosen, big=tallest <= 8)
         _draw_caption(ax, layer, len(a), ["input", *network.activations][layer], chosen)
     if tallest > 8:
         for neuron, place in _places(len(values) - 1, shown[-1]).items():
-            ax.text(place[0] + 0.12, place[1], f"{values[-1][neuron]:.2g}", va="center", fontsize=9)
+            ax.text(place[0] + 0.12, place[1], _short(values[-1][neuron]), va="center", fontsize=9)
     ax.set(xlim=(-0.45, len(values) - 0.55), ylim=(-tallest / 2 - 1.1, tallest / 2 + 0.7))
     ax.set_title("bright: active · red: positive weight · blue: negative weight", fontsize=9)
     ax.set_axis_off()
@@ -70,17 +73,25 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
     }
     boxes = {node: _box(ax, node, place) for node, place in places.items()}
     for node, place in places.items():
-        for parent, _ in node.parents:
+        parents = [parent for parent, _ in node.parents]
+        for i, parent in enumerate(parents):
             ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 1}
-            arrow = {"arrowstyle": "-|>", "color": "0.4", **ends}
-            ax.annotate("", place, places[parent], arrowprops=arrow)
-    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-tallest / 2, tallest / 2))
+            bend = 0.0  # an arrow over other boxes is bent round them, and a second one apart
+            if parents.count(parent) > 1:
+                bend = 0.35 * (-1) ** i
+            elif depth[node] - depth[parent] > 1:
+                bend = -0.5 if depth[parent] % 2 else 0.5
+            arrow = {"arrowstyle": "-|>", "color": "0.4", "connectionstyle": f"arc3,rad={bend}"}
+            ax.annotate("", place, places[parent], arrowprops=arrow | ends)
+    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-tallest / 2 - 0.2, tallest / 2 + 0.2))
     ax.set_axis_off()
     return ax
 
 
 def _box(ax: Axes, node: Value, place: tuple[float, float]) -> Patch | None:
-    text = f"{node.name or node.made or 'constant'}\n{node.data:.4g}\ngrad {node.grad:.4g}"
+    text = (
+        f"{node.name or node.made or 'constant'}\n{show(node.data, 4)}\ngrad {show(node.grad, 4)}"
+    )
     colour = "white" if node.parents else "#CFE8F7"
     box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "0.3"}
     label = ax.text(*place, text, ha="center", va="center", fontsize=9, zorder=4, bbox=box)
@@ -119,16 +130,23 @@ def _draw_neurons(ax: Axes, layer: int, a: np.ndarray, chosen: list[int | None],
     low, high = min(0.0, float(a.min())), max(1.0, float(a.max()))
     for neuron, place in _places(layer, chosen).items():
         light = (a[neuron] - low) / (high - low)
-        size = 27 if big else 15
+        size = 32 if big else 15
         ax.plot(*place, "o", markersize=size, color=str(light), markeredgecolor="0.3", zorder=2)
         if big:
             ink = "black" if light > 0.5 else "white"
-            ax.text(*place, f"{a[neuron]:.2g}", color=ink, ha="center", va="center", fontsize=9)
+            ax.text(*place, _short(a[neuron]), color=ink, ha="center", va="center", fontsize=9)
 
 
 def _draw_caption(ax: Axes, layer: int, size: int, name: str, chosen: list[int | None]) -> None:
     middle = (len(chosen) - 1) / 2
-    ax.text(layer, -middle - 0.75, f"{name}\n{size}", ha="center", va="top", fontsize=10)
+    words = name.replace("_", "\n")
+    ax.text(layer, -middle - 0.75, f"{words}\n{size}", ha="center", va="top", fontsize=10)
     if None in chosen:
         place = (layer, middle - chosen.index(None))
         ax.text(*place, "⋮", ha="center", va="center", fontsize=14)
+
+
+def _short(value: float) -> str:
+    """The number in about five characters, as fits into a circle."""
+    small = abs(value) < 10
+    return show(round(float(value), 2 if small else 0), 3) if abs(value) < 1000 else show(value, 1)

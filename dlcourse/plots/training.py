@@ -77,12 +77,14 @@ def confusion_matrix(
     long = max(map(len, class_names)) > 3
     step = max(1, classes // 25)
     ticks = np.arange(0, classes, step)
-    labels = list(class_names)[::step]
-    ax.set_xticks(ticks, labels, rotation=45 if long else 0, ha="right" if long else "center")
+    labels = [n if len(n) <= 14 else f"{n[:7]}…{n[-6:]}" for n in class_names][::step]
+    ax.set_xticks(ticks, labels, rotation=90 if long else 0)
     ax.set_yticks(ticks, labels)
+    if classes > 15:
+        ax.tick_params(labelsize=7)
     ax.set(xlabel="predicted", ylabel="true")
     accuracy = float(np.mean(y == predicted))
-    ax.set_title(f"{accuracy:.1%} of {len(y):,} examples are right", fontsize=11)
+    ax.set_title(f"{accuracy:.1%} of {len(y):,} right", fontsize=11)
     figure = ax.get_figure()
     if figure is not None:
         figure.colorbar(picture, ax=ax, label="share of the true class")

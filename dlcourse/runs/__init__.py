@@ -45,12 +45,14 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds."""
-        return self._json("metrics.json")
+        return self._json("metrics.json", "train", "val", "test", "parameters", "epochs_run")
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
         """What `dataset.json` holds."""
-        return self._json("dataset.json")
+        return self._json(
+            "dataset.json", "name", "task", "input_shape", "class_names", "fingerprint"
+        )
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -102,12 +104,27 @@ class Run:
             raise RunError(f"{self.path}: has no {name} ({reason})")
         return path
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str, *keys: str) -> dict[str, Any]:
         path = self.file(name)
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{path}: is broken: {error}") from None
+        missing = [key for key in keys if key not in content] if isinstance(content, dict) else keys
+        if missing:
+            raise RunError(f"{path}: is not of this package: it has no '{missing[0]}'")
+        return content
+
+
+def check_name(folder: str | Path, name: str | None) -> None:
+    """Raise a RunError if a new run may not have this name; cheap, before the work begins."""
+    if name is not None and not NAME.fullmatch(name):
+        raise RunError(f"run name '{name}': letters, digits, '.', '_' and '-' are expected")
+    path = Path(folder).expanduser()
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path}: is a file: a folder of runs is expected")
+    if name is not None and (path / name).exists():
+        raise RunError(f"{path / name}: exists already: choose another --name")
 
 
 def create_run(folder: str | Path, recipe_name: str, name: str | None = None) -> Run:
@@ -116,8 +133,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     Raises:
         RunError: the name is not a plain word or is taken, or the folder cannot be written.
     """
-    if name is not None and not NAME.fullmatch(name):
-        raise RunError(f"run name '{name}': letters, digits, '.', '_' and '-' are expected")
+    check_name(folder, name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", recipe_name).lstrip(".-") or "run"
     base = name or f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(folder).expanduser()

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import run_command, write
+from dlcourse.command_line import Parser, run_command, shown, write
 
 if TYPE_CHECKING:
     from dlcourse.runs import Run
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m dlcourse.runs",
         description="Print the runs in a folder as a table, best validation first, by data set.",
     )
@@ -22,8 +22,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.runs import list_runs
+    from dlcourse.runs import check_name, list_runs
 
+    check_name(arguments.runs, None)
     rows = sorted((_row(run) for run in list_runs(arguments.runs)), key=_order)
     if arguments.json:
         import json
@@ -67,18 +68,23 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    width = max(len(row["run"]) for row in rows) + 2
-    head = f"{'run':<{width}}{'data':<16}{'metric':<10}{'val':>9}{'test':>9}"
-    lines = [head + f"{'parameters':>12}{'epochs':>8}{'seconds':>9}"]
+    lines = [["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]]
     for row in rows:
-        start = f"{row['run']:<{width}}{row['data']:<16}"
-        if row["state"] != "finished":
-            lines.append(start + row["state"])
+        start = [row["run"], row["data"]]
+        if "test" not in row:
+            lines.append([*start, row["state"], "", "", "", "", ""])
             continue
-        values = f"{row['metric']:<10}{row['val']:>9.4f}{row['test']:>9.4f}"
-        size = f"{row['parameters']:>12,}{row['epochs']:>8}{row['seconds']:>9.1f}"
-        lines.append(start + values + size)
-    return "\n".join(lines)
+        metric = row["metric"] if row["state"] == "finished" else row["state"]
+        size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
+        lines.append([*start, metric, shown(row["val"]), shown(row["test"]), *size])
+    widths = [max(len(line[column]) for line in lines) for column in range(8)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.environment import device
 from dlcourse.errors import RecipeError
-from dlcourse.models import build_model
+from dlcourse.models import build_model, target_scale
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
 from dlcourse.recipe import Recipe, conflicts
 
@@ -30,26 +30,29 @@ def prepare(recipe: Recipe) -> Prepared:
         RecipeError: settings that do not go together or do not fit the data.
         DatasetError: the data is missing, broken or cannot be trained on.
     """
-    import keras
-
-    _refuse(conflicts(recipe))
+    _refuse_conflicts(recipe)
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
-        install = "pip install 'dlcourse[tensorboard]'"
-        raise RecipeError(f"training.tensorboard: TensorBoard is not installed: {install}")
+        where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
+        raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
     dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
     inputs = "images" if dataset.x_train.ndim > 2 else "rows"
-    _refuse(conflicts(recipe, inputs, dataset.task))  # a file's task is known only now
+    _refuse_conflicts(recipe, inputs, dataset.task)  # a file's task is known only now
     weights = class_weights(recipe, dataset)
+    import keras
+
     _set_determinism(recipe)
     keras.utils.set_random_seed(recipe.seed)
-    model = build(recipe, dataset, augmented=True)
+    try:
+        model = build(recipe, dataset, augmented=True)
+    except RecipeError as error:
+        raise RecipeError(f"{recipe.where('model')}: {error}") from None
     compile_model(model, recipe, dataset)
     return Prepared(dataset, model, weights)
 
 
-def _refuse(faults: list[tuple[tuple[str | int, ...], str]]) -> None:
-    if faults:
-        raise RecipeError("\n".join(f"{'.'.join(map(str, at))}: {text}" for at, text in faults))
+def _refuse_conflicts(recipe: Recipe, inputs: str | None = None, task: str | None = None) -> None:
+    if faults := conflicts(recipe.model_dump(), inputs, task):
+        raise RecipeError("\n".join(f"{recipe.where(*map(str, at))}: {why}" for at, why in faults))
 
 
 def _set_determinism(recipe: Recipe) -> None:
@@ -109,9 +112,12 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     }[_head(model)]()
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
+    # As the weights learn the standardised target, so the loss is in units of its variance.
+    scale = target_scale(dataset)[1] if dataset.task == "regression" else 1.0
     model.compile(
         optimizer=optimizer,
         loss=loss,
+        loss_weights=[scale**-2],
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
         steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
     )
@@ -160,10 +166,13 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
         return dict(enumerate((counts.sum() / (len(names) * counts)).tolist()))
     if unknown := set(given) - set(names):
         raise RecipeError(
-            f"training.class_weights: no class {', '.join(sorted(unknown))} in {dataset.name} "
-            f"(known: {', '.join(names)})"
+            f"{recipe.where('training', 'class_weights')}: no class {', '.join(sorted(unknown))} "
+            f"in {dataset.name} (known: {', '.join(names)})"
         )
-    return {label: given.get(name, 1.0) for label, name in enumerate(names)}
+    weights = {label: given.get(name, 1.0) for label, name in enumerate(names)}
+    if not any(weights.values()):
+        raise RecipeError(f"{recipe.where('training', 'class_weights')}: one must be above 0")
+    return weights
 
 
 def describe(prepared: Prepared) -> str:
