@@ -13,7 +13,7 @@ import pytest
 
 from dlcourse.errors import InterruptedTraining, RecipeError, RunError
 from dlcourse.recipe import Recipe
-from dlcourse.runs import locked, read_run
+from dlcourse.runs import locked, read_run, write_sealed
 from dlcourse.training import Fit, StopRequest, prepare, resume, train
 from dlcourse.training.state import read_state
 
@@ -209,8 +209,7 @@ def test_a_second_process_on_a_run_is_refused(tmp_path):
 
 def test_data_that_changed_since_is_refused(tmp_path):
     run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
-    facts = json.loads((run.path / "dataset.json").read_text())
-    (run.path / "dataset.json").write_text(json.dumps({**facts, "fingerprint": "0"}))
+    write_sealed(run.path / "dataset.json", {**run.dataset, "fingerprint": "0"})
     with pytest.raises(RunError, match="the data has changed since this training began"):
         resume(read_run(run.path), recipe(epochs=2), bar=False)
 

@@ -62,9 +62,13 @@ class Run:
     @cached_property
     def history(self) -> dict[str, list[float]]:
         """One list a column of `history.csv`, one value an epoch."""
-        with self.file("history.csv").open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+        path = self.file("history.csv")
+        try:
+            with path.open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+        except (ValueError, TypeError, csv.Error):
+            raise RunError(f"{path}: is broken: it is not a table of numbers") from None
 
     @property
     def finished(self) -> bool:
@@ -102,6 +106,8 @@ class Run:
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
             raise RunError(f"{self.path}: has no {name} ({reason})")
+        if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
+            _refuse_change(path, self.dataset.get("recipe_sha256"), sha256(path))
         return path
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
@@ -113,7 +119,19 @@ class Run:
         missing = [key for key in keys if key not in content] if isinstance(content, dict) else keys
         if missing:
             raise RunError(f"{path}: is not of this package: it has no '{missing[0]}'")
+        _refuse_change(path, content.pop("sha256", None), _seal(content))
         return content
+
+
+def _refuse_change(path: Path, recorded: str | None, found: str) -> None:
+    if recorded not in (None, found):
+        raise RunError(
+            f"{path}: was damaged or changed since this run wrote it (its SHA-256 is another)"
+        )
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def check_name(folder: str | Path, name: str | None) -> None:
@@ -262,6 +280,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write readable JSON as `write_file` does."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON with the SHA-256 of its content: a changed number is found when it is read."""
+    content = json.loads(json.dumps(content))  # keys as they will be read
+    write_json(path, {**content, "sha256": _seal(content)})
 
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:

@@ -27,6 +27,7 @@ from dlcourse.recipe import Recipe, load_recipe, recipe_from_text
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(path.read_text(encoding="utf-8") for path in CONFIGS.glob("*.yaml"))
+KEYS = dict.fromkeys(("train", "val", "test", "parameters", "epochs_run"), 0)
 HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "tensorflow_datasets")
 SCALARS = [
     *"null true ~ .nan .inf -.inf 0 -1 1 2 1e-3 1e400 0x1F 1_000 01 -0.0 [] {} '' \"\" - : ? * & !".split(),
@@ -257,7 +258,8 @@ def fuzz_models(examples: int, number: int) -> Counter[str]:
         @given(damaged([whole]))
         def run(content: bytes) -> None:
             path.write_bytes(content)
-            (run_folder / "metrics.json").write_text(json.dumps({"model_sha256": sha256(path)}))
+            record = {**KEYS, "model_sha256": sha256(path)}
+            (run_folder / "metrics.json").write_text(json.dumps(record))
             try:
                 assert isinstance(Run(run_folder).model, keras.Model)
                 seen["loaded"] += 1

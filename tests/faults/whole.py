@@ -52,7 +52,7 @@ def outcome(run: Path) -> dict[str, Any]:
     arrays, meta = _state(run / "state.npz")
     metrics = json.loads((run / "metrics.json").read_text())
     metrics = {key: value for key, value in metrics.items() if "seconds" not in key}
-    del metrics["model_sha256"]  # a .keras file holds the time of its writing
+    del metrics["model_sha256"], metrics["sha256"]  # a .keras file holds the time of its writing
     return {
         "variables and optimizer": arrays,
         "the callbacks' memory": meta["callbacks"],
