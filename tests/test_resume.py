@@ -144,8 +144,9 @@ def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
         original(self, step=step)
 
     monkeypatch.setattr(Fit, "_save", save)
-    train(recipe(epochs=1, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
-    assert saved == [(0, 4), (0, 8), (1, 0)]  # two steps a call, eleven an epoch
+    train(recipe(epochs=2, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
+    # two steps a call, eleven an epoch
+    assert saved == [(0, 4), (0, 8), (1, 0), (1, 4), (1, 8), (2, 0)]
 
 
 def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):

@@ -30,8 +30,9 @@ SHIPPED = sorted(path.read_text(encoding="utf-8") for path in CONFIGS.glob("*.ya
 KEYS = dict.fromkeys(("train", "val", "test", "parameters", "epochs_run"), 0)
 HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "tensorflow_datasets")
 SCALARS = [
-    *"null true ~ .nan .inf -.inf 0 -1 1 2 1e-3 1e400 0x1F 1_000 01 -0.0 [] {} '' \"\" - : ? * & !".split(),
-    *"5000000000 99999999999999999999999999999 2026-01-31 12:30:00 0b1 1e5 yes no <<: =".split(),
+    *"null true ~ .nan .inf -.inf 0 -1 1 2 1e-3 1e400 0x1F 1_000 01 -0.0 [] {} '' \"\"".split(),
+    *"- : ? * & ! 5000000000 99999999999999999999999999999 2026-01-31 12:30:00 0b1 1e5".split(),
+    *"yes no <<: =".split(),
     "[1, 2]",
     "{a: 1}",
     "[[[[1]]]]",
@@ -84,7 +85,7 @@ def _drop(draw: Any, text: str) -> str:
 def _double(draw: Any, text: str) -> str:
     lines, at = _line(draw, text)
     to = draw(st.integers(0, len(lines)))
-    return "\n".join(lines[:to] + [lines[at]] + lines[to:])
+    return "\n".join([*lines[:to], lines[at], *lines[to:]])
 
 
 def _value(draw: Any, text: str) -> str:
