@@ -88,7 +88,8 @@ def _state(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
 
 
 def _table(path: Path) -> None:
-    rows = list(csv.reader(path.open(newline="")))
+    with path.open(newline="") as stream:
+        rows = list(csv.reader(stream))
     if [row[0] for row in rows[1:]] != [str(n + 1) for n in range(len(rows) - 1)]:
         raise ValueError("an epoch is missing")
     if len({len(row) for row in rows}) != 1 or not path.read_text().endswith("\n"):
