@@ -1,6 +1,5 @@
 """A model that is not the one the run saved is refused in one line and never executed."""
 
-import json
 import shutil
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from dlcourse import evaluate, predict
 from dlcourse.errors import RunError
-from dlcourse.runs import read_run, sha256
+from dlcourse.runs import read_run, sha256, write_sealed
 
 
 @pytest.fixture
@@ -59,12 +58,33 @@ def test_a_changed_model_is_one_line_for_every_command(damage, run, tmp_path, ca
 
 def test_a_model_with_code_is_not_executed_even_if_its_sum_is_right(run):
     lambda_model(run.path / "model.keras")
-    metrics = json.loads((run.path / "metrics.json").read_text())
-    metrics["model_sha256"] = sha256(run.path / "model.keras")
-    (run.path / "metrics.json").write_text(json.dumps(metrics))
+    record = {**run.metrics, "model_sha256": sha256(run.path / "model.keras")}
+    write_sealed(run.path / "metrics.json", record)
     with pytest.raises(RunError, match="the model cannot be loaded") as caught:
         _ = read_run(run.path).model
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("metrics.json", lambda run: run.metrics),
+        ("dataset.json", lambda run: run.dataset),
+        ("environment.json", lambda run: run.environment),
+        ("recipe.yaml", lambda run: run.file("recipe.yaml")),
+    ],
+)
+def test_a_changed_digit_is_told(name, read, run):
+    text = (run.path / name).read_text()
+    (run.path / name).write_text(text[::-1].replace("1", "2", 1)[::-1])
+    with pytest.raises(RunError, match=f"{name}: was damaged or changed since this run wrote it"):
+        read(read_run(run.path))
+
+
+def test_a_damaged_history_is_told(run):
+    (run.path / "history.csv").write_text("epoch,loss\n1,x\n")
+    with pytest.raises(RunError, match=r"history\.csv: is broken"):
+        _ = read_run(run.path).history
 
 
 def test_the_recorded_sum_is_that_of_the_file(digits_run):

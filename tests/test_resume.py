@@ -13,7 +13,7 @@ import pytest
 
 from dlcourse.errors import InterruptedTraining, RecipeError, RunError
 from dlcourse.recipe import Recipe
-from dlcourse.runs import locked, read_run
+from dlcourse.runs import locked, read_run, write_sealed
 from dlcourse.training import Fit, StopRequest, prepare, resume, train
 from dlcourse.training.state import read_state
 
@@ -144,8 +144,9 @@ def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
         original(self, step=step)
 
     monkeypatch.setattr(Fit, "_save", save)
-    train(recipe(epochs=1, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
-    assert saved == [(0, 4), (0, 8), (1, 0)]  # two steps a call, eleven an epoch
+    train(recipe(epochs=2, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
+    # two steps a call, eleven an epoch
+    assert saved == [(0, 4), (0, 8), (1, 0), (1, 4), (1, 8), (2, 0)]
 
 
 def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):
@@ -174,6 +175,15 @@ def test_more_epochs_go_on_from_the_end_as_if_asked_for_at_once(tmp_path):
     assert outcome(longer) == outcome(whole)
 
 
+def test_more_epochs_that_were_interrupted_are_not_taken_for_finished(tmp_path):
+    short = train(recipe(epochs=2), tmp_path, name="short", bar=False)
+    with pytest.raises(InterruptedTraining):
+        resume(short, recipe(epochs=4), bar=False, stop=After(3))
+    assert not read_run(short.path).finished
+    longer = resume(read_run(short.path), bar=False)
+    assert outcome(longer) == outcome(train(recipe(epochs=4), tmp_path, name="whole", bar=False))
+
+
 def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
     run = train(recipe(epochs=2), tmp_path, name="a", bar=False)
     with pytest.raises(RecipeError, match=r"here: training\.batch_size 32 → 16, training\.epochs"):
@@ -200,8 +210,7 @@ def test_a_second_process_on_a_run_is_refused(tmp_path):
 
 def test_data_that_changed_since_is_refused(tmp_path):
     run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
-    facts = json.loads((run.path / "dataset.json").read_text())
-    (run.path / "dataset.json").write_text(json.dumps({**facts, "fingerprint": "0"}))
+    write_sealed(run.path / "dataset.json", {**run.dataset, "fingerprint": "0"})
     with pytest.raises(RunError, match="the data has changed since this training began"):
         resume(read_run(run.path), recipe(epochs=2), bar=False)
 

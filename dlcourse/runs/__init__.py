@@ -62,9 +62,13 @@ class Run:
     @cached_property
     def history(self) -> dict[str, list[float]]:
         """One list a column of `history.csv`, one value an epoch."""
-        with self.file("history.csv").open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+        path = self.file("history.csv")
+        try:
+            with path.open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+        except (ValueError, TypeError, csv.Error):
+            raise RunError(f"{path}: is broken: it is not a table of numbers") from None
 
     @property
     def finished(self) -> bool:
@@ -102,6 +106,8 @@ class Run:
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
             raise RunError(f"{self.path}: has no {name} ({reason})")
+        if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
+            _refuse_change(path, self.dataset.get("recipe_sha256"), sha256(path))
         return path
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
@@ -113,7 +119,19 @@ class Run:
         missing = [key for key in keys if key not in content] if isinstance(content, dict) else keys
         if missing:
             raise RunError(f"{path}: is not of this package: it has no '{missing[0]}'")
+        _refuse_change(path, content.pop("sha256", None), _seal(content))
         return content
+
+
+def _refuse_change(path: Path, recorded: str | None, found: str) -> None:
+    if recorded not in (None, found):
+        raise RunError(
+            f"{path}: was damaged or changed since this run wrote it (its SHA-256 is another)"
+        )
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def check_name(folder: str | Path, name: str | None) -> None:
@@ -149,7 +167,9 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
                 continue
             return Run(path)
     except OSError as error:
-        raise WriteError(f"{folder}: the run cannot be written: {error.strerror}") from None
+        raise WriteError(
+            f"{folder}: the run cannot be written: {error.strerror or error}"
+        ) from None
     raise RunError(f"{folder}: too many runs named {base}")
 
 
@@ -192,7 +212,7 @@ def locked(run: Run) -> Iterator[None]:
     except Timeout:
         raise RunError(f"{run.path}: another process is training this run") from None
     except OSError as error:
-        raise WriteError(f"{run.path}: cannot be written: {error.strerror}") from None
+        raise WriteError(f"{run.path}: cannot be written: {error.strerror or error}") from None
 
 
 def clean(run: Run) -> None:
@@ -223,15 +243,27 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         )
         os.close(handle)
         write(Path(temporary))
-        with open(temporary, "rb") as stream:  # noqa: PTH123
+        with open(temporary, "r+b") as stream:  # noqa: PTH123 - Windows flushes only what it may write
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is private
         Path(temporary).replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a rename survive a power loss; Windows cannot open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -248,6 +280,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write readable JSON as `write_file` does."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON with the SHA-256 of its content: a changed number is found when it is read."""
+    content = json.loads(json.dumps(content))  # keys as they will be read
+    write_json(path, {**content, "sha256": _seal(content)})
 
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:

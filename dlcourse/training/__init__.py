@@ -18,7 +18,7 @@ from dlcourse.runs import (
     sha256,
     write_file,
     write_history,
-    write_json,
+    write_sealed,
     write_text,
 )
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
@@ -107,6 +107,8 @@ def resume(
         if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         clean(run)
+        if wanted != stored:  # before the recipe: a finished run has all the epochs it names
+            (run.path / "metrics.json").unlink(missing_ok=True)
         return _train(wanted, prepared, run, report, bar, stop)
 
 
@@ -148,9 +150,12 @@ def _train(
     if report:
         report(describe(prepared))
     seen = {"seed": recipe.seed, "data": fingerprint(prepared.dataset)}
+    facts = run.path / "dataset.json"
+    facts.unlink(missing_ok=True)  # it records the recipe's SHA-256
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
-    write_json(run.path / "environment.json", {**environment(), **seen})
-    write_json(run.path / "dataset.json", _dataset_facts(prepared.dataset))
+    write_sealed(run.path / "environment.json", {**environment(), **seen})
+    recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
+    write_sealed(facts, {**_dataset_facts(prepared.dataset), **recorded})
     fit = Fit(recipe, prepared, run, report, bar, stop)
     if report and fit.progress.epoch + fit.progress.step:
         report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
@@ -205,7 +210,7 @@ def _finish(fit: Fit, diverged: str | None = None) -> None:
     if progress.history:
         write_history(run.path / "history.csv", progress.history)
         save_figures(run.path / "figures", dataset, progress.history, best_epoch, predicted)
-    write_json(
+    write_sealed(
         run.path / "metrics.json",
         {
             **metrics,

@@ -94,7 +94,6 @@ class Fit:
             first_step=self.first_step,
         )
         self.steps = -(-len(dataset.x_train) // training.batch_size)
-        self.saved_step = self.first_step
         self.clock = (time.perf_counter(), time.process_time())
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
@@ -126,6 +125,7 @@ class Fit:
             restore_callbacks(self.arrays, self.callbacks)
 
     def _begin_epoch(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.saved_step = self.first_step
         if self.first_step:
             restore_metrics(self.arrays, self.prepared.model)
 
