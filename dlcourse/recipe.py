@@ -143,7 +143,8 @@ def _validate(source: Source) -> Recipe:
     for at, text in conflicts(source.data):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
-        raise RecipeError("\n".join(dict.fromkeys(lines)))
+        one_line_each = (line.replace("\n", "\\n") for line in lines)
+        raise RecipeError("\n".join(dict.fromkeys(one_line_each)))
     recipe._source = source
     return recipe
 

@@ -126,7 +126,10 @@ def _build(
         ]
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(loader, node, location, source, seen)
-    return loader.construct_object(node)
+    try:
+        return loader.construct_object(node)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise RecipeError(f"{source.path}:{line}:{column}: is no value of {node.tag}") from None
 
 
 def _build_mapping(
@@ -155,6 +158,7 @@ def _build_mapping(
 
 def _apply(source: Source, override: str) -> None:
     key, equals, text = override.partition("=")
+    override = override.replace("\n", "\\n")  # an error is one line
     location = tuple(part.strip() for part in key.split("."))
     if not equals or not all(location):
         raise RecipeError(f"override '{override}': expected key=value, as in training.epochs=5")
@@ -174,9 +178,12 @@ def _override_value(override: str, text: str) -> Any:
     if not text.strip():
         raise RecipeError(f"override '{override}': the value is missing (null for none)")
     try:
-        return parse(f"value: {text}", "").data["value"]
+        source = parse(f"value: {text}", "")
+        if source.faults:
+            raise RecipeError(source.faults[0])
+        return source.data["value"]
     except RecipeError as error:
-        reason = str(error).partition(": ")[2]
+        reason = str(error).partition(": ")[2].replace("value.", "").replace("\n", "\\n")
         raise RecipeError(f"override '{override}': {reason}") from None
 
 

@@ -271,3 +271,22 @@ training:
 def test_a_value_out_of_bounds_is_told_before_keras_would(override, text, recipe_file):
     good = GOOD + "  clip_value: 1\n" if "clip" in override else GOOD
     assert text in fault(recipe_file(good), override)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seed: !!timestamp x", "x.yaml:1:7: is no value of tag:yaml.org,2002:timestamp"),
+        ("model: |\n  two\n  lines\n", "x.yaml:1:8: 'model': expected a mapping of settings"),
+    ],
+)
+def test_each_fault_is_one_line_with_its_place(text, told, recipe_file):
+    lines = fault(recipe_file(text)).splitlines()
+    assert all(line.startswith("x.yaml") for line in lines)
+    assert any(line.startswith(told) for line in lines)
+
+
+def test_an_override_of_two_lines_or_with_a_key_twice_is_one_line(recipe_file):
+    path = recipe_file(GOOD)
+    assert "\n" not in fault(path, '0=\n*0=null"')
+    assert "key 'a' stands twice" in fault(path, "training.class_weights={a: 1, a: 2}")
