@@ -64,8 +64,11 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
 
     inputs, targets = tf.constant(x), tf.constant(y)
 
-    def indices():
-        yield order.indices  # Keras makes a new iterator for every epoch, after on_epoch_begin
+    def indices():  # Keras makes a new iterator for every epoch, after on_epoch_begin
+        whole = len(order.indices) // batch_size * batch_size
+        yield order.indices[:whole].reshape(-1, batch_size)
+        if whole < len(order.indices):
+            yield order.indices[None, whole:]
 
     def gather(rows: Any) -> tuple[Any, Any]:
         return tf.gather(inputs, rows), tf.gather(targets, rows)
@@ -73,11 +76,10 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1  # gathering must not take the training's cores
-    signature = tf.TensorSpec((len(order.indices),), tf.int64)  # pyright: ignore[reportCallIssue]
+    signature = tf.TensorSpec((None, None), tf.int64)  # pyright: ignore[reportCallIssue]
     return (
         tf.data.Dataset.from_generator(indices, output_signature=signature)
         .unbatch()
-        .batch(batch_size)
         .map(gather)
         .prefetch(8)
         .apply(tf.data.experimental.assert_cardinality(order.batches(batch_size)))
