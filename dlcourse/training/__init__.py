@@ -149,13 +149,14 @@ def _train(
     """Fit from where the run is, then finish it."""
     if report:
         report(describe(prepared))
-    seen = {"seed": recipe.seed, "data": fingerprint(prepared.dataset)}
-    facts = run.path / "dataset.json"
-    facts.unlink(missing_ok=True)  # it records the recipe's SHA-256
+    facts = _dataset_facts(prepared.dataset)
+    seen = {"seed": recipe.seed, "data": facts["fingerprint"]}
+    facts_path = run.path / "dataset.json"
+    facts_path.unlink(missing_ok=True)  # it records the recipe's SHA-256
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
-    write_sealed(facts, {**_dataset_facts(prepared.dataset), **recorded})
+    write_sealed(facts_path, {**facts, **recorded})
     fit = Fit(recipe, prepared, run, report, bar, stop)
     if report and fit.progress.epoch + fit.progress.step:
         report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
