@@ -1,0 +1,35 @@
+"""Windows into a trained network: any Keras 3 model in, raw arrays out, the model unchanged."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dlcourse.visualizers.class_activation_map import class_activation_map
+from dlcourse.visualizers.eigen_cam import eigen_cam
+from dlcourse.visualizers.feature_maps import feature_maps, filters, neuron_activity
+from dlcourse.visualizers.grad_cam import grad_cam, grad_cam_plus_plus, layer_cam
+from dlcourse.visualizers.guided_backpropagation import guided_backpropagation
+from dlcourse.visualizers.integrated_gradients import integrated_gradients
+from dlcourse.visualizers.occlusion import occlusion
+from dlcourse.visualizers.rise import rise
+from dlcourse.visualizers.saliency import gradient_times_input, saliency
+from dlcourse.visualizers.score_cam import score_cam
+from dlcourse.visualizers.smooth_grad import smooth_grad
+
+VISUALIZERS: dict[str, Callable[..., Any]] = {
+    "saliency": saliency,
+    "smooth_grad": smooth_grad,
+    "gradient_times_input": gradient_times_input,
+    "integrated_gradients": integrated_gradients,
+    "guided_backpropagation": guided_backpropagation,
+    "class_activation_map": class_activation_map,
+    "grad_cam": grad_cam,
+    "grad_cam_plus_plus": grad_cam_plus_plus,
+    "layer_cam": layer_cam,
+    "eigen_cam": eigen_cam,
+    "score_cam": score_cam,
+    "occlusion": occlusion,
+    "rise": rise,
+}
+"""Every method that maps a class's evidence: `f(model, images, class_indices) → (n, h, w)`."""
+
+__all__ = ["VISUALIZERS", "feature_maps", "filters", "neuron_activity", *VISUALIZERS]

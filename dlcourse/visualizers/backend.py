@@ -1,0 +1,101 @@
+"""What is special to a Keras backend: the gradient with respect to an input, and compiling.
+
+On TensorFlow a compiled function is about ten times faster than the same steps taken one by one,
+but tracing it costs more than one call: it pays when it is used again. So compiled functions are
+kept, by model, for as long as the model lives.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from dlcourse.errors import UserError
+
+_COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any]]] = WeakKeyDictionary()
+
+
+def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `g(x, *rest) → (scores, gradient, extra)` of `function(x, *rest) → (scores, extra)`.
+
+    Args:
+        function: Takes a tensor, or a list of them, and returns scores `(n,)` to be summed, and
+            anything else that is wanted of the same pass.
+
+    Returns:
+        A function whose `gradient` has the structure of `x`: d(sum of scores)/dx.
+    """
+    import keras
+
+    def on_tensorflow(x: Any, *rest: Any) -> Any:
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            scores, extra = function(x, *rest)
+            total = tf.reduce_sum(scores)
+        zero = tf.UnconnectedGradients.ZERO
+        return scores, tape.gradient(total, x, unconnected_gradients=zero), extra
+
+    def on_jax(x: Any, *rest: Any) -> Any:
+        import jax  # pyright: ignore[reportMissingImports]
+
+        def total(x: Any) -> Any:
+            scores, extra = function(x, *rest)
+            return scores.sum(), (scores, extra)
+
+        gradient, (scores, extra) = jax.grad(total, has_aux=True)(x)
+        return scores, gradient, extra
+
+    table = {"tensorflow": on_tensorflow, "jax": on_jax}
+    name = keras.backend.backend()
+    if name not in table:
+        raise UserError(
+            f"visualizers take gradients on the backends {' and '.join(table)}, not on {name}: "
+            "set KERAS_BACKEND"
+        )
+    return table[name]
+
+
+def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function(model, *arguments)` as a compiled `f(*arguments)`, traced once a shape.
+
+    Args:
+        model: Read at each call: its weights may change, its layers may not (put into `key` what
+            the trace depends on).
+        key: Tells one function of this model from another.
+        function: Must not hold `model`, so that a dropped model is freed.
+
+    Returns:
+        A function of arrays or tensors; what it returns are the backend's tensors.
+    """
+    import keras
+
+    kept = _COMPILED.setdefault(model, {})
+    if key not in kept:
+        build = _with_jax if keras.backend.backend() == "jax" else _with_tensorflow
+        kept[key] = build(ref(model), function)
+    return kept[key]
+
+
+def _with_tensorflow(model: ref, function: Callable[..., Any]) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    return tf.function(
+        lambda *arguments: function(model(), *arguments),
+        autograph=False,
+        reduce_retracing=False,
+    )
+
+
+def _with_jax(model: ref, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The weights are arguments of the compiled function, or they would be frozen into it."""
+    import jax  # pyright: ignore[reportMissingImports]
+    import keras
+
+    def stateless(values: list, arguments: tuple) -> Any:
+        mapping = list(zip(model().variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return function(model(), *arguments)
+
+    run = jax.jit(stateless)
+    return lambda *arguments: run([v.value for v in model().variables], arguments)

@@ -1,0 +1,37 @@
+"""Eigen-CAM: the direction in which a layer's feature maps vary most, whatever the class."""
+
+from typing import Any
+
+import numpy as np
+
+from dlcourse.visualizers.feature_maps import layer_output
+from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
+from dlcourse.visualizers.questions import ClassIndices, Images, ask
+
+
+def eigen_cam(
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    layer: Any = None,
+    output: int | str = 0,
+    enlarge: bool = True,
+) -> np.ndarray:
+    """Return ReLU(A·v): a layer's feature maps along their first principal direction v.
+
+    No class is asked: it shows what the layer answers to, and `class_indices` changes nothing.
+    The direction's sign is the one in which the maps are positive on average.
+
+    Args, returns and raises as for `grad_cam`.
+
+    References:
+        Muhammad and Yeasin, "Eigen-CAM", 2020, arXiv:2008.00299.
+    """
+    question = ask(model, images, class_indices, output=output)
+    maps = layer_output(question, spatial_layer(question, layer, "eigen_cam"))
+    rows = maps.reshape(len(maps), -1, maps.shape[-1])
+    direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
+    cam = np.einsum("npc,nc->np", rows, direction)
+    cam *= np.where(cam.sum(axis=1, keepdims=True) < 0, -1, 1)
+    return enlarged(question, np.maximum(cam, 0).reshape(maps.shape[:-1]), enlarge)

@@ -1,0 +1,130 @@
+"""What the layers answer: feature maps, the filters themselves, and each neuron's activity."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.questions import Images, Question, ask
+from dlcourse.visualizers.taps import LayerCall, nth
+
+
+def feature_maps(
+    model: Any, images: Images, layers: Sequence[Any] | Any = None
+) -> dict[str, np.ndarray]:
+    """Return the output of layers for each image, by the layer's name.
+
+    Args:
+        model: Any Keras 3 model.
+        images: `(n, height, width, channels)` in the model's own value range, or what it takes.
+        layers: One or several: names, positions or layers. None: every layer whose output has
+            places and channels, `(n, height, width, channels)`, from the first convolution on.
+
+    Returns:
+        `{name: (n, height, width, channels)}` in the order of the layers, float32.
+
+    Raises:
+        UserError: There is no such layer, or the images do not fit the model.
+    """
+    question = ask(model, images, 0)
+    return outputs(question, chosen_layers(question, layers))
+
+
+def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
+    """Return how active each neuron is: a dense layer's outputs, a feature map's mean.
+
+    Returns:
+        `{name: (n, neurons)}` for every layer with weights and for the output, in order.
+
+    Raises:
+        UserError: The images do not fit the model.
+    """
+    question = ask(model, images, 0)
+    layers = taps.all_layers(model)
+    chosen = [
+        one for one in question.calls if one.shape and (_learns(layers[one.position]) or one.gives)
+    ]
+    found = outputs(question, chosen)
+    return {
+        name: values.mean(axis=tuple(range(1, values.ndim - 1))) for name, values in found.items()
+    }
+
+
+def filters(model: Any, layer: Any = None) -> np.ndarray:
+    """Return a layer's kernel: `(height, width, channels in, filters)` of a convolution.
+
+    Args:
+        model: A Keras 3 model whose weights are there.
+        layer: A name, a position among `model.layers`, or the layer; None: the first convolution.
+
+    Raises:
+        UserError: There is no such layer, or it has no kernel.
+    """
+    layers = taps.all_layers(model)
+    if layer is None:
+        found = [one for one in layers if hasattr(one, "kernel_size")]
+        if not found:
+            raise UserError("filters: the model has no convolutional layer")
+        layer = found[0]
+    elif isinstance(layer, int | str):
+        layer = taps.named_layer(model, layer)
+    kernel = getattr(layer, "kernel", None)
+    if kernel is None:
+        raise UserError(f"filters: layer {getattr(layer, 'name', layer)} has no kernel")
+    return np.asarray(kernel, "float32")
+
+
+def chosen_layers(question: Question, layers: Any) -> list[LayerCall]:
+    """Return the calls of the asked layers; by default those with places, without the input's own.
+
+    Raises:
+        UserError: There is no such layer, or none with places.
+    """
+    if layers is None:
+        first = next(
+            (k for k, one in enumerate(question.calls) if one.kind.startswith(CONVS)), None
+        )
+        found = [one for one in question.calls[first:] if one.shape and len(one.shape) >= 2]
+        if first is None or not found:
+            raise UserError("feature_maps: the model has no convolutional layer: name the layers")
+        return found
+    several = layers if isinstance(layers, list | tuple) else [layers]
+    return [question.layer(one, "feature_maps") for one in several]
+
+
+CONVS = ("Conv", "SeparableConv", "DepthwiseConv")
+
+
+def _learns(layer: Any) -> bool:
+    return getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")
+
+
+def layer_output(question: Question, place: LayerCall) -> np.ndarray:
+    """Return one layer's output for the question's inputs, float32."""
+    return outputs(question, [place])[place.name]
+
+
+def outputs(question: Question, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
+    """Return the output of each layer call by its name, float32, from one pass."""
+    reader = question.reader
+    marks = tuple((one.position, one.number) for one in places)
+
+    def read(model: Any, inputs: list) -> Any:
+        from keras import ops
+
+        seen: dict[tuple[int, int], Any] = {}
+
+        def keep(mark: tuple[int, int]) -> taps.Edit:
+            def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
+                seen[mark] = call(*args, **kwargs)
+                return seen[mark]
+
+            return nth(mark[1], edit)
+
+        reader.logits(model, inputs, [(mark[0], keep(mark)) for mark in marks], logits=False)
+        return [ops.cast(seen[mark], "float32") for mark in marks]
+
+    found = question.run(("outputs", marks), read, question.inputs)
+    return {one.name: np.asarray(value) for one, value in zip(places, found, strict=True)}

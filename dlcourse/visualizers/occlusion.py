@@ -1,0 +1,69 @@
+"""Occlusion: how much the class score falls when a patch of the image is covered."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+
+
+def occlusion(
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    patch: int | None = None,
+    stride: int | None = None,
+    value: float = 0.0,
+    output: int | str = 0,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Return how much the logit falls, for each pixel the mean over the patches that cover it.
+
+    Args:
+        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
+            one input.
+        patch: Side of the covered square; None: a sixth of the shortest side.
+        stride: Its step; None: half the patch.
+        value: What it is covered with, in the image's own units.
+        batch_size: Covered images in one pass: it bounds the memory.
+
+    Returns:
+        `(n, height, width)`: positive where the pixel speaks for the class.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
+        arXiv:1311.2901, section 4.2.
+    """
+    question = ask(model, images, class_indices, output=output)
+    size = places_of(question, "occlusion")
+    patch = max(1, round(min(size) / 6)) if patch is None else patch
+    stride = max(1, patch // 2) if stride is None else stride
+    if not (1 <= patch <= min(size) and 1 <= stride <= patch):
+        raise UserError(
+            f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
+            f"stride={stride}"
+        )
+    masks = _covers(size, patch, stride)
+    whole = class_scores(question)
+    left = masked_scores(question, masks, value=value, batch_size=batch_size)
+    falls = (whole[:, None] - left).astype("float32")
+    covered = 1 - masks.reshape(len(masks), -1)
+    total = falls @ covered / covered.sum(axis=0)
+    return total.reshape(-1, *size)
+
+
+def _covers(size: tuple[int, ...], patch: int, stride: int) -> np.ndarray:
+    """Return masks `(patches, places…)`, 0 where covered; together they cover every place."""
+    starts = [sorted({*range(0, side - patch + 1, stride), side - patch}) for side in size]
+    corners = list(product(*starts))
+    masks = np.ones((len(corners), *size), "float32")
+    for mask, corner in zip(masks, corners, strict=True):
+        mask[tuple(slice(start, start + patch) for start in corner)] = 0
+    return masks

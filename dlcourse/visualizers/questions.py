@@ -1,0 +1,285 @@
+"""What is asked of a model: which inputs, which class of which output, read before the softmax."""
+
+# Keras' operations are annotated as if they could return None.
+# pyright: reportOperatorIssue=false, reportOptionalSubscript=false, reportArgumentType=false
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.backend import compiled
+from dlcourse.visualizers.taps import Edit, LayerCall
+
+ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
+Images = Any
+"""An array `(n, …)`, or a list of them for a model of several inputs."""
+HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a larger score
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model, its inputs as float32, and the class whose score is asked of each example.
+
+    Attributes:
+        model: The Keras model; it is never changed.
+        inputs: One float32 array an input, `(n, …)`.
+        listed: Whether the caller gave a list, and gets one back.
+        indices: The class of each example, `(n,)` int32.
+        output: Which of the model's outputs is read.
+        calls: The model's layer calls.
+        squash: `softmax` or `sigmoid` where that stands between logits and output.
+    """
+
+    model: Any
+    inputs: list[np.ndarray]
+    listed: bool
+    indices: np.ndarray
+    output: int
+    calls: tuple[LayerCall, ...]
+    squash: str | None
+
+    def key(self, *more: Any) -> tuple:
+        """What a compiled function of this question depends on, besides shapes and weights."""
+        return (*more, self.output, taps.structure(self.model))
+
+    @property
+    def reader(self) -> "Reader":
+        """How the score is read; holds no model."""
+        last = next((one for one in self.calls if self.output in one.gives), None)
+        half = any(
+            getattr(layer, "compute_dtype", "") == "float16"
+            for layer in taps.all_layers(self.model)
+        )
+        return Reader(self.output, last if self.squash else None, self.squash, half)
+
+    def layer(self, layer: Any, method: str) -> LayerCall:
+        """Return the asked layer's call, by default the last convolution's."""
+        if layer is None:
+            return taps.last_convolution(self.calls, self.model, method)
+        return taps.find_layer(self.calls, layer, self.model)
+
+    def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return `function(model, *arguments)`, compiled and kept under `key`."""
+        return compiled(self.model, self.key(*key), function)(*arguments)
+
+    def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
+        """Return the same question of `times` · n inputs, all examples after one another."""
+        return replace(self, inputs=inputs, indices=np.tile(self.indices, times))
+
+    def give(self, maps: list) -> Any:
+        """Return one array, or a list where the caller gave a list."""
+        arrays = [np.asarray(one, "float32") for one in maps]
+        return arrays if self.listed else arrays[0]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads a class score of a model's output, and layers on the way."""
+
+    output: int
+    last: LayerCall | None
+    squash: str | None
+    half: bool
+
+    def logits(
+        self, model: Any, inputs: list, edits: Iterable[tuple[int, Edit]] = (), logits: bool = True
+    ) -> Any:
+        """Return the output `(n, …, classes)` in float32, without its softmax or sigmoid."""
+        import keras
+
+        layers = taps.all_layers(model)
+        edits = list(edits)
+        if self.last is not None and logits:
+            edit = taps.without_squash(layers[self.last.position])
+            edits.insert(0, (self.last.position, taps.nth(self.last.number, edit)))
+        with taps.covered(layers, edits):
+            outputs = keras.tree.flatten(taps.call(model, inputs))
+        return keras.ops.cast(outputs[self.output], "float32")
+
+    def scores(self, output: Any, indices: Any) -> Any:
+        """Return the score `(n,)` of each example's class; places of a map are averaged.
+
+        One sigmoid unit answers for two classes: its logit is the score of class 1, and minus its
+        logit that of class 0.
+        """
+        from keras import ops
+
+        if self.squash == "sigmoid" and output.shape[-1] == 1:
+            sign = 2.0 * ops.cast(indices, "float32") - 1.0
+            values = output[..., 0] * ops.reshape(sign, (-1,) + (1,) * (len(output.shape) - 2))
+        else:
+            chosen = ops.one_hot(indices, output.shape[-1], dtype="float32")
+            places = (1,) * (len(output.shape) - 2)
+            values = ops.sum(output * ops.reshape(chosen, (-1, *places, output.shape[-1])), axis=-1)
+        return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
+
+
+def ask(
+    model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
+) -> Question:
+    """Return the question, checked.
+
+    Args:
+        model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
+        images: `(n, …)` in the model's own value range, or a list of such for several inputs.
+        class_indices: One class for all, one for each example, or None for the predicted class.
+        output: Which of several outputs, by position or by the name of its layer.
+
+    Raises:
+        UserError: What was given does not fit the model, or images and classes each other.
+    """
+    inputs, listed = checked_inputs(model, images)
+    calls = taps.layer_calls(model, inputs)
+    number = _output_number(calls, output)
+    last = next((one for one in calls if number in one.gives), None)
+    squash = taps.squash(taps.all_layers(model)[last.position]) if last else None
+    question = Question(model, inputs, listed, np.zeros(0, "int32"), number, calls, squash)
+    return replace(question, indices=_class_indices(question, class_indices))
+
+
+def class_scores(
+    question: Question, inputs: list[np.ndarray] | None = None, *, probabilities: bool = False
+) -> np.ndarray:
+    """Return the score `(n,)` of each example's class: its logit, or its probability.
+
+    Args:
+        question: The model and the classes.
+        inputs: Instead of the question's own, as many examples.
+        probabilities: Read the model's output after its softmax or sigmoid.
+    """
+    score = scorer(question.reader, probabilities)
+    key = ("scores", probabilities)
+    return np.asarray(question.run(key, score, inputs or question.inputs, question.indices))
+
+
+def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
+    """Return `score(model, inputs, indices)`: each class's logit or probability, `(n,)`."""
+    from keras import ops
+
+    def score(model: Any, inputs: list, indices: Any) -> Any:
+        values = reader.logits(model, inputs, logits=not probabilities)
+        if not probabilities:
+            return reader.scores(values, indices)
+        if reader.squash == "sigmoid" and values.shape[-1] == 1:
+            values = ops.concatenate([1 - values, values], axis=-1)
+        elif reader.squash is None:
+            values = ops.softmax(values)
+        return replace(reader, squash="softmax").scores(values, indices)
+
+    return score
+
+
+def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
+    """Return the inputs as float32 arrays, and whether a list was given.
+
+    Raises:
+        UserError: Another number of inputs, another shape, or values that are not finite numbers.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
+    listed = isinstance(images, list | tuple)
+    given = list(images) if listed else [images]
+    expected: list = [None] * len(given)
+    with contextlib.suppress(AttributeError, ValueError):  # a subclassed model names no inputs
+        expected = [tuple(one.shape[1:]) for one in (model.inputs or expected)]
+        if any("int" in str(one.dtype) for one in (model.inputs or ())):
+            raise _whole_numbers()
+    if len(given) != len(expected):
+        raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
+    arrays = [_array(one, k if listed else None) for k, one in enumerate(given)]
+    for array, shape in zip(arrays, expected, strict=True):
+        _check_shape(array, shape)
+    if len({len(one) for one in arrays}) > 1:
+        sizes = ", ".join(str(len(one)) for one in arrays)
+        raise UserError(f"images: every input needs as many examples, got {sizes}")
+    return arrays, listed
+
+
+def _whole_numbers() -> UserError:
+    return UserError(
+        "model: takes whole numbers (an embedding's indices), which have no gradient: ask the part "
+        "of the model behind its embedding"
+    )
+
+
+def _array(images: Any, number: int | None) -> np.ndarray:
+    where = "images" if number is None else f"images[{number}]"
+    try:
+        array = np.asarray(images).astype("float32")
+    except (ValueError, TypeError):
+        raise UserError(f"{where}: expected an array of numbers") from None
+    if array.ndim < 2 or not array.size:
+        raise UserError(
+            f"{where}: expected (n, …) with one example or more, got the shape {array.shape} "
+            "(one example: images[None])"
+        )
+    if not np.isfinite(array).all():
+        raise UserError(f"{where}: holds values that are NaN or infinite")
+    return array
+
+
+def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> None:
+    if shape is None:
+        return
+    fits = len(shape) == array.ndim - 1 and all(
+        want in (None, have) for want, have in zip(shape, array.shape[1:], strict=True)
+    )
+    if not fits:
+        cure = " (one example: images[None])" if array.ndim == len(shape) else ""
+        want = ", ".join("any" if size is None else str(size) for size in shape)
+        raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
+
+
+def _output_number(calls: tuple[LayerCall, ...], output: int | str) -> int:
+    names = {k: one.name for one in reversed(calls) for k in one.gives}
+    count = max(names, default=0) + 1
+    if isinstance(output, str):
+        found = [
+            k for one in calls for k in one.gives if output in (one.name, one.name.split("/")[-1])
+        ]
+        if not found:
+            known = ", ".join(names[k] for k in sorted(names))
+            raise UserError(f"output: no output {output!r}; there are {known}")
+        return found[0]
+    if not 0 <= output < count:
+        raise UserError(f"output: {output} of {count} outputs")
+    return output
+
+
+def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
+    """Return one class an example; the predicted ones where none is given."""
+    n = len(question.inputs[0])
+    reader = question.reader
+
+    def predict(model: Any, inputs: list) -> Any:
+        return reader.logits(model, inputs)
+
+    if given is None:
+        output = np.asarray(question.run(("predict",), predict, question.inputs))
+        values = output.reshape(n, -1, output.shape[-1]).mean(axis=1)
+        single = question.squash == "sigmoid" and values.shape[1] == 1
+        return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
+    indices = np.asarray(given)
+    if indices.dtype.kind not in "iu":
+        raise UserError(f"class_indices: expected whole numbers, got {given!r}")
+    if indices.ndim > 1 or (indices.ndim and len(indices) != n):
+        raise UserError(f"class_indices: {indices.size} for {n} images")
+    indices = np.broadcast_to(indices, (n,)).astype("int32")
+    last = next((one for one in question.calls if question.output in one.gives), None)
+    if last is not None and last.shape:
+        _check_range(indices, last.shape[-1], question.squash)
+    return indices
+
+
+def _check_range(indices: np.ndarray, units: int, squash: str | None) -> None:
+    classes = 2 if units == 1 and squash == "sigmoid" else units
+    if indices.min() < 0 or indices.max() >= classes:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise UserError(f"class_indices: class {wrong} of {classes} (0 to {classes - 1})")

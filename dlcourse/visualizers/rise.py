@@ -1,0 +1,69 @@
+"""RISE: the mean of random masks, each weighted by the class's probability behind it."""
+
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.resizing import resize
+
+
+def rise(
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    masks: int = 1000,
+    cells: int = 7,
+    keep: float = 0.5,
+    seed: int = 0,
+    output: int | str = 0,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Return, for each pixel, the class's mean probability over the masks that leave it visible.
+
+    Args:
+        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
+            one input.
+        masks: How many; the map's noise falls with their square root.
+        cells: A mask has `cells` × `cells` random cells, smoothly enlarged and shifted.
+        keep: Chance of a cell to be visible.
+        seed: Of the masks.
+        batch_size: Masked images in one pass: it bounds the memory.
+
+    Returns:
+        `(n, height, width)`, in units of a probability.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
+    """
+    if masks < 1 or cells < 1 or not 0 < keep < 1:
+        raise UserError(
+            f"rise: needs masks >= 1, cells >= 1 and 0 < keep < 1, got {masks}, {cells}, {keep:g}"
+        )
+    question = ask(model, images, class_indices, output=output)
+    size = places_of(question, "rise")
+    drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
+    chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
+    visible = drawn.reshape(masks, -1)
+    return (chances @ visible / (masks * keep)).reshape(-1, *size)
+
+
+def _random_masks(
+    size: tuple[int, ...], masks: int, cells: int, keep: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return masks `(masks, places…)` in [0, 1]: coarse random grids, enlarged and shifted."""
+    grids = (rng.random((masks, *(cells + 1 for _ in size))) < keep).astype("float32")
+    cell = [-(-side // cells) for side in size]
+    large = resize(grids, [(cells + 1) * side for side in cell])
+    result = np.empty((masks, *size), "float32")
+    for mask, grid in zip(result, large, strict=True):
+        start = [rng.integers(side) for side in cell]
+        window = tuple(slice(a, a + side) for a, side in zip(start, size, strict=True))
+        mask[...] = grid[window]
+    return result

@@ -1,0 +1,89 @@
+"""Saliency: how much the class score changes with each input value."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, ask
+
+
+def saliency(
+    model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
+) -> np.ndarray | list[np.ndarray]:
+    """Return |d score / d input|, for images its largest channel.
+
+    Args:
+        model: Any Keras 3 model; its logits are read, also where it ends in softmax or sigmoid.
+        images: `(n, height, width, channels)` in the model's own value range; also volumes `(n,
+            depth, height, width, channels)`, sequences `(n, steps, features)`, rows `(n,
+            features)`, or a list of inputs.
+        class_indices: One for all, one for each image, or None: the predicted class.
+        output: Which of several outputs, by position or name.
+
+    Returns:
+        `(n, height, width)`; sequences and rows keep their shape. A list for a list.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
+    """
+    question = ask(model, images, class_indices, output=output)
+    return question.give([largest_channel(np.abs(g)) for g in gradients(question)])
+
+
+def gradient_times_input(
+    model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
+) -> np.ndarray | list[np.ndarray]:
+    """Return input · d score / d input with its sign, summed over an image's channels.
+
+    Args and raises as for `saliency`.
+
+    References:
+        Shrikumar et al., "Not Just a Black Box", 2016, arXiv:1605.01713.
+    """
+    question = ask(model, images, class_indices, output=output)
+    products = [g * x for g, x in zip(gradients(question), question.inputs, strict=True)]
+    return question.give([sum_channels(product) for product in products])
+
+
+def gradients(
+    question: Question, name: str = "gradient", edits: Callable[[Any], Any] | None = None
+) -> list[np.ndarray]:
+    """Return d score / d input for each input, `(n, …)`.
+
+    Args:
+        question: The model, its inputs and the classes.
+        name: Tells gradients through different `edits` apart.
+        edits: Makes, from the model, the edits that the gradient is taken through.
+    """
+    reader = question.reader
+    scale = HALF_SCALE if reader.half else 1.0
+
+    def gradient(model: Any, inputs: list, indices: Any) -> Any:
+        def score(inputs: list) -> Any:
+            logits = reader.logits(model, inputs, edits(model) if edits else ())
+            return scale * reader.scores(logits, indices), None
+
+        return value_and_gradient(score)(inputs)[1]
+
+    found = question.run((name,), gradient, question.inputs, question.indices)
+    return [np.asarray(one) / scale for one in found]
+
+
+def has_channels(values: np.ndarray) -> bool:
+    """Whether the last axis is an image's or a volume's channels, not a row's features."""
+    return values.ndim >= 4
+
+
+def largest_channel(values: np.ndarray) -> np.ndarray:
+    """Return the maximum over the channels of images `(n, height, width, channels)`."""
+    return values.max(axis=-1) if has_channels(values) else values
+
+
+def sum_channels(values: np.ndarray) -> np.ndarray:
+    """Return the sum over the channels of images `(n, height, width, channels)`."""
+    return values.sum(axis=-1) if has_channels(values) else values

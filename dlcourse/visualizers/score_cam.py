@@ -1,0 +1,51 @@
+"""Score-CAM: each feature map weighted by the class's probability where it alone lets light in."""
+
+from typing import Any
+
+import numpy as np
+
+from dlcourse.visualizers.feature_maps import layer_output
+from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
+from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.questions import ClassIndices, Images, ask
+
+
+def score_cam(
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    layer: Any = None,
+    output: int | str = 0,
+    enlarge: bool = True,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Return ReLU(Σ w·A), w the class's probability for the image masked by the feature map A.
+
+    It takes no gradient. Each of the layer's maps is enlarged, brought to [0, 1] and multiplied
+    with the image; a mask darkens towards the value 0.
+
+    Args:
+        model, images, class_indices, layer, output, enlarge: As for `grad_cam`; one input.
+        batch_size: Masked images in one pass: it bounds the memory, whatever the number of images
+            and filters.
+
+    Returns:
+        `(n, height, width)`, 0 or more.
+
+    Raises:
+        UserError: What was given does not fit together, or the model has several inputs.
+
+    References:
+        Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
+    """
+    question = ask(model, images, class_indices, output=output)
+    place = spatial_layer(question, layer, "score_cam")
+    places_of(question, "score_cam")
+    maps = layer_output(question, place)
+    axes = tuple(range(1, maps.ndim - 1))
+    low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
+    # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
+    masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
+    weights = masked_scores(question, masks, probabilities=True, batch_size=batch_size)
+    return enlarged(question, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)

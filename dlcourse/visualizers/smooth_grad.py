@@ -1,0 +1,90 @@
+"""SmoothGrad: the gradient averaged over noisy copies of the image."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask
+from dlcourse.visualizers.saliency import gradients, largest_channel
+
+ROWS = 512  # noisy copies in one pass
+
+
+def smooth_grad(
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    samples: int = 20,
+    noise: float = 0.2,
+    kind: Literal["mean", "squared", "variance"] = "mean",
+    seed: int = 0,
+    output: int | str = 0,
+) -> np.ndarray | list[np.ndarray]:
+    """Return |mean gradient| over noisy copies, or the gradient's mean square or variance.
+
+    Args:
+        model, images, class_indices, output: As for `saliency`.
+        samples: Noisy copies of each image.
+        noise: Standard deviation, as a share of the image's own largest minus smallest value.
+        kind: `mean` (SmoothGrad), `squared` (SmoothGrad-Squared) or `variance` (VarGrad).
+        seed: Of the noise.
+
+    Returns:
+        `(n, height, width)`, as `saliency`.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Smilkov et al., "SmoothGrad", 2017, arXiv:1706.03825; Hooker et al., "A Benchmark for
+        Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
+        Explanation Methods", 2018, arXiv:1810.03307 (variance).
+    """
+    if samples < 1 or noise < 0:
+        raise UserError(f"smooth_grad: needs samples >= 1 and noise >= 0, got {samples}, {noise}")
+    if kind not in ("mean", "squared", "variance"):
+        raise UserError(f"smooth_grad: kind is mean, squared or variance, got {kind!r}")
+    question = ask(model, images, class_indices, output=output)
+    return question.give(
+        [
+            largest_channel(_combined(kind, first, second, samples))
+            for first, second in _moments(question, samples, noise, seed)
+        ]
+    )
+
+
+def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
+    """The map of the sums of the gradients and of their squares."""
+    mean, square = first / samples, second / samples
+    if kind == "mean":
+        return np.abs(mean)
+    return square if kind == "squared" else np.maximum(square - mean**2, 0.0)
+
+
+def _moments(
+    question: Question, samples: int, noise: float, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return, for each input, the sums over the copies of the gradient and of its square."""
+    rng = np.random.default_rng(seed)
+    n = len(question.indices)
+    at_once = min(samples, max(1, ROWS // n))
+    sums = [(np.zeros(x.shape), np.zeros(x.shape)) for x in question.inputs]
+    for start in range(0, samples, at_once):
+        copies = min(at_once, samples - start)
+        noisy = [_noisy(x, copies, noise, rng) for x in question.inputs]
+        found = gradients(question.repeated(copies, noisy))
+        for (first, second), g in zip(sums, found, strict=True):
+            g = g.reshape(copies, n, *g.shape[1:])
+            first += g.sum(axis=0)
+            second += np.square(g).sum(axis=0)
+    return sums
+
+
+def _noisy(x: np.ndarray, copies: int, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Return `(copies · n, …)`: every copy of the examples with its own noise."""
+    axes = tuple(range(1, x.ndim))
+    sigma = noise * (x.max(axis=axes, keepdims=True) - x.min(axis=axes, keepdims=True))
+    draws = rng.standard_normal((copies, *x.shape), dtype="float32")
+    return (x + sigma * draws).reshape(-1, *x.shape[1:])

@@ -1,0 +1,249 @@
+"""Reading any Keras model from inside: every layer's output, the logits, other activations.
+
+Sequential, Functional, nested and subclassed models are read in one way: the model is called as it
+is, while chosen layers' `call` is covered by a function of ours, which sees and may change what the
+layer returns. The cover is on the layer for the length of that call (of its trace, where it is
+compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothing is left behind.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from dlcourse.errors import UserError
+from dlcourse.schema import did_you_mean
+
+Edit = Callable[..., Any]
+"""`edit(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of a layer within the model's.
+
+    Attributes:
+        position: Of the layer among `all_layers(model)`.
+        number: 0 for the layer's first call, 1 for the second of a shared layer, …
+        name: The layer's name, with those of the models around it: `base/block_2/conv`.
+        kind: The layer's class name.
+        shape: Of its output, without the batch; None where it gives no single tensor.
+        gives: Indices of the model's outputs that are this very tensor.
+    """
+
+    position: int
+    number: int
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None
+    gives: tuple[int, ...]
+
+
+def all_layers(model: Any) -> list:
+    """Return every layer within `model`, at any depth, without the steps of a recurrent layer."""
+    import keras
+
+    closed = keras.layers.RNN | keras.layers.TimeDistributed
+    found: list = []
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        found.append(layer)
+        found += [] if isinstance(layer, closed) else all_layers(layer)
+    return list(dict.fromkeys(found))
+
+
+_CALLS: WeakKeyDictionary[Any, dict[Any, tuple[LayerCall, ...]]] = WeakKeyDictionary()
+
+
+def structure(model: Any) -> tuple:
+    """Return what a trace of the model depends on besides its weights: layers and activations."""
+    return tuple((id(layer), id(getattr(layer, "activation", None))) for layer in all_layers(model))
+
+
+def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
+    """Return the model's layer calls in the order in which they end, from one call on one example.
+
+    Args:
+        model: Any Keras 3 model; an unbuilt one is built.
+        inputs: One array an input, `(n, …)`; the first example is used.
+    """
+    build(model, inputs)
+    kept = _CALLS.setdefault(model, {})
+    key = (structure(model), tuple(x.shape[1:] for x in inputs))
+    if key not in kept:
+        kept[key] = tuple(_probe(model, [x[:1] for x in inputs]))
+    return kept[key]
+
+
+def build(model: Any, inputs: list) -> None:
+    """Build a Sequential that is not yet built, for any batch size (its first call would fix it)."""
+    import keras
+
+    if isinstance(model, keras.Sequential) and not model.built:
+        model.build((None, *inputs[0].shape[1:]))
+
+
+def _probe(model: Any, inputs: list) -> list[LayerCall]:
+    import keras
+
+    seen: list[tuple[int, int, Any]] = []
+    layers = all_layers(model)
+
+    def recorder(position: int) -> Edit:
+        count = iter(range(1 << 30))
+
+        def record(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            seen.append((position, next(count), result))
+            return result
+
+        return record
+
+    with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
+        outputs = keras.tree.flatten(call(model, inputs))
+    names = _names(model)
+    found = []
+    for position, number, result in seen:
+        single = keras.tree.flatten(result)
+        shape = tuple(single[0].shape[1:]) if len(single) == 1 and single[0] is not None else None
+        gives = tuple(k for k, output in enumerate(outputs) if any(t is output for t in single))
+        layer = layers[position]
+        kind = type(layer).__name__
+        found.append(LayerCall(position, number, names[layer], kind, shape, gives))
+    return found
+
+
+def _names(model: Any, prefix: str = "") -> dict:
+    found: dict = {}
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        found.setdefault(layer, prefix + layer.name)
+        for inner, name in _names(layer, f"{prefix}{layer.name}/").items():
+            found.setdefault(inner, name)
+    return found
+
+
+def call(model: Any, inputs: list, *, training: bool = False) -> Any:
+    """Return the model's outputs, given the list of its inputs."""
+    return model(inputs if len(inputs) > 1 else inputs[0], training=training)
+
+
+@contextmanager
+def covered(layers: list, edits: Iterable[tuple[int, Edit]]) -> Iterator[None]:
+    """Within the block, let each `(position, edit)` stand between a layer and its `call`."""
+    with ExitStack() as stack:
+        for position, edit in edits:
+            stack.enter_context(_instead(layers[position], "call", _cover(layers[position], edit)))
+        yield
+
+
+def _cover(layer: Any, edit: Edit) -> Callable[..., Any]:
+    original = layer.call
+    return lambda *args, **kwargs: edit(original, *args, **kwargs)
+
+
+@contextmanager
+def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
+    """Within the block, let `thing.name` be `value`, past Keras' tracking of attributes."""
+    missing = object()
+    before = thing.__dict__.get(name, missing)
+    thing.__dict__[name] = value
+    try:
+        yield
+    finally:
+        if before is missing:
+            del thing.__dict__[name]
+        else:
+            thing.__dict__[name] = before
+
+
+def with_activation(layer: Any, activation: Callable[..., Any]) -> Edit:
+    """Return the edit that lets the layer use another activation for one call."""
+
+    def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with _instead(layer, "activation", activation):
+            return call(*args, **kwargs)
+
+    return edit
+
+
+def squash(layer: Any) -> str | None:
+    """Return `softmax` or `sigmoid` where the layer ends in it, else None."""
+    import keras
+
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    activation = getattr(layer, "activation", None)
+    names = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
+    return names.get(activation) if callable(activation) else None
+
+
+def without_squash(layer: Any) -> Edit:
+    """Return the edit that gives what goes into the layer's softmax or sigmoid: the logits."""
+    import keras
+
+    if isinstance(layer, keras.layers.Softmax):
+        return lambda _, inputs, *args, **kwargs: inputs
+    return with_activation(layer, keras.activations.linear)
+
+
+def nth(number: int, edit: Edit) -> Edit:
+    """Return `edit` for a layer's call of that number alone; the others stay as they are."""
+    count = iter(range(1 << 30))
+
+    def chosen(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return (edit(call, *args, **kwargs)) if next(count) == number else call(*args, **kwargs)
+
+    return chosen
+
+
+def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> LayerCall:
+    """Return the last call of a layer given by name, by position among `model.layers`, or itself.
+
+    Raises:
+        UserError: There is no such layer, or the model does not call it.
+    """
+    layers = all_layers(model)
+    found = named_layer(model, layer) if isinstance(layer, int | str) else layer
+    matches = [one for one in calls if layers[one.position] is found]
+    if not matches:
+        called = ", ".join(dict.fromkeys(one.name for one in calls))
+        name = getattr(found, "name", found)
+        raise UserError(f"layer: {name!r} is not called by the model; called are {called}")
+    return matches[-1]
+
+
+def named_layer(model: Any, layer: int | str) -> Any:
+    """Return a layer by its position among `model.layers`, its name, or its path `base/conv`.
+
+    Raises:
+        UserError: There is no such layer, or several of that name in different places.
+    """
+    if isinstance(layer, int):
+        if not -len(model.layers) <= layer < len(model.layers):
+            raise UserError(f"layer: {layer} of {len(model.layers)} layers")
+        return model.layers[layer]
+    names = _names(model)
+    exact = [one for one, name in names.items() if name == layer]
+    found = exact or [one for one, name in names.items() if name.endswith(f"/{layer}")]
+    if not found:
+        hint = did_you_mean(layer, list(names.values()))
+        raise UserError(f"layer: no layer {layer!r}{hint}")
+    if len(found) > 1:
+        raise UserError(f"layer: {layer!r} is one of {', '.join(names[one] for one in found)}")
+    return found[0]
+
+
+def last_convolution(calls: tuple[LayerCall, ...], model: Any, method: str) -> LayerCall:
+    """Return the last call of a convolution whose output has places to look at.
+
+    Raises:
+        UserError: There is none.
+    """
+    layers = all_layers(model)
+    found = [one for one in calls if hasattr(layers[one.position], "kernel_size") and one.shape]
+    if not found:
+        raise UserError(
+            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
+            "gradient method such as saliency)"
+        )
+    return found[-1]
