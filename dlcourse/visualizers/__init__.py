@@ -32,4 +32,22 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {
 }
 """Every method that maps a class's evidence: `f(model, images, class_indices) → (n, h, w)`."""
 
-__all__ = ["VISUALIZERS", "feature_maps", "filters", "neuron_activity", *VISUALIZERS]
+__all__ = [
+    "VISUALIZERS",
+    "class_activation_map",
+    "eigen_cam",
+    "feature_maps",
+    "filters",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "gradient_times_input",
+    "guided_backpropagation",
+    "integrated_gradients",
+    "layer_cam",
+    "neuron_activity",
+    "occlusion",
+    "rise",
+    "saliency",
+    "score_cam",
+    "smooth_grad",
+]

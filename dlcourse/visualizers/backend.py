@@ -77,7 +77,7 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     return kept[key]
 
 
-def _with_tensorflow(model: ref, function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf
 
     return tf.function(
@@ -87,7 +87,7 @@ def _with_tensorflow(model: ref, function: Callable[..., Any]) -> Callable[..., 
     )
 
 
-def _with_jax(model: ref, function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """The weights are arguments of the compiled function, or they would be frozen into it."""
     import jax  # pyright: ignore[reportMissingImports]
     import keras

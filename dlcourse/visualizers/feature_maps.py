@@ -83,13 +83,11 @@ def chosen_layers(question: Question, layers: Any) -> list[LayerCall]:
         UserError: There is no such layer, or none with places.
     """
     if layers is None:
-        first = next(
-            (k for k, one in enumerate(question.calls) if one.kind.startswith(CONVS)), None
-        )
-        found = [one for one in question.calls[first:] if one.shape and len(one.shape) >= 2]
-        if first is None or not found:
+        convolutions = (k for k, one in enumerate(question.calls) if one.kind.startswith(CONVS))
+        first = next(convolutions, None)
+        if first is None:
             raise UserError("feature_maps: the model has no convolutional layer: name the layers")
-        return found
+        return [one for one in question.calls[first:] if one.shape and len(one.shape) >= 2]
     several = layers if isinstance(layers, list | tuple) else [layers]
     return [question.layer(one, "feature_maps") for one in several]
 

@@ -241,9 +241,7 @@ def _output_number(calls: tuple[LayerCall, ...], output: int | str) -> int:
     names = {k: one.name for one in reversed(calls) for k in one.gives}
     count = max(names, default=0) + 1
     if isinstance(output, str):
-        found = [
-            k for one in calls for k in one.gives if output in (one.name, one.name.split("/")[-1])
-        ]
+        found = [k for one in calls for k in one.gives if f"/{one.name}".endswith(f"/{output}")]
         if not found:
             known = ", ".join(names[k] for k in sorted(names))
             raise UserError(f"output: no output {output!r}; there are {known}")

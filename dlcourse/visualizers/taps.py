@@ -76,7 +76,7 @@ def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
 
 
 def build(model: Any, inputs: list) -> None:
-    """Build a Sequential that is not yet built, for any batch size (its first call would fix it)."""
+    """Build a Sequential that is not yet built, for any batch size: a first call would fix it."""
     import keras
 
     if isinstance(model, keras.Sequential) and not model.built:
@@ -182,7 +182,7 @@ def without_squash(layer: Any) -> Edit:
     import keras
 
     if isinstance(layer, keras.layers.Softmax):
-        return lambda _, inputs, *args, **kwargs: inputs
+        return lambda _, inputs, **__: inputs
     return with_activation(layer, keras.activations.linear)
 
 
