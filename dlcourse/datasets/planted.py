@@ -157,7 +157,7 @@ def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
 
 def _ink_boxes(images: np.ndarray) -> np.ndarray:
     """Return (top, left, bottom, right) of what is not 0, half-open, shape `(n, 4)`."""
-    rows, columns = images.any(axis=2), images.any(axis=1)
+    rows, columns = (images > 0).max(axis=2), (images > 0).max(axis=1)
     height, width = images.shape[1:]
     bottom = height - rows[:, ::-1].argmax(axis=1)
     right = width - columns[:, ::-1].argmax(axis=1)
