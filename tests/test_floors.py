@@ -24,6 +24,7 @@ FLOORS = {
     "runs": 1,
     "visualizers": 1,
     "figures": 2,
+    "gallery": 2,
     "recipe": 2,
     "training": 3,
     # commands
@@ -34,6 +35,7 @@ FLOORS = {
     "predict": 4,
     "runs.__main__": 4,
     "train": 4,
+    "visualize": 4,
 }
 FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}

@@ -6,6 +6,7 @@ kept, by model, for as long as the model lives.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -57,7 +58,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function(model, *arguments)` as a compiled `f(*arguments)`, traced once a shape.
+    """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 
     Args:
         model: Read at each call: its weights may change, its layers may not (put into `key` what
@@ -77,14 +78,16 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     return kept[key]
 
 
-def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:
+    """A `partial`, not a lambda: TensorFlow would count all lambdas of this line as one function,
+    and warn that it is traced too often."""
     import tensorflow as tf
 
-    return tf.function(
-        lambda *arguments: function(model(), *arguments),
-        autograph=False,
-        reduce_retracing=False,
-    )
+    return tf.function(partial(_call, model, function), autograph=False)
+
+
+def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(model(), *arguments)
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:

@@ -87,7 +87,7 @@ def _baselines(question: Question, baseline: Any) -> list[np.ndarray]:
 def _integral(question: Question, baselines: list[np.ndarray], steps: int) -> list[np.ndarray]:
     """The product of the difference and the gradient's mean over the path's midpoints."""
     n = len(question.indices)
-    at_once = min(steps, max(1, ROWS // n))
+    at_once = min(steps, FIRST_STEPS, max(1, ROWS // n))
     places = ((np.arange(steps) + 0.5) / steps).astype("float32")
     sums = [np.zeros(x.shape) for x in question.inputs]
     for start in range(0, steps, at_once):

@@ -61,8 +61,11 @@ class Question:
         return taps.find_layer(self.calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return `function(model, *arguments)`, compiled and kept under `key`."""
-        return compiled(self.model, self.key(*key), function)(*arguments)
+        """Return `function(model, *arguments)`, compiled for their shapes and kept under `key`."""
+        import keras
+
+        shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
+        return compiled(self.model, self.key(*key, shapes), function)(*arguments)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
         """Return the same question of `times` · n inputs, all examples after one another."""
