@@ -62,13 +62,14 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     Raises:
         UserError: There is no such layer, or it has no kernel.
     """
+    taps.check_model(model)
     layers = taps.all_layers(model)
     if layer is None:
         found = [one for one in layers if hasattr(one, "kernel_size")]
         if not found:
             raise UserError("filters: the model has no convolutional layer")
         layer = found[0]
-    elif isinstance(layer, int | str):
+    elif taps.is_name(layer):
         layer = taps.named_layer(model, layer)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:

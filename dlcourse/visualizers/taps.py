@@ -6,14 +6,17 @@ layer returns. The cover is on the layer for the length of that call (of its tra
 compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothing is left behind.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean
+from dlcourse.visualizers.settings import shown
 
 Edit = Callable[..., Any]
 """`edit(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
@@ -52,7 +55,19 @@ def all_layers(model: Any) -> list:
     return list(dict.fromkeys(found))
 
 
-_CALLS: WeakKeyDictionary[Any, dict[Any, tuple[LayerCall, ...]]] = WeakKeyDictionary()
+_CALLS: WeakKeyDictionary[Any, dict[Any, tuple]] = WeakKeyDictionary()
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is no Keras model.
+
+    Raises:
+        UserError: It is something else.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
 
 
 def structure(model: Any) -> tuple:
@@ -66,12 +81,24 @@ def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
     Args:
         model: Any Keras 3 model; an unbuilt one is built.
         inputs: One array an input, `(n, …)`; the first example is used.
+
+    Raises:
+        UserError: The model cannot be called on them.
     """
+    return _probed(model, inputs)[0]
+
+
+def output_shapes(model: Any, inputs: list) -> list[tuple[int, ...]]:
+    """Return the shape of each of the model's outputs, without the batch."""
+    return _probed(model, inputs)[1]
+
+
+def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
     build(model, inputs)
     kept = _CALLS.setdefault(model, {})
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
     if key not in kept:
-        kept[key] = tuple(_probe(model, [x[:1] for x in inputs]))
+        kept[key] = _probe(model, [x[:1] for x in inputs])
     return kept[key]
 
 
@@ -83,7 +110,7 @@ def build(model: Any, inputs: list) -> None:
         model.build((None, *inputs[0].shape[1:]))
 
 
-def _probe(model: Any, inputs: list) -> list[LayerCall]:
+def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
     import keras
 
     seen: list[tuple[int, int, Any]] = []
@@ -100,7 +127,12 @@ def _probe(model: Any, inputs: list) -> list[LayerCall]:
         return record
 
     with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
-        outputs = keras.tree.flatten(call(model, inputs))
+        try:
+            outputs = keras.tree.flatten(call(model, inputs))
+        except Exception as error:
+            shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
+            text = f"model: cannot be called on images {shapes}: {_reason(error)}"
+            raise UserError(text) from error
     names = _names(model)
     found = []
     for position, number, result in seen:
@@ -110,7 +142,15 @@ def _probe(model: Any, inputs: list) -> list[LayerCall]:
         layer = layers[position]
         kind = type(layer).__name__
         found.append(LayerCall(position, number, names[layer], kind, shape, gives))
-    return found
+    return tuple(found), [tuple(one.shape[1:]) for one in outputs]
+
+
+def _reason(error: Exception) -> str:
+    """The line of an error that says why, without Keras' frame around it and its colours."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n")
+    said = [one.strip() for one in lines if one.strip()]
+    said = [one for one in said if not one.startswith("Exception encountered")] or said
+    return said[0] if said else type(error).__name__
 
 
 def _names(model: Any, prefix: str = "") -> dict:
@@ -203,13 +243,17 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
         UserError: There is no such layer, or the model does not call it.
     """
     layers = all_layers(model)
-    found = named_layer(model, layer) if isinstance(layer, int | str) else layer
+    found = named_layer(model, layer) if is_name(layer) else layer
     matches = [one for one in calls if layers[one.position] is found]
     if not matches:
         called = ", ".join(dict.fromkeys(one.name for one in calls))
-        name = getattr(found, "name", found)
-        raise UserError(f"layer: {name!r} is not called by the model; called are {called}")
+        name = shown(getattr(found, "name", found))
+        raise UserError(f"layer: {name} is not called by the model; called are {called}")
     return matches[-1]
+
+
+def is_name(layer: Any) -> bool:
+    return isinstance(layer, str | Integral) and not isinstance(layer, bool)
 
 
 def named_layer(model: Any, layer: int | str) -> Any:
@@ -218,7 +262,7 @@ def named_layer(model: Any, layer: int | str) -> Any:
     Raises:
         UserError: There is no such layer, or several of that name in different places.
     """
-    if isinstance(layer, int):
+    if isinstance(layer, Integral):
         if not -len(model.layers) <= layer < len(model.layers):
             raise UserError(f"layer: {layer} of {len(model.layers)} layers")
         return model.layers[layer]
