@@ -693,7 +693,7 @@ def test_a_model_that_cannot_take_the_images_says_so_in_one_line():
     model = Subclassed()
     model(IMAGES)
     refused(
-        "model: cannot be called on images (1, 8, 8, 3): ",
+        "model: cannot be called on images (n, 8, 8, 3): ",
         "saliency",
         model,
         IMAGES[..., [0, 0, 1]],

@@ -62,7 +62,8 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     Args:
         model: Read at each call: its weights may change, its layers may not (put into `key` what
             the trace depends on).
-        key: Tells one function of this model from another.
+        key: Tells one function of this model from another; its last part is the structure that
+            the trace depends on.
         function: Must not hold `model`, so that a dropped model is freed.
 
     Returns:
@@ -71,20 +72,32 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    if key not in kept:
+    found = kept.get(key)
+    if found is None:
+        for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
+            kept.pop(other, None)
         build = _with_jax if keras.backend.backend() == "jax" else _with_tensorflow
-        kept[key] = build(ref(model), function)
-    return kept[key]
+        kept[key] = found = build(ref(model), function)
+    return found
 
 
 def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Variables are read and never written: a stateful layer's new state is dropped."""
+    import keras
     import tensorflow as tf
 
-    return tf.function(
-        lambda *arguments: function(model(), *arguments),
-        autograph=False,
-        reduce_retracing=False,
-    )
+    def stateless(*arguments: Any) -> Any:
+        with keras.StatelessScope():
+            return function(model(), *arguments)
+
+    traced = tf.function(stateless, autograph=False)
+
+    def run(*arguments: Any) -> Any:
+        """Trace without TensorFlow's warnings of many shapes, which are meant here."""
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        return traced.get_concrete_function(*tensors)(*tensors)
+
+    return run
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:

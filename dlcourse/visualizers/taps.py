@@ -8,11 +8,12 @@ compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothi
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from numbers import Integral
+from threading import RLock, get_ident
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean
@@ -72,7 +73,18 @@ def check_model(model: Any) -> None:
 
 def structure(model: Any) -> tuple:
     """Return what a trace of the model depends on besides its weights: layers and activations."""
-    return tuple((id(layer), id(getattr(layer, "activation", None))) for layer in all_layers(model))
+    layers = all_layers(model)
+    return tuple((ref(one), _mark(getattr(one, "activation", None))) for one in layers)
+
+
+def _mark(thing: Any) -> Any:
+    """Return what tells a thing from a later one at its address, and does not keep it alive."""
+    try:
+        mark = ref(thing)
+        hash(mark)
+    except TypeError:  # None, or a kind that has no weak references
+        return id(thing)
+    return mark
 
 
 def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
@@ -97,9 +109,20 @@ def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple
     build(model, inputs)
     kept = _CALLS.setdefault(model, {})
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
-    if key not in kept:
-        kept[key] = _probe(model, [x[:1] for x in inputs])
-    return kept[key]
+    found = kept.get(key)
+    if found is None:
+        for other in [one for one in kept if one[0] != key[0]]:  # of an earlier structure
+            kept.pop(other, None)
+        kept[key] = found = _probe(model, [x[: _least_batch(model)] for x in inputs])
+    return found
+
+
+def _least_batch(model: Any) -> int | None:
+    """1, or None (the whole) where the model takes one size of batch alone."""
+    with suppress(AttributeError, ValueError):  # a subclassed model names no inputs
+        if any(one.shape[0] for one in model.inputs or ()):
+            return None
+    return 1
 
 
 def build(model: Any, inputs: list) -> None:
@@ -127,8 +150,11 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
         return record
 
     with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
+        # A graph's layers have their variables, and keep their values; others may still build.
+        whole = isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
         try:
-            outputs = keras.tree.flatten(call(model, inputs))
+            with keras.StatelessScope() if whole else nullcontext():
+                outputs = keras.tree.flatten(call(model, inputs))
         except Exception as error:
             shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
             text = f"model: cannot be called on images {shapes}: {_reason(error)}"
@@ -164,21 +190,37 @@ def _names(model: Any, prefix: str = "") -> dict:
 
 def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     """Return the model's outputs, given the list of its inputs."""
-    return model(inputs if len(inputs) > 1 else inputs[0], training=training)
+    import keras
+
+    form = getattr(model, "_inputs_struct", None)  # a Functional's own: an array, list or dict
+    packed = inputs if len(inputs) > 1 else inputs[0]
+    if form is not None:
+        packed = keras.tree.pack_sequence_as(form, inputs)
+    return model(packed, training=training)
+
+
+_ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
 def covered(layers: list, edits: Iterable[tuple[int, Edit]]) -> Iterator[None]:
-    """Within the block, let each `(position, edit)` stand between a layer and its `call`."""
-    with ExitStack() as stack:
+    """Within the block, let each `(position, edit)` stand between a layer and its `call`.
+
+    Only in this thread: another that calls the model meets the layers as they are.
+    """
+    with _ONE_AT_A_TIME, ExitStack() as stack:
         for position, edit in edits:
             stack.enter_context(_instead(layers[position], "call", _cover(layers[position], edit)))
         yield
 
 
 def _cover(layer: Any, edit: Edit) -> Callable[..., Any]:
-    original = layer.call
-    return lambda *args, **kwargs: edit(original, *args, **kwargs)
+    original, here = layer.call, get_ident()
+
+    def cover(*args: Any, **kwargs: Any) -> Any:
+        return edit(original, *args, **kwargs) if get_ident() == here else original(*args, **kwargs)
+
+    return cover
 
 
 @contextmanager
@@ -198,9 +240,13 @@ def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
 
 def with_activation(layer: Any, activation: Callable[..., Any]) -> Edit:
     """Return the edit that lets the layer use another activation for one call."""
+    original, here = layer.activation, get_ident()
+
+    def chosen(*args: Any, **kwargs: Any) -> Any:
+        return (activation if get_ident() == here else original)(*args, **kwargs)
 
     def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with _instead(layer, "activation", activation):
+        with _instead(layer, "activation", chosen):
             return call(*args, **kwargs)
 
     return edit
