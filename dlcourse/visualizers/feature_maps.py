@@ -105,8 +105,13 @@ def layer_output(question: Question, place: LayerCall) -> np.ndarray:
     return outputs(question, [place])[place.name]
 
 
-def outputs(question: Question, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
-    """Return the output of each layer call by its name, float32, from one pass."""
+def outputs(
+    question: Question, places: Sequence[LayerCall], *, entering: bool = False
+) -> dict[str, np.ndarray]:
+    """Return the output of each layer call by its name, float32, from one pass.
+
+    `entering`: what goes into the layer, instead.
+    """
     reader = question.reader
     marks = tuple((one.position, one.number) for one in places)
 
@@ -117,13 +122,14 @@ def outputs(question: Question, places: Sequence[LayerCall]) -> dict[str, np.nda
 
         def keep(mark: tuple[int, int]) -> taps.Edit:
             def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
-                seen[mark] = call(*args, **kwargs)
-                return seen[mark]
+                result = call(*args, **kwargs)
+                seen[mark] = (args or (*kwargs.values(),))[0] if entering else result
+                return result
 
             return nth(mark[1], edit)
 
         reader.logits(model, inputs, [(mark[0], keep(mark)) for mark in marks], logits=False)
         return [ops.cast(seen[mark], "float32") for mark in marks]
 
-    found = question.run(("outputs", marks), read, question.inputs)
+    found = question.run(("outputs", marks, entering), read, question.inputs)
     return {one.name: np.asarray(value) for one, value in zip(places, found, strict=True)}

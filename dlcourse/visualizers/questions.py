@@ -190,7 +190,7 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     with contextlib.suppress(AttributeError, ValueError):  # a subclassed model names no inputs
         expected = [tuple(one.shape[1:]) for one in (model.inputs or expected)]
         if any("int" in str(one.dtype) for one in (model.inputs or ())):
-            raise _whole_numbers()
+            raise whole_numbers()
     if len(given) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
     arrays = [_array(one, k if listed else None) for k, one in enumerate(given)]
@@ -202,7 +202,7 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     return arrays, listed
 
 
-def _whole_numbers() -> UserError:
+def whole_numbers() -> UserError:
     return UserError(
         "model: takes whole numbers (an embedding's indices), which have no gradient: ask the part "
         "of the model behind its embedding"

@@ -258,9 +258,9 @@ def squash(layer: Any) -> str | None:
 
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
-    activation = getattr(layer, "activation", None)
-    names = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
-    return names.get(activation) if callable(activation) else None
+    # Keras, keras.ops, TensorFlow and JAX each have their own, under these names.
+    names = {"softmax": "softmax", "softmax_v2": "softmax", "sigmoid": "sigmoid"}
+    return names.get(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
 def without_squash(layer: Any) -> Edit:
