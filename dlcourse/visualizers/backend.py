@@ -63,7 +63,8 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     Args:
         model: Read at each call: its weights may change, its layers may not (put into `key` what
             the trace depends on).
-        key: Tells one function of this model from another.
+        key: Tells one function of this model from another; its last part is the structure that
+            the trace depends on.
         function: Must not hold `model`, so that a dropped model is freed.
 
     Returns:
@@ -72,10 +73,13 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    if key not in kept:
+    found = kept.get(key)
+    if found is None:
+        for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
+            kept.pop(other, None)
         build = _with_jax if keras.backend.backend() == "jax" else _with_tensorflow
-        kept[key] = build(ref(model), function)
-    return kept[key]
+        kept[key] = found = build(ref(model), function)
+    return found
 
 
 def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:
@@ -87,7 +91,11 @@ def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> 
 
 
 def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(model(), *arguments)
+    """Variables are read and never written: a stateful layer's new state is dropped."""
+    import keras
+
+    with keras.StatelessScope():
+        return function(model(), *arguments)
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:

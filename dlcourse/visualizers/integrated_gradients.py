@@ -1,6 +1,7 @@
 """Integrated gradients: attributions that add up to the score's change from a baseline."""
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask, class_scores
 from dlcourse.visualizers.saliency import gradients, sum_channels
+from dlcourse.visualizers.settings import whole_number
 
 ROWS = 512  # points of the path in one pass
 FIRST_STEPS, MOST_STEPS = 32, 1024
@@ -47,8 +49,8 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    if steps is not None and steps < 1:
-        raise UserError(f"integrated_gradients: steps is 1 or more, got {steps}")
+    if steps is not None:
+        steps = whole_number("integrated_gradients", "steps", steps)
     question = ask(model, images, class_indices, output=output)
     baselines = _baselines(question, baseline)
     change = class_scores(question) - class_scores(question, baselines)
@@ -74,14 +76,16 @@ def _baselines(question: Question, baseline: Any) -> list[np.ndarray]:
     given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(question.inputs)
     if len(given) != len(question.inputs):
         raise UserError(f"baseline: {len(given)} for {len(question.inputs)} inputs")
-    try:
-        return [
+    arrays = []
+    with suppress(ValueError, TypeError):
+        arrays = [
             np.broadcast_to(np.asarray(one, "float32"), x.shape)
             for one, x in zip(given, question.inputs, strict=True)
         ]
-    except ValueError:
+    if not arrays or not all(np.isfinite(one).all() for one in arrays):
         shapes = " and ".join(str(x.shape[1:]) for x in question.inputs)
-        raise UserError(f"baseline: expected a number or an array of {shapes}") from None
+        raise UserError(f"baseline: expected a number or an array of {shapes}")
+    return arrays
 
 
 def _integral(question: Question, baselines: list[np.ndarray], steps: int) -> list[np.ndarray]:

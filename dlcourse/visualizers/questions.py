@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import compiled
+from dlcourse.visualizers.settings import shown
 from dlcourse.visualizers.taps import Edit, LayerCall
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
@@ -99,7 +101,8 @@ class Reader:
             edits.insert(0, (self.last.position, taps.nth(self.last.number, edit)))
         with taps.covered(layers, edits):
             outputs = keras.tree.flatten(taps.call(model, inputs))
-        return keras.ops.cast(outputs[self.output], "float32")
+        values = keras.ops.cast(outputs[self.output], "float32")
+        return values if len(values.shape) > 1 else keras.ops.expand_dims(values, -1)
 
     def scores(self, output: Any, indices: Any) -> Any:
         """Return the score `(n,)` of each example's class; places of a map are averaged.
@@ -135,7 +138,7 @@ def ask(
     """
     inputs, listed = checked_inputs(model, images)
     calls = taps.layer_calls(model, inputs)
-    number = _output_number(calls, output)
+    number = _output_number(calls, len(taps.output_shapes(model, inputs)), output)
     last = next((one for one in calls if number in one.gives), None)
     squash = taps.squash(taps.all_layers(model)[last.position]) if last else None
     question = Question(model, inputs, listed, np.zeros(0, "int32"), number, calls, squash)
@@ -180,10 +183,7 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     Raises:
         UserError: Another number of inputs, another shape, or values that are not finite numbers.
     """
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
+    taps.check_model(model)
     listed = isinstance(images, list | tuple)
     given = list(images) if listed else [images]
     expected = model_shapes(model) or [None] * len(given)
@@ -207,12 +207,12 @@ def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
     with contextlib.suppress(AttributeError, ValueError):
         inputs = model.inputs or ()
         if any("int" in str(one.dtype) for one in inputs):
-            raise _whole_numbers()
+            raise whole_numbers()
         return [tuple(one.shape[1:]) for one in inputs]
     return []
 
 
-def _whole_numbers() -> UserError:
+def whole_numbers() -> UserError:
     return UserError(
         "model: takes whole numbers (an embedding's indices), which have no gradient: ask the part "
         "of the model behind its embedding"
@@ -222,7 +222,11 @@ def _whole_numbers() -> UserError:
 def _array(images: Any, number: int | None) -> np.ndarray:
     where = "images" if number is None else f"images[{number}]"
     try:
-        array = np.asarray(images).astype("float32")
+        array = np.asarray(images)
+        if array.dtype.kind in "OUScMm":
+            raise TypeError
+        with np.errstate(over="ignore"):  # too large for float32: infinite, which is told below
+            array = array.astype("float32")
     except (ValueError, TypeError):
         raise UserError(f"{where}: expected an array of numbers") from None
     if array.ndim < 2 or not array.size:
@@ -247,18 +251,19 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> Non
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 
 
-def _output_number(calls: tuple[LayerCall, ...], output: int | str) -> int:
+def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) -> int:
     names = {k: one.name for one in reversed(calls) for k in one.gives}
-    count = max(names, default=0) + 1
     if isinstance(output, str):
         found = [k for one in calls for k in one.gives if f"/{one.name}".endswith(f"/{output}")]
         if not found:
             known = ", ".join(names[k] for k in sorted(names))
             raise UserError(f"output: no output {output!r}; there are {known}")
         return found[0]
+    if isinstance(output, bool) or not isinstance(output, Integral):
+        raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
         raise UserError(f"output: {output} of {count} outputs")
-    return output
+    return int(output)
 
 
 def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
@@ -274,16 +279,21 @@ def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
         values = output.reshape(n, -1, output.shape[-1]).mean(axis=1)
         single = question.squash == "sigmoid" and values.shape[1] == 1
         return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
-    indices = np.asarray(given)
+    try:
+        indices = np.asarray(given)
+    except ValueError:  # a ragged list
+        indices = np.asarray(None)
     if indices.dtype.kind not in "iu":
-        raise UserError(f"class_indices: expected whole numbers, got {given!r}")
+        raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
         raise UserError(f"class_indices: {indices.size} for {n} images")
-    indices = np.broadcast_to(indices, (n,)).astype("int32")
-    last = next((one for one in question.calls if question.output in one.gives), None)
-    if last is not None and last.shape:
-        _check_range(indices, last.shape[-1], question.squash)
-    return indices
+    _check_range(indices, _units(question), question.squash)
+    return np.broadcast_to(indices, (n,)).astype("int32")
+
+
+def _units(question: Question) -> int:
+    """The length of the asked output's last axis; 1 where it is a number an example."""
+    return (taps.output_shapes(question.model, question.inputs)[question.output] or (1,))[-1]
 
 
 def _check_range(indices: np.ndarray, units: int, squash: str | None) -> None:

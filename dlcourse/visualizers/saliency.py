@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, ask
+from dlcourse.visualizers.questions import (
+    HALF_SCALE,
+    ClassIndices,
+    Images,
+    Question,
+    ask,
+    whole_numbers,
+)
 
 
 def saliency(
@@ -71,7 +78,11 @@ def gradients(
         return value_and_gradient(score)(inputs)[1]
 
     found = question.run((name,), gradient, question.inputs, question.indices)
-    return [np.asarray(one) / scale for one in found]
+    arrays = [np.asarray(one) / scale for one in found]
+    embeds = any(one.kind == "Embedding" for one in question.calls)
+    if embeds and not any(one.any() for one in arrays):
+        raise whole_numbers()
+    return arrays
 
 
 def has_channels(values: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ from dlcourse.visualizers.feature_maps import layer_output
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.settings import whole_number
 
 
 def score_cam(
@@ -39,6 +40,7 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
+    batch_size = whole_number("score_cam", "batch_size", batch_size)
     question = ask(model, images, class_indices, output=output)
     place = spatial_layer(question, layer, "score_cam")
     places_of(question, "score_cam")
