@@ -30,8 +30,8 @@ def integrated_gradients(
     """Return (input − baseline) · the gradient's mean along the straight path between them.
 
     The sum of a map is the score of the image minus that of the baseline (completeness); how far
-    it is from that is the gap. Without `steps`, the path is divided ever more finely where the score
-    bends (up to about 1,000 points) until the gap is below 1e-4 of the change or of 1, whichever
+    it is from that is the gap. Without `steps`, the path is divided ever more finely where the
+    score bends (up to 1,344 points) until the gap is below 1e-4 of the change or of 1, whichever
     is larger.
 
     Args:

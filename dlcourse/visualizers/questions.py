@@ -2,6 +2,7 @@
 
 # Keras' operations are annotated as if they could return None.
 # pyright: reportOperatorIssue=false, reportOptionalSubscript=false, reportArgumentType=false
+# pyright: reportOptionalMemberAccess=false
 
 import contextlib
 from collections.abc import Callable, Iterable
