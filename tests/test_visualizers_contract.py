@@ -1,4 +1,4 @@
-"""Visualizers: what every method keeps to, for every kind of model, and its errors by their text."""
+"""Visualizers: what every method keeps to, on every kind of model, and errors by their text."""
 
 import gc
 import json

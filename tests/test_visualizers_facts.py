@@ -1,5 +1,8 @@
 """Visualizers: what each method gives where the answer is known, by hand or by another way."""
 
+# A method returns an array, or a list of them for a list of inputs; here it is always an array.
+# pyright: reportOperatorIssue=false, reportCallIssue=false
+
 import keras
 import numpy as np
 import pytest
