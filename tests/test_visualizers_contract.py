@@ -1,4 +1,4 @@
-"""Visualizers: what every method keeps to, for every kind of model, and its errors by their text."""
+"""Visualizers: what every method keeps to, on every kind of model, and errors by their text."""
 
 import gc
 import json
@@ -181,8 +181,6 @@ def test_every_method_explains_every_kind_of_model_and_leaves_it_alone(method, k
     if not fresh:
         model(x)
     before = None if fresh else state(model, x)
-    if kind == "two outputs" and method == "class_activation_map":
-        pytest.skip("two Dense layers behind the pooling")
     found = explain(method, model, x)
     rows_keep_features = kind == "sequences" and method in GRADIENTS
     assert found.shape == (x.shape if rows_keep_features else x.shape[:-1])
@@ -249,7 +247,7 @@ def always_sure():
     return model
 
 
-@pytest.mark.parametrize("method", [*GRADIENTS, *CAMS, "occlusion", "rise"])
+@pytest.mark.parametrize("method", VISUALIZERS)
 def test_outputs_are_asked_by_number_or_name(method):
     model = built("two outputs")
     found = explain(method, model, IMAGES, output=1)
@@ -340,7 +338,7 @@ def test_chunks_give_the_whole(method):
     whole = explain(method, model, IMAGES, [0, 1, 2])
     for size in (1, 7):
         part = explain(method, model, IMAGES, [0, 1, 2], batch_size=size)
-        np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-6)  # float32, other blocking
+        np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-4)  # differences of logits of 30
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
@@ -522,7 +520,7 @@ def refused(text, method, model, x, index=1, **settings):
         (IMAGES + 1j, "images: expected an array of numbers"),
         ([[[1, 2], [3]]], "images[0]: expected an array of numbers"),
     ],
-    ids=str.__call__ if False else lambda v: v[:40] if isinstance(v, str) else "",
+    ids=lambda v: v[:40] if isinstance(v, str) else "",
 )
 def test_wrong_images_are_refused_in_one_line(method, images, text):
     refused(text, method, built("sequential"), images)
@@ -623,9 +621,7 @@ def two_pools_net():
     return keras.Model(x, dense()(layers.Concatenate()(pooled)))
 
 
-@pytest.mark.parametrize(
-    "model", [flat_net, two_dense_net, rectified_net, two_pools_net, two_outputs]
-)
+@pytest.mark.parametrize("model", [flat_net, two_dense_net, rectified_net, two_pools_net])
 def test_the_class_activation_map_needs_pooling_and_one_dense_layer(model):
     text = (
         "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer"
@@ -735,7 +731,7 @@ REAL = {"smooth_grad": ["noise"], "rise": ["keep"], "occlusion": ["value"]}
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in REAL.items() for n in names])
 def test_settings_that_are_no_numbers_are_refused(method, name):
     for value in NONSENSE:
-        if value in (2.5, -1) and name == "value" or value == 2.5 and name == "noise":
+        if (name == "value" and value in (2.5, -1)) or (name == "noise" and value == 2.5):
             continue
         refused(
             f"{method}: {name} is a number", method, built("sequential"), IMAGES, **{name: value}

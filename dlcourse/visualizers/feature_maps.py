@@ -74,7 +74,7 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         raise UserError(f"filters: layer {getattr(layer, 'name', layer)} has no kernel")
-    return np.asarray(kernel, "float32")
+    return np.asarray(kernel, "float32").copy()
 
 
 def chosen_layers(question: Question, layers: Any) -> list[LayerCall]:
@@ -119,7 +119,7 @@ def outputs(
 
     marks = tuple((one.position, one.number) for one in places)
     found = question.run(("outputs", marks, entering), read, question.inputs)
-    return {one.name: np.asarray(value) for one, value in zip(places, found, strict=True)}
+    return {one.name: np.array(value) for one, value in zip(places, found, strict=True)}
 
 
 def observed(

@@ -308,7 +308,7 @@ def named_layer(model: Any, layer: int | str) -> Any:
     Raises:
         UserError: There is no such layer, or several of that name in different places.
     """
-    if isinstance(layer, Integral):
+    if not isinstance(layer, str):
         if not -len(model.layers) <= layer < len(model.layers):
             raise UserError(f"layer: {layer} of {len(model.layers)} layers")
         return model.layers[layer]
