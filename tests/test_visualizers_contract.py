@@ -215,6 +215,14 @@ def test_softmax_or_logits_at_the_end_give_the_same_map(method):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7, err_msg=kind)  # float32
 
 
+@pytest.mark.parametrize("method", ["saliency", "gradient_times_input", "grad_cam", "layer_cam"])
+def test_half_precision_gives_the_map_of_full_precision(method):
+    built("mixed_float16").set_weights(built("logits").get_weights())
+    found = explain(method, built("mixed_float16"), IMAGES)
+    wanted = explain(method, built("logits"), IMAGES)
+    np.testing.assert_allclose(found, wanted, rtol=0.02, atol=1e-2 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize(
     "activation", [keras.ops.softmax, keras.activations.softmax, "softmax"], ids=str
 )
@@ -410,6 +418,7 @@ def test_a_changed_activation_is_seen_by_the_next_call(method):
 def test_an_activation_at_the_address_of_a_dropped_one_is_seen():
     model = sequential(dense())
     for factor in range(1, 6):
+        model.layers[1].activation = keras.activations.relu  # the earlier one is freed first
         model.layers[1].activation = lambda x, factor=factor: factor * x
         found = explain("saliency", model, IMAGES, 1)
         if factor == 1:
