@@ -104,7 +104,7 @@ def two_outputs():
 
 
 def two_inputs():
-    x, row = layers.Input((8, 8, 2)), layers.Input((5,))
+    x, row = layers.Input((8, 8, 2), name="image"), layers.Input((5,), name="row")
     pooled = layers.GlobalAveragePooling2D()(conv(4)(x))
     return keras.Model([x, row], dense()(layers.Concatenate()([pooled, row])))
 
@@ -201,12 +201,26 @@ def test_a_lazy_model_built_by_its_first_call_is_explained_for_any_number(method
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
+def test_a_subclassed_model_that_was_never_called_is_explained(method):
+    found = explain(method, Subclassed(), IMAGES)
+    np.testing.assert_allclose(found, explain(method, built("subclassed"), IMAGES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
 def test_softmax_or_logits_at_the_end_give_the_same_map(method):
     wanted = explain(method, built("logits"), IMAGES)
     for kind in ("sequential", "softmax activation", "softmax layer", "softmax then cast"):
         built(kind).set_weights(built("logits").get_weights())
         found = explain(method, built(kind), IMAGES)
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7, err_msg=kind)  # float32
+
+
+@pytest.mark.parametrize("method", ["saliency", "gradient_times_input", "grad_cam", "layer_cam"])
+def test_half_precision_gives_the_map_of_full_precision(method):
+    built("mixed_float16").set_weights(built("logits").get_weights())
+    found = explain(method, built("mixed_float16"), IMAGES)
+    wanted = explain(method, built("logits"), IMAGES)
+    np.testing.assert_allclose(found, wanted, rtol=0.02, atol=1e-2 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(
@@ -264,6 +278,17 @@ def test_a_list_of_inputs_gives_a_list_of_gradients(method):
     assert (image.shape, row.shape) == ((3, 8, 8), (3, 5))
     assert image.any()
     assert row.any()
+
+
+def test_a_dict_of_inputs_is_put_in_the_model_s_order():
+    model = two_inputs()
+    form = {"row": model.inputs[1], "image": model.inputs[0]}
+    named = keras.Model(form, {"answer": model.output})
+    image, row = explain("saliency", named, {"row": ROWS, "image": IMAGES})
+    wanted = explain("saliency", model, [IMAGES, ROWS])
+    np.testing.assert_allclose(image, wanted[0], rtol=1e-5)
+    np.testing.assert_allclose(row, wanted[1], rtol=1e-5)
+    refused("images: the model takes row, image; got row", "saliency", named, {"row": ROWS})
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "grad_cam_plus_plus", "layer_cam", "eigen_cam"])
@@ -393,6 +418,7 @@ def test_a_changed_activation_is_seen_by_the_next_call(method):
 def test_an_activation_at_the_address_of_a_dropped_one_is_seen():
     model = sequential(dense())
     for factor in range(1, 6):
+        model.layers[1].activation = keras.activations.relu  # the earlier one is freed first
         model.layers[1].activation = lambda x, factor=factor: factor * x
         found = explain("saliency", model, IMAGES, 1)
         if factor == 1:
@@ -667,10 +693,33 @@ def test_inputs_that_do_not_fit_each_other_are_refused(method):
 @pytest.mark.parametrize("method", GRADIENTS[:-1])
 def test_whole_number_inputs_have_no_gradient(method):
     words = np.array([[1, 2, 3], [3, 2, 1]])
-    body = [layers.Embedding(10, 4), layers.LSTM(3), dense()]
-    text = "model: takes whole numbers"
+    body = [layers.Embedding(10, 4), layers.GlobalAveragePooling1D(), dense()]
+    text = "model: takes whole numbers (uint8 pixels, an embedding's indices)"
     refused(text, method, keras.Sequential([layers.Input((3,), dtype="int32"), *body]), words)
     refused(text, method, keras.Sequential(body), words)
+    pixels = [layers.Input((8, 8, 2), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()]
+    refused(text, method, keras.Sequential([*pixels, dense()]), 255 * IMAGES)
+
+
+@pytest.mark.parametrize("method", [*CAMS, "class_activation_map", "occlusion", "rise"])
+def test_whole_number_inputs_have_layers_and_masks(method):
+    x = layers.Input((8, 8, 2), dtype="uint8")
+    pooled = layers.GlobalAveragePooling2D()(conv(3)(layers.Rescaling(1 / 255)(x)))
+    assert explain(method, keras.Model(x, dense()(pooled)), 255 * IMAGES).any()
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_channels_first_is_refused(method):
+    body = [layers.Input((2, 8, 8)), layers.Flatten(data_format="channels_first"), dense()]
+    text = "model: its layers are channels_first; visualizers read channels_last"
+    refused(text, method, keras.Sequential(body), IMAGES.transpose(0, 3, 1, 2))
+
+
+def test_score_cam_needs_a_layer_with_the_input_s_places():
+    body = [layers.Reshape((8, 16)), layers.Conv1D(3, 3), layers.GlobalAveragePooling1D(), dense()]
+    model = keras.Sequential([layers.Input((8, 8, 2)), *body])
+    text = f"score_cam: layer {model.layers[1].name} has other places than the input"
+    refused(text, "score_cam", model, IMAGES)
 
 
 def test_what_is_no_model_is_refused():

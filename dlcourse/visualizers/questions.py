@@ -129,7 +129,8 @@ def ask(
 
     Args:
         model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
-        images: `(n, …)` in the model's own value range, or a list of such for several inputs.
+        images: `(n, …)` in the model's own value range; a list of such for several inputs, or a
+            dict for a model that takes one (the answer is a list in the order of `model.inputs`).
         class_indices: One class for all, one for each example, or None for the predicted class.
         output: Which of several outputs, by position or by the name of its layer.
 
@@ -137,6 +138,8 @@ def ask(
         UserError: What was given does not fit the model, or images and classes each other.
     """
     inputs, listed = checked_inputs(model, images)
+    if any(getattr(one, "data_format", "") == "channels_first" for one in taps.all_layers(model)):
+        raise UserError("model: its layers are channels_first; visualizers read channels_last")
     calls = taps.layer_calls(model, inputs)
     number = _output_number(calls, len(taps.output_shapes(model, inputs)), output)
     last = next((one for one in calls if number in one.gives), None)
@@ -184,6 +187,9 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
         UserError: Another number of inputs, another shape, or values that are not finite numbers.
     """
     taps.check_model(model)
+    form = getattr(model, "_inputs_struct", None)
+    if isinstance(images, dict) and isinstance(form, dict):
+        images = _in_order(images, form)
     listed = isinstance(images, list | tuple)
     given = list(images) if listed else [images]
     expected = model_shapes(model) or [None] * len(given)
@@ -199,24 +205,30 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
 
 
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
-    """Return the shape of each input without the batch; none for a model that names no inputs.
-
-    Raises:
-        UserError: It takes whole numbers.
-    """
+    """Return the shape of each input without the batch; none for a model that names no inputs."""
     with contextlib.suppress(AttributeError, ValueError):
-        inputs = model.inputs or ()
-        if any("int" in str(one.dtype) for one in inputs):
-            raise whole_numbers()
-        return [tuple(one.shape[1:]) for one in inputs]
+        return [tuple(one.shape[1:]) for one in model.inputs or ()]
     return []
 
 
-def whole_numbers() -> UserError:
-    return UserError(
-        "model: takes whole numbers (an embedding's indices), which have no gradient: ask the part "
-        "of the model behind its embedding"
-    )
+def takes_whole_numbers(question: Question) -> bool:
+    """Whether an input of the model, or an embedding, rounds what it is given."""
+    dtypes: list = []
+    with contextlib.suppress(AttributeError, ValueError):
+        dtypes = [str(one.dtype) for one in question.model.inputs or ()]
+    embeds = any(one.kind == "Embedding" for one in question.calls)
+    return embeds or any("int" in dtype for dtype in dtypes)
+
+
+def _in_order(images: dict, form: dict) -> list:
+    """Return a dict of inputs in the order of the model's own."""
+    import keras
+
+    if images.keys() != form.keys():
+        raise UserError(
+            f"images: the model takes {', '.join(form)}; got {', '.join(map(str, images))}"
+        )
+    return keras.tree.flatten({key: np.asarray(one) for key, one in images.items()})
 
 
 def _array(images: Any, number: int | None) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.questions import (
     HALF_SCALE,
@@ -12,7 +13,7 @@ from dlcourse.visualizers.questions import (
     Images,
     Question,
     ask,
-    whole_numbers,
+    takes_whole_numbers,
 )
 
 
@@ -79,9 +80,11 @@ def gradients(
 
     found = question.run((name,), gradient, question.inputs, question.indices)
     arrays = [np.asarray(one) / scale for one in found]
-    embeds = any(one.kind == "Embedding" for one in question.calls)
-    if embeds and not any(one.any() for one in arrays):
-        raise whole_numbers()
+    if not any(one.any() for one in arrays) and takes_whole_numbers(question):
+        raise UserError(
+            "model: takes whole numbers (uint8 pixels, an embedding's indices), which have no "
+            "gradient: ask the part of the model behind, or use a method of layers or masks"
+        )
     return arrays
 
 

@@ -126,11 +126,31 @@ def _least_batch(model: Any) -> int | None:
 
 
 def build(model: Any, inputs: list) -> None:
-    """Build a Sequential that is not yet built, for any batch size: a first call would fix it."""
+    """Build a model that is not yet built; a Sequential for any batch size: a call would fix it."""
     import keras
 
-    if isinstance(model, keras.Sequential) and not model.built:
+    if model.built:
+        return
+    if isinstance(model, keras.Sequential):
         model.build((None, *inputs[0].shape[1:]))
+    else:
+        _called(model, [x[:1] for x in inputs])
+
+
+def _called(model: Any, inputs: list) -> list:
+    """Return the model's outputs.
+
+    Raises:
+        UserError: It fails.
+    """
+    import keras
+
+    try:
+        return keras.tree.flatten(call(model, inputs))
+    except Exception as error:
+        shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
+        text = f"model: cannot be called on images {shapes}: {_reason(error)}"
+        raise UserError(text) from error
 
 
 def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
@@ -152,13 +172,8 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
     with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
         # A graph's layers have their variables, and keep their values; others may still build.
         whole = isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
-        try:
-            with keras.StatelessScope() if whole else nullcontext():
-                outputs = keras.tree.flatten(call(model, inputs))
-        except Exception as error:
-            shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
-            text = f"model: cannot be called on images {shapes}: {_reason(error)}"
-            raise UserError(text) from error
+        with keras.StatelessScope() if whole else nullcontext():
+            outputs = _called(model, inputs)
     names = _names(model)
     found = []
     for position, number, result in seen:
