@@ -50,7 +50,7 @@ def integrated_gradients(
     if steps is not None and steps < 1:
         raise UserError(f"integrated_gradients: steps is 1 or more, got {steps}")
     question = ask(model, images, class_indices, output=output)
-    baselines = _baselines(question, baseline)
+    baselines = baselines_of(question, baseline)
     change = class_scores(question) - class_scores(question, baselines)
     number = steps or FIRST_STEPS
     while True:
@@ -70,7 +70,12 @@ def integrated_gradients(
     return (maps, gap) if return_gap else maps
 
 
-def _baselines(question: Question, baseline: Any) -> list[np.ndarray]:
+def baselines_of(question: Question, baseline: Any) -> list[np.ndarray]:
+    """Return the baseline of each input, `(n, …)`, from a number, an array or a list of them.
+
+    Raises:
+        UserError: It does not fit the inputs.
+    """
     given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(question.inputs)
     if len(given) != len(question.inputs):
         raise UserError(f"baseline: {len(given)} for {len(question.inputs)} inputs")
