@@ -3,6 +3,7 @@
 from dlcourse.plots.animations import animate_boundary, animate_descent, html, save_gif
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
+from dlcourse.plots.checks import deletion_and_insertion, pointing_table, randomization_bars
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
 from dlcourse.plots.functions import (
     activation,
@@ -33,6 +34,7 @@ __all__ = [
     "convolution_cell",
     "convolution_gallery",
     "decision_boundary",
+    "deletion_and_insertion",
     "descent_on_contour",
     "descent_on_curve",
     "html",
@@ -43,8 +45,10 @@ __all__ = [
     "network_diagram",
     "new_axes",
     "new_figure",
+    "pointing_table",
     "pooling_cell",
     "predicted_and_true",
+    "randomization_bars",
     "save_gif",
     "show_image",
 ]
