@@ -12,6 +12,7 @@ from dlcourse.plots.attributions import (
 )
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
+from dlcourse.plots.checks import deletion_and_insertion, pointing_table, randomization_bars
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
 from dlcourse.plots.functions import (
     activation,
@@ -43,6 +44,7 @@ __all__ = [
     "convolution_cell",
     "convolution_gallery",
     "decision_boundary",
+    "deletion_and_insertion",
     "descent_on_contour",
     "descent_on_curve",
     "feature_attributions",
@@ -58,8 +60,10 @@ __all__ = [
     "new_axes",
     "new_figure",
     "overlay",
+    "pointing_table",
     "pooling_cell",
     "predicted_and_true",
+    "randomization_bars",
     "save_gif",
     "show_image",
     "show_map",

@@ -54,7 +54,7 @@ def integrated_gradients(
     if steps is not None:
         steps = whole_number("integrated_gradients", "steps", steps)
     question = ask(model, images, class_indices, output=output)
-    baselines = _baselines(question, baseline)
+    baselines = baselines_of(question, baseline)
     change = class_scores(question) - class_scores(question, baselines)
     edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))
     while True:
@@ -74,7 +74,12 @@ def integrated_gradients(
     return (maps, gap) if return_gap else maps
 
 
-def _baselines(question: Question, baseline: Any) -> list[np.ndarray]:
+def baselines_of(question: Question, baseline: Any) -> list[np.ndarray]:
+    """Return the baseline of each input, `(n, …)`, from a number, an array or a list of them.
+
+    Raises:
+        UserError: It does not fit the inputs.
+    """
     given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(question.inputs)
     if len(given) != len(question.inputs):
         raise UserError(f"baseline: {len(given)} for {len(question.inputs)} inputs")
