@@ -189,7 +189,7 @@ def randomize(layer: Any, rng: np.random.Generator) -> None:
     for weight in layer.weights:
         initializer = _initializer(layer, weight.name)
         if initializer is None:
-            weight.assign(rng.permuted(np.asarray(weight)))
+            weight.assign(rng.permuted(weight.numpy()))
         else:
             weight.assign(initializer(tuple(weight.shape), dtype=weight.dtype, rng=rng))
 
