@@ -9,19 +9,32 @@ import numpy as np
 from dlcourse import plots, visualizers
 from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
+from dlcourse.visualizers.randomization import INSENSITIVE
 
 UNITS = 16  # of a layer, in a grid of templates
 OVERTRAINED_EXAMPLES, OVERTRAINED_EPOCHS = 200, 60
+CHECKED_METHODS = (
+    "saliency",
+    "gradient_times_input",
+    "integrated_gradients",
+    "guided_backpropagation",
+    "class_activation_map",
+    "grad_cam",
+    "layer_cam",
+    "eigen_cam",
+)
+CHECKED_IMAGES = 100
 GRADIENT_METHODS = ("saliency", "smooth_grad", "gradient_times_input", "integrated_gradients")
 CAM_METHODS = ("grad_cam", "grad_cam_plus_plus", "layer_cam", "score_cam", "eigen_cam")
 
 
 class Picture(NamedTuple):
-    """A figure with the name of its file and a sentence that says what it shows."""
+    """A figure with the name of its file, what it shows in a sentence, and a table in words."""
 
     name: str
     caption: str
     figure: Any
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -330,6 +343,48 @@ def dream(show: Exhibit) -> Iterator[Picture]:
     yield Picture("dream", caption, figure)
 
 
+def check(show: Exhibit) -> Iterator[Picture]:
+    """Whether the maps are right: measured by what the network does, and by known boxes."""
+    _need_images(show, "check")
+    if show.dataset is None:
+        raise UserError("check: needs the run's test images: leave --image out")
+    methods = [name for name in CHECKED_METHODS if _suits(name, show)]
+    report = visualizers.attention_report(show.model, show.dataset, methods, images=CHECKED_IMAGES)
+    verdict = report.verdict.replace("\n", "; ")
+    if report.names:
+        figure = plots.new_figure(6.4, 0.42 * len(report.rows) + 1.4)
+        hits = {row.method: row.hits for row in report.rows}
+        plots.pointing_table(hits, report.names, ax=figure.subplots())
+        yield Picture("check-pointing", f"Where each map has its largest value: {verdict}.", figure)
+    figure = plots.new_figure()
+    curves = {row.method: (row.deletion, row.insertion) for row in report.rows}
+    plots.deletion_and_insertion(curves, figure=figure)
+    yield Picture(
+        "check-curves",
+        "The class's probability as pixels are covered, and shown, in the order of each map: a "
+        "faithful map falls fast and rises fast.",
+        figure,
+        str(report),
+    )
+    found = report.randomization
+    figure = plots.new_figure(7.2, 0.5 * len(found.correlations) + 1.6)
+    plots.randomization_bars(found.correlations, found.layers, INSENSITIVE, ax=figure.subplots())
+    yield Picture(
+        "check-randomisation",
+        "How alike each map stays when the layers get random weights, from the output backwards: "
+        "a map that stays does not show what the network has learned.",
+        figure,
+    )
+
+
+def _suits(method: str, show: Exhibit) -> bool:
+    try:
+        visualizers.VISUALIZERS[method](show.model, show.inputs[:1], show.asked[:1])
+    except UserError:
+        return False
+    return True
+
+
 def _need_images(show: Exhibit, name: str) -> None:
     if not show.images:
         raise UserError(f"{name}: is for images; saliency and neurons work for rows")
@@ -347,6 +402,7 @@ PICTURES: dict[str, Callable[[Exhibit], Iterator[Picture]]] = {
     "saliency": saliency,
     "cam": cam,
     "dream": dream,
+    "check": check,
 }
 """Every kind of picture; each gives its figures one after another."""
 
@@ -374,22 +430,23 @@ def titles(
     return tuple(found)
 
 
-def page(title: str, facts: str, pictures: Sequence[tuple[str, str, bytes]]) -> str:
+def page(title: str, facts: str, pictures: Sequence[tuple[Picture, bytes]]) -> str:
     """Return one HTML page with the pictures inside: it needs no other file and no network.
 
     Args:
         title: The heading.
         facts: Plain text under it.
-        pictures: (name, caption, PNG) each.
+        pictures: Each with its PNG.
     """
     from base64 import b64encode
     from html import escape
 
     parts = [
-        f'<figure id="{escape(name)}"><img alt="{escape(caption)}" '
+        f'<figure id="{escape(one.name)}"><img alt="{escape(one.caption)}" '
         f'src="data:image/png;base64,{b64encode(png).decode()}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-        for name, caption, png in pictures
+        f"<figcaption>{escape(one.caption)}</figcaption></figure>"
+        + (f"<pre>{escape(one.text)}</pre>" if one.text else "")
+        for one, png in pictures
     ]
     return PAGE.format(title=escape(title), facts=escape(facts), figures="\n".join(parts))
 

@@ -75,7 +75,9 @@ def _run(arguments: argparse.Namespace) -> int:
     for picture in _pictures(show, asked, explicit=bool(arguments.what)):
         path = save(out / f"{picture.name}.png", picture.figure)
         write(f"{path}\n    {picture.caption}")
-        shown.append((picture.name, picture.caption, path.read_bytes()))
+        if picture.text:
+            write(f"\n{picture.text}\n")
+        shown.append((picture, path.read_bytes()))
     metrics = run.metrics["test"]
     facts = "\n".join(f"test {name}  {value:.4f}" for name, value in metrics.items())
     content = page(run.name, facts, shown)

@@ -25,6 +25,9 @@ def rise(
 ) -> np.ndarray:
     """Return, for each pixel, the class's mean probability over the masks that leave it visible.
 
+    Each pixel is divided by how often it was visible, not by the expected number: the masks' own
+    pattern does not show.
+
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
             one input.
@@ -53,7 +56,8 @@ def rise(
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
     chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
     visible = drawn.reshape(masks, -1)
-    return (chances @ visible / (masks * keep)).reshape(-1, *size)
+    seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
+    return (chances @ visible / seen).reshape(-1, *size)
 
 
 def _random_masks(
