@@ -62,10 +62,9 @@ def filters(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Activation maximization of 8 filters, 200 steps with jitter and rotation."""
     theirs = ActivationMaximization(net, model_modifier=[ExtractIntermediateLayer("conv_2")])
     score = CategoricalScore(list(range(8)))
+    settings = {"input_modifiers": MODIFIERS, "steps": STEPS, "input_range": (0.0, 1.0)}
     return (
-        lambda: theirs(
-            score, seed_input=START[:8], input_modifiers=MODIFIERS, steps=STEPS, input_range=(0.0, 1.0)
-        ),
+        lambda: theirs(score, seed_input=START[:8], **settings),
         lambda: visualizers.activation_maximization(
             net, list(range(8)), layer="conv_2", value_range=(0, 1), start=START[:8], steps=STEPS,
             regularizers=COSTS, transformations=VIEWS,
@@ -77,10 +76,9 @@ def classes(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Activation maximization of 10 classes, 200 steps with jitter and rotation."""
     theirs = ActivationMaximization(net, model_modifier=ReplaceToLinear())
     score = CategoricalScore(list(range(10)))
+    settings = {"input_modifiers": MODIFIERS, "steps": STEPS, "input_range": (0.0, 1.0)}
     return (
-        lambda: theirs(
-            score, seed_input=START, input_modifiers=MODIFIERS, steps=STEPS, input_range=(0.0, 1.0)
-        ),
+        lambda: theirs(score, seed_input=START, **settings),
         lambda: visualizers.activation_maximization(
             net, list(range(10)), value_range=(0, 1), start=START, steps=STEPS,
             regularizers=COSTS, transformations=VIEWS,
@@ -130,7 +128,8 @@ TASKS: dict[str, Task] = {
 def seconds(call: Callable[[], Any]) -> tuple[float, float]:
     """Return the wall and CPU seconds of a call."""
     wall, cpu = time.perf_counter(), time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The structure of `inputs`")  # theirs, of every call
         call()
     return time.perf_counter() - wall, time.process_time() - cpu
 
@@ -173,7 +172,7 @@ def score_cam_memory(images: int) -> float:
 
 def main() -> None:
     """Measure, print the table and write it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Time the visualizers beside tf-keras-vis.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--task", help="only tasks whose name holds this")
     arguments = parser.parse_args()

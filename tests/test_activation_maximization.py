@@ -184,11 +184,13 @@ def test_transformations_move_the_view_as_they_say():
     image[0, 4, 4] = 1
     rng = np.random.default_rng(0)
     shifted = Transformations(jitter=2).draw(1, 1, (9, 9), rng)
+    assert shifted is not None
     view = np.asarray(seen(image, shifted[0], 0.0))
     place = np.argwhere(view[0, ..., 0] == 1)
     assert len(place) == 1
     assert np.abs(place[0] - 4).max() <= 2
     turned = Transformations(rotation=30).draw(1, 1, (9, 9), rng)
+    assert turned is not None
     np.testing.assert_allclose(np.asarray(seen(image, turned[0], 0.0))[0, 4, 4, 0], 1, atol=1e-5)
     blurred = np.asarray(seen(image, None, 1.0))
     assert blurred.sum() == pytest.approx(1, abs=1e-2)  # what falls off the edge is given back

@@ -103,8 +103,10 @@ def _curve(
 
     def part(rows: np.ndarray) -> np.ndarray:
         few = replace(question, inputs=[x[rows]], indices=question.indices[rows])
-        masks = kept(ranks[rows, None], counts).astype("float32")
-        return masked_scores(few, masks, value=value, probabilities=True, batch_size=batch_size)
+        masks = kept(ranks[rows, None], counts).astype("float32").reshape(-1, *size)
+        pairs = (np.repeat(np.arange(len(rows)), steps + 1), np.arange(len(masks)))
+        settings = {"value": value, "probabilities": True, "batch_size": batch_size}
+        return masked_scores(few, masks, pairs, **settings).reshape(len(rows), -1)
 
     return by_batch(part, len(x), max(1, batch_size // (steps + 1)))
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.masking import every_pair, masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.settings import number, shown, whole_number
@@ -21,7 +21,7 @@ def rise(
     keep: float = 0.5,
     seed: int = 0,
     output: int | str = 0,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return, for each pixel, the class's mean probability over the masks that leave it visible.
 
@@ -54,10 +54,11 @@ def rise(
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
+    pairs = every_pair(question, drawn)
+    chances = masked_scores(question, drawn, pairs, probabilities=True, batch_size=batch_size)
     visible = drawn.reshape(masks, -1)
     seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
-    return (chances @ visible / seen).reshape(-1, *size)
+    return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)
 
 
 def _random_masks(

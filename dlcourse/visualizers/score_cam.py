@@ -20,7 +20,7 @@ def score_cam(
     layer: Any = None,
     output: int | str = 0,
     enlarge: bool = True,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return ReLU(Σ w·A), w the class's probability for the image masked by the feature map A.
 
@@ -54,5 +54,15 @@ def score_cam(
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
     # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
     masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
-    weights = masked_scores(question, masks, probabilities=True, batch_size=batch_size)
+    answers = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
+    pairs = (answers // maps.shape[-1], answers)
+    weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
+    weights[answers] = masked_scores(
+        question,
+        masks.reshape(-1, *masks.shape[2:]),
+        pairs,
+        probabilities=True,
+        batch_size=batch_size,
+    )
+    weights = weights.reshape(len(maps), -1)
     return enlarged(question, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)
