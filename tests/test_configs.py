@@ -20,6 +20,8 @@ LEVELS = {
     "mnist_784_16_16_10_relu": 0.955,
     "mnist_cnn": 0.992,
     "mnist_lstm": 0.98,
+    "planted_cnn": 0.95,
+    "planted_shortcut": 0.99,
     "points_cross": 0.99,
 }
 

@@ -244,7 +244,7 @@ def test_embedded_sets_points_and_own_files_need_no_tensorflow(tmp_path):
     code = (
         "import sys; sys.modules.update(tensorflow=None, tensorflow_datasets=None, keras=None)\n"
         "from dlcourse.datasets import load_dataset\n"
-        "for name in ('digits', 'breast_cancer', 'iris', 'wine', 'diabetes', 'points'):\n"
+        "for name in 'digits breast_cancer iris wine diabetes planted points'.split():\n"
         "    load_dataset(name)\n"
     )
     for name in ("image_folder", "npz", "csv"):

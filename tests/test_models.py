@@ -40,6 +40,8 @@ def diabetes():
         (lambda: linear_regression((10,)), 11),
         # conv 3·3·1·8 + 8, then 14·14·8 inputs of 10 logits
         (lambda: cnn((28, 28, 1), 10, filters=(8,), hidden=()), 80 + 15_690),
+        # the mean of each of 8 maps, 10 logits
+        (lambda: cnn((28, 28, 1), 10, filters=(8,), pooling="average", hidden=()), 80 + 90),
         # each LSTM gate: (28 inputs + 16 state + 1) · 16; then 16·10 + 10
         (lambda: rnn((28, 28, 1), 10, units=16), 4 * 45 * 16 + 170),
         (lambda: rnn((28, 28, 1), 10, cell="simple", units=16), 45 * 16 + 170),
@@ -74,6 +76,38 @@ def test_constant_initialisation_makes_equal_neurons():
     kernel = dnn((4,), 3, hidden=(5,), initializer="constant").get_weights()[0]
     assert np.unique(kernel).tolist() == [np.float32(0.1)]
     assert not dnn((4,), 3, hidden=(5,), initializer="zeros").get_weights()[0].any()
+
+
+@pytest.mark.parametrize(("pooling", "of"), [("average", np.mean), ("max", np.max)])
+def test_global_pooling_stands_in_place_of_the_last_blocks_pooling(pooling, of):
+    import keras
+
+    model = cnn((8, 8, 1), 3, filters=(4, 5), pooling=pooling, hidden=(), dropout=0.5)
+    names = [layer.name for layer in model.layers]
+    assert names[:4] == ["conv_1", "pool_1", "conv_2", f"global_{pooling}"]
+    assert names[4:] == [f"global_{pooling}_dropout", "logits", "probabilities"]
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    outputs = [model.get_layer(name).output for name in ("conv_2", "logits")]
+    maps, logits = keras.Model(model.inputs, outputs).predict(x, verbose=0)
+    assert maps.shape == (2, 4, 4, 5)
+    kernel, bias = model.get_layer("logits").get_weights()
+    # float32, sums of 16
+    np.testing.assert_allclose(logits, of(maps, axis=(1, 2)) @ kernel + bias, rtol=1e-4, atol=1e-6)
+
+
+def test_the_class_activation_map_of_average_pooling_adds_up_to_the_logit():
+    import keras
+
+    model = cnn((8, 8, 1), 3, filters=(4, 5), pooling="average", hidden=())
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    outputs = [model.get_layer(name).output for name in ("conv_2", "logits")]
+    maps, logits = keras.Model(model.inputs, outputs).predict(x, verbose=0)
+    kernel, bias = model.get_layer("logits").get_weights()
+    activation_maps = maps @ kernel
+    # Zhou et al. 2016, equation 2, with the bias, which has no place; float32
+    np.testing.assert_allclose(
+        activation_maps.mean(axis=(1, 2)) + bias, logits, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_l2_adds_l2_times_the_sum_of_squares_to_the_loss():
@@ -207,6 +241,10 @@ def test_the_settings_are_the_keyword_only_parameters():
         (
             lambda d: build_model("cnn", d, padding="valid", kernel_size=9),
             "block 1 of 2 shrinks a side of 8 to nothing",
+        ),
+        (
+            lambda d: build_model("cnn", d, filters=(4,) * 5, pooling="average"),
+            "block 4 of 5 shrinks a side of 1",
         ),
         (
             lambda d: build_model("logistic_regression", d),

@@ -8,6 +8,7 @@ from dlcourse.datasets.dataset import Dataset, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.datasets.image_folder import image_folder
 from dlcourse.datasets.npz import npz
+from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
 from dlcourse.datasets.tfds import cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import DatasetError, RecipeError
@@ -34,6 +35,7 @@ DATASETS = {
     "iris": Loader(iris, "rows", "multiclass"),
     "wine": Loader(wine, "rows", "multiclass"),
     "diabetes": Loader(diabetes, "rows", "regression"),
+    "planted": Loader(planted, "images", "multiclass"),
     "points": Loader(points, "rows", "classification"),
     "mnist": Loader(mnist, "images", "multiclass"),
     "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
@@ -51,7 +53,7 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
 
     Args:
         name: a key of `DATASETS`.
-        seed: chooses the validation split (and the points of `points`), never the test split.
+        seed: chooses the validation split (and draws `points` and `planted`), never the test split.
         **settings: the keyword arguments of the data set's own function.
 
     Raises:

@@ -27,6 +27,9 @@ class Dataset:
         feature_names: one name a column of a table; empty for images.
         target_name: what is predicted, with its unit where there is one.
         encoding: how a table's columns were made from a file's (see `csv`); empty otherwise.
+        regions: where the evidence lies in the images of the test split, known for `planted`
+            alone: name (`object`, `mark`) → boxes `(n_test, 4)`, integers (top, left, bottom,
+            right), pixel rows and columns, the last two excluded; empty otherwise.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Dataset:
     feature_names: tuple[str, ...] = ()
     target_name: str = "class"
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    regions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -100,10 +104,13 @@ def check(dataset: Dataset) -> Dataset:
 
     Raises:
         DatasetError: an empty split, unequal lengths, shapes that differ between splits, NaN or
-            infinite values, labels out of range, a class that is missing from a split.
+            infinite values, labels out of range, a class that is missing from a split, a region
+            that is not a box in each test image.
     """
     for part, (x, y) in dataset.splits.items():
         _check_split(dataset, part, x, y)
+    for name, boxes in dataset.regions.items():
+        _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
     if dataset.task != "regression" and len(dataset.class_names) < 2:
         raise DatasetError(
             f"{dataset.name}: {len(dataset.class_names)} class: a classifier needs two or more"
@@ -158,10 +165,31 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
         )
 
 
+def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
+    if images.ndim != 4:
+        raise DatasetError(f"{where} is for images, this data is rows of a table")
+    if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
+        raise DatasetError(
+            f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
+            f"({len(images)}, 4) are expected, a box (top, left, bottom, right) a test image"
+        )
+    first, last = boxes[:, :2], boxes[:, 2:]
+    inside = ((first >= 0) & (first < last) & (last <= images.shape[1:3])).all(axis=1)
+    if not inside.all():
+        example = int(inside.argmin())
+        raise DatasetError(
+            f"{where} of test example {example}, {tuple(boxes[example].tolist())}, is no box "
+            f"(top, left, bottom, right) in an image of {images.shape[1]}×{images.shape[2]}"
+        )
+
+
 def with_test(dataset: Dataset, fraction: float) -> Dataset:
-    """Return `dataset` with a test split taken from its training split, the same for every seed."""
+    """Return `dataset` with a test split taken from its training split, the same for every seed.
+
+    Regions belong to the earlier test images and are dropped.
+    """
     x, y, x_test, y_test = _set_aside(dataset, "test_fraction", fraction, TEST_SEED)
-    return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+    return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test, regions={})
 
 
 def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
@@ -207,10 +235,14 @@ def fingerprint(dataset: Dataset) -> str:
     Two runs with one fingerprint saw the same numbers in the same order.
     """
     digest = hashlib.sha256(repr(dataset.class_names).encode())
-    for part, arrays in dataset.splits.items():
+    for part, arrays in (*dataset.splits.items(), *_regions(dataset)):
         for array in arrays:
             digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
             rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
             for start in range(0, len(array), rows):
                 digest.update(np.ascontiguousarray(array[start : start + rows]).data)
     return digest.hexdigest()
+
+
+def _regions(dataset: Dataset) -> list[tuple[str, tuple[np.ndarray]]]:
+    return [(f"region {name}", (boxes,)) for name, boxes in sorted(dataset.regions.items())]

@@ -33,6 +33,7 @@ def cnn(
     padding: Literal["same", "valid"] = "same",
     pool: Literal["max", "average", "none"] = "max",
     pool_size: Positive = 2,
+    pooling: Literal["flatten", "average", "max"] = "flatten",
     hidden: tuple[Positive, ...] = (128,),
     activation: Activation = "relu",
     dropout: Rate = 0.0,
@@ -55,6 +56,10 @@ def cnn(
         padding: `same` keeps height and width, `valid` uses whole windows only.
         pool: pooling at a block's end.
         pool_size: height, width and step of the pooling window.
+        pooling: what makes one vector of the last block: `flatten`, after its pooling, or in its
+            pooling's place the `average` or `max` of each whole map. With `average` and no hidden
+            layer the logits are sums over places: the class activation map is exact (Zhou et al.
+            2016, https://arxiv.org/abs/1512.04150).
         hidden: units of the dense layers after the blocks.
         activation: of every convolution and hidden layer.
         dropout: fraction dropped after the blocks and after each hidden layer.
@@ -69,7 +74,7 @@ def cnn(
     import keras
 
     block = _Block(convolutions, kernel_size, strides, padding, pool_size if pool != "none" else 1)
-    _check_sizes(input_shape, len(filters), block)
+    _check_sizes(input_shape, len(filters), block, pool_last=pooling == "flatten")
     kernel = weights(initializer, l2)
     blocks: list[keras.Layer] = []
     for number, size in enumerate(filters, 1):
@@ -86,10 +91,11 @@ def cnn(
             blocks += activated(
                 keras.layers.Conv2D, arguments, activation=activation, batch_norm=batch_norm
             )
-        blocks += _pooling(pool, pool_size, number)
-    flat = [keras.layers.Flatten(name="flatten")]
+        if number < len(filters) or pooling == "flatten":
+            blocks += _pooling(pool, pool_size, number)
+    flat = [_vector(pooling)]
     if dropout:
-        flat.append(keras.layers.Dropout(dropout, name="flatten_dropout"))
+        flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
     dense = hidden_layers(
         hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
     )
@@ -115,6 +121,16 @@ def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
     return [layer(size, name=f"pool_{number}")]
 
 
+def _vector(pooling: str) -> "keras.Layer":
+    from keras import layers
+
+    return {
+        "flatten": layers.Flatten(name="flatten"),
+        "average": layers.GlobalAveragePooling2D(name="global_average"),
+        "max": layers.GlobalMaxPooling2D(name="global_max"),
+    }[pooling]
+
+
 class _Block:
     """How one block changes a side's length."""
 
@@ -123,15 +139,17 @@ class _Block:
         self.margin = kernel - 1 if padding == "valid" else 0
         self.pool = pool
 
-    def __call__(self, side: int) -> int:
+    def __call__(self, side: int, *, pooled: bool) -> int:
         side = -(-(side - self.margin) // self.strides)
-        return (side - self.margin * (self.convolutions - 1)) // self.pool
+        return (side - self.margin * (self.convolutions - 1)) // (self.pool if pooled else 1)
 
 
-def _check_sizes(input_shape: Sequence[int], blocks: int, block: _Block) -> None:
+def _check_sizes(
+    input_shape: Sequence[int], blocks: int, block: _Block, *, pool_last: bool
+) -> None:
     side = min(input_shape[:2])
     for number in range(1, blocks + 1):
-        before, side = side, block(side)
+        before, side = side, block(side, pooled=pool_last or number < blocks)
         if side < 1:
             raise RecipeError(
                 f"filters: block {number} of {blocks} shrinks a side of {before} to nothing "

@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from dlcourse.visualizers.activation_maximization import (
+    Regularizers,
+    activation_maximization,
+)
 from dlcourse.visualizers.class_activation_map import class_activation_map
+from dlcourse.visualizers.deep_dream import deep_dream
 from dlcourse.visualizers.eigen_cam import eigen_cam
 from dlcourse.visualizers.feature_maps import feature_maps, filters, neuron_activity
 from dlcourse.visualizers.grad_cam import grad_cam, grad_cam_plus_plus, layer_cam
@@ -14,6 +19,7 @@ from dlcourse.visualizers.rise import rise
 from dlcourse.visualizers.saliency import gradient_times_input, saliency
 from dlcourse.visualizers.score_cam import score_cam
 from dlcourse.visualizers.smooth_grad import smooth_grad
+from dlcourse.visualizers.transformations import Transformations
 
 VISUALIZERS: dict[str, Callable[..., Any]] = {
     "saliency": saliency,
@@ -34,7 +40,11 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "VISUALIZERS",
+    "Regularizers",
+    "Transformations",
+    "activation_maximization",
     "class_activation_map",
+    "deep_dream",
     "eigen_cam",
     "feature_maps",
     "filters",

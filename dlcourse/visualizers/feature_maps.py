@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
-from dlcourse.visualizers.questions import Images, Question, ask
+from dlcourse.visualizers.questions import Images, Question, Reader, ask
 from dlcourse.visualizers.taps import LayerCall, nth
 
 
@@ -107,22 +107,38 @@ def layer_output(question: Question, place: LayerCall) -> np.ndarray:
 def outputs(question: Question, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
     """Return the output of each layer call by its name, float32, from one pass."""
     reader = question.reader
-    marks = tuple((one.position, one.number) for one in places)
 
     def read(model: Any, inputs: list) -> Any:
-        from keras import ops
+        return observed(reader, model, inputs, places)
 
-        seen: dict[tuple[int, int], Any] = {}
-
-        def keep(mark: tuple[int, int]) -> taps.Edit:
-            def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
-                seen[mark] = call(*args, **kwargs)
-                return seen[mark]
-
-            return nth(mark[1], edit)
-
-        reader.logits(model, inputs, [(mark[0], keep(mark)) for mark in marks], logits=False)
-        return [ops.cast(seen[mark], "float32") for mark in marks]
-
+    marks = tuple((one.position, one.number) for one in places)
     found = question.run(("outputs", marks), read, question.inputs)
     return {one.name: np.asarray(value) for one, value in zip(places, found, strict=True)}
+
+
+def observed(
+    reader: Reader, model: Any, inputs: list, places: Sequence[LayerCall], *, linear: bool = False
+) -> list:
+    """Return the outputs of layer calls as float32 tensors, within a compiled function too.
+
+    With `linear`, they are read before their ReLU.
+    """
+    import keras
+
+    seen: dict[LayerCall, Any] = {}
+    layers = taps.all_layers(model)
+    relu = keras.activations.relu
+
+    def keep(place: LayerCall) -> taps.Edit:
+        def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
+            seen[place] = call(*args, **kwargs)
+            return seen[place]
+
+        return nth(place.number, edit)
+
+    edits = [(one.position, keep(one)) for one in places]
+    if linear:
+        hidden = [k for k, _ in edits if getattr(layers[k], "activation", None) is relu]
+        edits += [(k, taps.with_activation(layers[k], keras.activations.linear)) for k in hidden]
+    reader.logits(model, inputs, edits, logits=False)
+    return [keras.ops.cast(seen[one], "float32") for one in places]

@@ -1,12 +1,13 @@
 """Grad-CAM, Grad-CAM++ and LayerCAM: a layer's feature maps, weighted by the score's gradient."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, ask
+from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, Reader, ask
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.taps import LayerCall, nth
 
@@ -37,11 +38,14 @@ def grad_cam(
     References:
         Selvaraju et al., "Grad-CAM", 2017, arXiv:1610.02391, equations 1 and 2.
     """
+
+    def formula(maps: Any, gradient: Any) -> Any:
+        return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
+
+    from keras import ops
+
     question = ask(model, images, class_indices, output=output)
-    place = spatial_layer(question, layer, "grad_cam")
-    maps, gradient = maps_and_gradients(question, place)
-    cam = np.maximum(np.einsum("n...c,nc->n...", maps, over_places(gradient.mean, gradient)), 0)
-    return enlarged(question, cam, enlarge)
+    return weighted("grad_cam", formula, question, layer, enlarge)
 
 
 def grad_cam_plus_plus(
@@ -63,16 +67,18 @@ def grad_cam_plus_plus(
     References:
         Chattopadhay et al., "Grad-CAM++", 2018, arXiv:1710.11063, equation 19.
     """
+
+    def formula(maps: Any, gradient: Any) -> Any:
+        total = ops.sum(maps, axis=places(maps), keepdims=True)
+        below = gradient**2 * (2 + total * gradient)
+        alpha = ops.where(below == 0, 0.0, gradient**2 / ops.where(below == 0, 1.0, below))
+        weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
+        return ops.sum(maps * weights, axis=-1)
+
+    from keras import ops
+
     question = ask(model, images, class_indices, output=output)
-    place = spatial_layer(question, layer, "grad_cam_plus_plus")
-    maps, gradient = maps_and_gradients(question, place)
-    axes = tuple(range(1, maps.ndim - 1))
-    total = maps.sum(axis=axes, keepdims=True)
-    below = 2 * gradient**2 + total * gradient**3
-    alpha = np.divide(gradient**2, below, out=np.zeros_like(below), where=below != 0)
-    weights = (alpha * np.maximum(gradient, 0)).sum(axis=axes)
-    cam = np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0)
-    return enlarged(question, cam, enlarge)
+    return weighted("grad_cam_plus_plus", formula, question, layer, enlarge)
 
 
 def layer_cam(
@@ -93,11 +99,42 @@ def layer_cam(
     References:
         Jiang et al., "LayerCAM", 2021, doi:10.1109/TIP.2021.3089943.
     """
+
+    def formula(maps: Any, gradient: Any) -> Any:
+        return ops.sum(maps * ops.relu(gradient), axis=-1)
+
+    from keras import ops
+
     question = ask(model, images, class_indices, output=output)
-    place = spatial_layer(question, layer, "layer_cam")
-    maps, gradient = maps_and_gradients(question, place)
-    cam = np.maximum((np.maximum(gradient, 0) * maps).sum(axis=-1), 0)
-    return enlarged(question, cam, enlarge)
+    return weighted("layer_cam", formula, question, layer, enlarge)
+
+
+def weighted(
+    method: str, formula: Callable[[Any, Any], Any], question: Question, layer: Any, enlarge: bool
+) -> np.ndarray:
+    """Return ReLU(formula(A, d score / d A)) of a layer's output A, enlarged on demand.
+
+    Args:
+        method: Its name, in errors and for keeping the compiled function.
+        formula: Makes a map `(n, places…)` of two tensors `(n, places…, channels)`.
+        question: The model, its inputs and the classes.
+        layer: Whose output; None: the last convolution's.
+        enlarge: Bring the map to the image's size.
+    """
+    place = spatial_layer(question, layer, method)
+    reader = question.reader
+    scale = HALF_SCALE if reader.half else 1.0
+
+    def cam(model: Any, inputs: list, indices: Any) -> Any:
+        from keras import ops
+
+        maps, gradient = output_and_gradient(reader, model, inputs, indices, place, scale)
+        return ops.relu(formula(maps, gradient / scale))
+
+    key = (method, place.position, place.number)
+    return enlarged(
+        question, np.asarray(question.run(key, cam, question.inputs, question.indices)), enlarge
+    )
 
 
 def spatial_layer(question: Question, layer: Any, method: str) -> LayerCall:
@@ -115,37 +152,34 @@ def spatial_layer(question: Question, layer: Any, method: str) -> LayerCall:
     return place
 
 
-def maps_and_gradients(question: Question, place: LayerCall) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer's output and d score / d output, both `(n, places…, channels)`."""
-    reader = question.reader
-    scale = HALF_SCALE if reader.half else 1.0
+def output_and_gradient(
+    reader: Reader, model: Any, inputs: list, indices: Any, place: LayerCall, scale: float
+) -> tuple[Any, Any]:
+    """Return a layer's output and d (scale · score) / d output, tensors `(n, places…, channels)`.
 
-    def both(model: Any, inputs: list, indices: Any, offset: Any) -> Any:
-        from keras import ops
+    The gradient is that of an offset, zero, added to the output: it needs no other graph.
+    """
+    from keras import ops
 
-        def score(offset: Any) -> Any:
-            seen = []
+    def score(offset: Any) -> Any:
+        seen = []
 
-            def add(call: Any, *args: Any, **kwargs: Any) -> Any:
-                result = call(*args, **kwargs)
-                seen.append(ops.cast(result, "float32"))
-                return result + ops.cast(offset, result.dtype)
+        def add(call: Any, *args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            seen.append(ops.cast(result, "float32"))
+            return result + ops.cast(offset, result.dtype)
 
-            logits = reader.logits(model, inputs, [(place.position, nth(place.number, add))])
-            return scale * reader.scores(logits, indices), seen[0]
+        logits = reader.logits(model, inputs, [(place.position, nth(place.number, add))])
+        return scale * reader.scores(logits, indices), seen[0]
 
-        _, gradient, maps = value_and_gradient(score)(offset)
-        return maps, gradient
-
-    offset = np.zeros((len(question.indices), *(place.shape or ())), "float32")
-    key = ("maps", place.position, place.number)
-    maps, gradient = question.run(key, both, question.inputs, question.indices, offset)
-    return np.asarray(maps), np.asarray(gradient) / scale
+    offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
+    _, gradient, maps = value_and_gradient(score)(offset)
+    return maps, gradient
 
 
-def over_places(reduce: Any, values: np.ndarray) -> np.ndarray:
-    """Return `reduce` of `(n, places…, channels)` over the places: `(n, channels)`."""
-    return reduce(axis=tuple(range(1, values.ndim - 1)))
+def places(maps: Any) -> tuple[int, ...]:
+    """Return the axes of the places in `(n, places…, channels)`."""
+    return tuple(range(1, len(maps.shape) - 1))
 
 
 def enlarged(question: Question, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:

@@ -1,8 +1,5 @@
 """Scores of an image behind masks, a bounded number at a time."""
 
-# Keras' operations are annotated as if they could return None.
-# pyright: reportOperatorIssue=false, reportOptionalSubscript=false, reportArgumentType=false
-
 from typing import Any
 
 import numpy as np

@@ -1,8 +1,5 @@
 """What is asked of a model: which inputs, which class of which output, read before the softmax."""
 
-# Keras' operations are annotated as if they could return None.
-# pyright: reportOperatorIssue=false, reportOptionalSubscript=false, reportArgumentType=false
-
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -186,11 +183,7 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
         raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
     listed = isinstance(images, list | tuple)
     given = list(images) if listed else [images]
-    expected: list = [None] * len(given)
-    with contextlib.suppress(AttributeError, ValueError):  # a subclassed model names no inputs
-        expected = [tuple(one.shape[1:]) for one in (model.inputs or expected)]
-        if any("int" in str(one.dtype) for one in (model.inputs or ())):
-            raise _whole_numbers()
+    expected = model_shapes(model) or [None] * len(given)
     if len(given) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
     arrays = [_array(one, k if listed else None) for k, one in enumerate(given)]
@@ -200,6 +193,20 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
         sizes = ", ".join(str(len(one)) for one in arrays)
         raise UserError(f"images: every input needs as many examples, got {sizes}")
     return arrays, listed
+
+
+def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
+    """Return the shape of each input without the batch; none for a model that names no inputs.
+
+    Raises:
+        UserError: It takes whole numbers.
+    """
+    with contextlib.suppress(AttributeError, ValueError):
+        inputs = model.inputs or ()
+        if any("int" in str(one.dtype) for one in inputs):
+            raise _whole_numbers()
+        return [tuple(one.shape[1:]) for one in inputs]
+    return []
 
 
 def _whole_numbers() -> UserError:

@@ -1,0 +1,313 @@
+"""Activation maximization: the image that a class, a unit or a filter answers to most."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers import transformations as moved
+from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.feature_maps import observed
+from dlcourse.visualizers.questions import HALF_SCALE, Question, ask, model_shapes
+from dlcourse.visualizers.taps import LayerCall
+
+Range = tuple[float, float]
+Callback = Callable[[int, Any, np.ndarray], None]
+"""`callback(step, images, scores)`, step from 1, after each step."""
+SLOPE = 0.1
+"""Of a unit where it does not answer: with ReLU's 0, most filters would see nowhere to climb."""
+DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
+
+
+@dataclass(frozen=True)
+class Regularizers:
+    """What an image pays for, with values brought to [0, 1]: the weights mean the same everywhere.
+
+    Attributes:
+        total_variation: Times the mean |difference| of neighbouring values: smooth images.
+        norm: Times the mean |value − middle|^p, to the power 1/p: small deviations.
+        p: The norm's order.
+    """
+
+    total_variation: float = 1.0
+    norm: float = 0.0
+    p: float = 2.0
+
+
+def activation_maximization(
+    model: Any,
+    targets: int | Sequence[int],
+    *,
+    layer: Any = None,
+    output: int | str = 0,
+    value_range: Range | Sequence[Range] = (0.0, 255.0),
+    start: Any = None,
+    steps: int = 200,
+    learning_rate: float = 0.05,
+    regularizers: Regularizers | None = None,
+    transformations: moved.Transformations | None = None,
+    fourier: bool = False,
+    seed: int = 0,
+    callback: Callback | None = None,
+) -> Any:
+    """Return, for each target, an image that it answers to strongly.
+
+    Ascent on the score minus what the regularizers cost, by Adam. The score is a class's logit, or
+    a unit's output, for a filter its mean over the places, through a ReLU that leaks (see `SLOPE`).
+    At each step the network sees the image randomly shifted, turned and scaled: what survives is
+    the pattern rather than its noise.
+
+    Args:
+        model: Any Keras 3 model.
+        targets: Class indices, or with `layer` units or filters of that layer: an image each, all
+            optimised together.
+        layer: A name, a position or a layer whose units are asked; None: the model's output.
+        output: Which of several outputs, by position or name.
+        value_range: (least, largest) value of the model's input; a list for several inputs.
+        start: Where to begin: `(height, width, channels)` or one for each target, in the value
+            range; None: grey with a little noise.
+        steps: Of the ascent.
+        learning_rate: Of Adam, in units of the value range.
+        regularizers: The costs; by default some total variation, for images.
+        transformations: The random views; by default, for images, shifts of a twelfth of the side
+            and turns of some degrees.
+        fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
+            natural images: smoother, with fewer fine ripples (images only).
+        seed: Of the noise and the transformations.
+        callback: Called after each step (slower: without it the steps run as one compiled loop).
+
+    Returns:
+        `(targets, height, width, channels)`, or a list for a model of several inputs.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Mahendran and
+        Vedaldi, arXiv:1412.0035 (total variation); Olah et al., "Feature Visualization", 2017,
+        doi:10.23915/distill.00007 (transformations, spectrum).
+    """
+    if steps < 1 or learning_rate <= 0:
+        raise UserError(
+            "activation_maximization: needs steps >= 1 and learning_rate > 0, got "
+            f"{steps}, {learning_rate:g}"
+        )
+    rng = np.random.default_rng(seed)
+    ranges, begin = _beginning(model, targets, value_range, start, rng)
+    indices = targets if np.ndim(targets) else [targets]
+    question = ask(model, begin, 0 if layer is not None else indices, output=output)
+    place = question.layer(layer, "activation_maximization") if layer is not None else None
+    chosen = _units(question, place, indices)
+    images = all(x.ndim == 4 for x in begin)
+    costs = regularizers or Regularizers(total_variation=1.0 if images else 0.0)
+    views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
+    if not images and (fourier or views != moved.NONE or costs.total_variation):
+        raise UserError(
+            "activation_maximization: total_variation, transformations and fourier are for images "
+            "(n, height, width, channels)"
+        )
+    ascent = Ascent(question, place, chosen, ranges, costs, views.blur, fourier, learning_rate)
+    state = ascent.state([_unit(x, r) for x, r in zip(begin, ranges, strict=True)])
+    draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
+    state = _climb(ascent, state, draws, steps, callback)
+    result = ascent.images(state)
+    return result if len(result) > 1 else result[0]
+
+
+def _climb(ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None) -> Any:
+    """Return the state after all steps: in one compiled loop, or one by one for a callback."""
+    if callback is None:
+        return ascent.advance(state, draws, 0, steps)[0]
+    for step in range(steps):
+        state, scores = ascent.advance(state, draws, step, step + 1)
+        images = ascent.images(state)
+        callback(step + 1, images if len(images) > 1 else images[0], np.asarray(scores))
+    return state
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """The steps of one activation maximization; `state` is (values, moments, squares)."""
+
+    question: Question
+    place: LayerCall | None
+    units: np.ndarray
+    ranges: tuple[Range, ...]
+    costs: Regularizers
+    blur: float
+    fourier: bool
+    learning_rate: float
+
+    def state(self, units: list[np.ndarray]) -> tuple[list, list, list]:
+        """Return the state that shows `units`, values in [0, 1]."""
+        values = [moved.spectrum(x) for x in units] if self.fourier else units
+        values = [np.asarray(x, "float32") for x in values]
+        zeros = [np.zeros_like(x) for x in values]
+        return values, zeros, [z.copy() for z in zeros]
+
+    def images(self, state: Any) -> list[np.ndarray]:
+        """Return the images of a state, in their value ranges."""
+        show = self._shown()
+        values = [np.asarray(show(x)) for x in state[0]]
+        return [
+            (low + (high - low) * np.clip(x, 0, 1)).astype("float32")
+            for x, (low, high) in zip(values, self.ranges, strict=True)
+        ]
+
+    def advance(self, state: Any, draws: Any, first: int, last: int) -> tuple[Any, Any]:
+        """Return the state after the steps `first` … `last` − 1, and the last step's scores."""
+        part = np.zeros((last - first, 1), "float32") if draws is None else draws[first:last]
+        place = (self.place.position, self.place.number) if self.place else None
+        key = (
+            "ascent", place, self.ranges, self.costs, self.blur, self.fourier, draws is None,
+        )  # fmt: skip
+        numbers = np.asarray([first, self.learning_rate], "float32")
+        return self.question.run(
+            key, self._loop(draws is not None), state, self.units, part, numbers
+        )
+
+    def _shown(self) -> Callable[[Any], Any]:
+        return moved.image_of_spectrum if self.fourier else lambda x: x
+
+    def _loop(self, transformed: bool) -> Callable[..., Any]:
+        """Return `loop(model, state, units, draws, numbers)`; it does not hold the model."""
+        score = self._score()
+        fourier = self.fourier
+
+        def loop(model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
+            from keras import ops
+
+            def body(step: Any, carried: Any) -> Any:
+                values, moments, squares, _ = carried
+                view = ops.take(draws, step, axis=0) if transformed else None
+                scores, gradient, _ = value_and_gradient(
+                    lambda values: score(model, values, units, view)
+                )(values)
+                time = numbers[0] + ops.cast(step, "float32") + 1
+                moved_on = [
+                    _adam(*one, time, numbers[1], clip=not fourier)
+                    for one in zip(values, gradient, moments, squares, strict=True)
+                ]
+                new = [list(part) for part in zip(*moved_on, strict=True)]
+                return (*new, scores)
+
+            values, moments, squares = ([ops.convert_to_tensor(x) for x in part] for part in state)
+            start = (values, moments, squares, ops.zeros(ops.shape(units), "float32"))
+            *end, scores = ops.fori_loop(0, draws.shape[0], body, start)
+            return tuple(end), scores
+
+        return loop
+
+    def _score(self) -> Callable[..., Any]:
+        """Return `score(model, values, units, view) → (objective, score)`, both `(targets,)`."""
+        reader = self.question.reader
+        scale = HALF_SCALE if reader.half else 1.0
+        show, ranges, costs, blur, place = (
+            self._shown(), self.ranges, self.costs, self.blur, self.place,
+        )  # fmt: skip
+
+        def score(model: Any, values: list, units: Any, view: Any) -> Any:
+            from keras import ops
+
+            shown = [show(x) for x in values]
+            seen = [moved.seen(x, view, blur) for x in shown]
+            inputs = [low + (high - low) * x for x, (low, high) in zip(seen, ranges, strict=True)]
+            if place is None:
+                scores = reader.scores(reader.logits(model, inputs), units)
+            else:
+                answers = observed(reader, model, inputs, [place], linear=True)[0]
+                scores = replace(reader, squash=None).scores(ops.leaky_relu(answers, SLOPE), units)
+            cost = sum(_cost(x, costs) for x in shown)
+            return scale * (scores - cost), scores
+
+        return score
+
+
+def _adam(
+    value: Any, gradient: Any, moment: Any, square: Any, time: Any, rate: Any, *, clip: bool
+) -> tuple[Any, Any, Any]:
+    """Return value, moment and square after one ascending step of Adam (Kingma and Ba 2015)."""
+    from keras import ops
+
+    moment = DECAY_1 * moment + (1 - DECAY_1) * gradient
+    square = DECAY_2 * square + (1 - DECAY_2) * gradient * gradient
+    first = moment / (1 - ops.power(DECAY_1, time))
+    second = square / (1 - ops.power(DECAY_2, time))
+    value = value + rate * first / (ops.sqrt(second) + EPSILON)
+    return (ops.clip(value, 0.0, 1.0) if clip else value), moment, square
+
+
+def _cost(x: Any, costs: Regularizers) -> Any:
+    """Return what each image `(n, …)` in [0, 1] pays, `(n,)`."""
+    from keras import ops
+
+    n = ops.shape(x)[0]
+    total = ops.zeros((n,), "float32")
+    if costs.total_variation:
+        down = ops.abs(x[:, 1:] - x[:, :-1])
+        across = ops.abs(x[:, :, 1:] - x[:, :, :-1])
+        both = sum(ops.mean(ops.reshape(one, (n, -1)), axis=1) for one in (down, across))
+        total = total + costs.total_variation * both
+    if costs.norm:
+        away = ops.reshape(ops.abs(x - 0.5), (n, -1)) + 1e-6  # the root has no slope at 0
+        mean = ops.mean(ops.power(away, costs.p), axis=1)
+        total = total + costs.norm * ops.power(mean, 1 / costs.p)
+    return total
+
+
+def _unit(x: np.ndarray, value_range: Range) -> np.ndarray:
+    low, high = value_range
+    return np.clip((x - low) / (high - low), 0, 1)
+
+
+def _units(question: Question, place: LayerCall | None, targets: Any) -> np.ndarray:
+    """Return the asked units, checked against the layer's number of them."""
+    if place is None:
+        return question.indices
+    units = np.asarray(targets)
+    if units.dtype.kind not in "iu" or units.ndim != 1:
+        raise UserError(f"targets: expected whole numbers, got {targets!r}")
+    if place.shape is None:
+        raise UserError(f"activation_maximization: layer {place.name} gives no single array")
+    if units.min() < 0 or units.max() >= place.shape[-1]:
+        raise UserError(f"targets: layer {place.name} has units 0 to {place.shape[-1] - 1}")
+    return units.astype("int32")
+
+
+def _beginning(
+    model: Any, targets: Any, value_range: Any, start: Any, rng: np.random.Generator
+) -> tuple[tuple[Range, ...], list[np.ndarray]]:
+    """Return the value ranges and the first images, `(targets, …)` for each input."""
+    number = np.size(targets)
+    if not number:
+        raise UserError("targets: one or more are needed")
+    given = start if isinstance(start, list | tuple) else [start]
+    shapes = model_shapes(model) or [np.shape(x)[-3:] for x in given if x is not None]
+    if not shapes:
+        raise UserError("start: this model names no input shape: give a start image")
+    ranges = _ranges(value_range, len(shapes))
+    given = given if len(given) == len(shapes) else [None] * len(shapes)
+    begin = []
+    for x, shape, (low, high) in zip(given, shapes, ranges, strict=True):
+        if x is None:
+            if None in shape:
+                raise UserError(f"start: the model takes images of any size {shape}: give one")
+            x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((number, *shape)))
+        x = np.asarray(x, "float32")
+        x = x[None] if x.ndim == len(shape) else x
+        if len(x) not in (1, number):
+            raise UserError(f"start: {len(x)} images for {number} targets")
+        begin.append(np.broadcast_to(x, (number, *x.shape[1:])).astype("float32"))
+    return ranges, begin
+
+
+def _ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
+    several = np.ndim(value_range) == 2
+    pairs = list(value_range) if several else [value_range] * inputs
+    if len(pairs) != inputs or any(np.size(pair) != 2 or not pair[0] < pair[1] for pair in pairs):
+        raise UserError(
+            f"value_range: expected (least, largest) for each of {inputs} inputs, got {value_range}"
+        )
+    return tuple((float(low), float(high)) for low, high in pairs)

@@ -1,0 +1,139 @@
+"""Deep dream: an image changed so that a layer answers to it more strongly, at several sizes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers.activation_maximization import Range
+from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.feature_maps import observed
+from dlcourse.visualizers.questions import Images, Question, ask, model_shapes
+from dlcourse.visualizers.resizing import resize
+from dlcourse.visualizers.taps import LayerCall
+
+EPSILON = 1e-8
+
+
+def deep_dream(
+    model: Any,
+    images: Images,
+    *,
+    layers: Any = None,
+    octaves: int = 3,
+    octave_scale: float = 1.4,
+    steps: int = 20,
+    step_size: float = 0.02,
+    value_range: Range = (0.0, 255.0),
+    seed: int = 0,
+) -> np.ndarray:
+    """Return the images, enlarged, with what the layers see in them drawn ever more strongly.
+
+    Ascent on the mean square of the layers' outputs. Each octave enlarges the image and adds detail
+    at the new size; the network looks at it through windows of its own input size, put at random
+    places so that no seams stay.
+
+    Args:
+        model: A Keras 3 model with one input of images.
+        images: `(n, height, width, channels)` of the model's input size, or larger.
+        layers: One or several: names, positions or layers; None: the last convolution.
+        octaves: Sizes; the last is `octave_scale ** (octaves − 1)` times as large as `images`.
+        octave_scale: From one size to the next, above 1.
+        steps: In each octave.
+        step_size: Mean change of a value in a step, as a share of the value range.
+        value_range: (least, largest) value of the model's input.
+        seed: Of the windows' places.
+
+    Returns:
+        `(n, larger height, larger width, channels)`, float32 in the value range.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Mordvintsev et al., "Inceptionism", 2015 (Google Research blog).
+    """
+    if octaves < 1 or octave_scale <= 1 or steps < 1 or step_size <= 0:
+        raise UserError(
+            "deep_dream: needs octaves >= 1, octave_scale > 1, steps >= 1 and step_size > 0, got "
+            f"{octaves}, {octave_scale:g}, {steps}, {step_size:g}"
+        )
+    images = np.asarray(images, "float32")
+    window = _window(model, images)
+    question = ask(model, images[:, : window[0], : window[1]], 0)
+    several = layers if isinstance(layers, list | tuple) else [layers]
+    places = tuple(question.layer(one, "deep_dream") for one in several)
+    low, high = value_range
+    rng = np.random.default_rng(seed)
+    dream = images
+    for octave in range(octaves):
+        size = [round(side * octave_scale**octave) for side in images.shape[1:3]]
+        dream = resize(dream, size)
+        for _ in range(steps):
+            slope = _slope(question, places, dream, window, rng)
+            mean = np.abs(slope).mean(axis=(1, 2, 3), keepdims=True) + EPSILON
+            dream = np.clip(dream + step_size * (high - low) * slope / mean, low, high)
+    return dream.astype("float32")
+
+
+def _window(model: Any, images: np.ndarray) -> tuple[int, int]:
+    """Return the model's input size, or the images' where the model takes any.
+
+    Raises:
+        UserError: The images are no batch of images, or smaller than the model's input.
+    """
+    shapes = model_shapes(model) or [(None, None, None)]
+    if images.ndim != 4 or len(shapes) != 1 or len(shapes[0]) != 3:
+        raise UserError(
+            "deep_dream: needs images (n, height, width, channels) and a model with one input of "
+            f"images, got {images.shape} and {len(shapes)} inputs"
+        )
+    height, width = (
+        want or have for want, have in zip(shapes[0][:2], images.shape[1:3], strict=True)
+    )
+    if images.shape[1] < height or images.shape[2] < width:
+        raise UserError(
+            f"deep_dream: images of {images.shape[1]} × {images.shape[2]} are smaller than the "
+            f"model's input of {height} × {width}"
+        )
+    return height, width
+
+
+def _slope(
+    question: Question,
+    places: tuple[LayerCall, ...],
+    images: np.ndarray,
+    window: tuple[int, int],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the gradient at every value, taken in windows that together cover the images."""
+    shift = [int(rng.integers(side)) for side in window]
+    rolled = np.roll(images, shift, axis=(1, 2))
+    over = [-side % w for side, w in zip(images.shape[1:3], window, strict=True)]
+    padded = np.pad(rolled, ((0, 0), (0, over[0]), (0, over[1]), (0, 0)), mode="wrap")
+    n, height, width, channels = padded.shape
+    rows, columns = height // window[0], width // window[1]
+    tiles = padded.reshape(n, rows, window[0], columns, window[1], channels).swapaxes(2, 3)
+    slopes = _gradient(question, places, tiles.reshape(-1, *window, channels))
+    slopes = slopes.reshape(n, rows, columns, *window, channels).swapaxes(2, 3)
+    whole = slopes.reshape(padded.shape)[:, : images.shape[1], : images.shape[2]]
+    return np.roll(whole, [-one for one in shift], axis=(1, 2))
+
+
+def _gradient(question: Question, places: Sequence[LayerCall], tiles: np.ndarray) -> np.ndarray:
+    """Return d (mean square of the layers' outputs) / d tile."""
+    reader = question.reader
+
+    def gradient(model: Any, tiles: Any) -> Any:
+        from keras import ops
+
+        def score(tiles: Any) -> Any:
+            found = observed(reader, model, [tiles], places)
+            means = [ops.mean(ops.reshape(one * one, (one.shape[0], -1)), axis=1) for one in found]
+            return sum(means), None
+
+        return value_and_gradient(score)(tiles)[1]
+
+    key = ("dream", tuple((one.position, one.number) for one in places))
+    return np.asarray(question.run(key, gradient, tiles))
