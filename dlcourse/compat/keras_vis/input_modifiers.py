@@ -18,7 +18,7 @@ class InputModifier:
 
 
 class Jitter(InputModifier):
-    """Roll the image by chance before a step, and back after it.
+    """Roll the image by chance before each step.
 
     Args:
         jitter: The farthest roll, in pixels or, below 1, as a part of each side; or one a side.
@@ -28,20 +28,13 @@ class Jitter(InputModifier):
         self.jitter = np.atleast_1d(jitter).astype(float)
         if np.any(self.jitter < 0):
             raise ValueError("Jitter value should be positive")
-        self._shift: tuple[int, ...] = ()
 
     def pre(self, inp: Any) -> Any:
         """Roll the image."""
         sides = inp.shape[1:-1]
         limits = np.broadcast_to(self.jitter, len(sides))
-        pixels = [int(part * side if part < 1 else part) for part, side in zip(limits, sides)]
-        self._shift = tuple(int(np.random.randint(-limit, limit + 1)) for limit in pixels)
-        return self._rolled(inp, 1)
-
-    def post(self, inp: Any) -> Any:
-        """Roll it back."""
-        return self._rolled(inp, -1)
-
-    def _rolled(self, inp: Any, sign: int) -> Any:
-        axes = tuple(range(1, 1 + len(self._shift)))
-        return np.roll(inp, tuple(sign * one for one in self._shift), axes)
+        pixels = [
+            int(part * side if part < 1 else part) for part, side in zip(limits, sides, strict=True)
+        ]
+        shift = tuple(int(np.random.randint(-limit, limit + 1)) for limit in pixels)
+        return np.roll(inp, shift, axis=tuple(range(1, 1 + len(shift))))

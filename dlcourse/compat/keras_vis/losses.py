@@ -1,6 +1,6 @@
 """What is minimized: losses of a layer's output."""
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 from keras import ops
@@ -54,8 +54,8 @@ class ActivationMaximization(Loss):
         """Return the loss of the layer's output."""
         del x
         if self.filter_indices == [None]:
-            return -ops.mean(activation)
-        return -sum(ops.mean(activation[..., index]) for index in self.filter_indices)
+            return -1.0 * cast(Any, ops.mean(activation))
+        return -sum(cast(Any, ops.mean(activation[..., k])) for k in self.filter_indices)
 
     def build_loss(self) -> Any:
         """Return the symbolic loss."""

@@ -20,10 +20,10 @@ class Optimizer:
 
     Args:
         input_tensor: The model's symbolic input; or the model itself, of whatever kind.
-        losses: `(loss, weight)` pairs.
+        losses: `(loss, weight)` pairs; those of weight 0 are left out.
         input_range: Of the values returned.
         wrt_tensor: What the gradient is taken of: None, the input; a layer, or a layer's output.
-        norm_grads: Divide the gradient by its L2 norm.
+        norm_grads: Divide the gradient by its root mean square.
     """
 
     def __init__(
@@ -34,15 +34,16 @@ class Optimizer:
         wrt_tensor: Any = None,
         norm_grads: bool = True,
     ):
-        self.losses, self.input_range, self.norm_grads = losses, input_range, norm_grads
+        self.losses = [(loss, weight) for loss, weight in losses if weight != 0]
+        self.input_range, self.norm_grads = input_range, norm_grads
         history = getattr(wrt_tensor, "_keras_history", None)
         self.wrt = None if wrt_tensor is input_tensor else getattr(history, "operation", wrt_tensor)
         self.model = input_tensor
         if not isinstance(input_tensor, keras.Model):
-            layers = [loss.layer for loss, _ in losses] + [self.wrt]
+            layers = [loss.layer for loss, _ in self.losses] + [self.wrt]
             ends = [layer.output for layer in layers if layer is not None]
             self.model = keras.Model(input_tensor, ends or input_tensor)
-            for loss, _ in losses:
+            for loss, _ in self.losses:
                 loss.bind(input_tensor)
 
     def minimize(
@@ -76,14 +77,13 @@ class Optimizer:
         for i in range(max_iter):
             for modifier in modifiers:
                 x = modifier.pre(x)
-            parts, overall, gradient, value = [
-                [np.asarray(p) for p in one] if isinstance(one, list) else np.asarray(one)
-                for one in step(x)
-            ]
+            parts, *others = step(x)
+            overall, gradient, value = map(np.asarray, others)
+            parts = [np.asarray(part) for part in parts]
             gradient = modify(gradient)
             names = [loss.name for loss, _ in self.losses]
             for one in told:
-                one.callback(i, list(zip(names, parts)), overall, gradient, value)
+                one.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
             if self.wrt is None:
                 cache = 0.95 * cache + 0.05 * gradient**2 if i else gradient**2 * 0.05
                 x = x - gradient / np.sqrt(cache + keras.config.epsilon())
@@ -108,13 +108,15 @@ class Optimizer:
         x = np.array(seed, "float32")
         if shape is not None and x.ndim == len(shape):
             x = x[None]
-        fits = shape is None or all(a in (None, b) for a, b in zip(shape, x.shape[1:]))
+        fits = shape is None or all(
+            a in (None, b) for a, b in zip(shape, x.shape[1:], strict=False)
+        )
         if x.shape[:1] != (1,) or not fits:
             raise UserError(f"seed_input: expected one input of shape {shape}, got {x.shape}")
         return x
 
     def _step(self, reading: Reading, x: np.ndarray, times: int) -> Any:
-        """Return `f(x) → (losses, their weighted sum, gradient, value)`."""
+        """Return `f(x) → (weighted losses, their sum, gradient, value)`."""
         layers = list(dict.fromkeys([loss.layer for loss, _ in self.losses] + [self.wrt]))
         places = {one: reading.place(one, [x]) for one in layers if one is not None}
         losses = [(loss, weight, places.get(loss.layer)) for loss, weight in self.losses]
@@ -147,13 +149,14 @@ def _losses_and_gradient(
         edits = [(place.position, keep(place)) for place in places]
         with taps.covered(taps.all_layers(model), edits):
             taps.call(model, [x])
-        parts = [value(x, seen.get(place)) for value, _, place in losses]
-        pairs = zip(parts, losses, strict=True)
-        overall = tf.add_n([weight * tf.cast(part, "float32") for part, (_, weight, _) in pairs])
+        parts = [
+            weight * tf.cast(value(x, seen.get(place)), "float32")
+            for value, weight, place in losses
+        ]
+        overall = tf.add_n(parts)
     target = x if wrt is None else seen[wrt]
     zero = tf.UnconnectedGradients.ZERO
     gradient = tf.cast(tape.gradient(overall, target, unconnected_gradients=zero), "float32")
-    gradient = tf.math.l2_normalize(gradient) if norm else gradient
+    if norm:
+        gradient /= tf.sqrt(tf.reduce_mean(tf.square(gradient))) + keras.config.epsilon()
     return parts, overall, gradient, tf.cast(target, "float32")
-
-

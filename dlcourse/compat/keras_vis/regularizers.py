@@ -55,7 +55,7 @@ class LPNorm(Loss):
         del activation
         if np.isinf(self.p):
             return normalize(x, ops.max(x))
-        return normalize(x, ops.sum(ops.abs(x) ** self.p) ** (1.0 / self.p))
+        return normalize(x, ops.power(ops.sum(ops.power(ops.abs(x), self.p)), 1.0 / self.p))
 
     def build_loss(self) -> Any:
         """Return the symbolic loss."""

@@ -15,7 +15,7 @@ with warnings.catch_warnings():
     import tf_keras_vis.utils.input_modifiers
     import tf_keras_vis.utils.losses
     import tf_keras_vis.utils.model_modifiers
-    import tf_keras_vis.utils.regularizers
+    import tf_keras_vis.utils.regularizers  # noqa: F401 - now, under this silence
 import tensorflow as tf
 from tf_keras_vis import ModelVisualization as _Upstream
 from tf_keras_vis import __version__
@@ -63,11 +63,13 @@ class ModelVisualization(_Upstream):
         known = self.reading.inputs
         if len(given) != len(known or given) or not given:
             raise UserError(
-                f"The model has {len(known or [0])} inputs, but {len(given)} seed inputs were passed"
+                f"The model has {len(known or [0])} inputs, but {len(given)} seed inputs were "
+                "passed"
             )
         inputs = [one if tf.is_tensor(one) else tf.constant(one) for one in given]
         if known:
-            inputs = [_fitting(x, spec, k) for k, (x, spec) in enumerate(zip(inputs, known))]
+            pairs = zip(inputs, known, strict=True)
+            inputs = [_fitting(x, spec, number) for number, (x, spec) in enumerate(pairs)]
         else:
             inputs = [x if x.dtype.is_floating else tf.cast(x, "float32") for x in inputs]
         sizes = {int(x.shape[0]) for x in inputs}

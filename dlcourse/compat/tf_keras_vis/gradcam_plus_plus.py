@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from dlcourse.compat.tf_keras_vis.gradcam import Gradcam
@@ -22,16 +21,23 @@ class GradcamPlusPlus(Gradcam):
         self, grads: Any, penultimate_output: Any, gradient_modifier: Any, activation_modifier: Any
     ) -> Any:
         grads = grads if gradient_modifier is None else gradient_modifier(grads)
-        maps, gradient = np.asarray(penultimate_output), np.asarray(grads)
-        axes = tuple(range(1, maps.ndim - 1))
-        exponents = [np.minimum(tf.cast(one, "float32"), LARGEST_EXPONENT) for one in self._scores]
-        factor = sum(np.exp(one) for one in exponents)
-        first = np.reshape(factor, (-1,) + (1,) * (maps.ndim - 1)) * gradient
-        second = first * gradient
-        below = 2.0 * second + second * gradient * maps.sum(axis=axes, keepdims=True)
-        alphas = second / (below + (second == 0.0))
-        total = alphas.sum(axis=axes, keepdims=True)
-        alphas = alphas / (total + (total == 0.0))
-        weights = first if activation_modifier is None else np.asarray(activation_modifier(first))
-        cam = np.einsum("n...c,nc->n...", maps, (weights * alphas).sum(axis=axes))
+        # α divides by sums that nearly cancel: in float32 only upstream's own order of operations
+        # gives upstream's values.
+        maps, axes = penultimate_output, list(range(1, grads.shape.rank - 1))
+        exponents = [tf.minimum(tf.cast(one, "float32"), LARGEST_EXPONENT) for one in self._scores]
+        factor = sum(tf.exp(one) for one in exponents)
+        first = tf.reshape(factor, (-1,) + (1,) * (grads.shape.rank - 1)) * grads
+        second = first * grads
+        third = second * grads
+        total = tf.reduce_sum(maps, axis=axes, keepdims=True)
+        alphas = second / _nonzero(second * 2.0 + third * total, second)
+        sums = tf.reduce_sum(alphas, axis=axes, keepdims=True)
+        alphas = alphas / _nonzero(sums, sums)
+        weights = first if activation_modifier is None else activation_modifier(first)
+        weights = tf.reduce_sum(weights * alphas, axis=axes, keepdims=True)
+        cam = tf.reduce_sum(weights * maps, axis=-1)
         return cam if activation_modifier is None else activation_modifier(cam)
+
+
+def _nonzero(values: Any, where: Any) -> Any:
+    return values + tf.cast(where == 0.0, values.dtype)

@@ -22,6 +22,7 @@ from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import compiled
 
 HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a larger score
+EAGER_CALLS = 3
 _SEEN: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
 
 
@@ -71,15 +72,16 @@ class Reading:
         return taps.find_layer(calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return `function(model, *arguments)`: one by one at first, compiled when asked again.
+        """Return `function(model, *arguments)`: eagerly a few times, then compiled.
 
-        Tracing costs more than a single call, and is paid back from the second on.
+        Tracing costs as much as many calls: it is for those who ask often.
         """
         laid = tuple((position, name, id(value)) for position, name, value in self.changes)
         shapes = tuple((x.shape, x.dtype) for x in tf.nest.flatten(arguments))
         full = (*key, laid, self.extracted, taps.structure(self.model), shapes)
-        if full not in _SEEN.setdefault(self.model, {}):
-            _SEEN[self.model][full] = True
+        seen = _SEEN.setdefault(self.model, {})
+        seen[full] = seen.get(full, 0) + 1
+        if seen[full] <= EAGER_CALLS:
             return function(self.model, *arguments)
         return compiled(self.model, full, function)(*arguments)
 
@@ -296,8 +298,6 @@ def scored(
     targets.check(count)
     calculate = partial(known_scores, targets.known)
     function = partial(step, calculate)
-    *found, widths = reading.run(
-        (*key, targets.known), function, inputs, targets.tensors(count)
-    )
+    *found, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
     targets.check_range([int(width) for width in widths])
     return found

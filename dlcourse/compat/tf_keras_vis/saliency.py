@@ -37,7 +37,7 @@ class Saliency(ModelVisualization):
         normalize_map: bool = True,
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
     ) -> Any:
-        """Return the gradient's map of each input, `(n, places…)`; with `keepdims` its channels too.
+        """Return a map of each input, `(n, places…)`; with `keepdims` its channels too.
 
         Args:
             score: A score function, or a list of them, one a model output.
@@ -69,7 +69,8 @@ class Saliency(ModelVisualization):
             )
             return [g if gradient_modifier is None else gradient_modifier(g) for g in found]
 
-        found = gradients(inputs) if not samples else _smoothed(gradients, inputs, samples, smooth_noise)
+        noise = (samples, smooth_noise)
+        found = _smoothed(gradients, inputs, *noise) if samples else gradients(inputs)
         maps = [np.asarray(one) if keepdims else np.max(one, axis=-1) for one in found]
         maps = [normalize(one) if normalize_map else one for one in maps]
         return self._given_back(maps, seed_input)
@@ -89,5 +90,7 @@ def _smoothed(gradients: Callable[[list], list], inputs: list, samples: int, noi
             for x, spread in zip(arrays, spreads, strict=True)
         ]
         found = [np.asarray(g) for g in gradients(noisy)]
-        total = found if isinstance(total, int) else [a + b for a, b in zip(total, found)]
+        total = (
+            found if isinstance(total, int) else [a + b for a, b in zip(total, found, strict=True)]
+        )
     return [one / samples for one in total]

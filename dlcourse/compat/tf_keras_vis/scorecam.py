@@ -81,8 +81,8 @@ class Scorecam(ClassActivationMap):
         count, channels = maps.shape[0], maps.shape[-1]
         if output.ndim != 2:
             raise UserError(f"scorecam: an output is {output.shape}, expected (n, classes)")
-        chances = keras.ops.softmax(output.reshape(channels, count, -1))
-        scores = [self._validate_weight(function(one), count) for one in chances]
+        chances = tf.nn.softmax(output.reshape(channels, count, -1))
+        scores = [self._validate_weight(function(one), count) for one in tf.unstack(chances)]
         values = np.asarray([np.asarray(one, "float32") for one in scores])
         return values.reshape(channels, count, -1).mean(axis=2).T
 

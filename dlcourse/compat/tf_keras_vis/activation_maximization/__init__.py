@@ -31,6 +31,9 @@ from dlcourse.compat.tf_keras_vis.utils import (
 )
 from dlcourse.errors import UserError
 
+INPUT_MODIFIERS = [Jitter(jitter=4), Rotate2D(degree=1)]
+REGULARIZERS = [TotalVariation2D(weight=1.0), Norm(weight=0.3, p=1)]
+
 
 class ActivationMaximization(ModelVisualization, _Upstream):
     """Inputs that maximize the scores, by gradient ascent.
@@ -44,8 +47,8 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         score: Any,
         seed_input: Any = None,
         input_range: Any = (0, 255),
-        input_modifiers: Any = [Jitter(jitter=4), Rotate2D(degree=1)],  # noqa: B006 - upstream's
-        regularizers: Any = [TotalVariation2D(weight=1.0), Norm(weight=0.3, p=1)],  # noqa: B006
+        input_modifiers: Any = INPUT_MODIFIERS,
+        regularizers: Any = REGULARIZERS,
         steps: int = 200,
         optimizer: Any = None,
         gradient_modifier: Callable[..., Any] | None = None,
@@ -95,7 +98,7 @@ class ActivationMaximization(ModelVisualization, _Upstream):
             for step in range(steps):
                 for name, variable, x in zip(names, variables, inputs, strict=True):
                     for modifier in modifiers[name]:
-                        x = modifier(x)  # noqa: PLW2901 - a chain
+                        x = modifier(x)
                     variable.assign(x)
                 gradients, values, outputs, regularizations, overall = ascend(
                     [variable.value() for variable in variables]

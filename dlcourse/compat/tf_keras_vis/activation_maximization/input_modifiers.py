@@ -1,17 +1,3 @@
 """tf-keras-vis' input modifiers."""
 
-from tf_keras_vis.activation_maximization.input_modifiers import (
-    InputModifier,
-    Jitter,
-    Rotate,
-    Rotate2D,
-    Scale,
-)
-
-__all__ = [
-    "InputModifier",
-    "Jitter",
-    "Rotate",
-    "Rotate2D",
-    "Scale",
-]
+from tf_keras_vis.activation_maximization.input_modifiers import *  # noqa: F403

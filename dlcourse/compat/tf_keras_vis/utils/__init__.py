@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from tf_keras_vis.utils import (
+from tf_keras_vis.utils import (  # noqa: F401
     MAX_STEPS,
     check_steps,
     find_layer,
@@ -25,7 +25,7 @@ def is_mixed_precision(model: Any) -> bool:
     return any(getattr(one, "compute_dtype", "") == "float16" for one in taps.all_layers(model))
 
 
-from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402
+from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402,F401
     callbacks,
     input_modifiers,
     losses,
@@ -36,24 +36,3 @@ from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402
 
 if "pytest" in sys.modules:  # tf-keras-vis' helpers for tests import it
     from dlcourse.compat.tf_keras_vis.utils import test  # noqa: F401
-
-__all__ = [
-    "MAX_STEPS",
-    "callbacks",
-    "check_steps",
-    "find_layer",
-    "get_input_names",
-    "get_num_of_steps_allowed",
-    "input_modifiers",
-    "is_mixed_precision",
-    "listify",
-    "losses",
-    "lower_precision_dtype",
-    "model_modifiers",
-    "normalize",
-    "num_of_gpus",
-    "regularizers",
-    "scores",
-    "standardize",
-    "zoom_factor",
-]

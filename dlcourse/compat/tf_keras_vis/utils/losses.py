@@ -1,15 +1,3 @@
 """tf-keras-vis' older names of the scores."""
 
-from tf_keras_vis.utils.losses import (
-    BinaryLoss,
-    CategoricalLoss,
-    InactiveLoss,
-    Loss,
-)
-
-__all__ = [
-    "BinaryLoss",
-    "CategoricalLoss",
-    "InactiveLoss",
-    "Loss",
-]
+from tf_keras_vis.utils.losses import *  # noqa: F403

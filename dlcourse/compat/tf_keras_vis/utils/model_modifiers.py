@@ -44,7 +44,7 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
         """Note for each output which layer's activation makes it."""
         layers = taps.all_layers(reading.model)
         outputs = {number for one in calls for number in one.gives}
-        ends = [reading.extracted] if reading.extracted else []
+        ends: list = [reading.extracted] if reading.extracted else []
         for number in [] if ends else sorted(outputs):
             ends.append(next((c for c in calls if number in c.gives and _ends(layers, c)), None))
         if None in ends or not ends:
@@ -78,7 +78,7 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
         tensor = tensor_of(model, taps.named_layer(model, self.index_or_name))
         if tensor is None:
             raise UserError(
-                f"ExtractIntermediateLayer: {self.index_or_name!r} is not in the model's own graph: "
+                f"ExtractIntermediateLayer: {self.index_or_name!r} is not in the model's graph: "
                 "pass the modifier to the visualizer as model_modifier=…"
             )
         return keras.Model(inputs=model.inputs, outputs=tensor)
