@@ -112,7 +112,8 @@ class Optimizer:
             a in (None, b) for a, b in zip(shape, x.shape[1:], strict=False)
         )
         if x.shape[:1] != (1,) or not fits:
-            raise UserError(f"seed_input: expected one input of shape {shape}, got {x.shape}")
+            known = "(1, …)" if shape is None else shape
+            raise UserError(f"seed_input: expected one input of shape {known}, got {x.shape}")
         return x
 
     def _step(self, reading: Reading, x: np.ndarray, times: int) -> Any:

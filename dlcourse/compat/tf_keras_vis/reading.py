@@ -35,12 +35,14 @@ class Reading:
         changes: `(position among all layers, attribute, value)` laid over the model when read.
         extracted: The layer whose output is read instead of the model's.
         deferred: Modifiers that wait for the first inputs, as the model has no graph to look at.
+        twins: The clone's layer for each of the caller's.
     """
 
     model: Any
     changes: list[tuple[int, str, Any]] = field(default_factory=list)
     extracted: taps.LayerCall | None = None
     deferred: list = field(default_factory=list)
+    twins: dict = field(default_factory=dict)
 
     @property
     def half(self) -> bool:
@@ -157,6 +159,8 @@ def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
     """Return the reading of a model through modifiers; the model itself stays as it is."""
     own = cloned(model) if clone else None
     reading = Reading(model if own is None else own)
+    if own is not None:
+        reading.twins = dict(zip(taps.all_layers(model), taps.all_layers(own), strict=True))
     with noted(model) as changed:
         for modifier in modifiers:
             waits = hasattr(modifier, "look") and (

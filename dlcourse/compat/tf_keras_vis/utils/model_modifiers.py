@@ -130,7 +130,7 @@ def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -
         UserError: There is none.
     """
     model = reading.model
-    start = _start(model, layer)
+    start = _start(model, reading.twins.get(layer, layer) if layer.__hash__ else layer)
     found = start if not seek else find_layer(model, _is_convolution, offset=start)
     if seek and inputs is not None and (found is None or reading.inputs is None):
         found = _sought(reading, None if layer in (None, -1) else start, inputs)
@@ -161,8 +161,8 @@ def _sought(reading: Reading, start: Any, inputs: list) -> Any:
     layers = taps.all_layers(reading.model)
     calls = taps.layer_calls(reading.model, [np.asarray(x) for x in inputs])
     if start is not None:
-        end = calls.index(taps.find_layer(calls, start, reading.model))
-        calls = calls[: end + 1]
+        ends = [k for k, one in enumerate(calls, 1) if layers[one.position] is start]
+        calls = calls[: max(ends, default=0)]
     found = [layers[one.position] for one in calls if _is_convolution(layers[one.position])]
     return found[-1] if found else None
 
