@@ -68,7 +68,7 @@ def test_guided_and_rectified_gradients_by_hand():
             point = tf.constant(x)
             tape.watch(point)
             score = tf.reduce_sum(copy(point) * [2.0, 3.0, -1.0])
-        np.testing.assert_allclose(tape.gradient(score, point), [expected])
+        np.testing.assert_allclose(np.asarray(tape.gradient(score, point)), [expected])
     assert model.layers[0].activation is keras.activations.relu
 
 
@@ -85,7 +85,8 @@ class Losses(OptimizerCallback):
     def __init__(self):
         self.seen, self.ended = [], False
 
-    def callback(self, i, named_losses, overall_loss, grads, wrt_value):
+    def callback(self, i, named_losses, overall_loss, *others):
+        wrt_value = others[1]
         self.seen.append((i, dict(named_losses), float(overall_loss), wrt_value.shape))
 
     def on_end(self):

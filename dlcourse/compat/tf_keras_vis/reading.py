@@ -201,6 +201,8 @@ def noted(model: Any) -> Iterator[list]:
         yield changed
     finally:
         for layer, kept in zip(layers, before, strict=True):
+            if layer.__dict__.get("built") != kept.get("built"):
+                continue  # a modifier has called the model: what is new is its weights
             for name in [name for name in layer.__dict__ if not name.startswith("_")]:
                 value = layer.__dict__[name]
                 if name in kept and value is kept[name]:
