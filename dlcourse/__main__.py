@@ -10,6 +10,10 @@ COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
+    "visualize": (
+        "dlcourse.visualize",
+        "templates, feature maps, saliency, CAM, deep dream",
+    ),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
     "runs": ("dlcourse.runs.__main__", "the runs as a table, best first"),

@@ -51,11 +51,16 @@ def save_figures(
         drawings["predicted_and_true"] = regression
     else:
         drawings |= {"confusion_matrix": confusion, "most_confused": confused}
-    return [_save(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    return [_drawn(folder / f"{name}.png", draw) for name, draw in drawings.items()]
 
 
-def _save(path: Path, draw: Callable[[Any], None]) -> Path:
+def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
     figure = plots.new_figure()
     draw(figure)
+    return save(path, figure)
+
+
+def save(path: Path, figure: Any) -> Path:
+    """Write a figure as PNG; return its path."""
     write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))
     return path

@@ -24,6 +24,7 @@ FLOORS = {
     "runs": 1,
     "visualizers": 1,
     "figures": 2,
+    "gallery": 2,
     "recipe": 2,
     "compat": 2,
     "training": 3,
@@ -35,6 +36,7 @@ FLOORS = {
     "predict": 4,
     "runs.__main__": 4,
     "train": 4,
+    "visualize": 4,
 }
 FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.

@@ -1,6 +1,15 @@
 """Arrays → matplotlib Axes. The only place that imports matplotlib."""
 
 from dlcourse.plots.animations import animate_boundary, animate_descent, html, save_gif
+from dlcourse.plots.attributions import (
+    attributions,
+    feature_attributions,
+    image_grid,
+    in_range,
+    neuron_activity,
+    overlay,
+    show_map,
+)
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
@@ -27,6 +36,7 @@ __all__ = [
     "activation_gallery",
     "animate_boundary",
     "animate_descent",
+    "attributions",
     "autograd_graph",
     "confused_pairs",
     "confusion_matrix",
@@ -35,16 +45,22 @@ __all__ = [
     "decision_boundary",
     "descent_on_contour",
     "descent_on_curve",
+    "feature_attributions",
     "html",
+    "image_grid",
+    "in_range",
     "learning_curves",
     "loss_surface",
     "matrix_map",
     "most_confused",
     "network_diagram",
+    "neuron_activity",
     "new_axes",
     "new_figure",
+    "overlay",
     "pooling_cell",
     "predicted_and_true",
     "save_gif",
     "show_image",
+    "show_map",
 ]

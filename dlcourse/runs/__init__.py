@@ -228,6 +228,20 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def make_folder(path: str | Path) -> Path:
+    """Return a folder for results, made if it is not there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    folder = Path(path).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    return folder
+
+
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
 

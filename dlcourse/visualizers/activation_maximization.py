@@ -23,7 +23,7 @@ DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 @dataclass(frozen=True)
 class Regularizers:
-    """What an image pays for, with values brought to [0, 1]: the weights mean the same everywhere.
+    """What an image pays for, in parts of its score, with values brought to [0, 1].
 
     Attributes:
         total_variation: Times the mean |difference| of neighbouring values: smooth images.
@@ -31,7 +31,7 @@ class Regularizers:
         p: The norm's order.
     """
 
-    total_variation: float = 1.0
+    total_variation: float = 0.5
     norm: float = 0.0
     p: float = 2.0
 
@@ -101,7 +101,7 @@ def activation_maximization(
     place = question.layer(layer, "activation_maximization") if layer is not None else None
     chosen = _units(question, place, indices)
     images = all(x.ndim == 4 for x in begin)
-    costs = regularizers or Regularizers(total_variation=1.0 if images else 0.0)
+    costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
     views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
     if not images and (fourier or views != moved.NONE or costs.total_variation):
         raise UserError(
@@ -220,7 +220,8 @@ class Ascent:
                 answers = observed(reader, model, inputs, [place], linear=True)[0]
                 scores = replace(reader, squash=None).scores(ops.leaky_relu(answers, SLOPE), units)
             cost = sum(_cost(x, costs) for x in shown)
-            return scale * (scores - cost), scores
+            size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
+            return scale * (scores / size - cost), scores
 
         return score
 

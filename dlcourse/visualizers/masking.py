@@ -40,12 +40,7 @@ def masked_scores(
         value: What shows where a mask is 0.
         probabilities: Probabilities instead of logits.
         batch_size: Masked images in one pass.
-
-    Raises:
-        UserError: `batch_size` is not positive.
     """
-    if batch_size < 1:
-        raise UserError(f"batch_size: is 1 or more, got {batch_size}")
     (images,) = question.inputs
     n, own = len(images), masks.ndim == images.ndim
     m = masks.shape[1] if own else len(masks)

@@ -8,6 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+from dlcourse.visualizers.settings import number, whole_number
 
 
 def occlusion(
@@ -44,8 +45,11 @@ def occlusion(
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "occlusion")
     patch = max(1, round(min(size) / 6)) if patch is None else patch
-    stride = max(1, patch // 2) if stride is None else stride
-    if not (1 <= patch <= min(size) and 1 <= stride <= patch):
+    patch = whole_number("occlusion", "patch", patch)
+    stride = whole_number("occlusion", "stride", max(1, patch // 2) if stride is None else stride)
+    batch_size = whole_number("occlusion", "batch_size", batch_size)
+    value = number("occlusion", "value", value)
+    if not stride <= patch <= min(size):
         raise UserError(
             f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
             f"stride={stride}"

@@ -8,6 +8,7 @@ from dlcourse.errors import UserError
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
 from dlcourse.visualizers.resizing import resize
+from dlcourse.visualizers.settings import number, shown, whole_number
 
 
 def rise(
@@ -42,10 +43,11 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    if masks < 1 or cells < 1 or not 0 < keep < 1:
-        raise UserError(
-            f"rise: needs masks >= 1, cells >= 1 and 0 < keep < 1, got {masks}, {cells}, {keep:g}"
-        )
+    masks, cells = whole_number("rise", "masks", masks), whole_number("rise", "cells", cells)
+    seed = whole_number("rise", "seed", seed, 0)
+    batch_size = whole_number("rise", "batch_size", batch_size)
+    if not 0 < number("rise", "keep", keep) < 1:
+        raise UserError(f"rise: keep is a number between 0 and 1; got {shown(keep)}")
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))

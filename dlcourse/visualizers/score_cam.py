@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import UserError
 from dlcourse.visualizers.feature_maps import layer_output
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.settings import whole_number
 
 
 def score_cam(
@@ -39,9 +41,14 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
+    batch_size = whole_number("score_cam", "batch_size", batch_size)
     question = ask(model, images, class_indices, output=output)
     place = spatial_layer(question, layer, "score_cam")
-    places_of(question, "score_cam")
+    size = places_of(question, "score_cam")
+    if len(place.shape or ()) - 1 != len(size):
+        raise UserError(
+            f"score_cam: layer {place.name} has other places than the input: name another"
+        )
     maps = layer_output(question, place)
     axes = tuple(range(1, maps.ndim - 1))
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
