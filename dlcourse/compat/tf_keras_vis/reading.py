@@ -80,7 +80,7 @@ class Reading:
         """
         laid = tuple((position, name, id(value)) for position, name, value in self.changes)
         shapes = tuple((x.shape, x.dtype) for x in tf.nest.flatten(arguments))
-        full = (*key, laid, self.extracted, taps.structure(self.model), shapes)
+        full = (*key, laid, self.extracted, shapes, taps.structure(self.model))
         seen = _SEEN.setdefault(self.model, {})
         seen[full] = seen.get(full, 0) + 1
         if seen[full] <= EAGER_CALLS:
