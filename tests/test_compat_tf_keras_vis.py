@@ -342,6 +342,7 @@ def test_any_function_may_be_the_score_and_any_function_the_modifier():
     expected = Saliency(model, ReplaceToLinear())(CLASSES, IMAGES)
     mine = Saliency(model, linear, clone=False)
     assert mine.model is model
+    assert model.layers[-1].activation is keras.activations.linear
     np.testing.assert_allclose(mine(lambda o: (o[0, 0], o[1, 2], o[2, 1]), IMAGES), expected, 1e-5)
     assert model.layers[-1].activation is keras.activations.softmax
 

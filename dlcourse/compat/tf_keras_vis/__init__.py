@@ -27,21 +27,23 @@ from dlcourse.errors import UserError
 
 
 class ModelVisualization(_Upstream):
-    """A visualizer of any Keras 3 model; the model is never changed.
+    """A visualizer of any Keras 3 model; after a call the model is as before.
 
     Args:
         model: Sequential (built or not), Functional, nested or subclassed.
         model_modifier: A function of the model, or a list of them: each may set attributes of its
             layers, or return another model.
-        clone: True: modifiers work on a copy with copied weights, `self.model`. False: the weights
-            are shared and `self.model` is the model itself; what the modifiers set is laid over it
-            while it is read. A model that Keras cannot clone is treated so too.
+        clone: True: modifiers work on a copy with copied weights, `self.model`. False: `self.model`
+            is the model itself and, as upstream, shows what the modifiers set; it is as it was
+            again from the first call on, or when the visualizer goes, and what they set is laid
+            over it while it is read. A model that Keras cannot clone is read so too.
     """
 
     def __init__(self, model: Any, model_modifier: Any = None, clone: bool = True) -> None:
         modifiers = listify(model_modifier)
         self.reading = read_through(model, modifiers, clone and bool(modifiers))
         self.model = self.reading.model
+        self._give_back = self.reading.lend(self) if not clone else lambda: None
 
     def _targets(self, score: Any) -> Targets:
         return Targets(self._get_scores_for_multiple_outputs(score), self._calculate_scores)
@@ -77,8 +79,12 @@ class ModelVisualization(_Upstream):
             raise UserError(
                 f"seed_input: every input needs as many examples, one or more, got {sorted(sizes)}"
             )
-        self.reading.prepare(inputs)
+        self._prepare(inputs)
         return inputs
+
+    def _prepare(self, inputs: list) -> None:
+        self._give_back()
+        self.reading.prepare(inputs)
 
     def _given_back(self, maps: list, seed_input: Any) -> Any:
         """Return one array for one input, a list where there are several or a list was given."""

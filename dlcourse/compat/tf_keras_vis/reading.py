@@ -5,6 +5,7 @@ cloned first; any other (and every one under `clone=False`) is given to the modi
 they changed is noted and at once undone, and laid over the model only while it is read.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -68,6 +69,18 @@ class Reading:
             modifier.look(self, taps.layer_calls(self.model, [np.asarray(x) for x in inputs]))
         self.deferred = []
 
+    def lend(self, visualizer: Any) -> Callable[[], Any]:
+        """Let the model show its changes until the returned function is called, or the
+        visualizer goes.
+        """
+        layers = taps.all_layers(self.model)
+        before = [
+            (layers[at], name, getattr(layers[at], name, None)) for at, name, _ in self.changes
+        ]
+        for position, name, value in self.changes:
+            setattr(layers[position], name, value)
+        return weakref.finalize(visualizer, _put_back, before)
+
     def place(self, layer: Any, inputs: list) -> taps.LayerCall:
         """Return the last call of a layer."""
         calls = taps.layer_calls(self.model, [np.asarray(x) for x in inputs])
@@ -92,6 +105,11 @@ class Reading:
         return partial(
             _read, changes=self.changes, taps_at=(self.extracted, tap), training=training
         )
+
+
+def _put_back(before: list) -> None:
+    for layer, name, value in reversed(before):
+        setattr(layer, name, value)
 
 
 def _symbolic(model: Any, name: str) -> list | None:

@@ -83,7 +83,7 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         checks = self._checks(seed_input)
         ranges = checks._get_input_ranges(input_range)
         inputs = checks._get_seed_inputs(seed_input, ranges)
-        self.reading.prepare(inputs)
+        self._prepare(inputs)
         targets.check(len(inputs[0]))
         modifiers = checks._get_input_modifiers(input_modifiers)
         names = get_input_names(checks.model)
