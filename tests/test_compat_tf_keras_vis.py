@@ -324,6 +324,13 @@ def test_sequences_and_volumes(shape, convolution):
         assert visualizer(model)(CategoricalScore([0, 2]), x).shape == (2, *shape[:-1])
 
 
+def test_a_text_s_map_has_the_length_of_the_text():
+    stack = [layers.Embedding(20, 4), layers.Conv1D(5, 3, activation="relu")]
+    head = [layers.GlobalMaxPooling1D(), layers.Dense(3)]
+    model = keras.Sequential([keras.Input((12,), dtype="int32"), *stack, *head])
+    assert Gradcam(model)(CLASSES_1, np.arange(24).reshape(2, 12) % 20).shape == (2, 12)
+
+
 def test_rows_keep_their_features():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
     found = Saliency(model)(CLASSES_1, np.ones((2, 5), "float32"), keepdims=True)

@@ -43,7 +43,7 @@ class ClassActivationMap(ModelVisualization):
         if not expand:
             return normalize(cam) if norm else cam
         for number, x in enumerate(inputs):
-            if len(x.shape) <= cam.ndim:
+            if len(x.shape) < cam.ndim:
                 raise UserError(
                     f"seed_input[{number}]: {tuple(x.shape)} has no places to enlarge a map of "
                     f"{cam.shape[1:]} to: expand_cam=False"
