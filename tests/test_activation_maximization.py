@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
+from dlcourse import plots
 from dlcourse.errors import UserError
 from dlcourse.visualizers import (
     Regularizers,
@@ -125,6 +127,20 @@ def test_a_callback_sees_every_step_and_changes_nothing(cnn):
     assert (found[-1] > found[0]).all()
     alone = activation_maximization(cnn, [0, 1], steps=15, **FREE)
     np.testing.assert_allclose(watched, alone, atol=0.5)  # one compiled loop, another rounding
+
+
+def test_the_bar_counts_the_steps_and_a_film_shows_them(cnn, capsys, tmp_path):
+    frames = []
+    activation_maximization(
+        cnn, 1, steps=5, callback=lambda _, images, __: frames.append(images[0]), progress=True
+    )
+    assert "5/5" in capsys.readouterr().out
+    film = plots.animate_images(frames, value_range=(0, 255))
+    with Image.open(plots.save_gif(film, tmp_path / "ascent.gif")) as gif:
+        assert gif.n_frames == 5
+    alone = activation_maximization(cnn, 1, steps=30, progress=False, **FREE)
+    told = activation_maximization(cnn, 1, steps=30, progress=True, **FREE)
+    np.testing.assert_allclose(told, alone, atol=0.5)  # blocks of steps, another rounding
 
 
 def test_the_model_is_not_changed(cnn):

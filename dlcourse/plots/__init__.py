@@ -1,6 +1,12 @@
 """Arrays → matplotlib Axes. The only place that imports matplotlib."""
 
-from dlcourse.plots.animations import animate_boundary, animate_descent, html, save_gif
+from dlcourse.plots.animations import (
+    animate_boundary,
+    animate_descent,
+    animate_images,
+    html,
+    save_gif,
+)
 from dlcourse.plots.attributions import (
     attributions,
     feature_attributions,
@@ -37,6 +43,7 @@ __all__ = [
     "activation_gallery",
     "animate_boundary",
     "animate_descent",
+    "animate_images",
     "attributions",
     "autograd_graph",
     "confused_pairs",

@@ -51,6 +51,7 @@ def activation_maximization(
     fourier: bool = False,
     seed: int = 0,
     callback: Callback | None = None,
+    progress: bool = False,
 ) -> Any:
     """Return, for each target, an image that it answers to strongly.
 
@@ -76,7 +77,9 @@ def activation_maximization(
         fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
             natural images: smoother, with fewer fine ripples (images only).
         seed: Of the noise and the transformations.
-        callback: Called after each step (slower: without it the steps run as one compiled loop).
+        callback: Called after each step (slower: without it the steps run as one compiled loop);
+            with a list's `append` of the images, `plots.animate_images` makes a film of them.
+        progress: Show Keras' progress bar, with the mean score.
 
     Returns:
         `(targets, height, width, channels)`, or a list for a model of several inputs.
@@ -111,19 +114,27 @@ def activation_maximization(
     ascent = Ascent(question, place, chosen, ranges, costs, views.blur, fourier, learning_rate)
     state = ascent.state([_unit(x, r) for x, r in zip(begin, ranges, strict=True)])
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
-    state = _climb(ascent, state, draws, steps, callback)
+    state = _climb(ascent, state, draws, steps, callback, progress)
     result = ascent.images(state)
     return result if len(result) > 1 else result[0]
 
 
-def _climb(ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None) -> Any:
-    """Return the state after all steps: in one compiled loop, or one by one for a callback."""
-    if callback is None:
-        return ascent.advance(state, draws, 0, steps)[0]
-    for step in range(steps):
-        state, scores = ascent.advance(state, draws, step, step + 1)
-        images = ascent.images(state)
-        callback(step + 1, images if len(images) > 1 else images[0], np.asarray(scores))
+def _climb(
+    ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None, progress: bool
+) -> Any:
+    """Return the state after all steps: compiled in one loop, or in blocks to be told of."""
+    import keras
+
+    block = 1 if callback else max(1, steps // 20) if progress else steps
+    bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
+    for first in range(0, steps, block):
+        last = min(first + block, steps)
+        state, scores = ascent.advance(state, draws, first, last)
+        if progress:
+            bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
+        if callback:
+            images = ascent.images(state)
+            callback(last, images if len(images) > 1 else images[0], np.asarray(scores))
     return state
 
 
@@ -182,7 +193,7 @@ class Ascent:
             def body(step: Any, carried: Any) -> Any:
                 values, moments, squares, _ = carried
                 view = ops.take(draws, step, axis=0) if transformed else None
-                scores, gradient, _ = value_and_gradient(
+                _, gradient, scores = value_and_gradient(
                     lambda values: score(model, values, units, view)
                 )(values)
                 time = numbers[0] + ops.cast(step, "float32") + 1
