@@ -48,14 +48,14 @@ def scores(model, images, classes):
 
 
 def test_the_maximiser_of_a_linear_unit_is_the_sign_pattern_of_its_weights(linear):
-    found = activation_maximization(linear, [0, 1, 2], value_range=(-1, 1), steps=60, **FREE)
+    found = activation_maximization(linear, [0, 1, 2], value_range=(-1, 1), steps=150, **FREE)
     weights = np.asarray(linear.layers[-1].kernel).T.reshape(3, 4, 4, 1)
     np.testing.assert_array_equal(found, np.sign(weights))
 
 
 def test_the_maximiser_of_a_row_s_unit_is_the_sign_pattern_too():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
-    found = activation_maximization(model, 1, value_range=(0, 10), steps=60)
+    found = activation_maximization(model, 1, value_range=(0, 10), steps=150)
     np.testing.assert_array_equal(found[0], 10.0 * (np.asarray(model.layers[0].kernel)[:, 1] > 0))
 
 
@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_images_and_another_others(cnn):
 def test_total_variation_makes_smoother_images_and_the_norm_greyer_ones(cnn):
     def run(**costs):
         return activation_maximization(
-            cnn, 1, steps=60, value_range=(0, 1), regularizers=Regularizers(**costs),
+            cnn, 1, steps=150, value_range=(0, 1), regularizers=Regularizers(**costs),
             transformations=Transformations(),
         )  # fmt: skip
 
@@ -190,7 +190,7 @@ def test_nested_subclassed_and_half_precision_models_work(cnn):
             layers.Dense(2, dtype="mixed_float16"),
         ]
     )
-    found = activation_maximization(half, 1, value_range=(-1, 1), steps=60, **FREE)
+    found = activation_maximization(half, 1, value_range=(-1, 1), steps=150, **FREE)
     weights = np.asarray(half.layers[-1].kernel)[:, 1].reshape(1, 8, 8, 1)
     assert (found == np.sign(weights)).mean() > 0.97  # float16 rounds the smallest away
 
