@@ -85,12 +85,13 @@ class Exhibit:
         """A title an example that also names the class asked, where it is not the predicted."""
         if self.class_index is None or not self.class_names:
             return list(self.titles)
-        return [f"{title}\nasked: {self.class_names[self.class_index]}" for title in self.titles]
+        asked = plots.short_name(self.class_names[self.class_index])
+        return [f"{title}\nasked: {asked}" for title in self.titles]
 
 
 def filters(show: Exhibit) -> Iterator[Picture]:
     """The kernels of a layer as small images."""
-    kernels = _kernels(show)
+    name, channels, kernels = _kernels(show)
     number = len(kernels)
     top = float(np.abs(kernels).max()) or 1.0
     columns = min(8, number)
@@ -104,28 +105,36 @@ def filters(show: Exhibit) -> Iterator[Picture]:
         drawn.append(panels.flat[k].imshow(kernel, cmap="RdBu_r", vmin=-top, vmax=top))
         panels.flat[k].set_title(str(k), fontsize=8, pad=2)
     figure.colorbar(drawn[0], ax=panels, label="weight", fraction=0.05)
+    colours = ", the mean over its input channels" if channels > 1 else ""
     yield Picture(
         "filters",
-        "The first layer's weights, one square a filter: red where light counts for it, blue "
-        "where it counts against.",
+        f"The weights of layer {name}, one square a filter{colours}: red where a large input "
+        "counts for it, blue where it counts against.",
         figure,
     )
 
 
-def _kernels(show: Exhibit) -> np.ndarray:
-    """Return `(filters, height, width)`: a convolution's kernels, or a dense layer's as images."""
+def _kernels(show: Exhibit) -> tuple[str, int, np.ndarray]:
+    """Return a layer's name, its input channels, and its kernels `(filters, height, width)`.
+
+    They are a convolution's, or those of a dense layer that takes the pixels themselves.
+    """
     layers = taps.all_layers(show.model)
-    if show.layer is None and not any(hasattr(layer, "kernel_size") for layer in layers):
-        first = next((one for one in layers if getattr(one, "kernel", None) is not None), None)
-        kernel = visualizers.filters(show.model, first) if first else np.empty(0)
-    else:
-        kernel = visualizers.filters(show.model, show.layer)
-    if kernel.ndim == 4:
-        return np.moveaxis(kernel.mean(axis=2), -1, 0)[: 4 * UNITS]
-    shape = show.inputs.shape[1:]
-    if kernel.ndim != 2 or kernel.shape[0] != np.prod(shape) or not show.images:
-        raise UserError("filters: the layer's weights are no small images (see templates)")
-    return np.moveaxis(kernel.reshape(*shape, -1).mean(axis=2), -1, 0)[: 4 * UNITS]
+    calls = taps.layer_calls(show.model, [show.inputs[:1].astype("float32")])
+    learning = [one for one in calls if getattr(layers[one.position], "trainable_weights", None)]
+    convolutions = [one for one in learning if hasattr(layers[one.position], "kernel_size")]
+    first = (convolutions or learning or [None])[0]
+    place = taps.find_layer(calls, show.layer, show.model) if show.layer else first
+    if place is not None:
+        kernel = getattr(layers[place.position], "kernel", np.empty(0))
+        kernel = np.asarray(kernel, "float32")
+        shape = show.inputs.shape[1:]
+        if place is learning[0] and kernel.ndim == 2 and kernel.shape[0] == np.prod(shape):
+            kernel = kernel.reshape(*shape, -1)
+        if show.images and kernel.ndim == 4:
+            kernels = np.moveaxis(kernel.mean(axis=2), -1, 0)[: 4 * UNITS]
+            return place.name, kernel.shape[2], kernels
+    raise UserError("filters: the layer's weights are no small images")
 
 
 def templates(show: Exhibit) -> Iterator[Picture]:
@@ -152,7 +161,8 @@ def _unit_templates(show: Exhibit, layer: str) -> Picture:
     return Picture(
         f"templates-{layer.replace('/', '-')}",
         f"Layer {layer}: for each of its first {len(units)} units, the image that it answers to "
-        "most. Noise means a unit that answers to nothing in particular.",
+        "most. Noise means a unit that answers to nothing in particular, a flat image one that "
+        "answers to brightness alone.",
         figure,
     )
 
@@ -160,7 +170,12 @@ def _unit_templates(show: Exhibit, layer: str) -> Picture:
 def _class_templates(show: Exhibit) -> Picture:
     names = show.class_names[:10]
     trainings = {"untrained": _untrained(show.model), "this run": show.model}
-    caption = "The image that each class answers to most: of the untrained network and of this run"
+    which = (
+        "each class"
+        if len(names) == len(show.class_names)
+        else f"each of the first {len(names)} classes"
+    )
+    caption = f"The image that {which} answers to most: of the untrained network and of this run"
     if show.dataset is not None:
         model, told = _overtrained(show)
         trainings["over-trained"] = model
@@ -172,8 +187,9 @@ def _class_templates(show: Exhibit) -> Picture:
         for model in trainings.values()
     ]
     figure = plots.new_figure()
+    titles = [plots.short_name(name) for name in names] * len(rows)
     plots.image_grid(
-        np.concatenate(rows), list(names) * len(rows), columns=len(names), rows=list(trainings),
+        np.concatenate(rows), titles, columns=len(names), rows=list(trainings),
         value_range=show.value_range, figure=figure,
     )  # fmt: skip
     return Picture("templates-classes", caption + ".", figure)
@@ -230,11 +246,15 @@ def feature_maps(show: Exhibit) -> Iterator[Picture]:
     for k, title in enumerate(show.titles):
         found = visualizers.feature_maps(show.model, show.inputs[k : k + 1], show.layer)
         found = {name: maps[0] for name, maps in found.items() if maps.ndim == 4}
+        if not found:
+            raise UserError(
+                "feature-maps: the layer gives no maps (name a convolution or a pooling)"
+            )
         figure = plots.new_figure(10.2, 1.15 * len(found) + 0.5)
         panels = figure.subplots(len(found), 9, squeeze=False)
         panels[0, 0].set_title(title, fontsize=8)
         for row, (name, maps) in zip(panels, found.items(), strict=True):
-            plots.show_image(row[0], plots.in_range(show.inputs[k], None))
+            plots.show_image(row[0], show.inputs[k])
             shape = "×".join(map(str, maps.shape))
             row[0].text(
                 -0.1, 0.5, f"{name}\n{shape}", transform=row[0].transAxes, ha="right",
@@ -246,7 +266,7 @@ def feature_maps(show: Exhibit) -> Iterator[Picture]:
                 ax.imshow(maps[..., number], cmap="gray")
                 ax.set_title(str(number), fontsize=8, pad=2)
         caption = f"{title}: the first eight feature maps of each layer, bright where it answers."
-        yield Picture(f"feature-maps-{k + 1}", caption.replace("\n", " "), figure)
+        yield Picture(f"feature-maps-{k + 1}", caption.replace("\n", ", "), figure)
 
 
 def neurons(show: Exhibit) -> Iterator[Picture]:
@@ -255,7 +275,7 @@ def neurons(show: Exhibit) -> Iterator[Picture]:
     for k, title in enumerate(show.titles):
         figure = plots.new_figure(1.3 * len(activity) + 1.2, 4.6)
         one = {name: values[k] for name, values in activity.items()}
-        heading = title.replace("\n", " ")
+        heading = title.replace("\n", ", ")
         plots.neuron_activity(one, figure.subplots(), title=heading)
         caption = f"{heading}: which neurons light up, layer by layer (of a filter, its mean)."
         yield Picture(f"neurons-{k + 1}", caption, figure)
@@ -312,8 +332,8 @@ def cam(show: Exhibit) -> Iterator[Picture]:
     plots.attributions(show.inputs, maps, show.questions, boxes=show.boxes, figure=figure)
     yield Picture(
         "cam",
-        "Where the last convolution finds evidence for the class, by five methods: brightness is "
-        "the amount.",
+        f"Where {show.layer or 'the last convolution'} finds evidence for the class, by five "
+        "methods: brightness is the amount.",
         figure,
     )
     for k, title in enumerate(show.questions):
@@ -350,7 +370,7 @@ def check(show: Exhibit) -> Iterator[Picture]:
         raise UserError("check: needs the run's test images: leave --image out")
     methods = [name for name in CHECKED_METHODS if _suits(name, show)]
     report = visualizers.attention_report(show.model, show.dataset, methods, images=CHECKED_IMAGES)
-    verdict = report.verdict.replace("\n", "; ")
+    verdict = report.verdict.split("\n")[0]
     if report.names:
         figure = plots.new_figure(6.4, 0.42 * len(report.rows) + 1.4)
         hits = {row.method: row.hits for row in report.rows}
@@ -425,8 +445,8 @@ def titles(
     found = []
     for row, known in zip(outputs, true, strict=True):
         name = class_names[int(row.argmax())]
-        wrong = f"\ntrue: {known}" if known not in (None, name) else ""
-        found.append(f"{name} ({row.max():.3f}){wrong}")
+        wrong = f"\ntrue: {plots.short_name(known)}" if known not in (None, name) else ""
+        found.append(f"{plots.short_name(name)} ({row.max():.3f}){wrong}")
     return tuple(found)
 
 

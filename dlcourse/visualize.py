@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import Parser, import_keras, print_error, run_command, write
+from dlcourse.command_line import Parser, import_keras, print_error, run_command, shown, write
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean
 
@@ -56,34 +57,34 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.runs import make_folder, read_run
+    from dlcourse.runs import read_run
 
     asked = _asked(arguments.what, arguments.check)
-    if arguments.images < 1:
-        raise UserError(f"--images: expected 1 or more, got {arguments.images}")
+    _check_options(arguments, asked)
     run = read_run(arguments.run)
     run.file("model.keras")
     class_index = _class_index(run, arguments.class_name)
-    out = make_folder(arguments.out or run.path / FOLDER)
+    out = run.path / FOLDER if arguments.out is None else Path(arguments.out).expanduser()
+    if out.is_file():
+        raise UserError(f"--out: {out} is a file: a folder is expected")
     import_keras()
-    from dlcourse.figures import save
-    from dlcourse.gallery import page
-    from dlcourse.runs import write_file
-
     show = _exhibit(run, arguments, class_index)
-    shown = []
-    for picture in _pictures(show, asked, explicit=bool(arguments.what)):
-        path = save(out / f"{picture.name}.png", picture.figure)
-        write(f"{path}\n    {picture.caption}")
-        if picture.text:
-            write(f"\n{picture.text}\n")
-        shown.append((picture, path.read_bytes()))
-    metrics = run.metrics["test"]
-    facts = "\n".join(f"test {name}  {value:.4f}" for name, value in metrics.items())
-    content = page(run.name, facts, shown)
-    write_file(out / "index.html", lambda file: file.write_text(content, encoding="utf-8"))
-    write(f"\nall on one page: {out / 'index.html'}")
+    found = list(_pictures(show, asked, explicit=bool(arguments.what)))
+    if not found:
+        raise UserError(f"{run.path}: no picture suits this run")
+    _save(found, out, run)
     return 0
+
+
+def _check_options(arguments: argparse.Namespace, asked: tuple[str, ...]) -> None:
+    if arguments.images < 1:
+        raise UserError(f"--images: expected 1 or more, got {arguments.images}")
+    if arguments.out == "":
+        raise UserError("--out: expected a folder")
+    if arguments.invert and not arguments.image:
+        raise UserError("--invert: is for --image")
+    if "check" in asked and arguments.image:
+        raise UserError("--check: needs the run's test images: leave --image out")
 
 
 def _pictures(show: "Exhibit", asked: tuple[str, ...], *, explicit: bool) -> Iterator["Picture"]:
@@ -96,7 +97,29 @@ def _pictures(show: "Exhibit", asked: tuple[str, ...], *, explicit: bool) -> Ite
         except UserError as error:
             if explicit:
                 raise
-            print_error(f"{name}: left out: {error}")
+            print_error(f"left out: {error}")
+
+
+def _save(pictures: list["Picture"], out: Path, run: "Run") -> None:
+    """Write the pictures and the page of them all, and print what each shows."""
+    from dlcourse.figures import save
+    from dlcourse.gallery import page
+    from dlcourse.runs import make_folder, write_file
+
+    make_folder(out)
+    paths = [save(out / f"{picture.name}.png", picture.figure) for picture in pictures]
+    facts = "\n".join(f"test {name}  {shown(value)}" for name, value in run.metrics["test"].items())
+    content = page(
+        run.name,
+        facts,
+        [(one, path.read_bytes()) for one, path in zip(pictures, paths, strict=True)],
+    )
+    write_file(out / "index.html", lambda file: file.write_text(content, encoding="utf-8"))
+    for picture, path in zip(pictures, paths, strict=True):
+        write(f"{path}\n    {picture.caption}")
+        if picture.text:
+            write(f"\n{picture.text}\n")
+    write(f"\nall on one page: {out / 'index.html'}")
 
 
 def _asked(what: str | None, check: bool) -> tuple[str, ...]:
@@ -116,6 +139,8 @@ def _class_index(run: "Run", name: str | None) -> int | None:
     if name is None:
         return None
     names = run.dataset["class_names"]
+    if not names:
+        raise UserError("--class: this run predicts a number and has no classes")
     if name in names:
         return names.index(name)
     if name.isdecimal() and int(name) < len(names):

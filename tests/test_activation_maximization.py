@@ -222,12 +222,25 @@ def test_an_image_and_its_spectrum_are_the_same_picture():
     ("settings", "text"),
     [
         ({"targets": 3}, "class_indices: class 3 of 3 (0 to 2)"),
-        ({"targets": []}, "targets: one or more are needed"),
+        ({"targets": []}, "targets: expected whole numbers, one or more, got []"),
         ({"targets": 9, "layer": "conv"}, "targets: layer conv has units 0 to 3"),
         ({"targets": 0, "layer": "con"}, "layer: no layer 'con' (did you mean 'conv'?)"),
-        ({"targets": 0, "steps": 0}, "activation_maximization: needs steps >= 1"),
+        (
+            {"targets": 0, "steps": 0},
+            "activation_maximization: steps is a whole number",
+        ),
+        (
+            {"targets": 0, "learning_rate": float("nan")},
+            "activation_maximization: learning_rate",
+        ),
+        ({"targets": 0, "start": "x"}, "start: expected an array of numbers, got 'x'"),
+        ({"targets": 0, "regularizers": {}}, "activation_maximization: regularizers is a Regula"),
+        ({"targets": 0, "value_range": 1}, "value_range: expected (least, largest)"),
         ({"targets": 0, "value_range": (1, 0)}, "value_range: expected (least, largest)"),
-        ({"targets": [0, 1], "start": np.zeros((3, 8, 8, 1))}, "start: 3 images for 2 targets"),
+        (
+            {"targets": [0, 1], "start": np.zeros((3, 8, 8, 1))},
+            "start: an array of (3,",
+        ),
         ({"targets": 0, "start": np.zeros((7, 7, 1))}, "images: the model takes (n, 8, 8, 1)"),
     ],
 )
@@ -266,7 +279,10 @@ def test_deep_dream_enlarges_and_makes_the_layer_answer_more(cnn):
     [
         ({"images": np.zeros((1, 5, 5, 1))}, "deep_dream: images of 5 × 5 are smaller"),
         ({"images": np.zeros((8, 8, 1))}, "deep_dream: needs images (n, height, width, channels)"),
-        ({"images": np.zeros((1, 8, 8, 1)), "octaves": 0}, "deep_dream: needs octaves >= 1"),
+        (
+            {"images": np.zeros((1, 8, 8, 1)), "octaves": 0},
+            "deep_dream: octaves is a whole",
+        ),
         ({"images": np.zeros((1, 8, 8, 1)), "layers": "no"}, "layer: no layer 'no'"),
     ],
 )

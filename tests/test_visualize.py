@@ -60,7 +60,7 @@ def test_rows_get_the_pictures_that_suit_them(row_run, capsys, tmp_path):
     assert run(row_run, "--images", "2", "--out", str(tmp_path / "new" / "folder")) == 0
     names = {file.stem for file in (tmp_path / "new" / "folder").glob("*.png")}
     assert names == {"neurons-1", "neurons-2", "saliency-1", "saliency-2"}
-    assert "cam: left out: cam: is for images" in capsys.readouterr().err
+    assert "left out: cam: is for images" in capsys.readouterr().err
 
 
 def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, tmp_path, capsys):
@@ -82,11 +82,19 @@ def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, t
         (["--images", "0"], "--images: expected 1 or more, got 0"),
         (["--class", "ten"], "--class: no class 'ten'"),
         (["--image", "no.png", "--what", "cam"], "no.png: no such file"),
+        (["--image", "no.png", "--check"], "--check: needs the run's test images"),
+        (["--invert"], "--invert: is for --image"),
+        (
+            ["--layer", "hidden_1", "--what", "feature-maps"],
+            "feature-maps: the layer gives no maps",
+        ),
+        (["--layer", "hidden_1", "--what", "filters"], "filters: the layer's weights are no small"),
         (["--layer", "conv_9", "--what", "cam"], "layer: no layer 'conv_9'"),
     ],
 )
 def test_each_mistake_is_one_line(image_run, arguments, text, capsys, tmp_path):
     code = run(image_run, *arguments, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
     error = capsys.readouterr().err
     assert code in (1, 2)
     assert error.startswith(text), error
@@ -110,3 +118,10 @@ def test_a_title_tells_the_true_class_only_where_it_is_another():
     outputs = np.array([[0.1, 0.9], [0.75, 0.25]])
     assert gallery.titles(outputs, ("a", "b"), ["b", "b"]) == ("b (0.900)", "a (0.750)\ntrue: b")
     assert gallery.titles(np.array([2.0]), (), ["3"]) == ("predicted 2 (true 3)",)
+
+
+def test_the_filters_of_a_recurrent_network_are_no_pictures(tmp_path, capsys):
+    text = "dataset: {name: digits}\nmodel: {name: rnn, units: 64}\ntraining: {epochs: 1}"
+    lstm = train(recipe_from_text(text), tmp_path)
+    assert run(lstm, "--what", "filters") == 1
+    assert capsys.readouterr().err == "filters: the layer's weights are no small images\n"

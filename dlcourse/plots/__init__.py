@@ -11,7 +11,6 @@ from dlcourse.plots.attributions import (
     attributions,
     feature_attributions,
     image_grid,
-    in_range,
     neuron_activity,
     overlay,
     show_map,
@@ -28,6 +27,7 @@ from dlcourse.plots.functions import (
     loss_surface,
     matrix_map,
 )
+from dlcourse.plots.images import short_name, show_image
 from dlcourse.plots.networks import autograd_graph, network_diagram
 from dlcourse.plots.training import (
     confused_pairs,
@@ -35,7 +35,6 @@ from dlcourse.plots.training import (
     learning_curves,
     most_confused,
     predicted_and_true,
-    show_image,
 )
 
 __all__ = [
@@ -57,7 +56,6 @@ __all__ = [
     "feature_attributions",
     "html",
     "image_grid",
-    "in_range",
     "learning_curves",
     "loss_surface",
     "matrix_map",
@@ -72,6 +70,7 @@ __all__ = [
     "predicted_and_true",
     "randomization_bars",
     "save_gif",
+    "short_name",
     "show_image",
     "show_map",
 ]

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from dlcourse.maths.checks import array, integer
 from dlcourse.maths.steps import show
-from dlcourse.plots.attributions import in_range
 from dlcourse.plots.axes import new_axes
 from dlcourse.plots.boundaries import (
     class_numbers,
@@ -27,7 +26,7 @@ from dlcourse.plots.boundaries import (
     values_on,
 )
 from dlcourse.plots.functions import descent_on_contour, descent_on_curve
-from dlcourse.plots.training import show_image
+from dlcourse.plots.images import show_image
 
 
 def animate_descent(
@@ -115,7 +114,7 @@ def animate_images(
 
     def draw(frame: int) -> list:
         ax.clear()
-        show_image(ax, in_range(frames[frame], value_range))
+        show_image(ax, frames[frame], value_range)
         ax.set_title(f"{title} {frame + 1} of {len(frames)}", fontsize=10)
         return []
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
-from dlcourse.plots.training import show_image
+from dlcourse.plots.images import show_image
 
 POSITIVE, SIGNED = "inferno", "RdBu_r"
 MOST_NEURONS = 400  # of a layer drawn as dots
@@ -64,15 +64,21 @@ def overlay(
     grey = image.mean(axis=-1).astype("float32")
     ax.imshow(grey, cmap="gray")
     strength = np.clip(values, 0, None) / (float(values.max()) if values.max() > 0 else 1.0)
-    ax.imshow(colormaps[POSITIVE](0.25 + 0.75 * strength), alpha=alpha * strength**0.5)
-    if box is not None:
-        top, left, bottom, right = box
-        place, width, height = (left - 0.5, top - 0.5), right - left, bottom - top
-        frame = Rectangle(place, width, height, fill=False, edgecolor="#56B4E9", lw=2)
-        ax.add_patch(frame)
+    size = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)  # a coarse map is stretched
+    colours = colormaps[POSITIVE](0.25 + 0.75 * strength)
+    ax.imshow(colours, alpha=alpha * strength**0.5, extent=size)
+    _frame(ax, box)
     ax.set_axis_off()
     ax.set_title(title, fontsize=10)
     return ax
+
+
+def _frame(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
+    """Frame (top, left, bottom, right), the last two excluded."""
+    if box is not None:
+        top, left, bottom, right = box
+        place, width, height = (left - 0.5, top - 0.5), right - left, bottom - top
+        ax.add_patch(Rectangle(place, width, height, fill=False, edgecolor="#56B4E9", lw=2))
 
 
 def image_grid(
@@ -94,6 +100,11 @@ def image_grid(
         value_range: (black, white); None: each image its own.
         figure: Drawn into; None makes a pyplot figure.
     """
+    if not len(images) or columns < 1 or (titles and len(titles) != len(images)):
+        raise ValueError(
+            "image_grid: needs images, columns of 1 or more and a title for each or none, got "
+            f"{len(images)} images, {columns} columns and {len(titles)} titles"
+        )
     number = -(-len(images) // columns)
     columns = min(columns, len(images))
     margin = 1.3 if rows else 0.0
@@ -102,18 +113,12 @@ def image_grid(
     for ax in panels.flat:
         ax.set_axis_off()
     for k, (ax, image) in enumerate(zip(panels.flat, images, strict=False)):
-        show_image(ax, in_range(image, value_range))
+        show_image(ax, image, value_range)
         if titles:
             ax.set_title(titles[k], fontsize=9)
     for ax, label in zip(panels[:, 0], rows, strict=False):
         ax.text(-0.12, 0.5, label, transform=ax.transAxes, ha="right", va="center", fontsize=9)
     return list(panels.flat)
-
-
-def in_range(image: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Return the image brought to [0, 1] from its value range, or from its own."""
-    low, high = value_range or (float(image.min()), float(image.max()))
-    return np.clip((image.astype("float32") - low) / ((high - low) or 1.0), 0, 1)
 
 
 def attributions(
@@ -139,13 +144,15 @@ def attributions(
     figure = shown_figure(figure, 1.9 * columns + 0.4, 1.85 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
-        show_image(row[0], in_range(images[k], None))
+        show_image(row[0], images[k])
+        _frame(row[0], None if boxes is None else boxes[k])
         row[0].set_title(titles[k], fontsize=9)
         for ax, (name, values) in zip(row[1:], maps.items(), strict=True):
             if overlaid:
-                overlay(images[k], values[k], ax, box=None if boxes is None else boxes[k])
+                overlay(images[k], values[k], ax)
             else:
                 show_map(ax, values[k])
+            _frame(ax, None if boxes is None else boxes[k])
             ax.set_title(name.replace("_", " ") if k == 0 else "", fontsize=9)
     return list(panels.ravel())
 
@@ -172,9 +179,10 @@ def feature_attributions(
     ax = new_axes(ax, figsize=(6.4, 0.3 * min(most, len(values)) + 1.2))
     order = np.argsort(-np.abs(values), kind="stable")[:most][::-1]
     colours = [ORANGE if values[k] >= 0 else BLUE for k in order]
-    ax.barh([names[k] for k in order], values[order], color=colours)
+    ax.barh(range(len(order)), values[order], color=colours)
+    ax.set_yticks(range(len(order)), [str(names[k]) for k in order])
     ax.axvline(0, color=GREY, lw=1)
-    ax.set_xlabel(f"{unit} (orange: for the class, blue: against)", fontsize=9)
+    ax.set_xlabel(f"{unit} (orange: raises it, blue: lowers it)", fontsize=9)
     ax.tick_params(labelsize=8)
     ax.set_title(title, fontsize=10)
     return ax
@@ -187,17 +195,20 @@ def neuron_activity(
 
     Args:
         activity: By the layer's name, `(neurons,)` each, as `visualizers.neuron_activity` gives
-            for one image. A layer's brightest dot is its largest value; more than 400 neurons are
-            shown as the first 400.
+            for one image. A layer's brightest dot is its largest value (a single neuron's is 1);
+            more than 400 neurons are shown as the first 400.
         ax: Where to draw; a new figure by default.
         title: Above the layers.
     """
+    if any(np.ndim(values) != 1 for values in activity.values()):
+        raise ValueError("neuron_activity: takes one example: {name: values[0], …}")
     ax = new_axes(ax, figsize=(1.3 * len(activity) + 0.8, 4.6))
     for column, (name, values) in enumerate(activity.items()):
         shown = values[:MOST_NEURONS]
         wide = 1 if len(shown) <= 12 else int(np.ceil(np.sqrt(len(shown) / 3)))
         rows = -(-len(shown) // wide)
-        light = np.clip(shown, 0, None) / (float(np.max(shown)) if np.max(shown) > 0 else 1.0)
+        top = float(np.max(shown)) if np.max(shown) > 0 else 1.0
+        light = np.clip(shown, 0, None) / (max(top, 1.0) if len(shown) == 1 else top)
         x = column + (np.arange(len(shown)) % wide - (wide - 1) / 2) * 0.7 / max(wide, 3)
         y = 0.5 - (np.arange(len(shown)) // wide - (rows - 1) / 2) * 0.9 / max(rows, 8)
         size = 60 if len(shown) <= 16 else 26 if len(shown) <= 64 else 9

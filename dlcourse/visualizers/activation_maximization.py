@@ -11,11 +11,13 @@ from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import observed
 from dlcourse.visualizers.questions import HALF_SCALE, Question, ask, model_shapes
+from dlcourse.visualizers.settings import number, shown, whole_number
 from dlcourse.visualizers.taps import LayerCall
 
 Range = tuple[float, float]
 Callback = Callable[[int, Any, np.ndarray], None]
 """`callback(step, images, scores)`, step from 1, after each step."""
+METHOD = "activation_maximization"
 SLOPE = 0.1
 """Of a unit where it does not answer: with ReLU's 0, most filters would see nowhere to climb."""
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
@@ -92,12 +94,11 @@ def activation_maximization(
         Vedaldi, arXiv:1412.0035 (total variation); Olah et al., "Feature Visualization", 2017,
         doi:10.23915/distill.00007 (transformations, spectrum).
     """
-    if steps < 1 or learning_rate <= 0:
-        raise UserError(
-            "activation_maximization: needs steps >= 1 and learning_rate > 0, got "
-            f"{steps}, {learning_rate:g}"
-        )
-    rng = np.random.default_rng(seed)
+    whole_number(METHOD, "steps", steps)
+    number(METHOD, "learning_rate", learning_rate, 0.0)
+    rng = np.random.default_rng(whole_number(METHOD, "seed", seed, 0))
+    _check_kind("regularizers", regularizers, Regularizers)
+    _check_kind("transformations", transformations, moved.Transformations)
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
     question = ask(model, begin, 0 if layer is not None else indices, output=output)
@@ -117,6 +118,11 @@ def activation_maximization(
     state = _climb(ascent, state, draws, steps, callback, progress)
     result = ascent.images(state)
     return result if len(result) > 1 else result[0]
+
+
+def _check_kind(name: str, given: Any, kind: type) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise UserError(f"{METHOD}: {name} is a {kind.__name__}, got {shown(given)}")
 
 
 def _climb(
@@ -292,33 +298,44 @@ def _beginning(
     model: Any, targets: Any, value_range: Any, start: Any, rng: np.random.Generator
 ) -> tuple[tuple[Range, ...], list[np.ndarray]]:
     """Return the value ranges and the first images, `(targets, …)` for each input."""
-    number = np.size(targets)
-    if not number:
-        raise UserError("targets: one or more are needed")
+    asked = np.asarray(targets)
+    if not asked.size or asked.ndim > 1 or asked.dtype.kind not in "iu":
+        raise UserError(f"targets: expected whole numbers, one or more, got {shown(targets)}")
+    count = asked.size
     given = start if isinstance(start, list | tuple) else [start]
     shapes = model_shapes(model) or [np.shape(x)[-3:] for x in given if x is not None]
     if not shapes:
         raise UserError("start: this model names no input shape: give a start image")
-    ranges = _ranges(value_range, len(shapes))
+    ranges = value_ranges(value_range, len(shapes))
     given = given if len(given) == len(shapes) else [None] * len(shapes)
     begin = []
     for x, shape, (low, high) in zip(given, shapes, ranges, strict=True):
         if x is None:
             if None in shape:
                 raise UserError(f"start: the model takes images of any size {shape}: give one")
-            x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((number, *shape)))
-        x = np.asarray(x, "float32")
+            x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((count, *shape)))
+        try:
+            x = np.asarray(x, "float32")
+        except (TypeError, ValueError):
+            raise UserError(f"start: expected an array of numbers, got {shown(x)}") from None
         x = x[None] if x.ndim == len(shape) else x
-        if len(x) not in (1, number):
-            raise UserError(f"start: {len(x)} images for {number} targets")
-        begin.append(np.broadcast_to(x, (number, *x.shape[1:])).astype("float32"))
+        if x.ndim != len(shape) + 1 or len(x) not in (1, count):
+            raise UserError(f"start: an array of {x.shape} for {count} targets of {shape}")
+        begin.append(np.broadcast_to(x, (count, *x.shape[1:])).astype("float32"))
     return ranges, begin
 
 
-def _ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
-    several = np.ndim(value_range) == 2
-    pairs = list(value_range) if several else [value_range] * inputs
-    if len(pairs) != inputs or any(np.size(pair) != 2 or not pair[0] < pair[1] for pair in pairs):
+def value_ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
+    """Return (least, largest) of each input.
+
+    Raises:
+        UserError: It is no such pair, nor one for each input.
+    """
+    try:
+        pairs = np.broadcast_to(np.asarray(value_range, float), (inputs, 2)).tolist()
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or not all(low < high < np.inf and low > -np.inf for low, high in pairs):
         raise UserError(
             f"value_range: expected (least, largest) for each of {inputs} inputs, got {value_range}"
         )

@@ -93,6 +93,9 @@ def _curve(
     question = ask(model, images, class_indices)
     size = places_of(question, "deletion and insertion")
     (x,) = question.inputs
+    maps = np.asarray(maps)
+    if maps.ndim == x.ndim:  # a sequence's map has its features: they are shown and hidden together
+        maps = maps.sum(axis=-1)
     maps = checked_maps(maps, (len(x), *size))
     pixels = int(np.prod(size))
     if not 1 <= steps <= pixels:

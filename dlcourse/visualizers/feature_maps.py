@@ -23,7 +23,8 @@ def feature_maps(
             places and channels, `(n, height, width, channels)`, from the first convolution on.
 
     Returns:
-        `{name: (n, height, width, channels)}` in the order of the layers, float32.
+        `{name: (n, height, width, channels)}` in the order of the layers, float32; of a layer that
+        is called more than once, its last output.
 
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
