@@ -8,6 +8,7 @@ from dlcourse.command_line import print_error, write
 
 COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
+    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),

@@ -1,4 +1,4 @@
-"""The figures that a training saves."""
+"""The figures that trainings and comparisons save."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,10 +51,11 @@ def save_figures(
         drawings["predicted_and_true"] = regression
     else:
         drawings |= {"confusion_matrix": confusion, "most_confused": confused}
-    return [_save(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
 
 
-def _save(path: Path, draw: Callable[[Any], None]) -> Path:
+def save_figure(path: Path, draw: Callable[[Any], None]) -> Path:
+    """Write what `draw` puts on a new figure as PNG, whole or not at all; return its path."""
     figure = plots.new_figure()
     draw(figure)
     write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))

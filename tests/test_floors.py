@@ -31,6 +31,7 @@ FLOORS = {
     "errata": 4,
     "evaluate": 4,
     "explain": 4,
+    "find_lr": 4,
     "predict": 4,
     "runs.__main__": 4,
     "train": 4,

@@ -19,6 +19,7 @@ from dlcourse.plots.training import (
     learning_curves,
     most_confused,
     predicted_and_true,
+    range_test,
     show_image,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "new_figure",
     "pooling_cell",
     "predicted_and_true",
+    "range_test",
     "save_gif",
     "show_image",
 ]
