@@ -11,6 +11,7 @@ COMMANDS = {
     "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
+    "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
     "runs": ("dlcourse.runs.__main__", "the runs as a table, best first"),

@@ -26,15 +26,17 @@ FLOORS = {
     "figures": 2,
     "recipe": 2,
     "training": 3,
+    "comparison": 4,
     # commands
-    "__main__": 4,
-    "errata": 4,
-    "evaluate": 4,
-    "explain": 4,
-    "find_lr": 4,
-    "predict": 4,
-    "runs.__main__": 4,
-    "train": 4,
+    "__main__": 5,
+    "compare": 5,
+    "errata": 5,
+    "evaluate": 5,
+    "explain": 5,
+    "find_lr": 5,
+    "predict": 5,
+    "runs.__main__": 5,
+    "train": 5,
 }
 FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}

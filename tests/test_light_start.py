@@ -34,6 +34,7 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 
 COMMANDS = [
     "dlcourse.__main__",
+    "dlcourse.compare",
     "dlcourse.evaluate",
     "dlcourse.find_lr",
     "dlcourse.predict",

@@ -3,6 +3,7 @@
 from dlcourse.plots.animations import animate_boundary, animate_descent, html, save_gif
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
+from dlcourse.plots.comparisons import score_and_cost, score_by_size
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
 from dlcourse.plots.functions import (
     activation,
@@ -48,5 +49,7 @@ __all__ = [
     "predicted_and_true",
     "range_test",
     "save_gif",
+    "score_and_cost",
+    "score_by_size",
     "show_image",
 ]
