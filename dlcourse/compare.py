@@ -189,7 +189,7 @@ def _notes(found: "Comparison") -> str:
         if found.folds
         else "of seeds and of the test examples"
     )
-    curve = "With fewer examples they are repeated: a recipe takes as many steps as ever. "
+    fewer = "Where examples are fewer they are repeated: a recipe takes as many steps as ever. "
     notes = [f"* {row.model} {row.note}." for row in found.rows if row.note]
     return (
         "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
@@ -197,7 +197,7 @@ def _notes(found: "Comparison") -> str:
         "? perhaps, the interval holds 0. CPU-s: seconds to fit, median, of all threads: classic "
         "learners have scikit-learn's default settings and one thread (n_jobs=1, BLAS and OpenMP "
         f"held at 1), recipes run on {device()}, validation included. predict: seconds for 1,000 "
-        f"examples. {curve if len(found.sizes) > 1 else ''}{' '.join(notes)}"
+        f"examples. {fewer if found.sizes[0] < found.full else ''}{' '.join(notes)}"
     ).rstrip()
 
 

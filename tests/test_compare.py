@@ -347,7 +347,7 @@ def test_the_command_prints_the_table_the_curve_and_the_verdict(tmp_path, capfd)
     out, err = capfd.readouterr()
     assert err == ""
     assert max(map(len, out.splitlines())) <= 100 or str(tmp_path) in max(out.splitlines(), key=len)
-    assert "2 folds of the whole data set" in out
+    assert "2 folds of all examples: 763 to learn" in out
     assert "one thread (n_jobs=1, BLAS and OpenMP" in " ".join(out.split())
     assert "svm is best: accuracy 0.9" in out
     assert "digits_softmax does not pass svm up to 763 training examples" in " ".join(out.split())

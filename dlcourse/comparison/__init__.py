@@ -38,6 +38,7 @@ class Comparison:
         explains: what can be explained, by model.
         verdict: sentences.
         sizes: training-set sizes of the curve, rising; one without a curve.
+        full: training examples that there were to take.
     """
 
     data: str
@@ -50,6 +51,7 @@ class Comparison:
     explains: Mapping[str, str]
     verdict: tuple[str, ...]
     sizes: tuple[int, ...]
+    full: int
 
     def at(self, size: int) -> dict[str, list[Trial]]:
         """Return each model's trials at a size of `sizes`, in the order of the rounds."""
@@ -73,7 +75,8 @@ def compare(
         folds: cut the whole data set into so many; None and no `seeds`: 5 for up to 5,000 examples.
         seeds: keep the data set's test split, and train with so many seeds.
         models: the classic learners to take; None takes all.
-        examples: training examples to use, at most; None uses all.
+        examples: training examples to use, at most; None uses all. A recipe sees fewer of them the
+            more often, so that it takes as many steps as with all.
         curve: repeat everything with smaller training sets, each half the next.
         report: called after each trial.
 
@@ -88,16 +91,17 @@ def compare(
     if folds is None:
         folds = 0 if seeds else default_folds(dataset)
     parts = rounds(dataset, folds=folds, seeds=seeds or SEEDS, seed=first.seed)
+    full = min(len(part.y_train) for part in parts)
     if examples is not None:
         parts = [subset(part, examples, first.seed) for part in parts]
     smallest = min(parts, key=lambda part: len(part.y_train))
     sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]
     trials = []
-    for trial in _trials(parts, sizes, names, recipes):
+    for trial in _trials(parts, sizes, names, recipes, full):
         trials.append(trial)
         if report:
             report(trial)
-    return _result(dataset, recipes, names, trials, sizes, folds, len(parts))
+    return _result(dataset, recipes, names, trials, sizes, folds, len(parts), full)
 
 
 def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
@@ -124,6 +128,7 @@ def _trials(
     sizes: Sequence[int],
     names: Sequence[str],
     recipes: Mapping[str, Recipe],
+    full: int,
 ) -> Iterator[Trial]:
     """Give the trials, a round after the other: a machine's changing load meets all models."""
     for number, part in enumerate(parts, 1):
@@ -132,7 +137,7 @@ def _trials(
             for name in names:
                 yield classic_trial(name, data, number)
             for name, recipe in recipes.items():
-                yield recipe_trial(name, recipe, data, number, full=sizes[-1])
+                yield recipe_trial(name, recipe, data, number, full=full)
 
 
 def _result(
@@ -143,6 +148,7 @@ def _result(
     sizes: Sequence[int],
     folds: int,
     count: int,
+    full: int,
 ) -> Comparison:
     score = "R²" if dataset.task == "regression" else "accuracy"
     by_size = {size: _by_model([t for t in trials if t.examples == size]) for size in sizes}
@@ -164,16 +170,14 @@ def _result(
         explains,
         tuple(words),
         tuple(sizes),
+        full,
     )
 
 
 def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:
     test = len(trials[0].credit)
     if folds:
-        return (
-            f"{folds} folds of the whole data set; each round {size:,} examples to learn and about "
-            f"{test:,} for the test"
-        )
+        return f"{folds} folds of all examples: {size:,} to learn, about {test:,} to test in each"
     return f"the data set's own test split ({test:,}), {count} seeds, {size:,} examples to learn"
 
 

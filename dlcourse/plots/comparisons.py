@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from dlcourse.plots.axes import BLUE, COLOURS, GREY, ORANGE, new_axes, shown_figure
 
 MARKERS = "osD^vPX"
-NETWORKS = (COLOURS[1], COLOURS[4], COLOURS[6])
-CLASSICS = (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[5])
+NETWORKS = (COLOURS[1], COLOURS[4])
+CLASSICS = (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[6])
 
 
 def score_and_cost(
