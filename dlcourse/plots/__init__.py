@@ -23,13 +23,16 @@ from dlcourse.plots.training import (
     range_test,
     show_image,
 )
+from dlcourse.plots.unsupervised import anomaly_scores, cluster_images
 
 __all__ = [
     "activation",
     "activation_gallery",
     "animate_boundary",
     "animate_descent",
+    "anomaly_scores",
     "autograd_graph",
+    "cluster_images",
     "confused_pairs",
     "confusion_matrix",
     "convolution_cell",
