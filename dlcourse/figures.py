@@ -1,4 +1,4 @@
-"""The figures that a training saves."""
+"""The figures that trainings and comparisons save."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from dlcourse import plots
-from dlcourse.runs import write_file
 
 
 def save_figures(
@@ -51,16 +50,8 @@ def save_figures(
         drawings["predicted_and_true"] = regression
     else:
         drawings |= {"confusion_matrix": confusion, "most_confused": confused}
-    return [_drawn(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
 
 
-def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
-    figure = plots.new_figure()
-    draw(figure)
-    return save(path, figure)
-
-
-def save(path: Path, figure: Any) -> Path:
-    """Write a figure as PNG; return its path."""
-    write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))
-    return path
+def save_figure(path: Path, draw: Callable[[Any], None]) -> Path:
+    """Write what `draw` puts on a new figure as PNG, whole or not at all; return its path."""

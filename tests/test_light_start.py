@@ -34,7 +34,9 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 
 COMMANDS = [
     "dlcourse.__main__",
+    "dlcourse.compare",
     "dlcourse.evaluate",
+    "dlcourse.find_lr",
     "dlcourse.predict",
     "dlcourse.runs.__main__",
     "dlcourse.train",

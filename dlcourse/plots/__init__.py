@@ -15,10 +15,27 @@ from dlcourse.plots.attributions import (
     overlay,
     show_map,
 )
-from dlcourse.plots.axes import new_axes, new_figure
-from dlcourse.plots.boundaries import decision_boundary
-from dlcourse.plots.checks import deletion_and_insertion, pointing_table, randomization_bars
-from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
+from dlcourse.plots.axes import (
+    new_axes,
+    new_figure,
+)
+from dlcourse.plots.boundaries import (
+    decision_boundary,
+)
+from dlcourse.plots.checks import (
+    deletion_and_insertion,
+    pointing_table,
+    randomization_bars,
+)
+from dlcourse.plots.comparisons import (
+    score_and_cost,
+    score_by_size,
+)
+from dlcourse.plots.convolutions import (
+    convolution_cell,
+    convolution_gallery,
+    pooling_cell,
+)
 from dlcourse.plots.functions import (
     activation,
     activation_gallery,
@@ -27,14 +44,25 @@ from dlcourse.plots.functions import (
     loss_surface,
     matrix_map,
 )
-from dlcourse.plots.images import short_name, show_image
-from dlcourse.plots.networks import autograd_graph, network_diagram
+from dlcourse.plots.images import (
+    short_name,
+    show_image,
+)
+from dlcourse.plots.networks import (
+    autograd_graph,
+    network_diagram,
+)
 from dlcourse.plots.training import (
     confused_pairs,
     confusion_matrix,
     learning_curves,
     most_confused,
     predicted_and_true,
+    range_test,
+)
+from dlcourse.plots.unsupervised import (
+    anomaly_scores,
+    cluster_images,
 )
 
 __all__ = [
@@ -43,8 +71,10 @@ __all__ = [
     "animate_boundary",
     "animate_descent",
     "animate_images",
+    "anomaly_scores",
     "attributions",
     "autograd_graph",
+    "cluster_images",
     "confused_pairs",
     "confusion_matrix",
     "convolution_cell",
@@ -69,7 +99,10 @@ __all__ = [
     "pooling_cell",
     "predicted_and_true",
     "randomization_bars",
+    "range_test",
     "save_gif",
+    "score_and_cost",
+    "score_by_size",
     "short_name",
     "show_image",
     "show_map",

@@ -18,7 +18,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -228,20 +228,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def make_folder(path: str | Path) -> Path:
-    """Return a folder for results, made if it is not there.
-
-    Raises:
-        WriteError: it cannot be made.
-    """
-    folder = Path(path).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be made: {error.strerror or error}") from None
-    return folder
-
-
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
 
@@ -286,6 +272,20 @@ def _umask() -> int:
     return mask
 
 
+def make_folder(path: str | Path) -> Path:
+    """Return the folder, made if it is not there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    folder = Path(path).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    return folder
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text as `write_file` does."""
     write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
@@ -300,6 +300,18 @@ def write_sealed(path: Path, content: dict[str, Any]) -> None:
     """Write JSON with the SHA-256 of its content: a changed number is found when it is read."""
     content = json.loads(json.dumps(content))  # keys as they will be read
     write_json(path, {**content, "sha256": _seal(content)})
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV file, the keys of the first row its head, numbers at full precision."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", newline="", encoding="utf-8") as stream:
+            table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+
+    write_file(path, write)
 
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:

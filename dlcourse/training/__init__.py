@@ -25,14 +25,17 @@ from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
+from dlcourse.training.range_test import RangeTest, find_learning_rate
 
 __all__ = [
     "Fit",
     "Prepared",
+    "RangeTest",
     "StopRequest",
     "build",
     "compile_model",
     "describe",
+    "find_learning_rate",
     "prepare",
     "resume",
     "train",

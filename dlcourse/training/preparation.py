@@ -23,8 +23,12 @@ class Prepared:
     class_weights: dict[int, float] | None
 
 
-def prepare(recipe: Recipe) -> Prepared:
+def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     """Return the recipe's data set and compiled model; the global random seeds are set.
+
+    Args:
+        recipe: what is to be trained.
+        dataset: taken in place of the recipe's own, as for a fold of it; None loads that.
 
     Raises:
         RecipeError: settings that do not go together or do not fit the data.
@@ -34,7 +38,8 @@ def prepare(recipe: Recipe) -> Prepared:
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    if dataset is None:
+        dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
     inputs = "images" if dataset.x_train.ndim > 2 else "rows"
     _refuse_conflicts(recipe, inputs, dataset.task)  # a file's task is known only now
     weights = class_weights(recipe, dataset)

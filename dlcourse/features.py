@@ -1,0 +1,68 @@
+"""What a trained layer makes of the inputs, as rows: for classic learners, clusters, anomalies.
+
+The layer's outputs are computed once and can be kept on disk, so that many learners, or many
+settings of one, read them instead of running the network again.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import RunError, UserError
+from dlcourse.evaluation import PREDICT_BATCH
+from dlcourse.runs import make_folder, write_file
+from dlcourse.schema import did_you_mean
+
+
+def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
+    """Return a layer's outputs as rows `(n, values)`, float32; the model is not changed.
+
+    Args:
+        model: a Keras model whose layers are its own (not those of a model inside it).
+        layer: the layer's name.
+        x: inputs `(n, …)` as the model takes them.
+        cache: a folder; what was computed for the same weights, layer and inputs is read from it.
+
+    Raises:
+        UserError: the model has no such layer.
+        RunError: a file of the cache is damaged or cannot be written.
+    """
+    import keras
+
+    names = [one.name for one in model.layers]
+    if layer not in names:
+        raise UserError(f"the model has no layer '{layer}'{did_you_mean(layer, names)}")
+    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    if cache is None:
+        return _outputs(part, x)
+    path = make_folder(cache) / f"{key(part, x)}.npy"
+    if not path.exists():
+        found = _outputs(part, x)
+        write_file(path, lambda temporary: np.save(temporary, found, allow_pickle=False))
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise RunError(f"{path}: is damaged: remove it and it is made again") from None
+
+
+def key(part: Any, x: np.ndarray) -> str:
+    """Return the SHA-256 of the model's structure and weights, the inputs and Keras' version."""
+    import keras
+
+    digest = hashlib.sha256(f"{keras.version()} {keras.backend.backend()}".encode())
+    # names are counted up in a process, and say nothing
+    digest.update(" ".join(type(layer).__name__ for layer in part.layers).encode())
+    for layer in part.layers:
+        settings = {k: v for k, v in layer.get_config().items() if k != "name"}
+        digest.update(repr(sorted(settings.items(), key=str)).encode())
+    for array in (*part.get_weights(), x):
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _outputs(part: Any, x: np.ndarray) -> np.ndarray:
+    found = part.predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    return found.reshape(len(x), -1).astype("float32")
