@@ -51,10 +51,12 @@ def save_figures(
         drawings["predicted_and_true"] = regression
     else:
         drawings |= {"confusion_matrix": confusion, "most_confused": confused}
-    return [_save(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
 
 
-def _save(path: Path, draw: Callable[[Any], None]) -> Path:
+def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
+    """Write what `draw(figure)` draws as PNG; return the path. Its folder is made if need be."""
+    path.parent.mkdir(exist_ok=True)
     figure = plots.new_figure()
     draw(figure)
     write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))

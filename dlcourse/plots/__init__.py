@@ -4,6 +4,7 @@ from dlcourse.plots.animations import animate_boundary, animate_descent, html, s
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.boundaries import decision_boundary
 from dlcourse.plots.convolutions import convolution_cell, convolution_gallery, pooling_cell
+from dlcourse.plots.diagnosis import depth_scan, diagnosed_curves, layer_histograms
 from dlcourse.plots.functions import (
     activation,
     activation_gallery,
@@ -33,9 +34,12 @@ __all__ = [
     "convolution_cell",
     "convolution_gallery",
     "decision_boundary",
+    "depth_scan",
     "descent_on_contour",
     "descent_on_curve",
+    "diagnosed_curves",
     "html",
+    "layer_histograms",
     "learning_curves",
     "loss_surface",
     "matrix_map",
