@@ -9,6 +9,7 @@ from dlcourse.command_line import print_error, write
 COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
+    "diagnose": ("dlcourse.diagnose", "what a run's curves and layers show, and what to try"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
