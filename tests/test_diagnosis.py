@@ -69,10 +69,9 @@ def test_curves_that_fall_together_are_a_good_fit_and_nothing_else():
 def test_validation_that_turns_while_training_falls_is_over_fitting():
     val_loss = falling(end=0.3) + 0.08 * np.maximum(0, EPOCHS - 6)
     found = only("over_fitting", history(falling(end=0), val_loss, rising(1.0), rising(0.8)))
-    # validation is lowest in epoch 8 (the fall still outweighs the first rise); at the end it is
-    # 1.34, training 0.00, and half of that gap is passed after epoch 12
-    assert "validation was at its best" in found.evidence
-    assert found.epoch == 12
+    # 2·e^(-0.4·6) = 0.181 falls by 0.060 to epoch 8, where 0.08 is added: epoch 7 is the lowest
+    assert "validation was at its best, 0.481, in epoch 7" in found.evidence
+    assert found.epoch == 7
     assert found.override == "model.dropout=0.3"
     assert "07_overfitting" in found.notebook
 
@@ -217,6 +216,19 @@ def test_each_fault_of_layers_names_them_and_what_to_try(name, changed, words, o
     assert words in f"{found.sentence}; {found.evidence}"
     assert override in found.override
     assert found.epoch == 20
+
+
+def test_a_layer_that_died_is_dated_by_its_first_dead_epoch_and_blames_the_steps():
+    alive, gone, last = layer("a"), layer("a", dead=0.9), layer("logits", output=True)
+    course = {0: [alive, last], 1: [alive, last], 2: [gone, last], 20: [gone, last]}
+    assert only("dead_layers", xray=course).epoch == 2
+    found = only("learning_rate_too_large", xray=course)
+    assert (found.epoch, "a: ReLU units that lived" in found.evidence) == (2, True)
+
+
+def test_gradients_of_a_training_that_is_done_have_not_vanished():
+    done = [layer("a", gradient_norm=0.0), layer("logits", output=True, gradient_norm=1e-9)]
+    assert names(xray=done) == ["good_fit"]
 
 
 def test_what_is_read_before_the_training_has_epoch_0():

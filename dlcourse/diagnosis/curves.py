@@ -76,7 +76,9 @@ def _killed(e: Evidence) -> Reason | None:
     if not names:
         return None
     evidence = f"{', '.join(names)}: ReLU units that lived before the training are dead after it"
-    return "the steps threw the ReLU units where no gradient comes back", evidence, max(e.xray)
+    dead = dead_layers(e)
+    epoch = (dead.epoch if dead else None) or max(e.xray)
+    return "the steps threw the ReLU units where no gradient comes back", evidence, epoch
 
 
 def _swinging(e: Evidence) -> Reason | None:
@@ -234,7 +236,7 @@ def over_fitting(e: Evidence) -> Finding | None:
         + ("not follow" if not worse else "not follow but gets worse"),
         evidence,
         _regularising_override(e),
-        _opened(e),
+        lowest + 1 if worse else _opened(e),
     )
 
 

@@ -30,8 +30,8 @@ THRESHOLDS = {
     "stopping_fall": 0.02,  # of the training loss an epoch, before an early stop
     # layers
     "vanishing": 1e-3,  # a layer's gradient norm over the largest of all layers
+    "none_left": 1e-6,  # the largest gradient norm of a training that is done: nothing to vanish
     "exploding": 100.0,  # a layer's gradient norm
-    "growth": 100.0,  # spread of a layer's activations over the first layer's
     "dead": 0.80,  # share of a layer's ReLU units that are 0 for every example
     "saturated": 0.50,  # share of a layer's values at the flat ends, before training
     "saturated_trained": 0.90,  # after training, when neurons that have decided are flat too

@@ -45,7 +45,11 @@ class LayerStatistics(NamedTuple):
 
 def symmetric_layers(e: "Evidence") -> Finding | None:
     """Hidden layers whose neurons all have the same weights: they stay one neuron for ever."""
-    found = _last(e, lambda layer: not layer.output and layer.equal >= THRESHOLDS["symmetric"])
+
+    def equal(layer: LayerStatistics) -> bool:
+        return not layer.output and layer.equal >= THRESHOLDS["symmetric"]
+
+    epoch, found = _lasting(e, equal)
     if not found:
         return None
     return Finding(
@@ -54,7 +58,8 @@ def symmetric_layers(e: "Evidence") -> Finding | None:
         "and get one and the same gradient, so the layer is worth a single neuron",
         f"{_most(found, 'equal'):.0%} of the neurons equal another; initial weights must be random",
         "model.initializer=glorot_uniform",
-        *_place(e, found),
+        epoch,
+        tuple(layer.name for layer in found),
     )
 
 
@@ -107,6 +112,8 @@ def vanished(layers: Sequence[LayerStatistics]) -> list[LayerStatistics]:
     if any(layer.dead >= THRESHOLDS["dead"] for layer in layers):
         return []
     largest = max(layer.gradient_norm for layer in layers)
+    if largest < THRESHOLDS["none_left"]:
+        return []
     limit = THRESHOLDS["vanishing"] * largest
     return [layer for layer in layers if not layer.output and layer.gradient_norm < limit]
 
@@ -117,7 +124,7 @@ def dead_layers(e: "Evidence") -> Finding | None:
     def dead(layer: LayerStatistics) -> bool:
         return layer.dead >= THRESHOLDS["dead"] and layer.equal < THRESHOLDS["symmetric"]
 
-    found = _last(e, dead)
+    epoch, found = _lasting(e, dead)
     if not found:
         return None
     return Finding(
@@ -126,7 +133,8 @@ def dead_layers(e: "Evidence") -> Finding | None:
         "gradient is 0 and they cannot come back",
         f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the probe",
         "model.activation=leaky_relu",
-        *_place(e, found),
+        epoch,
+        tuple(layer.name for layer in found),
     )
 
 
@@ -163,9 +171,16 @@ LAYER_RULES = (
 )
 
 
-def _last(e: "Evidence", chosen: Callable[[LayerStatistics], bool]) -> list[LayerStatistics]:
-    """Return the chosen layers of the last epoch."""
-    return [layer for layer in e.xray[max(e.xray)] if chosen(layer)] if e.xray else []
+def _lasting(
+    e: "Evidence", chosen: Callable[[LayerStatistics], bool]
+) -> tuple[int, list[LayerStatistics]]:
+    """Return the layers chosen at the last probe, and the first at which all of them were."""
+    last = [layer for layer in e.xray[max(e.xray)] if chosen(layer)] if e.xray else []
+    names = {layer.name for layer in last}
+    for epoch in sorted(e.xray):
+        if names <= {layer.name for layer in e.xray[epoch] if chosen(layer)}:
+            return epoch, last
+    return 0, last
 
 
 def _first(
@@ -174,10 +189,6 @@ def _first(
     """Return the layers chosen before the training or at its end, and that epoch."""
     ends: Iterable[int] = dict.fromkeys((min(e.xray), max(e.xray))) if e.xray else ()
     return next(((epoch, found) for epoch in ends if (found := chosen(e.xray[epoch]))), (0, []))
-
-
-def _place(e: "Evidence", found: list[LayerStatistics]) -> tuple[int, tuple[str, ...]]:
-    return max(e.xray), tuple(layer.name for layer in found)
 
 
 def _most(found: list[LayerStatistics], name: str) -> float:
