@@ -1,5 +1,7 @@
 """Each rule on curves whose fault is drawn by hand; real trainings with real faults."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from dlcourse import plots
 from dlcourse.datasets import load_dataset
 from dlcourse.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
 from dlcourse.errors import UserError
+from dlcourse.recipe import load_recipe
 
 EPOCHS = np.arange(20)
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def history(loss, val_loss=None, accuracy=None, val_accuracy=None):
@@ -277,6 +281,37 @@ def test_the_most_serious_comes_first():
     flat = np.full(20, np.log(10))
     found = names(history(flat, flat), xray=layers, val_examples=5)
     assert found == ["dead_layers", "not_learning", "noisy_validation"]
+
+
+FAULTS = {
+    "over_fitting": history(falling(end=0), falling() + 0.3 * EPOCHS, rising(1.0), rising(0.6)),
+    "under_fitting": history(falling(end=1.2), falling(end=1.2), rising(0.5), rising(0.5)),
+    "not_learning": history(np.full(20, 2.3), None, np.full(20, 0.1)),
+    "learning_rate_too_small": history(2.3 - 0.02 * EPOCHS),
+    "learning_rate_too_large": history([np.nan]),
+}
+BROKEN = [
+    layer("a", activation="tanh", saturated=1.0, gradient_norm=1e-9),
+    layer("logits", output=True),
+]
+DEAD = [layer("a", dead=1.0, gradient_norm=500.0), layer("logits", output=True)]
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_override_is_one_that_the_recipe_takes(config):
+    settings = load_recipe(config).model_dump()
+    regression = settings["dataset"]["name"] == "diabetes"
+    known = {"baseline": 1.0} if regression else {"class_counts": [90, *[10] * 9]}
+    for curves in FAULTS.values():
+        given = {
+            key: value for key, value in curves.items() if "accuracy" not in key or not regression
+        }
+        for layers in (BROKEN, DEAD):
+            found = diagnose(given, settings=settings, xray=layers, val_examples=3, **known)
+            assert found
+            for finding in found:
+                if finding.override:
+                    load_recipe(config, [finding.override])
 
 
 def test_a_finding_is_text_and_plain_data():

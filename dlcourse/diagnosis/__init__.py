@@ -8,10 +8,9 @@ faults.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlcourse.diagnosis.curves import CURVE_RULES
-from dlcourse.diagnosis.evidence import Evidence, evidence
+from dlcourse.diagnosis import fit, layers, learning_rate, splits
+from dlcourse.diagnosis.evidence import Evidence, LayerStatistics, evidence
 from dlcourse.diagnosis.findings import LINKS, THRESHOLDS, Finding
-from dlcourse.diagnosis.layers import LAYER_RULES, LayerStatistics
 
 __all__ = [
     "LINKS",
@@ -25,7 +24,27 @@ __all__ = [
     "evidence",
 ]
 
-RULES = {rule.__name__: rule for rule in (*LAYER_RULES, *CURVE_RULES)}
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        layers.symmetric_layers,
+        layers.exploding_gradients,
+        layers.vanishing_gradients,
+        layers.dead_layers,
+        layers.saturated_layers,
+        learning_rate.learning_rate_too_large,
+        learning_rate.learning_rate_too_small,
+        splits.leakage,
+        splits.class_imbalance,
+        splits.noisy_validation,
+        fit.not_learning,
+        fit.over_fitting,
+        fit.early_stop_too_eager,
+        fit.under_fitting,
+        fit.good_fit,
+    )
+}
+"""Every rule by its finding's name."""
 
 
 def diagnose(

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcourse.diagnosis.layers import LayerStatistics
 from dlcourse.errors import UserError
 
 ALIASES = {
@@ -24,6 +23,35 @@ DISTURBING_SETTINGS = (
     "training.augmentation",
     "training.class_weights",  # they weigh the training loss alone
 )
+
+
+class LayerStatistics(NamedTuple):
+    """One layer on a probe of real examples.
+
+    Attributes:
+        name: the layer with the weights.
+        activation: its activation's name, `linear` where it has none.
+        units: neurons, or filters.
+        mean, spread: mean and standard deviation of its activations.
+        saturated: share of its activations at the flat ends of sigmoid or tanh.
+        dead: share of its ReLU units that are 0 for every example.
+        gradient_norm: Euclidean norm of the loss's gradient in its weights.
+        gradient_to_weight: that norm over the weights' own.
+        equal: share of its units whose weights equal another unit's.
+        output: it is the model's last layer with weights.
+    """
+
+    name: str
+    activation: str
+    units: int
+    mean: float
+    spread: float
+    saturated: float
+    dead: float
+    gradient_norm: float
+    gradient_to_weight: float
+    equal: float
+    output: bool
 
 
 @dataclass(frozen=True)

@@ -6,44 +6,13 @@ References:
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from dlcourse.diagnosis.evidence import Evidence, LayerStatistics
 from dlcourse.diagnosis.findings import THRESHOLDS, Finding
-
-if TYPE_CHECKING:
-    from dlcourse.diagnosis.evidence import Evidence
+from dlcourse.diagnosis.overrides import another_rate, possible
 
 
-class LayerStatistics(NamedTuple):
-    """One layer on a probe of real examples.
-
-    Attributes:
-        name: the layer with the weights.
-        activation: its activation's name, `linear` where it has none.
-        units: neurons, or filters.
-        mean, spread: mean and standard deviation of its activations.
-        saturated: share of its activations at the flat ends of sigmoid or tanh.
-        dead: share of its ReLU units that are 0 for every example.
-        gradient_norm: Euclidean norm of the loss's gradient in its weights.
-        gradient_to_weight: that norm over the weights' own.
-        equal: share of its units whose weights equal another unit's.
-        output: it is the model's last layer with weights.
-    """
-
-    name: str
-    activation: str
-    units: int
-    mean: float
-    spread: float
-    saturated: float
-    dead: float
-    gradient_norm: float
-    gradient_to_weight: float
-    equal: float
-    output: bool
-
-
-def symmetric_layers(e: "Evidence") -> Finding | None:
+def symmetric_layers(e: Evidence) -> Finding | None:
     """Hidden layers whose neurons all have the same weights: they stay one neuron for ever."""
 
     def equal(layer: LayerStatistics) -> bool:
@@ -63,7 +32,7 @@ def symmetric_layers(e: "Evidence") -> Finding | None:
     )
 
 
-def exploding_gradients(e: "Evidence") -> Finding | None:
+def exploding_gradients(e: Evidence) -> Finding | None:
     """Layers whose gradient is huge before the training, or whose activations grow with depth."""
     start: Sequence[LayerStatistics] = e.xray[min(e.xray)] if e.xray else []
     found = [layer for layer in start if not layer.gradient_norm < THRESHOLDS["exploding"]]
@@ -85,7 +54,7 @@ def exploding_gradients(e: "Evidence") -> Finding | None:
     )
 
 
-def vanishing_gradients(e: "Evidence") -> Finding | None:
+def vanishing_gradients(e: Evidence) -> Finding | None:
     """Layers whose gradient is a thousandth of the largest: they hardly learn."""
     epoch, found = _first(e, vanished)
     if not found:
@@ -99,7 +68,7 @@ def vanishing_gradients(e: "Evidence") -> Finding | None:
         f"the gradient vanishes on its way back to {_named(found)}: they hardly learn",
         f"gradient norm {least.gradient_norm:.2g} in {least.name}, {largest.gradient_norm:.2g} in "
         f"{largest.name}",
-        "model.activation=relu" if flat else "model.initializer=he_normal",
+        possible(e, *(["model.activation=relu"] if flat else []), "model.initializer=he_normal"),
         epoch,
         tuple(layer.name for layer in found),
     )
@@ -118,7 +87,7 @@ def vanished(layers: Sequence[LayerStatistics]) -> list[LayerStatistics]:
     return [layer for layer in layers if not layer.output and layer.gradient_norm < limit]
 
 
-def dead_layers(e: "Evidence") -> Finding | None:
+def dead_layers(e: Evidence) -> Finding | None:
     """ReLU layers whose units are 0 for every example: no gradient passes them."""
 
     def dead(layer: LayerStatistics) -> bool:
@@ -132,13 +101,13 @@ def dead_layers(e: "Evidence") -> Finding | None:
         f"the ReLU units of {_named(found)} are dead: they give 0 for every example, so their "
         "gradient is 0 and they cannot come back",
         f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the probe",
-        "model.activation=leaky_relu",
+        possible(e, "model.activation=leaky_relu", another_rate(e, 0.1, "0.0001")),
         epoch,
         tuple(layer.name for layer in found),
     )
 
 
-def saturated_layers(e: "Evidence") -> Finding | None:
+def saturated_layers(e: Evidence) -> Finding | None:
     """Sigmoid or tanh layers at their flat ends, where the derivative is almost 0."""
     epoch, found = _first(e, lambda layers: _saturated(layers, before=layers is e.xray.get(0)))
     if not found:
@@ -150,7 +119,9 @@ def saturated_layers(e: "Evidence") -> Finding | None:
         f"{_named(found)} {'is' if len(found) == 1 else 'are'} saturated: the values stand at the "
         "flat ends of the activation, where its derivative is almost 0",
         f"{_most(found, 'saturated'):.0%} of the values are within a twentieth of the ends",
-        "model.initializer=glorot_uniform" if large else "model.activation=relu",
+        possible(
+            e, *([] if large else ["model.activation=relu"]), "model.initializer=glorot_uniform"
+        ),
         epoch,
         tuple(layer.name for layer in found),
     )
@@ -162,17 +133,8 @@ def _saturated(layers: Sequence[LayerStatistics], *, before: bool) -> list[Layer
     return [layer for layer in layers if not layer.output and layer.saturated >= limit]
 
 
-LAYER_RULES = (
-    symmetric_layers,
-    exploding_gradients,
-    vanishing_gradients,
-    dead_layers,
-    saturated_layers,
-)
-
-
 def _lasting(
-    e: "Evidence", chosen: Callable[[LayerStatistics], bool]
+    e: Evidence, chosen: Callable[[LayerStatistics], bool]
 ) -> tuple[int, list[LayerStatistics]]:
     """Return the layers chosen at the last probe, and the first at which all of them were."""
     last = [layer for layer in e.xray[max(e.xray)] if chosen(layer)] if e.xray else []
@@ -184,7 +146,7 @@ def _lasting(
 
 
 def _first(
-    e: "Evidence", chosen: Callable[[Sequence[LayerStatistics]], list[LayerStatistics]]
+    e: Evidence, chosen: Callable[[Sequence[LayerStatistics]], list[LayerStatistics]]
 ) -> tuple[int, list[LayerStatistics]]:
     """Return the layers chosen before the training or at its end, and that epoch."""
     ends: Iterable[int] = dict.fromkeys((min(e.xray), max(e.xray))) if e.xray else ()
