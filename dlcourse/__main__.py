@@ -10,5 +10,36 @@ COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
     "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
+    "diagnose": ("dlcourse.diagnose", "what a run's curves and layers show, and one thing to try"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
+    "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
+    "errata": ("dlcourse.errata", "every number of the slides, checked"),
+    "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
+    "runs": ("dlcourse.runs.__main__", "the runs as a table, best first"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the named command, or list them all; return the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        write(_help())
+        return 0
+    if arguments[0] == "--version":
+        write(__version__)
+        return 0
+    if arguments[0] not in COMMANDS:
+        print_error(f"dlcourse: no command '{arguments[0]}' (known: {', '.join(COMMANDS)})")
+        return 2
+    return import_module(COMMANDS[arguments[0]][0]).main(arguments[1:])
+
+
+def _help() -> str:
+    rows = [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
+    usage = "usage: dlcourse COMMAND …   (the same as python -m dlcourse.COMMAND …)"
+    return "\n".join([usage, "", *rows, "", "dlcourse COMMAND --help tells more."])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

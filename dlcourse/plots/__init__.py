@@ -36,6 +36,11 @@ from dlcourse.plots.convolutions import (
     convolution_gallery,
     pooling_cell,
 )
+from dlcourse.plots.diagnosis import (
+    depth_scan,
+    diagnosed_curves,
+    layer_histograms,
+)
 from dlcourse.plots.functions import (
     activation,
     activation_gallery,
@@ -81,11 +86,14 @@ __all__ = [
     "convolution_gallery",
     "decision_boundary",
     "deletion_and_insertion",
+    "depth_scan",
     "descent_on_contour",
     "descent_on_curve",
+    "diagnosed_curves",
     "feature_attributions",
     "html",
     "image_grid",
+    "layer_histograms",
     "learning_curves",
     "loss_surface",
     "matrix_map",
