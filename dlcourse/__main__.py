@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
     "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
+    "report": ("dlcourse.report", "all of a run on one page: metrics, findings, figures, settings"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
     "runs": ("dlcourse.runs.__main__", "the runs as a table, best first"),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from dlcourse import plots, visualizers
 from dlcourse.errors import UserError
+from dlcourse.pages import Picture
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.randomization import INSENSITIVE
 
@@ -26,15 +27,6 @@ CHECKED_METHODS = (
 CHECKED_IMAGES = 100
 GRADIENT_METHODS = ("saliency", "smooth_grad", "gradient_times_input", "integrated_gradients")
 CAM_METHODS = ("grad_cam", "grad_cam_plus_plus", "layer_cam", "score_cam", "eigen_cam")
-
-
-class Picture(NamedTuple):
-    """A figure with the name of its file, what it shows in a sentence, and a table in words."""
-
-    name: str
-    caption: str
-    figure: Any
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -448,43 +440,3 @@ def titles(
         wrong = f"\ntrue: {plots.short_name(known)}" if known not in (None, name) else ""
         found.append(f"{plots.short_name(name)} ({row.max():.3f}){wrong}")
     return tuple(found)
-
-
-def page(title: str, facts: str, pictures: Sequence[tuple[Picture, bytes]]) -> str:
-    """Return one HTML page with the pictures inside: it needs no other file and no network.
-
-    Args:
-        title: The heading.
-        facts: Plain text under it.
-        pictures: Each with its PNG.
-    """
-    from base64 import b64encode
-    from html import escape
-
-    parts = [
-        f'<figure id="{escape(one.name)}"><img alt="{escape(one.caption)}" '
-        f'src="data:image/png;base64,{b64encode(png).decode()}">'
-        f"<figcaption>{escape(one.caption)}</figcaption></figure>"
-        + (f"<pre>{escape(one.text)}</pre>" if one.text else "")
-        for one, png in pictures
-    ]
-    return PAGE.format(title=escape(title), facts=escape(facts), figures="\n".join(parts))
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem }}
-body {{ margin: 2rem auto; padding: 0 1rem }}
-pre {{ overflow-x: auto }}
-figure {{ margin: 2rem 0; break-inside: avoid }}
-img {{ max-width: 100%; background: white; border-radius: 4px }}
-figcaption {{ margin-top: .4rem }}
-</style></head><body>
-<h1>{title}</h1>
-<pre>{facts}</pre>
-{figures}
-</body></html>
-"""

@@ -12,7 +12,8 @@ from dlcourse.schema import did_you_mean
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlcourse.gallery import Exhibit, Picture
+    from dlcourse.gallery import Exhibit
+    from dlcourse.pages import Picture
     from dlcourse.runs import Run
 
 WHAT = ("filters", "templates", "feature-maps", "neurons", "saliency", "cam", "dream", "check")
@@ -103,7 +104,7 @@ def _pictures(show: "Exhibit", asked: tuple[str, ...], *, explicit: bool) -> Ite
 def _save(pictures: list["Picture"], out: Path, run: "Run") -> None:
     """Write the pictures and the page of them all, and print what each shows."""
     from dlcourse.figures import save
-    from dlcourse.gallery import page
+    from dlcourse.pages import page
     from dlcourse.runs import make_folder, write_file
 
     make_folder(out)

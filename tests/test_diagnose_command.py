@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dlcourse import diagnose
-from dlcourse.diagnose import duplicates, examine
 from dlcourse.errors import DivergedError, InterruptedTraining
+from dlcourse.examination import duplicates, examine
 from dlcourse.recipe import recipe_from_text
 from dlcourse.training import train
 from tests.test_commands import call  # noqa: F401 - a fixture

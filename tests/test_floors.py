@@ -21,6 +21,7 @@ FLOORS = {
     "evaluation": 1,
     "models": 1,
     "optimizers": 1,
+    "pages": 1,
     "plots": 1,
     "runs": 1,
     "unsupervised": 1,
@@ -33,6 +34,7 @@ FLOORS = {
     "xray": 2,
     "training": 3,
     "comparison": 4,
+    "examination": 4,
     # commands
     "__main__": 5,
     "compare": 5,
@@ -42,6 +44,7 @@ FLOORS = {
     "explain": 5,
     "find_lr": 5,
     "predict": 5,
+    "report": 5,
     "runs.__main__": 5,
     "train": 5,
     "visualize": 5,
@@ -156,4 +159,4 @@ def test_the_package_is_thin():
         if part(file) != "exercises" and file.stem not in content:
             rooms[part(file)] += lines_of_code(file)
     assert max(rooms.values()) < 2250, rooms.most_common(1)
-    assert rooms.total() < 12_000
+    assert rooms.total() < 13_000

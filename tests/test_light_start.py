@@ -39,8 +39,10 @@ COMMANDS = [
     "dlcourse.evaluate",
     "dlcourse.find_lr",
     "dlcourse.predict",
+    "dlcourse.report",
     "dlcourse.runs.__main__",
     "dlcourse.train",
+    "dlcourse.visualize",
 ]
 
 

@@ -27,6 +27,12 @@ from dlcourse.plots.checks import (
     pointing_table,
     randomization_bars,
 )
+from dlcourse.plots.classification import (
+    calibration,
+    calibration_bins,
+    calibration_error,
+    highest_loss,
+)
 from dlcourse.plots.comparisons import (
     score_and_cost,
     score_by_size,
@@ -79,6 +85,9 @@ __all__ = [
     "anomaly_scores",
     "attributions",
     "autograd_graph",
+    "calibration",
+    "calibration_bins",
+    "calibration_error",
     "cluster_images",
     "confused_pairs",
     "confusion_matrix",
@@ -91,6 +100,7 @@ __all__ = [
     "descent_on_curve",
     "diagnosed_curves",
     "feature_attributions",
+    "highest_loss",
     "html",
     "image_grid",
     "layer_histograms",

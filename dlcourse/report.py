@@ -1,0 +1,166 @@
+"""python -m dlcourse.report: all of a run on one page, to read offline, on a phone or on paper."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.command_line import Parser, import_keras, run_command, split_table, write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dlcourse.diagnosis import Evidence, Finding
+    from dlcourse.pages import Picture
+    from dlcourse.runs import Run
+
+PAGE = "report.html"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="python -m dlcourse.report",
+        description="Write one HTML file with a run's metrics, findings, figures and settings.",
+    )
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--out", metavar="FILE", help=f"where to write (default: {PAGE} in the run's folder)"
+    )
+    arguments = parser.parse_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.runs import make_folder, read_run, write_text
+
+    run = read_run(arguments.run)
+    run.file("model.keras")
+    out = Path(arguments.out).expanduser() if arguments.out else run.path / PAGE
+    import_keras()
+    from dlcourse.diagnosis import diagnose_evidence
+    from dlcourse.examination import examine
+    from dlcourse.pages import page
+
+    evidence, note = examine(run)
+    findings = diagnose_evidence(evidence)
+    pictures = [(one, _png(one.figure)) for one in _pictures(run, evidence, findings)]
+    facts = _facts(run, findings, note)
+    recipe = run.file("recipe.yaml").read_text(encoding="utf-8")
+    content = page(run.name, facts, pictures, [("Recipe", recipe), ("Ran on", _environment(run))])
+    make_folder(out.parent)
+    write_text(out, content)
+    write(f"report  {out}")
+    return 0
+
+
+def _png(figure: Any) -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def _facts(run: "Run", findings: "list[Finding]", note: str) -> str:
+    """Return the metrics of every split, the cost, and the findings in words."""
+    metrics = run.metrics
+    parts = [part for part in ("train", "val", "test") if part in metrics]
+    sizes = {part: run.dataset.get("examples", {}).get(part, 0) for part in parts}
+    lines = [
+        f"data        {run.dataset['name']}: {run.dataset['task']}",
+        f"parameters  {metrics['parameters']:,}",
+        f"epochs      {metrics['epochs_run']}",
+        "",
+        split_table(metrics, sizes),
+    ]
+    told = [f"{number}. {finding}" for number, finding in enumerate(findings, 1)]
+    return "\n".join([*lines, "", *([note] if note else []), *(told or ["no finding"])])
+
+
+def _environment(run: "Run") -> str:
+    import json
+
+    return json.dumps(run.environment, indent=2, ensure_ascii=False)
+
+
+def _pictures(run: "Run", evidence: "Evidence", findings: "list[Finding]") -> Iterator["Picture"]:
+    """Give the curves with their findings, the test split's pictures, and the layers."""
+    from dlcourse import plots
+    from dlcourse.datasets import DatasetError
+    from dlcourse.examination import layer_readings
+    from dlcourse.pages import Picture
+
+    figure = plots.new_figure()
+    history = {key: list(values) for key, values in evidence.history.items()}
+    marked = [(finding.title, finding.epoch) for finding in findings]
+    plots.diagnosed_curves(history, marked, figure=figure)
+    caption = "Loss and metrics by epoch, each finding marked where it shows first."
+    yield Picture("learning-curves", caption, figure)
+    try:
+        yield from _of_the_test(run)
+    except DatasetError as error:  # the user's data is not here any more
+        write(f"without the test images and rows: {error}")
+        return
+    if readings := layer_readings(run, evidence):
+        figure = plots.new_figure()
+        plots.layer_histograms(readings, figure=figure)
+        yield Picture(
+            "layers", "Each layer's activations (left) and its weights' gradients (right).", figure
+        )
+
+
+def _of_the_test(run: "Run") -> Iterator["Picture"]:
+    """Give the pictures of the test split: what is confused, what is worst, how sure it is."""
+    from dlcourse import plots
+    from dlcourse.datasets import load_dataset
+    from dlcourse.evaluation import check_fit, outputs
+    from dlcourse.pages import Picture
+    from dlcourse.recipe import load_recipe
+
+    recipe = load_recipe(run.file("recipe.yaml"))
+    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    check_fit(run, dataset)
+    found = outputs(run.model, dataset.x_test)
+    if dataset.task == "regression":
+        figure = plots.new_figure(5, 4.4)
+        plots.predicted_and_true(dataset.y_test, found, dataset.target_name, ax=figure.subplots())
+        yield Picture("predictions", "Each test example's prediction over its true value.", figure)
+        return
+    yield from _of_classes(dataset, found)
+
+
+def _of_classes(dataset: Any, found: "np.ndarray") -> Iterator["Picture"]:
+    from dlcourse import plots
+    from dlcourse.pages import Picture
+
+    y, names = dataset.y_test, dataset.class_names
+    images = dataset.x_test if dataset.x_test.ndim == 4 else None
+    predicted = found.argmax(axis=1)
+    figure = plots.new_figure(5.4, 4.6)
+    plots.confusion_matrix(y, predicted, names, ax=figure.subplots())
+    yield Picture("confusion", "How often each true class was taken for each other.", figure)
+    figure = plots.new_figure()
+    plots.most_confused(y, predicted, names, images, figure=figure)
+    yield Picture("most-confused", "The pairs of classes that are confused most often.", figure)
+    if images is not None:
+        figure = plots.new_figure()
+        plots.highest_loss(images, y, found, names, figure=figure)
+        yield Picture(
+            "highest-loss",
+            "The test images whose true class got the least probability: the true class, what the "
+            "network said, and how sure it was.",
+            figure,
+        )
+    figure = plots.new_figure(4.8, 4.4)
+    plots.calibration(y, found, ax=figure.subplots())
+    yield Picture(
+        "calibration",
+        "How often the predicted class is right over how sure the network was; on the line it is "
+        "as sure as it is right.",
+        figure,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
