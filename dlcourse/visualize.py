@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.command_line import Parser, import_keras, print_error, run_command, shown, write
 from dlcourse.errors import UserError
-from dlcourse.schema import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,6 +123,8 @@ def _save(pictures: list["Picture"], out: Path, run: "Run") -> None:
 
 
 def _asked(what: str | None, check: bool) -> tuple[str, ...]:
+    from dlcourse.schema import did_you_mean
+
     if what is None:
         return WHAT if check else tuple(name for name in WHAT if name != "check")
     names = [name.strip() for name in what.split(",") if name.strip()]
@@ -137,6 +138,8 @@ def _asked(what: str | None, check: bool) -> tuple[str, ...]:
 
 def _class_index(run: "Run", name: str | None) -> int | None:
     """Return the index of a class given by name or number."""
+    from dlcourse.schema import did_you_mean
+
     if name is None:
         return None
     names = run.dataset["class_names"]

@@ -51,7 +51,8 @@ def test_the_strongest_features_stand_on_top_also_under_one_name():
 
 def test_a_single_neuron_is_as_bright_as_its_value():
     ax = plots.neuron_activity({"probabilities": np.array([0.25])}, plots.new_figure().subplots())
-    assert np.ravel(ax.collections[0].get_array()).tolist() == [0.25]
+    (brightness,) = np.asarray(ax.collections[0].get_array(), float)
+    assert brightness == 0.25
 
 
 def test_each_error_says_what_is_taken():
