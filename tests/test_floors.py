@@ -27,6 +27,7 @@ FLOORS = {
     "features": 2,
     "figures": 2,
     "recipe": 2,
+    "transfer": 2,
     "training": 3,
     "comparison": 4,
     # commands
