@@ -74,7 +74,7 @@ def half(data: Dataset, lowest: int, examples: int) -> Dataset:
     return replace(data, class_names=data.class_names[lowest : lowest + 5], **parts)
 
 
-def fitted(model: keras.Model, x: np.ndarray, y: np.ndarray, epochs: int) -> float:
+def fitted(model: Any, x: np.ndarray, y: np.ndarray, epochs: int) -> float:
     """Train on the same batches whatever the model; return the CPU seconds."""
     steps = 16 if any(len(layer.output.shape) > 2 for layer in model.layers[1:]) else 128
     model.compile(
