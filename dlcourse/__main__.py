@@ -8,9 +8,9 @@ from dlcourse.command_line import print_error, write
 
 COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
-    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
+    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
