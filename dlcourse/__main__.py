@@ -9,7 +9,9 @@ from dlcourse.command_line import print_error, write
 COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
+    "diagnose": ("dlcourse.diagnose", "what a run's curves and layers show, and one thing to try"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
+    "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
     "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -27,7 +28,9 @@ def run_command(body: Callable[[], int]) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        code = body()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = body()
         sys.stdout.flush()
     except UserError as error:
         print_error(str(error))
@@ -42,6 +45,10 @@ def run_command(body: Callable[[], int]) -> int:
         print_error("out of memory: a smaller model, batch_size or data set is needed")
         return 1
     return code
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print_error(f"warning: {message}")
 
 
 def print_error(text: str) -> None:

@@ -54,9 +54,15 @@ def save_figures(
     return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
 
 
-def save_figure(path: Path, draw: Callable[[Any], None]) -> Path:
-    """Write what `draw` puts on a new figure as PNG, whole or not at all; return its path."""
+def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
+    """Write what `draw(figure)` draws as PNG; return the path. Its folder is made if need be."""
     figure = plots.new_figure()
     draw(figure)
+    return save(path, figure)
+
+
+def save(path: Path, figure: Any) -> Path:
+    """Write a figure as PNG, whole or not at all, in a folder made if need be; return the path."""
+    path.parent.mkdir(exist_ok=True)
     write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))
     return path

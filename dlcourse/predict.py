@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.command_line import Parser, import_keras, print_error, run_command, write
-from dlcourse.errors import RunError, UserError
+from dlcourse.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,15 +80,9 @@ def _files(named: list[str], images: bool) -> list[str]:
 
 def _read_image(run: "Run", file: str, invert: bool) -> tuple[list[str], "np.ndarray"]:
     """Return the name and the image `(1, height, width, channels)` in the run's value range."""
-    from dlcourse.datasets.image_folder import read_image
+    from dlcourse.datasets.image_folder import read_example
 
-    height, width, channels = run.dataset["input_shape"]
-    if channels not in (1, 3):
-        raise RunError(f"{run.path}: takes images of {channels} channels: no image file has them")
-    low, high = run.dataset["value_range"]
-    image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")[None]
-    image = 255 - image if invert else image
-    return [file], low + image.astype("float32") * ((high - low) / 255)
+    return [file], read_example(file, run.dataset, invert=invert)[None]
 
 
 def _read_rows(run: "Run", file: str, _: bool) -> tuple[list[str], "np.ndarray"]:

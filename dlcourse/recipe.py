@@ -58,7 +58,8 @@ class Training(Settings):
     `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
     `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
     whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
-    many steps, beside every epoch's end.
+    many steps, beside every epoch's end. `xray` records each layer's statistics before the training
+    and after every epoch (`xray.csv`), for `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20
@@ -81,6 +82,7 @@ class Training(Settings):
     checkpoint_every: Positive | None = None
     deterministic: bool = False
     tensorboard: bool = False
+    xray: bool = False
 
 
 class Recipe(Settings):

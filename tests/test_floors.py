@@ -16,6 +16,7 @@ FLOORS = {
     "maths": 0,
     "batches": 1,
     "datasets": 1,
+    "diagnosis": 1,
     "environment": 1,
     "evaluation": 1,
     "models": 1,
@@ -26,13 +27,17 @@ FLOORS = {
     "visualizers": 1,
     "features": 2,
     "figures": 2,
+    "gallery": 2,
     "recipe": 2,
     "transfer": 2,
+    "compat": 2,
+    "xray": 2,
     "training": 3,
     "comparison": 4,
     # commands
     "__main__": 5,
     "compare": 5,
+    "diagnose": 5,
     "errata": 5,
     "evaluate": 5,
     "explain": 5,
@@ -40,8 +45,11 @@ FLOORS = {
     "predict": 5,
     "runs.__main__": 5,
     "train": 5,
+    "visualize": 5,
 }
 FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
+# Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
+MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -89,6 +97,8 @@ def test_a_module_imports_only_from_floors_below_or_its_own_folder(file):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_heavy_packages_are_imported_inside_functions(file):
+    if part(file) in MIRRORS:
+        return
     top = {module.split(".")[0] for module, at_top in imported(file) if at_top}
     assert not top & HEAVY
 
@@ -110,7 +120,14 @@ def test_maths_needs_numpy_alone():
 
 def test_no_vague_module_names():
     vague = {"utils", "common", "helpers", "base"}
-    assert not vague & {file.stem for file in FILES}
+    assert not vague & {file.stem for file in FILES if part(file) not in MIRRORS}
+
+
+def test_nothing_imports_the_mirrors():
+    for file in FILES:
+        if part(file) not in MIRRORS:
+            names = {module for module, _ in imported(file)}
+            assert not any(name.split(".")[1:2] == ["compat"] for name in names), file
 
 
 def lines_of_code(file: Path) -> int:
@@ -139,5 +156,5 @@ def test_the_package_is_thin():
     for file in FILES:
         if part(file) != "exercises" and file.stem not in content:
             rooms[part(file)] += lines_of_code(file)
-    assert max(rooms.values()) < 1500, rooms.most_common(1)
-    assert rooms.total() < 10_000
+    assert max(rooms.values()) < 2250, rooms.most_common(1)
+    assert rooms.total() < 12_000

@@ -35,6 +35,7 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 COMMANDS = [
     "dlcourse.__main__",
     "dlcourse.compare",
+    "dlcourse.diagnose",
     "dlcourse.evaluate",
     "dlcourse.find_lr",
     "dlcourse.predict",
@@ -63,4 +64,5 @@ def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
 
 def test_a_missing_run_loads_nothing_heavy():
     assert probe("dlcourse.evaluate", "--run", "no/such/run") == "code 2 loaded []"
+    assert probe("dlcourse.diagnose", "--run", "no/such/run") == "code 2 loaded []"
     assert probe("dlcourse.predict", "--run", "no/such/run", "a.png") == "code 2 loaded []"

@@ -1,6 +1,7 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +78,28 @@ def image_folder(
     if "val" not in folders:
         dataset = with_validation(dataset, validation_fraction, seed=seed)
     return dataset
+
+
+def read_example(
+    file: str | Path, dataset: Mapping[str, Any], *, invert: bool = False
+) -> np.ndarray:
+    """Return an image file as a run's model takes it: `(height, width, channels)`, float32.
+
+    Args:
+        file: as for `read_image`.
+        dataset: with the `input_shape`, `value_range` and `name` of the run's data.
+        invert: swap dark and light.
+
+    Raises:
+        DatasetError: as `read_image`, or the model takes images of other than 1 or 3 channels.
+    """
+    height, width, channels = dataset["input_shape"]
+    if channels not in (1, 3):
+        raise DatasetError(f"{file}: the model takes {channels} channels: no image file has them")
+    low, high = dataset["value_range"]
+    image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")
+    image = 255 - image if invert else image
+    return low + image.astype("float32") * ((high - low) / 255)
 
 
 def read_image(

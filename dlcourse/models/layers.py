@@ -28,6 +28,7 @@ Initializer = Literal[
     "lecun_normal",
     "random_normal",
     "random_uniform",
+    "large_normal",
     "orthogonal",
     "zeros",
     "ones",
@@ -41,15 +42,18 @@ Regression = bool | tuple[float, float]
 def weights(initializer: str, l2: float, kind: str = "kernel") -> dict[str, Any]:
     """Return a layer's `…_initializer` and `…_regularizer` arguments.
 
-    `constant` gives every weight the value 0.1: neurons that start equal stay equal. `l2` is
-    Keras' meaning, l2·Σw² (no ½; the slides' λ/2m corresponds to l2 = λ/2m).
+    `constant` gives every weight the value 0.1: neurons that start equal stay equal. `large_normal`
+    has standard deviation 1, as NumPy's `randn`: activations and gradients explode. `l2` is Keras'
+    meaning, l2·Σw² (no ½; the slides' λ/2m corresponds to l2 = λ/2m).
     """
     import keras
 
+    own = {
+        "constant": lambda: keras.initializers.Constant(CONSTANT),
+        "large_normal": lambda: keras.initializers.RandomNormal(stddev=1.0),
+    }
     return {
-        f"{kind}_initializer": (
-            keras.initializers.Constant(CONSTANT) if initializer == "constant" else initializer
-        ),
+        f"{kind}_initializer": own[initializer]() if initializer in own else initializer,
         f"{kind}_regularizer": keras.regularizers.L2(l2) if l2 else None,
     }
 

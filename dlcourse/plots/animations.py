@@ -4,7 +4,7 @@ Each function returns matplotlib's own `FuncAnimation`. In a notebook show it wi
 `IPython.display.HTML(html(animation))`; for a GIF call `save_gif(animation, "descent.gif")`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from dlcourse.plots.boundaries import (
     values_on,
 )
 from dlcourse.plots.functions import descent_on_contour, descent_on_curve
+from dlcourse.plots.images import show_image
 
 
 def animate_descent(
@@ -90,6 +91,34 @@ def animate_boundary(
         return []
 
     return FuncAnimation(cast(Figure, ax.get_figure()), draw, frames=frames, interval=250)
+
+
+def animate_images(
+    frames: Sequence[np.ndarray],
+    ax: Axes | None = None,
+    *,
+    value_range: tuple[float, float] | None = None,
+    title: str = "step",
+) -> FuncAnimation:
+    """Return an animation of an image that changes, as an ascent's callback has seen it.
+
+    Args:
+        frames: Images `(height, width, 1 or 3)`, in their order.
+        ax: Where to draw; a new figure by default.
+        value_range: (black, white); None: each frame its own.
+        title: Before the frame's number.
+    """
+    if not len(frames):
+        raise ValueError("frames: one or more are needed")
+    ax = new_axes(ax, figsize=(3.2, 3.4))
+
+    def draw(frame: int) -> list:
+        ax.clear()
+        show_image(ax, frames[frame], value_range)
+        ax.set_title(f"{title} {frame + 1} of {len(frames)}", fontsize=10)
+        return []
+
+    return FuncAnimation(cast(Figure, ax.get_figure()), draw, frames=len(frames), interval=250)
 
 
 def html(animation: FuncAnimation) -> str:

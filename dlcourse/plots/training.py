@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
+from dlcourse.plots.images import short_name, show_image
 
 METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
 
@@ -77,7 +78,7 @@ def confusion_matrix(
     long = max(map(len, class_names)) > 3
     step = max(1, classes // 25)
     ticks = np.arange(0, classes, step)
-    labels = [n if len(n) <= 14 else f"{n[:7]}…{n[-6:]}" for n in class_names][::step]
+    labels = [short_name(name) for name in class_names][::step]
     ax.set_xticks(ticks, labels, rotation=90 if long else 0)
     ax.set_yticks(ticks, labels)
     if classes > 15:
@@ -153,12 +154,6 @@ def _bars(labels: list[str], counts: list[int], figure: Figure | None) -> Axes:
     ax.set_xlabel("test examples")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
-
-
-def show_image(ax: Axes, image: np.ndarray) -> None:
-    """Draw one image `(height, width, 1 or 3)` in its own range, without axes."""
-    ax.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray")
-    ax.set_axis_off()
 
 
 def predicted_and_true(

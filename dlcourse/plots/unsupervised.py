@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlcourse.plots.axes import BLUE, ORANGE, new_axes, shown_figure
-from dlcourse.plots.training import show_image
+from dlcourse.plots.images import show_image
 
 
 def cluster_images(

@@ -6,6 +6,7 @@ runs/digits_cnn-20260131-101500/
     dataset.json      what new inputs need: class names, value range, columns
     state.npz         where the training is: it goes on from there
     history.csv       the metrics of every epoch
+    xray.csv          every layer's statistics by epoch, with `training.xray: true`
     model.keras       the trained model (preprocessing inside)
     metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
     figures/          PNG pictures

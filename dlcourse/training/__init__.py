@@ -213,6 +213,7 @@ def _finish(fit: Fit, diverged: str | None = None) -> None:
     write_file(run.path / "model.keras", model.save)
     if progress.history:
         write_history(run.path / "history.csv", progress.history)
+        fit.write_xray()
         save_figures(run.path / "figures", dataset, progress.history, best_epoch, predicted)
     write_sealed(
         run.path / "metrics.json",

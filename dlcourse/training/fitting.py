@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.batches import training_batches
+from dlcourse.diagnosis import LayerStatistics
 from dlcourse.errors import InterruptedTraining
 from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, write_history
@@ -22,6 +23,7 @@ from dlcourse.training.state import (
     restore_model,
     save_state,
 )
+from dlcourse.xray import write_xray, xray
 
 STATE = "state.npz"
 
@@ -54,6 +56,7 @@ class Fit:
         if self.path.exists():
             self.load()
         else:
+            self._record_xray()
             save_state(self.path, model, self.callbacks, self.progress)
 
     def load(self) -> None:
@@ -151,10 +154,12 @@ class Fit:
         refuse_infinite(self.prepared.model, found, epoch, self.steps)
         for key, value in found.items():
             self.progress.history.setdefault(key, []).append(value)
+        self._record_xray()
         self.progress.epoch = epoch + 1
         self.progress.stopped = bool(self.prepared.model.stop_training)
         self._save(step=0)
         write_history(self.run.path / "history.csv", self.progress.history)
+        self.write_xray()
         if self.report:
             self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
         if self.first_step:
@@ -162,6 +167,18 @@ class Fit:
         asked = self.stop.signal if self.stop else None
         if asked and not self.done:
             self._leave(asked)
+
+    def _record_xray(self) -> None:
+        if self.recipe.training.xray:
+            dataset = self.prepared.dataset
+            found = xray(self.prepared.model, dataset.x_train, dataset.y_train)
+            self.progress.xray.append([list(layer) for layer in found])
+
+    def write_xray(self) -> None:
+        """Write what is recorded of the layers so far."""
+        if self.progress.xray:
+            epochs = enumerate(self.progress.xray)
+            write_xray(self.run, {n: [LayerStatistics(*row) for row in rows] for n, rows in epochs})
 
     def _save(self, *, step: int) -> None:
         self._sync()

@@ -30,6 +30,8 @@ class Progress:
         stopped: early stopping has ended the training.
         seconds, cpu_seconds: spent in `fit` so far.
         history: one list a metric, a value an epoch.
+        xray: one list an epoch, before the first too, of every layer's statistics; empty where
+            they are not recorded.
     """
 
     epoch: int = 0
@@ -38,6 +40,7 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     history: dict[str, list[float]] = field(default_factory=dict)
+    xray: list[list[Any]] = field(default_factory=list)
 
 
 def save_state(path: Path, model: Any, callbacks: list[Any], progress: Progress) -> None:

@@ -11,11 +11,13 @@ from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import observed
 from dlcourse.visualizers.questions import HALF_SCALE, Question, ask, model_shapes
+from dlcourse.visualizers.settings import number, shown, whole_number
 from dlcourse.visualizers.taps import LayerCall
 
 Range = tuple[float, float]
 Callback = Callable[[int, Any, np.ndarray], None]
 """`callback(step, images, scores)`, step from 1, after each step."""
+METHOD = "activation_maximization"
 SLOPE = 0.1
 """Of a unit where it does not answer: with ReLU's 0, most filters would see nowhere to climb."""
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
@@ -23,7 +25,7 @@ DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 @dataclass(frozen=True)
 class Regularizers:
-    """What an image pays for, with values brought to [0, 1]: the weights mean the same everywhere.
+    """What an image pays for, in parts of its score, with values brought to [0, 1].
 
     Attributes:
         total_variation: Times the mean |difference| of neighbouring values: smooth images.
@@ -31,7 +33,7 @@ class Regularizers:
         p: The norm's order.
     """
 
-    total_variation: float = 1.0
+    total_variation: float = 0.5
     norm: float = 0.0
     p: float = 2.0
 
@@ -51,6 +53,7 @@ def activation_maximization(
     fourier: bool = False,
     seed: int = 0,
     callback: Callback | None = None,
+    progress: bool = False,
 ) -> Any:
     """Return, for each target, an image that it answers to strongly.
 
@@ -76,7 +79,9 @@ def activation_maximization(
         fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
             natural images: smoother, with fewer fine ripples (images only).
         seed: Of the noise and the transformations.
-        callback: Called after each step (slower: without it the steps run as one compiled loop).
+        callback: Called after each step (slower: without it the steps run as one compiled loop);
+            with a list's `append` of the images, `plots.animate_images` makes a film of them.
+        progress: Show Keras' progress bar, with the mean score.
 
     Returns:
         `(targets, height, width, channels)`, or a list for a model of several inputs.
@@ -89,19 +94,18 @@ def activation_maximization(
         Vedaldi, arXiv:1412.0035 (total variation); Olah et al., "Feature Visualization", 2017,
         doi:10.23915/distill.00007 (transformations, spectrum).
     """
-    if steps < 1 or learning_rate <= 0:
-        raise UserError(
-            "activation_maximization: needs steps >= 1 and learning_rate > 0, got "
-            f"{steps}, {learning_rate:g}"
-        )
-    rng = np.random.default_rng(seed)
+    whole_number(METHOD, "steps", steps)
+    number(METHOD, "learning_rate", learning_rate, 0.0)
+    rng = np.random.default_rng(whole_number(METHOD, "seed", seed, 0))
+    _check_kind("regularizers", regularizers, Regularizers)
+    _check_kind("transformations", transformations, moved.Transformations)
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
     question = ask(model, begin, 0 if layer is not None else indices, output=output)
     place = question.layer(layer, "activation_maximization") if layer is not None else None
     chosen = _units(question, place, indices)
     images = all(x.ndim == 4 for x in begin)
-    costs = regularizers or Regularizers(total_variation=1.0 if images else 0.0)
+    costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
     views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
     if not images and (fourier or views != moved.NONE or costs.total_variation):
         raise UserError(
@@ -111,19 +115,32 @@ def activation_maximization(
     ascent = Ascent(question, place, chosen, ranges, costs, views.blur, fourier, learning_rate)
     state = ascent.state([_unit(x, r) for x, r in zip(begin, ranges, strict=True)])
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
-    state = _climb(ascent, state, draws, steps, callback)
+    state = _climb(ascent, state, draws, steps, callback, progress)
     result = ascent.images(state)
     return result if len(result) > 1 else result[0]
 
 
-def _climb(ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None) -> Any:
-    """Return the state after all steps: in one compiled loop, or one by one for a callback."""
-    if callback is None:
-        return ascent.advance(state, draws, 0, steps)[0]
-    for step in range(steps):
-        state, scores = ascent.advance(state, draws, step, step + 1)
-        images = ascent.images(state)
-        callback(step + 1, images if len(images) > 1 else images[0], np.asarray(scores))
+def _check_kind(name: str, given: Any, kind: type) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise UserError(f"{METHOD}: {name} is a {kind.__name__}, got {shown(given)}")
+
+
+def _climb(
+    ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None, progress: bool
+) -> Any:
+    """Return the state after all steps: compiled in one loop, or in blocks to be told of."""
+    import keras
+
+    block = 1 if callback else max(1, steps // 20) if progress else steps
+    bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
+    for first in range(0, steps, block):
+        last = min(first + block, steps)
+        state, scores = ascent.advance(state, draws, first, last)
+        if progress:
+            bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
+        if callback:
+            images = ascent.images(state)
+            callback(last, images if len(images) > 1 else images[0], np.asarray(scores))
     return state
 
 
@@ -182,7 +199,7 @@ class Ascent:
             def body(step: Any, carried: Any) -> Any:
                 values, moments, squares, _ = carried
                 view = ops.take(draws, step, axis=0) if transformed else None
-                scores, gradient, _ = value_and_gradient(
+                _, gradient, scores = value_and_gradient(
                     lambda values: score(model, values, units, view)
                 )(values)
                 time = numbers[0] + ops.cast(step, "float32") + 1
@@ -220,7 +237,8 @@ class Ascent:
                 answers = observed(reader, model, inputs, [place], linear=True)[0]
                 scores = replace(reader, squash=None).scores(ops.leaky_relu(answers, SLOPE), units)
             cost = sum(_cost(x, costs) for x in shown)
-            return scale * (scores - cost), scores
+            size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
+            return scale * (scores / size - cost), scores
 
         return score
 
@@ -280,33 +298,44 @@ def _beginning(
     model: Any, targets: Any, value_range: Any, start: Any, rng: np.random.Generator
 ) -> tuple[tuple[Range, ...], list[np.ndarray]]:
     """Return the value ranges and the first images, `(targets, …)` for each input."""
-    number = np.size(targets)
-    if not number:
-        raise UserError("targets: one or more are needed")
+    asked = np.asarray(targets)
+    if not asked.size or asked.ndim > 1 or asked.dtype.kind not in "iu":
+        raise UserError(f"targets: expected whole numbers, one or more, got {shown(targets)}")
+    count = asked.size
     given = start if isinstance(start, list | tuple) else [start]
     shapes = model_shapes(model) or [np.shape(x)[-3:] for x in given if x is not None]
     if not shapes:
         raise UserError("start: this model names no input shape: give a start image")
-    ranges = _ranges(value_range, len(shapes))
+    ranges = value_ranges(value_range, len(shapes))
     given = given if len(given) == len(shapes) else [None] * len(shapes)
     begin = []
     for x, shape, (low, high) in zip(given, shapes, ranges, strict=True):
         if x is None:
             if None in shape:
                 raise UserError(f"start: the model takes images of any size {shape}: give one")
-            x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((number, *shape)))
-        x = np.asarray(x, "float32")
+            x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((count, *shape)))
+        try:
+            x = np.asarray(x, "float32")
+        except (TypeError, ValueError):
+            raise UserError(f"start: expected an array of numbers, got {shown(x)}") from None
         x = x[None] if x.ndim == len(shape) else x
-        if len(x) not in (1, number):
-            raise UserError(f"start: {len(x)} images for {number} targets")
-        begin.append(np.broadcast_to(x, (number, *x.shape[1:])).astype("float32"))
+        if x.ndim != len(shape) + 1 or len(x) not in (1, count):
+            raise UserError(f"start: an array of {x.shape} for {count} targets of {shape}")
+        begin.append(np.broadcast_to(x, (count, *x.shape[1:])).astype("float32"))
     return ranges, begin
 
 
-def _ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
-    several = np.ndim(value_range) == 2
-    pairs = list(value_range) if several else [value_range] * inputs
-    if len(pairs) != inputs or any(np.size(pair) != 2 or not pair[0] < pair[1] for pair in pairs):
+def value_ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
+    """Return (least, largest) of each input.
+
+    Raises:
+        UserError: It is no such pair, nor one for each input.
+    """
+    try:
+        pairs = np.broadcast_to(np.asarray(value_range, float), (inputs, 2)).tolist()
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs or not all(low < high < np.inf and low > -np.inf for low, high in pairs):
         raise UserError(
             f"value_range: expected (least, largest) for each of {inputs} inputs, got {value_range}"
         )

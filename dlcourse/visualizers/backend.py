@@ -6,6 +6,7 @@ kept, by model, for as long as the model lives.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -57,12 +58,13 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function(model, *arguments)` as a compiled `f(*arguments)`, traced once a shape.
+    """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 
     Args:
         model: Read at each call: its weights may change, its layers may not (put into `key` what
             the trace depends on).
-        key: Tells one function of this model from another.
+        key: Tells one function of this model from another; its last part is the structure that
+            the trace depends on.
         function: Must not hold `model`, so that a dropped model is freed.
 
     Returns:
@@ -71,20 +73,29 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    if key not in kept:
+    found = kept.get(key)
+    if found is None:
+        for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
+            kept.pop(other, None)
         build = _with_jax if keras.backend.backend() == "jax" else _with_tensorflow
-        kept[key] = build(ref(model), function)
-    return kept[key]
+        kept[key] = found = build(ref(model), function)
+    return found
 
 
-def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:
+    """A `partial`, not a lambda: TensorFlow would count all lambdas of this line as one function,
+    and warn that it is traced too often."""
     import tensorflow as tf
 
-    return tf.function(
-        lambda *arguments: function(model(), *arguments),
-        autograph=False,
-        reduce_retracing=False,
-    )
+    return tf.function(partial(_call, model, function), autograph=False)
+
+
+def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
+    """Variables are read and never written: a stateful layer's new state is dropped."""
+    import keras
+
+    with keras.StatelessScope():
+        return function(model(), *arguments)
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:

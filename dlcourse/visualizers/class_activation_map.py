@@ -1,5 +1,7 @@
 """The class activation map of a network that ends in global average pooling and one layer."""
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged
-from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask
+from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask, class_scores
 from dlcourse.visualizers.taps import LayerCall
 
 
@@ -40,33 +42,35 @@ def class_activation_map(
         arXiv:1512.04150.
     """
     question = ask(model, images, class_indices, output=output)
-    before, kernel = _ending(question)
-    maps = outputs(question, [before])[before.name]
-    if kernel.shape[1] == 1:  # one sigmoid unit: class 0 has minus the weights of class 1
-        weights = kernel[:, 0] * np.where(question.indices > 0, 1.0, -1.0)[:, None]
-    else:
-        weights = kernel.T[question.indices]
-    return enlarged(question, np.einsum("n...c,nc->n...", maps, weights), enlarge)
+    scores = class_scores(question)
+    for place, kernel, bias in _endings(question):
+        maps = outputs(question, [place], entering=True)[place.name]
+        if maps.ndim < 3 or maps.shape[-1] != kernel.shape[0]:
+            continue
+        cam = np.einsum("n...c,nc->n...", maps, kernel.T)
+        means = cam.mean(axis=tuple(range(1, cam.ndim)))
+        # float16 keeps three digits; another ending misses by far more, or has the same map
+        if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
+            return enlarged(question, cam, enlarge)
+    raise UserError(
+        "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer "
+        "(grad_cam works for every convolutional network)"
+    )
 
 
-def _ending(question: Question) -> tuple[LayerCall, np.ndarray]:
-    """Return the call whose output is pooled, and the kernel `(channels, classes)` behind it.
+def _endings(question: Question) -> Iterator[tuple[LayerCall, np.ndarray, np.ndarray]]:
+    """Yield each pooling with each Dense layer behind it, as the classes' weights and biases.
 
-    Raises:
-        UserError: There is anything else that learns between the pooling and the output.
+    The weights are `(channels, n)` and the biases `(n,)`: those of each example's class.
     """
     layers = taps.all_layers(question.model)
-    pooled = [
-        k for k, one in enumerate(question.calls) if one.kind.startswith("GlobalAveragePooling")
-    ]
-    behind = question.calls[pooled[-1] + 1 :] if pooled else ()
-    learning = {one.position for one in behind if layers[one.position].weights}
-    kernels = [getattr(layers[position], "kernel", None) for position in learning]
-    shapes = [None if one is None else tuple(one.shape) for one in kernels]
-    before = question.calls[pooled[-1] - 1] if pooled and pooled[-1] else None
-    if before is None or len(shapes) != 1 or shapes[0] is None or len(shapes[0]) != 2:
-        raise UserError(
-            "class_activation_map: the model does not end in GlobalAveragePooling and one Dense "
-            "layer (grad_cam works for every convolutional network)"
-        )
-    return before, np.asarray(kernels[0], "float32")
+    pooled = [one for one in question.calls if one.kind.startswith("GlobalAveragePooling")]
+    dense = [layers[one.position] for one in question.calls if one.kind == "Dense"]
+    for place, layer in product(reversed(pooled), reversed(dense)):
+        kernel = np.asarray(layer.kernel, "float32")
+        bias = np.zeros(kernel.shape[1]) if layer.bias is None else np.asarray(layer.bias)
+        if question.squash == "sigmoid" and kernel.shape[1] == 1:
+            # One unit answers for two classes: class 0 has minus the weights of class 1.
+            kernel, bias = np.hstack([-kernel, kernel]), np.hstack([-bias, bias])
+        if question.indices.max() < kernel.shape[1]:
+            yield place, kernel[:, question.indices], bias[question.indices].astype("float32")

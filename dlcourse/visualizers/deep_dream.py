@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.activation_maximization import Range
+from dlcourse.visualizers.activation_maximization import Range, value_ranges
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import observed
 from dlcourse.visualizers.questions import Images, Question, ask, model_shapes
 from dlcourse.visualizers.resizing import resize
+from dlcourse.visualizers.settings import number, whole_number
 from dlcourse.visualizers.taps import LayerCall
 
 EPSILON = 1e-8
@@ -54,12 +55,14 @@ def deep_dream(
     References:
         Mordvintsev et al., "Inceptionism", 2015 (Google Research blog).
     """
-    if octaves < 1 or octave_scale <= 1 or steps < 1 or step_size <= 0:
-        raise UserError(
-            "deep_dream: needs octaves >= 1, octave_scale > 1, steps >= 1 and step_size > 0, got "
-            f"{octaves}, {octave_scale:g}, {steps}, {step_size:g}"
-        )
-    images = np.asarray(images, "float32")
+    whole_number("deep_dream", "octaves", octaves)
+    whole_number("deep_dream", "steps", steps)
+    whole_number("deep_dream", "seed", seed, 0)
+    number("deep_dream", "step_size", step_size, 0.0)
+    if number("deep_dream", "octave_scale", octave_scale) <= 1:
+        raise UserError(f"deep_dream: octave_scale is above 1; got {octave_scale}")
+    (value_range,) = value_ranges(value_range, 1)
+    images = _array(images)
     window = _window(model, images)
     question = ask(model, images[:, : window[0], : window[1]], 0)
     several = layers if isinstance(layers, list | tuple) else [layers]
@@ -75,6 +78,14 @@ def deep_dream(
             mean = np.abs(slope).mean(axis=(1, 2, 3), keepdims=True) + EPSILON
             dream = np.clip(dream + step_size * (high - low) * slope / mean, low, high)
     return dream.astype("float32")
+
+
+def _array(images: Images) -> np.ndarray:
+    single = images[0] if isinstance(images, list | tuple) and len(images) == 1 else images
+    try:
+        return np.asarray(single, "float32")
+    except (TypeError, ValueError):
+        raise UserError("deep_dream: images is an array of numbers") from None
 
 
 def _window(model: Any, images: np.ndarray) -> tuple[int, int]:

@@ -23,7 +23,8 @@ def feature_maps(
             places and channels, `(n, height, width, channels)`, from the first convolution on.
 
     Returns:
-        `{name: (n, height, width, channels)}` in the order of the layers, float32.
+        `{name: (n, height, width, channels)}` in the order of the layers, float32; of a layer that
+        is called more than once, its last output.
 
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
@@ -62,18 +63,19 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     Raises:
         UserError: There is no such layer, or it has no kernel.
     """
+    taps.check_model(model)
     layers = taps.all_layers(model)
     if layer is None:
         found = [one for one in layers if hasattr(one, "kernel_size")]
         if not found:
             raise UserError("filters: the model has no convolutional layer")
         layer = found[0]
-    elif isinstance(layer, int | str):
+    elif taps.is_name(layer):
         layer = taps.named_layer(model, layer)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         raise UserError(f"filters: layer {getattr(layer, 'name', layer)} has no kernel")
-    return np.asarray(kernel, "float32")
+    return np.asarray(kernel, "float32").copy()
 
 
 def chosen_layers(question: Question, layers: Any) -> list[LayerCall]:
@@ -104,24 +106,35 @@ def layer_output(question: Question, place: LayerCall) -> np.ndarray:
     return outputs(question, [place])[place.name]
 
 
-def outputs(question: Question, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
-    """Return the output of each layer call by its name, float32, from one pass."""
+def outputs(
+    question: Question, places: Sequence[LayerCall], *, entering: bool = False
+) -> dict[str, np.ndarray]:
+    """Return the output of each layer call by its name, float32, from one pass.
+
+    `entering`: what goes into the layer, instead.
+    """
     reader = question.reader
 
     def read(model: Any, inputs: list) -> Any:
-        return observed(reader, model, inputs, places)
+        return observed(reader, model, inputs, places, entering=entering)
 
     marks = tuple((one.position, one.number) for one in places)
-    found = question.run(("outputs", marks), read, question.inputs)
-    return {one.name: np.asarray(value) for one, value in zip(places, found, strict=True)}
+    found = question.run(("outputs", marks, entering), read, question.inputs)
+    return {one.name: np.array(value) for one, value in zip(places, found, strict=True)}
 
 
 def observed(
-    reader: Reader, model: Any, inputs: list, places: Sequence[LayerCall], *, linear: bool = False
+    reader: Reader,
+    model: Any,
+    inputs: list,
+    places: Sequence[LayerCall],
+    *,
+    linear: bool = False,
+    entering: bool = False,
 ) -> list:
     """Return the outputs of layer calls as float32 tensors, within a compiled function too.
 
-    With `linear`, they are read before their ReLU.
+    With `linear`, they are read before their ReLU; `entering`: what goes into the layers, instead.
     """
     import keras
 
@@ -131,8 +144,9 @@ def observed(
 
     def keep(place: LayerCall) -> taps.Edit:
         def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
-            seen[place] = call(*args, **kwargs)
-            return seen[place]
+            result = call(*args, **kwargs)
+            seen[place] = (args or (*kwargs.values(),))[0] if entering else result
+            return result
 
         return nth(place.number, edit)
 

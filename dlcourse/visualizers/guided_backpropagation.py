@@ -1,5 +1,6 @@
 """Guided back-propagation: the gradient, but only what is positive passes each ReLU."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,34 +39,26 @@ def guided(model: Any) -> list[tuple[int, taps.Edit]]:
 
     edits = []
     for position, layer in enumerate(taps.all_layers(model)):
-        if getattr(layer, "activation", None) is keras.activations.relu:
-            edits.append((position, taps.with_activation(layer, _guided_relu())))
+        activation = getattr(layer, "activation", None)
+        if getattr(activation, "__name__", "") in ("relu", "relu6"):
+            edits.append((position, taps.with_activation(layer, partial(_guided, activation))))
         elif isinstance(layer, keras.layers.ReLU):
-            edits.append((position, _through(_guided_relu())))
+            edits.append((position, _guided))
     return edits
 
 
-def _through(activation: Any) -> taps.Edit:
-    def edit(call: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        result = call(inputs, *args, **kwargs)
-        return activation(inputs, result)
+def _guided(function: Any, *inputs: Any, **settings: Any) -> Any:
+    """Return `function(x)`; of the gradient that comes back to it, only what is positive goes on.
 
-    return edit
-
-
-def _guided_relu() -> Any:
-    """ReLU whose gradient passes where the input and the gradient coming back are positive."""
+    The ReLU's own gradient then stops it where the input was not positive.
+    """
     from keras import ops
 
     @ops.custom_gradient
-    def relu(x: Any) -> Any:
-        result = ops.relu(x)
-
+    def pass_positive(result: Any) -> Any:
         def gradient(*upstream: Any) -> Any:
-            back = upstream[0] if upstream else None
-            keep = ops.logical_and(ops.greater(x, 0), ops.greater(back, 0))
-            return ops.where(keep, back, ops.zeros_like(back))
+            return ops.maximum(upstream[0], 0)
 
-        return result, gradient
+        return ops.copy(result), gradient
 
-    return lambda x, *_: relu(x)
+    return pass_positive(function(*inputs, **settings))

@@ -23,58 +23,63 @@ def places_of(question: Question, method: str) -> tuple[int, ...]:
     return size
 
 
+def every_pair(question: Question, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images' and the masks' indices of every image behind every mask."""
+    n = len(question.indices)
+    return np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
+
+
 def masked_scores(
     question: Question,
     masks: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray],
     *,
     value: float = 0.0,
     probabilities: bool = False,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
-    """Return the class's score of every image behind every mask, `(n, masks)`.
+    """Return the class's score of images behind masks, `(pairs,)`.
 
     Args:
         question: Images `(n, places…, channels)` and their classes.
-        masks: In [0, 1], the same for all images `(masks, places…)`, or each image's own `(n,
-            masks, places…)`; of any size: they are enlarged.
+        masks: In [0, 1], `(masks, places…)`; of any size: they are enlarged.
+        pairs: Which image, and behind which mask: two arrays of indices.
         value: What shows where a mask is 0.
         probabilities: Probabilities instead of logits.
         batch_size: Masked images in one pass.
-
-    Raises:
-        UserError: `batch_size` is not positive.
     """
-    if batch_size < 1:
-        raise UserError(f"batch_size: is 1 or more, got {batch_size}")
-    (images,) = question.inputs
-    n, own = len(images), masks.ndim == images.ndim
-    m = masks.shape[1] if own else len(masks)
-    size = min(batch_size, n * m)
-    run = _masked(question, masks.shape[-(images.ndim - 2) :], probabilities)
-    found = np.empty(n * m, "float32")
-    for start in range(0, n * m, size):
-        pairs = np.minimum(np.arange(start, start + size), n * m - 1)  # the last batch is filled up
-        image, mask = np.divmod(pairs, m)
-        rows = masks[image, mask] if own else masks[mask]
-        scores = run(images[image], rows, question.indices[image], np.float32(value))
-        found[start : start + size] = np.asarray(scores)[: n * m - start]
-    return found.reshape(n, m)
+    from keras import ops
+
+    image, mask = (one.astype("int32") for one in pairs)
+    size = min(batch_size, len(image))
+    run = _masked(question, masks.shape[1:], probabilities)
+    given = (*question.inputs, masks, question.indices, np.float32(value))
+    tensors = [ops.convert_to_tensor(one) for one in given]
+    found = [np.empty(0, "float32")]
+    for start in range(0, len(image), size):
+        rows = np.minimum(np.arange(start, start + size), len(image) - 1)  # the last is filled up
+        found.append(np.asarray(run(*tensors, image[rows], mask[rows])))
+    return np.concatenate(found)[: len(image)]
 
 
 def _masked(question: Question, coarse: tuple[int, ...], probabilities: bool) -> Any:
-    """Return the compiled score of images behind masks of the size `coarse`."""
+    """Return the compiled score of chosen images behind chosen masks of the size `coarse`."""
     score = scorer(question.reader, probabilities)
     size = question.inputs[0].shape[1:-1]
 
-    def masked(model: Any, images: Any, masks: Any, indices: Any, value: Any) -> Any:
+    def masked(
+        model: Any, images: Any, masks: Any, classes: Any, value: Any, image: Any, mask: Any
+    ) -> Any:
         from keras import ops
 
+        masks = ops.take(masks, mask, axis=0)
         if coarse != size:
             for axis, (before, after) in enumerate(zip(coarse, size, strict=True), 1):
                 matrix = interpolation_matrix(before, after)
                 masks = ops.moveaxis(ops.tensordot(masks, matrix, axes=[[axis], [1]]), -1, axis)
         light = ops.expand_dims(masks, -1)
-        return score(model, [images * light + value * (1 - light)], indices)
+        seen = ops.take(images, image, axis=0) * light + value * (1 - light)
+        return score(model, [seen], ops.take(classes, image, axis=0))
 
     key = ("masked", coarse, probabilities)
     return lambda *arguments: question.run(key, masked, *arguments)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.masking import every_pair, masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+from dlcourse.visualizers.settings import number, whole_number
 
 
 def occlusion(
@@ -19,7 +20,7 @@ def occlusion(
     stride: int | None = None,
     value: float = 0.0,
     output: int | str = 0,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return how much the logit falls, for each pixel the mean over the patches that cover it.
 
@@ -44,16 +45,20 @@ def occlusion(
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "occlusion")
     patch = max(1, round(min(size) / 6)) if patch is None else patch
-    stride = max(1, patch // 2) if stride is None else stride
-    if not (1 <= patch <= min(size) and 1 <= stride <= patch):
+    patch = whole_number("occlusion", "patch", patch)
+    stride = whole_number("occlusion", "stride", max(1, patch // 2) if stride is None else stride)
+    batch_size = whole_number("occlusion", "batch_size", batch_size)
+    value = number("occlusion", "value", value)
+    if not stride <= patch <= min(size):
         raise UserError(
             f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
             f"stride={stride}"
         )
     masks = _covers(size, patch, stride)
     whole = class_scores(question)
-    left = masked_scores(question, masks, value=value, batch_size=batch_size)
-    falls = (whole[:, None] - left).astype("float32")
+    pairs = every_pair(question, masks)
+    left = masked_scores(question, masks, pairs, value=value, batch_size=batch_size)
+    falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
     covered = 1 - masks.reshape(len(masks), -1)
     total = falls @ covered / covered.sum(axis=0)
     return total.reshape(-1, *size)

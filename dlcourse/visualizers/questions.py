@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import compiled
+from dlcourse.visualizers.settings import shown
 from dlcourse.visualizers.taps import Edit, LayerCall
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
@@ -61,8 +63,11 @@ class Question:
         return taps.find_layer(self.calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return `function(model, *arguments)`, compiled and kept under `key`."""
-        return compiled(self.model, self.key(*key), function)(*arguments)
+        """Return `function(model, *arguments)`, compiled for their shapes and kept under `key`."""
+        import keras
+
+        shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
+        return compiled(self.model, self.key(*key, shapes), function)(*arguments)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
         """Return the same question of `times` · n inputs, all examples after one another."""
@@ -96,7 +101,8 @@ class Reader:
             edits.insert(0, (self.last.position, taps.nth(self.last.number, edit)))
         with taps.covered(layers, edits):
             outputs = keras.tree.flatten(taps.call(model, inputs))
-        return keras.ops.cast(outputs[self.output], "float32")
+        values = keras.ops.cast(outputs[self.output], "float32")
+        return values if len(values.shape) > 1 else keras.ops.expand_dims(values, -1)
 
     def scores(self, output: Any, indices: Any) -> Any:
         """Return the score `(n,)` of each example's class; places of a map are averaged.
@@ -123,7 +129,8 @@ def ask(
 
     Args:
         model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
-        images: `(n, …)` in the model's own value range, or a list of such for several inputs.
+        images: `(n, …)` in the model's own value range; a list of such for several inputs, or a
+            dict for a model that takes one (the answer is a list in the order of `model.inputs`).
         class_indices: One class for all, one for each example, or None for the predicted class.
         output: Which of several outputs, by position or by the name of its layer.
 
@@ -131,8 +138,10 @@ def ask(
         UserError: What was given does not fit the model, or images and classes each other.
     """
     inputs, listed = checked_inputs(model, images)
+    if any(getattr(one, "data_format", "") == "channels_first" for one in taps.all_layers(model)):
+        raise UserError("model: its layers are channels_first; visualizers read channels_last")
     calls = taps.layer_calls(model, inputs)
-    number = _output_number(calls, output)
+    number = _output_number(calls, len(taps.output_shapes(model, inputs)), output)
     last = next((one for one in calls if number in one.gives), None)
     squash = taps.squash(taps.all_layers(model)[last.position]) if last else None
     question = Question(model, inputs, listed, np.zeros(0, "int32"), number, calls, squash)
@@ -177,10 +186,10 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     Raises:
         UserError: Another number of inputs, another shape, or values that are not finite numbers.
     """
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
+    taps.check_model(model)
+    form = getattr(model, "_inputs_struct", None)
+    if isinstance(images, dict) and isinstance(form, dict):
+        images = _in_order(images, form)
     listed = isinstance(images, list | tuple)
     given = list(images) if listed else [images]
     expected = model_shapes(model) or [None] * len(given)
@@ -196,30 +205,40 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
 
 
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
-    """Return the shape of each input without the batch; none for a model that names no inputs.
-
-    Raises:
-        UserError: It takes whole numbers.
-    """
+    """Return the shape of each input without the batch; none for a model that names no inputs."""
     with contextlib.suppress(AttributeError, ValueError):
-        inputs = model.inputs or ()
-        if any("int" in str(one.dtype) for one in inputs):
-            raise _whole_numbers()
-        return [tuple(one.shape[1:]) for one in inputs]
+        return [tuple(one.shape[1:]) for one in model.inputs or ()]
     return []
 
 
-def _whole_numbers() -> UserError:
-    return UserError(
-        "model: takes whole numbers (an embedding's indices), which have no gradient: ask the part "
-        "of the model behind its embedding"
-    )
+def takes_whole_numbers(question: Question) -> bool:
+    """Whether an input of the model, or an embedding, rounds what it is given."""
+    dtypes: list = []
+    with contextlib.suppress(AttributeError, ValueError):
+        dtypes = [str(one.dtype) for one in question.model.inputs or ()]
+    embeds = any(one.kind == "Embedding" for one in question.calls)
+    return embeds or any("int" in dtype for dtype in dtypes)
+
+
+def _in_order(images: dict, form: dict) -> list:
+    """Return a dict of inputs in the order of the model's own."""
+    import keras
+
+    if images.keys() != form.keys():
+        raise UserError(
+            f"images: the model takes {', '.join(form)}; got {', '.join(map(str, images))}"
+        )
+    return keras.tree.flatten({key: np.asarray(one) for key, one in images.items()})
 
 
 def _array(images: Any, number: int | None) -> np.ndarray:
     where = "images" if number is None else f"images[{number}]"
     try:
-        array = np.asarray(images).astype("float32")
+        array = np.asarray(images)
+        if array.dtype.kind in "OUScMm":
+            raise TypeError
+        with np.errstate(over="ignore"):  # too large for float32: infinite, which is told below
+            array = array.astype("float32")
     except (ValueError, TypeError):
         raise UserError(f"{where}: expected an array of numbers") from None
     if array.ndim < 2 or not array.size:
@@ -244,18 +263,19 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> Non
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 
 
-def _output_number(calls: tuple[LayerCall, ...], output: int | str) -> int:
+def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) -> int:
     names = {k: one.name for one in reversed(calls) for k in one.gives}
-    count = max(names, default=0) + 1
     if isinstance(output, str):
         found = [k for one in calls for k in one.gives if f"/{one.name}".endswith(f"/{output}")]
         if not found:
             known = ", ".join(names[k] for k in sorted(names))
             raise UserError(f"output: no output {output!r}; there are {known}")
         return found[0]
+    if isinstance(output, bool) or not isinstance(output, Integral):
+        raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
         raise UserError(f"output: {output} of {count} outputs")
-    return output
+    return int(output)
 
 
 def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
@@ -271,16 +291,21 @@ def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
         values = output.reshape(n, -1, output.shape[-1]).mean(axis=1)
         single = question.squash == "sigmoid" and values.shape[1] == 1
         return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
-    indices = np.asarray(given)
+    try:
+        indices = np.asarray(given)
+    except ValueError:  # a ragged list
+        indices = np.asarray(None)
     if indices.dtype.kind not in "iu":
-        raise UserError(f"class_indices: expected whole numbers, got {given!r}")
+        raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
         raise UserError(f"class_indices: {indices.size} for {n} images")
-    indices = np.broadcast_to(indices, (n,)).astype("int32")
-    last = next((one for one in question.calls if question.output in one.gives), None)
-    if last is not None and last.shape:
-        _check_range(indices, last.shape[-1], question.squash)
-    return indices
+    _check_range(indices, _units(question), question.squash)
+    return np.broadcast_to(indices, (n,)).astype("int32")
+
+
+def _units(question: Question) -> int:
+    """The length of the asked output's last axis; 1 where it is a number an example."""
+    return (taps.output_shapes(question.model, question.inputs)[question.output] or (1,))[-1]
 
 
 def _check_range(indices: np.ndarray, units: int, squash: str | None) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.masking import every_pair, masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
 from dlcourse.visualizers.resizing import resize
+from dlcourse.visualizers.settings import number, shown, whole_number
 
 
 def rise(
@@ -20,9 +21,12 @@ def rise(
     keep: float = 0.5,
     seed: int = 0,
     output: int | str = 0,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return, for each pixel, the class's mean probability over the masks that leave it visible.
+
+    Each pixel is divided by how often it was visible, not by the expected number: the masks' own
+    pattern does not show.
 
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
@@ -42,16 +46,19 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    if masks < 1 or cells < 1 or not 0 < keep < 1:
-        raise UserError(
-            f"rise: needs masks >= 1, cells >= 1 and 0 < keep < 1, got {masks}, {cells}, {keep:g}"
-        )
+    masks, cells = whole_number("rise", "masks", masks), whole_number("rise", "cells", cells)
+    seed = whole_number("rise", "seed", seed, 0)
+    batch_size = whole_number("rise", "batch_size", batch_size)
+    if not 0 < number("rise", "keep", keep) < 1:
+        raise UserError(f"rise: keep is a number between 0 and 1; got {shown(keep)}")
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
+    pairs = every_pair(question, drawn)
+    chances = masked_scores(question, drawn, pairs, probabilities=True, batch_size=batch_size)
     visible = drawn.reshape(masks, -1)
-    return (chances @ visible / (masks * keep)).reshape(-1, *size)
+    seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
+    return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)
 
 
 def _random_masks(

@@ -5,8 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, ask
+from dlcourse.visualizers.questions import (
+    HALF_SCALE,
+    ClassIndices,
+    Images,
+    Question,
+    ask,
+    takes_whole_numbers,
+)
 
 
 def saliency(
@@ -71,7 +79,13 @@ def gradients(
         return value_and_gradient(score)(inputs)[1]
 
     found = question.run((name,), gradient, question.inputs, question.indices)
-    return [np.asarray(one) / scale for one in found]
+    arrays = [np.asarray(one) / scale for one in found]
+    if not any(one.any() for one in arrays) and takes_whole_numbers(question):
+        raise UserError(
+            "model: takes whole numbers (uint8 pixels, an embedding's indices), which have no "
+            "gradient: ask the part of the model behind, or use a method of layers or masks"
+        )
+    return arrays
 
 
 def has_channels(values: np.ndarray) -> bool:

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import UserError
 from dlcourse.visualizers.feature_maps import layer_output
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.settings import whole_number
 
 
 def score_cam(
@@ -18,7 +20,7 @@ def score_cam(
     layer: Any = None,
     output: int | str = 0,
     enlarge: bool = True,
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return ReLU(Σ w·A), w the class's probability for the image masked by the feature map A.
 
@@ -39,13 +41,28 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
+    batch_size = whole_number("score_cam", "batch_size", batch_size)
     question = ask(model, images, class_indices, output=output)
     place = spatial_layer(question, layer, "score_cam")
-    places_of(question, "score_cam")
+    size = places_of(question, "score_cam")
+    if len(place.shape or ()) - 1 != len(size):
+        raise UserError(
+            f"score_cam: layer {place.name} has other places than the input: name another"
+        )
     maps = layer_output(question, place)
     axes = tuple(range(1, maps.ndim - 1))
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
     # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
     masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
-    weights = masked_scores(question, masks, probabilities=True, batch_size=batch_size)
+    answers = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
+    pairs = (answers // maps.shape[-1], answers)
+    weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
+    weights[answers] = masked_scores(
+        question,
+        masks.reshape(-1, *masks.shape[2:]),
+        pairs,
+        probabilities=True,
+        batch_size=batch_size,
+    )
+    weights = weights.reshape(len(maps), -1)
     return enlarged(question, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)

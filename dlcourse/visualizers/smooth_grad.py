@@ -7,6 +7,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask
 from dlcourse.visualizers.saliency import gradients, largest_channel
+from dlcourse.visualizers.settings import number, shown, whole_number
 
 ROWS = 512  # noisy copies in one pass
 
@@ -42,10 +43,11 @@ def smooth_grad(
         Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
-    if samples < 1 or noise < 0:
-        raise UserError(f"smooth_grad: needs samples >= 1 and noise >= 0, got {samples}, {noise}")
+    samples = whole_number("smooth_grad", "samples", samples)
+    seed = whole_number("smooth_grad", "seed", seed, 0)
+    noise = number("smooth_grad", "noise", noise, 0)
     if kind not in ("mean", "squared", "variance"):
-        raise UserError(f"smooth_grad: kind is mean, squared or variance, got {kind!r}")
+        raise UserError(f"smooth_grad: kind is mean, squared or variance, got {shown(kind)}")
     question = ask(model, images, class_indices, output=output)
     return question.give(
         [

@@ -6,14 +6,18 @@ layer returns. The cover is on the layer for the length of that call (of its tra
 compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothing is left behind.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from numbers import Integral
+from threading import RLock, get_ident
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean
+from dlcourse.visualizers.settings import shown
 
 Edit = Callable[..., Any]
 """`edit(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
@@ -52,12 +56,35 @@ def all_layers(model: Any) -> list:
     return list(dict.fromkeys(found))
 
 
-_CALLS: WeakKeyDictionary[Any, dict[Any, tuple[LayerCall, ...]]] = WeakKeyDictionary()
+_CALLS: WeakKeyDictionary[Any, dict[Any, tuple]] = WeakKeyDictionary()
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is no Keras model.
+
+    Raises:
+        UserError: It is something else.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
 
 
 def structure(model: Any) -> tuple:
     """Return what a trace of the model depends on besides its weights: layers and activations."""
-    return tuple((id(layer), id(getattr(layer, "activation", None))) for layer in all_layers(model))
+    layers = all_layers(model)
+    return tuple((ref(one), _mark(getattr(one, "activation", None))) for one in layers)
+
+
+def _mark(thing: Any) -> Any:
+    """Return what tells a thing from a later one at its address, and does not keep it alive."""
+    try:
+        mark = ref(thing)
+        hash(mark)
+    except TypeError:  # None, or a kind that has no weak references
+        return id(thing)
+    return mark
 
 
 def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
@@ -66,24 +93,67 @@ def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
     Args:
         model: Any Keras 3 model; an unbuilt one is built.
         inputs: One array an input, `(n, …)`; the first example is used.
+
+    Raises:
+        UserError: The model cannot be called on them.
     """
+    return _probed(model, inputs)[0]
+
+
+def output_shapes(model: Any, inputs: list) -> list[tuple[int, ...]]:
+    """Return the shape of each of the model's outputs, without the batch."""
+    return _probed(model, inputs)[1]
+
+
+def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
     build(model, inputs)
     kept = _CALLS.setdefault(model, {})
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
-    if key not in kept:
-        kept[key] = tuple(_probe(model, [x[:1] for x in inputs]))
-    return kept[key]
+    found = kept.get(key)
+    if found is None:
+        for other in [one for one in kept if one[0] != key[0]]:  # of an earlier structure
+            kept.pop(other, None)
+        kept[key] = found = _probe(model, [x[: _least_batch(model)] for x in inputs])
+    return found
+
+
+def _least_batch(model: Any) -> int | None:
+    """1, or None (the whole) where the model takes one size of batch alone."""
+    with suppress(AttributeError, ValueError):  # a subclassed model names no inputs
+        if any(one.shape[0] for one in model.inputs or ()):
+            return None
+    return 1
 
 
 def build(model: Any, inputs: list) -> None:
-    """Build a Sequential that is not yet built, for any batch size: a first call would fix it."""
+    """Build a model that is not yet built; a Sequential for any batch size: a call would fix it."""
     import keras
 
-    if isinstance(model, keras.Sequential) and not model.built:
+    if model.built:
+        return
+    if isinstance(model, keras.Sequential):
         model.build((None, *inputs[0].shape[1:]))
+    else:
+        _called(model, [x[:1] for x in inputs])
 
 
-def _probe(model: Any, inputs: list) -> list[LayerCall]:
+def _called(model: Any, inputs: list) -> list:
+    """Return the model's outputs.
+
+    Raises:
+        UserError: It fails.
+    """
+    import keras
+
+    try:
+        return keras.tree.flatten(call(model, inputs))
+    except Exception as error:
+        shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
+        text = f"model: cannot be called on images {shapes}: {_reason(error)}"
+        raise UserError(text) from error
+
+
+def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
     import keras
 
     seen: list[tuple[int, int, Any]] = []
@@ -100,7 +170,10 @@ def _probe(model: Any, inputs: list) -> list[LayerCall]:
         return record
 
     with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
-        outputs = keras.tree.flatten(call(model, inputs))
+        # A graph's layers have their variables, and keep their values; others may still build.
+        whole = isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
+        with keras.StatelessScope() if whole else nullcontext():
+            outputs = _called(model, inputs)
     names = _names(model)
     found = []
     for position, number, result in seen:
@@ -110,7 +183,15 @@ def _probe(model: Any, inputs: list) -> list[LayerCall]:
         layer = layers[position]
         kind = type(layer).__name__
         found.append(LayerCall(position, number, names[layer], kind, shape, gives))
-    return found
+    return tuple(found), [tuple(one.shape[1:]) for one in outputs]
+
+
+def _reason(error: Exception) -> str:
+    """The line of an error that says why, without Keras' frame around it and its colours."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n")
+    said = [one.strip() for one in lines if one.strip()]
+    said = [one for one in said if not one.startswith("Exception encountered")] or said
+    return said[0] if said else type(error).__name__
 
 
 def _names(model: Any, prefix: str = "") -> dict:
@@ -124,21 +205,37 @@ def _names(model: Any, prefix: str = "") -> dict:
 
 def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     """Return the model's outputs, given the list of its inputs."""
-    return model(inputs if len(inputs) > 1 else inputs[0], training=training)
+    import keras
+
+    form = getattr(model, "_inputs_struct", None)  # a Functional's own: an array, list or dict
+    packed = inputs if len(inputs) > 1 else inputs[0]
+    if form is not None:
+        packed = keras.tree.pack_sequence_as(form, inputs)
+    return model(packed, training=training)
+
+
+_ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
 def covered(layers: list, edits: Iterable[tuple[int, Edit]]) -> Iterator[None]:
-    """Within the block, let each `(position, edit)` stand between a layer and its `call`."""
-    with ExitStack() as stack:
+    """Within the block, let each `(position, edit)` stand between a layer and its `call`.
+
+    Only in this thread: another that calls the model meets the layers as they are.
+    """
+    with _ONE_AT_A_TIME, ExitStack() as stack:
         for position, edit in edits:
             stack.enter_context(_instead(layers[position], "call", _cover(layers[position], edit)))
         yield
 
 
 def _cover(layer: Any, edit: Edit) -> Callable[..., Any]:
-    original = layer.call
-    return lambda *args, **kwargs: edit(original, *args, **kwargs)
+    original, here = layer.call, get_ident()
+
+    def cover(*args: Any, **kwargs: Any) -> Any:
+        return edit(original, *args, **kwargs) if get_ident() == here else original(*args, **kwargs)
+
+    return cover
 
 
 @contextmanager
@@ -158,9 +255,13 @@ def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
 
 def with_activation(layer: Any, activation: Callable[..., Any]) -> Edit:
     """Return the edit that lets the layer use another activation for one call."""
+    original, here = layer.activation, get_ident()
+
+    def chosen(*args: Any, **kwargs: Any) -> Any:
+        return (activation if get_ident() == here else original)(*args, **kwargs)
 
     def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with _instead(layer, "activation", activation):
+        with _instead(layer, "activation", chosen):
             return call(*args, **kwargs)
 
     return edit
@@ -172,9 +273,9 @@ def squash(layer: Any) -> str | None:
 
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
-    activation = getattr(layer, "activation", None)
-    names = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
-    return names.get(activation) if callable(activation) else None
+    # Keras, keras.ops, TensorFlow and JAX each have their own, under these names.
+    names = {"softmax": "softmax", "softmax_v2": "softmax", "sigmoid": "sigmoid"}
+    return names.get(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
 def without_squash(layer: Any) -> Edit:
@@ -203,13 +304,17 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
         UserError: There is no such layer, or the model does not call it.
     """
     layers = all_layers(model)
-    found = named_layer(model, layer) if isinstance(layer, int | str) else layer
+    found = named_layer(model, layer) if is_name(layer) else layer
     matches = [one for one in calls if layers[one.position] is found]
     if not matches:
         called = ", ".join(dict.fromkeys(one.name for one in calls))
-        name = getattr(found, "name", found)
-        raise UserError(f"layer: {name!r} is not called by the model; called are {called}")
+        name = shown(getattr(found, "name", found))
+        raise UserError(f"layer: {name} is not called by the model; called are {called}")
     return matches[-1]
+
+
+def is_name(layer: Any) -> bool:
+    return isinstance(layer, str | Integral) and not isinstance(layer, bool)
 
 
 def named_layer(model: Any, layer: int | str) -> Any:
@@ -218,7 +323,7 @@ def named_layer(model: Any, layer: int | str) -> Any:
     Raises:
         UserError: There is no such layer, or several of that name in different places.
     """
-    if isinstance(layer, int):
+    if not isinstance(layer, str):
         if not -len(model.layers) <= layer < len(model.layers):
             raise UserError(f"layer: {layer} of {len(model.layers)} layers")
         return model.layers[layer]

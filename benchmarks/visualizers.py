@@ -1,0 +1,195 @@
+"""python -m benchmarks.visualizers: dlcourse's visualizers beside tf-keras-vis, the same work.
+
+A convolutional network for MNIST (untrained: the work is the same), five tasks. Each task starts
+with a new model for both sides, so that the first call counts all that has to be made for it; then
+both take turns. Median seconds of the later calls, and their ratio.
+"""
+
+import argparse
+import contextlib
+import gc
+import io
+import json
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from dlcourse import visualizers
+from dlcourse.visualizers import Regularizers, Transformations
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it asks SciPy under an old name
+    from tf_keras_vis.activation_maximization import ActivationMaximization
+    from tf_keras_vis.activation_maximization.input_modifiers import Jitter, Rotate2D
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.saliency import Saliency
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.model_modifiers import ExtractIntermediateLayer, ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+FILE = Path(__file__).parent / "visualizers.json"
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((64, 28, 28, 1)).astype("float32")
+CLASSES = RNG.integers(0, 10, 64).tolist()
+START = RNG.random((10, 28, 28, 1)).astype("float32")
+COSTS = Regularizers(total_variation=1.0, norm=0.3, p=1.0)
+VIEWS = Transformations(jitter=4, rotation=1)
+MODIFIERS = [Jitter(4), Rotate2D(1)]
+STEPS = 200
+Task = Callable[[keras.Model], tuple[Callable[[], Any], Callable[[], Any]]]
+
+
+def model() -> keras.Model:
+    """Return keras-io's MNIST network: 32 and 64 filters, pooled, a hidden layer, softmax."""
+    x = keras.Input((28, 28, 1))
+    h = layers.Conv2D(32, 3, activation="relu", name="conv_1")(x)
+    h = layers.MaxPooling2D()(h)
+    h = layers.Conv2D(64, 3, activation="relu", name="conv_2")(h)
+    h = layers.Flatten()(layers.MaxPooling2D()(h))
+    h = layers.Dense(128, activation="relu")(h)
+    return keras.Model(x, layers.Dense(10, activation="softmax")(h))
+
+
+def filters(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Activation maximization of 8 filters, 200 steps with jitter and rotation."""
+    theirs = ActivationMaximization(net, model_modifier=[ExtractIntermediateLayer("conv_2")])
+    score = CategoricalScore(list(range(8)))
+    settings = {"input_modifiers": MODIFIERS, "steps": STEPS, "input_range": (0.0, 1.0)}
+    return (
+        lambda: theirs(score, seed_input=START[:8], **settings),
+        lambda: visualizers.activation_maximization(
+            net, list(range(8)), layer="conv_2", value_range=(0, 1), start=START[:8], steps=STEPS,
+            regularizers=COSTS, transformations=VIEWS,
+        ),
+    )  # fmt: skip
+
+
+def classes(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Activation maximization of 10 classes, 200 steps with jitter and rotation."""
+    theirs = ActivationMaximization(net, model_modifier=ReplaceToLinear())
+    score = CategoricalScore(list(range(10)))
+    settings = {"input_modifiers": MODIFIERS, "steps": STEPS, "input_range": (0.0, 1.0)}
+    return (
+        lambda: theirs(score, seed_input=START, **settings),
+        lambda: visualizers.activation_maximization(
+            net, list(range(10)), value_range=(0, 1), start=START, steps=STEPS,
+            regularizers=COSTS, transformations=VIEWS,
+        ),
+    )  # fmt: skip
+
+
+def smooth_grad(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """SmoothGrad of 16 images, 20 samples each."""
+    theirs = Saliency(net, model_modifier=ReplaceToLinear())
+    score = CategoricalScore(CLASSES[:16])
+    return (
+        lambda: theirs(score, IMAGES[:16], smooth_samples=20, smooth_noise=0.2),
+        lambda: visualizers.smooth_grad(net, IMAGES[:16], CLASSES[:16], samples=20, noise=0.2),
+    )
+
+
+def grad_cam(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Grad-CAM of 64 images."""
+    theirs = Gradcam(net, model_modifier=ReplaceToLinear())
+    score = CategoricalScore(CLASSES)
+    return (
+        lambda: theirs(score, IMAGES, penultimate_layer="conv_2"),
+        lambda: visualizers.grad_cam(net, IMAGES, CLASSES, layer="conv_2"),
+    )
+
+
+def score_cam(net: keras.Model) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Score-CAM of 16 images (1,024 masked images)."""
+    theirs = Scorecam(net)
+    score = CategoricalScore(CLASSES[:16])
+    return (
+        lambda: theirs(score, IMAGES[:16], penultimate_layer="conv_2"),
+        lambda: visualizers.score_cam(net, IMAGES[:16], CLASSES[:16], layer="conv_2"),
+    )
+
+
+TASKS: dict[str, Task] = {
+    "activation maximization, 8 filters": filters,
+    "activation maximization, 10 classes": classes,
+    "SmoothGrad 20 × 16 images": smooth_grad,
+    "Grad-CAM × 64": grad_cam,
+    "Score-CAM × 16": score_cam,
+}
+
+
+def seconds(call: Callable[[], Any]) -> tuple[float, float]:
+    """Return the wall and CPU seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The structure of `inputs`")  # theirs, of every call
+        call()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def measure(task: Task, rounds: int) -> dict[str, float]:
+    """Return first and median later seconds of both, and the ratios (theirs over ours)."""
+    times: tuple[list, list] = ([], [])
+    for fresh in range(3):  # the first call on a new model, in both orders
+        calls = task(model())
+        for k in (0, 1) if fresh % 2 else (1, 0):
+            times[k].append(seconds(calls[k]))
+    calls = task(model())
+    for call in calls:
+        call()
+    later: tuple[list, list] = ([], [])
+    for _ in range(rounds):
+        for k, call in enumerate(calls):
+            later[k].append(seconds(call))
+    theirs, ours = (median(wall for wall, _ in one) for one in later)
+    cpu = [median(cpu for _, cpu in one) for one in later]
+    first = [median(wall for wall, _ in one) for one in times]
+    return {
+        "first_theirs": first[0], "first_ours": first[1], "theirs": theirs, "ours": ours,
+        "ratio": theirs / ours, "cpu_ratio": cpu[0] / cpu[1], "first_ratio": first[0] / first[1],
+    }  # fmt: skip
+
+
+def score_cam_memory(images: int) -> float:
+    """Return the peak of NumPy's and Python's memory in MiB during Score-CAM of so many images."""
+    net = model()
+    x = RNG.random((images, 28, 28, 1)).astype("float32")
+    visualizers.score_cam(net, x[:4], 0, layer="conv_2")
+    gc.collect()
+    tracemalloc.start()
+    visualizers.score_cam(net, x, 0, layer="conv_2")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def main() -> None:
+    """Measure, print the table and write it."""
+    parser = argparse.ArgumentParser(description="Time the visualizers beside tf-keras-vis.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--task", help="only tasks whose name holds this")
+    arguments = parser.parse_args()
+    found = {}
+    print(f"{'':<38}{'tf-keras-vis':>16}{'dlcourse':>16}{'ratio':>8}{'CPU':>7}{'first':>7}")
+    for name, task in TASKS.items():
+        if arguments.task and arguments.task not in name:
+            continue
+        one = found[name] = measure(task, arguments.rounds)
+        pair = "".join(f"{one[key]:>14.4f} s" for key in ("theirs", "ours"))
+        ratios = f"{one['ratio']:>7.1f}×{one['cpu_ratio']:>6.1f}×{one['first_ratio']:>6.1f}×"
+        print(f"{name:<38}{pair}{ratios}", flush=True)
+    if not arguments.task:
+        found["score_cam_peak_mib"] = {str(n): score_cam_memory(n) for n in (16, 64, 256)}
+        print("Score-CAM's peak in MiB, by images:", found["score_cam_peak_mib"])
+        FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Other ways back through a ReLU: functions from a model to a copy of it, or their names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dlcourse.compat.keras_vis.utils.utils import get_identifier
+from dlcourse.compat.tf_keras_vis.reading import cloned
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+
+
+def guided(model: Any) -> Any:
+    """Return a copy in which only positive gradients of positive activations go back."""
+    return _modified(model, lambda dy, y: tf.where((dy > 0) & (y > 0), dy, tf.zeros_like(dy)))
+
+
+def rectified(model: Any) -> Any:
+    """Return a copy in which only positive gradients go back, whatever the activation."""
+    return _modified(model, lambda dy, _: tf.nn.relu(dy))
+
+
+deconv = relu = rectified
+
+
+def get(identifier: str | Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of that name, or the function itself."""
+    return get_identifier(identifier, globals(), __name__)
+
+
+def change(model: Any, gradient: Callable[[Any, Any], Any]) -> None:
+    """Give every ReLU of the model, at any depth, another gradient: f(gradient, output)."""
+
+    @tf.custom_gradient
+    def activation(x: Any) -> Any:
+        y = tf.nn.relu(x)
+        return y, lambda dy: gradient(dy, y)
+
+    for layer in taps.all_layers(model):
+        if getattr(layer, "activation", None) is keras.activations.relu:
+            layer.activation = activation
+        elif isinstance(layer, keras.layers.ReLU):
+            layer.__dict__["call"] = activation
+
+
+def _modified(model: Any, gradient: Callable[[Any, Any], Any]) -> Any:
+    copy = cloned(model)
+    if copy is None:
+        raise UserError("backprop_modifier: Keras cannot clone this model (a subclassed one?)")
+    change(copy, gradient)
+    return copy

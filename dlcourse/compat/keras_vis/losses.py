@@ -1,0 +1,62 @@
+"""What is minimized: losses of a layer's output."""
+
+from typing import Any, cast
+
+import keras
+from keras import ops
+
+from dlcourse.compat.keras_vis.utils.utils import listify
+
+
+class Loss:
+    """A loss; a subclass gives `build_loss`, a symbolic scalar made of the model's tensors.
+
+    Args:
+        name: For the callbacks.
+    """
+
+    layer: Any = None
+
+    def __init__(self, name: str = "Unnamed Loss"):
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def build_loss(self) -> Any:
+        """Return the symbolic loss."""
+        raise NotImplementedError
+
+    def value(self, x: Any, activation: Any) -> Any:
+        """Return the loss of an input, given its layer's output."""
+        del activation
+        return self._model(x)
+
+    def bind(self, inputs: Any) -> None:
+        """Make a model of a loss that is given by `build_loss`."""
+        if type(self).value is Loss.value:
+            self._model = keras.Model(inputs, self.build_loss())
+
+
+class ActivationMaximization(Loss):
+    """Minus the mean output of the layer's filters or units.
+
+    Args:
+        layer: A layer of the model.
+        filter_indices: One or a list of them; None: all.
+    """
+
+    def __init__(self, layer: Any, filter_indices: Any):
+        super().__init__("ActivationMax Loss")
+        self.layer, self.filter_indices = layer, listify(filter_indices)
+
+    def value(self, x: Any, activation: Any) -> Any:
+        """Return the loss of the layer's output."""
+        del x
+        if self.filter_indices == [None]:
+            return -1.0 * cast(Any, ops.mean(activation))
+        return -sum(cast(Any, ops.mean(activation[..., k])) for k in self.filter_indices)
+
+    def build_loss(self) -> Any:
+        """Return the symbolic loss."""
+        return self.value(None, self.layer.output)

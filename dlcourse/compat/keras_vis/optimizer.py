@@ -1,0 +1,163 @@
+"""Gradient descent on an input."""
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlcourse.compat.keras_vis import grad_modifiers
+from dlcourse.compat.keras_vis.callbacks import Print
+from dlcourse.compat.keras_vis.utils.utils import deprocess_input, random_array
+from dlcourse.compat.tf_keras_vis.reading import Reading
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+
+
+class Optimizer:
+    """Minimizes weighted losses of an input, by RMSprop of rate 1 and decay 0.95.
+
+    Args:
+        input_tensor: The model's symbolic input; or the model itself, of whatever kind.
+        losses: `(loss, weight)` pairs; those of weight 0 are left out.
+        input_range: Of the values returned.
+        wrt_tensor: What the gradient is taken of: None, the input; a layer, or a layer's output.
+        norm_grads: Divide the gradient by its root mean square.
+    """
+
+    def __init__(
+        self,
+        input_tensor: Any,
+        losses: list[tuple[Any, float]],
+        input_range: tuple[Any, Any] = (0, 255),
+        wrt_tensor: Any = None,
+        norm_grads: bool = True,
+    ):
+        self.losses = [(loss, weight) for loss, weight in losses if weight != 0]
+        self.input_range, self.norm_grads = input_range, norm_grads
+        history = getattr(wrt_tensor, "_keras_history", None)
+        self.wrt = None if wrt_tensor is input_tensor else getattr(history, "operation", wrt_tensor)
+        self.model = input_tensor
+        if not isinstance(input_tensor, keras.Model):
+            layers = [loss.layer for loss, _ in self.losses] + [self.wrt]
+            ends = [layer.output for layer in layers if layer is not None]
+            self.model = keras.Model(input_tensor, ends or input_tensor)
+            for loss, _ in self.losses:
+                loss.bind(input_tensor)
+
+    def minimize(
+        self,
+        seed_input: Any = None,
+        max_iter: int = 200,
+        input_modifiers: Any = None,
+        grad_modifier: Any = None,
+        callbacks: Any = None,
+        verbose: bool = True,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (the best input in the input range, the last gradient, the last value).
+
+        Args:
+            seed_input: `(…)` or `(1, …)`; None: random.
+            max_iter: Steps.
+            input_modifiers: A list of `InputModifier`.
+            grad_modifier: A function or the name of one.
+            callbacks: A list of `OptimizerCallback`.
+            verbose: Print each step.
+        """
+        x = self._seed(seed_input)
+        reading = Reading(self.model)
+        reading.prepare([x])
+        modify = (lambda g: g) if grad_modifier is None else grad_modifiers.get(grad_modifier)
+        modifiers = input_modifiers or []
+        told = [*(callbacks or []), *([Print()] if verbose else [])]
+        step = self._step(reading, x, max_iter)
+        best, lowest, cache = x, np.inf, np.zeros_like(x)
+        gradient = value = x
+        for i in range(max_iter):
+            for modifier in modifiers:
+                x = modifier.pre(x)
+            parts, *others = step(x)
+            overall, gradient, value = map(np.asarray, others)
+            parts = [np.asarray(part) for part in parts]
+            gradient = modify(gradient)
+            names = [loss.name for loss, _ in self.losses]
+            for one in told:
+                one.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
+            if self.wrt is None:
+                cache = 0.95 * cache + 0.05 * gradient**2 if i else gradient**2 * 0.05
+                x = x - gradient / np.sqrt(cache + keras.config.epsilon())
+            for modifier in reversed(modifiers):
+                x = modifier.post(x)
+            if overall < lowest:
+                lowest, best = overall, x.copy()
+        for one in told:
+            one.on_end()
+        return deprocess_input(best[0], self.input_range), gradient, value
+
+    def _seed(self, seed: Any) -> np.ndarray:
+        try:
+            shape = tuple(self.model.inputs[0].shape[1:])
+        except (AttributeError, TypeError):
+            shape = None
+        if seed is None:
+            if shape is None or None in shape:
+                raise UserError(f"seed_input: the model takes {shape}; pass a seed_input")
+            low, high = self.input_range
+            return random_array((1, *shape), (low + high) / 2, 0.05 * (high - low))
+        x = np.array(seed, "float32")
+        if shape is not None and x.ndim == len(shape):
+            x = x[None]
+        fits = shape is None or all(
+            a in (None, b) for a, b in zip(shape, x.shape[1:], strict=False)
+        )
+        if x.shape[:1] != (1,) or not fits:
+            known = "(1, …)" if shape is None else shape
+            raise UserError(f"seed_input: expected one input of shape {known}, got {x.shape}")
+        return x
+
+    def _step(self, reading: Reading, x: np.ndarray, times: int) -> Any:
+        """Return `f(x) → (weighted losses, their sum, gradient, value)`."""
+        layers = list(dict.fromkeys([loss.layer for loss, _ in self.losses] + [self.wrt]))
+        places = {one: reading.place(one, [x]) for one in layers if one is not None}
+        losses = [(loss, weight, places.get(loss.layer)) for loss, weight in self.losses]
+        function = partial(
+            _losses_and_gradient,
+            losses=[(loss.value, weight, place) for loss, weight, place in losses],
+            wrt=places.get(self.wrt),
+            norm=self.norm_grads,
+            places=list(places.values()),
+        )
+        step = partial(function, self.model)
+        return step if times < 3 else tf.function(step, autograph=False)
+
+
+def _losses_and_gradient(
+    model: Any, x: Any, *, losses: list, wrt: Any, norm: bool, places: list
+) -> tuple:
+    seen: dict = {}
+    x = tf.cast(x, "float32")
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+
+        def keep(place: taps.LayerCall) -> taps.Edit:
+            def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
+                seen[place] = call(*args, **kwargs)
+                return seen[place]
+
+            return taps.nth(place.number, edit)
+
+        edits = [(place.position, keep(place)) for place in places]
+        with taps.covered(taps.all_layers(model), edits):
+            taps.call(model, [x])
+        parts = [
+            weight * tf.cast(value(x, seen.get(place)), "float32")
+            for value, weight, place in losses
+        ]
+        overall = tf.add_n(parts)
+    target = x if wrt is None else seen[wrt]
+    zero = tf.UnconnectedGradients.ZERO
+    gradient = tf.cast(tape.gradient(overall, target, unconnected_gradients=zero), "float32")
+    if norm:
+        gradient /= tf.sqrt(tf.reduce_mean(tf.square(gradient))) + keras.config.epsilon()
+    return parts, overall, gradient, tf.cast(target, "float32")

@@ -1,0 +1,139 @@
+"""keras-vis' small functions on models, images and arguments."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from dlcourse.errors import UserError
+
+
+def set_random_seed(seed_value: int = 1337) -> None:
+    """Seed Python's, NumPy's and Keras' generators."""
+    keras.utils.set_random_seed(seed_value)
+
+
+def reverse_enumerate(iterable: Any) -> Iterator[tuple[int, Any]]:
+    """Return (position, item) pairs from the end."""
+    return zip(reversed(range(len(iterable))), reversed(iterable), strict=True)
+
+
+def listify(value: Any) -> list:
+    """Return a list as it is, anything else in a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def add_defaults_to_kwargs(defaults: dict, **kwargs: Any) -> dict:
+    """Return the keywords over the defaults."""
+    return {**defaults, **kwargs}
+
+
+def get_identifier(identifier: Any, module_globals: dict, module_name: str) -> Callable[..., Any]:
+    """Return the function of that name among a module's, or the function itself."""
+    found = module_globals.get(identifier) if isinstance(identifier, str) else identifier
+    if not callable(found):
+        raise UserError(f"{module_name}: could not interpret the identifier {identifier!r}")
+    return found
+
+
+def find_layer_idx(model: Any, layer_name: str) -> int:
+    """Return the position of the layer of that name among `model.layers`."""
+    for position, layer in enumerate(model.layers):
+        if layer.name == layer_name:
+            return position
+    names = ", ".join(layer.name for layer in model.layers)
+    raise UserError(f"No layer with name '{layer_name}' in the model; there are {names}")
+
+
+def apply_modifications(model: Any, custom_objects: dict | None = None) -> Any:
+    """Return a copy of the model in which changed activations hold, compiled functions too."""
+    with keras.utils.custom_object_scope(custom_objects or {}):
+        copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def random_array(shape: tuple[int, ...], mean: float = 128.0, std: float = 20.0) -> np.ndarray:
+    """Return a normal array of exactly this mean and deviation."""
+    x = np.random.random(shape)
+    return ((x - x.mean()) / (x.std() + keras.config.epsilon()) * std + mean).astype("float32")
+
+
+def deprocess_input(input_array: Any, input_range: tuple = (0, 255)) -> np.ndarray:
+    """Return the array with mean ½ and deviation 0.1 of the range, cut to the range."""
+    x = np.array(input_array, "float32")
+    x = np.clip((x - x.mean()) / (x.std() + keras.config.epsilon()) * 0.1 + 0.5, 0, 1)
+    return (input_range[1] - input_range[0]) * x + input_range[0]
+
+
+def normalize(array: Any, min_value: float = 0.0, max_value: float = 1.0) -> np.ndarray:
+    """Return the array brought to the range from `min_value` to `max_value`."""
+    low, high = np.min(array), np.max(array)
+    part = (array - low) / (high - low + keras.config.epsilon())
+    return (max_value - min_value) * part + min_value
+
+
+def stitch_images(images: list, margin: int = 5, cols: int = 5) -> np.ndarray | None:
+    """Return images `(height, width, channels)` side by side in rows of `cols`; None of none."""
+    if len(images) == 0:
+        return None
+    height, width, channels = images[0].shape
+    rows, cols = math.ceil(len(images) / cols), min(len(images), cols)
+    down, across = height + margin, width + margin
+    sheet = np.zeros((rows * down - margin, cols * across - margin, channels), images[0].dtype)
+    for number, image in enumerate(images):
+        y, x = number // cols * down, number % cols * across
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def get_img_shape(img: Any) -> tuple:
+    """Return (samples, channels, places…) of images that have their channels last."""
+    samples, *places, channels = img.shape
+    return (samples, channels, *places)
+
+
+def load_img(path: str, grayscale: bool = False, target_size: Any = None) -> np.ndarray:
+    """Return an image file as uint8, its first `(height, width)` brought to the target size."""
+    mode = "grayscale" if grayscale else "rgb"
+    size = None if target_size is None else tuple(target_size)[:2]
+    image = keras.utils.load_img(path, color_mode=mode, target_size=size)
+    return keras.utils.img_to_array(image).astype("uint8")
+
+
+def draw_text(
+    img: np.ndarray,
+    text: str,
+    position: tuple[int, int] = (10, 10),
+    font: str = "FreeSans.ttf",
+    font_size: int = 14,
+    color: Any = (0, 0, 0),
+) -> np.ndarray:
+    """Return the image with a text on it; Pillow's own font where `font` is not found."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    try:
+        face: Any = ImageFont.truetype(font, font_size)
+    except OSError:
+        face = ImageFont.load_default(font_size)
+    image = Image.fromarray(img)
+    ImageDraw.Draw(image).text(position, text, fill=color, font=face)
+    return np.asarray(image)
+
+
+def bgr2rgb(img: np.ndarray) -> np.ndarray:
+    """Return the image with its channels turned round."""
+    return img[..., ::-1]
+
+
+def lookup_imagenet_labels(indices: int | Iterable[int]) -> list[str]:
+    """Return the names of ImageNet's classes (Keras downloads the list once)."""
+    chances = np.zeros((1, 1000))
+    names = []
+    for index in listify(indices):
+        chances[:] = 0
+        chances[0, index] = 1
+        names.append(keras.applications.imagenet_utils.decode_predictions(chances, top=1)[0][0][1])
+    return names

@@ -1,0 +1,327 @@
+"""How a model is read when modifiers have worked on it: on a clone, or as changes laid over it.
+
+A modifier may set attributes of layers or return another model. A model that can be cloned is
+cloned first; any other (and every one under `clone=False`) is given to the modifiers as it is, what
+they changed is noted and at once undone, and laid over the model only while it is read.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.backend import compiled
+
+HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a larger score
+EAGER_CALLS = 3
+_SEEN: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
+
+
+@dataclass
+class Reading:
+    """A model, and how it is read.
+
+    Attributes:
+        model: The caller's model, its clone, or what a modifier made of it.
+        changes: `(position among all layers, attribute, value)` laid over the model when read.
+        extracted: The layer whose output is read instead of the model's.
+        deferred: Modifiers that wait for the first inputs, as the model has no graph to look at.
+        twins: The clone's layer for each of the caller's.
+    """
+
+    model: Any
+    changes: list[tuple[int, str, Any]] = field(default_factory=list)
+    extracted: taps.LayerCall | None = None
+    deferred: list = field(default_factory=list)
+    twins: dict = field(default_factory=dict)
+
+    @property
+    def half(self) -> bool:
+        """Whether some layer computes in float16."""
+        layers = [self.model, *taps.all_layers(self.model)]
+        return any(getattr(layer, "compute_dtype", "") == "float16" for layer in layers)
+
+    @property
+    def inputs(self) -> list | None:
+        """The model's symbolic inputs; None where it has none (subclassed, or not yet built)."""
+        return _symbolic(self.model, "inputs")
+
+    @property
+    def outputs(self) -> int | None:
+        """The number of outputs, where the model says so."""
+        found = _symbolic(self.model, "outputs")
+        return 1 if self.extracted else len(found) if found else None
+
+    def prepare(self, inputs: list) -> None:
+        """Build an unbuilt model, and let the deferred modifiers look at it."""
+        taps.build(self.model, inputs)
+        for modifier in self.deferred:
+            modifier.look(self, taps.layer_calls(self.model, [np.asarray(x) for x in inputs]))
+        self.deferred = []
+
+    def lend(self, visualizer: Any) -> Callable[[], Any]:
+        """Let the model show its changes until the returned function is called, or the
+        visualizer goes.
+        """
+        layers = taps.all_layers(self.model)
+        before = [
+            (layers[at], name, getattr(layers[at], name, None)) for at, name, _ in self.changes
+        ]
+        for position, name, value in self.changes:
+            setattr(layers[position], name, value)
+        return weakref.finalize(visualizer, _put_back, before)
+
+    def place(self, layer: Any, inputs: list) -> taps.LayerCall:
+        """Return the last call of a layer."""
+        calls = taps.layer_calls(self.model, [np.asarray(x) for x in inputs])
+        return taps.find_layer(calls, layer, self.model)
+
+    def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return `function(model, *arguments)`: eagerly a few times, then compiled.
+
+        Tracing costs as much as many calls: it is for those who ask often.
+        """
+        laid = tuple((position, name, id(value)) for position, name, value in self.changes)
+        shapes = tuple((x.shape, x.dtype) for x in tf.nest.flatten(arguments))
+        full = (*key, laid, self.extracted, shapes, taps.structure(self.model))
+        seen = _SEEN.setdefault(self.model, {})
+        seen[full] = seen.get(full, 0) + 1
+        if seen[full] <= EAGER_CALLS:
+            return function(self.model, *arguments)
+        return compiled(self.model, full, function)(*arguments)
+
+    def reader(self, training: bool, tap: taps.LayerCall | None = None) -> Callable[..., Any]:
+        """Return `read(model, inputs) → (outputs, tapped)`; it holds no model."""
+        return partial(
+            _read, changes=self.changes, taps_at=(self.extracted, tap), training=training
+        )
+
+
+def _put_back(before: list) -> None:
+    for layer, name, value in reversed(before):
+        setattr(layer, name, value)
+
+
+def _symbolic(model: Any, name: str) -> list | None:
+    try:
+        return getattr(model, name) or None
+    except AttributeError:
+        return None
+
+
+def _read(
+    model: Any, inputs: list, *, changes: list, taps_at: tuple, training: bool, tape: Any = None
+) -> tuple[list, Any]:
+    layers = taps.all_layers(model)
+    seen: dict = {}
+
+    def keep(number: int) -> taps.Edit:
+        def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            seen[number] = call(*args, **kwargs)
+            if tape is not None:
+                tape.watch(seen[number])
+            return seen[number]
+
+        return edit
+
+    edits = _over(layers, changes)
+    for number, place in enumerate(taps_at):
+        if place is not None:
+            edits.append((place.position, taps.nth(place.number, keep(number))))
+    with taps.covered(layers, edits):
+        outputs = keras.tree.flatten(taps.call(model, inputs, training=training))
+    extracted, tapped = taps_at
+    return ([seen[0]] if extracted else outputs), (seen.get(1) if tapped else None)
+
+
+def _over(layers: list, changes: list) -> list[tuple[int, taps.Edit]]:
+    """Return the edits that lay the changes over the layers, and open what is now linear."""
+    values: dict[int, dict] = {}
+    for position, name, value in changes:
+        values.setdefault(position, {})[name] = value
+    for position, layer in enumerate(layers):
+        if isinstance(layer, keras.layers.Softmax) and hasattr(layer, "activation"):
+            values.setdefault(position, {}).setdefault("activation", layer.activation)
+    edits = []
+    for position, over in values.items():
+        layer = layers[position]
+        linear = over.get("activation") is keras.activations.linear
+        if isinstance(layer, keras.layers.Softmax) and linear:
+            edits.append((position, taps.without_squash(layer)))
+        else:
+            edits.append((position, _with_attributes(layer, over)))
+    return edits
+
+
+def _with_attributes(layer: Any, values: dict) -> taps.Edit:
+    def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for name, value in values.items():
+                stack.enter_context(taps._instead(layer, name, value))
+            return call(*args, **kwargs)
+
+    return edit
+
+
+def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
+    """Return the reading of a model through modifiers; the model itself stays as it is."""
+    own = cloned(model) if clone else None
+    reading = Reading(model if own is None else own)
+    if own is not None:
+        reading.twins = dict(zip(taps.all_layers(model), taps.all_layers(own), strict=True))
+    with noted(model) as changed:
+        for modifier in modifiers:
+            waits = hasattr(modifier, "look") and (
+                reading.deferred or not modifier.sees(reading.model)
+            )
+            if waits:
+                reading.deferred.append(modifier)
+            else:
+                returned = modifier(reading.model)
+                reading.model = reading.model if returned is None else returned
+    layers = taps.all_layers(reading.model)
+    where = {id(layer): position for position, layer in enumerate(layers)}
+    reading.changes = [(where[id(one)], n, v) for one, n, v in changed if id(one) in where]
+    return reading
+
+
+def cloned(model: Any) -> Any:
+    """Return a copy with copied weights, or None where Keras cannot clone the model."""
+    try:
+        clone = keras.models.clone_model(model)
+        if model.built and not clone.built:
+            clone.build((None, *model.input_shape[1:]))
+        clone.set_weights(model.get_weights())
+    except Exception:  # noqa: BLE001 - subclassed models fail in as many ways as there are
+        return None
+    return clone
+
+
+@contextmanager
+def noted(model: Any) -> Iterator[list]:
+    """Within the block the layers may be changed; after it they are as before, and the list says
+    what was changed: `(layer, attribute, value)`.
+    """
+    changed: list = []
+    layers = taps.all_layers(model)
+    before = [dict(layer.__dict__) for layer in layers]
+    try:
+        yield changed
+    finally:
+        for layer, kept in zip(layers, before, strict=True):
+            if layer.__dict__.get("built") != kept.get("built"):
+                continue  # a modifier has called the model: what is new is its weights
+            for name in [name for name in layer.__dict__ if not name.startswith("_")]:
+                value = layer.__dict__[name]
+                if name in kept and value is kept[name]:
+                    continue
+                changed.append((layer, name, value))
+                if name in kept:
+                    layer.__dict__[name] = kept[name]
+                else:
+                    del layer.__dict__[name]
+
+
+@contextmanager
+def statistics_kept(model: Any, training: bool) -> Iterator[None]:
+    """Within the block a model may run in training mode; its moving statistics stay."""
+    kept = [(v, v.numpy()) for v in model.non_trainable_variables if training]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            if variable.dtype.startswith("float"):
+                variable.assign(value)
+
+
+def tensor_of(model: Any, layer: Any) -> Any:
+    """Return a layer's output in the model's own graph, or None where it has no place there."""
+    graph = getattr(model, "_functional", model)
+    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
+    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
+    found = [node.output_tensors for node in nodes if node.operation is layer]
+    return found[0][0] if found and len(found[0]) == 1 else None
+
+
+def output_layers(model: Any) -> list | None:
+    """Return the layers, at any depth, that make the model's outputs; None where no graph shows."""
+    found = []
+    for tensor in _symbolic(model, "outputs") or [None]:
+        layer = None
+        while tensor is not None:
+            history = tensor._keras_history
+            layer, inner = history.operation, _symbolic(history.operation, "outputs")
+            tensor = inner[history.tensor_index] if inner else None
+        if not hasattr(layer, "activation") and not isinstance(layer, keras.layers.Softmax):
+            return None
+        found.append(layer)
+    return found
+
+
+def differentiated(
+    reading: Reading,
+    inputs: list,
+    targets: Targets,
+    *,
+    training: bool,
+    unconnected: tf.UnconnectedGradients,
+    tap: taps.LayerCall | None = None,
+) -> tuple[Any, Any, list]:
+    """Return (gradient of the scores, the tapped layer's output, the scores).
+
+    The gradient is with respect to the tapped layer's output, or else a list, one an input.
+    """
+    read = reading.reader(training, tap)
+    scale = HALF_SCALE if reading.half else 1.0
+
+    def step(calculate: Callable[..., list], model: Any, inputs: list, tensors: list) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([x for x in inputs if x.dtype.is_floating])
+            outputs, tapped = read(model, inputs, tape=tape)
+            values = calculate(outputs, tensors)
+            scaled = values if scale == 1.0 else [scale * tf.cast(v, "float32") for v in values]
+        asked = inputs if tap is None else tapped
+        gradient = tape.gradient(scaled, asked, unconnected_gradients=unconnected)
+        return gradient, tapped, values, [tf.shape(one)[-1] for one in outputs]
+
+    with statistics_kept(reading.model, training):
+        gradient, tapped, values = scored(
+            reading, targets, step, inputs, ("gradient", training, unconnected.value, tap)
+        )
+    if any(one is None for one in keras.tree.flatten([gradient])):
+        raise UserError(
+            "the scores do not depend on every input (or on the layer): pass "
+            "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
+        )
+    if scale != 1.0:
+        gradient = tf.nest.map_structure(lambda one: tf.cast(one, "float32") / scale, gradient)
+    return gradient, tapped, values
+
+
+def scored(
+    reading: Reading, targets: Targets, step: Callable[..., Any], inputs: list, key: tuple
+) -> list:
+    """Return `step(calculate, model, inputs, tensors)` without its last part, the outputs' widths.
+
+    With score functions that are the caller's own it is taken eagerly, else compiled for all
+    classes at once.
+    """
+    if targets.known is None:
+        return step(targets.called, reading.model, inputs, [])[:-1]
+    count = len(inputs[0])
+    targets.check(count)
+    calculate = partial(known_scores, targets.known)
+    function = partial(step, calculate)
+    *found, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
+    targets.check_range([int(width) for width in widths])
+    return found

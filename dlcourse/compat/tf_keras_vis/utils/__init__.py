@@ -1,0 +1,38 @@
+"""tf-keras-vis' small functions; models are looked into at any depth."""
+
+import sys
+from typing import Any
+
+from tf_keras_vis.utils import (  # noqa: F401
+    MAX_STEPS,
+    check_steps,
+    find_layer,
+    get_input_names,
+    get_num_of_steps_allowed,
+    listify,
+    lower_precision_dtype,
+    normalize,
+    num_of_gpus,
+    standardize,
+    zoom_factor,
+)
+
+from dlcourse.visualizers import taps
+
+
+def is_mixed_precision(model: Any) -> bool:
+    """Return whether some layer, at any depth, computes in float16."""
+    return any(getattr(one, "compute_dtype", "") == "float16" for one in taps.all_layers(model))
+
+
+from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402,F401
+    callbacks,
+    input_modifiers,
+    losses,
+    model_modifiers,
+    regularizers,
+    scores,
+)
+
+if "pytest" in sys.modules:  # tf-keras-vis' helpers for tests import it
+    from dlcourse.compat.tf_keras_vis.utils import test  # noqa: F401

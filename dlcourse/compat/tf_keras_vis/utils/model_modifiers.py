@@ -1,0 +1,176 @@
+"""tf-keras-vis' model modifiers, for models of any kind.
+
+Each works at once where the model shows a graph (Functional, or a built Sequential, nested or not);
+for any other it `look`s at the model's layer calls when the first inputs are there.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.layers.convolutional.base_conv import BaseConv
+from tf_keras_vis.utils import model_modifiers as upstream
+from tf_keras_vis.utils.model_modifiers import ModelModifier
+
+from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers, tensor_of
+from dlcourse.compat.tf_keras_vis.utils import find_layer
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.taps import LayerCall
+
+
+class ReplaceToLinear(upstream.ReplaceToLinear):
+    """Give every output layer the linear activation, so that logits are read.
+
+    Called by itself on a model it changes that model; as `model_modifier=` it does not.
+    """
+
+    def sees(self, model: Any) -> bool:
+        """Whether the model shows its output layers."""
+        return output_layers(model) is not None
+
+    def __call__(self, model: Any) -> None:
+        """Set the activation of the output layers to linear."""
+        layers = output_layers(model)
+        if layers is None:
+            raise UserError(
+                "ReplaceToLinear: this model shows no graph: pass the modifier to the visualizer, "
+                "model_modifier=ReplaceToLinear()"
+            )
+        for layer in layers:
+            layer.activation = keras.activations.linear
+
+    def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
+        """Note for each output which layer's activation makes it."""
+        layers = taps.all_layers(reading.model)
+        outputs = {number for one in calls for number in one.gives}
+        ends: list = [reading.extracted] if reading.extracted else []
+        for number in [] if ends else sorted(outputs):
+            ends.append(next((c for c in calls if number in c.gives and _ends(layers, c)), None))
+        if None in ends or not ends:
+            raise UserError(
+                "ReplaceToLinear: an output is not made by a layer with an activation (is it a "
+                "function in `call`?); leave the modifier out, or name a layer: "
+                "ExtractIntermediateLayer"
+            )
+        linear = keras.activations.linear
+        reading.changes += [(end.position, "activation", linear) for end in ends if end]
+
+
+def _ends(layers: list, call: LayerCall) -> bool:
+    layer = layers[call.position]
+    return hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax)
+
+
+class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
+    """Read a layer's output instead of the model's.
+
+    Args:
+        index_or_name: Position among the model's layers, a name, or the path `base/conv_1`.
+    """
+
+    def sees(self, model: Any) -> bool:
+        """Whether the layer stands in the model's own graph."""
+        return tensor_of(model, taps.named_layer(model, self.index_or_name)) is not None
+
+    def __call__(self, model: Any) -> Any:
+        """Return the model that ends in the layer."""
+        tensor = tensor_of(model, taps.named_layer(model, self.index_or_name))
+        if tensor is None:
+            raise UserError(
+                f"ExtractIntermediateLayer: {self.index_or_name!r} is not in the model's graph: "
+                "pass the modifier to the visualizer as model_modifier=…"
+            )
+        return keras.Model(inputs=model.inputs, outputs=tensor)
+
+    def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
+        """Note the layer's call."""
+        reading.extracted = taps.find_layer(calls, self.index_or_name, reading.model)
+
+
+class GuidedBackpropagation(upstream.GuidedBackpropagation):
+    """Let only what is positive back through each ReLU, at any depth.
+
+    Warning: such maps hardly depend on the class (Adebayo et al., 2018, arXiv:1810.03292).
+    """
+
+    def __call__(self, model: Any) -> None:
+        """Replace the target activations by guided ones."""
+        for layer in taps.all_layers(model):
+            if getattr(layer, "activation", None) in self.target_activations:
+                layer.activation = self._get_guided_activation(layer.activation)
+
+
+class ExtractIntermediateLayerForGradcam(upstream.ExtractIntermediateLayerForGradcam):
+    """Return the model with a convolution's output beside, or instead of, its own."""
+
+    def __call__(self, model: Any) -> Any:
+        """Return a model of the outputs and the layer's, for layers in the model's own graph."""
+        layer = penultimate(Reading(model), self.penultimate_layer, self.seek_conv_layer, None)
+        tensor = tensor_of(model, layer)
+        if tensor is None or len(tensor.shape) < 3:
+            raise UserError(
+                f"penultimate_layer: {layer.name} gives no places and channels within the model's "
+                "own graph"
+            )
+        own = list(model.outputs) if self.include_model_outputs else []
+        return keras.Model(inputs=model.inputs, outputs=[*own, tensor])
+
+
+def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -> Any:
+    """Return the layer that a class activation map looks at.
+
+    Args:
+        reading: The model.
+        layer: Position, name, path or the layer itself; None: the last.
+        seek: Go back from there to the nearest convolution.
+        inputs: For models without a graph: their layers are then sought in the order of calls.
+
+    Raises:
+        UserError: There is none.
+    """
+    model = reading.model
+    start = _start(model, reading.twins.get(layer, layer) if layer.__hash__ else layer)
+    found = start if not seek else find_layer(model, _is_convolution, offset=start)
+    if seek and inputs is not None and (found is None or reading.inputs is None):
+        found = _sought(reading, None if layer in (None, -1) else start, inputs)
+    if found is None:
+        raise UserError(
+            f"penultimate_layer: no convolution at or before {layer!r}; name a layer with "
+            "seek_penultimate_conv_layer=False"
+        )
+    return found
+
+
+def _is_convolution(layer: Any) -> bool:
+    return isinstance(layer, BaseConv)
+
+
+def _start(model: Any, layer: Any) -> Any:
+    if isinstance(layer, keras.layers.Layer):
+        if layer not in taps.all_layers(model):
+            raise UserError(f"penultimate_layer: {layer.name} is not a layer of the model")
+        return layer
+    if layer is not None and not isinstance(layer, int | str):
+        raise UserError(f"penultimate_layer: expected a position, name or layer, got {layer!r}")
+    return taps.named_layer(model, -1 if layer is None else layer)
+
+
+def _sought(reading: Reading, start: Any, inputs: list) -> Any:
+    """Return the last convolution that is called, up to the last call of `start`."""
+    layers = taps.all_layers(reading.model)
+    calls = taps.layer_calls(reading.model, [np.asarray(x) for x in inputs])
+    if start is not None:
+        ends = [k for k, one in enumerate(calls, 1) if layers[one.position] is start]
+        calls = calls[: max(ends, default=0)]
+    found = [layers[one.position] for one in calls if _is_convolution(layers[one.position])]
+    return found[-1] if found else None
+
+
+__all__ = [
+    "ExtractIntermediateLayer",
+    "ExtractIntermediateLayerForGradcam",
+    "GuidedBackpropagation",
+    "ModelModifier",
+    "ReplaceToLinear",
+]

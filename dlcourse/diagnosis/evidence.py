@@ -1,0 +1,273 @@
+"""What a diagnosis rests on: a history in one form, and what is known beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcourse.errors import UserError
+
+ALIASES = {
+    "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "mean_absolute_error": "mae",
+}
+DISTURBING = ("Dropout", "SpatialDropout", "AlphaDropout", "GaussianNoise", "Random")
+DISTURBING_SETTINGS = (
+    "model.dropout",
+    "model.noise",
+    "training.augmentation",
+    "training.class_weights",  # they weigh the training loss alone
+)
+
+
+class LayerStatistics(NamedTuple):
+    """One layer on a probe of real examples.
+
+    Attributes:
+        name: the layer with the weights.
+        activation: its activation's name, `linear` where it has none.
+        units: neurons, or filters.
+        mean, spread: mean and standard deviation of its activations.
+        saturated: share of its activations at the flat ends of sigmoid or tanh.
+        dead: share of its ReLU units that are 0 for every example.
+        gradient_norm: Euclidean norm of the loss's gradient in its weights.
+        gradient_to_weight: that norm over the weights' own.
+        equal: share of its units whose weights equal another unit's.
+        output: it is the model's last layer with weights.
+    """
+
+    name: str
+    activation: str
+    units: int
+    mean: float
+    spread: float
+    saturated: float
+    dead: float
+    gradient_norm: float
+    gradient_to_weight: float
+    equal: float
+    output: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A history and what is known of the training; None or empty is not known.
+
+    Attributes:
+        history: one array `(epochs,)` a column; `loss`, and `val_loss`, `accuracy` … if measured.
+        task: `multiclass`, `binary` or `regression`.
+        class_counts: training examples of each class.
+        baseline: loss of the best constant answer.
+        chance: accuracy of the best constant answer.
+        val_examples: size of the validation split.
+        disturbed: training is measured under dropout, noise or augmentation.
+        stopped_early: an early stop ended the training.
+        duplicates: share of validation or test examples that are among the training's.
+        evaluated: metrics of the kept weights by split, without penalty or dropout.
+        settings: the recipe's, flat: `training.learning_rate` …
+        xray: layer statistics by epoch (0 is before the training).
+    """
+
+    history: dict[str, np.ndarray]
+    task: str | None = None
+    class_counts: tuple[int, ...] = ()
+    baseline: float | None = None
+    chance: float | None = None
+    val_examples: int | None = None
+    disturbed: bool = False
+    stopped_early: bool = False
+    duplicates: float | None = None
+    evaluated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    xray: Mapping[int, Sequence[LayerStatistics]] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> np.ndarray:
+        """The training loss by epoch."""
+        return self.history["loss"]
+
+    @property
+    def val_loss(self) -> np.ndarray | None:
+        """The validation loss by epoch, if there is one."""
+        return self.history.get("val_loss")
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.loss)
+
+    @property
+    def finite(self) -> bool:
+        """Whether no loss is NaN or infinite."""
+        losses = [self.loss, *([] if self.val_loss is None else [self.val_loss])]
+        return all(np.isfinite(one).all() for one in losses)
+
+    @cached_property
+    def unit(self) -> float:
+        """What losses are measured by: a constant answer's, ln k for k classes of any size.
+
+        Where neither is known, the first epoch's.
+        """
+        known = [self.baseline or 0.0, np.log(len(self.class_counts) or 1)]
+        finite = self.loss[np.isfinite(self.loss)]
+        return float(max(known)) or (float(finite[0]) if len(finite) else 0.0) or 1.0
+
+    def skill(self, part: str = "") -> np.ndarray | None:
+        """Return the share of the way from the constant answer (0) to a perfect one (1), by epoch.
+
+        Of the accuracy where it is measured and its chance known, else of the loss.
+        """
+        accuracy, loss = self.history.get(f"{part}accuracy"), self.history.get(f"{part}loss")
+        if accuracy is not None and self.chance is not None:
+            return (accuracy - self.chance) / (1 - self.chance)
+        return None if loss is None or not self.baseline else 1 - loss / self.baseline
+
+    def reached(self, part: str) -> float | None:
+        """Return the skill of the last epochs on `train` or `val`, or of the kept weights there."""
+        curve = self.skill("val_" if part == "val" else "")
+        values = [] if curve is None else [float(np.median(curve[-3:]))]
+        scores = self.evaluated.get(part, {})
+        if "accuracy" in scores and self.chance is not None:
+            values.append((scores["accuracy"] - self.chance) / (1 - self.chance))
+        elif "r2" in scores:
+            values.append(scores["r2"])
+        return max(values) if values else None
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """Return a recipe setting, or the default where it is not known or null."""
+        value = self.settings.get(name)
+        return default if value is None else value
+
+
+def evidence(
+    history: Any,
+    *,
+    task: str | None = None,
+    classes: int | None = None,
+    class_counts: Sequence[int] | None = None,
+    baseline: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    xray: Any = None,
+    **known: Any,
+) -> Evidence:
+    """Return the evidence; see `diagnose` for the arguments.
+
+    Raises:
+        UserError: the history is none, is empty, or its columns do not fit each other.
+    """
+    columns = _columns(history)
+    read = _of_keras(history)
+    classes = classes or read.pop("classes", None)
+    settings = {**read.pop("settings", {}), **_flat(settings or {})}
+    task = task or _task(columns, classes, class_counts)
+    if task not in (None, "multiclass", "binary", "regression"):
+        raise UserError(f"task: expected multiclass, binary or regression, got {task!r}")
+    counts = tuple(int(count) for count in class_counts or ())
+    if counts and (min(counts) < 0 or not sum(counts)):
+        raise UserError(f"class_counts: expected the examples of each class, got {counts}")
+    shares = np.array(counts or [1] * (classes or (2 if task == "binary" else 0)), "float64")
+    if task != "regression" and len(shares) > 1:
+        shares = shares / shares.sum()
+        weighted = settings.get("training.class_weights") == "balanced"
+        even = np.full(len(shares), 1 / len(shares))
+        baseline = baseline or entropy(even if weighted else shares)
+        known.setdefault("chance", float(shares.max()))
+    disturbed = any(settings.get(key) for key in DISTURBING_SETTINGS)
+    known = {"disturbed": disturbed or read.get("disturbed", False), **known}
+    known.setdefault("stopped_early", _stopped(settings, len(columns["loss"])))
+    return Evidence(
+        columns,
+        task,
+        counts,
+        baseline,
+        settings=settings,
+        xray=_by_epoch(xray, len(columns["loss"])),
+        **known,
+    )
+
+
+def entropy(shares: np.ndarray) -> float:
+    """Return −Σ p ln p: the cross-entropy of the best constant answer."""
+    present = shares[shares > 0]
+    return float(-(present * np.log(present)).sum())
+
+
+def _columns(history: Any) -> dict[str, np.ndarray]:
+    """Return the history's columns as float64 arrays, under the package's names."""
+    table = getattr(history, "history", history)
+    if not isinstance(table, Mapping):
+        kind = type(history).__name__
+        raise UserError(f"history: expected a dict, a Keras History or a Run, got {kind}")
+    columns: dict[str, np.ndarray] = {}
+    for key, values in table.items():
+        part, name = ("val_", key[4:]) if str(key).startswith("val_") else ("", str(key))
+        try:
+            columns[part + ALIASES.get(name, name)] = np.asarray(values, "float64").reshape(-1)
+        except (TypeError, ValueError):
+            raise UserError(f"history: {key!r} is not a list of numbers") from None
+    if "loss" not in columns:
+        known = ", ".join(columns) or "no columns"
+        raise UserError(f"history: has no 'loss' (it has {known})")
+    if not len(columns["loss"]):
+        raise UserError("history: has no epoch: nothing was trained")
+    for key, values in columns.items():
+        if len(values) != len(columns["loss"]):
+            raise UserError(
+                f"history: {key!r} has {len(values)} epochs, 'loss' has {len(columns['loss'])}"
+            )
+    return columns
+
+
+def _of_keras(history: Any) -> dict[str, Any]:
+    """Return what a plain Keras `History` tells: its model, its optimizer and its epochs."""
+    model = getattr(history, "model", None)
+    layers = getattr(model, "layers", None)
+    if not isinstance(layers, list) or not hasattr(history, "params"):
+        return {}
+    kinds = {type(layer).__name__ for layer in layers}
+    settings = {"training.epochs": (history.params or {}).get("epochs")}
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    if rate is not None:
+        settings["training.learning_rate"] = float(rate)
+    shape = getattr(layers[-1], "output", None) if layers else None
+    units = getattr(shape, "shape", (None,))[-1]
+    activation = getattr(getattr(layers[-1], "activation", None), "__name__", "") if layers else ""
+    classes = {"softmax": units, "sigmoid": 2 if units == 1 else None}.get(activation)
+    return {
+        "settings": {key: value for key, value in settings.items() if value is not None},
+        "disturbed": any(kind.startswith(DISTURBING) for kind in kinds),
+        "classes": classes,
+    }
+
+
+def _task(columns: Mapping[str, Any], classes: int | None, counts: Any) -> str | None:
+    number = classes or len(counts or ())
+    if number:
+        return "binary" if number == 2 else "multiclass"
+    return "regression" if "mae" in columns and "accuracy" not in columns else None
+
+
+def _stopped(settings: Mapping[str, Any], epochs: int) -> bool:
+    planned = settings.get("training.epochs")
+    return planned is not None and epochs < planned
+
+
+def _by_epoch(xray: Any, epochs: int) -> dict[int, list[LayerStatistics]]:
+    if xray is None:
+        return {}
+    return dict(xray) if isinstance(xray, Mapping) else {epochs: list(xray)}
+
+
+def _flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        inner = isinstance(value, Mapping) and value
+        flat |= _flat(value, f"{start}{key}.") if inner else {start + key: value}
+        if inner:
+            flat[start + key] = value
+    return flat

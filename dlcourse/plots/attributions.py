@@ -1,0 +1,225 @@
+"""Maps of evidence and pictures of layers: overlays, grids, templates, active neurons."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
+from dlcourse.plots.images import show_image
+
+POSITIVE, SIGNED = "inferno", "RdBu_r"
+MOST_NEURONS = 400  # of a layer drawn as dots
+
+
+def show_map(
+    ax: Axes, values: np.ndarray, *, limit: float | None = None, colorbar: bool = True
+) -> Axes:
+    """Draw one map `(height, width)`: from 0 up in one hue's brightness, or red and blue if signed.
+
+    Args:
+        ax: Where to draw.
+        values: The raw map; its unit is that of the score.
+        limit: Value of the strongest colour; None: the map's own largest.
+        colorbar: Put the scale beside it.
+    """
+    signed = bool(values.min() < 0)
+    top = float(np.abs(values).max()) if limit is None else limit
+    top = top or 1.0
+    cmap = SIGNED if signed else POSITIVE
+    picture = ax.imshow(values, cmap=cmap, vmin=-top if signed else 0, vmax=top)
+    ax.set_axis_off()
+    figure = ax.get_figure()
+    if colorbar and figure is not None:
+        bar = figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.03)
+        bar.ax.tick_params(labelsize=8)
+        bar.locator = bar.ax.yaxis.get_major_locator()
+        bar.ax.locator_params(nbins=4)
+    return ax
+
+
+def overlay(
+    image: np.ndarray,
+    values: np.ndarray,
+    ax: Axes | None = None,
+    *,
+    alpha: float = 0.7,
+    box: Sequence[int] | None = None,
+    title: str = "",
+) -> Axes:
+    """Return axes with the image in grey and the map over it, opaque where the map is strong.
+
+    Args:
+        image: `(height, width, 1 or 3)` in any range.
+        values: `(height, width)`; negative values count as 0.
+        ax: Where to draw; a new figure by default.
+        alpha: Opacity of the strongest value.
+        box: (top, left, bottom, right) to frame, half-open.
+        title: Above the picture.
+    """
+    ax = new_axes(ax, figsize=(3.2, 3.2))
+    grey = image.mean(axis=-1).astype("float32")
+    ax.imshow(grey, cmap="gray")
+    strength = np.clip(values, 0, None) / (float(values.max()) if values.max() > 0 else 1.0)
+    size = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)  # a coarse map is stretched
+    colours = colormaps[POSITIVE](0.25 + 0.75 * strength)
+    ax.imshow(colours, alpha=alpha * strength**0.5, extent=size)
+    _frame(ax, box)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10)
+    return ax
+
+
+def _frame(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
+    """Frame (top, left, bottom, right), the last two excluded."""
+    if box is not None:
+        top, left, bottom, right = box
+        place, width, height = (left - 0.5, top - 0.5), right - left, bottom - top
+        ax.add_patch(Rectangle(place, width, height, fill=False, edgecolor="#56B4E9", lw=2))
+
+
+def image_grid(
+    images: np.ndarray | Sequence[np.ndarray],
+    titles: Sequence[str] = (),
+    *,
+    columns: int = 8,
+    rows: Sequence[str] = (),
+    value_range: tuple[float, float] | None = None,
+    figure: Figure | None = None,
+) -> list[Axes]:
+    """Return the axes of images side by side, in their order, row by row.
+
+    Args:
+        images: `(n, height, width, 1 or 3)`.
+        titles: One an image, or none.
+        columns: In a row.
+        rows: A label before each row, or none.
+        value_range: (black, white); None: each image its own.
+        figure: Drawn into; None makes a pyplot figure.
+    """
+    if not len(images) or columns < 1 or (titles and len(titles) != len(images)):
+        raise ValueError(
+            "image_grid: needs images, columns of 1 or more and a title for each or none, got "
+            f"{len(images)} images, {columns} columns and {len(titles)} titles"
+        )
+    number = -(-len(images) // columns)
+    columns = min(columns, len(images))
+    margin = 1.3 if rows else 0.0
+    figure = shown_figure(figure, max(2.5, 1.15 * columns + margin), 1.35 * number + 0.1)
+    panels = figure.subplots(number, columns, squeeze=False)
+    for ax in panels.flat:
+        ax.set_axis_off()
+    for k, (ax, image) in enumerate(zip(panels.flat, images, strict=False)):
+        show_image(ax, image, value_range)
+        if titles:
+            ax.set_title(titles[k], fontsize=9)
+    for ax, label in zip(panels[:, 0], rows, strict=False):
+        ax.text(-0.12, 0.5, label, transform=ax.transAxes, ha="right", va="center", fontsize=9)
+    return list(panels.flat)
+
+
+def attributions(
+    images: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    titles: Sequence[str],
+    *,
+    overlaid: bool = False,
+    boxes: np.ndarray | None = None,
+    figure: Figure | None = None,
+) -> list[Axes]:
+    """Return the axes of a row an image: the image, then the map of each method with its scale.
+
+    Args:
+        images: `(n, height, width, 1 or 3)`.
+        maps: By the method's name, `(n, height, width)` each.
+        titles: One an image: its class and probability.
+        overlaid: Lay the maps over the image.
+        boxes: Where the truth lies, `(n, 4)`, framed.
+        figure: Drawn into; None makes a pyplot figure.
+    """
+    n, columns = len(images), len(maps) + 1
+    figure = shown_figure(figure, 1.9 * columns + 0.4, 1.85 * n + 0.4)
+    panels = figure.subplots(n, columns, squeeze=False)
+    for k, row in enumerate(panels):
+        show_image(row[0], images[k])
+        _frame(row[0], None if boxes is None else boxes[k])
+        row[0].set_title(titles[k], fontsize=9)
+        for ax, (name, values) in zip(row[1:], maps.items(), strict=True):
+            if overlaid:
+                overlay(images[k], values[k], ax)
+            else:
+                show_map(ax, values[k])
+            _frame(ax, None if boxes is None else boxes[k])
+            ax.set_title(name.replace("_", " ") if k == 0 else "", fontsize=9)
+    return list(panels.ravel())
+
+
+def feature_attributions(
+    values: np.ndarray,
+    names: Sequence[str],
+    ax: Axes | None = None,
+    *,
+    most: int = 12,
+    title: str = "",
+    unit: str = "change of the logit",
+) -> Axes:
+    """Return axes with a bar a feature of one table row, the strongest first.
+
+    Args:
+        values: `(features,)`, with their sign.
+        names: One a feature.
+        ax: Where to draw; a new figure by default.
+        most: Features shown.
+        title: Above the bars.
+        unit: Of the values.
+    """
+    ax = new_axes(ax, figsize=(6.4, 0.3 * min(most, len(values)) + 1.2))
+    order = np.argsort(-np.abs(values), kind="stable")[:most][::-1]
+    colours = [ORANGE if values[k] >= 0 else BLUE for k in order]
+    ax.barh(range(len(order)), values[order], color=colours)
+    ax.set_yticks(range(len(order)), [str(names[k]) for k in order])
+    ax.axvline(0, color=GREY, lw=1)
+    ax.set_xlabel(f"{unit} (orange: raises it, blue: lowers it)", fontsize=9)
+    ax.tick_params(labelsize=8)
+    ax.set_title(title, fontsize=10)
+    return ax
+
+
+def neuron_activity(
+    activity: Mapping[str, np.ndarray], ax: Axes | None = None, *, title: str = ""
+) -> Axes:
+    """Return axes with a column a layer, every neuron a dot: the brighter, the more active.
+
+    Args:
+        activity: By the layer's name, `(neurons,)` each, as `visualizers.neuron_activity` gives
+            for one image. A layer's brightest dot is its largest value (a single neuron's is 1);
+            more than 400 neurons are shown as the first 400.
+        ax: Where to draw; a new figure by default.
+        title: Above the layers.
+    """
+    if any(np.ndim(values) != 1 for values in activity.values()):
+        raise ValueError("neuron_activity: takes one example: {name: values[0], …}")
+    ax = new_axes(ax, figsize=(1.3 * len(activity) + 0.8, 4.6))
+    for column, (name, values) in enumerate(activity.items()):
+        shown = values[:MOST_NEURONS]
+        wide = 1 if len(shown) <= 12 else int(np.ceil(np.sqrt(len(shown) / 3)))
+        rows = -(-len(shown) // wide)
+        top = float(np.max(shown)) if np.max(shown) > 0 else 1.0
+        light = np.clip(shown, 0, None) / (max(top, 1.0) if len(shown) == 1 else top)
+        x = column + (np.arange(len(shown)) % wide - (wide - 1) / 2) * 0.7 / max(wide, 3)
+        y = 0.5 - (np.arange(len(shown)) // wide - (rows - 1) / 2) * 0.9 / max(rows, 8)
+        size = 60 if len(shown) <= 16 else 26 if len(shown) <= 64 else 9
+        ax.scatter(x, y, c=light, cmap="gray", vmin=0, vmax=1, s=size, edgecolors="0.4", lw=0.6)
+        ax.text(
+            column, 0.03, f"{name.split('/')[-1]}\n{len(values)}", ha="center", va="top", fontsize=8
+        )
+        if len(shown) <= 12:
+            for k in range(len(shown)):
+                ax.text(x[k] + 0.16, y[k], f"{k}: {shown[k]:.2g}", va="center", fontsize=7)
+    ax.set(xlim=(-0.5, len(activity) - 0.3), ylim=(-0.06, 0.97))
+    ax.set_axis_off()
+    ax.set_title(title or "bright: active", fontsize=10)
+    return ax

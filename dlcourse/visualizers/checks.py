@@ -1,0 +1,258 @@
+"""Is the map right? Curves of deletion and insertion, completeness, and boxes of the evidence."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers.integrated_gradients import baselines_of
+from dlcourse.visualizers.masking import masked_scores, places_of
+from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+
+BATCH = 256  # masked images in one pass
+
+
+def deletion_curve(
+    model: Any,
+    images: Images,
+    maps: Any,
+    class_indices: ClassIndices = None,
+    *,
+    steps: int = 24,
+    value: float = 0.0,
+    seed: int = 0,
+    batch_size: int = BATCH,
+) -> np.ndarray:
+    """Return the class's probability while pixels are removed, those of the largest values first.
+
+    It falls early where the map names what the network needs.
+
+    Args:
+        model, images, class_indices: As for `saliency`; one input of images, volumes or sequences.
+        maps: `(n, height, width)`, as the methods return.
+        steps: The pixels go in so many parts of one size.
+        value: What a removed pixel shows, in the image's own units.
+        seed: Pixels of equal value go in an order drawn from it: any fixed order of, say, the zeros
+            of a ReLU would favour a corner.
+        batch_size: Masked images in one pass: it bounds the memory.
+
+    Returns:
+        `(n, steps + 1)`: column k is the probability with the share `k / steps` removed.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
+    """
+
+    def kept(ranks: np.ndarray, gone: np.ndarray) -> np.ndarray:
+        return ranks >= gone
+
+    return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
+
+
+def insertion_curve(
+    model: Any,
+    images: Images,
+    maps: Any,
+    class_indices: ClassIndices = None,
+    *,
+    steps: int = 24,
+    value: float = 0.0,
+    seed: int = 0,
+    batch_size: int = BATCH,
+) -> np.ndarray:
+    """Return the class's probability while pixels appear, those of the largest values first.
+
+    It rises early where the map names what suffices. The canvas starts filled with `value` (the
+    paper starts from the blurred image).
+
+    Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
+    """
+
+    def kept(ranks: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        return ranks < shown
+
+    return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
+
+
+def _curve(
+    model: Any,
+    images: Images,
+    maps: Any,
+    class_indices: ClassIndices,
+    kept: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    steps: int,
+    value: float,
+    seed: int,
+    batch_size: int,
+) -> np.ndarray:
+    question = ask(model, images, class_indices)
+    size = places_of(question, "deletion and insertion")
+    (x,) = question.inputs
+    maps = np.asarray(maps)
+    if maps.ndim == x.ndim:  # a sequence's map has its features: they are shown and hidden together
+        maps = maps.sum(axis=-1)
+    maps = checked_maps(maps, (len(x), *size))
+    pixels = int(np.prod(size))
+    if not 1 <= steps <= pixels:
+        raise UserError(f"steps: expected 1 to the image's {pixels} pixels, got {steps}")
+    ranks = _ranks(maps, seed).reshape(maps.shape)
+    counts = np.rint(np.linspace(0, pixels, steps + 1)).astype(int)
+    counts = counts.reshape(-1, *(1 for _ in size))
+
+    def part(rows: np.ndarray) -> np.ndarray:
+        few = replace(question, inputs=[x[rows]], indices=question.indices[rows])
+        masks = kept(ranks[rows, None], counts).astype("float32").reshape(-1, *size)
+        pairs = (np.repeat(np.arange(len(rows)), steps + 1), np.arange(len(masks)))
+        settings = {"value": value, "probabilities": True, "batch_size": batch_size}
+        return masked_scores(few, masks, pairs, **settings).reshape(len(rows), -1)
+
+    return by_batch(part, len(x), max(1, batch_size // (steps + 1)))
+
+
+def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
+    """Return each place's rank `(n, places)`, 0 for the largest value, ties in a drawn order."""
+    flat = maps.reshape(len(maps), -1)
+    draws = np.random.default_rng(seed).random(flat.shape[1])
+    return np.stack([np.argsort(np.lexsort((draws, -row))) for row in flat])
+
+
+def area(curve: Any) -> np.ndarray:
+    """Return the area under each curve `(…, steps + 1)` over shares from 0 to 1 (trapezoids).
+
+    It is the curve's mean: small is good for deletion, large for insertion.
+    """
+    curve = np.asarray(curve)
+    if curve.ndim < 1 or curve.shape[-1] < 2:
+        raise UserError(f"area: expected a curve of two points or more, got {curve.shape}")
+    return ((curve[..., 1:] + curve[..., :-1]) / 2).mean(axis=-1)
+
+
+def completeness(
+    model: Any,
+    images: Images,
+    maps: Any,
+    class_indices: ClassIndices = None,
+    *,
+    baseline: Any = 0.0,
+) -> np.ndarray:
+    """Return each map's sum minus the logit's change from the baseline to the image, `(n,)`.
+
+    It is 0 for a map that divides the change among the pixels, as integrated gradients do.
+
+    Args:
+        model, images, class_indices: As for `saliency`.
+        maps: `(n, …)`, or a list of them for a list of inputs.
+        baseline: As for `integrated_gradients`.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Sundararajan et al., arXiv:1703.01365, proposition 1.
+    """
+    question = ask(model, images, class_indices)
+    parts = [np.asarray(one) for one in (maps if question.listed else [maps])]
+    if {len(one) for one in parts} != {len(question.indices)}:
+        sizes = ", ".join(str(len(one)) for one in parts)
+        raise UserError(f"maps: expected one for each of {len(question.indices)} images: {sizes}")
+    total = sum(one.reshape(len(one), -1).sum(axis=1) for one in parts)
+    change = class_scores(question) - class_scores(question, baselines_of(question, baseline))
+    return total - change
+
+
+def pointing_hits(maps: Any, boxes: Any) -> np.ndarray:
+    """Return 1 for each map whose largest value lies within its box, else 0, `(n,)`.
+
+    A maximum at several places counts by the share of them inside: a constant map gets what chance
+    gives, `chance_inside`.
+
+    Args:
+        maps: `(n, height, width)`.
+        boxes: `(n, 4)` integers (top, left, bottom, right), the last two excluded, as the regions
+            of a `Dataset`; or one box for all.
+
+    Raises:
+        UserError: They do not fit together.
+
+    References:
+        Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2016, arXiv:1608.00507.
+    """
+    maps = checked_maps(maps)
+    inside = _inside(boxes, maps.shape)
+    largest = maps == maps.max(axis=(1, 2), keepdims=True)
+    return (largest & inside).sum(axis=(1, 2)) / largest.sum(axis=(1, 2))
+
+
+def share_inside(maps: Any, boxes: Any) -> np.ndarray:
+    """Return the share of each map's positive values that lies within its box, `(n,)`.
+
+    A map without any positive value tells nothing: it gets what chance gives.
+
+    Args and raises as for `pointing_hits`.
+    """
+    maps = checked_maps(maps)
+    positive = np.maximum(maps, 0)
+    positive[positive.max(axis=(1, 2)) == 0] = 1
+    return (positive * _inside(boxes, maps.shape)).sum(axis=(1, 2)) / positive.sum(axis=(1, 2))
+
+
+def chance_inside(boxes: Any, size: tuple[int, int]) -> np.ndarray:
+    """Return the box's share of the canvas, `(n,)`: what a random map expects of both measures.
+
+    Args:
+        boxes: As for `pointing_hits`.
+        size: Height and width of the maps.
+    """
+    return _inside(boxes, (len(np.atleast_2d(boxes)), *size)).mean(axis=(1, 2))
+
+
+def _inside(boxes: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `(n, height, width)`, True within each map's box.
+
+    Raises:
+        UserError: These are no boxes in maps of this shape.
+    """
+    boxes = np.atleast_2d(np.asarray(boxes))
+    if boxes.dtype.kind not in "iu" or boxes.shape not in ((shape[0], 4), (1, 4)):
+        raise UserError(
+            f"boxes: expected integers (top, left, bottom, right) for each of {shape[0]} maps, got "
+            f"{boxes.dtype} of the shape {boxes.shape}"
+        )
+    first, last = boxes[:, :2], boxes[:, 2:]
+    if not ((first >= 0) & (first < last) & (last <= shape[1:])).all():
+        raise UserError(f"boxes: one is empty or leaves the map of {shape[1]} × {shape[2]}")
+    rows, columns = np.ogrid[: shape[1], : shape[2]]
+    top, left, bottom, right = (side[:, None, None] for side in boxes.T)
+    inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+    return np.broadcast_to(inside, shape)
+
+
+def checked_maps(maps: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return the maps as an array of finite numbers.
+
+    Raises:
+        UserError: They are not, or have another shape than the images.
+    """
+    maps = np.asarray(maps)
+    if shape is None and (maps.ndim != 3 or not maps.size):
+        raise UserError(f"maps: expected (n, height, width), got {maps.shape}")
+    if shape is not None and maps.shape != shape:
+        raise UserError(f"maps: expected {shape} for these images, got {maps.shape}")
+    if maps.dtype.kind not in "iufb" or not np.isfinite(maps).all():
+        raise UserError("maps: hold values that are NaN, infinite or no numbers")
+    return maps.astype(float)
+
+
+def by_batch(function: Callable[[np.ndarray], np.ndarray], n: int, size: int) -> np.ndarray:
+    """Return `function(rows)` of all rows 0 … n − 1, `size` at a time; the last part is filled up.
+
+    So a compiled function sees one shape.
+    """
+    size = min(size, n)
+    starts = range(0, n, size)
+    return np.concatenate([function(np.minimum(np.arange(k, k + size), n - 1)) for k in starts])[:n]

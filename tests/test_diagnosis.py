@@ -1,0 +1,403 @@
+"""Each rule on curves whose fault is drawn by hand; real trainings with real faults."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from dlcourse import plots
+from dlcourse.datasets import load_dataset
+from dlcourse.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
+from dlcourse.errors import UserError
+from dlcourse.recipe import load_recipe
+
+EPOCHS = np.arange(20)
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def history(loss, val_loss=None, accuracy=None, val_accuracy=None):
+    """A dict with the columns that are given."""
+    columns = {
+        "loss": loss,
+        "val_loss": val_loss,
+        "accuracy": accuracy,
+        "val_accuracy": val_accuracy,
+    }
+    return {key: list(values) for key, values in columns.items() if values is not None}
+
+
+def falling(start=2.3, end=0.05, pace=0.4):
+    return end + (start - end) * np.exp(-pace * EPOCHS)
+
+
+def rising(end=0.99, pace=0.4):
+    return end - (end - 0.1) * np.exp(-pace * EPOCHS)
+
+
+HEALTHY = history(falling(), falling(end=0.1), rising(), rising(0.97))
+
+
+def names(given=HEALTHY, classes=10, **known):
+    return [finding.name for finding in diagnose(given, classes=classes, **known)]
+
+
+def only(name, given=HEALTHY, classes=10, **known):
+    """The finding of that name."""
+    found = {finding.name: finding for finding in diagnose(given, classes=classes, **known)}
+    assert name in found, list(found)
+    return found[name]
+
+
+def layer(name, *, output=False, **changed):
+    values = {
+        "activation": "relu",
+        "units": 8,
+        "mean": 0.3,
+        "spread": 0.5,
+        "saturated": 0.0,
+        "dead": 0.0,
+        "gradient_norm": 0.1,
+        "gradient_to_weight": 0.02,
+        "equal": 0.0,
+    }
+    return LayerStatistics(name=name, output=output, **{**values, **changed})
+
+
+def test_curves_that_fall_together_are_a_good_fit_and_nothing_else():
+    assert names() == ["good_fit"]
+    assert "99% of the way" in only("good_fit").evidence
+    assert only("good_fit").override == ""
+
+
+def test_validation_that_turns_while_training_falls_is_over_fitting():
+    val_loss = falling(end=0.3) + 0.08 * np.maximum(0, EPOCHS - 6)
+    found = only("over_fitting", history(falling(end=0), val_loss, rising(1.0), rising(0.8)))
+    # 2·e^(-0.4·6) = 0.181 falls by 0.060 to epoch 8, where 0.08 is added: epoch 7 is the lowest
+    assert "validation was at its best, 0.481, in epoch 7" in found.evidence
+    assert found.epoch == 7
+    assert found.override == "model.dropout=0.3"
+    assert "07_overfitting" in found.notebook
+
+
+def test_over_fitting_proposes_what_is_not_yet_used():
+    curves = history(falling(end=0), falling(end=0.3) + 0.08 * EPOCHS, rising(1.0), rising(0.8))
+    used = {"model.name": "dnn", "model.dropout": 0.5}
+    stop = "training.early_stopping.patience=5"
+    assert only("over_fitting", curves, settings=used).override == stop
+    used |= {"training": {"early_stopping": {"patience": 3}}}
+    assert only("over_fitting", curves, settings=used).override == "model.l2=0.001"
+    linear = {"model.name": "softmax_regression", "model.l2": 0.0}
+    assert only("over_fitting", curves, settings=linear).override == stop
+
+
+def test_training_that_rests_high_is_under_fitting():
+    curves = history(falling(end=1.2), falling(end=1.25), rising(0.55), rising(0.54))
+    found = only("under_fitting", curves)
+    assert "50% of the way" in found.evidence  # (0.55 − 0.1) / 0.9
+    settings = {"model.name": "dnn", "model.hidden": (4,)}
+    assert only("under_fitting", curves, settings=settings).override == "model.hidden=[16]"
+    settings["model.dropout"] = 0.9
+    assert only("under_fitting", curves, settings=settings).override == "model.dropout=0.3"
+    settings = {"model.name": "softmax_regression"}
+    assert only("under_fitting", curves, settings=settings).override == "model.name=dnn"
+
+
+def test_a_loss_that_becomes_nan_diverges_in_that_epoch():
+    curves = history([2.3, 5.0, np.nan, np.nan])
+    found = only("learning_rate_too_large", curves, settings={"training.learning_rate": 0.5})
+    assert (found.epoch, found.override) == (3, "training.learning_rate=0.05")
+    assert "5 the epoch before" in found.evidence
+    assert names(history([np.nan])) == ["learning_rate_too_large"]
+
+
+def test_a_loss_that_climbs_diverges():
+    found = only("learning_rate_too_large", history(2.3 * 1.3**EPOCHS))
+    assert "climbs" in found.sentence
+
+
+def test_a_loss_that_swings_has_steps_too_large():
+    loss = 1.0 + 0.4 * (-1.0) ** EPOCHS
+    found = only("learning_rate_too_large", history(loss, loss))
+    assert "up and down" in found.sentence
+    assert "rises in 9 of 18 epochs, by 0.8" in found.evidence
+
+
+def test_a_loss_far_above_the_constant_answers_was_thrown_there_unless_it_began_there():
+    loss = [40.0, *[2.31] * 9]
+    assert "threw" in only("learning_rate_too_large", history(loss)).sentence
+    wide = {0: [layer("a", gradient_norm=900.0), layer("logits", output=True)]}
+    assert "learning_rate_too_large" not in names(history(loss), xray=wide)
+    assert "exploding_gradients" in names(history(loss), xray=wide)
+
+
+def test_a_loss_still_falling_at_the_end_had_steps_too_small():
+    loss = 2.3 - 0.02 * EPOCHS
+    curves = history(loss, loss + 0.01, 0.1 + 0.01 * EPOCHS, 0.1 + 0.01 * EPOCHS)
+    found = only("learning_rate_too_small", curves, settings={"training.learning_rate": 1e-5})
+    assert found.override == "training.learning_rate=0.0001"
+    assert "47% of the fall lies in the last half" in found.evidence  # 9 of 19 equal steps
+    assert "not_learning" not in names(curves)
+    assert "under_fitting" not in names(curves)
+
+
+def test_a_loss_that_stays_at_ln_k_learns_nothing():
+    flat = np.full(20, np.log(10))
+    curves = history(flat, flat, np.full(20, 0.1), np.full(20, 0.1))
+    found = only("not_learning", curves)
+    assert "constant answer's loss (2.3)" in found.sentence
+    assert only("not_learning", curves, settings={"model.initializer": "zeros"}).override == (
+        "model.initializer=glorot_uniform"
+    )
+    assert "under_fitting" not in names(curves)
+
+
+def test_a_majority_answer_is_not_learning_though_its_accuracy_is_high():
+    entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    curves = history([entropy] * 10, [entropy] * 10, [0.9] * 10, [0.9] * 10)
+    assert set(names(curves, None, class_counts=[900, 100])) == {"not_learning", "class_imbalance"}
+
+
+def test_training_learned_by_heart_from_shuffled_labels_is_no_use_on_validation():
+    curves = history(falling(), 2.3 + 0.1 * EPOCHS, rising(), np.full(20, 0.1))
+    assert "labels belong to the inputs" in only("not_learning", curves).sentence
+    assert "over_fitting" in names(curves)
+
+
+def test_few_validation_examples_make_it_noisy():
+    found = only("noisy_validation", val_examples=8)
+    assert found.evidence.startswith("8 validation examples, each worth 12% of the accuracy")
+    assert names(val_examples=300) == ["good_fit"]
+
+
+def test_a_jumping_validation_of_unknown_size_is_noisy():
+    jumping = history(falling(), falling(), rising(), rising(0.8) + 0.1 * (-1.0) ** EPOCHS)
+    assert "unknown size" in only("noisy_validation", jumping).evidence
+
+
+def test_classes_of_very_different_size_are_named():
+    found = only("class_imbalance", classes=None, class_counts=[95, 5])
+    assert "95 examples of the largest class, 5 of the smallest" in found.evidence
+    assert "right in 95%" in found.evidence
+    assert found.override == "training.class_weights=balanced"
+
+
+def test_validation_much_better_than_undisturbed_training_looks_like_a_leak():
+    curves = history(falling(end=1.2), falling(end=0.2), rising(0.6), rising(0.98))
+    assert only("leakage", curves).override == "seed=1"
+    assert "leakage" not in names(curves, disturbed=True)
+    assert "leakage" not in names(curves, settings={"model": {"dropout": 0.5}})
+
+
+def test_examples_that_stand_in_both_splits_are_a_leak():
+    assert "25% of the validation or test" in only("leakage", duplicates=0.25).evidence
+    assert names(duplicates=0.01) == ["good_fit"]
+
+
+def test_a_stop_while_everything_falls_was_too_eager():
+    curves = {key: values[:3] for key, values in HEALTHY.items()}
+    settings = {"training": {"epochs": 50, "early_stopping": {"patience": 1}}}
+    found = only("early_stop_too_eager", curves, settings=settings)
+    assert found.override == "training.early_stopping.patience=5"
+    assert names(curves, settings={"training.epochs": 3}) == names(curves)
+    assert "early_stop_too_eager" not in names(settings={"training.epochs": 50})  # nothing left
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "words", "override"),
+    [
+        ("symmetric_layers", {"equal": 1.0}, "a and b have equal weights", "initializer=glorot"),
+        ("dead_layers", {"dead": 1.0}, "100% of the units are 0", "activation=leaky_relu"),
+        ("vanishing_gradients", {"gradient_norm": 1e-6}, "1e-06 in a, 0.1 in log", "=he_normal"),
+        ("exploding_gradients", {"gradient_norm": 5e3}, "norm 5e+03 in a", "=he_normal"),
+        ("saturated_layers", {"saturated": 0.95}, "a and b are saturated", "activation=relu"),
+    ],
+)
+def test_each_fault_of_layers_names_them_and_what_to_try(name, changed, words, override):
+    layers = [layer("a", **changed), layer("b", **changed), layer("logits", output=True)]
+    found = only(name, xray=layers)
+    assert found.layers == ("a", "b")
+    assert words in f"{found.sentence}; {found.evidence}"
+    assert override in found.override
+    assert found.epoch == 20
+
+
+def test_a_layer_that_died_is_dated_by_its_first_dead_epoch_and_blames_the_steps():
+    alive, gone, last = layer("a"), layer("a", dead=0.9), layer("logits", output=True)
+    course = {0: [alive, last], 1: [alive, last], 2: [gone, last], 20: [gone, last]}
+    assert only("dead_layers", xray=course).epoch == 2
+    found = only("learning_rate_too_large", xray=course)
+    assert (found.epoch, "a: ReLU units that lived" in found.evidence) == (2, True)
+
+
+def test_gradients_of_a_training_that_is_done_have_not_vanished():
+    done = [layer("a", gradient_norm=0.0), layer("logits", output=True, gradient_norm=1e-9)]
+    assert names(xray=done) == ["good_fit"]
+
+
+def test_what_is_read_before_the_training_has_epoch_0():
+    start = [layer("a", gradient_norm=1e-6), layer("logits", output=True)]
+    end = [layer("a"), layer("logits", output=True)]
+    found = only("vanishing_gradients", xray={0: start, 20: end})
+    assert found.epoch == 0
+    assert "vanishing gradients (before the first epoch)" in str(found)
+
+
+def test_healthy_layers_and_an_output_that_has_decided_are_no_finding():
+    last = layer("logits", output=True, activation="sigmoid", saturated=1.0)
+    assert names(xray=[layer("a"), last]) == ["good_fit"]
+
+
+def test_a_history_without_validation_is_read_as_far_as_it_goes():
+    assert names(history(falling())) == []
+    assert names(history(2.3 - 0.02 * EPOCHS)) == ["learning_rate_too_small"]
+
+
+def test_one_epoch_tells_little_and_says_nothing_wrong():
+    assert names(history([1.2], [1.1], [0.6], [0.65])) == []
+
+
+def test_a_regression_is_measured_by_its_targets_variance():
+    loss = falling(100.0, 20.0)
+    found = diagnose({"loss": loss, "val_loss": loss, "mae": loss}, baseline=400.0)
+    assert [one.name for one in found] == ["good_fit"]
+    (found,) = diagnose({"loss": loss, "val_loss": loss, "mae": loss}, baseline=100 / 3 * 2)
+    assert found.name == "under_fitting"  # 1 − 20/66.7 = 70% of the variance
+    assert "70% of the way" in found.evidence
+
+
+def test_every_finding_has_a_rule_a_slide_and_a_notebook_and_every_threshold_a_use():
+    assert set(LINKS) == set(RULES)
+    for slide, notebook in LINKS.values():
+        assert slide.startswith("S")
+        assert notebook.startswith("notebooks/")
+    for rule in RULES.values():
+        assert rule.__doc__
+    assert all(value > 0 for value in THRESHOLDS.values())
+
+
+def test_the_most_serious_comes_first():
+    layers = [layer("a", dead=1.0), layer("logits", output=True)]
+    flat = np.full(20, np.log(10))
+    found = names(history(flat, flat), xray=layers, val_examples=5)
+    assert found == ["dead_layers", "not_learning", "noisy_validation"]
+
+
+FAULTS = {
+    "over_fitting": history(falling(end=0), falling() + 0.3 * EPOCHS, rising(1.0), rising(0.6)),
+    "under_fitting": history(falling(end=1.2), falling(end=1.2), rising(0.5), rising(0.5)),
+    "not_learning": history(np.full(20, 2.3), None, np.full(20, 0.1)),
+    "learning_rate_too_small": history(2.3 - 0.02 * EPOCHS),
+    "learning_rate_too_large": history([np.nan]),
+}
+BROKEN = [
+    layer("a", activation="tanh", saturated=1.0, gradient_norm=1e-9),
+    layer("logits", output=True),
+]
+DEAD = [layer("a", dead=1.0, gradient_norm=500.0), layer("logits", output=True)]
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_override_is_one_that_the_recipe_takes(config):
+    settings = load_recipe(config).model_dump()
+    regression = settings["dataset"]["name"] == "diabetes"
+    known = {"baseline": 1.0} if regression else {"class_counts": [90, *[10] * 9]}
+    for curves in FAULTS.values():
+        given = {
+            key: value for key, value in curves.items() if "accuracy" not in key or not regression
+        }
+        for layers in (BROKEN, DEAD):
+            found = diagnose(given, settings=settings, xray=layers, val_examples=3, **known)
+            assert found
+            for finding in found:
+                if finding.override:
+                    load_recipe(config, [finding.override])
+
+
+def test_a_finding_is_text_and_plain_data():
+    found = only("class_imbalance", classes=None, class_counts=[95, 5])
+    lines = str(found).splitlines()
+    assert lines[0] == "class imbalance"
+    assert [line.split()[0] for line in lines[2:]] == ["evidence", "try", "read"]
+    assert found.as_dict()["override"] == "training.class_weights=balanced"
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "words"),
+    [
+        (3, {}, "expected a dict, a Keras History or a Run, got int"),
+        ({}, {}, "has no 'loss' (it has no columns)"),
+        ({"accuracy": [1]}, {}, "has no 'loss' (it has accuracy)"),
+        ({"loss": []}, {}, "has no epoch: nothing was trained"),
+        ({"loss": ["a"]}, {}, "'loss' is not a list of numbers"),
+        ({"loss": [1, 2], "val_loss": [1]}, {}, "'val_loss' has 1 epochs, 'loss' has 2"),
+        ({"loss": [1]}, {"task": "ranking"}, "expected multiclass, binary or regression"),
+        ({"loss": [1]}, {"class_counts": [0, 0]}, "expected the examples of each class"),
+    ],
+)
+def test_what_is_no_history_is_told(given, known, words):
+    with pytest.raises(UserError) as error:
+        diagnose(given, **known)
+    assert words in str(error.value)
+
+
+def fitted(rate, **fit):
+    """A plain Keras training, without this package: its History."""
+    keras.utils.set_random_seed(0)
+    digits = load_dataset("digits")
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Rescaling(1 / 16),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["acc"])
+    validation = (digits.x_val, digits.y_val)
+    return model.fit(digits.x_train, digits.y_train, validation_data=validation, verbose=0, **fit)
+
+
+def test_a_plain_keras_history_tells_its_classes_and_learning_rate_itself():
+    found = {one.name: one for one in diagnose(fitted(1e-5, epochs=6))}
+    assert found["learning_rate_too_small"].override == "training.learning_rate=0.0001"
+    assert [one.name for one in diagnose(fitted(3e-3, epochs=8))] == ["good_fit"]
+
+
+@pytest.fixture
+def figure():
+    return plots.new_figure()
+
+
+def test_findings_are_marked_where_they_happened_and_listed(figure):
+    marks = [("over-fitting", 7), ("noisy validation", None), ("vanishing gradients", 0)]
+    axes = plots.diagnosed_curves(HEALTHY, marks, figure=figure)
+    assert [text.get_text() for text in axes[0].texts] == ["1"]
+    assert axes[0].lines[-1].get_xdata() == [7, 7]
+    listed = figure.get_supxlabel()
+    assert listed == (
+        "1  over-fitting: epoch 7\n2  noisy validation\n3  vanishing gradients: before the training"
+    )
+    figure.canvas.draw()
+
+
+def test_histograms_show_the_layers_and_the_share_of_zero_gradients(figure):
+    from dlcourse.xray import LayerReading
+
+    gradients = [np.array([0.0, 0.1, 0.01, 1])]
+    readings = [LayerReading(f"h{k}", "relu", np.eye(4), gradients, gradients) for k in range(20)]
+    axes = plots.layer_histograms(readings, figure=figure)
+    assert len(axes) == 24  # twelve of twenty layers
+    assert axes[0].get_title(loc="left") == "h0 (relu)"
+    assert axes[-2].get_title(loc="left") == "h19 (relu)"
+    assert axes[1].get_title(loc="right") == "25% are exactly 0"
+    assert sum(bar.get_height() for bar in axes[1].patches) == pytest.approx(75)
+
+
+def test_the_depth_scan_has_a_column_an_activation_and_a_line_an_initialiser(figure):
+    scan = {(a, i): [layer("x"), layer("y")] for a in ("tanh", "relu") for i in ("zeros", "ones")}
+    axes = plots.depth_scan(scan, figure=figure)
+    assert [ax.get_title() for ax in axes[:2]] == ["tanh", "relu"]
+    assert [line.get_label() for line in axes[2].lines] == ["zeros", "ones"]
+    np.testing.assert_array_equal(axes[2].lines[0].get_ydata(), [0.1, 0.1])

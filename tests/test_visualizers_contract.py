@@ -1,0 +1,826 @@
+"""Visualizers: what every method keeps to, on every kind of model, and errors by their text."""
+
+import gc
+import json
+import re
+import threading
+import weakref
+from functools import lru_cache
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers import VISUALIZERS, feature_maps, filters, neuron_activity
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((3, 8, 8, 2)).astype("float32")
+SEQUENCES = RNG.random((3, 9, 2)).astype("float32")
+VOLUMES = RNG.random((3, 5, 6, 5, 2)).astype("float32")
+ROWS = RNG.random((3, 5)).astype("float32")
+
+CAMS = ["grad_cam", "grad_cam_plus_plus", "layer_cam", "eigen_cam", "score_cam"]
+MASKING = ["score_cam", "occlusion", "rise"]
+GRADIENTS = [
+    "saliency",
+    "smooth_grad",
+    "gradient_times_input",
+    "integrated_gradients",
+    "guided_backpropagation",
+]
+FEW = {
+    "rise": {"masks": 30, "cells": 3},
+    "smooth_grad": {"samples": 3},
+    "integrated_gradients": {"steps": 4},
+}
+# Positive weights: every class has positive evidence, and no map is empty.
+POSITIVE = keras.initializers.RandomUniform(0.1, 1, seed=1)
+
+
+def conv(filters=4, kind=layers.Conv2D, **settings):
+    initializer = keras.initializers.RandomUniform(-0.1, 0.5, seed=filters)
+    return kind(filters, 3, activation="relu", kernel_initializer=initializer, **settings)
+
+
+def dense(units=3, activation="softmax", **settings):
+    return layers.Dense(units, activation, kernel_initializer=POSITIVE, **settings)
+
+
+def sequential(*ending, shape=(8, 8, 2), kind=layers.Conv2D):
+    pool = {1: layers.GlobalAveragePooling1D, 2: layers.GlobalAveragePooling2D}
+    pool = pool.get(len(shape) - 1, layers.GlobalAveragePooling3D)
+    return keras.Sequential([layers.Input(shape), conv(3, kind), conv(4, kind), pool(), *ending])
+
+
+def lazy():
+    return keras.Sequential([conv(3), conv(4), layers.GlobalAveragePooling2D(), dense()])
+
+
+def functional():
+    x = layers.Input((8, 8, 2))
+    left, right = conv(4)(x), conv(4)(x)
+    pooled = layers.GlobalAveragePooling2D()(conv(5)(layers.Add()([left, right])))
+    return keras.Model(x, dense()(layers.Dropout(0.5)(pooled)))
+
+
+def nested():
+    base = keras.Sequential([layers.Input((8, 8, 2)), conv(3), conv(4)], name="base")
+    return keras.Sequential(
+        [layers.Input((8, 8, 2)), base, layers.GlobalAveragePooling2D(), dense()]
+    )
+
+
+def nested_twice():
+    """A pre-trained base, frozen, with a scaling before it, within two models."""
+    x = layers.Input((8, 8, 2))
+    base = keras.Model(x, conv(4)(conv(3)(x)), name="base")
+    base.trainable = False
+    y = layers.Input((8, 8, 2))
+    middle = keras.Model(y, base(layers.Rescaling(2.0)(y), training=False), name="middle")
+    z = layers.Input((8, 8, 2))
+    pooled = layers.GlobalAveragePooling2D()(middle(z))
+    return keras.Model(z, dense()(pooled))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.body = [conv(3), layers.BatchNormalization(), conv(4)]
+        self.pool = layers.GlobalAveragePooling2D()
+        self.head = dense()
+
+    def call(self, x):
+        for layer in self.body:
+            x = layer(x)
+        return self.head(self.pool(x))
+
+
+def two_outputs():
+    x = layers.Input((8, 8, 2))
+    pooled = layers.GlobalAveragePooling2D()(conv(4)(conv(3)(x)))
+    return keras.Model(x, [dense(2, name="kind")(pooled), dense(3, name="colour")(pooled)])
+
+
+def two_inputs():
+    x, row = layers.Input((8, 8, 2), name="image"), layers.Input((5,), name="row")
+    pooled = layers.GlobalAveragePooling2D()(conv(4)(x))
+    return keras.Model([x, row], dense()(layers.Concatenate()([pooled, row])))
+
+
+def shared():
+    """One convolution called twice, the second time on its own output."""
+    x = layers.Input((8, 8, 2))
+    twice = conv(2, name="twice")
+    return keras.Model(x, dense()(layers.GlobalAveragePooling2D()(twice(twice(x)))))
+
+
+def mixed_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return sequential(dense(activation=None), layers.Activation("softmax", dtype="float32"))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+KINDS = {
+    "sequential": lambda: sequential(dense()),
+    "lazy": lazy,
+    "functional": functional,
+    "nested": nested,
+    "nested twice": nested_twice,
+    "subclassed": Subclassed,
+    "logits": lambda: sequential(dense(activation=None)),
+    "softmax activation": lambda: sequential(dense(activation=None), layers.Activation("softmax")),
+    "softmax layer": lambda: sequential(dense(activation=None), layers.Softmax()),
+    "softmax then cast": lambda: sequential(dense(), layers.Activation("linear")),
+    "sigmoid": lambda: sequential(dense(1, "sigmoid")),
+    "two outputs": two_outputs,
+    "mixed_float16": mixed_float16,
+    "shared": shared,
+    "sequences": lambda: sequential(dense(), shape=(9, 2), kind=layers.Conv1D),
+    "volumes": lambda: sequential(dense(), shape=(5, 6, 5, 2), kind=layers.Conv3D),
+}
+INPUTS = {"sequences": SEQUENCES, "volumes": VOLUMES}
+
+
+@lru_cache
+def built(kind):
+    return KINDS[kind]()
+
+
+def state(model, x):
+    """Everything of a model that a visualizer could leave changed."""
+    found = [model, *model._flatten_layers(include_self=False)]
+    try:
+        config = json.dumps(model.get_config(), default=str)
+    except NotImplementedError:  # a subclassed model
+        config = ""
+    return {
+        "weights": [np.asarray(w).tobytes() for w in model.variables],
+        "config": config,
+        "activations": [getattr(one, "activation", None) for one in found],
+        "attributes": [sorted(one.__dict__) for one in found],
+        "trainable": [one.trainable for one in found],
+        "outputs": [np.asarray(one).tobytes() for one in keras.tree.flatten(model(x))],
+    }
+
+
+def explain(method, model, x, index=1, **settings):
+    return VISUALIZERS[method](model, x, index, **{**FEW.get(method, {}), **settings})
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method_explains_every_kind_of_model_and_leaves_it_alone(method, kind):
+    x = INPUTS.get(kind, IMAGES)
+    fresh = kind == "lazy"
+    model = lazy() if fresh else built(kind)
+    if not fresh:
+        model(x)
+    before = None if fresh else state(model, x)
+    found = explain(method, model, x)
+    rows_keep_features = kind == "sequences" and method in GRADIENTS
+    assert found.shape == (x.shape if rows_keep_features else x.shape[:-1])
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert found.any()
+    if not fresh:
+        assert state(model, x) == before
+    else:
+        assert model.inputs[0].shape == (None, 8, 8, 2)  # built for any number of images
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_a_lazy_model_built_by_its_first_call_is_explained_for_any_number(method):
+    model = lazy()
+    model(IMAGES[:2])
+    assert explain(method, model, IMAGES).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_a_subclassed_model_that_was_never_called_is_explained(method):
+    found = explain(method, Subclassed(), IMAGES)
+    np.testing.assert_allclose(found, explain(method, built("subclassed"), IMAGES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_softmax_or_logits_at_the_end_give_the_same_map(method):
+    wanted = explain(method, built("logits"), IMAGES)
+    for kind in ("sequential", "softmax activation", "softmax layer", "softmax then cast"):
+        built(kind).set_weights(built("logits").get_weights())
+        found = explain(method, built(kind), IMAGES)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7, err_msg=kind)  # float32
+
+
+@pytest.mark.parametrize("method", ["saliency", "gradient_times_input", "grad_cam", "layer_cam"])
+def test_half_precision_gives_the_map_of_full_precision(method):
+    built("mixed_float16").set_weights(built("logits").get_weights())
+    found = explain(method, built("mixed_float16"), IMAGES)
+    wanted = explain(method, built("logits"), IMAGES)
+    np.testing.assert_allclose(found, wanted, rtol=0.02, atol=1e-2 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(
+    "activation", [keras.ops.softmax, keras.activations.softmax, "softmax"], ids=str
+)
+def test_every_writing_of_softmax_is_read_before_it(activation):
+    model = sequential(dense(activation=activation))
+    model.set_weights(built("logits").get_weights())
+    found = explain("saliency", model, IMAGES)
+    np.testing.assert_allclose(found, explain("saliency", built("logits"), IMAGES), rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own functions")
+def test_tensorflow_s_own_softmax_is_read_before_it():
+    import tensorflow as tf
+
+    model = sequential(dense(activation=tf.nn.softmax))
+    model.set_weights(built("logits").get_weights())
+    found = explain("saliency", model, IMAGES)
+    np.testing.assert_allclose(found, explain("saliency", built("logits"), IMAGES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["gradient_times_input", "integrated_gradients", "occlusion"])
+def test_class_0_of_one_sigmoid_unit_is_minus_class_1(method):
+    zero, one = (explain(method, built("sigmoid"), IMAGES, k) for k in (0, 1))
+    np.testing.assert_allclose(zero, -one, rtol=1e-5, atol=1e-7)
+
+
+def test_the_probabilities_of_one_sigmoid_unit_add_up_to_1():
+    zero, one = (explain("rise", built("sigmoid"), IMAGES, k) for k in (0, 1))
+    visible = explain("rise", always_sure(), IMAGES)
+    np.testing.assert_allclose(zero + one, visible, rtol=1e-5)
+
+
+def always_sure():
+    model = sequential(dense(1, "sigmoid"))
+    model.set_weights([*(np.zeros_like(w) for w in model.get_weights()[:-1]), np.full(1, 90)])
+    return model
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_outputs_are_asked_by_number_or_name(method):
+    model = built("two outputs")
+    found = explain(method, model, IMAGES, output=1)
+    np.testing.assert_array_equal(found, explain(method, model, IMAGES, output="colour"))
+    if method != "eigen_cam":  # it asks no class
+        assert np.abs(found - explain(method, model, IMAGES, output="kind")).max() > 0
+    single = keras.Model(model.inputs, model.outputs[1])
+    np.testing.assert_allclose(found, explain(method, single, IMAGES), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", GRADIENTS)
+def test_a_list_of_inputs_gives_a_list_of_gradients(method):
+    image, row = explain(method, two_inputs(), [IMAGES, ROWS])
+    assert (image.shape, row.shape) == ((3, 8, 8), (3, 5))
+    assert image.any()
+    assert row.any()
+
+
+def test_a_dict_of_inputs_is_put_in_the_model_s_order():
+    model = two_inputs()
+    form = {"row": model.inputs[1], "image": model.inputs[0]}
+    named = keras.Model(form, {"answer": model.output})
+    image, row = explain("saliency", named, {"row": ROWS, "image": IMAGES})
+    wanted = explain("saliency", model, [IMAGES, ROWS])
+    np.testing.assert_allclose(image, wanted[0], rtol=1e-5)
+    np.testing.assert_allclose(row, wanted[1], rtol=1e-5)
+    refused("images: the model takes row, image; got row", "saliency", named, {"row": ROWS})
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "grad_cam_plus_plus", "layer_cam", "eigen_cam"])
+def test_a_list_of_inputs_gives_one_map_on_the_image(method):
+    found = explain(method, two_inputs(), [IMAGES, ROWS])
+    assert found.shape == (3, 8, 8)
+    assert found.any()
+
+
+@pytest.mark.parametrize("method", GRADIENTS[:-1])
+@pytest.mark.parametrize("cell", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_gradients_reach_through_recurrent_layers(method, cell):
+    model = keras.Sequential([layers.Input((9, 2)), cell(4), layers.Dense(3, "softmax")])
+    found = explain(method, model, SEQUENCES)
+    assert found.shape == SEQUENCES.shape
+    assert found.any()
+
+
+@pytest.mark.parametrize("method", GRADIENTS)
+def test_rows_keep_their_shape(method):
+    model = keras.Sequential([layers.Input((5,)), dense(6, "relu"), dense()])
+    found = explain(method, model, ROWS)
+    assert found.shape == ROWS.shape
+    assert found.any()
+
+
+def test_the_places_of_a_shared_layer_are_those_of_its_last_call():
+    model = built("shared")
+    last = feature_maps(model, IMAGES)["twice"]
+    assert last.shape == (3, 4, 4, 2)
+    layer = model.get_layer("twice")
+    np.testing.assert_allclose(last, layer(layer(IMAGES)), rtol=1e-5)
+    assert explain("grad_cam", model, IMAGES, layer="twice", enlarge=False).shape == (3, 4, 4)
+
+
+def test_layers_of_nested_models_are_named_by_their_path():
+    model = built("nested twice")
+    names = list(feature_maps(model, IMAGES))
+    inner = [one.name for one in model.get_layer("middle").get_layer("base").layers[1:]]
+    assert names[:2] == [f"middle/base/{name}" for name in inner]
+    for name in (names[1], inner[1], model.get_layer("middle").get_layer("base").layers[2]):
+        np.testing.assert_array_equal(
+            explain("grad_cam", model, IMAGES, layer=name), explain("grad_cam", model, IMAGES)
+        )
+    assert list(neuron_activity(model, IMAGES))[-1] == model.layers[-1].name
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_class_indices_are_a_number_a_list_an_array_or_none(method):
+    model = built("logits")
+    wanted = explain(method, model, IMAGES, 2)
+    for same in ([2, 2, 2], (2, 2, 2), np.array([2, 2, 2]), np.int64(2), np.full(3, 2, "uint8")):
+        np.testing.assert_array_equal(explain(method, model, IMAGES, same), wanted)
+    predicted = np.argmax(model(IMAGES), axis=1)
+    by_number = explain(method, model, IMAGES, predicted)
+    np.testing.assert_array_equal(explain(method, model, IMAGES, None), by_number)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_integers_and_lists_are_images_too(method):
+    model = built("logits")
+    pixels = (255 * IMAGES).astype("uint8")
+    wanted = explain(method, model, pixels.astype("float32"))
+    np.testing.assert_array_equal(explain(method, model, pixels), wanted)
+    wide = pixels.astype("float64")
+    np.testing.assert_array_equal(explain(method, model, wide), wanted)
+
+
+@pytest.mark.parametrize("method", MASKING)
+def test_chunks_give_the_whole(method):
+    model = built("sequential")
+    whole = explain(method, model, IMAGES, [0, 1, 2])
+    for size in (1, 7):
+        part = explain(method, model, IMAGES, [0, 1, 2], batch_size=size)
+        np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-4)  # differences of logits of 30
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_an_image_s_map_does_not_depend_on_its_neighbours(method):
+    if method == "smooth_grad":
+        pytest.skip("the noise is drawn for all images together")
+    model = built("sequential")
+    whole = explain(method, model, IMAGES, [0, 1, 2])
+    alone = explain(method, model, IMAGES[1:2], 1)
+    np.testing.assert_allclose(alone[0], whole[1], rtol=1e-4, atol=1e-6)
+
+
+# What was compiled is not stale
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_changed_weights_are_seen_by_the_next_call(method):
+    model = sequential(dense())
+    explain(method, model, IMAGES)
+    model.set_weights([0.5 * w for w in model.get_weights()])
+    again = sequential(dense())
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        explain(method, model, IMAGES), explain(method, again, IMAGES), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_training_is_seen_by_the_next_call():
+    model = sequential(dense())
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = explain("saliency", model, IMAGES)
+    model.fit(IMAGES, np.array([0, 1, 2]), epochs=2, verbose=0)
+    after = explain("saliency", model, IMAGES)
+    assert np.abs(after - before).max() > 0
+    again = sequential(dense())
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(after, explain("saliency", again, IMAGES), rtol=1e-5)
+    model.fit(IMAGES, np.array([0, 1, 2]), verbose=0)  # and it still trains
+
+
+@pytest.mark.parametrize("method", ["saliency", "grad_cam", "rise", "eigen_cam"])
+def test_a_changed_activation_is_seen_by_the_next_call(method):
+    model = sequential(dense())
+    first = explain(method, model, IMAGES)
+    model.layers[1].activation = keras.activations.tanh
+    second = explain(method, model, IMAGES)
+    assert np.abs(first - second).max() > 0
+    model.layers[1].activation = keras.activations.relu
+    np.testing.assert_array_equal(explain(method, model, IMAGES), first)
+
+
+def test_an_activation_at_the_address_of_a_dropped_one_is_seen():
+    model = sequential(dense())
+    for factor in range(1, 6):
+        model.layers[1].activation = keras.activations.relu  # the earlier one is freed first
+        model.layers[1].activation = lambda x, factor=factor: factor * x
+        found = explain("saliency", model, IMAGES, 1)
+        if factor == 1:
+            first = found
+        np.testing.assert_allclose(found, factor * first, rtol=1e-4)
+
+
+def test_a_layer_at_the_address_of_a_dropped_one_is_seen():
+    model = keras.Sequential([layers.Input((5,)), layers.Dense(1, use_bias=False)])
+    for factor in range(1, 6):
+        model.pop()
+        gc.collect()
+        model.add(layers.Dense(1, use_bias=False))
+        model.set_weights([np.full((5, 1), factor)])
+        np.testing.assert_array_equal(explain("saliency", model, ROWS, 0), np.full((3, 5), factor))
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_a_dropped_model_is_freed(method):
+    model = sequential(dense())
+    explain(method, model, IMAGES)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+# Failures leave nothing behind
+
+
+class Failing(layers.Layer):
+    """Fails at every call after the first `good` ones."""
+
+    good = 1 << 30
+
+    def call(self, x):
+        self.good -= 1
+        if self.good < 0:
+            raise RuntimeError("the layer failed")
+        return x
+
+
+@pytest.mark.parametrize("good", [0, 1])
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_a_model_that_fails_in_its_call_is_left_alone(method, good):
+    model = sequential(dense(activation=None), Failing(), layers.Softmax())
+    before = state(model, IMAGES)
+    failing = model.layers[-2]
+    failing.good = good
+    with pytest.raises((UserError, RuntimeError), match="the layer failed"):
+        explain(method, model, IMAGES)
+    failing.good = 1 << 30
+    after = state(model, IMAGES)
+    before["attributes"], after["attributes"] = (
+        [[name for name in names if name != "good"] for names in one["attributes"]]
+        for one in (before, after)
+    )
+    assert after == before
+    assert explain(method, model, IMAGES).any()
+
+
+def test_threads_ask_one_model_at_a_time():
+    model = sequential(dense())
+    wanted = {n: explain("grad_cam", sequential(dense()), IMAGES[:n]) for n in (1, 2, 3)}
+    output = np.asarray(model(IMAGES))
+    found, wrong = [], []
+
+    def ask(n):
+        for method in ("saliency", "grad_cam", "occlusion"):
+            explain(method, model, IMAGES[:n])
+        found.append(np.abs(explain("grad_cam", model, IMAGES[:n]) - wanted[n]).max())
+
+    def predict():
+        for _ in range(20):
+            wrong.append(np.abs(np.asarray(model(IMAGES)) - output).max())
+
+    several = [threading.Thread(target=ask, args=(n,)) for n in (1, 2, 3, 3)]
+    several.append(threading.Thread(target=predict))
+    for one in several:
+        one.start()
+    for one in several:
+        one.join()
+    assert len(found) == 4
+    assert max(found) < 1e-5
+    assert max(wrong) < 1e-5
+
+
+def test_a_stateful_recurrent_layer_keeps_its_state():
+    x = keras.Input(batch_shape=(3, 9, 2))
+    model = keras.Model(x, layers.Dense(2)(layers.LSTM(4, stateful=True)(x)))
+    model(SEQUENCES)
+    before = [np.asarray(v).tobytes() for v in model.variables]
+    explain("saliency", model, SEQUENCES)
+    assert [np.asarray(v).tobytes() for v in model.variables] == before
+
+
+# Errors
+
+
+def refused(text, method, model, x, index=1, **settings):
+    """The call ends in one line that begins with `text`."""
+    with pytest.raises(UserError, match="^" + re.escape(text)) as caught:
+        VISUALIZERS[method](model, x, index, **settings)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        (IMAGES[0], "images: the model takes (n, 8, 8, 2), got (8, 8, 2) (one example: images["),
+        (IMAGES[:, :7], "images: the model takes (n, 8, 8, 2), got (3, 7, 8, 2)"),
+        (
+            IMAGES[:0],
+            "images: expected (n, …) with one example or more, got the shape (0, 8, 8, 2)",
+        ),
+        (np.where(IMAGES > 0.9, np.nan, IMAGES), "images: holds values that are NaN or infinite"),
+        (np.full_like(IMAGES, np.inf), "images: holds values that are NaN or infinite"),
+        (1e300 * IMAGES.astype("float64"), "images: holds values that are NaN or infinite"),
+        ([IMAGES, IMAGES], "images: the model has 1 inputs, got 2"),
+        ([], "images: the model has 1 inputs, got 0"),
+        ("cat.jpg", "images: expected an array of numbers"),
+        (None, "images: expected an array of numbers"),
+        ({"a": 1}, "images: expected an array of numbers"),
+        (IMAGES + 1j, "images: expected an array of numbers"),
+        ([[[1, 2], [3]]], "images[0]: expected an array of numbers"),
+    ],
+    ids=lambda v: v[:40] if isinstance(v, str) else "",
+)
+def test_wrong_images_are_refused_in_one_line(method, images, text):
+    refused(text, method, built("sequential"), images)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [
+        (3, "class_indices: class 3 of 3 (0 to 2)"),
+        (-1, "class_indices: class -1 of 3 (0 to 2)"),
+        (2**40, f"class_indices: class {2**40} of 3 (0 to 2)"),
+        ([0, 1], "class_indices: 2 for 3 images"),
+        ([], "class_indices: expected whole numbers"),
+        ([[0, 1, 2]], "class_indices: 3 for 3 images"),
+        ([[0], [1, 2]], "class_indices: expected whole numbers"),
+        (0.5, "class_indices: expected whole numbers, got 0.5"),
+        ("cat", "class_indices: expected whole numbers, got 'cat'"),
+        (True, "class_indices: expected whole numbers, got True"),
+    ],
+)
+def test_wrong_classes_are_refused_in_one_line(method, index, text):
+    refused(text, method, built("sequential"), IMAGES, index)
+
+
+def test_one_sigmoid_unit_has_two_classes():
+    refused("class_indices: class 2 of 2 (0 to 1)", "saliency", built("sigmoid"), IMAGES, 2)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        (2, "output: 2 of 2 outputs"),
+        (-1, "output: -1 of 2 outputs"),
+        ("color", "output: no output 'color'; there are kind, colour"),
+        (0.5, "output: expected a number or a name, got 0.5"),
+        (None, "output: expected a number or a name, got None"),
+        (True, "output: expected a number or a name, got True"),
+    ],
+)
+def test_wrong_outputs_are_refused_in_one_line(method, output, text):
+    refused(text, method, built("two outputs"), IMAGES, output=output)
+
+
+@pytest.mark.parametrize("method", CAMS)
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        ("frist", "layer: no layer 'frist' (did you mean 'first'?)"),
+        (9, "layer: 9 of 3 layers"),
+        (1.5, "layer: 1.5 is not called by the model; called are first, pool"),
+        (True, "layer: True is not called by the model"),
+        (layers.Dense(2, name="other"), "layer: 'other' is not called by the model"),
+    ],
+    ids=str,
+)
+def test_unknown_layers_are_refused_in_one_line(method, layer, text):
+    refused(text, method, pooled_net(), IMAGES, layer=layer)
+
+
+@lru_cache
+def pooled_net():
+    pool = layers.GlobalAveragePooling2D(name="pool")
+    return keras.Sequential([layers.Input((8, 8, 2)), conv(3, name="first"), pool, dense()])
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_layers_without_places_are_refused(method):
+    refused(f"{method}: layer pool gives (3,), not places", method, pooled_net(), IMAGES, layer=1)
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_models_without_convolution_are_refused(method):
+    model = keras.Sequential([layers.Input((8, 8, 2)), layers.Flatten(), dense()])
+    refused(f"{method}: the model has no convolutional layer", method, model, IMAGES)
+
+
+def flat_net():
+    return keras.Sequential([layers.Input((8, 8, 2)), conv(3), layers.Flatten(), dense()])
+
+
+def two_dense_net():
+    return sequential(dense(4, "relu"), dense())
+
+
+def rectified_net():
+    """Between pooling and output stands a ReLU that cuts: no map adds up to the logit."""
+    negative = keras.initializers.RandomUniform(-1, -0.5, seed=1)
+    body = layers.Conv2D(3, 3, kernel_initializer=negative)
+    pool = layers.GlobalAveragePooling2D()
+    return keras.Sequential([layers.Input((8, 8, 2)), body, pool, layers.ReLU(), dense()])
+
+
+def two_pools_net():
+    x = layers.Input((8, 8, 2))
+    pooled = [layers.GlobalAveragePooling2D()(conv(n)(x)) for n in (3, 3)]
+    return keras.Model(x, dense()(layers.Concatenate()(pooled)))
+
+
+@pytest.mark.parametrize("model", [flat_net, two_dense_net, rectified_net, two_pools_net])
+def test_the_class_activation_map_needs_pooling_and_one_dense_layer(model):
+    text = (
+        "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer"
+    )
+    refused(text, "class_activation_map", model(), IMAGES)
+
+
+def test_the_class_activation_map_finds_what_is_pooled_among_branches():
+    x = layers.Input((8, 8, 2))
+    seen = conv(3, name="seen")(x)
+    pool = layers.GlobalAveragePooling2D()
+    side = layers.Flatten()(conv(5, name="side")(conv(6)(x)))
+    head = dense(activation=None)
+    model = keras.Model(x, [head(pool(seen)), side])
+    found = explain("class_activation_map", model, IMAGES, enlarge=False)
+    maps = feature_maps(model, IMAGES, "seen")["seen"]
+    np.testing.assert_allclose(found, maps @ head.get_weights()[0][:, 1], rtol=1e-4)
+
+
+def test_the_class_activation_map_reads_a_base_that_pools_itself():
+    x = layers.Input((8, 8, 2))
+    base = keras.Model(x, layers.GlobalAveragePooling2D()(conv(3)(x)), name="base")
+    y = layers.Input((8, 8, 2))
+    model = keras.Model(y, dense()(base(y)))
+    assert explain("class_activation_map", model, IMAGES).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("method", MASKING)
+def test_methods_that_mask_take_one_input_with_places(method):
+    refused(f"{method}: masks one input", method, two_inputs(), [IMAGES, ROWS])
+    rows = keras.Sequential([layers.Input((5,)), dense()])
+    if method != "score_cam":  # it has no layer with places to begin with
+        refused(f"{method}: rows have no places to cover", method, rows, ROWS)
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_inputs_that_do_not_fit_each_other_are_refused(method):
+    refused("images: the model has 2 inputs, got 1", method, two_inputs(), IMAGES)
+    text = "images: every input needs as many examples, got 3, 2"
+    refused(text, method, two_inputs(), [IMAGES, ROWS[:2]])
+
+
+@pytest.mark.parametrize("method", GRADIENTS[:-1])
+def test_whole_number_inputs_have_no_gradient(method):
+    words = np.array([[1, 2, 3], [3, 2, 1]])
+    body = [layers.Embedding(10, 4), layers.GlobalAveragePooling1D(), dense()]
+    text = "model: takes whole numbers (uint8 pixels, an embedding's indices)"
+    refused(text, method, keras.Sequential([layers.Input((3,), dtype="int32"), *body]), words)
+    refused(text, method, keras.Sequential(body), words)
+    pixels = [layers.Input((8, 8, 2), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()]
+    refused(text, method, keras.Sequential([*pixels, dense()]), 255 * IMAGES)
+
+
+@pytest.mark.parametrize("method", [*CAMS, "class_activation_map", "occlusion", "rise"])
+def test_whole_number_inputs_have_layers_and_masks(method):
+    x = layers.Input((8, 8, 2), dtype="uint8")
+    pooled = layers.GlobalAveragePooling2D()(conv(3)(layers.Rescaling(1 / 255)(x)))
+    assert explain(method, keras.Model(x, dense()(pooled)), 255 * IMAGES).any()
+
+
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_channels_first_is_refused(method):
+    body = [layers.Input((2, 8, 8)), layers.Flatten(data_format="channels_first"), dense()]
+    text = "model: its layers are channels_first; visualizers read channels_last"
+    refused(text, method, keras.Sequential(body), IMAGES.transpose(0, 3, 1, 2))
+
+
+def test_score_cam_needs_a_layer_with_the_input_s_places():
+    body = [layers.Reshape((8, 16)), layers.Conv1D(3, 3), layers.GlobalAveragePooling1D(), dense()]
+    model = keras.Sequential([layers.Input((8, 8, 2)), *body])
+    text = f"score_cam: layer {model.layers[1].name} has other places than the input"
+    refused(text, "score_cam", model, IMAGES)
+
+
+def test_what_is_no_model_is_refused():
+    for thing in (None, "model.keras", layers.Dense(2), np.zeros(3)):
+        text = f"model: expected a Keras model, got {type(thing).__name__}"
+        for method in VISUALIZERS:
+            refused(text, method, thing, IMAGES)
+        for function in (feature_maps, neuron_activity):
+            with pytest.raises(UserError, match=text):
+                function(thing, IMAGES)
+        with pytest.raises(UserError, match=text):
+            filters(thing)
+
+
+def test_a_model_that_cannot_take_the_images_says_so_in_one_line():
+    model = Subclassed()
+    model(IMAGES)
+    refused(
+        "model: cannot be called on images (n, 8, 8, 3): ",
+        "saliency",
+        model,
+        IMAGES[..., [0, 0, 1]],
+    )
+
+
+NONSENSE = ["2", "a", None, [], {}, 2.5, float("nan"), float("inf"), -1, True, b"1", 1j, object()]
+WHOLE = {
+    "integrated_gradients": ["steps"],
+    "smooth_grad": ["samples", "seed"],
+    "rise": ["masks", "cells", "seed", "batch_size"],
+    "occlusion": ["patch", "stride", "batch_size"],
+    "score_cam": ["batch_size"],
+}
+
+
+@pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in WHOLE.items() for n in names])
+def test_settings_that_are_no_whole_numbers_are_refused(method, name):
+    may_be_none = {"steps", "patch", "stride"}
+    for value in NONSENSE:
+        if value is None and name in may_be_none:
+            continue
+        refused(
+            f"{method}: {name} is a whole number",
+            method,
+            built("sequential"),
+            IMAGES,
+            **{name: value},
+        )
+    if name != "seed":
+        refused(
+            f"{method}: {name} is a whole number", method, built("sequential"), IMAGES, **{name: 0}
+        )
+
+
+REAL = {"smooth_grad": ["noise"], "rise": ["keep"], "occlusion": ["value"]}
+
+
+@pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in REAL.items() for n in names])
+def test_settings_that_are_no_numbers_are_refused(method, name):
+    for value in NONSENSE:
+        if (name == "value" and value in (2.5, -1)) or (name == "noise" and value == 2.5):
+            continue
+        refused(
+            f"{method}: {name} is a number", method, built("sequential"), IMAGES, **{name: value}
+        )
+
+
+@pytest.mark.parametrize("baseline", ["a", None, {}, float("nan"), object(), np.zeros((8, 7, 2))])
+def test_baselines_that_do_not_fit_are_refused(baseline):
+    text = "baseline: expected a number or an array of (8, 8, 2)"
+    refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=baseline)
+    text = "baseline: 2 for 1 inputs"
+    refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=[0, 1])
+
+
+def test_patches_that_do_not_fit_the_image_are_refused():
+    for patch, stride in ((9, None), (2, 3)):
+        refused(
+            "occlusion: needs 1 <= stride <= patch <= 8",
+            "occlusion",
+            built("sequential"),
+            IMAGES,
+            patch=patch,
+            stride=stride,
+        )
+
+
+def test_an_unknown_kind_of_smooth_grad_is_refused():
+    text = "smooth_grad: kind is mean, squared or variance, got 'median'"
+    refused(text, "smooth_grad", built("sequential"), IMAGES, kind="median")
+
+
+def test_guided_backpropagation_needs_a_relu():
+    model = keras.Sequential([layers.Input((5,)), dense()])
+    refused("guided_backpropagation: the model has no ReLU", "guided_backpropagation", model, ROWS)
+
+
+def test_layers_without_a_kernel_have_no_filters():
+    with pytest.raises(UserError, match="filters: layer pool has no kernel"):
+        filters(pooled_net(), "pool")
+    with pytest.raises(UserError, match="filters: the model has no convolutional layer"):
+        filters(keras.Sequential([layers.Input((5,)), dense()]))
+    with pytest.raises(UserError, match="feature_maps: the model has no convolutional layer"):
+        feature_maps(keras.Sequential([layers.Input((5,)), dense()]), ROWS)
