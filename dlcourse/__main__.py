@@ -8,11 +8,11 @@ from dlcourse.command_line import print_error, write
 
 COMMANDS = {
     "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
-    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
     "diagnose": ("dlcourse.diagnose", "what a run's curves and layers show, and one thing to try"),
     "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
     "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
+    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
     "report": ("dlcourse.report", "all of a run on one page: metrics, findings, figures, settings"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),

@@ -60,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.recipe import load_recipe
+    from dlcourse.runs import check_name
 
     recipes: dict[str, Recipe] = {}
     for config in arguments.config:
@@ -67,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if name in recipes:
             raise RecipeError(f"{config}: a recipe named {name} is given already")
         recipes[name] = load_recipe(config, arguments.overrides)
+    check_name(arguments.out, None)
     import_keras()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many models, many compilations
     from dlcourse.comparison import compare

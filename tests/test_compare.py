@@ -135,8 +135,10 @@ def test_where_nothing_is_clear_of_a_guess_nothing_was_learned():
         "majority": trials("majority", [0.5, 0.4, 0.6], fit_cpu=0.1),
         "dnn": trials("dnn", [0.6, 0.4, 0.55], fit_cpu=32.0),
     }
-    lines = verdict(summaries(table, folds=True), ("dnn",), "accuracy")
-    assert lines[-1] == "Nothing was learned: majority is a guess, and none is clear of it."
+    nothing = "Nothing was learned: majority is a guess, and none is clear of it."
+    assert verdict(summaries(table, folds=True), ("dnn",), "accuracy")[-1] == nothing
+    table["dnn"] = trials("dnn", [0.4, 0.4, 0.55], fit_cpu=32.0)  # the guess is the best
+    assert verdict(summaries(table, folds=True), ("dnn",), "accuracy")[-1] == nothing
 
 
 @pytest.mark.parametrize(
@@ -324,6 +326,16 @@ def test_recipes_of_different_data_are_refused():
     recipes = {"a": recipe_from_text(IRIS), "b": recipe_from_text(IRIS.replace("iris", "wine"))}
     with pytest.raises(RecipeError, match=r"b is of wine \(validation_fraction 0.15\), a of iris"):
         compare(recipes)
+
+
+def test_a_recipe_that_does_not_fit_the_data_is_refused_before_the_first_fit():
+    recipes = {"a": recipe_from_text(IRIS), "b": recipe_from_text(IRIS)}
+    wrong = recipes["b"].training.model_copy(update={"class_weights": {"tulip": 2.0}})
+    recipes["b"] = recipes["b"].model_copy(update={"training": wrong})
+    seen = []
+    with pytest.raises(RecipeError, match="no class tulip in iris"):
+        compare(recipes, report=seen.append)
+    assert seen == []
 
 
 def test_an_unknown_classic_model_is_refused():

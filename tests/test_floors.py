@@ -30,6 +30,7 @@ FLOORS = {
     "figures": 2,
     "gallery": 2,
     "recipe": 2,
+    "transfer": 2,
     "compat": 2,
     "xray": 2,
     "training": 3,

@@ -10,6 +10,7 @@ from dlcourse.comparison.verdict import Summary, curve_verdict, summaries, verdi
 from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.errors import RecipeError
 from dlcourse.recipe import Recipe
+from dlcourse.training import prepare
 
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
 
@@ -94,6 +95,8 @@ def compare(
     full = min(len(part.y_train) for part in parts)
     if examples is not None:
         parts = [subset(part, examples, first.seed) for part in parts]
+    for recipe in recipes.values():
+        prepare(recipe, parts[0])  # a mistake in the last recipe is told before the first fit
     smallest = min(parts, key=lambda part: len(part.y_train))
     sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]
     trials = []

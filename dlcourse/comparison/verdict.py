@@ -148,7 +148,7 @@ def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list
     for row in apart:
         if row.model in recipes and row.fit_cpu > best.fit_cpu:
             lines.append(f"{row.model} is behind {best.model} and costs {_cost(row, best)}.")
-    if guesses := [row.model for row in (*level, *open_) if row.model in GUESSES]:
+    if guesses := [row.model for row in (best, *level, *open_) if row.model in GUESSES]:
         return [*lines, f"Nothing was learned: {guesses[0]} is a guess, and none is clear of it."]
     chosen = min([best, *level], key=lambda row: max(row.fit_cpu, CHEAP))
     if chosen is not best:
