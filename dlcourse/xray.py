@@ -25,7 +25,7 @@ FLAT_ENDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softsign": lambda a: np.abs(a) > 0.95,
 }
 """Where an activation's derivative is small: for sigmoid beyond ±2.9, for tanh beyond ±1.8."""
-EQUAL_WITHIN = 1e-5  # of the largest weight: float32 sums in another order differ by less
+EQUAL_WITHIN = 1e-5  # of a neuron's largest weight: float32 sums in another order differ by less
 
 
 class LayerReading(NamedTuple):
@@ -214,9 +214,12 @@ def equal_share(kernel: np.ndarray) -> float:
     columns = kernel.reshape(-1, kernel.shape[-1]).T
     if len(columns) < 2:
         return 0.0
-    step = EQUAL_WITHIN * float(np.abs(columns).max()) or 1.0
-    _, counts = np.unique(np.rint(columns / step), axis=0, return_counts=True)
-    return float(counts[counts > 1].sum() / len(columns))
+    # sorted along a random direction, equal columns are neighbours
+    direction = np.random.default_rng(0).standard_normal(columns.shape[1])
+    columns = columns[np.argsort(columns @ direction)]
+    size = np.abs(columns).max(axis=1)
+    same = np.abs(np.diff(columns, axis=0)).max(axis=1) <= EQUAL_WITHIN * size[1:]
+    return float((np.append(same, False) | np.append(False, same)).mean())
 
 
 def write_xray(run: Run, by_epoch: dict[int, list[LayerStatistics]]) -> None:

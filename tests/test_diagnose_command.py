@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dlcourse import diagnose
+from dlcourse import diagnose, diagnosis
 from dlcourse.errors import DivergedError, InterruptedTraining
 from dlcourse.examination import duplicates, examine
 from dlcourse.recipe import recipe_from_text
@@ -48,6 +48,7 @@ def test_the_findings_as_json(call, digits_run):  # noqa: F811
     }
     assert [layer["name"] for layer in found["xray"]["0"]] == ["hidden_1", "logits"]
     assert "3" in found["xray"]
+    assert diagnosis.diagnose(digits_run, classes=10)  # a Run is read as its history is
 
 
 def test_a_recorded_xray_is_read_instead_of_a_new_probe(tmp_path):

@@ -230,6 +230,17 @@ def test_a_layer_that_died_is_dated_by_its_first_dead_epoch_and_blames_the_steps
     assert (found.epoch, "a: ReLU units that lived" in found.evidence) == (2, True)
 
 
+def test_logits_hundreds_apart_were_carried_too_far_unless_they_began_so():
+    def course(start):
+        return {
+            0: [layer("l", output=True, spread=start)],
+            20: [layer("l", output=True, spread=300)],
+        }
+
+    assert "carried" in only("learning_rate_too_large", xray=course(0.5)).sentence
+    assert names(xray=course(200.0)) == ["good_fit"]
+
+
 def test_gradients_of_a_training_that_is_done_have_not_vanished():
     done = [layer("a", gradient_norm=0.0), layer("logits", output=True, gradient_norm=1e-9)]
     assert names(xray=done) == ["good_fit"]

@@ -16,6 +16,7 @@ THRESHOLDS = {
     "peak_stuck": 1.5,  # the same, where the loss then rests at the constant answer's
     "peak_alone": 4.0,  # the same without an X-ray: wide initial weights may be the cause
     "wide": 1.5,  # spread of the untrained logits that explains such a loss by itself
+    "scattered": 100.0,  # spread of the trained logits: probabilities of 0 and 1 alone
     "rise": 1.3,  # last loss over the first
     "swing": 0.019,  # mean rise of the loss from epoch to epoch, in the same units as loss_rise
     "swings": 0.35,  # rises over falls: 0 falls always, 1 gets nowhere

@@ -54,7 +54,7 @@ def _validation_stuck(e: Evidence) -> bool:
         return False
     error = standard_error(e.chance, e.val_examples) / (1 - e.chance) if e.chance else 0.0
     best, lowest = float(running_median(skill).max()), float(running_median(e.val_loss).min())
-    return best < T["learned"] + error and lowest > (1 - T["learned"] / 2) * e.unit
+    return best < T["learned"] + error and lowest > (1 - (T["learned"] + error) / 2) * e.unit
 
 
 def over_fitting(e: Evidence) -> Finding | None:

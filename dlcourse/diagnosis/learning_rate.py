@@ -19,7 +19,9 @@ Reason = tuple[str, str, int]
 
 def learning_rate_too_large(e: Evidence) -> Finding | None:
     """The loss became NaN, climbed, leapt or swings; or the steps killed whole ReLU layers."""
-    reason = _not_finite(e) or _climbing(e) or _leap(e) or _killed(e) or _swinging(e)
+    reason = (
+        _not_finite(e) or _climbing(e) or _leap(e) or _killed(e) or _swinging(e) or _scattered(e)
+    )
     if reason is None:
         return None
     what, evidence, epoch = reason
@@ -48,7 +50,9 @@ def _leap(e: Evidence) -> Reason | None:
     """A loss far above the constant answer's that wide initial weights or l2 do not explain."""
     loss = undisturbed_loss(e)
     top = int(loss.argmax())
-    stuck = float(np.median(loss[-5:])) > 0.95 * e.unit
+    half = e.epochs // 2
+    gliding = np.mean(np.diff(loss[half:]) < 0) >= 0.8 if e.epochs > 2 else False
+    stuck = float(np.median(loss[-5:])) > 0.95 * e.unit and not gliding
     start = e.xray.get(0, ())
     wide = any(one.gradient_norm >= T["exploding"] for one in start) or (
         start and start[-1].spread >= T["wide"]
@@ -79,6 +83,17 @@ def _killed(e: Evidence) -> Reason | None:
     dead = dead_layers(e)
     epoch = (dead.epoch if dead else None) or max(e.xray)
     return "the steps threw the ReLU units where no gradient comes back", evidence, epoch
+
+
+def _scattered(e: Evidence) -> Reason | None:
+    """Logits that began near 0 and stand hundreds apart: probabilities of 0 and 1 alone."""
+    if len(e.xray) < 2 or e.task == "regression":
+        return None
+    before, after = e.xray[min(e.xray)][-1], e.xray[max(e.xray)][-1]
+    if before.spread >= T["wide"] or after.spread < T["scattered"]:
+        return None
+    evidence = f"the logits spread {before.spread:.2g} before the training, {after.spread:.3g} now"
+    return "the steps carried the weights much too far", evidence, max(e.xray)
 
 
 def _swinging(e: Evidence) -> Reason | None:

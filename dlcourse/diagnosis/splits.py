@@ -44,7 +44,7 @@ def _validation_better(e: Evidence) -> str | None:
     if accuracy is None or val_accuracy is None:
         return f"loss {train_loss:.3g} on training, {val_loss:.3g} on validation"
     train, val = float(np.median(accuracy[last])), float(np.median(val_accuracy[last]))
-    if val - train < T["better"] + 2 * standard_error(val, e.val_examples):
+    if val - train < T["better"] / 2 + 2 * standard_error(val, e.val_examples):
         return None
     return f"accuracy {train:.2f} on training, {val:.2f} on validation"
 
