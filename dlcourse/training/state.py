@@ -78,7 +78,11 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
         arrays["meta"] = json.loads(str(arrays["meta"]))
         return Progress(**arrays["meta"]["progress"]), arrays
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    # RuntimeError: a flipped bit may name a compression or encryption that zipfile does not have
+    except (
+        *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ):
         raise RunError(f"{path}: is damaged: the training cannot be resumed from it") from None
 
 
