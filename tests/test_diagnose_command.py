@@ -1,6 +1,7 @@
 """`python -m dlcourse.diagnose` as a user runs it, on trainings with a known fault."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from dlcourse import diagnose, diagnosis
 from dlcourse.errors import DivergedError, InterruptedTraining
 from dlcourse.examination import duplicates, examine
 from dlcourse.recipe import recipe_from_text
+from dlcourse.runs import read_run
 from dlcourse.training import train
 from tests.test_commands import call  # noqa: F401 - a fixture
 from tests.test_resume import After
@@ -36,7 +38,8 @@ def test_a_network_of_equal_weights_is_found_and_the_cure_given(call, tmp_path):
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_findings_as_json(call, digits_run):  # noqa: F811
+def test_the_findings_as_json(call, digits_run, tmp_path):  # noqa: F811
+    digits_run = read_run(shutil.copytree(digits_run.path, tmp_path / "copy"))
     code, out, _ = call(diagnose, "--run", digits_run.path, "--json")
     found = json.loads(out)
     assert code == 0

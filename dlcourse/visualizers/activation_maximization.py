@@ -261,17 +261,19 @@ def _cost(x: Any, costs: Regularizers) -> Any:
     """Return what each image `(n, …)` in [0, 1] pays, `(n,)`."""
     from keras import ops
 
-    n = ops.shape(x)[0]
-    total = ops.zeros((n,), "float32")
+    axes = tuple(range(1, len(x.shape)))
+    total = ops.zeros((x.shape[0],), "float32")
     if costs.total_variation:
-        down = ops.abs(x[:, 1:] - x[:, :-1])
-        across = ops.abs(x[:, :, 1:] - x[:, :, :-1])
-        both = sum(ops.mean(ops.reshape(one, (n, -1)), axis=1) for one in (down, across))
-        total = total + costs.total_variation * both
+        down = ops.mean(ops.abs(x[:, 1:] - x[:, :-1]), axis=axes)
+        across = ops.mean(ops.abs(x[:, :, 1:] - x[:, :, :-1]), axis=axes)
+        total = total + costs.total_variation * (down + across)
     if costs.norm:
-        away = ops.reshape(ops.abs(x - 0.5), (n, -1)) + 1e-6  # the root has no slope at 0
-        mean = ops.mean(ops.power(away, costs.p), axis=1)
-        total = total + costs.norm * ops.power(mean, 1 / costs.p)
+        away = ops.abs(x - 0.5)
+        if costs.p != 1:  # the root has no slope at 0
+            mean = ops.mean(ops.power(away + 1e-6, costs.p), axis=axes)
+            total = total + costs.norm * ops.power(mean, 1 / costs.p)
+        else:
+            total = total + costs.norm * ops.mean(away, axis=axes)
     return total
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 from dlcourse.errors import UserError
 
 _COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any]]] = WeakKeyDictionary()
+_ASKED: WeakKeyDictionary[Any, set] = WeakKeyDictionary()
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +58,9 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     return table[name]
 
 
-def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    model: Any, key: Any, function: Callable[..., Any], *, plain_first: bool = False
+) -> Callable[..., Any]:
     """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 
     Args:
@@ -66,6 +69,8 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
         key: Tells one function of this model from another; its last part is the structure that
             the trace depends on.
         function: Must not hold `model`, so that a dropped model is freed.
+        plain_first: Take the steps one by one the first time (on TensorFlow): a single short pass
+            costs less than its tracing.
 
     Returns:
         A function of arrays or tensors; what it returns are the backend's tensors.
@@ -74,6 +79,10 @@ def compiled(model: Any, key: Any, function: Callable[..., Any]) -> Callable[...
 
     kept = _COMPILED.setdefault(model, {})
     found = kept.get(key)
+    asked = _ASKED.setdefault(model, set())
+    if plain_first and key not in asked and keras.backend.backend() == "tensorflow":
+        asked.add(key)
+        return partial(_call, ref(model), function)
     if found is None:
         for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
             kept.pop(other, None)

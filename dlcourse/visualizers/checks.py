@@ -90,6 +90,8 @@ def _curve(
     seed: int,
     batch_size: int,
 ) -> np.ndarray:
+    if batch_size < 1:
+        raise UserError(f"batch_size: is 1 or more, got {batch_size}")
     question = ask(model, images, class_indices)
     size = places_of(question, "deletion and insertion")
     (x,) = question.inputs

@@ -132,9 +132,8 @@ def weighted(
         return ops.relu(formula(maps, gradient / scale))
 
     key = (method, place.position, place.number)
-    return enlarged(
-        question, np.asarray(question.run(key, cam, question.inputs, question.indices)), enlarge
-    )
+    found = question.run(key, cam, question.inputs, question.indices, plain_first=True)
+    return enlarged(question, np.asarray(found), enlarge)
 
 
 def spatial_layer(question: Question, layer: Any, method: str) -> LayerCall:

@@ -62,12 +62,15 @@ class Question:
             return taps.last_convolution(self.calls, self.model, method)
         return taps.find_layer(self.calls, layer, self.model)
 
-    def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(
+        self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
+    ) -> Any:
         """Return `function(model, *arguments)`, compiled for their shapes and kept under `key`."""
         import keras
 
         shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
-        return compiled(self.model, self.key(*key, shapes), function)(*arguments)
+        whole = self.key(*key, shapes)
+        return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
         """Return the same question of `times` · n inputs, all examples after one another."""
