@@ -27,6 +27,7 @@ from dlcourse.visualizers import (
     score_cam,
     smooth_grad,
 )
+from dlcourse.visualizers.backend import _COMPILED
 from dlcourse.visualizers.resizing import resize
 
 RNG = np.random.default_rng(0)
@@ -461,6 +462,23 @@ def test_the_last_patch_ends_at_the_edge():
     model.set_weights([np.ones((5, 1)), np.zeros(1)])
     found = occlusion(model, np.ones((1, 5, 1)), 0, patch=2, stride=2)
     np.testing.assert_allclose(found, [[2, 2, 2, 2, 2]], rtol=1e-6)
+
+
+def test_score_cam_of_a_layer_that_answers_to_nothing_is_zero():
+    conv = layers.Conv2D(2, 3, activation="relu")
+    model = keras.Sequential([layers.Input((6, 6, 1)), conv, layers.Flatten(), layers.Dense(2)])
+    conv.set_weights([np.zeros((3, 3, 1, 2)), -np.ones(2)])
+    assert not score_cam(model, np.ones((2, 6, 6, 1)), 0).any()
+
+
+def test_score_cam_is_traced_once_however_many_maps_answer():
+    conv = layers.Conv2D(3, 1, activation="relu")
+    model = keras.Sequential([layers.Input((4, 4, 1)), conv, layers.Flatten(), layers.Dense(2)])
+    conv.set_weights([np.array([[[[1.0, 1.0, -1.0]]]]), np.zeros(3)])
+    score_cam(model, np.ones((1, 4, 4, 1)), 0)  # two maps answer
+    before = set(_COMPILED[model])
+    score_cam(model, -np.ones((1, 4, 4, 1)), 0)  # one does
+    assert set(_COMPILED[model]) == before
 
 
 def test_rise_is_the_mean_mask_weighted_by_the_class_s_probability(squares, monkeypatch):

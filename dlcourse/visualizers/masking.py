@@ -51,7 +51,8 @@ def masked_scores(
     from keras import ops
 
     image, mask = (one.astype("int32") for one in pairs)
-    size = min(batch_size, len(image))
+    # The same size for every call of these masks, however many pairs are left: one trace.
+    size = min(batch_size, max(len(masks), len(image)))
     run = _masked(question, masks.shape[1:], probabilities)
     given = (*question.inputs, masks, question.indices, np.float32(value))
     tensors = [ops.convert_to_tensor(one) for one in given]
