@@ -495,7 +495,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
             contextlib.suppress(DivergedError),
         ):
             training.train(recipe, folder, name="run", bar=False)
-        read, _ = examine(read_run(f"{folder}/run"))
+        read = examine(read_run(f"{folder}/run")).evidence
     return {
         "scenario": name,
         "seed": seed,

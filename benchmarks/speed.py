@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.datasets import Dataset
 from dlcourse.recipe import Recipe, load_recipe
 from dlcourse.runs import create_run
 from dlcourse.training import Fit, Prepared, compile_model, prepare
@@ -139,7 +139,7 @@ def main() -> int:
     recipe = load_recipe(
         CONFIGS / f"{name}.yaml", [f"training.epochs={arguments.epochs}", "training.batch_size=128"]
     )
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    dataset = recipe.load_dataset()
     n = arguments.examples
     dataset = replace(dataset, x_train=dataset.x_train[:n], y_train=dataset.y_train[:n])
     without = replace(dataset, x_val=dataset.x_val[:1], y_val=dataset.y_val[:1])

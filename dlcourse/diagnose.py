@@ -9,6 +9,7 @@ from dlcourse.command_line import Parser, import_keras, run_command, write
 
 if TYPE_CHECKING:
     from dlcourse.diagnosis import Evidence, Finding, LayerStatistics
+    from dlcourse.examination import Examination
     from dlcourse.runs import Run
 
 
@@ -34,9 +35,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.diagnosis import diagnose_evidence
     from dlcourse.examination import examine
 
-    read, note = examine(run)
+    found = examine(run)
+    read, note = found.evidence, found.note
     findings = diagnose_evidence(read)
-    paths = _save_figures(run, read, findings)
+    paths = _save_figures(run, found, findings)
     if arguments.json:
         import json
 
@@ -82,18 +84,16 @@ def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str)
     }
 
 
-def _save_figures(run: "Run", read: "Evidence", findings: "list[Finding]") -> list[Path]:
+def _save_figures(run: "Run", found: "Examination", findings: "list[Finding]") -> list[Path]:
     """Write the curves with their findings, and the layers where the model and data are there."""
     from dlcourse import plots
-    from dlcourse.examination import layer_readings
+    from dlcourse.examination import draw_curves, layer_readings
     from dlcourse.figures import save_figure
 
-    marked = [(finding.title, finding.epoch) for finding in findings]
-    history = {key: list(values) for key, values in read.history.items()}
     drawings: dict[str, Callable[[Any], Any]] = {
-        "diagnosis": lambda figure: plots.diagnosed_curves(history, marked, figure=figure)
+        "diagnosis": lambda figure: draw_curves(found.evidence, findings, figure)
     }
-    if readings := layer_readings(run, read):
+    if readings := layer_readings(run, found):
         drawings["xray"] = lambda figure: plots.layer_histograms(readings, figure=figure)
     folder = run.path / "figures"
     return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]

@@ -31,10 +31,9 @@ def _run(arguments: argparse.Namespace) -> int:
     run.file("model.keras")
     recipe = load_recipe(arguments.config or run.file("recipe.yaml"), arguments.overrides)
     import_keras()
-    from dlcourse.datasets import load_dataset
     from dlcourse.evaluation import check_fit, evaluate, per_class
 
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    dataset = recipe.load_dataset()
     check_fit(run, dataset)
     metrics, outputs = evaluate(run.model, dataset)
     classes = (

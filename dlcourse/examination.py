@@ -1,17 +1,25 @@
 """What is known of a run: its curves, its data, its layers; the evidence of a diagnosis."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dlcourse.datasets import Dataset
-    from dlcourse.diagnosis import Evidence
+    from dlcourse.diagnosis import Evidence, Finding
     from dlcourse.runs import Run
 
 
-def examine(run: "Run") -> tuple["Evidence", str]:
-    """Return what is known of a run, and a note on what is not; the data and model are probed.
+class Examination(NamedTuple):
+    """What is known of a run, a note on what is not, and its data where that is there."""
+
+    evidence: "Evidence"
+    note: str
+    dataset: "Dataset | None"
+
+
+def examine(run: "Run") -> Examination:
+    """Return what is known of a run; the data and model are probed.
 
     Raises:
         RunError: the run's files are missing or broken, or its data has changed since.
@@ -30,8 +38,10 @@ def examine(run: "Run") -> tuple["Evidence", str]:
         "evaluated": {part: metrics[part] for part in ("train", "val") if part in metrics},
     }
     note = "" if metrics else "the training is not finished: its curves so far are read"
+    dataset = None
     try:
-        known |= _probed(run, recipe)
+        dataset, probed = _probed(run, recipe)
+        known |= probed
     except DatasetError as error:
         known["classes"] = len(run.dataset["class_names"]) or None
         note = f"without the data there is no X-ray: {error}"
@@ -42,7 +52,7 @@ def examine(run: "Run") -> tuple["Evidence", str]:
         settings=recipe.model_dump(),
         **known,
     )
-    return read, note
+    return Examination(read, note, dataset)
 
 
 def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
@@ -57,8 +67,8 @@ def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
         return {"loss": [float("nan")]}
 
 
-def _probed(run: "Run", recipe: Any) -> dict[str, Any]:
-    """Return what the data and the model tell: class counts, duplicates, layer statistics."""
+def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
+    """Return the data, and what it and the model tell: class counts, duplicates, statistics."""
     import numpy as np
 
     from dlcourse.datasets import fingerprint
@@ -80,7 +90,7 @@ def _probed(run: "Run", recipe: Any) -> dict[str, Any]:
     if dataset.task != "regression":
         counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
         known["class_counts"] = tuple(counts.tolist())
-    return known
+    return dataset, known
 
 
 def duplicates(dataset: "Dataset") -> float:
@@ -93,14 +103,19 @@ def _share(x: "np.ndarray", seen: set[bytes]) -> float:
     return sum(row.tobytes() in seen for row in x) / len(x)
 
 
-def layer_readings(run: "Run", read: "Evidence") -> list[Any]:
+def layer_readings(run: "Run", found: Examination) -> list[Any]:
     """Return the kept model's layers on real examples, if model and data are there."""
-    if not (read.xray and run.finished):
+    if not (found.evidence.xray and found.dataset and run.finished):
         return []
-    from dlcourse.datasets import load_dataset
-    from dlcourse.recipe import load_recipe
     from dlcourse.xray import read_layers
 
-    recipe = load_recipe(run.file("recipe.yaml"))
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
-    return read_layers(run.model, dataset.x_train, dataset.y_train)
+    return read_layers(run.model, found.dataset.x_train, found.dataset.y_train)
+
+
+def draw_curves(read: "Evidence", findings: "list[Finding]", figure: Any) -> None:
+    """Draw the run's curves with its findings, each marked where it shows first."""
+    from dlcourse import plots
+
+    history = {key: list(values) for key, values in read.history.items()}
+    marked = [(finding.title, finding.epoch) for finding in findings]
+    plots.diagnosed_curves(history, marked, figure=figure)

@@ -1,6 +1,7 @@
 """The figures that trainings and comparisons save."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,5 +65,12 @@ def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
 def save(path: Path, figure: Any) -> Path:
     """Write a figure as PNG, whole or not at all, in a folder made if need be; return the path."""
     path.parent.mkdir(exist_ok=True)
-    write_file(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    write_file(path, lambda temporary: temporary.write_bytes(png(figure)))
     return path
+
+
+def png(figure: Any) -> bytes:
+    """Return a figure as the bytes of a PNG."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

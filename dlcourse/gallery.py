@@ -114,7 +114,7 @@ def _kernels(show: Exhibit) -> tuple[str, int, np.ndarray]:
     layers = taps.all_layers(show.model)
     calls = taps.layer_calls(show.model, [show.inputs[:1].astype("float32")])
     learning = [one for one in calls if getattr(layers[one.position], "trainable_weights", None)]
-    convolutions = [one for one in learning if hasattr(layers[one.position], "kernel_size")]
+    convolutions = [one for one in learning if taps.is_convolution(layers[one.position])]
     first = (convolutions or learning or [None])[0]
     place = taps.find_layer(calls, show.layer, show.model) if show.layer else first
     if place is not None:
@@ -403,7 +403,7 @@ def _need_images(show: Exhibit, name: str) -> None:
 
 
 def _convolutions(model: Any) -> list[str]:
-    return [layer.name for layer in taps.all_layers(model) if hasattr(layer, "kernel_size")]
+    return [layer.name for layer in taps.all_layers(model) if taps.is_convolution(layer)]
 
 
 PICTURES: dict[str, Callable[[Exhibit], Iterator[Picture]]] = {

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
-from dlcourse.datasets import DATASETS
+from dlcourse.datasets import DATASETS, Dataset, load_dataset
 from dlcourse.errors import RecipeError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES, adam
@@ -110,6 +110,14 @@ class Recipe(Settings):
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def load_dataset(self) -> Dataset:
+        """Return the recipe's data set, as its seed splits it.
+
+        Raises:
+            DatasetError: the data is missing, broken or cannot be trained on.
+        """
+        return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""

@@ -10,7 +10,9 @@ from dlcourse.command_line import Parser, import_keras, run_command, split_table
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlcourse.diagnosis import Evidence, Finding
+    from dlcourse.datasets import Dataset
+    from dlcourse.diagnosis import Finding
+    from dlcourse.examination import Examination
     from dlcourse.pages import Picture
     from dlcourse.runs import Run
 
@@ -40,26 +42,19 @@ def _run(arguments: argparse.Namespace) -> int:
     import_keras()
     from dlcourse.diagnosis import diagnose_evidence
     from dlcourse.examination import examine
+    from dlcourse.figures import png
     from dlcourse.pages import page
 
-    evidence, note = examine(run)
-    findings = diagnose_evidence(evidence)
-    pictures = [(one, _png(one.figure)) for one in _pictures(run, evidence, findings)]
-    facts = _facts(run, findings, note)
+    found = examine(run)
+    findings = diagnose_evidence(found.evidence)
+    pictures = [(one, png(one.figure)) for one in _pictures(run, found, findings)]
+    facts = _facts(run, findings, found.note)
     recipe = run.file("recipe.yaml").read_text(encoding="utf-8")
     content = page(run.name, facts, pictures, [("Recipe", recipe), ("Ran on", _environment(run))])
     make_folder(out.parent)
     write_text(out, content)
     write(f"report  {out}")
     return 0
-
-
-def _png(figure: Any) -> bytes:
-    from io import BytesIO
-
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
 
 
 def _facts(run: "Run", findings: "list[Finding]", note: str) -> str:
@@ -84,25 +79,21 @@ def _environment(run: "Run") -> str:
     return json.dumps(run.environment, indent=2, ensure_ascii=False)
 
 
-def _pictures(run: "Run", evidence: "Evidence", findings: "list[Finding]") -> Iterator["Picture"]:
+def _pictures(run: "Run", found: "Examination", findings: "list[Finding]") -> Iterator["Picture"]:
     """Give the curves with their findings, the test split's pictures, and the layers."""
     from dlcourse import plots
-    from dlcourse.datasets import DatasetError
-    from dlcourse.examination import layer_readings
+    from dlcourse.examination import draw_curves, layer_readings
     from dlcourse.pages import Picture
 
     figure = plots.new_figure()
-    history = {key: list(values) for key, values in evidence.history.items()}
-    marked = [(finding.title, finding.epoch) for finding in findings]
-    plots.diagnosed_curves(history, marked, figure=figure)
+    draw_curves(found.evidence, findings, figure)
     caption = "Loss and metrics by epoch, each finding marked where it shows first."
     yield Picture("learning-curves", caption, figure)
-    try:
-        yield from _of_the_test(run)
-    except DatasetError as error:  # the user's data is not here any more
-        write(f"without the test images and rows: {error}")
+    if found.dataset is None:  # the user's data is not here any more
+        write(f"without the test images and rows: {found.note}")
         return
-    if readings := layer_readings(run, evidence):
+    yield from _of_the_test(run, found.dataset)
+    if readings := layer_readings(run, found):
         figure = plots.new_figure()
         plots.layer_histograms(readings, figure=figure)
         yield Picture(
@@ -110,17 +101,12 @@ def _pictures(run: "Run", evidence: "Evidence", findings: "list[Finding]") -> It
         )
 
 
-def _of_the_test(run: "Run") -> Iterator["Picture"]:
+def _of_the_test(run: "Run", dataset: "Dataset") -> Iterator["Picture"]:
     """Give the pictures of the test split: what is confused, what is worst, how sure it is."""
     from dlcourse import plots
-    from dlcourse.datasets import load_dataset
-    from dlcourse.evaluation import check_fit, outputs
+    from dlcourse.evaluation import outputs
     from dlcourse.pages import Picture
-    from dlcourse.recipe import load_recipe
 
-    recipe = load_recipe(run.file("recipe.yaml"))
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
-    check_fit(run, dataset)
     found = outputs(run.model, dataset.x_test)
     if dataset.task == "regression":
         figure = plots.new_figure(5, 4.4)

@@ -187,12 +187,11 @@ def _exhibit(run: "Run", arguments: argparse.Namespace, class_index: int | None)
 
 
 def _test_data(run: "Run") -> Any:
-    from dlcourse.datasets import load_dataset
     from dlcourse.evaluation import check_fit
     from dlcourse.recipe import load_recipe
 
     recipe = load_recipe(run.file("recipe.yaml"))
-    dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+    dataset = recipe.load_dataset()
     check_fit(run, dataset)
     return dataset
 

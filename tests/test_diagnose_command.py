@@ -56,7 +56,7 @@ def test_the_findings_as_json(call, digits_run, tmp_path):  # noqa: F811
 
 def test_a_recorded_xray_is_read_instead_of_a_new_probe(tmp_path):
     given = recipe("hidden: [8]", "epochs: 2, xray: true")
-    read, note = examine(train(given, tmp_path, name="recorded", bar=False))
+    read, note, _ = examine(train(given, tmp_path, name="recorded", bar=False))
     assert list(read.xray) == [0, 1, 2]
     assert note == ""
 

@@ -7,7 +7,7 @@ from dlcourse.comparison.classic import chosen, learners
 from dlcourse.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
 from dlcourse.comparison.trials import Trial, classic_trial, recipe_trial
 from dlcourse.comparison.verdict import Summary, curve_verdict, summaries, verdict
-from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
 from dlcourse.recipe import Recipe
 from dlcourse.training import prepare
@@ -87,7 +87,7 @@ def compare(
         DivergedError: a recipe's training became NaN or infinite.
     """
     first = _one_data_set(recipes)
-    dataset = load_dataset(first.dataset.name, first.seed, **first.settings("dataset"))
+    dataset = first.load_dataset()
     names = chosen(models, dataset.task)
     if folds is None:
         folds = 0 if seeds else default_folds(dataset)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.datasets import Dataset
 from dlcourse.environment import device
 from dlcourse.errors import RecipeError
 from dlcourse.models import build_model, target_scale
@@ -39,7 +39,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
     if dataset is None:
-        dataset = load_dataset(recipe.dataset.name, recipe.seed, **recipe.settings("dataset"))
+        dataset = recipe.load_dataset()
     inputs = "images" if dataset.x_train.ndim > 2 else "rows"
     _refuse_conflicts(recipe, inputs, dataset.task)  # a file's task is known only now
     weights = class_weights(recipe, dataset)

@@ -10,7 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import observed
-from dlcourse.visualizers.questions import HALF_SCALE, Question, ask, model_shapes
+from dlcourse.visualizers.questions import Question, ask, model_shapes
 from dlcourse.visualizers.settings import number, shown, whole_number
 from dlcourse.visualizers.taps import LayerCall
 
@@ -220,7 +220,6 @@ class Ascent:
     def _score(self) -> Callable[..., Any]:
         """Return `score(model, values, units, view) → (objective, score)`, both `(targets,)`."""
         reader = self.question.reader
-        scale = HALF_SCALE if reader.half else 1.0
         show, ranges, costs, blur, place = (
             self._shown(), self.ranges, self.costs, self.blur, self.place,
         )  # fmt: skip
@@ -238,7 +237,7 @@ class Ascent:
                 scores = replace(reader, squash=None).scores(ops.leaky_relu(answers, SLOPE), units)
             cost = sum(_cost(x, costs) for x in shown)
             size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
-            return scale * (scores / size - cost), scores
+            return reader.scale * (scores / size - cost), scores
 
         return score
 

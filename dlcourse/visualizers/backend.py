@@ -12,8 +12,7 @@ from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
 
-_COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any]]] = WeakKeyDictionary()
-_ASKED: WeakKeyDictionary[Any, set] = WeakKeyDictionary()
+_COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any] | None]] = WeakKeyDictionary()
 
 
 def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,15 +77,16 @@ def compiled(
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    found = kept.get(key)
-    asked = _ASKED.setdefault(model, set())
-    if plain_first and key not in asked and keras.backend.backend() == "tensorflow":
-        asked.add(key)
-        return partial(_call, ref(model), function)
-    if found is None:
+    on_jax = keras.backend.backend() == "jax"
+    if key not in kept:
         for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
             kept.pop(other, None)
-        build = _with_jax if keras.backend.backend() == "jax" else _with_tensorflow
+        if plain_first and not on_jax:
+            kept[key] = None  # asked once
+            return partial(_call, ref(model), function)
+    found = kept.get(key)
+    if found is None:
+        build = _with_jax if on_jax else _with_tensorflow
         kept[key] = found = build(ref(model), function)
     return found
 

@@ -66,7 +66,7 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     taps.check_model(model)
     layers = taps.all_layers(model)
     if layer is None:
-        found = [one for one in layers if hasattr(one, "kernel_size")]
+        found = [one for one in layers if taps.is_convolution(one)]
         if not found:
             raise UserError("filters: the model has no convolutional layer")
         layer = found[0]
@@ -85,16 +85,14 @@ def chosen_layers(question: Question, layers: Any) -> list[LayerCall]:
         UserError: There is no such layer, or none with places.
     """
     if layers is None:
-        convolutions = (k for k, one in enumerate(question.calls) if one.kind.startswith(CONVS))
-        first = next(convolutions, None)
-        if first is None:
+        found = taps.all_layers(question.model)
+        slides = [taps.is_convolution(found[one.position]) for one in question.calls]
+        if not any(slides):
             raise UserError("feature_maps: the model has no convolutional layer: name the layers")
-        return [one for one in question.calls[first:] if one.shape and len(one.shape) >= 2]
+        behind = question.calls[slides.index(True) :]
+        return [one for one in behind if one.shape and len(one.shape) >= 2]
     several = layers if isinstance(layers, list | tuple) else [layers]
     return [question.layer(one, "feature_maps") for one in several]
-
-
-CONVS = ("Conv", "SeparableConv", "DepthwiseConv")
 
 
 def _learns(layer: Any) -> bool:

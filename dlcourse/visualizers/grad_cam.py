@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import HALF_SCALE, ClassIndices, Images, Question, Reader, ask
+from dlcourse.visualizers.questions import ClassIndices, Images, Question, Reader, ask
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.taps import LayerCall, nth
 
@@ -123,13 +123,12 @@ def weighted(
     """
     place = spatial_layer(question, layer, method)
     reader = question.reader
-    scale = HALF_SCALE if reader.half else 1.0
 
     def cam(model: Any, inputs: list, indices: Any) -> Any:
         from keras import ops
 
-        maps, gradient = output_and_gradient(reader, model, inputs, indices, place, scale)
-        return ops.relu(formula(maps, gradient / scale))
+        maps, gradient = output_and_gradient(reader, model, inputs, indices, place)
+        return ops.relu(formula(maps, gradient))
 
     key = (method, place.position, place.number)
     found = question.run(key, cam, question.inputs, question.indices, plain_first=True)
@@ -152,9 +151,9 @@ def spatial_layer(question: Question, layer: Any, method: str) -> LayerCall:
 
 
 def output_and_gradient(
-    reader: Reader, model: Any, inputs: list, indices: Any, place: LayerCall, scale: float
+    reader: Reader, model: Any, inputs: list, indices: Any, place: LayerCall
 ) -> tuple[Any, Any]:
-    """Return a layer's output and d (scale · score) / d output, tensors `(n, places…, channels)`.
+    """Return a layer's output and d score / d output, tensors `(n, places…, channels)`.
 
     The gradient is that of an offset, zero, added to the output: it needs no other graph.
     """
@@ -169,11 +168,11 @@ def output_and_gradient(
             return result + ops.cast(offset, result.dtype)
 
         logits = reader.logits(model, inputs, [(place.position, nth(place.number, add))])
-        return scale * reader.scores(logits, indices), seen[0]
+        return reader.scale * reader.scores(logits, indices), seen[0]
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)
-    return maps, gradient
+    return maps, gradient / reader.scale
 
 
 def places(maps: Any) -> tuple[int, ...]:

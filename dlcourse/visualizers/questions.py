@@ -49,7 +49,7 @@ class Question:
     @property
     def reader(self) -> "Reader":
         """How the score is read; holds no model."""
-        last = next((one for one in self.calls if self.output in one.gives), None)
+        last = _giving(self.calls, self.output)
         half = any(
             getattr(layer, "compute_dtype", "") == "float16"
             for layer in taps.all_layers(self.model)
@@ -90,6 +90,11 @@ class Reader:
     last: LayerCall | None
     squash: str | None
     half: bool
+
+    @property
+    def scale(self) -> float:
+        """What a score is multiplied and its gradient divided by, for half precision's sake."""
+        return HALF_SCALE if self.half else 1.0
 
     def logits(
         self, model: Any, inputs: list, edits: Iterable[tuple[int, Edit]] = (), logits: bool = True
@@ -145,10 +150,15 @@ def ask(
         raise UserError("model: its layers are channels_first; visualizers read channels_last")
     calls = taps.layer_calls(model, inputs)
     number = _output_number(calls, len(taps.output_shapes(model, inputs)), output)
-    last = next((one for one in calls if number in one.gives), None)
+    last = _giving(calls, number)
     squash = taps.squash(taps.all_layers(model)[last.position]) if last else None
     question = Question(model, inputs, listed, np.zeros(0, "int32"), number, calls, squash)
     return replace(question, indices=_class_indices(question, class_indices))
+
+
+def _giving(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
+    """Return the layer call that makes the output, if one does."""
+    return next((one for one in calls if output in one.gives), None)
 
 
 def class_scores(

@@ -8,7 +8,6 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.questions import (
-    HALF_SCALE,
     ClassIndices,
     Images,
     Question,
@@ -69,7 +68,7 @@ def gradients(
         edits: Makes, from the model, the edits that the gradient is taken through.
     """
     reader = question.reader
-    scale = HALF_SCALE if reader.half else 1.0
+    scale = reader.scale
 
     def gradient(model: Any, inputs: list, indices: Any) -> Any:
         def score(inputs: list) -> Any:

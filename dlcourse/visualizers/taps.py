@@ -338,6 +338,11 @@ def named_layer(model: Any, layer: int | str) -> Any:
     return found[0]
 
 
+def is_convolution(layer: Any) -> bool:
+    """Whether the layer slides a kernel over places, whatever its class."""
+    return hasattr(layer, "kernel_size")
+
+
 def last_convolution(calls: tuple[LayerCall, ...], model: Any, method: str) -> LayerCall:
     """Return the last call of a convolution whose output has places to look at.
 
@@ -345,7 +350,7 @@ def last_convolution(calls: tuple[LayerCall, ...], model: Any, method: str) -> L
         UserError: There is none.
     """
     layers = all_layers(model)
-    found = [one for one in calls if hasattr(layers[one.position], "kernel_size") and one.shape]
+    found = [one for one in calls if is_convolution(layers[one.position]) and one.shape]
     if not found:
         raise UserError(
             f"{method}: the model has no convolutional layer (name another with layer=…, or use a "

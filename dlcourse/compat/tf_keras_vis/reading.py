@@ -21,8 +21,8 @@ from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
 from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import compiled
+from dlcourse.visualizers.questions import HALF_SCALE
 
-HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a larger score
 EAGER_CALLS = 3
 _SEEN: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
 
