@@ -34,7 +34,8 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     names = [one.name for one in model.layers]
     if layer not in names:
         raise UserError(f"the model has no layer '{layer}'{did_you_mean(layer, names)}")
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    last = layer == names[-1]
+    part = model if last else keras.Model(model.inputs, model.get_layer(layer).output)
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npy"

@@ -172,6 +172,9 @@ def conflicts(
     loader = DATASETS.get(str(dataset.get("name")))
     inputs = inputs or (loader.inputs if loader else None)
     task = task or dataset.get("task") or (loader.task if loader else None)
+    classes = dataset.get("classes")
+    if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
+        task = "binary"
     faults: list[tuple[Location, str]] = []
     name = model.get("name")
     if name in MODELS and (reason := mismatch(str(name), inputs, task)):
@@ -183,6 +186,9 @@ def conflicts(
         faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
     if training.get("augmentation") and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
+    if training.get("augmentation") and model.get("cache_features", name == "transfer"):
+        reason = "augmented images have other features in each epoch: set it to false"
+        faults.append((("model", "cache_features"), reason))
     if task == "regression":
         for key in ("label_smoothing", "class_weights"):
             if training.get(key):

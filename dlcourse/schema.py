@@ -31,6 +31,8 @@ NonNegative = Annotated[float, _number, Field(ge=0)]
 PositiveNumber = Annotated[float, _number, Field(gt=0)]
 Rate = Annotated[float, _number, Field(ge=0, lt=1)]
 Degrees = Annotated[float, _number, Field(ge=0, le=180)]
+Word = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
+"""Text; a whole number, as YAML reads a class named `7`, is its digits."""
 Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
 
 

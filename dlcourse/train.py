@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         write(json.dumps(Recipe.model_json_schema(), indent=2))
         return 0
     recipe = _recipe(arguments)
-    _check_path(recipe)
+    _check_paths(recipe)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
@@ -78,13 +78,15 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     return load_recipe(config, arguments.overrides)
 
 
-def _check_path(recipe: "Recipe") -> None:
-    """Raise a DatasetError if the data's file or folder is not there, before Keras is loaded."""
-    path = getattr(recipe.dataset, "path", None)
-    if path is not None:
-        from dlcourse.datasets.paths import existing
+def _check_paths(recipe: "Recipe") -> None:
+    """Raise a DatasetError if the data or the base is not there, before Keras is loaded."""
+    from dlcourse.datasets.paths import existing
 
+    path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
+    if path is not None:
         existing(path)
+    if base is not None and ("/" in base or base.endswith(".keras")):
+        existing(base)  # a plain word may name a network of keras.applications
 
 
 def _plan(recipe: "Recipe") -> str:

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcourse"
 FLOORS = {
     "__init__": 0,
     "errors": 0,
+    "runs": 0,
     "schema": 0,
     "yaml_source": 0,
     "command_line": 0,
@@ -23,14 +24,12 @@ FLOORS = {
     "optimizers": 1,
     "pages": 1,
     "plots": 1,
-    "runs": 1,
     "unsupervised": 1,
     "visualizers": 1,
     "features": 2,
     "figures": 2,
     "gallery": 2,
     "recipe": 2,
-    "transfer": 2,
     "compat": 2,
     "xray": 2,
     "training": 3,
@@ -50,7 +49,7 @@ FLOORS = {
     "train": 5,
     "visualize": 5,
 }
-FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
+FLOOR_0_ORDER = ["__init__", "errors", "runs", "schema", "command_line", "yaml_source", "maths"]
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}

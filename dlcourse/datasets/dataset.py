@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.errors import DatasetError
+from dlcourse.schema import did_you_mean
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -196,6 +197,29 @@ def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
     """Return `dataset` with its validation split taken from the training split, keyed by `seed`."""
     x, y, x_val, y_val = _set_aside(dataset, "validation_fraction", fraction, seed)
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
+
+
+def only(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
+    """Return the examples of the named classes, labelled 0, 1, … in that order; None keeps all.
+
+    Raises:
+        DatasetError: an unknown name, one named twice, or fewer than two.
+    """
+    if classes is None:
+        return dataset
+    names = dataset.class_names
+    if unknown := [name for name in classes if name not in names]:
+        hint = did_you_mean(unknown[0], list(names))
+        raise DatasetError(f"{dataset.name}: classes: no class '{unknown[0]}'{hint}")
+    if len(set(classes)) < max(2, len(classes)):
+        raise DatasetError(f"{dataset.name}: classes: two or more different ones are expected")
+    labels = np.full(len(names), -1)
+    labels[[names.index(name) for name in classes]] = np.arange(len(classes))
+    parts: dict[str, Any] = {}
+    for part, (x, y) in dataset.splits.items():
+        rows = np.flatnonzero(labels[y] >= 0)
+        parts |= {f"x_{part}": x[rows], f"y_{part}": labels[y[rows]]}
+    return replace(dataset, task=task_of(classes), class_names=classes, **parts)
 
 
 def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tuple[Any, ...]:

@@ -16,13 +16,14 @@ import numpy as np
 
 from dlcourse.datasets.dataset import (
     Dataset,
+    only,
     task_of,
     value_range,
     with_test,
     with_validation,
 )
 from dlcourse.errors import DatasetError
-from dlcourse.schema import Fraction, Positive
+from dlcourse.schema import Fraction, Positive, Word
 
 TEST_FRACTION = 0.2
 PROBE_SECONDS = 5.0
@@ -36,6 +37,7 @@ def tfds(
     dataset: str,
     data_dir: str | None = None,
     size: tuple[Positive, Positive] | None = None,
+    classes: tuple[Word, ...] | None = None,
     validation_fraction: Fraction = 0.1,
 ) -> Dataset:
     """Return any image-classification set of TensorFlow Datasets, from its cache or downloaded.
@@ -45,6 +47,7 @@ def tfds(
         dataset: a name such as `mnist`, `cifar10` or `emnist/letters`.
         data_dir: the cache; by default the variable `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
         size: (height, width) to resize to; needed where the images' sizes differ.
+        classes: the names of those to keep, labelled in this order; null keeps all.
         validation_fraction: share of the set's `train` split.
 
     Raises:
@@ -58,14 +61,19 @@ def tfds(
         prepared = builder.is_prepared()
     if not prepared:
         _download(dataset, builder, cache)
-    return _read(dataset, builder, size, seed, validation_fraction)
+    return only(_read(dataset, builder, size, seed, validation_fraction), classes)
 
 
 def mnist(
-    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+    seed: int = 0,
+    *,
+    data_dir: str | None = None,
+    classes: tuple[Word, ...] | None = None,
+    validation_fraction: Fraction = 0.1,
 ) -> Dataset:
     """Return 70,000 handwritten digits, 28×28×1, uint8 (LeCun et al. 1998)."""
-    return tfds(seed, dataset="mnist", data_dir=data_dir, validation_fraction=validation_fraction)
+    own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
+    return tfds(seed, dataset="mnist", data_dir=data_dir, **own)
 
 
 def fashion_mnist(

@@ -26,6 +26,7 @@ from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
 from dlcourse.training.range_test import RangeTest, find_learning_rate
+from dlcourse.training.stages import base_fingerprint, stages
 
 __all__ = [
     "Fit",
@@ -38,6 +39,7 @@ __all__ = [
     "find_learning_rate",
     "prepare",
     "resume",
+    "stages",
     "train",
 ]
 
@@ -109,10 +111,18 @@ def resume(
         facts = run.path / "dataset.json"
         if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
+        _refuse_another_base(run, prepared, wanted)
         clean(run)
         if wanted != stored:  # before the recipe: a finished run has all the epochs it names
             (run.path / "metrics.json").unlink(missing_ok=True)
         return _train(wanted, prepared, run, report, bar, stop)
+
+
+def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
+    if recipe.model.name != "transfer" or not (run.path / "environment.json").exists():
+        return
+    if run.environment.get("base") not in (None, base_fingerprint(prepared.model)):
+        raise RunError(f"{run.path}: its base {recipe.model.base} has changed since it began")
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
@@ -131,6 +141,10 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         raise RecipeError(
             f"{run.path}: training.epochs: its schedule is laid out over "
             f"{stored.training.epochs} epochs: start a new run for more"
+        )
+    if names and getattr(stored.model, "trainable_layers", 0):
+        raise RecipeError(
+            f"{run.path}: training.epochs: its fine-tuning follows them: start a new run for more"
         )
 
 
@@ -154,22 +168,25 @@ def _train(
         report(describe(prepared))
     facts = _dataset_facts(prepared.dataset)
     seen = {"seed": recipe.seed, "data": facts["fingerprint"]}
+    if recipe.model.name == "transfer":
+        seen["base"] = base_fingerprint(prepared.model)
     facts_path = run.path / "dataset.json"
     facts_path.unlink(missing_ok=True)  # it records the recipe's SHA-256
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts, **recorded})
-    fit = Fit(recipe, prepared, run, report, bar, stop)
-    if report and fit.progress.epoch + fit.progress.step:
-        report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
-    try:
-        fit.train()
-    except NotFinite as fault:
-        message = _explain(fit, fault)
-        _finish(fit, diverged=message)
-        raise DivergedError(f"{run.path}: diverged: {message}") from None
-    _finish(fit)
+    fit: Any = None
+    for fit in stages(recipe, prepared, run, report, bar, stop):
+        if report and fit.resumed and not fit.done:
+            report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+        try:
+            fit.train()
+        except NotFinite as fault:
+            message = _explain(fit, fault)
+            _finish(fit, prepared, diverged=message)
+            raise DivergedError(f"{run.path}: diverged: {message}") from None
+    _finish(fit, prepared)
     return Run(run.path)
 
 
@@ -203,9 +220,9 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     return explanation(fit.recipe, fault, rate, norms)
 
 
-def _finish(fit: Fit, diverged: str | None = None) -> None:
+def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
     """Evaluate the kept weights and save the model, the figures and the metrics."""
-    run, dataset, progress = fit.run, fit.prepared.dataset, fit.progress
+    run, dataset, progress = fit.run, prepared.dataset, fit.progress
     weights, best_epoch = fit.best_weights()
     model = build(fit.recipe, dataset, augmented=False)
     model.set_weights(weights)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,15 @@ STATE = "state.npz"
 
 @dataclass
 class Fit:
-    """One training on its way; `run` it until it is done.
+    """One training on its way; `train` it until it is done.
 
     Attributes:
         recipe, prepared, run: what is trained, and where its state is kept.
         report: called with a line an epoch.
         bar: show Keras' progress bar.
         stop: asks to stop after the step that runs; None never does.
+        file: the state's name in the run.
+        before: a fit that this one goes on from; it has the same weights or fewer, the last ones.
     """
 
     recipe: Recipe
@@ -45,19 +47,40 @@ class Fit:
     report: Callable[[str], None] | None = None
     bar: bool = False
     stop: StopRequest | None = None
+    file: str = STATE
+    before: "Fit | None" = None
 
     def __post_init__(self) -> None:
         model = self.prepared.model
         model.optimizer.build(model.trainable_variables)
-        self.path = self.run.path / STATE
+        self.path = self.run.path / self.file
         self.callbacks = memory_callbacks(self.recipe)
         self.arrays: dict[str, Any] = {}
         self.progress = Progress()
+        self.resumed = False
         if self.path.exists():
             self.load()
+            self.resumed = bool(self.progress.epoch + self.progress.step)
+        elif self.before:
+            self._follow(self.before)
         else:
             self._record_xray()
             save_state(self.path, model, self.callbacks, self.progress)
+
+    def _follow(self, before: "Fit") -> None:
+        """Begin with what another fit reached, and keep that unless this one does better."""
+        model = self.prepared.model
+        weights, _ = before.best_weights()
+        model.set_weights(weights)
+        self.progress = replace(before.progress, step=0, stopped=False)
+        for callback, earlier in zip(self.callbacks, before.callbacks, strict=True):
+            for name in ("best", "best_epoch"):
+                if hasattr(earlier, name):
+                    setattr(callback, name, getattr(earlier, name))
+            if getattr(earlier, "best_weights", None):
+                callback.best_weights = weights
+        save_state(self.path, model, self.callbacks, self.progress)
+        self.load()
 
     def load(self) -> None:
         """Go back to what the state file holds."""
@@ -200,10 +223,11 @@ class Fit:
 
     def best_weights(self) -> tuple[list[np.ndarray], int]:
         """Return the weights to keep and their epoch (from 1): the best, or the last."""
+        front = self.prepared.front
         for callback in self.callbacks:
             if getattr(callback, "best_weights", None):
-                return callback.best_weights, callback.best_epoch + 1
-        return self.prepared.model.get_weights(), self.progress.epoch
+                return [*front, *callback.best_weights], callback.best_epoch + 1
+        return [*front, *self.prepared.model.get_weights()], self.progress.epoch
 
 
 COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")

@@ -1,6 +1,6 @@
 """Recipe → data set and compiled model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,11 +16,16 @@ from dlcourse.recipe import Recipe, conflicts
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set and the compiled, untrained model for it."""
+    """A data set and the compiled, untrained model for it.
+
+    `front` holds the weights of the frozen layers in front of the model where the data set is what
+    they made of the examples (`stages.on_features`).
+    """
 
     dataset: Dataset
     model: Any
     class_weights: dict[int, float] | None
+    front: list[np.ndarray] = field(default_factory=list)
 
 
 def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
