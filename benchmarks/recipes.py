@@ -148,11 +148,11 @@ def table(results: dict[str, Any]) -> str:
         else:
             cells += ["", "", ""]
         rows.append("| " + " | ".join(cells) + " |")
-    measured = next(iter(results.values()), None)
+    places = dict.fromkeys(f"{one['machine']}, {one['date']}" for one in results.values())
     note = (
-        f"\n{measured['machine']}, {measured['date']}; seconds are of `fit`.\n" if measured else ""
+        f"\nSeconds are of `fit`. Measured on {'; '.join(places)}: each recipe's file says which.\n"
     )
-    return "\n".join(rows) + "\n" + note
+    return "\n".join(rows) + "\n" + (note if places else "")
 
 
 if __name__ == "__main__":

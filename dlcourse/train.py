@@ -79,14 +79,18 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
 
 
 def _check_paths(recipe: "Recipe") -> None:
-    """Raise a DatasetError if the data or the base is not there, before Keras is loaded."""
+    """Raise an error if the data or the base is not there, before Keras is loaded."""
     from dlcourse.datasets.paths import existing
+    from dlcourse.errors import DatasetError, RecipeError
 
     path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
     if path is not None:
         existing(path)
     if base is not None and ("/" in base or base.endswith(".keras")):
-        existing(base)  # a plain word may name a network of keras.applications
+        try:
+            existing(base)  # a plain word may name a network of keras.applications
+        except DatasetError as error:
+            raise RecipeError(f"{recipe.where('model', 'base')}: {error}") from None
 
 
 def _plan(recipe: "Recipe") -> str:

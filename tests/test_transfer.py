@@ -331,7 +331,7 @@ def test_a_base_that_is_not_there_is_told_before_keras_is_loaded(tmp_path, capsy
     config = tmp_path / "high.yaml"
     config.write_text("dataset: {name: digits}\nmodel: {name: transfer, base: runs/nothing}\n")
     assert main(["--config", str(config), "--dry-run"]) == 2
-    assert "runs/nothing: no such file or folder" in capsys.readouterr().err
+    assert "high.yaml:2:31: 'model.base': runs/nothing: no such file" in capsys.readouterr().err
 
 
 def test_a_published_network_works_from_a_local_file_of_weights(tmp_path):
@@ -389,5 +389,7 @@ def test_a_published_network_without_the_network_says_so(monkeypatch):
         raise Exception("URL fetch failure on https://storage…: Temporary failure")
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    with pytest.raises(UserError, match=r"weights: no such file: mine.h5"):
+        published("MobileNetV2", (32, 32, 3), weights="mine.h5")
     with pytest.raises(UserError, match=r"come over the network, .*failure \(offline: weights: a"):
         published("MobileNetV2", (32, 32, 3), weights="imagenet")

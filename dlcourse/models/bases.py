@@ -48,7 +48,8 @@ def _read(path: Path) -> "keras.Model":
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return model
     except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
         raise UserError(f"{path}: cannot be loaded as a Keras model: {_line(error)}") from None
 
@@ -77,6 +78,8 @@ def published(
         raise UserError(f"no run, no file and no network of keras.applications: '{name}'{hint}")
     if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
         raise UserError(f"{name} takes images of 1 or 3 channels, this data has {input_shape}")
+    if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
+        raise UserError(f"{name}: weights: no such file: {weights}")
     build = getattr(keras.applications, name)
     try:
         shape = (*input_shape[:2], 3)

@@ -196,8 +196,8 @@ def head_alone(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    known = base_layers(model)
-    inputs = keras.Input(known[-1].output.shape[1:])
+    known, rows = base_layers(model), model.get_layer(FEATURES).output
+    inputs = keras.Input(rows.shape[1:])  # pyright: ignore[reportAttributeAccessIssue]
     return keras.Model(inputs, _applied(model.layers[len(known) :], inputs))
 
 
