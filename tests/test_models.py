@@ -146,7 +146,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_follows_the_contract(name, digits, tumours, diabetes):
+def test_every_model_follows_the_contract(name, digits, tumours, diabetes, tmp_path):
     """Flat, ends in logits and probabilities or in prediction, takes the raw data, saves whole."""
     builder = MODELS[name]
     for dataset in (digits, tumours, diabetes):
@@ -155,7 +155,11 @@ def test_every_model_follows_the_contract(name, digits, tumours, diabetes):
             with pytest.raises(RecipeError, match=f"'{name}' is for"):
                 build_model(name, dataset)
             continue
-        model = build_model(name, dataset, **SETTINGS.get(name, {}))
+        settings = SETTINGS.get(name, {})
+        if name == "transfer":
+            build_model("dnn", dataset).save(tmp_path / "base.keras")
+            settings = {"base": str(tmp_path / "base.keras"), "head": (5,)}
+        model = build_model(name, dataset, **settings)
         outputs = model.predict(dataset.x_test[:7], verbose=0)
         assert not any(hasattr(layer, "layers") for layer in model.layers)
         assert np.isfinite(outputs).all()

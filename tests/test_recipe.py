@@ -46,7 +46,7 @@ def test_a_recipe_fills_in_the_defaults_of_the_functions_it_names():
     assert recipe.seed == 3
     assert recipe.settings("model")["filters"] == (8,)
     assert recipe.settings("model")["kernel_size"] == 3
-    assert recipe.settings("dataset") == {"validation_fraction": 0.15}
+    assert recipe.settings("dataset") == {"classes": None, "validation_fraction": 0.15}
     assert recipe.training.learning_rate == 0.001  # YAML 1.1 reads 1e-3 as text
     assert recipe.training.optimizer.name == "adam"
 
@@ -140,7 +140,7 @@ MISTAKES = {
     "no name": (
         GOOD.replace("  name: cnn\n", ""),
         "x.yaml:5:3: 'model.name' is missing (known: linear_regression, logistic_regression, "
-        "softmax_regression, dnn, cnn, rnn)",
+        "softmax_regression, dnn, cnn, rnn, transfer)",
     ),
     "an alias": ("a: &b 1\nc: *b", "x.yaml:1:4: aliases (*name) are not used in recipes"),
     "code": (
@@ -156,12 +156,12 @@ MISTAKES = {
     "softmax on regression": (
         "model: {name: softmax_regression}\ndataset: {name: diabetes}",
         "x.yaml:1:15: 'model.name': 'softmax_regression' is for binary or multiclass, this data "
-        "is regression (fitting: linear_regression, dnn)",
+        "is regression (fitting: linear_regression, dnn, transfer)",
     ),
     "cnn on a table": (
         "dataset: {name: wine}\nmodel: {name: cnn}",
         "x.yaml:2:15: 'model.name': 'cnn' is for images, this data is rows of a table "
-        "(fitting: softmax_regression, dnn)",
+        "(fitting: softmax_regression, dnn, transfer)",
     ),
     "schedule and plateau": (
         GOOD + "  schedule: {name: cosine}\n  reduce_on_plateau: {patience: 2}\n",
