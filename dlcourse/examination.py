@@ -78,7 +78,9 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.training import prepare
     from dlcourse.xray import XRAY, read_xray, xray
 
-    prepared = prepare(recipe)  # the untrained model, as it was before the first step
+    anywhere = recipe.training.model_copy(update={"device": "auto"})  # also where there is no GPU
+    # the untrained model, as it was before the first step
+    prepared = prepare(recipe.model_copy(update={"training": anywhere}))
     dataset = prepared.dataset
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
