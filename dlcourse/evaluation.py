@@ -8,7 +8,7 @@ from dlcourse.errors import RunError
 
 PREDICT_BATCH = 1024  # examples, or fewer where they are large
 PREDICT_BYTES = 1 << 24  # a batch, at most
-READ_BYTES = 1 << 26  # read at a time of streamed images
+READ_BYTES = 1 << 24  # read at a time of streamed images
 
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:

@@ -60,9 +60,9 @@ class Training(Settings):
     `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
     whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
     many steps, beside every epoch's end. `device` auto takes a GPU where there is one, cpu keeps
-    off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA); null leaves it to Keras.
-    `xray` records each layer's statistics before the training and after every epoch (`xray.csv`),
-    for `dlcourse.diagnose`.
+    off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its choice. `xray`
+    records each layer's statistics before the training and after every epoch (`xray.csv`), for
+    `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20
