@@ -156,7 +156,8 @@ def _torch_gpus() -> list[str]:
     import keras
     import torch  # pyright: ignore[reportMissingImports]
 
-    if keras.ops.zeros(()).device.type != "cuda":  # where Keras computes, whatever is there
+    value: Any = keras.ops.zeros(())
+    if value.device.type != "cuda":  # where Keras computes, whatever is there
         return []
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
