@@ -1,7 +1,10 @@
 """Where Keras computes: found, told, kept to. The backends are made to see a GPU."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -200,3 +203,15 @@ def test_a_run_that_asked_for_a_gpu_is_examined_without_one(tmp_path):
     from dlcourse.runs import read_run
 
     assert examine(read_run(run.path)).dataset is not None
+
+
+def test_the_readmes_packages_for_jax_are_the_projects_but_tensorflows():
+    """Two more are for TensorFlow alone: `tf-keras-vis`, and what TensorFlow Datasets forget."""
+    root = Path(__file__).parents[1]
+    command = (root / "README.md").read_text(encoding="utf-8").split("```sh\n")[3].split("&&")[1]
+    named = set(command.replace("\\", "").partition("constraints.txt")[2].split())
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.match(r"[\w-]+", one)[0] for one in project["dependencies"]}
+    of_tensorflow = {"tensorflow", "tensorflow-datasets", "importlib_resources", "tf-keras-vis"}
+    assert of_tensorflow <= needed
+    assert named == needed - of_tensorflow | {"jax"}
