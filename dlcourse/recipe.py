@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.datasets import DATASETS, Dataset, load_dataset
+from dlcourse.environment import Device
 from dlcourse.errors import RecipeError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES, adam
@@ -58,8 +59,10 @@ class Training(Settings):
     `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
     `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
     whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
-    many steps, beside every epoch's end. `xray` records each layer's statistics before the training
-    and after every epoch (`xray.csv`), for `dlcourse.diagnose`.
+    many steps, beside every epoch's end. `device` auto takes a GPU where there is one, cpu keeps
+    off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its choice. `xray`
+    records each layer's statistics before the training and after every epoch (`xray.csv`), for
+    `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20
@@ -77,7 +80,9 @@ class Training(Settings):
     early_stopping: EarlyStopping | None = None
     reduce_on_plateau: ReduceOnPlateau | None = None
     restore_best_weights: bool = True
+    device: Device = "auto"
     mixed_precision: bool = False
+    jit_compile: bool | None = None
     steps_per_execution: Positive | None = None
     checkpoint_every: Positive | None = None
     deterministic: bool = False

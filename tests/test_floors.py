@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcourse"
 FLOORS = {
     "__init__": 0,
     "errors": 0,
+    "files": 0,
     "runs": 0,
     "schema": 0,
     "yaml_source": 0,
@@ -49,7 +50,7 @@ FLOORS = {
     "train": 5,
     "visualize": 5,
 }
-FLOOR_0_ORDER = ["__init__", "errors", "runs", "schema", "command_line", "yaml_source", "maths"]
+FLOOR_0_ORDER = ["__init__", "errors", "files", "runs", "schema", "command_line", "yaml_source", "maths"]
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}

@@ -165,7 +165,7 @@ def _train(
 ) -> Run:
     """Fit from where the run is, then finish it."""
     if report:
-        report(describe(prepared))
+        report(describe(prepared, recipe.training.device))
     facts = _dataset_facts(prepared.dataset)
     seen = {"seed": recipe.seed, "data": facts["fingerprint"]}
     if recipe.model.name == "transfer":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.batches import training_batches
+from dlcourse.batches import training_batches, validation_batches
 from dlcourse.diagnosis import LayerStatistics
 from dlcourse.errors import InterruptedTraining
 from dlcourse.recipe import Recipe
@@ -109,7 +109,8 @@ class Fit:
         import keras
 
         dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
-        y_train = targets(model, self.recipe, dataset, "train")
+        y_train, y_val = (targets(model, self.recipe, dataset, part) for part in ("train", "val"))
+        val_batch = max(training.batch_size, 256)
         if self.first_step:  # the metrics' variables exist only after a first batch
             model.test_on_batch(dataset.x_train[:1], y_train[:1])
         batches, order = training_batches(
@@ -130,8 +131,8 @@ class Fit:
         boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
         model.fit(
             batches,
-            validation_data=(dataset.x_val, targets(model, self.recipe, dataset, "val")),
-            validation_batch_size=max(training.batch_size, 256),
+            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
+            validation_batch_size=val_batch,
             initial_epoch=self.progress.epoch,
             epochs=epochs,
             class_weight=self.prepared.class_weights,

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets import Dataset
-from dlcourse.environment import device
-from dlcourse.errors import RecipeError
+from dlcourse.environment import device, no_gpu, use_device
+from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import build_model, target_scale
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
 from dlcourse.recipe import Recipe, conflicts
@@ -43,6 +44,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
+    _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
     inputs = "images" if dataset.x_train.ndim > 2 else "rows"
@@ -63,6 +65,13 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
 def _refuse_conflicts(recipe: Recipe, inputs: str | None = None, task: str | None = None) -> None:
     if faults := conflicts(recipe.model_dump(), inputs, task):
         raise RecipeError("\n".join(f"{recipe.where(*map(str, at))}: {why}" for at, why in faults))
+
+
+def _use_device(recipe: Recipe) -> None:
+    try:
+        use_device(recipe.training.device)
+    except UserError as error:
+        raise RecipeError(f"{recipe.where('training', 'device')}: {error}") from None
 
 
 def _set_determinism(recipe: Recipe) -> None:
@@ -130,6 +139,7 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
         loss_weights=[scale**-2],
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
         steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
+        jit_compile="auto" if training.jit_compile is None else training.jit_compile,
     )
 
 
@@ -185,16 +195,23 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
     return weights
 
 
-def describe(prepared: Prepared) -> str:
-    """Return the data, the device and the layer table in words."""
-    import keras
-
+def describe(prepared: Prepared, wanted: str = "auto") -> str:
+    """Return the data, the device (and why no GPU, on a machine that has one) and the layers."""
     dataset, model = prepared.dataset, prepared.model
-    backend = f"{keras.backend.backend()} backend, Keras {keras.version()}"
-    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {device()}, {backend}"]
+    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {_device(model)}"]
+    if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
+        lines.append(f"        no GPU: {no_gpu()}")
     lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")
     for layer in model.layers:
         shape = " × ".join(map(str, layer.output.shape[1:]))
         kind = type(layer).__name__
         lines.append(f"{layer.name:<24}{kind:<22}{shape:<18}{layer.count_params():>11,}")
     return "\n".join([*lines, f"{'total':<64}{model.count_params():>11,}\n"])
+
+
+def _device(model: Any) -> str:
+    """Return the device, the precision, the backend and Keras' version."""
+    import keras
+
+    precision = next((one.dtype_policy.name for one in model.layers if one.weights), "float32")
+    return f"{device()}, {precision}, {keras.backend.backend()} backend, Keras {keras.version()}"
