@@ -50,7 +50,16 @@ FLOORS = {
     "train": 5,
     "visualize": 5,
 }
-FLOOR_0_ORDER = ["__init__", "errors", "files", "runs", "schema", "command_line", "yaml_source", "maths"]
+FLOOR_0_ORDER = [
+    "__init__",
+    "errors",
+    "files",
+    "runs",
+    "schema",
+    "command_line",
+    "yaml_source",
+    "maths",
+]
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
@@ -160,4 +169,4 @@ def test_the_package_is_thin():
         if part(file) != "exercises" and file.stem not in content:
             rooms[part(file)] += lines_of_code(file)
     assert max(rooms.values()) < 2250, rooms.most_common(1)
-    assert rooms.total() < 14_000
+    assert rooms.total() < 15_500
