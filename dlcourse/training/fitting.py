@@ -94,6 +94,7 @@ class Fit:
         import keras
 
         dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
+        self.clock = (time.perf_counter(), time.process_time())
         y_train = targets(model, self.recipe, dataset, "train")
         batch_size = training.batch_size_in(self.progress.epoch)
         if self.first_step:  # the metrics' variables exist only after a first batch
@@ -106,7 +107,6 @@ class Fit:
             first_step=self.first_step,
         )
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
-        self.clock = (time.perf_counter(), time.process_time())
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
