@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import Parser, import_keras, run_command, split_table, write
+from dlcourse.command_line import Parser, import_keras, run_command, shown, split_table, write
 
 if TYPE_CHECKING:
     from dlcourse.recipe import Recipe
@@ -95,12 +95,13 @@ def _check_paths(recipe: "Recipe") -> None:
 
 def _plan(recipe: "Recipe") -> str:
     training = recipe.training
-    early = training.early_stopping
+    early, stages = training.early_stopping, training.batch_size
+    batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
     return (
         f"  data      {recipe.dataset.name}\n"
         f"  model     {recipe.model.name}\n"
         f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
-        f"batches of {training.batch_size}, {training.optimizer.name}, "
+        f"batches of {batches}, {training.optimizer.name}, "
         f"learning rate {training.learning_rate:g}"
     )
 
@@ -139,6 +140,7 @@ def result_table(run: "Run") -> str:
         "",
         split_table(metrics, run.dataset["examples"]),
         "",
+        *_members(metrics.get("members")),
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
         f"seconds     {metrics['seconds']:.1f}",
@@ -146,6 +148,14 @@ def result_table(run: "Run") -> str:
         f"figures     {run.path / 'figures'}",
     ]
     return "\n".join(lines)
+
+
+def _members(found: dict[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    values = ", ".join(shown(value) for value in found["test"])
+    spread = f"{shown(found['mean'])} ± {shown(found['standard_deviation'])}"
+    return [f"members     test {found['metric']} {spread}: {values}"]
 
 
 if __name__ == "__main__":

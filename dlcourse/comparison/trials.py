@@ -14,7 +14,7 @@ import numpy as np
 from dlcourse.comparison.classic import learners, pipeline, rows
 from dlcourse.comparison.rounds import repeated
 from dlcourse.datasets import Dataset
-from dlcourse.errors import DivergedError
+from dlcourse.errors import DivergedError, RecipeError
 from dlcourse.evaluation import outputs
 from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, make_folder, write_file
@@ -107,6 +107,9 @@ def recipe_trial(
         RecipeError: the recipe does not fit the data.
         DivergedError: the loss, a weight or a statistic became NaN or infinite.
     """
+    if recipe.ensemble and recipe.ensemble.member is None:
+        why = "one network is compared: give ensemble=null, or ensemble.member=1"
+        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
     recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
     learned = len(dataset.y_train)
     dataset = repeated(dataset, full)

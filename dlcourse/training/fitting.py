@@ -102,31 +102,41 @@ class Fit:
         while not self.done:
             # An epoch that was interrupted is a fit of its own: its first steps are done.
             self.first_step = self.progress.step
-            partial = self.first_step > 0
-            self._fit(self.progress.epoch + 1 if partial else self.recipe.training.epochs)
+            self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
+            self._fit()
 
-    def _fit(self, epochs: int) -> None:
+    def _stage_end(self) -> int:
+        """Return the number of the last epoch (from 1) that has the batch size of the next one."""
+        training, epoch = self.recipe.training, self.progress.epoch
+        size = training.batch_size_in(epoch)
+        while epoch < training.epochs and training.batch_size_in(epoch) == size:
+            epoch += 1
+        return epoch
+
+    def _fit(self) -> None:
         import keras
 
         dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
+        self.clock = (time.perf_counter(), time.process_time())
         y_train, y_val = (targets(model, self.recipe, dataset, part) for part in ("train", "val"))
-        val_batch = max(training.batch_size, 256)
+        batch_size = training.batch_size_in(self.progress.epoch)
+        val_batch = max(batch_size, 256)
         if self.first_step:  # the metrics' variables exist only after a first batch
             model.test_on_batch(dataset.x_train[:1], y_train[:1])
         batches, order = training_batches(
             dataset.x_train,
             y_train,
-            batch_size=training.batch_size,
-            seed=self.recipe.seed,
+            batch_size=batch_size,
+            seed=self.recipe.training_seed,
             first_step=self.first_step,
         )
-        self.steps = -(-len(dataset.x_train) // training.batch_size)
-        self.clock = (time.perf_counter(), time.process_time())
+        self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
             on_train_batch_end=self._end_step,
             on_epoch_end=self._end_epoch,
+            on_test_begin=self._begin_test,
         )
         boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
         model.fit(
@@ -134,7 +144,7 @@ class Fit:
             validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
             validation_batch_size=val_batch,
             initial_epoch=self.progress.epoch,
-            epochs=epochs,
+            epochs=self.last_epoch,
             class_weight=self.prepared.class_weights,
             callbacks=[
                 order,
@@ -155,6 +165,13 @@ class Fit:
         self.saved_step = self.first_step
         if self.first_step:
             restore_metrics(self.arrays, self.prepared.model)
+
+    def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
+        """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
+        if self.recipe.training.ema is not None:
+            weights = self.prepared.model.trainable_variables
+            self.running = [np.array(weight) for weight in weights]
+            self.prepared.model.optimizer.finalize_variable_values(weights)
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         done = min(self.first_step + batch + 1, self.steps)
@@ -179,6 +196,10 @@ class Fit:
         for key, value in found.items():
             self.progress.history.setdefault(key, []).append(value)
         self._record_xray()
+        if self.recipe.training.ema is not None:
+            weights = self.prepared.model.trainable_variables
+            for weight, value in zip(weights, self.running, strict=True):
+                weight.assign(value)
         self.progress.epoch = epoch + 1
         self.progress.stopped = bool(self.prepared.model.stop_training)
         self._save(step=0)
@@ -186,8 +207,8 @@ class Fit:
         self.write_xray()
         if self.report:
             self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
-        if self.first_step:
-            self.load()  # before Keras' callbacks end this fit and restore their best weights
+        if epoch + 1 == self.last_epoch and not self.done:
+            self.load()  # before Keras ends this fit and puts the best or the averaged weights in
         asked = self.stop.signal if self.stop else None
         if asked and not self.done:
             self._leave(asked)
@@ -228,7 +249,10 @@ class Fit:
         for callback in self.callbacks:
             if getattr(callback, "best_weights", None):
                 return [*front, *callback.best_weights], callback.best_epoch + 1
-        return [*front, *self.prepared.model.get_weights()], self.progress.epoch
+        model = self.prepared.model
+        if self.recipe.training.ema is not None and int(model.optimizer.iterations):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        return [*front, *model.get_weights()], self.progress.epoch
 
 
 COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")

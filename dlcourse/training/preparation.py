@@ -53,7 +53,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     import keras
 
     _set_determinism(recipe)
-    keras.utils.set_random_seed(recipe.seed)
+    keras.utils.set_random_seed(recipe.training_seed)
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
@@ -113,11 +113,11 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     import keras
 
     training = recipe.training
-    steps = -(-len(dataset.x_train) // training.batch_size)
+    steps = [training.steps_in(epoch, len(dataset.x_train)) for epoch in range(training.epochs)]
     rate: Any = training.learning_rate
     if training.schedule is not None:
         course = training.schedule.model_dump()
-        rate = SCHEDULES[course.pop("name")](rate, steps * training.epochs, **course)
+        rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
     smoothing = training.label_smoothing
     loss = {
@@ -131,6 +131,8 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     }[_head(model)]()
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
+    if training.ema is not None:
+        optimizer.use_ema, optimizer.ema_momentum = True, training.ema
     # As the weights learn the standardised target, so the loss is in units of its variance.
     scale = target_scale(dataset)[1] if dataset.task == "regression" else 1.0
     model.compile(
@@ -138,7 +140,7 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
         loss=loss,
         loss_weights=[scale**-2],
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
-        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
+        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, min(steps)),
         jit_compile="auto" if training.jit_compile is None else training.jit_compile,
     )
 

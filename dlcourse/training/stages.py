@@ -85,6 +85,7 @@ def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
         "epochs": head.progress.epoch + model.fine_tuning_epochs,
         "learning_rate": training.learning_rate * model.fine_tuning_rate,
         "schedule": None,
+        "batch_size": training.batch_size_in(training.epochs - 1),
     }
     recipe = head.recipe.model_copy(update={"training": training.model_copy(update=changed)})
     compile_model(prepared.model, recipe, prepared.dataset)
