@@ -33,10 +33,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="python -m dlcourse.export",
-        description="Write a run's model for ONNX Runtime (model.onnx), for LiteRT, once TensorFlow "
-        "Lite (model.tflite), or as TensorFlow's saved_model; load each again in its own runtime, "
-        "compare it with Keras on the test split, and time both. A model that differs by more "
-        "than 1e-4 is not written.",
+        description="Write a run's model for ONNX Runtime (model.onnx), for LiteRT, once called "
+        "TensorFlow Lite (model.tflite), or as TensorFlow's saved_model; load each again in its "
+        "own runtime, compare it with Keras on the test split, and time both. One that differs by "
+        "more than 1e-4 (in a regression: of the largest prediction) is not written.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -169,16 +169,18 @@ def _head(run: "Run", model: Any, words: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], done: dict[str, "Exported"]) -> str:
-    columns = f"{'difference':>12}" + f"{'CPU':>10}{'wall':>9}" * 2
     lines = [
-        f"\n{'':<47}{'largest':>12}{'one a call':>19}{'256 a call':>19}",
-        f"{'format':<13}{'runtime':<22}{'size':>12}{columns}",
+        f"\n{'':<43}{'largest':>12}{'one a call':>17}{'256 a call':>17}",
+        f"{'format':<12}{'runtime':<21}{'size':>10}{'difference':>12}"
+        + f"{'CPU':>9}{'wall':>8}" * 2,
     ]
     for row in rows:
         difference = f"{row['difference']:.1e}" if row["format"] in done else ""
-        times = [f"{value:.4g}" for two in row["microseconds"].values() for value in two.values()]
-        start = f"{row['format']:<13}{row['runtime']:<22}{_size(row['bytes']):>12}{difference:>12}"
-        lines.append(start + f"{times[0]:>10}{times[1]:>9}{times[2]:>10}{times[3]:>9}")
+        times = "".join(
+            f"{taken['cpu']:>9.4g}{taken['wall']:>8.4g}" for taken in row["microseconds"].values()
+        )
+        start = f"{row['format']:<12}{row['runtime']:<21}{_size(row['bytes']):>10}"
+        lines.append(f"{start}{difference:>12}{times}")
     allowed = next(iter(done.values())).allowed
     lines.append(f"\nallowed   a difference of {allowed:.1e}")
     return "\n".join([*lines, *(f"wrote     {one.path}" for one in done.values())])

@@ -6,6 +6,8 @@ constants are put into the graph (as tensors they become inputs that ONNX Runtim
 is written with erf (tf2onnx has no erfc), and mixed precision becomes float32.
 """
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -244,7 +246,8 @@ def _export(model: Any, path: Path, form: str, **settings: Any) -> None:
 
     shape = (None, *model.inputs[0].shape[1:])
     signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
-    model.export(path, format=form, verbose=False, input_signature=signature, **settings)
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 tells of a SavedModel all the same
+        model.export(str(path), format=form, verbose=False, input_signature=signature, **settings)
 
 
 def _write_onnx(model: Any, path: Path) -> None:
@@ -275,7 +278,8 @@ def _load_litert(path: Path) -> Predict:
 
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=THREADS)
     runner = interpreter.get_signature_runner()
-    return lambda x: next(iter(runner(**{INPUT: x}).values()))
+    (name,) = runner.get_input_details()  # Keras 3.13 names it otherwise
+    return lambda x: next(iter(runner(**{name: x}).values()))
 
 
 def _write_saved_model(model: Any, path: Path) -> None:
