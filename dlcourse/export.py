@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 FORMATS = ("onnx", "litert", "saved_model")
 COMPARED = 1000
+DESCRIPTION = """\
+Write a run's model for ONNX Runtime (model.onnx), for LiteRT, once called TensorFlow Lite
+(model.tflite), or as TensorFlow's saved_model; load each again in its own runtime, compare it
+with Keras on the test split, and time both. One that differs by more than 1e-4 (in a
+regression: of the largest prediction) is not written."""
 EXAMPLE = """\
 examples:
   python -m dlcourse.export --run runs/pets --to onnx
@@ -33,10 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="python -m dlcourse.export",
-        description="Write a run's model for ONNX Runtime (model.onnx), for LiteRT, once called "
-        "TensorFlow Lite (model.tflite), or as TensorFlow's saved_model; load each again in its "
-        "own runtime, compare it with Keras on the test split, and time both. One that differs by "
-        "more than 1e-4 (in a regression: of the largest prediction) is not written.",
+        description=DESCRIPTION,
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -3,6 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -72,7 +73,7 @@ def runtime(name: str, path: Path, x: np.ndarray) -> np.ndarray:
     if name == "onnx":
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         assert [one.name for one in session.get_inputs()] == ["inputs"]
         return session.run(None, {"inputs": x})[0]
     if name == "litert":
@@ -266,7 +267,7 @@ def test_a_missing_package_is_told_with_its_cure_before_anything_is_done(
     code, out, err = call("--run", digits_run.path, "--to", "onnx", "litert")
     assert (code, out) == (1, "")
     assert err == (
-        "export to onnx and litert needs onnxruntime and ai-edge-litert: pip install onnxruntime "
+        "export to onnx and litert needs onnxruntime, ai-edge-litert: pip install onnxruntime "
         "ai-edge-litert (or this package's extra: -e '.[export]')\n"
     )
 
