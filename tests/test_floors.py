@@ -32,6 +32,7 @@ FLOORS = {
     "gallery": 2,
     "recipe": 2,
     "compat": 2,
+    "exporting": 2,
     "xray": 2,
     "training": 3,
     "comparison": 4,
@@ -43,6 +44,7 @@ FLOORS = {
     "errata": 5,
     "evaluate": 5,
     "explain": 5,
+    "export": 5,
     "find_lr": 5,
     "predict": 5,
     "report": 5,
@@ -63,6 +65,7 @@ FLOOR_0_ORDER = [
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
+HEAVY |= {"tf2onnx", "onnxruntime", "ai_edge_litert"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
