@@ -72,11 +72,8 @@ def _killed(e: Evidence) -> Reason | None:
     start, end = e.xray[min(e.xray)], e.xray[max(e.xray)]
     if vanished(start):
         return None
-    names = [
-        after.name
-        for before, after in zip(start, end, strict=True)
-        if before.dead < T["dead"] / 2 and after.dead >= T["dead"]
-    ]
+    alive = {layer.name for layer in start if layer.dead < T["dead"] / 2}
+    names = [layer.name for layer in end if layer.name in alive and layer.dead >= T["dead"]]
     if not names:
         return None
     evidence = f"{', '.join(names)}: ReLU units that lived before the training are dead after it"

@@ -46,8 +46,11 @@ def for_more_capacity(e: Evidence) -> str:
     name = str(e.setting("model.name", "dnn"))
     if name.endswith("regression"):
         return "model.name=dnn"
-    for key in ("model.hidden", "model.filters"):
+    for key in ("model.hidden", "model.filters", "model.head"):
         if sizes := e.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
-    larger = f"model.units={2 * e.setting('model.units', 64)}"
-    return larger if name == "rnn" else "model.hidden=[128,128]"
+    larger = {
+        "rnn": f"model.units={2 * e.setting('model.units', 64)}",
+        "transfer": "model.head=[64]",
+    }
+    return larger.get(name, "model.hidden=[128,128]")

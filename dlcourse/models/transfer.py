@@ -12,7 +12,14 @@ from pydantic import Field
 
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models.bases import PUBLISHED, load_base, replay
-from dlcourse.models.layers import Activation, Regression, head, hidden_layers, weights
+from dlcourse.models.layers import (
+    Activation,
+    Initializer,
+    Regression,
+    head,
+    hidden_layers,
+)
+from dlcourse.models.layers import weights as kernel_settings
 from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,6 +43,7 @@ def transfer(
     activation: Activation = "relu",
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
+    initializer: Initializer = "glorot_uniform",
     cache_features: bool = True,  # noqa: ARG001 - this and the next are read by training.stages
     trainable_layers: Annotated[Integer, Field(ge=0)] = 0,
     fine_tuning_epochs: Positive = 5,  # noqa: ARG001
@@ -57,6 +65,7 @@ def transfer(
         activation: of these hidden layers.
         dropout: fraction dropped after each of them.
         l2: weight decay of the head's kernels, l2·Σw².
+        initializer: of the head's kernels.
         cache_features: compute the frozen base's outputs once and train the head on them; false
             runs the base in every step, with the same result.
         trainable_layers: the base's last layers with weights that are trained in a fine-tuning
@@ -81,7 +90,7 @@ def transfer(
             hidden=head,
             activation=activation,
             dropout=dropout,
-            l2=l2,
+            kernel=kernel_settings(initializer, l2),
         )
         _trainable(made, trainable_layers)
     except UserError as error:
@@ -100,7 +109,7 @@ def new_head(
     hidden: Sequence[int] = (),
     activation: str = "relu",
     dropout: float = 0.0,
-    l2: float = 0.0,
+    kernel: dict[str, Any] | None = None,
 ) -> "keras.Model":
     """Return copies of a base's layers, frozen, with a new head behind the layer `features`.
 
@@ -112,7 +121,8 @@ def new_head(
         num_outputs, regression: see `transfer`.
         front: layers before the base.
         scaling: takes the place of the base's layer `rescaling`; None leaves it.
-        layer, hidden, activation, dropout, l2: see `transfer`; `hidden` is its `head`.
+        layer, hidden, activation, dropout: see `transfer`; `hidden` is its `head`.
+        kernel: arguments of the head's kernels, as `layers.weights` makes them.
 
     Raises:
         UserError: the base has no such layer, or no layer to cut the head off at.
@@ -126,7 +136,7 @@ def new_head(
         one.trainable = False
     flat = len(tensor.shape) > 2
     end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
-    kernel = weights("glorot_uniform", l2)
+    kernel = kernel or {}
     layers = [
         end,
         *hidden_layers(
