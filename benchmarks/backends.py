@@ -1,13 +1,14 @@
 """python -m benchmarks.backends: one recipe under the backends at hand, on a GPU or a CPU.
 
 Each row is a training in a process of its own, with XLA (`jit_compile`) and mixed precision on and
-off; the rounds go through all rows in turn. The first epoch, in which the steps are compiled, is not
-counted in the speed. With `--targets` the time to a test accuracy is told as well, compilation and
-validation included: the test images validate, and nothing is chosen by them.
+off; the rounds go through all rows in turn. The first epoch, in which the steps are compiled, is
+not counted in the speed, and one image validates. With `--targets` the time to a test accuracy is
+told as well, compilation included: then the test images validate, which costs time in each epoch,
+and nothing is chosen by them.
 
-A backend in an environment of its own is named with its Python: `--python jax=.venv-jax/bin/python`.
-JAX without XLA runs each operation by itself and is measured on fewer images. The images are read
-once, on the CPU, so that JAX needs no TensorFlow.
+A backend in an environment of its own is named with its Python, as `jax=.venv-jax/bin/python`. JAX
+without XLA runs each operation by itself and is measured on fewer images. The images are read once,
+on the CPU, so that JAX needs no TensorFlow.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def write_images(config: str, examples: int, path: Path) -> None:
     use_device("cpu")
     data = load_recipe(config).load_dataset()
     rows = slice(0, examples or None)
-    arrays = {"x_train": data.x_train[rows], "y_train": data.y_train[rows]}
+    arrays: dict[str, Any] = {"x_train": data.x_train[rows], "y_train": data.y_train[rows]}
     np.savez(path, **arrays, x_test=data.x_test, y_test=data.y_test)
 
 
@@ -52,8 +53,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from dlcourse.training import Fit, prepare
 
     settings = {
-        "jit_compile": arguments.jit[0] == "on",
-        "mixed_precision": arguments.mixed[0] == "on",
+        "jit_compile": arguments.jit == ["on"],
+        "mixed_precision": arguments.mixed == ["on"],
     }
     settings |= {"epochs": arguments.epochs, "device": arguments.device, "early_stopping": "null"}
     overrides = [f"training.{key}={str(value).lower()}" for key, value in settings.items()]
@@ -61,7 +62,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     data = load_dataset("npz", path=arguments.one)
     n = WITHOUT_XLA if arguments.backends == ["jax"] and arguments.jit == ["off"] else None
     data = replace(data, x_train=data.x_train[:n], y_train=data.y_train[:n])
-    data = replace(data, x_val=data.x_test[:n], y_val=data.y_test[:n])
+    m = n if arguments.targets else 1
+    data = replace(data, x_val=data.x_test[:m], y_val=data.y_test[:m])
     prepared, clock = prepare(recipe, data), Clock()
     clock.mark()
     with tempfile.TemporaryDirectory() as runs:
@@ -146,6 +148,7 @@ def main() -> int:
         write_images(arguments.config, arguments.examples, path)
         given = ["--one", str(path), "--config", arguments.config, "--device", arguments.device]
         given += ["--epochs", str(arguments.epochs)]
+        given += ["--targets", *map(str, arguments.targets)] if arguments.targets else []
         table = list(product(arguments.backends, arguments.jit, arguments.mixed))
         for backend, *row in table * arguments.rounds:
             python = pythons.get(backend, sys.executable)
