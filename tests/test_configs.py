@@ -47,7 +47,10 @@ def test_the_readme_holds_the_recorded_figures():
 
 
 def test_every_recipe_but_those_of_fashion_mnist_is_measured():
-    assert {config.stem for config in CONFIGS} - set(MEASURED) == {"fashion_mnist_cnn", "fashion_mnist_best"}
+    assert {config.stem for config in CONFIGS} - set(MEASURED) == {
+        "fashion_mnist_cnn",
+        "fashion_mnist_best",
+    }
 
 
 @pytest.mark.parametrize("name", LEVELS)

@@ -186,11 +186,13 @@ def test_a_member_that_diverges_is_named_again_when_the_ensemble_is_resumed(tmp_
 def test_one_network_is_compared_at_a_time():
     from dlcourse.comparison.trials import recipe_trial
 
-    with pytest.raises(RecipeError, match=r"'ensemble': one network is compared: give ensemble=nul"):
+    with pytest.raises(
+        RecipeError, match=r"'ensemble': one network is compared: give ensemble=nul"
+    ):
         recipe_trial("x", recipe(), load_dataset("digits"), 1)
 
 
-def test_the_commands_take_an_ensemble(run, capsys, tmp_path):
+def test_the_commands_take_an_ensemble(run, capsys):
     from dlcourse import diagnose, evaluate, report, runs, train
     from dlcourse.runs.__main__ import main as list_runs
 
