@@ -84,7 +84,9 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     dataset = prepared.dataset
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
-    if (run.path / XRAY).exists():
+    if recipe.ensemble and recipe.ensemble.member is None:
+        layers = {}  # the members' layers are in their own runs
+    elif (run.path / XRAY).exists():
         layers = read_xray(run)
     else:
         layers = {0: xray(prepared.model, dataset.x_train, dataset.y_train)}

@@ -1,7 +1,7 @@
 """The convolutional network: convolution and pooling blocks, then dense layers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dlcourse.errors import RecipeError
 from dlcourse.models.layers import (
@@ -83,8 +83,8 @@ def cnn(
         "strides": strides,
         "pool_size": pool_size if pool != "none" else 1,
     }
-    columns = [_each(name, value, len(filters)) for name, value in each.items()]
-    shapes = [_Block(*row, padding) for row in zip(*columns, strict=True)]
+    columns: list[Any] = [_each(name, value, len(filters)) for name, value in each.items()]
+    shapes = [_Block(*row, padding=padding) for row in zip(*columns, strict=True)]
     _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
     kernel = weights(initializer, l2)
     blocks: list[keras.Layer] = []

@@ -34,7 +34,7 @@ def random_warp() -> Any:
                 return images
             return ops.image.affine_transform(
                 images,
-                self._maps(*ops.shape(images)[:3]),
+                self._maps(*tuple(ops.shape(images))[:3]),
                 fill_mode="nearest" if self.fill == "nearest" else "constant",
                 data_format="channels_last",
             )

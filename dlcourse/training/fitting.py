@@ -170,7 +170,7 @@ class Fit:
         """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
         if self.recipe.training.ema is not None:
             weights = self.prepared.model.trainable_variables
-            self.running = [np.array(weight) for weight in weights]
+            self.running = [np.asarray(weight).copy() for weight in weights]
             self.prepared.model.optimizer.finalize_variable_values(weights)
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
