@@ -221,7 +221,7 @@ def test_averaged_weights_and_stages_end_bit_equal_wherever_they_stop(keep, tmp_
     own = {"batch_size": [20, 50], "ema": 0.8, "restore_best_weights": keep}
     given = recipe(**own, early_stopping=None, reduce_on_plateau=None, checkpoint_every=2)
     whole = train(given, tmp_path, name="whole", bar=False)
-    for looks in (1, 6, 12, 17):  # in the first stage and in the second
+    for looks in (1, 6, 12, 15):  # in the first stage and in the second
         with pytest.raises(InterruptedTraining):
             train(given, tmp_path, name=f"part{looks}", bar=False, stop=After(looks))
         assert outcome(resume(read_run(tmp_path / f"part{looks}"), bar=False)) == outcome(whole)

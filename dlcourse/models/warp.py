@@ -32,9 +32,10 @@ def random_warp() -> Any:
             images = ops.cast(images, self.compute_dtype)
             if not training:
                 return images
+            shape: Any = ops.shape(images)
             return ops.image.affine_transform(
                 images,
-                self._maps(*tuple(ops.shape(images))[:3]),
+                self._maps(*shape[:3]),
                 fill_mode="nearest" if self.fill == "nearest" else "constant",
                 data_format="channels_last",
             )
