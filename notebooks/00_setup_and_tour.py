@@ -17,11 +17,11 @@
 # **Slides.** S0. **Time.** Under a minute on two CPU cores.
 
 # %%
-# Only on Colab: install dlcourse from the folder that holds this notebook's repository.
+# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
 import sys
 
 if "google.colab" in sys.modules:
-    # %pip install -q -e ..
+    # %pip install -q /content/dlcourse
     pass
 
 # %% [markdown]
@@ -121,3 +121,35 @@ _ = figure.suptitle(f"16 feature maps of a {digits.class_names[digits.y_test[0]]
 # Change one number in the recipe and run again: `dropout`, `learning_rate`, `filters`. The same
 # recipe in a file is `python -m dlcourse.train --config my.yaml` at a terminal; `configs/` has one
 # for each lecture, and the README tells how to train on your own pictures.
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("00.1")` helps, `solution("00.1")`
+# tells.
+#
+# **00.1** A digit of this data set is a grey picture of 8 × 8 pixels. How many features does one
+# example have?
+
+# %%
+from dlcourse.exercises import check, hint, solution
+
+answer = ...
+check("00.1", answer)
+
+# %% [markdown]
+# **00.2** Write a function `answer(labels, predicted)` that takes two arrays of class numbers and
+# returns the accuracy, as a fraction from 0 to 1.
+
+# %%
+answer = ...
+check("00.2", answer)
+
+# %% [markdown]
+# **00.3** You train with 20 learning rates, look at the test accuracy of each, keep the best, and
+# report that test accuracy. It promises too much. Why? (a) The test examples changed. (b) There are
+# too few test examples. (c) The test examples helped to choose. (d) The training was too short.
+
+# %%
+answer = ...
+check("00.3", answer)

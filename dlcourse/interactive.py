@@ -1,0 +1,38 @@
+"""Sliders and menus in a notebook, or one line where they cannot be had."""
+
+from collections.abc import Callable
+from typing import Any
+
+HINT = "Sliders need ipywidgets: pip install ipywidgets. The pictures without them tell the same."
+
+
+class Hint(str):
+    """A line that a notebook shows in the place of a widget."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def interact(draw: Callable[..., Any], **controls: Any) -> Any:
+    """Return widgets that call `draw` again whenever one is changed, or a hint without ipywidgets.
+
+    Args:
+        draw: Function that draws with pyplot or prints; what it returns is not shown.
+        **controls: One a parameter of `draw`, in ipywidgets' short forms: (low, high, step) or a
+            number for a slider, a list for a menu, True or False for a box to tick.
+    """
+    try:
+        import ipywidgets
+    except ImportError:
+        return Hint(HINT)
+
+    def shown(**values: Any) -> None:
+        draw(**values)
+
+    widget = ipywidgets.interactive(shown, **controls)
+    for control in widget.children:
+        if control.has_trait("continuous_update"):
+            control.set_trait("continuous_update", False)  # draw once, where the slider is let go
+    return widget

@@ -1,0 +1,24 @@
+"""Sliders draw again when they are moved; without ipywidgets one line tells what to install."""
+
+import sys
+
+import pytest
+
+from dlcourse.interactive import interact
+
+
+def test_a_moved_slider_draws_again():
+    pytest.importorskip("ipywidgets")
+    drawn = []
+    widget = interact(
+        lambda rate, steps: drawn.append((rate, steps)), rate=(0.0, 1.0), steps=[5, 9]
+    )
+    rate, steps = widget.children[:2]
+    assert not rate.continuous_update
+    rate.value, steps.value = 0.25, 9
+    assert drawn[-1] == (0.25, 9)
+
+
+def test_without_ipywidgets_one_line_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    assert repr(interact(print, a=1)).startswith("Sliders need ipywidgets: pip install ipywidgets")
