@@ -1,5 +1,7 @@
-"""Sliders and menus in a notebook, or one line where they cannot be had."""
+"""What a notebook needs of its kernel: sliders and menus, and quiet."""
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -36,3 +38,15 @@ def interact(draw: Callable[..., Any], **controls: Any) -> Any:
         if control.has_trait("continuous_update"):
             control.set_trait("continuous_update", False)  # draw once, where the slider is let go
     return widget
+
+
+def quiet_start() -> None:
+    """Keep what TensorFlow's C++ says at its start out of a notebook.
+
+    A kernel sends Python's errors and warnings another way than file descriptor 2: they are shown
+    as ever. Outside a kernel nothing happens.
+    """
+    if "ipykernel" in sys.modules:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
