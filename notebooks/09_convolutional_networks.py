@@ -272,8 +272,8 @@ _ = ax.legend(frameon=False)
 # by two, to the left, right, up and down, and measure again.
 
 # %%
-# Picture: test accuracy in place, moved by one pixel and by two. In place all three are high. Moved,
-# the dense network falls lowest; the network that takes the mean keeps the most.
+# Picture: test accuracy in place, moved by one pixel and by two. In place all three are high.
+# Moved, the dense network falls lowest; the one that takes the mean keeps the most.
 ways = {0: [(0, 0)], 1: [(0, 1), (0, -1), (1, 0), (-1, 0)], 2: [(0, 2), (0, -2), (2, 0), (-2, 0)]}
 ax = plots.new_axes(figsize=(7, 3.4))
 for k, (name, model) in enumerate(models.items()):
