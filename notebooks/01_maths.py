@@ -259,7 +259,8 @@ plt.show()
 from dlcourse.errata import table
 from dlcourse.maths.worked_examples import EXAMPLES
 
-print(table([EXAMPLES[name] for name in ("S3.det", "S3.eig", "S3.derivative")], []))
+slips = ("S3.det", "S3.eig", "S3.derivative", "S4.derivative")
+print(table([EXAMPLES[name] for name in slips], []))
 
 # %% [markdown]
 # ## Exercises
