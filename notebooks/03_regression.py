@@ -40,7 +40,7 @@ quiet_start()
 # ## A number to predict
 #
 # 442 patients with diabetes, ten measurements each, and how far the disease went on in a year. We
-# start with one measurement, the body-mass index (scaled by scikit-learn: it has no unit here).
+# start with one measurement, the body-mass index.
 
 # %%
 import numpy as np
@@ -68,7 +68,7 @@ from dlcourse.maths.losses import mse
 from dlcourse.maths.regression import linear_regression, linear_regression_descent
 
 best = linear_regression(bmi[:, None], progress)
-lines = {"flat": (0.0, 150.0), "steep": (2500.0, 150.0), "best": (best.W[0], float(best.b))}
+lines = {"flat": (0.0, 150.0), "steep": (20.0, -380.0), "best": (best.W[0], float(best.b))}
 for name, (w, b) in lines.items():
     print(f"{name:>5}: w = {w:.0f}, b = {b:.1f}, MSE = {mse(w * bmi + b, progress):.0f}")
 
@@ -80,7 +80,7 @@ ax.scatter(bmi, progress, s=14, color="#767676", alpha=0.6)
 reach = np.array([bmi.min(), bmi.max()])
 for (name, (w, b)), style in zip(lines.items(), (":", "--", "-"), strict=True):
     ax.plot(reach, w * reach + b, style, linewidth=2, label=name)
-ax.set(xlabel="body-mass index (scaled)", ylabel="progression (score)", ylim=(0, 360))
+ax.set(xlabel="body-mass index (kg/m²)", ylabel="progression (score)", ylim=(0, 360))
 ax.legend()
 plt.show()
 
@@ -209,7 +209,7 @@ from time import perf_counter
 
 from dlcourse.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
 
-arguments = (X.T, y[None], np.zeros((X.shape[1], 1)), 0.0)
+arguments = (X.T, y[None], np.full((X.shape[1], 1), 0.1), 0.0)
 found, seconds = {}, {}
 for function in (logistic_gradient_loop, logistic_gradient_vectorised):
     begin = perf_counter()

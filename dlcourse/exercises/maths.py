@@ -108,7 +108,12 @@ EXERCISES = (
             "2·x₁ + x₂ = 3·x₁ gives x₂ = x₁: (1, 1) and every multiple of it. The other eigenvalue "
             "is 1, with (1, −1)."
         ),
-        equivalents=((1, 1), [-2.0, -2.0], np.array([3, 3]), np.float32([0.7071068, 0.7071068])),
+        equivalents=(
+            (1, 1),
+            [-2.0, -2.0],
+            np.array([3, 3]),
+            np.array([0.7071068] * 2, dtype="float32"),
+        ),
         wrong=(
             Wrong([1, -1], "The matrix makes [ 1., -1.] of [ 1., -1.]: it is stretched by 1"),
             Wrong([0, 0], "Every matrix keeps the zero vector"),
