@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-lowest notebooks notebooks-full constraints
+.PHONY: check test test-jax test-lowest notebooks notebooks-full constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -9,6 +9,9 @@ check:  ## lint, format, types
 
 test:  ## the test-suite
 	$(PYTHON) -m pytest
+
+test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_jax.py
 
 # Old versions of other packages warn of newer ones: there only the tests' own results count.
 test-lowest:  ## the test-suite with the lowest versions that pyproject.toml declares
@@ -25,5 +28,6 @@ notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
 notebooks-full:  ## the tests of the notebooks at full length, as a student runs them
 	NOTEBOOKS_FULL=1 $(PYTHON) -m pytest tests/test_notebooks.py
 
-constraints:  ## write the versions of .venv to constraints.txt
-	$(PYTHON) -m pip freeze --exclude-editable --exclude uv | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
+constraints:  ## write the versions of .venv, and JAX's of .venv-jax, to constraints.txt
+	{ $(PYTHON) -m pip freeze --exclude-editable --exclude uv; .venv-jax/bin/pip freeze | grep '^jax'; } \
+	| grep -E '^[A-Za-z0-9_.-]+==' | LC_ALL=C sort -uf > constraints.txt

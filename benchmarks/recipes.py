@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from dlcourse.recipe import load_recipe
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "recipes.json"
 TABLE = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", re.DOTALL)
@@ -50,18 +52,29 @@ def main() -> int:
 def measure(config: Path, seed: int) -> dict[str, Any] | None:
     """Return the metrics of one training; None where the data is not at hand."""
     with tempfile.TemporaryDirectory() as runs:
-        command = [sys.executable, "-m", "dlcourse.train", "--config", str(config)]
-        done = subprocess.run(
-            [*command, f"seed={seed}", "--runs", runs, "--name", "run"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode == 2:
-            print(done.stderr.strip(), file=sys.stderr)
-            return None
-        done.check_returncode()
-        return json.loads((Path(runs) / "run" / "metrics.json").read_text())
+        overrides = [f"seed={seed}"]
+        if base := getattr(load_recipe(config).model, "base", None):  # a run of another recipe
+            before = config.with_name(f"{Path(base).name}.yaml")
+            if trained(before, overrides, Path(runs, "base")) is None:
+                return None
+            overrides = [*overrides, f"model.base={Path(runs, 'base')}"]
+        return trained(config, overrides, Path(runs, "run"))
+
+
+def trained(config: Path, overrides: list[str], run: Path) -> dict[str, Any] | None:
+    """Return the metrics of one training; None where the data is not at hand."""
+    command = [sys.executable, "-m", "dlcourse.train", "--config", str(config), *overrides]
+    done = subprocess.run(
+        [*command, "--runs", str(run.parent), "--name", run.name],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 2:
+        print(done.stderr.strip(), file=sys.stderr)
+        return None
+    done.check_returncode()
+    return json.loads((run / "metrics.json").read_text())
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -135,11 +148,11 @@ def table(results: dict[str, Any]) -> str:
         else:
             cells += ["", "", ""]
         rows.append("| " + " | ".join(cells) + " |")
-    measured = next(iter(results.values()), None)
+    places = dict.fromkeys(f"{one['machine']}, {one['date']}" for one in results.values())
     note = (
-        f"\n{measured['machine']}, {measured['date']}; seconds are of `fit`.\n" if measured else ""
+        f"\nSeconds are of `fit`. Measured on {'; '.join(places)}: each recipe's file says which.\n"
     )
-    return "\n".join(rows) + "\n" + note
+    return "\n".join(rows) + "\n" + (note if places else "")
 
 
 if __name__ == "__main__":

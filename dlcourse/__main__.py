@@ -14,6 +14,7 @@ COMMANDS = {
     "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
     "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
     "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
+    "export": ("dlcourse.export", "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared"),
     "report": ("dlcourse.report", "all of a run on one page: metrics, findings, figures, settings"),
     "errata": ("dlcourse.errata", "every number of the slides, checked"),
     "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),

@@ -26,10 +26,11 @@ def training_batches(
     """Return `(batches, callback)` for `model.fit(batches, callbacks=[callback, …])`.
 
     The callback tells the batches which epoch begins. On TensorFlow the batches are a `tf.data`
-    pipeline, which gathers beside the training; elsewhere a `keras.utils.PyDataset`.
+    pipeline, which gathers beside the training; elsewhere, and of streamed images, a
+    `keras.utils.PyDataset`, which reads a batch when it is wanted.
 
     Args:
-        x: inputs `(n, …)`.
+        x: inputs `(n, …)`, an array or `Streamed`.
         y: labels or targets, `(n, …)`.
         batch_size: examples a batch; the last batch of an epoch may be smaller.
         seed: keys the orders together with the epoch.
@@ -39,9 +40,19 @@ def training_batches(
 
     end = len(x) if last_step is None else min(last_step * batch_size, len(x))
     order = _Order(len(x), seed, slice(first_step * batch_size, end))
-    make = _tensorflow_batches if keras.backend.backend() == "tensorflow" else _python_batches
+    in_memory = keras.backend.backend() == "tensorflow" and isinstance(x, np.ndarray)
+    make = _tensorflow_batches if in_memory else _python_batches
     batches = make(x, y, batch_size, order)
     return batches, keras.callbacks.LambdaCallback(on_epoch_begin=order.begin)
+
+
+def validation_batches(x: Any, y: np.ndarray, *, batch_size: int) -> Any:
+    """Return what `fit` takes as `validation_data`: `(x, y)`, or batches of streamed images."""
+    if isinstance(x, np.ndarray):
+        return x, y
+    order = _Order(len(x), 0, slice(None))
+    order.indices = np.arange(len(x))
+    return _python_batches(x, y, batch_size, order)
 
 
 class _Order:

@@ -84,7 +84,7 @@ def import_keras() -> None:
         UserError: Keras or its backend is not installed.
     """
     try:
-        with _held_back_stderr():
+        with held_back_stderr():
             import keras  # noqa: F401
     except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -95,7 +95,7 @@ def import_keras() -> None:
 
 
 @contextlib.contextmanager
-def _held_back_stderr() -> Iterator[None]:
+def held_back_stderr() -> Iterator[None]:
     """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:

@@ -1,11 +1,18 @@
 """What a run ran on: versions, machine, device, git state."""
 
+import contextlib
 import os
 import platform
+import shutil
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from dlcourse.errors import UserError
+
+Device = Literal["auto", "cpu", "gpu"]
 
 PACKAGES = (
     "dlcourse",
@@ -39,19 +46,103 @@ _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS
 
 
 def device() -> str:
-    """Return where Keras computes, in words: `GPU (NVIDIA H200)` or `CPU (2 cores)`."""
+    """Return where Keras computes: `GPU (NVIDIA H200, 140 GiB)` or `CPU (2 cores)`."""
+    gpus = _gpus()
+    if not gpus:
+        return f"CPU ({os.cpu_count()} cores)"
+    sizes = {name: f", {mib / 1024:.0f} GiB" for name, mib in _memories().items()}
+    return f"GPU ({', '.join(name + sizes.get(name, '') for name in gpus)})"
+
+
+def use_device(wanted: Device) -> None:
+    """Keep Keras to a device: `auto` takes a GPU where there is one, `cpu` none, `gpu` only that.
+
+    Raises:
+        UserError: there is no GPU for the backend, or this process computes on it already.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if wanted == "gpu" and not _gpus():
+        raise UserError(
+            f"gpu was asked for, and the {backend} backend sees {device()} alone: {no_gpu()}"
+        )
+    if wanted == "cpu" and _gpus():
+        leave = {"tensorflow": _leave_tensorflow_gpus, "jax": _leave_jax_gpus}
+        leave.get(backend, _leave_torch_gpus)()
+        if _gpus():
+            raise UserError("this process computes on its GPU already: start a new one for cpu")
+        _left.add(backend)
+
+
+def no_gpu() -> str:
+    """Return why the backend has no GPU, and the cure."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend in _left:
+        return "an earlier training of this process asked for cpu: start a new process"
+    for variable in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
+        value = os.environ.get(variable)
+        if value in ("", "-1", "cpu") and (variable[0] == "C" or backend == "jax"):
+            return f"{variable}={value} hides it: unset it"
+    if shutil.which("nvidia-smi") is None:
+        return (
+            "there is no NVIDIA driver here (no nvidia-smi): take a machine with a GPU, "
+            "or training.device=auto"
+        )
+    install = CUDA.get(backend, backend)
+    return f"there is an NVIDIA driver, but no CUDA for {backend}: pip install '{install}'"
+
+
+_left: set[str] = set()  # backends that were kept off their GPUs, for the rest of the process
+_scopes = contextlib.ExitStack()
+CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}  # torch brings it
+
+
+def _gpus() -> list[str]:
     import keras
 
     find = {"tensorflow": _tensorflow_gpus, "jax": _jax_gpus, "torch": _torch_gpus}
-    gpus = find.get(keras.backend.backend(), list)()
-    return f"GPU ({', '.join(gpus)})" if gpus else f"CPU ({os.cpu_count()} cores)"
+    return find.get(keras.backend.backend(), list)()
+
+
+@cache
+def _memories() -> dict[str, float]:
+    """Return each NVIDIA GPU's memory in MiB, by its name; TensorFlow does not tell it."""
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows = (line.rsplit(",", 1) for line in told.splitlines() if "," in line)
+        return {name.strip(): float(mib) for name, mib in rows}
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return {}
+
+
+def _leave_tensorflow_gpus() -> None:
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # they are in use
+        tf.config.set_visible_devices([], "GPU")
+
+
+def _leave_jax_gpus() -> None:
+    import jax  # pyright: ignore[reportMissingImports]
+
+    jax.config.update("jax_platforms", "cpu")  # without effect once they are in use
+
+
+def _leave_torch_gpus() -> None:
+    import keras
+
+    _scopes.enter_context(keras.device("cpu"))
 
 
 def _tensorflow_gpus() -> list[str]:
     import tensorflow as tf
 
     details = tf.config.experimental.get_device_details
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     return [details(gpu).get("device_name", gpu.name) for gpu in gpus]
 
 
@@ -62,8 +153,12 @@ def _jax_gpus() -> list[str]:
 
 
 def _torch_gpus() -> list[str]:
+    import keras
     import torch  # pyright: ignore[reportMissingImports]
 
+    value: Any = keras.ops.zeros(())
+    if value.device.type != "cuda":  # where Keras computes, whatever is there
+        return []
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 

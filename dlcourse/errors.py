@@ -46,4 +46,5 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
         super().__init__(
             f"interrupted in {at}; go on with: python -m dlcourse.train --resume {path}"
         )
+        self.at, self.signal = at, signal
         self.exit_code = 128 + signal

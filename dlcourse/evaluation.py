@@ -6,7 +6,9 @@ import numpy as np
 
 from dlcourse.errors import RunError
 
-PREDICT_BATCH = 1024
+PREDICT_BATCH = 1024  # examples, or fewer where they are large
+PREDICT_BYTES = 1 << 24  # a batch, at most
+READ_BYTES = 1 << 24  # read at a time of streamed images
 
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
@@ -14,12 +16,22 @@ def outputs(model: Any, x: np.ndarray) -> np.ndarray:
 
     A single sigmoid output p becomes the two columns (1 - p, p).
     """
-    values = model.predict(x, batch_size=PREDICT_BATCH, verbose=0)
+    values = predict(model, x)
     if values.shape[1:] != (1,):
         return values
     if model.layers[-1].name == "prediction":
         return values[:, 0]
     return np.concatenate([1 - values, values], axis=1)
+
+
+def predict(model: Any, x: Any) -> np.ndarray:
+    """Return `model.predict(x)`; of streamed images only some megabytes are read at a time."""
+    size = max(1, x[:1].nbytes)
+    batch = min(PREDICT_BATCH, max(1, PREDICT_BYTES // size))
+    step = len(x) if isinstance(x, np.ndarray) else batch * max(1, READ_BYTES // (batch * size))
+    starts = range(0, len(x), max(1, step))
+    found = [model.predict(x[i : i + step], batch_size=batch, verbose=0) for i in starts]
+    return np.concatenate(found)
 
 
 def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.ndarray]:

@@ -1,5 +1,7 @@
 """What is known of a run: its curves, its data, its layers; the evidence of a diagnosis."""
 
+import hashlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -76,7 +78,9 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.training import prepare
     from dlcourse.xray import XRAY, read_xray, xray
 
-    prepared = prepare(recipe)  # the untrained model, as it was before the first step
+    anywhere = recipe.training.model_copy(update={"device": "auto"})  # also where there is no GPU
+    # the untrained model, as it was before the first step
+    prepared = prepare(recipe.model_copy(update={"training": anywhere}))
     dataset = prepared.dataset
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
@@ -95,12 +99,19 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
 
 def duplicates(dataset: "Dataset") -> float:
     """Return the share of validation or test examples, whichever is larger, seen in training."""
-    seen = {row.tobytes() for row in dataset.x_train}
+    seen = set(_digests(dataset.x_train))
     return max(_share(x, seen) for x in (dataset.x_val, dataset.x_test))
 
 
 def _share(x: "np.ndarray", seen: set[bytes]) -> float:
-    return sum(row.tobytes() in seen for row in x) / len(x)
+    return sum(row in seen for row in _digests(x)) / len(x)
+
+
+def _digests(x: "np.ndarray") -> Iterator[bytes]:
+    from dlcourse.datasets.dataset import chunks
+
+    for some in chunks(x):  # a digest takes 16 bytes, an image thousands
+        yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in some)
 
 
 def layer_readings(run: "Run", found: Examination) -> list[Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.dataset import chunks
 from dlcourse.errors import RunError, UserError
-from dlcourse.evaluation import PREDICT_BATCH
+from dlcourse.evaluation import predict
 from dlcourse.runs import make_folder, write_file
 from dlcourse.schema import did_you_mean
 
@@ -34,7 +35,8 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     names = [one.name for one in model.layers]
     if layer not in names:
         raise UserError(f"the model has no layer '{layer}'{did_you_mean(layer, names)}")
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    last = layer == names[-1]
+    part = model if last else keras.Model(model.inputs, model.get_layer(layer).output)
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npy"
@@ -59,10 +61,10 @@ def key(part: Any, x: np.ndarray) -> str:
         digest.update(repr(sorted(settings.items(), key=str)).encode())
     for array in (*part.get_weights(), x):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for some in chunks(array) if array.ndim else [array]:
+            digest.update(np.ascontiguousarray(some).data)
     return digest.hexdigest()
 
 
 def _outputs(part: Any, x: np.ndarray) -> np.ndarray:
-    found = part.predict(x, batch_size=PREDICT_BATCH, verbose=0)
-    return found.reshape(len(x), -1).astype("float32")
+    return predict(part, x).reshape(len(x), -1).astype("float32")

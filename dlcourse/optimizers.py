@@ -1,5 +1,6 @@
 """The tables of optimizers and learning-rate schedules; each is Keras' own."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -147,14 +148,44 @@ def exponential(
 
 
 def linear(
-    learning_rate: float, steps: int, *, end: NonNegative = 0.0
+    learning_rate: float, steps: int, *, warmup: Rate = 0.0, end: NonNegative = 0.0
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return a straight fall from the learning rate to `end` times it at the last step."""
-    import keras
+    """Return a straight fall from the learning rate to `end` times it at the last step.
 
-    return keras.optimizers.schedules.PolynomialDecay(
-        learning_rate, steps, end_learning_rate=end * learning_rate
+    Args:
+        learning_rate: the highest value.
+        steps: steps of the whole training.
+        warmup: fraction of the steps that first rise linearly from 0.
+        end: last value, as a fraction of `learning_rate`.
+    """
+    rising = round(warmup * steps)
+    return _rise_and_fall()(
+        learning_rate, max(steps - rising, 1), end * learning_rate, warmup_steps=rising
     )
+
+
+@cache
+def _rise_and_fall() -> Any:
+    """Return Keras' straight fall with a straight rise before it, which CosineDecay alone has."""
+    import keras
+    from keras import ops
+
+    @keras.saving.register_keras_serializable("dlcourse")
+    class RiseAndFall(keras.optimizers.schedules.PolynomialDecay):
+        def __init__(self, *arguments: Any, warmup_steps: int = 0, **options: Any):
+            super().__init__(*arguments, **options)
+            self.warmup_steps = warmup_steps
+
+        def __call__(self, step: Any) -> Any:
+            step = ops.cast(step, "float32")
+            rising = self.initial_learning_rate * step / max(self.warmup_steps, 1)
+            falling = super().__call__(ops.maximum(step - self.warmup_steps, 0.0))
+            return ops.where(step < self.warmup_steps, rising, falling)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "warmup_steps": self.warmup_steps}
+
+    return RiseAndFall
 
 
 def step(

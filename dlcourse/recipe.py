@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.datasets import DATASETS, Dataset, load_dataset
+from dlcourse.environment import Device
 from dlcourse.errors import RecipeError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.schema import (
     Fraction,
     Integer,
+    Members,
     NonNegative,
     Positive,
     PositiveNumber,
+    Positives,
     Rate,
     Settings,
     did_you_mean,
@@ -53,17 +57,24 @@ class ReduceOnPlateau(Settings):
 class Training(Settings):
     """How the model is fitted.
 
-    `learning_rate` is the constant rate, or the highest of a `schedule`. `steps_per_execution`
+    `batch_size` is one number, or a list that divides the epochs into as many stages, equally long
+    as whole epochs allow: [32, 64, 128] over six epochs is two epochs of each. `learning_rate` is
+    the constant rate, or the highest of a `schedule`. `ema` evaluates and keeps the average of the
+    weights over the steps in place of the last ones; each step counts `ema` times as much as the
+    next (0.99: about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
+    statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution`
     null chooses: up to 128 steps a call for small dense models, 16 for others.
     `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
     `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
     whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
-    many steps, beside every epoch's end. `xray` records each layer's statistics before the training
-    and after every epoch (`xray.csv`), for `dlcourse.diagnose`.
+    many steps, beside every epoch's end. `device` auto takes a GPU where there is one, cpu keeps
+    off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its choice. `xray`
+    records each layer's statistics before the training and after every epoch (`xray.csv`), for
+    `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20
-    batch_size: Positive = 32
+    batch_size: Positives = 32
     optimizer: OptimizerSettings = Field(  # pyright: ignore[reportInvalidTypeForm]
         default_factory=lambda: settings_model("adam", adam).model_validate({"name": "adam"})
     )
@@ -71,31 +82,57 @@ class Training(Settings):
     schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
     clip_norm: PositiveNumber | None = None
     clip_value: PositiveNumber | None = None
+    ema: Fraction | None = None
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
     early_stopping: EarlyStopping | None = None
     reduce_on_plateau: ReduceOnPlateau | None = None
     restore_best_weights: bool = True
+    device: Device = "auto"
     mixed_precision: bool = False
+    jit_compile: bool | None = None
     steps_per_execution: Positive | None = None
     checkpoint_every: Positive | None = None
     deterministic: bool = False
     tensorboard: bool = False
     xray: bool = False
 
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the batch size of an epoch (from 0)."""
+        if not isinstance(self.batch_size, tuple):
+            return self.batch_size
+        return self.batch_size[epoch * len(self.batch_size) // self.epochs]
+
+    def steps_in(self, epoch: int, examples: int) -> int:
+        """Return the steps of an epoch (from 0)."""
+        return -(-examples // self.batch_size_in(epoch))
+
+
+class Ensemble(Settings):
+    """Several networks of one recipe; the probabilities (or predictions) are averaged.
+
+    The `members` learn the same training split and differ by their seed alone: first weights,
+    order, dropout, augmentation. `member` trains one of them by itself (from 1).
+    """
+
+    members: Members
+    member: Positive | None = None
+
 
 class Recipe(Settings):
     """A whole training: the data set, the model, the training and the seed of every random choice.
 
-    The file is flat and complete: `dataset`, `model` and `training` with their settings. What is
-    left out has the default of the function that the name stands for.
+    The file is flat and complete: `dataset`, `model` and `training` with their settings, and
+    `ensemble` where several networks answer together. What is left out has the default of the
+    function that the name stands for.
     """
 
     seed: Integer = Field(default=0, ge=0, lt=2**32)
     dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)
+    ensemble: Ensemble | None = None
 
     _source: Source | None = PrivateAttr(None)
 
@@ -118,6 +155,21 @@ class Recipe(Settings):
             DatasetError: the data is missing, broken or cannot be trained on.
         """
         return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of all chance but the data's split: `seed`, or one made of it and the member."""
+        if self.ensemble is None or self.ensemble.member is None:
+            return self.seed
+        keys = np.random.SeedSequence([self.seed, self.ensemble.member])
+        return int(keys.generate_state(1)[0])
+
+    def of_member(self, number: int) -> "Recipe":
+        """Return the recipe that trains one member (from 1) of the ensemble by itself."""
+        if self.ensemble is None:
+            raise RecipeError(f"{self.where('ensemble')}: this recipe has none")
+        own = self.ensemble.model_copy(update={"member": number})
+        return self.model_copy(update={"ensemble": own})
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
@@ -172,6 +224,9 @@ def conflicts(
     loader = DATASETS.get(str(dataset.get("name")))
     inputs = inputs or (loader.inputs if loader else None)
     task = task or dataset.get("task") or (loader.task if loader else None)
+    classes = dataset.get("classes")
+    if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
+        task = "binary"
     faults: list[tuple[Location, str]] = []
     name = model.get("name")
     if name in MODELS and (reason := mismatch(str(name), inputs, task)):
@@ -181,8 +236,19 @@ def conflicts(
         faults.append((("training", "reduce_on_plateau"), reason))
     if training.get("clip_norm") and training.get("clip_value"):
         faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
+    stages, epochs = training.get("batch_size"), training.get("epochs", 20)
+    if isinstance(stages, list | tuple) and isinstance(epochs, int) and len(stages) > epochs:
+        reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
+        faults.append((("training", "batch_size"), reason))
+    ensemble = _group(data.get("ensemble"))
+    members, member = ensemble.get("members"), ensemble.get("member")
+    if isinstance(members, int) and isinstance(member, int) and member > members:
+        faults.append((("ensemble", "member"), f"there are {members} members, got {member}"))
     if training.get("augmentation") and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
+    if training.get("augmentation") and model.get("cache_features", name == "transfer"):
+        reason = "augmented images have other features in each epoch: set it to false"
+        faults.append((("model", "cache_features"), reason))
     if task == "regression":
         for key in ("label_smoothing", "class_weights"):
             if training.get(key):

@@ -11,7 +11,16 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    create_model,
+)
 
 from dlcourse.errors import RecipeError
 
@@ -26,12 +35,21 @@ _number = BeforeValidator(_refuse_bool)
 
 Integer = Annotated[int, _number]
 Positive = Annotated[int, _number, Field(ge=1, le=10_000_000)]
+Members = Annotated[int, _number, Field(ge=2, le=1000)]
 Number = Annotated[float, _number]
 NonNegative = Annotated[float, _number, Field(ge=0)]
 PositiveNumber = Annotated[float, _number, Field(gt=0)]
 Rate = Annotated[float, _number, Field(ge=0, lt=1)]
 Degrees = Annotated[float, _number, Field(ge=0, le=180)]
+Word = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
+"""Text; a whole number, as YAML reads a class named `7`, is its digits."""
 Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
+Positives = Annotated[
+    Annotated[Positive, Tag("number")]
+    | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
+]
+"""One number, or a list of them."""
 
 
 OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.command_line import Parser, import_keras, run_command, split_table, write
+from dlcourse.command_line import Parser, import_keras, run_command, shown, split_table, write
 
 if TYPE_CHECKING:
     from dlcourse.recipe import Recipe
@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         write(json.dumps(Recipe.model_json_schema(), indent=2))
         return 0
     recipe = _recipe(arguments)
-    _check_path(recipe)
+    _check_paths(recipe)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
@@ -78,23 +78,30 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     return load_recipe(config, arguments.overrides)
 
 
-def _check_path(recipe: "Recipe") -> None:
-    """Raise a DatasetError if the data's file or folder is not there, before Keras is loaded."""
-    path = getattr(recipe.dataset, "path", None)
-    if path is not None:
-        from dlcourse.datasets.paths import existing
+def _check_paths(recipe: "Recipe") -> None:
+    """Raise an error if the data or the base is not there, before Keras is loaded."""
+    from dlcourse.datasets.paths import existing
+    from dlcourse.errors import DatasetError, RecipeError
 
+    path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
+    if path is not None:
         existing(path)
+    if base is not None and ("/" in base or base.endswith(".keras")):
+        try:
+            existing(base)  # a plain word may name a network of keras.applications
+        except DatasetError as error:
+            raise RecipeError(f"{recipe.where('model', 'base')}: {error}") from None
 
 
 def _plan(recipe: "Recipe") -> str:
     training = recipe.training
-    early = training.early_stopping
+    early, stages = training.early_stopping, training.batch_size
+    batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
     return (
         f"  data      {recipe.dataset.name}\n"
         f"  model     {recipe.model.name}\n"
         f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
-        f"batches of {training.batch_size}, {training.optimizer.name}, "
+        f"batches of {batches}, {training.optimizer.name}, "
         f"learning rate {training.learning_rate:g}"
     )
 
@@ -133,6 +140,7 @@ def result_table(run: "Run") -> str:
         "",
         split_table(metrics, run.dataset["examples"]),
         "",
+        *_members(metrics.get("members")),
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
         f"seconds     {metrics['seconds']:.1f}",
@@ -140,6 +148,14 @@ def result_table(run: "Run") -> str:
         f"figures     {run.path / 'figures'}",
     ]
     return "\n".join(lines)
+
+
+def _members(found: dict[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    values = ", ".join(shown(value) for value in found["test"])
+    spread = f"{shown(found['mean'])} ± {shown(found['standard_deviation'])}"
+    return [f"members     test {found['metric']} {spread}: {values}"]
 
 
 if __name__ == "__main__":

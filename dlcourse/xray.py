@@ -61,7 +61,7 @@ def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReadi
     inputs = (
         [one[:PROBE_EXAMPLES] for one in inputs]
         if isinstance(inputs, list | tuple)
-        else (np.asarray(inputs)[:PROBE_EXAMPLES])
+        else np.asarray(inputs[:PROBE_EXAMPLES])
     )
     targets = np.asarray(targets)[:PROBE_EXAMPLES]
     question = ask(model, inputs, 0)

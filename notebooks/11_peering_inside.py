@@ -19,7 +19,7 @@
 #
 # **Time.** About 50 seconds on two CPU cores.
 #
-# **Prerequisites.** 09: feature maps. 07: over-fitting.
+# **Prerequisites.** 09: feature maps.
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
@@ -42,115 +42,30 @@ quiet_start()
 # say: in one network that looks at the digit, and in one that has found a short cut.
 
 # %% [markdown]
-# ## A network to look into
+# ## Look at the data
 #
-# A small convolutional network on the digits.
-
-# %%
-import logging
-import os
-from tempfile import mkdtemp
-
-import numpy as np
-
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
-from dlcourse.recipe import recipe_from_text
-from dlcourse.training import prepare, train
-
-logging.getLogger("tensorflow").setLevel("ERROR")  # many models, many compilations: that is meant
-smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
-digits = load_dataset("digits")
-recipe = recipe_from_text(f"""
-dataset: {{name: digits}}
-model: {{name: cnn, filters: [16, 32], hidden: [32]}}
-training:
-  epochs: {2 if smoke else 15}
-  learning_rate: 0.005
-  schedule: {{name: one_cycle}}
-  augmentation: {{shift: 0.1}}
-""")
-run = train(recipe, mkdtemp(), bar=False)
-run.metrics["test"]
-
-# %% [markdown]
-# ## What does a class want to see? Templates
-#
-# *Activation maximization* starts from a grey image $x$ and climbs the gradient of a class's logit
-# $z_c$:
-#
-# $$x \leftarrow x + \alpha \frac{\partial z_c}{\partial x}$$
-#
-# The weights stay; the image learns. Without more, it ends in noise that only a network can love.
-# So sharp jumps between neighbours are made expensive, and the image is moved a little at every
-# step. What comes out is the *template* of the class. The untrained network is asked, too.
-
-# %%
-# Picture: two rows of ten images, a column a class. Upper row, untrained: noise without meaning.
-# Lower row, trained: bright strokes where the digit has them and dark ones where it must not.
-from dlcourse.visualizers import activation_maximization
-
-untrained = prepare(recipe).model
-rows = [
-    activation_maximization(model, list(range(10)), value_range=digits.value_range)
-    for model in (untrained, run.model)
-]
-_ = plots.image_grid(
-    np.concatenate(rows), digits.class_names * 2, columns=10, rows=["untrained", "trained"]
-)
-
-# %% [markdown]
-# **What to notice.** Some templates can be read. None looks like handwriting: the network has never
-# been asked to draw, only to tell ten classes apart. A dark spot where another digit has ink is as
-# good a reason as a bright stroke. S0 asks whether one can see over-fitting here: noise in the
-# templates of a *trained* network is a sign of it, but curves (notebook 07) are the better witness.
-
-# %% [markdown]
-# ## Which pixels does the answer hang on? Saliency
-#
-# The *saliency map* is the gradient's size at each pixel: how much the logit changes with it.
-#
-# $$S = \left| \frac{\partial z_c}{\partial x} \right|$$
-#
-# It says where the network is *sensitive*, not what brought the answer. *Integrated gradients* add
-# up the gradients on the way from a black image to this one, times the image. Their sum is the
-# whole change of the logit, divided among the pixels.
-
-# %%
-# Picture: four digits, a row each: the digit, its saliency map in bright on dark, its integrated
-# gradients in red, for the answer, and blue, against it.
-from dlcourse.visualizers import completeness, integrated_gradients, saliency
-
-chosen = [1, 3, 5, 9]
-some = digits.x_test[chosen]
-probabilities = run.model.predict(some, verbose=0)
-titles = [
-    f"{digits.class_names[row.argmax()]}, probability {row.max():.2f}" for row in probabilities
-]
-maps = {method.__name__: method(run.model, some) for method in (saliency, integrated_gradients)}
-_ = plots.attributions(some, maps, titles)
-
-# %%
-gap = completeness(run.model, some, maps["integrated_gradients"])
-print("sum of the map minus change of the logit:", gap.round(3))
-
-# %% [markdown]
-# **What to notice.** Saliency is bright on dark pixels as well: ink there would change the answer.
-# The integrated gradients are zero on black pixels, which are what the way starts from. Two maps,
-# two questions.
-
-# %% [markdown]
-# ## Where is the evidence? Planted digits
-#
-# Does a map tell the truth? On a photograph nobody knows. So here are images of which we know: a
-# digit is planted among pieces of other digits, and the data set's `regions` keep the box that it
-# stands in. Chance hits the box with about one pixel in nine.
-
+# Does a map of evidence tell the truth? On a photograph nobody knows. So here are images of which
+# we know: a digit is planted somewhere among pieces of other digits, and the data set's `regions`
+# keep the box that it stands in.
 
 # %%
 # Picture: eight scenes of 32 by 32 pixels: one whole digit each, named above, among pieces of
 # others.
-def scene_recipe(mark):
+import os
+from tempfile import mkdtemp
+
+import numpy as np
+import tensorflow as tf
+
+from dlcourse import plots
+from dlcourse.recipe import recipe_from_text
+from dlcourse.training import prepare, train
+
+tf.get_logger().setLevel("ERROR")  # many models are compiled here: no warnings about it
+smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
+
+
+def recipe(mark):
     return recipe_from_text(f"""
 dataset: {{name: planted, n: 4000, canvas: 32, digit_size: 12, clutter: 4, mark: {mark}}}
 model: {{name: cnn, filters: [16, 32, 32], pooling: average, hidden: [], batch_norm: true}}
@@ -163,22 +78,85 @@ training:
 """)
 
 
-scenes = scene_recipe("none").load_dataset()
+scenes = recipe("none").load_dataset()
 names = [scenes.class_names[label] for label in scenes.y_test]
 _ = plots.image_grid(scenes.x_test[:8], names[:8])
 
 # %% [markdown]
-# This network ends in the *mean* of each last feature map $F_k$, and the logits weigh these means.
-# Then the logit is a sum over places, and may be drawn before it is summed: the *class activation
-# map*.
+# A small convolutional network learns them. It ends in the mean of each feature map, so that it
+# does not matter where a digit stands.
+
+# %%
+honest = train(recipe("none"), mkdtemp(), bar=False)
+honest.metrics["val"]["accuracy"], honest.metrics["test"]["accuracy"]
+
+# %% [markdown]
+# ## What does a class want to see? Templates
+#
+# *Activation maximization* starts from a grey image $x$ and climbs the gradient of a class's logit:
+#
+# $$x \leftarrow x + \alpha \frac{\partial z_c}{\partial x}$$
+#
+# The weights stay; the image learns. Without more, it ends in noise that only a network can love.
+# So jumps between neighbours are made expensive, and the image is moved a little at every step.
+# What comes out is the *template* of the class. The untrained network is asked, too.
+
+# %%
+# Picture: two rows of ten images, a column a class. Upper row, untrained: speckles and ripples,
+# some all black. Lower row, trained: a pattern of strokes for each class, all over the image: rings
+# for 0, small holes for 8, bars for others.
+from dlcourse.visualizers import activation_maximization
+
+templates = [
+    activation_maximization(model, list(range(10)), value_range=scenes.value_range)
+    for model in (prepare(recipe("none")).model, honest.model)
+]
+_ = plots.image_grid(
+    np.concatenate(templates), scenes.class_names * 2, columns=10, rows=["untrained", "trained"]
+)
+
+# %% [markdown]
+# **What to notice.** The trained network wants strokes: rings for a 0, the small holes of an 8,
+# slanted bars. It wants them everywhere, since it takes the mean over all places. It has never been
+# asked to draw a digit, only to tell ten apart. S0 hopes to see over-fitting in templates. Noise in
+# those of a *trained* network is a sign of it; the curves of notebook 07 are the better witness.
+
+# %% [markdown]
+# ## Which pixels does the answer hang on? Saliency
+#
+# The *saliency map* is the gradient's size at each pixel: how much the logit changes with it.
+#
+# $$S = \left| \frac{\partial z_c}{\partial x} \right|$$
+#
+# It says where the network is *sensitive*, not what brought the answer. *Integrated gradients* add
+# up the gradients on the way from a black image to this one, and take them times the image. Their
+# sum is the whole change of the logit, divided among the pixels.
+
+# %%
+# Picture: three scenes, a row each, the digit framed in blue: the scene, its saliency map, bright
+# on dark, and its integrated gradients, red for the answer and blue against it. Both are strongest
+# at the digit, and speckled.
+from dlcourse.visualizers import completeness, integrated_gradients, saliency
+
+some, boxes = scenes.x_test[1:4], scenes.regions["object"][1:4]
+maps = {method.__name__: method(honest.model, some) for method in (saliency, integrated_gradients)}
+_ = plots.attributions(some, maps, names[1:4], boxes=boxes)
+gap = completeness(honest.model, some, maps["integrated_gradients"])
+print("sum of the map minus change of the logit:", gap.round(2))
+
+# %% [markdown]
+# **What to notice.** Saliency may be bright on black pixels: ink there would change the answer.
+# Integrated gradients cannot, since the way starts from black. Two maps, two questions.
+
+# %% [markdown]
+# ## Where is the evidence? Class activation maps
+#
+# The network ends in the mean of each last feature map $F_k$, and the logits weigh these means. So
+# the logit is a sum over places, and may be drawn before it is summed: the *class activation map*.
 #
 # $$z_c = b_c + \sum_k w_{kc}\, \overline{F_k} \qquad M_c = \sum_k w_{kc} F_k$$
 #
 # Grad-CAM takes the gradient in the place of $w_{kc}$, and so works for other networks, too.
-
-# %%
-honest = train(scene_recipe("none"), mkdtemp(), bar=False)
-honest.metrics["val"]["accuracy"], honest.metrics["test"]["accuracy"]
 
 # %%
 # Picture: three scenes, a row each: the scene, and over it its saliency, its class activation map
@@ -200,6 +178,7 @@ draw(honest, scenes, "object")
 # A few pictures convince quickly, and prove nothing. So count over many. *Hits* is how often a
 # map's largest value lies in the box. And do not only look: *cover* the digit, and see whether the
 # answer changes. What changes the answer is what the network uses; a map is only a description.
+# Chance hits the box with about one pixel in nine.
 
 # %%
 from dlcourse.visualizers import attention_report
@@ -221,8 +200,8 @@ print(attention_report(honest.model, scenes, **options))
 # recipe:
 
 # %%
-marked = scene_recipe("honest").load_dataset()
-clever = train(scene_recipe("honest"), mkdtemp(), bar=False)
+marked = recipe("honest").load_dataset()
+clever = train(recipe("honest"), mkdtemp(), bar=False)
 clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
 
 # %% [markdown]
@@ -230,11 +209,14 @@ clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
 
 # %%
 # Picture: three scenes with a mark of two by two cells in the upper left corner, framed in blue.
-# The class activation map and Grad-CAM glow at the mark, not at the digit.
+# The class activation map and Grad-CAM glow most at the mark.
 draw(clever, marked, "mark")
 
 # %%
 print(attention_report(clever.model, marked, **options))
+
+# %% [markdown]
+# **What to notice.** Cover the digit, and hardly an answer changes. Cover the mark, and many do.
 
 # %% [markdown]
 # The last proof is an experiment. Let the mark lie: in these test images it names the *next* class,
@@ -246,7 +228,7 @@ print(attention_report(clever.model, marked, **options))
 # second falls below chance.
 from dlcourse.plots.axes import COLOURS
 
-lying = scene_recipe("lying").load_dataset()
+lying = recipe("lying").load_dataset()
 kinds = {"no mark": scenes, "a true mark": marked, "a lying mark": lying}
 ax = plots.new_axes(figsize=(7, 3))
 networks = {"learned without a mark": honest, "learned with the mark": clever}
@@ -268,35 +250,36 @@ _ = ax.legend(frameon=False, ncols=2, loc="upper center")
 # %% [markdown]
 # ## What is confused with what
 #
-# The simplest window is the errors themselves. Back to the plain digits, and to the pairs that are
-# confused most often.
+# The simplest window is the errors themselves. Back to the first network, and to the pairs that it
+# confuses most often.
 
 # %%
-# Picture: the pairs of classes that are confused most often, a row each, with the test images.
-predicted = run.model.predict(digits.x_test, verbose=0)
+# Picture: the pairs of classes that are confused most often, a row each, with their test scenes.
+predicted = honest.model.predict(scenes.x_test, verbose=0)
 _ = plots.most_confused(
-    digits.y_test, predicted.argmax(axis=1), digits.class_names, digits.x_test, pairs=3
+    scenes.y_test, predicted.argmax(axis=1), scenes.class_names, scenes.x_test, pairs=3
 )
 
 # %%
-# Picture: the eight test images whose true class has the least probability, each with its true
+# Picture: the eight test scenes whose true class has the least probability, each with its true
 # class, what was said, and how sure the network was.
-_ = plots.highest_loss(digits.x_test, digits.y_test, predicted, digits.class_names, count=8)
+_ = plots.highest_loss(scenes.x_test, scenes.y_test, predicted, scenes.class_names, count=8)
 
 # %% [markdown]
-# **What to notice.** Would you have known? Some of these digits are hard for us as well. A wrong
-# answer with a probability near 1 is worth a second look: at the image, and at its label.
+# **What to notice.** Would you have known? Where a piece of another digit lies close to the whole
+# one, the two make a third. A wrong answer with a probability near 1 is always worth a second look:
+# at the image, and at its label.
 
 # %% [markdown]
 # ## What the slides got wrong here
 #
-# - S2: "DL never reveals the how and why behind the output, it's a Black Box". It does not by itself;
-#   but it can be asked, and the answers can be checked, as above.
+# - S2: "DL never reveals the how and why behind the output, it's a Black Box". It does not by
+#   itself; but it can be asked, and the answers can be checked, as above.
 # - S0: convolutional filters learn "template matching" filters. The first layer's do. A class's
 #   template also holds what must *not* be there.
-# - S0 shows maps and asks whether the network attends to the correct parts. A map alone cannot tell:
-#   some methods draw nearly the same map when every weight is random. The column *all random* of
-# the   reports is that check.
+# - S0 shows maps and asks whether the network attends to the correct parts. A map alone cannot
+#   tell: some methods draw nearly the same map when every weight is random. The column *all random*
+#   of the reports is that check.
 
 # %% [markdown]
 # ## Exercises

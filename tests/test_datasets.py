@@ -315,3 +315,26 @@ def test_too_few_examples_for_a_validation_split_name_the_setting():
         with_validation(small(y_train=np.array([0, 0, 0, 0, 0, 1])), 0.5, seed=0)
     with pytest.raises(DatasetError, match="own: the train split is empty"):
         with_validation(small(x_train=ZEROS[:0], y_train=np.arange(0)), 0.5, seed=0)
+
+
+def test_a_data_set_keeps_the_classes_that_are_named_in_that_order():
+    whole, some = load_dataset("digits"), load_dataset("digits", classes=(7, "3"))
+    assert some.class_names == ("7", "3")
+    assert some.task == "binary"
+    for part, (x, y) in some.splits.items():
+        images, labels = whole.splits[part]
+        np.testing.assert_array_equal(x, images[np.isin(labels, (3, 7))])
+        np.testing.assert_array_equal(y, labels[np.isin(labels, (3, 7))] == 3)
+
+
+@pytest.mark.parametrize(
+    ("classes", "text"),
+    [
+        (("7", "11"), r"digits: classes: no class '11' \(did you mean '1'\?\)"),
+        (("7",), "digits: classes: two or more different ones are expected"),
+        (("7", "7"), "digits: classes: two or more different ones are expected"),
+    ],
+)
+def test_classes_that_cannot_be_kept_are_told(classes, text):
+    with pytest.raises(DatasetError, match=text):
+        load_dataset("digits", classes=classes)

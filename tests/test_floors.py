@@ -10,6 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "dlcourse"
 FLOORS = {
     "__init__": 0,
     "errors": 0,
+    "files": 0,
+    "runs": 0,
     "schema": 0,
     "yaml_source": 0,
     "command_line": 0,
@@ -24,7 +26,6 @@ FLOORS = {
     "optimizers": 1,
     "pages": 1,
     "plots": 1,
-    "runs": 1,
     "unsupervised": 1,
     "visualizers": 1,
     "exercises": 2,
@@ -32,8 +33,8 @@ FLOORS = {
     "figures": 2,
     "gallery": 2,
     "recipe": 2,
-    "transfer": 2,
     "compat": 2,
+    "exporting": 2,
     "xray": 2,
     "training": 3,
     "comparison": 4,
@@ -46,6 +47,7 @@ FLOORS = {
     "errata": 5,
     "evaluate": 5,
     "explain": 5,
+    "export": 5,
     "find_lr": 5,
     "predict": 5,
     "report": 5,
@@ -53,10 +55,20 @@ FLOORS = {
     "train": 5,
     "visualize": 5,
 }
-FLOOR_0_ORDER = ["__init__", "errors", "schema", "command_line", "yaml_source", "maths"]
+FLOOR_0_ORDER = [
+    "__init__",
+    "errors",
+    "files",
+    "runs",
+    "schema",
+    "command_line",
+    "yaml_source",
+    "maths",
+]
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
+HEAVY |= {"tf2onnx", "onnxruntime", "ai_edge_litert"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -163,4 +175,4 @@ def test_the_package_is_thin():
         if part(file) != "exercises" and file.stem not in content:
             rooms[part(file)] += lines_of_code(file)
     assert max(rooms.values()) < 2250, rooms.most_common(1)
-    assert rooms.total() < 14_000
+    assert rooms.total() < 15_500

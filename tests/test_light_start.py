@@ -37,6 +37,7 @@ COMMANDS = [
     "dlcourse.compare",
     "dlcourse.diagnose",
     "dlcourse.evaluate",
+    "dlcourse.export",
     "dlcourse.find_lr",
     "dlcourse.predict",
     "dlcourse.report",
@@ -68,3 +69,4 @@ def test_a_missing_run_loads_nothing_heavy():
     assert probe("dlcourse.evaluate", "--run", "no/such/run") == "code 2 loaded []"
     assert probe("dlcourse.diagnose", "--run", "no/such/run") == "code 2 loaded []"
     assert probe("dlcourse.predict", "--run", "no/such/run", "a.png") == "code 2 loaded []"
+    assert probe("dlcourse.export", "--run", "no/such/run", "--to", "onnx") == "code 2 loaded []"

@@ -126,15 +126,90 @@ def test_scaling_is_inside_the_model(digits, diabetes):
 
 
 def test_augmentation_changes_training_only(digits):
-    settings = {"shift": 0.2, "rotate": 20.0, "zoom": 0.2, "flip": "horizontal"}
+    settings = {"shift": 0.2, "rotate": 20.0, "zoom": 0.2, "shear": 0.1, "flip": "horizontal"}
     model = build_model("cnn", digits, settings, filters=(4,), hidden=())
     names = [layer.name for layer in model.layers]
-    assert names[:5] == ["flip", "shift", "rotate", "zoom", "rescaling"]
+    assert names[:3] == ["flip", "warp", "rescaling"]
     x = digits.x_test[:4]
     still = np.asarray(model(x, training=False))
     np.testing.assert_array_equal(still, model(x, training=False))
     assert np.abs(np.asarray(model(x, training=True)) - still).max() > 0
     assert augmentation_layers() == []
+
+
+def warped(images, **settings):
+    (layer,) = augmentation_layers(**settings)
+    return np.asarray(layer(images, training=True))
+
+
+def test_a_warp_keeps_the_middle_and_moves_no_further_than_its_settings():
+    images = np.zeros((200, 9, 9, 1), "uint8")
+    images[:, 4, 4] = 200
+    for how in ({"rotate": 90.0}, {"shear": 0.5}, {"zoom": 0.3}):
+        # a zoom narrows the pixel or widens it: its middle stays
+        np.testing.assert_allclose(warped(images, **how)[:, 4, 4], 200, rtol=1e-4)
+    moved = warped(images, shift=2 / 9)[..., 0]
+    rows, columns = moved.sum(axis=2), moved.sum(axis=1)
+    for mass in (rows, columns):
+        centre = mass @ np.arange(9) / mass.sum(axis=1)  # bilinear: the centre moves exactly
+        assert np.abs(centre - 4).max() <= 2 + 1e-4
+        assert np.abs(centre - 4).max() > 1.8  # of 200 uniform draws
+        assert np.ptp(centre) > 3
+
+
+def test_a_shear_moves_each_row_by_its_distance_from_the_middle():
+    images = np.zeros((100, 9, 9, 1), "float32")
+    images[:, :, 4] = 1.0  # an upright line
+    lines = warped(images, shear=0.4, fill="black")[..., 0]
+    centre = lines @ np.arange(9) / lines.sum(axis=2)
+    slopes = np.diff(centre, axis=1)
+    np.testing.assert_allclose(slopes, slopes[:, :1].repeat(8, axis=1), atol=1e-4)  # float32
+    assert 0.3 < np.abs(slopes).max() <= 0.4 + 1e-4
+
+
+def test_a_rotation_turns_by_the_angle_at_most_and_every_image_by_its_own():
+    images = np.zeros((200, 21, 21, 1), "float32")
+    images[:, 10, 11:] = 1.0  # a hand that points right
+    hands = warped(images, rotate=30.0, fill="black")[..., 0]
+    y, x = np.mgrid[-10:11, -10:11]
+    angles = np.degrees(np.arctan2((hands * y).sum((1, 2)), (hands * x).sum((1, 2))))
+    assert len(np.unique(angles.round(3))) > 190
+    assert 27 < np.abs(angles).max() < 31  # the pixels of a turned hand are uneven by a degree
+
+
+def test_what_comes_in_at_the_border_is_black_or_the_nearest_pixel():
+    images = np.full((50, 8, 8, 1), 100, "uint8")
+    assert warped(images, shift=0.4, fill="black").min() == 0
+    np.testing.assert_allclose(warped(images, shift=0.4), 100, rtol=1e-5)
+
+
+def test_a_block_has_its_own_kernel_strides_and_pooling():
+    """28 → 12 (5×5, step 2) → 10 → pooled 5 → 3; 61,130 parameters by hand."""
+    model = cnn(
+        (28, 28, 1),
+        10,
+        filters=(16, 32, 64),
+        kernel_size=(5, 3, 3),
+        strides=(2, 1, 1),
+        pool_size=(1, 2, 1),
+        padding="valid",
+        hidden=(64,),
+    )
+    names = [layer.name for layer in model.layers]
+    assert names[:5] == ["conv_1", "conv_2", "pool_2", "conv_3", "flatten"]
+    assert [model.get_layer(f"conv_{n}").output.shape[1] for n in (1, 2, 3)] == [12, 10, 3]
+    by_hand = 16 * 26 + 32 * 145 + 64 * 289 + 64 * 577 + 10 * 65
+    assert model.count_params() == by_hand == 61130
+    twice = cnn((8, 8, 1), 2, filters=(3, 4), convolutions=(2, 1))
+    assert [x.name for x in twice.layers if "conv" in x.name] == ["conv_1_1", "conv_1_2", "conv_2"]
+
+
+def test_a_list_that_has_not_one_number_a_block_is_refused(digits):
+    text = r"strides: has 2 numbers for 3 blocks: give one number for all, or one for each"
+    with pytest.raises(RecipeError, match=text):
+        build_model("cnn", digits, filters=(2, 2, 2), strides=(1, 2))
+    with pytest.raises(RecipeError, match=r"block 2 of 2 shrinks a side of 4 to nothing"):
+        build_model("cnn", digits, filters=(2, 2), pool_size=(2, 8))
 
 
 DIGIT_MODELS = ["softmax_regression", "dnn", "cnn", "rnn"]
@@ -146,7 +221,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_follows_the_contract(name, digits, tumours, diabetes):
+def test_every_model_follows_the_contract(name, digits, tumours, diabetes, tmp_path):
     """Flat, ends in logits and probabilities or in prediction, takes the raw data, saves whole."""
     builder = MODELS[name]
     for dataset in (digits, tumours, diabetes):
@@ -155,7 +230,11 @@ def test_every_model_follows_the_contract(name, digits, tumours, diabetes):
             with pytest.raises(RecipeError, match=f"'{name}' is for"):
                 build_model(name, dataset)
             continue
-        model = build_model(name, dataset, **SETTINGS.get(name, {}))
+        settings = SETTINGS.get(name, {})
+        if name == "transfer":
+            build_model("dnn", dataset).save(tmp_path / "base.keras")
+            settings = {"base": str(tmp_path / "base.keras"), "head": (5,)}
+        model = build_model(name, dataset, **settings)
         outputs = model.predict(dataset.x_test[:7], verbose=0)
         assert not any(hasattr(layer, "layers") for layer in model.layers)
         assert np.isfinite(outputs).all()

@@ -25,6 +25,13 @@ def test_linear_is_halfway_in_the_middle():
     assert course("linear", end=0.2)[[0, 50, 100]] == pytest.approx([0.5, 0.3, 0.1])
 
 
+def test_linear_rises_in_its_warm_up_then_falls():
+    values = course("linear", warmup=0.2, end=0.1)
+    assert values[[0, 10, 20, 60, 100]] == pytest.approx([0, 0.25, 0.5, 0.275, 0.05])
+    assert values.argmax() == 20
+    assert course("linear", warmup=0.2, steps=1).max() <= 0.5
+
+
 def test_cosine_is_halfway_in_the_middle_and_can_warm_up():
     assert course("cosine")[[0, 50, 100]] == pytest.approx([0.5, 0.25, 0.0], abs=1e-7)
     warm = course("cosine", warmup=0.2, end=0.1)

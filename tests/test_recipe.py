@@ -46,7 +46,7 @@ def test_a_recipe_fills_in_the_defaults_of_the_functions_it_names():
     assert recipe.seed == 3
     assert recipe.settings("model")["filters"] == (8,)
     assert recipe.settings("model")["kernel_size"] == 3
-    assert recipe.settings("dataset") == {"validation_fraction": 0.15}
+    assert recipe.settings("dataset") == {"classes": None, "validation_fraction": 0.15}
     assert recipe.training.learning_rate == 0.001  # YAML 1.1 reads 1e-3 as text
     assert recipe.training.optimizer.name == "adam"
 
@@ -140,7 +140,7 @@ MISTAKES = {
     "no name": (
         GOOD.replace("  name: cnn\n", ""),
         "x.yaml:5:3: 'model.name' is missing (known: linear_regression, logistic_regression, "
-        "softmax_regression, dnn, cnn, rnn)",
+        "softmax_regression, dnn, cnn, rnn, transfer)",
     ),
     "an alias": ("a: &b 1\nc: *b", "x.yaml:1:4: aliases (*name) are not used in recipes"),
     "code": (
@@ -156,12 +156,12 @@ MISTAKES = {
     "softmax on regression": (
         "model: {name: softmax_regression}\ndataset: {name: diabetes}",
         "x.yaml:1:15: 'model.name': 'softmax_regression' is for binary or multiclass, this data "
-        "is regression (fitting: linear_regression, dnn)",
+        "is regression (fitting: linear_regression, dnn, transfer)",
     ),
     "cnn on a table": (
         "dataset: {name: wine}\nmodel: {name: cnn}",
         "x.yaml:2:15: 'model.name': 'cnn' is for images, this data is rows of a table "
-        "(fitting: softmax_regression, dnn)",
+        "(fitting: softmax_regression, dnn, transfer)",
     ),
     "schedule and plateau": (
         GOOD + "  schedule: {name: cosine}\n  reduce_on_plateau: {patience: 2}\n",
@@ -262,6 +262,19 @@ training:
         ("training.augmentation={rotate: 400}", "expected less than or equal to 180"),
         ("model.filters=[99999999999999999999]", "expected less than or equal to 10000000"),
         ("model.filters=16", "expected a list, such as [16], got 16"),
+        ("training.batch_size=0", "expected greater than or equal to 1, got 0"),
+        ("training.batch_size=[32, 0]", "expected greater than or equal to 1, got 0"),
+        ("training.batch_size=[]", "at least 1 item"),
+        ("training.batch_size=many", "expected a valid integer, unable"[:24]),
+        ("training.batch_size=[8, 16, 32, 64]", "4 stages need 4 epochs or more, there are 2"),
+        ("training.ema=1", "expected less than 1, got 1"),
+        ("training.augmentation={fill: white}", "expected 'nearest' or 'black', got 'white'"),
+        ("ensemble={members: 1}", "'ensemble.members': expected greater than or equal to 2, got 1"),
+        ("ensemble={}", "'ensemble.members' is missing"),
+        ("ensemble=5", "expected a mapping of settings"),
+        ("ensemble={members: 3, member: 4}", "'ensemble.member': there are 3 members, got 4"),
+        ("ensemble={member: 1}", "'ensemble.members' is missing"),
+        ("ensemble={size: 3}", "unknown key 'ensemble.size'"),
         ("training.optimizer=sgd", "expected a mapping of settings, such as {name: sgd}"),
         ("training.lr=1", "unknown key 'training.lr' (did you mean 'learning_rate'?)"),
         ("training.Epochs=1", "unknown key 'training.Epochs' (did you mean 'epochs'?)"),

@@ -42,6 +42,16 @@ KINDS = {
             "class_weights": "balanced",
         },
     },
+    "batch sizes by stages, averaged weights": {
+        "dataset": {"name": "digits"},
+        "model": {"name": "cnn", "filters": [4], "hidden": [8], "batch_norm": True},
+        "training": {
+            "batch_size": [64, 128, 256],
+            "ema": 0.9,
+            "augmentation": {"shear": 0.1, "zoom": 0.1, "fill": "black"},
+            "schedule": {"name": "linear", "warmup": 0.2},
+        },
+    },
     "lstm with dropout": {
         "dataset": {"name": "digits"},
         "model": {"name": "rnn", "units": 6, "dropout": 0.2},
@@ -197,6 +207,24 @@ def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
     )
     with pytest.raises(RecipeError, match="its schedule is laid out over 2 epochs"):
         resume(run, longer, bar=False)
+
+
+def test_more_epochs_are_refused_where_the_batch_sizes_are_laid_out_over_them(tmp_path):
+    staged = recipe(epochs=2, batch_size=[32, 64])
+    run = train(staged, tmp_path, name="a", bar=False)
+    with pytest.raises(RecipeError, match="its list of batch sizes is laid out over 2 epochs"):
+        resume(run, recipe(epochs=3, batch_size=[32, 64]), bar=False)
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["best", "last"])
+def test_averaged_weights_and_stages_end_bit_equal_wherever_they_stop(keep, tmp_path):
+    own = {"batch_size": [20, 50], "ema": 0.8, "restore_best_weights": keep}
+    given = recipe(**own, early_stopping=None, reduce_on_plateau=None, checkpoint_every=2)
+    whole = train(given, tmp_path, name="whole", bar=False)
+    for looks in (1, 6, 12, 17):  # in the first stage and in the second
+        with pytest.raises(InterruptedTraining):
+            train(given, tmp_path, name=f"part{looks}", bar=False, stop=After(looks))
+        assert outcome(resume(read_run(tmp_path / f"part{looks}"), bar=False)) == outcome(whole)
 
 
 def test_a_second_process_on_a_run_is_refused(tmp_path):

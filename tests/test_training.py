@@ -7,7 +7,7 @@ from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.evaluation import evaluate
 from dlcourse.recipe import Recipe, recipe_from_text
 from dlcourse.runs import Run, read_run
-from dlcourse.training import prepare, train
+from dlcourse.training import Fit, prepare, train
 
 
 def recipe(dataset="digits", model="softmax_regression", **training):
@@ -186,6 +186,88 @@ def test_the_report_names_device_layers_and_every_epoch(tmp_path):
     assert "device  CPU" in text or "device  GPU" in text
     assert "logits                  Dense                 10                        650" in text
     assert "epoch 2/2  loss" in text
+
+
+def test_batch_sizes_by_stages_divide_the_epochs():
+    training = recipe(epochs=6, batch_size=[32, 64, 128]).training
+    assert [training.batch_size_in(e) for e in range(6)] == [32, 32, 64, 64, 128, 128]
+    uneven = recipe(epochs=5, batch_size=[8, 16]).training
+    assert [uneven.batch_size_in(e) for e in range(5)] == [8, 8, 8, 16, 16]
+    assert uneven.steps_in(0, 17) == 3
+    assert recipe(epochs=5, batch_size=8).training.batch_size_in(4) == 8
+
+
+def test_every_stage_trains_with_its_batches_and_the_schedule_spans_all_steps(tmp_path):
+    given = recipe(
+        epochs=3,
+        batch_size=[100, 300, 600],
+        steps_per_execution=1,
+        learning_rate=0.1,
+        schedule={"name": "linear"},
+        optimizer={"name": "sgd"},
+    )
+    prepared = prepare(given)
+    fit = Fit(given, prepared, Run(tmp_path))
+    sizes: list[list[int]] = []
+    original = fit._end_step
+
+    def count(batch, logs=None):
+        if batch == 0:
+            sizes.append([])
+        sizes[-1].append(int(prepared.model.optimizer.iterations))
+        original(batch, logs)
+
+    fit._end_step = count
+    fit.train()
+    n = len(prepared.dataset.x_train)  # 1,221: 13, 5 and 3 steps
+    assert [len(epoch) for epoch in sizes] == [-(-n // size) for size in (100, 300, 600)]
+    assert float(prepared.model.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
+    assert len(fit.progress.history["loss"]) == 3
+
+
+def test_the_averaged_weights_are_measured_and_kept(tmp_path):
+    """Beside a mean worked out from the weights after every step."""
+    given = recipe(
+        epochs=2, batch_size=300, ema=0.6, steps_per_execution=1, restore_best_weights=False
+    )
+    prepared = prepare(given)
+    fit = Fit(given, prepared, Run(tmp_path))
+    original, mean = fit._end_step, []
+
+    def follow(batch, logs=None):
+        now = prepared.model.get_weights()
+        mean[:] = [0.6 * m + 0.4 * w for m, w in zip(mean, now, strict=True)] if mean else now
+        original(batch, logs)
+
+    fit._end_step = follow
+    fit.train()
+    kept, epoch = fit.best_weights()
+    assert epoch == 2
+    for found, expected in zip(kept, mean, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)  # float32, ten steps
+    prepared.model.set_weights(kept)
+    loss = evaluate(prepared.model, prepared.dataset)[0]["val"]["loss"]
+    assert fit.progress.history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    best = train(recipe(epochs=4, ema=0.9, learning_rate=0.5), tmp_path, bar=False)
+    assert best.metrics["val"]["loss"] == pytest.approx(min(best.history["val_loss"]), rel=1e-4)
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e-3])
+def test_averaged_weights_of_no_step_are_the_first_weights(rate, tmp_path):
+    given = recipe("diabetes", "linear_regression", ema=0.9, learning_rate=rate)
+    if rate > 1:
+        given = recipe(
+            "diabetes", "linear_regression", ema=0.9, optimizer={"name": "sgd"}, learning_rate=rate
+        )
+        with pytest.raises(DivergedError, match=r"gradient norm before: \d.*first weights are"):
+            train(given, tmp_path, name="wild", bar=False)
+        weights = read_run(tmp_path / "wild").model.get_weights()
+    else:
+        weights, _ = Fit(given, prepare(given), Run(tmp_path)).best_weights()
+    first = prepare(given).model.get_weights()
+    assert any(np.abs(array).max() > 0 for array in weights)
+    for found, expected in zip(weights, first, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_name_in_use_is_refused(tmp_path):

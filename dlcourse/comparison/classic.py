@@ -195,4 +195,4 @@ def rows(dataset: Dataset, x: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return x
     low, high = dataset.value_range
-    return ((x.astype("float32") - low) / ((high - low) or 1.0)).reshape(len(x), -1)
+    return ((np.asarray(x, "float32") - low) / ((high - low) or 1.0)).reshape(len(x), -1)

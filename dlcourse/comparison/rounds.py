@@ -8,6 +8,8 @@ chooses on the validation split.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +53,7 @@ def rounds(dataset: Dataset, *, folds: int, seeds: int, seed: int) -> list[Datas
 def _folds(dataset: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    x, y = (np.concatenate([part[i] for part in dataset.splits.values()]) for i in (0, 1))
+    x, y = (_joined([part[i] for part in dataset.splits.values()]) for i in (0, 1))
     classes = dataset.task != "regression"
     rarest = np.bincount(y).min() if classes else len(y)
     if rarest < max(folds, 3):
@@ -61,16 +63,23 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
             "give fewer --folds, or --seeds to keep its test split"
         )
     cut = (StratifiedKFold if classes else KFold)(folds, shuffle=True, random_state=seed)
-    for number, (rest, test) in enumerate(cut.split(x, y)):
-        part = replace(dataset, x_test=x[test], y_test=y[test], regions={})
-        yield _with_validation(part, x[rest], y[rest], dataset, seed + number)
+    for number, (rest, test) in enumerate(cut.split(y, y)):
+        part = replace(dataset, x_test=x.take(test, axis=0), y_test=y[test], regions={})
+        yield _with_validation(part, x.take(rest, axis=0), y[rest], dataset, seed + number)
 
 
 def _seeds(dataset: Dataset, seeds: int, seed: int) -> Iterator[Dataset]:
-    x = np.concatenate([dataset.x_train, dataset.x_val])
+    x = _joined([dataset.x_train, dataset.x_val])
     y = np.concatenate([dataset.y_train, dataset.y_val])
     for number in range(seeds):
         yield _with_validation(dataset, x, y, dataset, seed + number)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the arrays one after the other; streamed images are not read."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return reduce(lambda one, other: one.joined(other), parts)
 
 
 def _with_validation(
@@ -112,7 +121,8 @@ def repeated(dataset: Dataset, examples: int) -> Dataset:
     0.95 with as many steps as ever).
     """
     rows = np.resize(np.arange(len(dataset.y_train)), max(examples, len(dataset.y_train)))
-    return replace(dataset, x_train=dataset.x_train[rows], y_train=dataset.y_train[rows])
+    x = dataset.x_train.take(rows, axis=0)
+    return replace(dataset, x_train=x, y_train=dataset.y_train[rows])
 
 
 def _some(dataset: Dataset, part: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +134,7 @@ def _some(dataset: Dataset, part: str, count: int, seed: int) -> tuple[np.ndarra
         chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:count])
     else:
         chosen = _stratified(y, count, len(dataset.class_names), seed)
-    return x[chosen], y[chosen]
+    return x.take(chosen, axis=0), y[chosen]
 
 
 def _stratified(y: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:

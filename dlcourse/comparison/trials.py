@@ -14,11 +14,11 @@ import numpy as np
 from dlcourse.comparison.classic import learners, pipeline, rows
 from dlcourse.comparison.rounds import repeated
 from dlcourse.datasets import Dataset
-from dlcourse.errors import DivergedError
+from dlcourse.errors import DivergedError, RecipeError
 from dlcourse.evaluation import outputs
 from dlcourse.recipe import Recipe
-from dlcourse.runs import Run, write_file
-from dlcourse.training import Fit, build, prepare
+from dlcourse.runs import Run, make_folder, write_file
+from dlcourse.training import Fit, Prepared, build, prepare, stages
 from dlcourse.training.divergence import NotFinite
 
 
@@ -107,19 +107,22 @@ def recipe_trial(
         RecipeError: the recipe does not fit the data.
         DivergedError: the loss, a weight or a statistic became NaN or infinite.
     """
+    if recipe.ensemble and recipe.ensemble.member is None:
+        why = "one network is compared: give ensemble=null, or ensemble.member=1"
+        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
     recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
     learned = len(dataset.y_train)
     dataset = repeated(dataset, full)
     prepared = prepare(recipe, dataset)
     with tempfile.TemporaryDirectory() as folder:
-        fit = Fit(recipe, prepared, Run(Path(folder)))
+        run = Run(make_folder(Path(folder) / "run"))
         try:
-            _, wall, cpu = _timed(fit.train)
+            fit, wall, cpu = _timed(lambda: _trained(recipe, prepared, run))
         except NotFinite as fault:
             raise DivergedError(f"{name}: diverged in round {number}: {fault.what}") from None
         model = build(recipe, dataset, augmented=False)
         model.set_weights(fit.best_weights()[0])
-        path = Path(folder) / "model.keras"
+        path = run.path / "model.keras"
         write_file(path, model.save)
         size = path.stat().st_size
     outputs(model, dataset.x_test)  # compiles
@@ -135,6 +138,13 @@ def recipe_trial(
         parameters=model.count_params(),
         bytes=size,
     )
+
+
+def _trained(recipe: Recipe, prepared: Prepared, run: Run) -> Fit:
+    fit: Any = None
+    for fit in stages(recipe, prepared, run):
+        fit.train()
+    return fit
 
 
 def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:

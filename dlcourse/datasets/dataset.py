@@ -1,13 +1,14 @@
 """The record that every loader returns, its splits, its checks and its fingerprint."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from dlcourse.errors import DatasetError
+from dlcourse.schema import did_you_mean
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -20,7 +21,8 @@ class Dataset:
         name: The data set's name, used in titles and errors.
         task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
         x_train, x_val, x_test: images `(n, height, width, channels)`, uint8 or as given, or rows
-            `(n, features)`, float32.
+            `(n, features)`, float32. Images that memory cannot hold are `Streamed`: `x[rows]` reads
+            them.
         y_train, y_val, y_test: labels `(n,)` int64, or float32 targets `(n,)` for regression.
         value_range: (low, high) of an image's values; of the training rows for a table.
         class_names: one name a class; empty for regression.
@@ -64,7 +66,7 @@ class Dataset:
 
 PARTS = ("train", "val", "test")
 TEST_SEED = 0  # of a test split that is taken from the training examples: the same in every run
-CHUNK_BYTES = 1 << 24  # read at a time for the fingerprint
+CHUNK_BYTES = 1 << 24  # read at a time where all examples are gone through
 
 
 def split(
@@ -96,7 +98,7 @@ def split(
             f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
         ) from None
     rest, part = np.sort(rest), np.sort(part)
-    return x[rest], y[rest], x[part], y[part]
+    return x.take(rest, axis=0), y[rest], x.take(part, axis=0), y[part]
 
 
 def check(dataset: Dataset) -> Dataset:
@@ -135,14 +137,24 @@ def _check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> N
     if not np.issubdtype(x.dtype, np.number):
         raise DatasetError(f"{where} has inputs of type {x.dtype}: numbers are expected")
     for what, values in (("inputs", x), ("labels", y)):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            first = int(np.argmin(np.isfinite(values.reshape(len(values), -1)).all(axis=1)))
+        if (first := _not_finite(values)) is not None:
             raise DatasetError(
                 f"{where} has NaN or infinite {what} (first at example {first}): "
                 "remove or fill them before training"
             )
     if dataset.task != "regression":
         _check_labels(where, y, dataset.class_names)
+
+
+def _not_finite(values: np.ndarray) -> int | None:
+    """Return the first example with a NaN or infinite value, or None."""
+    start = 0
+    for some in chunks(values) if values.dtype.kind == "f" else ():
+        finite = np.isfinite(some.reshape(len(some), -1)).all(axis=1)
+        if not finite.all():
+            return start + int(finite.argmin())
+        start += len(some)
+    return None
 
 
 def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -198,6 +210,29 @@ def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
 
 
+def only(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
+    """Return the examples of the named classes, labelled 0, 1, … in that order; None keeps all.
+
+    Raises:
+        DatasetError: an unknown name, one named twice, or fewer than two.
+    """
+    if classes is None:
+        return dataset
+    names = dataset.class_names
+    if unknown := [name for name in classes if name not in names]:
+        hint = did_you_mean(unknown[0], list(names))
+        raise DatasetError(f"{dataset.name}: classes: no class '{unknown[0]}'{hint}")
+    if len(set(classes)) < max(2, len(classes)):
+        raise DatasetError(f"{dataset.name}: classes: two or more different ones are expected")
+    labels = np.full(len(names), -1)
+    labels[[names.index(name) for name in classes]] = np.arange(len(classes))
+    parts: dict[str, Any] = {}
+    for part, (x, y) in dataset.splits.items():
+        rows = np.flatnonzero(labels[y] >= 0)
+        parts |= {f"x_{part}": x.take(rows, axis=0), f"y_{part}": labels[y[rows]]}
+    return replace(dataset, task=task_of(classes), class_names=classes, **parts)
+
+
 def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tuple[Any, ...]:
     classification = dataset.task != "regression"
     if not len(dataset.y_train):
@@ -226,7 +261,15 @@ def value_range(x: np.ndarray) -> tuple[float, float]:
     """Return (lowest, highest): what the type can hold for unsigned integers, else of the data."""
     if x.dtype.kind == "u":
         return (0.0, float(np.iinfo(x.dtype).max))
-    return (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+    ends = [(float(some.min()), float(some.max())) for some in chunks(x)]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0.0, 0.0)
+
+
+def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Give the examples in order, some megabytes of them at a time, as contiguous arrays."""
+    rows = max(1, CHUNK_BYTES // max(1, x[:1].nbytes))
+    for start in range(0, len(x), rows):
+        yield np.ascontiguousarray(x[start : start + rows])
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -238,9 +281,8 @@ def fingerprint(dataset: Dataset) -> str:
     for part, arrays in (*dataset.splits.items(), *_regions(dataset)):
         for array in arrays:
             digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
-            rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-            for start in range(0, len(array), rows):
-                digest.update(np.ascontiguousarray(array[start : start + rows]).data)
+            for some in chunks(array):
+                digest.update(some.data)
     return digest.hexdigest()
 
 

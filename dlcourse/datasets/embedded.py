@@ -8,19 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Dataset, Task, with_test, with_validation
-from dlcourse.schema import Fraction
+from dlcourse.datasets.dataset import Dataset, Task, only, with_test, with_validation
+from dlcourse.schema import Fraction, Word
 
 TEST_FRACTION = 0.2
 
 
-def digits(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 1,797 handwritten digits, 8×8×1, uint8 from 0 to 16 (Alpaydin and Kaynak 1998)."""
+def digits(
+    seed: int = 0,
+    *,
+    classes: tuple[Word, ...] | None = None,
+    validation_fraction: Fraction = 0.15,
+) -> Dataset:
+    """Return 1,797 handwritten digits, 8×8×1, uint8 from 0 to 16 (Alpaydin and Kaynak 1998).
+
+    Args:
+        seed: chooses the validation split.
+        classes: the digits to keep, labelled in this order; null keeps all ten.
+        validation_fraction: share of the examples that are not set aside for the test.
+    """
     from sklearn.datasets import load_digits
 
     source: Any = load_digits()
     images = source.images.astype("uint8")[..., None]
-    return _dataset(
+    whole = _dataset(
         "digits",
         "multiclass",
         images,
@@ -31,6 +42,7 @@ def digits(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
         class_names=tuple(str(digit) for digit in range(10)),
         target_name="digit",
     )
+    return only(whole, classes)
 
 
 def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:

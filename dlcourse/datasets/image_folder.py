@@ -1,7 +1,7 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import Dataset, task_of, with_test, with_validation
 from dlcourse.datasets.paths import existing_file, existing_folder
+from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
 from dlcourse.schema import Fraction, Positive
 
@@ -33,6 +34,7 @@ def image_folder(
     color: Color = "rgb",
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
+    memory_share: Fraction = 0.25,
 ) -> Dataset:
     """Return the images of a folder, a class per sub-folder, resized.
 
@@ -48,10 +50,13 @@ def image_folder(
         color: `rgb` or `grayscale`.
         validation_fraction: share of the training images, where there is no `val` folder.
         test_fraction: share of the training images, where there is no `test` folder.
+        memory_share: images that take more than this share of memory are decoded once, into the
+            cache folder, and streamed from there (`streamed`): the same images in the same order.
 
     Raises:
         DatasetError: no such folder, no class in it, a class without a readable image, or a class
-            of the test or validation folder that the training folder lacks.
+            of the test or validation folder that the training folder lacks; streamed images
+            for which the disk has no room.
     """
     root = existing_folder(path)
     folders = _folders_of_parts(root)
@@ -60,8 +65,13 @@ def image_folder(
         raise DatasetError(f"{folders['train']}: no folder of a class: expected CLASS/IMAGE in it")
     arrays: dict[str, Any] = {}
     broken: list[DatasetError] = []
-    for part, folder in folders.items():
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = _read(folder, classes, size, color, broken)
+    listed = {part: _listed(folder, classes) for part, folder in folders.items()}
+    total = sum(map(len, listed.values()))
+    stream = exceeds(memory_share, total, (*size, CHANNELS[color]), "uint8")
+    for part, files in listed.items():
+        x, kept = _read(folders[part], list(files), size, color, broken, stream)
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = x, np.array(list(files.values()))[kept]
+        _refuse_empty(folders[part], classes, arrays[f"y_{part}"], broken)
     _warn(root, broken)
     x, y = arrays["x_train"], arrays["y_train"]
     empty = {f"x_{part}": x[:0] for part in ("val", "test")}
@@ -181,33 +191,52 @@ def _folders_of_parts(root: Path) -> dict[str, Path]:
     return {PARTS_OF_FOLDERS[name]: folder for name, folder in folders.items()}
 
 
-def _read(
-    folder: Path,
-    classes: tuple[str, ...],
-    size: tuple[int, int],
-    color: Color,
-    broken: list[DatasetError],
-) -> tuple[np.ndarray, np.ndarray]:
+def _listed(folder: Path, classes: tuple[str, ...]) -> dict[Path, int]:
+    """Return every file of a split and its label."""
     unknown = {entry.name for entry in _subfolders(folder)} - set(classes)
     if unknown:
         raise DatasetError(f"{folder}: class '{min(unknown)}' is missing from the train folder")
-    files = [(file, label) for label, name in enumerate(classes) for file in _files(folder / name)]
-    x = np.empty((len(files), *size, CHANNELS[color]), "uint8")
-    y = np.empty(len(files), "int64")
-    count = 0
-    for file, label in files:
-        try:
-            x[count], y[count] = read_image(file, size, color), label
-            count += 1
-        except DatasetError as error:
-            broken.append(error)
-    for label, name in enumerate(classes):
-        if label not in y[:count]:
-            raise DatasetError(
-                f"{folder / name}: class '{name}' has no readable image"
-                + next((f" ({error})" for error in broken if name in str(error)), "")
-            )
-    return x[:count], y[:count]
+    return {file: label for label, name in enumerate(classes) for file in _files(folder / name)}
+
+
+def _read(
+    folder: Path,
+    files: list[Path],
+    size: tuple[int, int],
+    color: Color,
+    broken: list[DatasetError],
+    stream: bool,
+) -> tuple[Any, np.ndarray]:
+    """Return the images that can be read and which of the files they are; note the others."""
+
+    def images(numbers: Any) -> Iterator[tuple[np.ndarray, list[int]]]:
+        for number in numbers:
+            try:
+                yield read_image(files[number], size, color)[None], [number]
+            except DatasetError as error:
+                broken.append(error)
+
+    every = images(range(len(files)))
+    what = (len(files), (*size, CHANNELS[color]), "uint8")
+    if not stream:
+        return held(every, *what)
+    where, told = str(folder.resolve()), len(broken)
+    state = (PILLOW_FORMATS, state_of(files, folder))
+    x, kept = streamed(every, *what, source=f"{color} {size} {where}", state=state)
+    if len(broken) == told:  # found, not made: the files that are not in it are named as well
+        list(images(np.setdiff1d(np.arange(len(files)), kept)))
+    return x, kept
+
+
+def _refuse_empty(
+    folder: Path, classes: tuple[str, ...], y: np.ndarray, broken: list[DatasetError]
+) -> None:
+    for label in np.setdiff1d(np.arange(len(classes)), y):
+        name = classes[label]
+        raise DatasetError(
+            f"{folder / name}: class '{name}' has no readable image"
+            + next((f" ({error})" for error in broken if name in str(error)), "")
+        )
 
 
 def _files(folder: Path) -> list[Path]:

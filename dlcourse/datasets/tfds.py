@@ -16,17 +16,19 @@ import numpy as np
 
 from dlcourse.datasets.dataset import (
     Dataset,
+    only,
     task_of,
     value_range,
     with_test,
     with_validation,
 )
+from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
-from dlcourse.schema import Fraction, Positive
+from dlcourse.schema import Fraction, Positive, Word
 
 TEST_FRACTION = 0.2
 PROBE_SECONDS = 5.0
-BATCH = 1024  # images decoded at a time
+BATCH_BYTES = 1 << 22  # decoded at a time
 ALTERNATIVE = "or use the embedded data set 'digits'"
 
 
@@ -36,7 +38,9 @@ def tfds(
     dataset: str,
     data_dir: str | None = None,
     size: tuple[Positive, Positive] | None = None,
+    classes: tuple[Word, ...] | None = None,
     validation_fraction: Fraction = 0.1,
+    memory_share: Fraction = 0.25,
 ) -> Dataset:
     """Return any image-classification set of TensorFlow Datasets, from its cache or downloaded.
 
@@ -45,11 +49,15 @@ def tfds(
         dataset: a name such as `mnist`, `cifar10` or `emnist/letters`.
         data_dir: the cache; by default the variable `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
         size: (height, width) to resize to; needed where the images' sizes differ.
+        classes: the names of those to keep, labelled in this order; null keeps all.
         validation_fraction: share of the set's `train` split.
+        memory_share: images that take more than this share of memory are decoded once, into the
+            cache folder, and streamed from there (`streamed`): the same images in the same order.
 
     Raises:
         DatasetError: an unknown set, no images or classes in it, images of differing sizes, not
-            in the cache and no way to download it, a damaged cache, or TensorFlow is missing.
+            in the cache and no way to download it, a damaged cache, no room on the disk for
+            streamed images, or TensorFlow is missing.
     """
     cache = _cache(data_dir)
     builder = _builder(dataset, cache)
@@ -58,14 +66,19 @@ def tfds(
         prepared = builder.is_prepared()
     if not prepared:
         _download(dataset, builder, cache)
-    return _read(dataset, builder, size, seed, validation_fraction)
+    return only(_read(dataset, builder, size, seed, validation_fraction, memory_share), classes)
 
 
 def mnist(
-    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
+    seed: int = 0,
+    *,
+    data_dir: str | None = None,
+    classes: tuple[Word, ...] | None = None,
+    validation_fraction: Fraction = 0.1,
 ) -> Dataset:
     """Return 70,000 handwritten digits, 28×28×1, uint8 (LeCun et al. 1998)."""
-    return tfds(seed, dataset="mnist", data_dir=data_dir, validation_fraction=validation_fraction)
+    own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
+    return tfds(seed, dataset="mnist", data_dir=data_dir, **own)
 
 
 def fashion_mnist(
@@ -191,16 +204,17 @@ def _read(
     size: tuple[int, int] | None,
     seed: int,
     validation_fraction: float,
+    memory_share: float,
 ) -> Dataset:
     import tensorflow as tf
 
     if "train" not in builder.info.splits:
         raise DatasetError(f"{name}: no split 'train' (it has {', '.join(builder.info.splits)})")
     try:
-        x, y = _arrays(builder, "train", size)
+        x, y = _arrays(builder, "train", size, memory_share)
         x_test, y_test = x[:0], y[:0]
         if "test" in builder.info.splits:
-            x_test, y_test = _arrays(builder, "test", size)
+            x_test, y_test = _arrays(builder, "test", size, memory_share)
     except tf.errors.OpError as error:
         raise DatasetError(_unreadable(name, builder, error)) from error
     label = builder.info.features[builder.info.supervised_keys[1]]
@@ -212,7 +226,9 @@ def _read(
     return with_validation(whole, validation_fraction, seed=seed)
 
 
-def _arrays(builder: Any, part: str, size: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(
+    builder: Any, part: str, size: tuple[int, int] | None, memory_share: float
+) -> tuple[Any, np.ndarray]:
     """Return a split's images `(n, height, width, channels)` and labels, in the files' order."""
     import tensorflow as tf
     from tensorflow_datasets import ReadConfig
@@ -230,17 +246,16 @@ def _arrays(builder: Any, part: str, size: tuple[int, int] | None) -> tuple[np.n
     if None in shape:
         shape = tuple(next(iter(examples.take(1)))[0].shape)
         examples = examples.map(lambda image, label: (tf.ensure_shape(image, shape), label))
-    n = builder.info.splits[part].num_examples
-    x, y = (
-        np.empty((n, *shape), examples.element_spec[0].dtype.as_numpy_dtype),
-        np.empty(n, "int64"),
-    )
-    start = 0
-    for images, labels in examples.batch(BATCH).as_numpy_iterator():
-        stop = start + len(labels)
-        x[start:stop], y[start:stop] = images, labels
-        start = stop
-    return x[:start], y[:start]
+    splits, dtype = builder.info.splits, examples.element_spec[0].dtype.as_numpy_dtype
+    batch = max(1, BATCH_BYTES // (int(np.prod(shape)) * np.dtype(dtype).itemsize))
+    batches = examples.batch(batch).as_numpy_iterator()
+    what = (splits[part].num_examples, shape, dtype)
+    total = sum(splits[one].num_examples for one in {"train", "test"} & set(splits))
+    if not exceeds(memory_share, total, shape, dtype):
+        return held(batches, *what)
+    folder = Path(builder.data_dir)
+    source = f"{part} {size or ''} {folder.resolve()}"
+    return streamed(batches, *what, source=source, state=state_of(sorted(folder.iterdir()), folder))
 
 
 def _resize(image: Any, size: tuple[int, int]) -> Any:

@@ -8,9 +8,11 @@ import numpy as np
 from dlcourse.errors import RecipeError
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
+from dlcourse.models.ensemble import ensemble
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
+from dlcourse.models.transfer import transfer
 from dlcourse.schema import checked_settings, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "Builder",
     "augmentation_layers",
     "build_model",
+    "ensemble",
     "mismatch",
     "scaling_layer",
     "target_scale",
@@ -46,6 +49,7 @@ MODELS = {
     "dnn": Builder(dnn, ANY_INPUTS, ANY_TASK),
     "cnn": Builder(cnn, ("images",), ANY_TASK),
     "rnn": Builder(rnn, ("images",), ANY_TASK),
+    "transfer": Builder(transfer, ANY_INPUTS, ANY_TASK),
 }
 
 

@@ -1,7 +1,7 @@
 """The convolutional network: convolution and pooling blocks, then dense layers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dlcourse.errors import RecipeError
 from dlcourse.models.layers import (
@@ -14,7 +14,7 @@ from dlcourse.models.layers import (
     noise_layer,
     weights,
 )
-from dlcourse.schema import NonNegative, Positive, Rate
+from dlcourse.schema import NonNegative, Positive, Positives, Rate
 
 if TYPE_CHECKING:
     import keras
@@ -27,12 +27,12 @@ def cnn(
     preprocessing: Sequence["keras.Layer"] = (),
     *,
     filters: tuple[Positive, ...] = (32, 64),
-    convolutions: Positive = 1,
-    kernel_size: Positive = 3,
-    strides: Positive = 1,
+    convolutions: Positives = 1,
+    kernel_size: Positives = 3,
+    strides: Positives = 1,
     padding: Literal["same", "valid"] = "same",
     pool: Literal["max", "average", "none"] = "max",
-    pool_size: Positive = 2,
+    pool_size: Positives = 2,
     pooling: Literal["flatten", "average", "max"] = "flatten",
     hidden: tuple[Positive, ...] = (128,),
     activation: Activation = "relu",
@@ -43,6 +43,9 @@ def cnn(
     noise: NonNegative = 0.0,
 ) -> "keras.Model":
     """Return a convolutional network (LeCun et al. 1998; slides S2).
+
+    `convolutions`, `kernel_size`, `strides` and `pool_size` are one number for all blocks, or a
+    list with one for each of `filters`.
 
     Args:
         input_shape: `(height, width, channels)`.
@@ -55,7 +58,7 @@ def cnn(
         strides: step of a block's first convolution.
         padding: `same` keeps height and width, `valid` uses whole windows only.
         pool: pooling at a block's end.
-        pool_size: height, width and step of the pooling window.
+        pool_size: height, width and step of the pooling window; 1 is a block without pooling.
         pooling: what makes one vector of the last block: `flatten`, after its pooling, or in its
             pooling's place the `average` or `max` of each whole map. With `average` and no hidden
             layer the logits are sums over places: the class activation map is exact (Zhou et al.
@@ -69,21 +72,29 @@ def cnn(
         noise: standard deviation of Gaussian noise added to the scaled inputs in training.
 
     Raises:
-        RecipeError: the blocks would shrink the image to nothing.
+        RecipeError: a list has not one number for each block, or the blocks would shrink the image
+            to nothing.
     """
     import keras
 
-    block = _Block(convolutions, kernel_size, strides, padding, pool_size if pool != "none" else 1)
-    _check_sizes(input_shape, len(filters), block, pool_last=pooling == "flatten")
+    each = {
+        "convolutions": convolutions,
+        "kernel_size": kernel_size,
+        "strides": strides,
+        "pool_size": pool_size if pool != "none" else 1,
+    }
+    columns = [_each(name, value, len(filters)) for name, value in each.items()]
+    shapes = [_Block(*row, padding) for row in zip(*columns, strict=True)]
+    _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
     kernel = weights(initializer, l2)
     blocks: list[keras.Layer] = []
-    for number, size in enumerate(filters, 1):
-        for index in range(1, convolutions + 1):
-            suffix = f"_{index}" if convolutions > 1 else ""
+    for number, (size, block) in enumerate(zip(filters, shapes, strict=True), 1):
+        for index in range(1, block.convolutions + 1):
+            suffix = f"_{index}" if block.convolutions > 1 else ""
             arguments = {
                 "filters": size,
-                "kernel_size": kernel_size,
-                "strides": strides if index == 1 else 1,
+                "kernel_size": block.kernel_size,
+                "strides": block.strides if index == 1 else 1,
                 "padding": padding,
                 "name": f"conv_{number}{suffix}",
                 **kernel,
@@ -92,7 +103,7 @@ def cnn(
                 keras.layers.Conv2D, arguments, activation=activation, batch_norm=batch_norm
             )
         if number < len(filters) or pooling == "flatten":
-            blocks += _pooling(pool, pool_size, number)
+            blocks += _pooling(pool, block.pool_size, number)
     flat = [_vector(pooling)]
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
@@ -112,10 +123,21 @@ def cnn(
     )
 
 
+def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:
+    """Return the setting of each block."""
+    values = value if isinstance(value, tuple) else (value,) * blocks
+    if len(values) != blocks:
+        raise RecipeError(
+            f"{name}: has {len(values)} numbers for {blocks} blocks: give one number for all, or "
+            "one for each of filters"
+        )
+    return values
+
+
 def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
     from keras import layers
 
-    if pool == "none":
+    if pool == "none" or size == 1:
         return []
     layer = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pool]
     return [layer(size, name=f"pool_{number}")]
@@ -131,27 +153,27 @@ def _vector(pooling: str) -> "keras.Layer":
     }[pooling]
 
 
-class _Block:
-    """How one block changes a side's length."""
+class _Block(NamedTuple):
+    """One block's settings, and how it changes a side's length."""
 
-    def __init__(self, convolutions: int, kernel: int, strides: int, padding: str, pool: int):
-        self.convolutions, self.kernel, self.strides = convolutions, kernel, strides
-        self.margin = kernel - 1 if padding == "valid" else 0
-        self.pool = pool
+    convolutions: int
+    kernel_size: int
+    strides: int
+    pool_size: int
+    padding: str
 
-    def __call__(self, side: int, *, pooled: bool) -> int:
-        side = -(-(side - self.margin) // self.strides)
-        return (side - self.margin * (self.convolutions - 1)) // (self.pool if pooled else 1)
+    def side(self, before: int, *, pooled: bool) -> int:
+        margin = self.kernel_size - 1 if self.padding == "valid" else 0
+        after = -(-(before - margin) // self.strides) - margin * (self.convolutions - 1)
+        return after // (self.pool_size if pooled else 1)
 
 
-def _check_sizes(
-    input_shape: Sequence[int], blocks: int, block: _Block, *, pool_last: bool
-) -> None:
+def _check_sizes(input_shape: Sequence[int], blocks: list[_Block], *, pool_last: bool) -> None:
     side = min(input_shape[:2])
-    for number in range(1, blocks + 1):
-        before, side = side, block(side, pooled=pool_last or number < blocks)
+    for number, block in enumerate(blocks, 1):
+        before, side = side, block.side(side, pooled=pool_last or number < len(blocks))
         if side < 1:
             raise RecipeError(
-                f"filters: block {number} of {blocks} shrinks a side of {before} to nothing "
+                f"filters: block {number} of {len(blocks)} shrinks a side of {before} to nothing "
                 "(fewer blocks, a smaller kernel_size or pool_size, or padding: same)"
             )

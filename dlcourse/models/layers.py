@@ -65,17 +65,17 @@ def hidden_layers(
     dropout: float,
     batch_norm: bool,
     weights: dict[str, Any],
+    name: str = "hidden",
 ) -> list["keras.Layer"]:
     """Return Dense → activation → Dropout for each of `units`, batch norm before the activation."""
     from keras import layers
 
     result: list[keras.Layer] = []
     for number, size in enumerate(units, 1):
-        name = f"hidden_{number}"
-        dense = {"units": size, "name": name, **weights}
+        dense = {"units": size, "name": f"{name}_{number}", **weights}
         result += activated(layers.Dense, dense, activation=activation, batch_norm=batch_norm)
         if dropout:
-            result.append(layers.Dropout(dropout, name=f"{name}_dropout"))
+            result.append(layers.Dropout(dropout, name=f"{name}_{number}_dropout"))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from dlcourse.models.warp import random_warp
 from dlcourse.schema import Degrees, Rate
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def augmentation_layers(
     shift: Rate = 0.0,
     rotate: Degrees = 0.0,
     zoom: Rate = 0.0,
+    shear: Rate = 0.0,
     flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none",
+    fill: Literal["nearest", "black"] = "nearest",
 ) -> list["keras.Layer"]:
     """Return random layers, active in training only.
 
@@ -44,22 +47,19 @@ def augmentation_layers(
         shift: largest shift in each direction, as a fraction of the height and width.
         rotate: largest rotation to either side, in degrees.
         zoom: largest zoom in or out, as a fraction.
+        shear: largest slant to either side: the shift of a row over its distance from the middle.
         flip: the mirrorings that leave a picture's class as it is.
+        fill: what comes in at the borders: the `nearest` pixel, or `black` (0).
     """
-    if not (shift or rotate or zoom or flip != "none"):
-        return []
     import keras
     from keras import layers
 
     result: list[keras.Layer] = []
     if flip != "none":
         result.append(layers.RandomFlip(flip, name="flip"))
-    if shift:
-        result.append(layers.RandomTranslation(shift, shift, fill_mode="nearest", name="shift"))
-    if rotate:
-        result.append(layers.RandomRotation(rotate / 360, fill_mode="nearest", name="rotate"))
-    if zoom:
-        result.append(layers.RandomZoom(zoom, fill_mode="nearest", name="zoom"))
+    if shift or rotate or zoom or shear:
+        how = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear, "fill": fill}
+        result.append(random_warp()(**how, name="warp"))
     for layer in result:
         # Keras refuses to compile them because of TensorFlow's XLA; JAX compiles them, and would
         # otherwise run the whole model step by step, fifty times slower.

@@ -16,10 +16,8 @@ import contextlib
 import csv
 import hashlib
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -27,8 +25,27 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import RunError, WriteError
+from dlcourse.files import HALF_WRITTEN, make_folder, write_file
 
-HALF_WRITTEN = ".half-written-"
+__all__ = [
+    "HALF_WRITTEN",
+    "Run",
+    "check_name",
+    "clean",
+    "create_run",
+    "list_runs",
+    "locked",
+    "make_folder",
+    "read_run",
+    "sha256",
+    "write_file",
+    "write_history",
+    "write_json",
+    "write_rows",
+    "write_sealed",
+    "write_text",
+]
+
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -227,64 +244,6 @@ def sha256(path: Path) -> str:
     """Return a file's SHA-256, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
-
-    Whatever happens on the way, `path` is the whole new file, the whole earlier one, or absent.
-
-    Raises:
-        WriteError: it cannot be written (a full disk, a missing or read-only folder).
-    """
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(
-            suffix=path.suffix, prefix=HALF_WRITTEN, dir=path.parent
-        )
-        os.close(handle)
-        write(Path(temporary))
-        with open(temporary, "r+b") as stream:  # noqa: PTH123 - Windows flushes only what it may write
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is private
-        Path(temporary).replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Let a rename survive a power loss; Windows cannot open a folder."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def make_folder(path: str | Path) -> Path:
-    """Return the folder, made if it is not there.
-
-    Raises:
-        WriteError: it cannot be made.
-    """
-    folder = Path(path).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    return folder
 
 
 def write_text(path: Path, text: str) -> None:

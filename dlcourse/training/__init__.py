@@ -9,6 +9,7 @@ from dlcourse.environment import environment
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.evaluation import evaluate
 from dlcourse.figures import save_figures
+from dlcourse.models import ensemble
 from dlcourse.recipe import Recipe, load_recipe
 from dlcourse.runs import (
     Run,
@@ -24,8 +25,10 @@ from dlcourse.runs import (
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
+from dlcourse.training.members import mean_history, members_metrics, train_members
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
 from dlcourse.training.range_test import RangeTest, find_learning_rate
+from dlcourse.training.stages import base_fingerprint, stages
 
 __all__ = [
     "Fit",
@@ -38,6 +41,7 @@ __all__ = [
     "find_learning_rate",
     "prepare",
     "resume",
+    "stages",
     "train",
 ]
 
@@ -74,6 +78,8 @@ def train(
     prepared = prepare(recipe)
     run = create_run(runs, recipe_name, name)
     with locked(run):
+        if report:
+            report(describe(prepared, recipe.training.device))
         return _train(recipe, prepared, run, report, bar, stop)
 
 
@@ -109,10 +115,20 @@ def resume(
         facts = run.path / "dataset.json"
         if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
+        _refuse_another_base(run, prepared, wanted)
         clean(run)
         if wanted != stored:  # before the recipe: a finished run has all the epochs it names
             (run.path / "metrics.json").unlink(missing_ok=True)
+        if report:
+            report(describe(prepared, wanted.training.device))
         return _train(wanted, prepared, run, report, bar, stop)
+
+
+def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
+    if recipe.model.name != "transfer" or not (run.path / "environment.json").exists():
+        return
+    if run.environment.get("base") not in (None, base_fingerprint(prepared.model)):
+        raise RunError(f"{run.path}: its base {recipe.model.base} has changed since it began")
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
@@ -127,10 +143,16 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
             f"{run.path}: only training.epochs may change, to more, when a run goes on; "
             f"here: {listed}"
         )
-    if names and stored.training.schedule is not None:
+    staged = isinstance(stored.training.batch_size, tuple)
+    if names and (stored.training.schedule is not None or staged):
+        what = "list of batch sizes" if staged else "schedule"
         raise RecipeError(
-            f"{run.path}: training.epochs: its schedule is laid out over "
+            f"{run.path}: training.epochs: its {what} is laid out over "
             f"{stored.training.epochs} epochs: start a new run for more"
+        )
+    if names and getattr(stored.model, "trainable_layers", 0):
+        raise RecipeError(
+            f"{run.path}: training.epochs: its fine-tuning follows them: start a new run for more"
         )
 
 
@@ -150,26 +172,55 @@ def _train(
     stop: StopRequest | None,
 ) -> Run:
     """Fit from where the run is, then finish it."""
-    if report:
-        report(describe(prepared))
     facts = _dataset_facts(prepared.dataset)
     seen = {"seed": recipe.seed, "data": facts["fingerprint"]}
+    if recipe.model.name == "transfer":
+        seen["base"] = base_fingerprint(prepared.model)
     facts_path = run.path / "dataset.json"
     facts_path.unlink(missing_ok=True)  # it records the recipe's SHA-256
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts, **recorded})
-    fit = Fit(recipe, prepared, run, report, bar, stop)
-    if report and fit.progress.epoch + fit.progress.step:
-        report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
-    try:
-        fit.train()
-    except NotFinite as fault:
-        message = _explain(fit, fault)
-        _finish(fit, diverged=message)
-        raise DivergedError(f"{run.path}: diverged: {message}") from None
-    _finish(fit)
+    if recipe.ensemble and recipe.ensemble.member is None:
+        return _train_ensemble(recipe, prepared, run, report, bar, stop)
+    fit: Any = None
+    for fit in stages(recipe, prepared, run, report, bar, stop):
+        if report and fit.resumed and not fit.done:
+            report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+        try:
+            fit.train()
+        except NotFinite as fault:
+            message = _explain(fit, fault)
+            _finish(fit, prepared, diverged=message)
+            raise DivergedError(f"{run.path}: diverged: {message}") from None
+    _finish(fit, prepared)
+    return Run(run.path)
+
+
+def _train_ensemble(
+    recipe: Recipe,
+    prepared: Prepared,
+    run: Run,
+    report: Report | None,
+    bar: bool,
+    stop: StopRequest | None,
+) -> Run:
+    """Train every member, or go on with it; then save them as one model."""
+
+    def train_member(member: Run, own: Recipe) -> Run:
+        if (member.path / "recipe.yaml").exists():
+            return resume(member, own, report=report, bar=bar, stop=stop)
+        with locked(member):
+            return _train(own, prepare(own, prepared.dataset), member, report, bar, stop)
+
+    members = train_members(recipe, run, train_member, report)
+    model = ensemble([member.model for member in members])
+    parts = [member.metrics for member in members]
+    sums = {key: sum(part[key] for part in parts) for key in ("seconds", "cpu_seconds")}
+    kept = {key: max(part[key] for part in parts) for key in ("epochs_run", "best_epoch")}
+    facts = {**kept, **sums, "members": members_metrics(members)}
+    _save(model, run, prepared.dataset, mean_history(members), facts)
     return Run(run.path)
 
 
@@ -203,28 +254,33 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     return explanation(fit.recipe, fault, rate, norms)
 
 
-def _finish(fit: Fit, diverged: str | None = None) -> None:
+def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
     """Evaluate the kept weights and save the model, the figures and the metrics."""
-    run, dataset, progress = fit.run, fit.prepared.dataset, fit.progress
+    progress = fit.progress
     weights, best_epoch = fit.best_weights()
-    model = build(fit.recipe, dataset, augmented=False)
+    model = build(fit.recipe, prepared.dataset, augmented=False)
     model.set_weights(weights)
+    if progress.history:
+        fit.write_xray()
+    facts = {
+        "epochs_run": progress.epoch,
+        "best_epoch": best_epoch,
+        "seconds": round(progress.seconds, 3),
+        "cpu_seconds": round(progress.cpu_seconds, 3),
+        **({"diverged": diverged} if diverged else {}),
+    }
+    _save(model, fit.run, prepared.dataset, progress.history, facts)
+
+
+def _save(
+    model: Any, run: Run, dataset: Dataset, history: dict[str, list[float]], facts: dict[str, Any]
+) -> None:
+    """Evaluate the model and save it, the figures and, last, the metrics with the facts."""
     metrics, predicted = evaluate(model, dataset)
     write_file(run.path / "model.keras", model.save)
-    if progress.history:
-        write_history(run.path / "history.csv", progress.history)
-        fit.write_xray()
-        save_figures(run.path / "figures", dataset, progress.history, best_epoch, predicted)
-    write_sealed(
-        run.path / "metrics.json",
-        {
-            **metrics,
-            "parameters": model.count_params(),
-            "epochs_run": progress.epoch,
-            "best_epoch": best_epoch,
-            "seconds": round(progress.seconds, 3),
-            "cpu_seconds": round(progress.cpu_seconds, 3),
-            "model_sha256": sha256(run.path / "model.keras"),
-            **({"diverged": diverged} if diverged else {}),
-        },
-    )
+    if history:
+        write_history(run.path / "history.csv", history)
+        save_figures(run.path / "figures", dataset, history, facts["best_epoch"], predicted)
+    found = {**metrics, "parameters": model.count_params(), **facts}
+    found["model_sha256"] = sha256(run.path / "model.keras")
+    write_sealed(run.path / "metrics.json", found)

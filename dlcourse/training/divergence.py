@@ -51,6 +51,8 @@ def gradient_norms(
     model: Any = prepared.model
     norms: list[float] = []
     apply = model.optimizer.apply
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    averaging, inner.use_ema = inner.use_ema, False  # a fit would end with the averaged weights
 
     def listen(grads: Any, trainable_variables: Any = None) -> Any:
         squares = [float(np.sum(np.square(np.asarray(grad, "float64")))) for grad in grads]
@@ -75,6 +77,7 @@ def gradient_norms(
             finally:
                 model.optimizer.apply = apply
             break
+    inner.use_ema = averaging
     finite = next((i for i, norm in enumerate(norms) if not np.isfinite(norm)), len(norms) - 1)
     return norms[: finite + 1]
 
@@ -84,8 +87,8 @@ def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int
     batches, order = training_batches(
         dataset.x_train,
         targets(model, recipe, dataset, "train"),
-        batch_size=recipe.training.batch_size,
-        seed=recipe.seed,
+        batch_size=recipe.training.batch_size_in(epoch),
+        seed=recipe.training_seed,
         first_step=begin,
         last_step=end,
     )

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from dlcourse.batches import training_batches
+from dlcourse.batches import training_batches, validation_batches
 from dlcourse.diagnosis import LayerStatistics
 from dlcourse.errors import InterruptedTraining
 from dlcourse.recipe import Recipe
@@ -30,13 +30,15 @@ STATE = "state.npz"
 
 @dataclass
 class Fit:
-    """One training on its way; `run` it until it is done.
+    """One training on its way; `train` it until it is done.
 
     Attributes:
         recipe, prepared, run: what is trained, and where its state is kept.
         report: called with a line an epoch.
         bar: show Keras' progress bar.
         stop: asks to stop after the step that runs; None never does.
+        file: the state's name in the run.
+        before: a fit that this one goes on from; it has the same weights or fewer, the last ones.
     """
 
     recipe: Recipe
@@ -45,19 +47,40 @@ class Fit:
     report: Callable[[str], None] | None = None
     bar: bool = False
     stop: StopRequest | None = None
+    file: str = STATE
+    before: "Fit | None" = None
 
     def __post_init__(self) -> None:
         model = self.prepared.model
         model.optimizer.build(model.trainable_variables)
-        self.path = self.run.path / STATE
+        self.path = self.run.path / self.file
         self.callbacks = memory_callbacks(self.recipe)
         self.arrays: dict[str, Any] = {}
         self.progress = Progress()
+        self.resumed = False
         if self.path.exists():
             self.load()
+            self.resumed = bool(self.progress.epoch + self.progress.step)
+        elif self.before:
+            self._follow(self.before)
         else:
             self._record_xray()
             save_state(self.path, model, self.callbacks, self.progress)
+
+    def _follow(self, before: "Fit") -> None:
+        """Begin with what another fit reached, and keep that unless this one does better."""
+        model = self.prepared.model
+        weights, _ = before.best_weights()
+        model.set_weights(weights)
+        self.progress = replace(before.progress, step=0, stopped=False)
+        for callback, earlier in zip(self.callbacks, before.callbacks, strict=True):
+            for name in ("best", "best_epoch"):
+                if hasattr(earlier, name):
+                    setattr(callback, name, getattr(earlier, name))
+            if getattr(earlier, "best_weights", None):
+                callback.best_weights = weights
+        save_state(self.path, model, self.callbacks, self.progress)
+        self.load()
 
     def load(self) -> None:
         """Go back to what the state file holds."""
@@ -79,38 +102,49 @@ class Fit:
         while not self.done:
             # An epoch that was interrupted is a fit of its own: its first steps are done.
             self.first_step = self.progress.step
-            partial = self.first_step > 0
-            self._fit(self.progress.epoch + 1 if partial else self.recipe.training.epochs)
+            self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
+            self._fit()
 
-    def _fit(self, epochs: int) -> None:
+    def _stage_end(self) -> int:
+        """Return the number of the last epoch (from 1) that has the batch size of the next one."""
+        training, epoch = self.recipe.training, self.progress.epoch
+        size = training.batch_size_in(epoch)
+        while epoch < training.epochs and training.batch_size_in(epoch) == size:
+            epoch += 1
+        return epoch
+
+    def _fit(self) -> None:
         import keras
 
         dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
-        y_train = targets(model, self.recipe, dataset, "train")
+        self.clock = (time.perf_counter(), time.process_time())
+        y_train, y_val = (targets(model, self.recipe, dataset, part) for part in ("train", "val"))
+        batch_size = training.batch_size_in(self.progress.epoch)
+        val_batch = max(batch_size, 256)
         if self.first_step:  # the metrics' variables exist only after a first batch
             model.test_on_batch(dataset.x_train[:1], y_train[:1])
         batches, order = training_batches(
             dataset.x_train,
             y_train,
-            batch_size=training.batch_size,
-            seed=self.recipe.seed,
+            batch_size=batch_size,
+            seed=self.recipe.training_seed,
             first_step=self.first_step,
         )
-        self.steps = -(-len(dataset.x_train) // training.batch_size)
-        self.clock = (time.perf_counter(), time.process_time())
+        self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
             on_train_batch_end=self._end_step,
             on_epoch_end=self._end_epoch,
+            on_test_begin=self._begin_test,
         )
         boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
         model.fit(
             batches,
-            validation_data=(dataset.x_val, targets(model, self.recipe, dataset, "val")),
-            validation_batch_size=max(training.batch_size, 256),
+            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
+            validation_batch_size=val_batch,
             initial_epoch=self.progress.epoch,
-            epochs=epochs,
+            epochs=self.last_epoch,
             class_weight=self.prepared.class_weights,
             callbacks=[
                 order,
@@ -131,6 +165,13 @@ class Fit:
         self.saved_step = self.first_step
         if self.first_step:
             restore_metrics(self.arrays, self.prepared.model)
+
+    def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
+        """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
+        if self.recipe.training.ema is not None:
+            weights = self.prepared.model.trainable_variables
+            self.running = [np.array(weight) for weight in weights]
+            self.prepared.model.optimizer.finalize_variable_values(weights)
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         done = min(self.first_step + batch + 1, self.steps)
@@ -155,6 +196,10 @@ class Fit:
         for key, value in found.items():
             self.progress.history.setdefault(key, []).append(value)
         self._record_xray()
+        if self.recipe.training.ema is not None:
+            weights = self.prepared.model.trainable_variables
+            for weight, value in zip(weights, self.running, strict=True):
+                weight.assign(value)
         self.progress.epoch = epoch + 1
         self.progress.stopped = bool(self.prepared.model.stop_training)
         self._save(step=0)
@@ -162,8 +207,8 @@ class Fit:
         self.write_xray()
         if self.report:
             self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
-        if self.first_step:
-            self.load()  # before Keras' callbacks end this fit and restore their best weights
+        if epoch + 1 == self.last_epoch and not self.done:
+            self.load()  # before Keras ends this fit and puts the best or the averaged weights in
         asked = self.stop.signal if self.stop else None
         if asked and not self.done:
             self._leave(asked)
@@ -200,10 +245,14 @@ class Fit:
 
     def best_weights(self) -> tuple[list[np.ndarray], int]:
         """Return the weights to keep and their epoch (from 1): the best, or the last."""
+        front = self.prepared.front
         for callback in self.callbacks:
             if getattr(callback, "best_weights", None):
-                return callback.best_weights, callback.best_epoch + 1
-        return self.prepared.model.get_weights(), self.progress.epoch
+                return [*front, *callback.best_weights], callback.best_epoch + 1
+        model = self.prepared.model
+        if self.recipe.training.ema is not None and int(model.optimizer.iterations):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        return [*front, *model.get_weights()], self.progress.epoch
 
 
 COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")

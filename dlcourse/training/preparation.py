@@ -1,14 +1,15 @@
 """Recipe → data set and compiled model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets import Dataset
-from dlcourse.environment import device
-from dlcourse.errors import RecipeError
+from dlcourse.environment import device, no_gpu, use_device
+from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import build_model, target_scale
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
 from dlcourse.recipe import Recipe, conflicts
@@ -16,11 +17,16 @@ from dlcourse.recipe import Recipe, conflicts
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set and the compiled, untrained model for it."""
+    """A data set and the compiled, untrained model for it.
+
+    `front` holds the weights of the frozen layers in front of the model where the data set is what
+    they made of the examples (`stages.on_features`).
+    """
 
     dataset: Dataset
     model: Any
     class_weights: dict[int, float] | None
+    front: list[np.ndarray] = field(default_factory=list)
 
 
 def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
@@ -38,6 +44,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
+    _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
     inputs = "images" if dataset.x_train.ndim > 2 else "rows"
@@ -46,7 +53,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     import keras
 
     _set_determinism(recipe)
-    keras.utils.set_random_seed(recipe.seed)
+    keras.utils.set_random_seed(recipe.training_seed)
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
@@ -58,6 +65,13 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
 def _refuse_conflicts(recipe: Recipe, inputs: str | None = None, task: str | None = None) -> None:
     if faults := conflicts(recipe.model_dump(), inputs, task):
         raise RecipeError("\n".join(f"{recipe.where(*map(str, at))}: {why}" for at, why in faults))
+
+
+def _use_device(recipe: Recipe) -> None:
+    try:
+        use_device(recipe.training.device)
+    except UserError as error:
+        raise RecipeError(f"{recipe.where('training', 'device')}: {error}") from None
 
 
 def _set_determinism(recipe: Recipe) -> None:
@@ -99,11 +113,11 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     import keras
 
     training = recipe.training
-    steps = -(-len(dataset.x_train) // training.batch_size)
+    steps = [training.steps_in(epoch, len(dataset.x_train)) for epoch in range(training.epochs)]
     rate: Any = training.learning_rate
     if training.schedule is not None:
         course = training.schedule.model_dump()
-        rate = SCHEDULES[course.pop("name")](rate, steps * training.epochs, **course)
+        rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
     smoothing = training.label_smoothing
     loss = {
@@ -117,6 +131,8 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     }[_head(model)]()
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
+    if training.ema is not None:
+        optimizer.use_ema, optimizer.ema_momentum = True, training.ema
     # As the weights learn the standardised target, so the loss is in units of its variance.
     scale = target_scale(dataset)[1] if dataset.task == "regression" else 1.0
     model.compile(
@@ -124,7 +140,8 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
         loss=loss,
         loss_weights=[scale**-2],
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
-        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, steps),
+        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, min(steps)),
+        jit_compile="auto" if training.jit_compile is None else training.jit_compile,
     )
 
 
@@ -180,16 +197,23 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
     return weights
 
 
-def describe(prepared: Prepared) -> str:
-    """Return the data, the device and the layer table in words."""
-    import keras
-
+def describe(prepared: Prepared, wanted: str = "auto") -> str:
+    """Return the data, the device (and why no GPU, on a machine that has one) and the layers."""
     dataset, model = prepared.dataset, prepared.model
-    backend = f"{keras.backend.backend()} backend, Keras {keras.version()}"
-    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {device()}, {backend}"]
+    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {_device(model)}"]
+    if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
+        lines.append(f"        no GPU: {no_gpu()}")
     lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")
     for layer in model.layers:
         shape = " × ".join(map(str, layer.output.shape[1:]))
         kind = type(layer).__name__
         lines.append(f"{layer.name:<24}{kind:<22}{shape:<18}{layer.count_params():>11,}")
     return "\n".join([*lines, f"{'total':<64}{model.count_params():>11,}\n"])
+
+
+def _device(model: Any) -> str:
+    """Return the device, the precision, the backend and Keras' version."""
+    import keras
+
+    precision = next((one.dtype_policy.name for one in model.layers if one.weights), "float32")
+    return f"{device()}, {precision}, {keras.backend.backend()} backend, Keras {keras.version()}"

@@ -129,12 +129,12 @@ def _refuse_schedule(recipe: Recipe, model: Any) -> None:
 
 
 def _batches(recipe: Recipe, prepared: Prepared) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give the whole batches of a training of this recipe, epoch after epoch without end."""
+    """Give whole batches as a training begins with, epoch after epoch without end."""
     x = prepared.dataset.x_train
     y = targets(prepared.model, recipe, prepared.dataset, "train")
-    size, epoch = min(recipe.training.batch_size, len(x)), 0
+    size, epoch = min(recipe.training.batch_size_in(0), len(x)), 0
     while True:
-        order = epoch_order(len(x), seed=recipe.seed, epoch=epoch)
+        order = epoch_order(len(x), seed=recipe.training_seed, epoch=epoch)
         for start in range(0, len(x) - size + 1, size):
             rows = order[start : start + size]
             yield x[rows], y[rows]

@@ -1,0 +1,124 @@
+"""The formats: how each is written by Keras' own exporters, and loaded by its own runtime.
+
+What the exporters leave open is settled on a copy of the model: recurrent layers are unrolled for
+LiteRT (a loop would need TensorFlow's operations on the phone), a Normalization's constants are put
+into the graph (as tensors they become inputs that ONNX Runtime asks for), GELU is written with erf
+(tf2onnx has no erfc), and mixed precision becomes float32.
+"""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+THREADS = 1
+INPUT = "inputs"
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+class Format(NamedTuple):
+    """A format: its file or folder, what must be installed (last: its runtime), how to write it
+    from a Keras model, and how to load it as a function of a batch."""
+
+    file: str
+    packages: tuple[str, ...]
+    write: Callable[[Any, Path], None]
+    load: Callable[[Path], Predict]
+
+
+def float32_copy(model: Any, *, unroll: bool = False) -> Any:
+    """Return a float32 copy of the model in operations that other runtimes have."""
+    import keras
+
+    def portable(config: dict[str, Any]) -> dict[str, Any]:
+        if "unroll" in config:
+            config["unroll"] = unroll
+        if config.get("name") in ("mixed_float16", "mixed_bfloat16"):
+            config["name"] = "float32"
+        return config
+
+    config = json.loads(model.to_json(), object_hook=portable)
+    copy: Any = keras.models.model_from_json(json.dumps(config))
+    copy.set_weights(model.get_weights())
+    for layer in copy.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
+        if getattr(layer, "activation", None) is keras.activations.gelu:
+            layer.activation = _gelu
+    copy(np.zeros((1, *model.inputs[0].shape[1:]), "float32"))  # Keras exports what was called
+    return copy
+
+
+def _gelu(x: Any) -> Any:
+    from keras import ops
+
+    return 0.5 * x * (1 + ops.erf(x / 2**0.5))
+
+
+def _export(model: Any, path: Path, form: str, **settings: Any) -> None:
+    """Call Keras' exporter for float32 inputs of any batch size."""
+    import keras
+
+    shape = (None, *model.inputs[0].shape[1:])
+    signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 tells of a SavedModel all the same
+        model.export(str(path), format=form, verbose=False, input_signature=signature, **settings)
+
+
+def _write_onnx(model: Any, path: Path) -> None:
+    _export(float32_copy(model), path, "onnx")
+
+
+def _load_onnx(path: Path) -> Predict:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = THREADS
+    session: Any = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda x: session.run(None, {INPUT: x})[0]
+
+
+def _write_litert(model: Any, path: Path) -> None:
+    import tensorflow as tf
+
+    lite: Any = tf.lite
+    operations = {"supported_ops": [lite.OpsSet.TFLITE_BUILTINS]}
+    _export(float32_copy(model, unroll=True), path, "litert", target_spec=operations)
+
+
+def _load_litert(path: Path) -> Predict:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=THREADS)
+    runner = interpreter.get_signature_runner()
+    (name,) = runner.get_input_details()  # Keras 3.13 names it otherwise
+    return lambda x: next(iter(runner(**{name: x}).values()))
+
+
+def _write_saved_model(model: Any, path: Path) -> None:
+    _export(model, path, "tf_saved_model")
+
+
+def _load_saved_model(path: Path) -> Predict:
+    import tensorflow as tf
+
+    loaded: Any = tf.saved_model.load(path)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        outputs = loaded.signatures["serving_default"](**{INPUT: tf.constant(x)})
+        return next(iter(outputs.values())).numpy()
+
+    return predict
+
+
+FORMATS = {
+    "onnx": Format("model.onnx", ("tf2onnx", "onnxruntime"), _write_onnx, _load_onnx),
+    "litert": Format("model.tflite", ("ai-edge-litert",), _write_litert, _load_litert),
+    "saved_model": Format("saved_model", ("tensorflow",), _write_saved_model, _load_saved_model),
+}

@@ -1,0 +1,188 @@
+"""Where a transferred network comes from: a run, a `.keras` file or `keras.applications`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcourse.errors import RecipeError, UserError
+from dlcourse.runs import read_run
+from dlcourse.schema import did_you_mean
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_base(
+    base: str, input_shape: tuple[int, ...], weights: str | None = "imagenet"
+) -> tuple["keras.Model", bool]:
+    """Return a trained network, and whether its layer `rescaling` scales images to 0…1.
+
+    Args:
+        base: a run's folder, a `.keras` file, or a name of `keras.applications`.
+        input_shape: of the examples that it is to take.
+        weights: of a network of `keras.applications`; see `published`.
+
+    Raises:
+        RecipeError: there is no such base, it cannot be loaded, or takes inputs of another shape.
+    """
+    path = Path(base).expanduser()
+    try:
+        if path.is_dir():
+            model = read_run(path).model
+        else:
+            model = _read(path) if path.is_file() else published(base, input_shape, weights)
+    except UserError as error:
+        raise RecipeError(f"base: {error}") from None
+    if (taken := tuple(model.inputs[0].shape[1:])) != tuple(input_shape):
+        raise RecipeError(
+            f"base: {base} takes inputs of shape {taken}, this data has {tuple(input_shape)} "
+            "(of an image folder, dataset.size and dataset.color decide it)"
+        )
+    return model, not path.is_file()
+
+
+def _read(path: Path) -> "keras.Model":
+    import keras
+
+    try:
+        model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return model
+    except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
+        raise UserError(f"{path}: cannot be loaded as a Keras model: {_line(error)}") from None
+
+
+def published(
+    name: str, input_shape: tuple[int, ...], weights: str | None = "imagenet"
+) -> "keras.Model":
+    """Return a network of `keras.applications` without its head, its last maps averaged.
+
+    It takes pixels from 0 to 255: its own preprocessing is inside. Grey images go to all three of
+    its channels.
+
+    Args:
+        name: as `MobileNetV2`.
+        input_shape: `(height, width, channels)`, of one channel or three.
+        weights: `imagenet` (downloaded once by Keras), a file of weights, or None for random ones.
+
+    Raises:
+        UserError: an unknown name, inputs that it cannot take, or weights that cannot be had.
+    """
+    import keras
+
+    known = [one for one in dir(keras.applications) if one[:1].isupper()]
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UserError(f"no run, no file and no network of keras.applications: '{name}'{hint}")
+    if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
+        raise UserError(f"{name} takes images of 1 or 3 channels, this data has {input_shape}")
+    if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
+        raise UserError(f"{name}: weights: no such file: {weights}")
+    build = getattr(keras.applications, name)
+    try:
+        shape = (*input_shape[:2], 3)
+        network = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+    except Exception as error:  # noqa: BLE001 - Keras raises what the network or the file makes it
+        raise UserError(_not_built(name, weights, error)) from None
+    inputs = keras.Input(input_shape)
+    tensor = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    if input_shape[-1] == 1:
+        tensor = keras.layers.Concatenate(name="three_channels")([tensor] * 3)
+    tensor = _preprocessing(sys.modules[build.__module__].preprocess_input)(tensor)
+    front = keras.Model(inputs, tensor)
+    return keras.Model(inputs, replay(network, network.outputs[0], front), name=PUBLISHED)
+
+
+def _not_built(name: str, weights: str | None, error: Exception) -> str:
+    if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
+        return (
+            f"{name}: its ImageNet weights come over the network, and could not be had: "
+            f"{_line(error)} (offline: weights: a file of them, or null for random ones)"
+        )
+    return f"{name}: cannot be built with weights {weights}: {_line(error)}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
+    """Return the layer that does to pixels from 0 to 1 what `function` does to 0 to 255.
+
+    All of `keras.applications` treat a pixel by an affine map: four pixels tell which.
+    """
+    import keras
+
+    pixels = np.zeros((4, 1, 1, 3), "float32")
+    pixels[1:, 0, 0] = 255 * np.eye(3)
+    offset, *columns = np.asarray(function(pixels))[:, 0, 0].astype("float64")
+    matrix = np.stack(columns) - offset
+    if np.array_equal(matrix, np.diag(np.diag(matrix))):
+        scale, shift = np.diag(matrix).tolist(), offset.tolist()
+        return keras.layers.Rescaling(scale, offset=shift, name="pixels")
+    layer = keras.layers.Dense(3, name="pixels", trainable=False)  # the channels change places
+    layer.build((None, 3))
+    layer.set_weights([matrix, offset])
+    return layer
+
+
+PUBLISHED = "published"
+"""The name of a model that ends before the head, as `published` gives it."""
+HEAD = ("features", "head", "logits", "probabilities", "standardised", "prediction")
+
+
+def replay(
+    model: "keras.Model",
+    output: Any,
+    front: "keras.Model",
+    change: Callable[[Any], Any] = lambda _: None,
+) -> Any:
+    """Return what copies of a model's layers, up to `output`, make of what `front` gives.
+
+    The copies have the same weights; the model stays as it is, and nothing is nested.
+
+    Args:
+        model: a Sequential or Functional model of one input.
+        output: the symbolic tensor in it that is wanted.
+        front: gives what takes the place of the model's input.
+        change: returns another layer for a layer's place, or None to copy it.
+    """
+    import keras
+
+    taken = {layer.name for layer in front.layers}
+    copies: dict[Any, Any] = {}
+    results = list(front.outputs)
+
+    def copied(layer: Any) -> Any:
+        if layer not in copies:
+            copies[layer] = change(layer) or _copy(layer, taken)
+        return copies[layer]
+
+    def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        results.append(layer(*args, **kwargs))
+        return results[-1]
+
+    keras.models.clone_model(
+        keras.Model(model.inputs[0], output),
+        input_tensors=front.outputs[0],
+        clone_function=copied,
+        call_function=called,
+    )
+    for layer, copy in copies.items():
+        if getattr(layer, "weights", None):
+            copy.set_weights(layer.get_weights())
+    return results[-1]
+
+
+def _copy(layer: Any, taken: set[str]) -> Any:
+    import keras
+
+    if not isinstance(layer, keras.Layer):
+        return layer  # an operation such as `a + b`: it keeps nothing
+    settings = layer.get_config()
+    name = settings["name"]
+    if name in taken or name.partition("_")[0] in HEAD:
+        name = f"base_{name}"
+    return type(layer).from_config({**settings, "name": name})

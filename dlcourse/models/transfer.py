@@ -1,0 +1,226 @@
+"""Transfer learning: a trained network's layers, frozen, with a new head (slides S1).
+
+While the base is frozen its outputs for an example never change: they can be computed once
+(`dlcourse.features`), and the head be trained on them alone. Then the base's last layers may be
+trained a little further.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from dlcourse.errors import RecipeError, UserError
+from dlcourse.models.bases import PUBLISHED, load_base, replay
+from dlcourse.models.layers import Activation, Regression, head, hidden_layers, weights
+from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate, did_you_mean
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+FEATURES = "features"
+"""The layer that ends the base: what it gives is what the head learns from."""
+
+
+def transfer(
+    input_shape: tuple[int, ...],
+    num_outputs: int,
+    regression: Regression = False,
+    preprocessing: Sequence["keras.Layer"] = (),
+    *,
+    base: str,
+    weights: str | None = "imagenet",
+    layer: str | None = None,
+    head: tuple[Positive, ...] = (),
+    activation: Activation = "relu",
+    dropout: Rate = 0.0,
+    l2: NonNegative = 0.0,
+    cache_features: bool = True,  # noqa: ARG001 - this and the next are read by training.stages
+    trainable_layers: Annotated[Integer, Field(ge=0)] = 0,
+    fine_tuning_epochs: Positive = 5,  # noqa: ARG001
+    fine_tuning_rate: PositiveNumber = 0.1,  # noqa: ARG001
+) -> "keras.Model":
+    """Return a trained network's layers, frozen, with a new head.
+
+    Args:
+        input_shape: of one example; the base's own.
+        num_outputs: classes, or 1 for a sigmoid output or a regression.
+        regression: end in `prediction` instead of probabilities; see `layers.head`.
+        preprocessing: layers in front; the last scales images to 0…1 and takes the place of the
+            base's own scaling, so that the new images may have another value range.
+        base: a run's folder, a `.keras` file, or a network of `keras.applications`.
+        weights: of a network of `keras.applications`: `imagenet` (downloaded once), a file, or null
+            for random ones.
+        layer: the base's last layer to keep; null keeps all but its last layer with weights.
+        head: units of the head's hidden layers, before its logits.
+        activation: of these hidden layers.
+        dropout: fraction dropped after each of them.
+        l2: weight decay of the head's kernels, l2·Σw².
+        cache_features: compute the frozen base's outputs once and train the head on them; false
+            runs the base in every step, with the same result.
+        trainable_layers: the base's last layers with weights that are trained in a fine-tuning
+            after the head; 0 for none.
+        fine_tuning_epochs: epochs of the fine-tuning.
+        fine_tuning_rate: its constant learning rate, as a multiple of `training.learning_rate`.
+
+    Raises:
+        RecipeError: there is no such base or layer in it, it takes other inputs, or has fewer
+            layers to train.
+    """
+    model, scales = load_base(base, input_shape, weights)
+    scaling = preprocessing[-1] if preprocessing and scales and len(input_shape) > 1 else None
+    try:
+        made = new_head(
+            model,
+            num_outputs,
+            regression=regression,
+            front=preprocessing[:-1],
+            scaling=scaling,
+            layer=layer,
+            hidden=head,
+            activation=activation,
+            dropout=dropout,
+            l2=l2,
+        )
+        _trainable(made, trainable_layers)
+    except UserError as error:
+        raise RecipeError(f"{base}: {error}") from None
+    return made
+
+
+def new_head(
+    base: "keras.Model",
+    num_outputs: int,
+    *,
+    regression: Regression = False,
+    front: Sequence["keras.Layer"] = (),
+    scaling: "keras.Layer | None" = None,
+    layer: str | None = None,
+    hidden: Sequence[int] = (),
+    activation: str = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+) -> "keras.Model":
+    """Return copies of a base's layers, frozen, with a new head behind the layer `features`.
+
+    The base stays as it is. Its dropout, noise and augmentation are left out, and its batch
+    normalization does as it does when predicting: its outputs for an example are always the same.
+
+    Args:
+        base: a trained Sequential or Functional model of one input.
+        num_outputs, regression: see `transfer`.
+        front: layers before the base.
+        scaling: takes the place of the base's layer `rescaling`; None leaves it.
+        layer, hidden, activation, dropout, l2: see `transfer`; `hidden` is its `head`.
+
+    Raises:
+        UserError: the base has no such layer, or no layer to cut the head off at.
+    """
+    import keras
+
+    inputs = keras.Input(base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
+    start = keras.Model(inputs, _applied(front, inputs))
+    tensor = replay(base, _cut(base, layer), start, lambda one: _still(one, scaling))
+    for one in keras.Model(inputs, tensor).layers:
+        one.trainable = False
+    flat = len(tensor.shape) > 2
+    end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
+    kernel = weights("glorot_uniform", l2)
+    layers = [
+        end,
+        *hidden_layers(
+            hidden,
+            activation=activation,
+            dropout=dropout,
+            batch_norm=False,
+            weights=kernel,
+            name="head",
+        ),
+        *head(num_outputs, regression, kernel),
+    ]
+    return keras.Model(inputs, _applied(layers, tensor))
+
+
+def _applied(layers: Sequence[Any], tensor: Any) -> Any:
+    for layer in layers:
+        tensor = layer(tensor)
+    return tensor
+
+
+def _cut(base: Any, layer: str | None) -> Any:
+    """Return the base's tensor that the head is to read."""
+    import keras
+
+    names = [one.name for one in base.layers]
+    if layer is not None:
+        if layer not in names:
+            raise UserError(f"the base has no layer '{layer}'{did_you_mean(layer, names)}")
+        return base.get_layer(layer).output
+    if base.name == PUBLISHED:
+        return base.outputs[0]
+    learners = [one for one in base.layers if one.weights]
+    if len(learners) < 2 or isinstance(learners[-1], keras.Model):
+        raise UserError(f"name the layer to keep: layer: one of {', '.join(names)}")
+    return learners[-1].input
+
+
+def _still(layer: Any, scaling: "keras.Layer | None") -> "keras.Layer | None":
+    """Return what takes a layer's place: the new scaling, and nothing for what acts at random."""
+    from keras import layers
+
+    if scaling is not None and layer.name == "rescaling":
+        return scaling
+    noise = (layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout)
+    spatial = (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
+    if isinstance(layer, (*noise, *spatial)) or type(layer).__name__.startswith("Random"):
+        return layers.Identity(name=f"{layer.name}_off")
+    return None
+
+
+def base_layers(model: "keras.Model") -> list["keras.Layer"]:
+    """Return the layers before the head, `features` included."""
+    names = [layer.name for layer in model.layers]
+    return model.layers[: names.index(FEATURES) + 1]
+
+
+def base_weights(model: "keras.Model") -> list["np.ndarray"]:
+    """Return the weights of the layers before the head, in order."""
+    return [array for layer in base_layers(model) for array in layer.get_weights()]
+
+
+def head_alone(model: "keras.Model") -> "keras.Model":
+    """Return the head as a model of its own, from the features `(n, values)` on.
+
+    It shares its layers with the whole model: what trains the one trains the other.
+    """
+    import keras
+
+    known, rows = base_layers(model), model.get_layer(FEATURES).output
+    inputs = keras.Input(rows.shape[1:])  # pyright: ignore[reportAttributeAccessIssue]
+    return keras.Model(inputs, _applied(model.layers[len(known) :], inputs))
+
+
+def unfreeze(model: "keras.Model", layers: int) -> list[str]:
+    """Let the base's last `layers` layers with weights be trained; return their names.
+
+    Batch normalization stays frozen: its statistics are those of the base's own data. Compile the
+    model again, at a tenth of the learning rate or less.
+
+    Raises:
+        UserError: the base has fewer such layers.
+    """
+    chosen = _trainable(model, layers)
+    for one in base_layers(model):
+        one.trainable = one in chosen
+    return [one.name for one in chosen]
+
+
+def _trainable(model: "keras.Model", layers: int) -> list["keras.Layer"]:
+    import keras
+
+    never = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    able = [one for one in base_layers(model) if one.weights and not isinstance(one, never)]
+    if not 0 <= layers <= len(able):
+        raise UserError(f"{layers} layers to train: the base has {len(able)} with weights")
+    return able[len(able) - layers :]

@@ -1,0 +1,72 @@
+"""A random shift, rotation, zoom and slant of images in one pass.
+
+Keras' RandomTranslation, RandomRotation, RandomZoom and RandomShear each resample the image; their
+product is one affine map, which blurs once and costs a quarter.
+"""
+
+from functools import cache
+from math import radians
+from typing import Any
+
+
+@cache
+def random_warp() -> Any:
+    """Return the layer class `RandomWarp(shift, rotate, zoom, shear, fill)`."""
+    import keras
+    from keras import ops
+
+    @keras.saving.register_keras_serializable("dlcourse")
+    class RandomWarp(keras.Layer):
+        """Maps images `(n, height, width, channels)`, each by its own random affine map.
+
+        The arguments are those of `augmentation_layers`. Outside of training the images stay.
+        """
+
+        def __init__(self, *, fill: str = "nearest", seed: Any = None, **options: Any):
+            ranges = {key: options.pop(key) for key in ("shift", "rotate", "zoom", "shear")}
+            super().__init__(**{"dtype": "float32", **options})  # as TensorFlow's kernel has it
+            self.ranges, self.fill = ranges, fill
+            self.generator = keras.random.SeedGenerator(seed)
+
+        def call(self, images: Any, training: bool = False) -> Any:
+            images = ops.cast(images, self.compute_dtype)
+            if not training:
+                return images
+            return ops.image.affine_transform(
+                images,
+                self._maps(*ops.shape(images)[:3]),
+                fill_mode="nearest" if self.fill == "nearest" else "constant",
+                data_format="channels_last",
+            )
+
+        def _maps(self, n: Any, height: Any, width: Any) -> Any:
+            """Return each image's map from output to input coordinates, (a0, a1, …, a7) `(n, 8)`.
+
+            x' = a0·x + a1·y + a2 and y' = a3·x + a4·y + a5; the image's middle stays the middle but
+            for the shift.
+            """
+
+            def draw(name: str, scale: float = 1.0) -> Any:
+                largest = self.ranges[name] * scale
+                return keras.random.uniform((n,), -largest, largest, seed=self.generator)
+
+            angle, size, slant = draw("rotate", radians(1)), 1 + draw("zoom"), draw("shear")
+            right, down = draw("shift") * width, draw("shift") * height
+            cos, sin = size * ops.cos(angle), size * ops.sin(angle)
+            rows = (cos, slant * cos - sin), (sin, slant * sin + cos)
+            x, y = (width - 1) / 2, (height - 1) / 2
+            moves = (
+                middle + move - a * x - b * y
+                for (a, b), middle, move in zip(rows, (x, y), (right, down), strict=True)
+            )
+            none = ops.zeros_like(angle)
+            first, second = ((*row, move) for row, move in zip(rows, moves, strict=True))
+            return ops.stack([*first, *second, none, none], axis=1)
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), **self.ranges, "fill": self.fill}
+
+    return RandomWarp

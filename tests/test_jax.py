@@ -1,0 +1,200 @@
+"""The course on JAX, without TensorFlow: `KERAS_BACKEND=jax`, in a venv of its own (.ci/run)."""
+
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlcourse.recipe import load_recipe, recipe_from_text
+from dlcourse.runs import read_run
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("KERAS_BACKEND") != "jax" or find_spec("tensorflow") is not None,
+    reason="needs KERAS_BACKEND=jax and an environment without TensorFlow: see .ci/run",
+)
+CONFIGS = Path(__file__).parent.parent / "configs"
+SHORT = """
+dataset: {name: digits}
+model: {name: cnn, filters: [8], hidden: [], dropout: 0.2, batch_norm: true}
+training:
+  epochs: 3
+  learning_rate: 0.01
+  batch_size: 64
+  augmentation: {shift: 0.1}
+  reduce_on_plateau: {patience: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def run(runs):
+    from dlcourse.training import train
+
+    return train(recipe_from_text(SHORT), runs, name="whole", bar=False)
+
+
+def weights_are_equal(one, other):
+    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "level"),
+    [
+        ("softmax", ["training.epochs=40"], 0.94),
+        ("dnn", ["training.epochs=40"], 0.95),
+        ("cnn", ["training.epochs=10"], 0.95),
+        ("lstm", ["training.epochs=25"], 0.94),
+    ],
+)
+def test_the_digits_recipes_reach_their_level(name, overrides, level, runs):
+    """On TensorFlow whole trainings reach 0.964 to 0.997; some epochs fewer are trained here."""
+    from dlcourse.training import train
+
+    recipe = load_recipe(CONFIGS / f"digits_{name}.yaml", overrides)
+    found = train(recipe, runs, name=name, bar=False)
+    assert found.environment["backend"] == "jax"
+    assert "tensorflow" not in found.environment["packages"]
+    assert found.metrics["test"]["accuracy"] > level
+
+
+def test_the_same_recipe_gives_the_same_weights(run, runs):
+    from dlcourse.training import train
+
+    assert weights_are_equal(run, train(recipe_from_text(SHORT), runs, name="again", bar=False))
+
+
+@pytest.mark.parametrize("step", [9, 19])
+def test_an_interrupted_training_goes_on_exactly(run, runs, step):
+    """In the middle of an epoch, and at its last step: an epoch has 20 steps."""
+    import keras
+
+    from dlcourse.errors import InterruptedTraining
+    from dlcourse.training import Fit, StopRequest, resume, train
+
+    stop, done = StopRequest(), []
+    before = Fit._end_step
+
+    def count(fit, batch, logs=None):
+        done.append(batch)
+        if len(done) == 20 + step:
+            stop.signal = 15
+        before(fit, batch, logs)
+
+    Fit._end_step = count
+    try:
+        with pytest.raises(InterruptedTraining):
+            train(recipe_from_text(SHORT), runs, name=f"part-{step}", stop=stop, bar=False)
+    finally:
+        Fit._end_step = before
+    keras.utils.set_random_seed(99)
+    part = resume(read_run(runs / f"part-{step}"), bar=False)
+    assert part.history == run.history
+    assert weights_are_equal(run, part)
+
+
+def test_a_diverging_training_is_explained(runs):
+    from dlcourse.errors import DivergedError
+    from dlcourse.training import train
+
+    recipe = recipe_from_text(
+        "dataset: {name: digits}\nmodel: {name: dnn, hidden: [8]}\n"
+        "training: {epochs: 2, learning_rate: 1.0e+30, batch_size: 64}\n"
+    )
+    with pytest.raises(DivergedError, match=r"in epoch 1.*gradient norm before: .*training\.lear"):
+        train(recipe, runs, name="diverged", bar=False)
+
+
+def test_mixed_precision_and_no_jit_train(runs):
+    from dlcourse.training import describe, prepare, train
+
+    recipe = recipe_from_text(SHORT + "  mixed_precision: true\n  jit_compile: false\n")
+    assert "mixed_bfloat16, jax backend" in describe(prepare(recipe))
+    found = train(recipe, runs, name="mixed", bar=False)
+    assert found.metrics["test"]["accuracy"] > 0.5
+
+
+def test_evaluate_gives_the_runs_own_metrics(run, capsys):
+    from dlcourse import evaluate
+
+    assert evaluate.main(["--run", str(run.path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    for part in ("train", "val", "test"):
+        assert told[part] == pytest.approx(run.metrics[part], rel=1e-6)
+
+
+def test_predict_reads_an_image(run, tmp_path, capsys):
+    from dlcourse import predict
+    from dlcourse.datasets import load_dataset
+
+    data = load_dataset("digits")
+    image = (data.x_test[0, ..., 0] * (255 / data.value_range[1])).astype("uint8")
+    Image.fromarray(image).save(tmp_path / "digit.png")
+    assert predict.main(["--run", str(run.path), str(tmp_path / "digit.png"), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["class"] == data.class_names[data.y_test[0]]
+
+
+@pytest.mark.parametrize("command", ["diagnose", "report", "visualize", "find_lr", "compare"])
+def test_the_other_commands_run(command, run, tmp_path, capsys):
+    from importlib import import_module
+
+    (tmp_path / "recipe.yaml").write_text(SHORT.replace("epochs: 3", "epochs: 1"))
+    config = ["--config", str(tmp_path / "recipe.yaml")]
+    arguments = {
+        "visualize": ["--run", str(run.path), "--what", "saliency,cam", "--images", "2"],
+        "find_lr": [*config, "--out", str(tmp_path / "lr.png")],
+        "compare": [*config, "--models", "k_nn", "--folds", "2", "--out", str(tmp_path)],
+    }.get(command, ["--run", str(run.path)])
+    assert import_module(f"dlcourse.{command}").main(arguments) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_npz_files_and_streamed_folders_train(runs, tmp_path, monkeypatch):
+    from dlcourse.datasets.streamed import Streamed
+    from dlcourse.training import prepare, train
+
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = (rng.integers(0, 100, (60, 8, 8, 1)) + 120 * y[:, None, None, None]).astype("uint8")
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y)
+    for label in (0, 1):
+        (tmp_path / "images" / str(label)).mkdir(parents=True)
+    for k, image in enumerate(x):
+        Image.fromarray(image[..., 0]).save(tmp_path / "images" / str(y[k]) / f"{k}.png")
+    monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "cache"))
+    sets = {
+        "npz": f"{{name: npz, path: {tmp_path}/own.npz}}",
+        "images": f"{{name: image_folder, path: {tmp_path}/images, color: grayscale, "
+        "size: [8, 8], memory_share: 1.0e-9}",
+    }
+    for name, given in sets.items():
+        recipe = recipe_from_text(SHORT.replace("{name: digits}", given).replace("64", "8"))
+        assert isinstance(prepare(recipe).dataset.x_train, Streamed) == (name == "images")
+        found = train(recipe, runs, name=name, bar=False)
+        assert found.metrics["test"]["accuracy"] > 0.8
+
+
+def test_a_set_of_tensorflow_datasets_says_what_is_missing():
+    from dlcourse.datasets import DatasetError, load_dataset
+
+    with pytest.raises(DatasetError, match="mnist: TensorFlow Datasets cannot be imported"):
+        load_dataset("mnist")
+
+
+def test_the_device_is_told_and_a_gpu_that_is_not_there_refused():
+    from dlcourse.environment import device, use_device
+    from dlcourse.errors import UserError
+
+    use_device("cpu")
+    assert device().startswith("CPU (")
+    with pytest.raises(UserError, match=r"the jax backend sees CPU \(\d+ cores\) alone: "):
+        use_device("gpu")
