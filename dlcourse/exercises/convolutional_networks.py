@@ -76,6 +76,11 @@ def _from_zero(image: np.ndarray, size: int) -> np.ndarray:
     return np.maximum(max_pool(image, size), 0)
 
 
+def _ragged(image: np.ndarray, size: int) -> np.ndarray:
+    margins = [(0, -side % size) for side in image.shape]
+    return max_pool(np.pad(image, margins, constant_values=-100), size)
+
+
 def _two_always(image: np.ndarray, size: int) -> np.ndarray:  # noqa: ARG001
     return max_pool(image, 2)
 
@@ -105,11 +110,10 @@ def _check_pool(answer: Any) -> str | None:
             continue
         if got.shape == _overlapping(image, size).shape != right.shape:
             return f"Your regions overlap for {asked}: the next one begins {size} pixels on."
+        if got.shape == tuple(-(-side // size) for side in image.shape) != right.shape:
+            return f"Drop what is left over for {asked}: it fills no region."
         if got.shape != right.shape:
-            return (
-                f"For {asked} the result has the shape {right.shape}, yours has {got.shape}: is 2 "
-                "or the slides' image built in?"
-            )
+            return f"For {asked} the result has the shape {right.shape}, yours has {got.shape}."
         if close(got, _average(image, size)):
             return "This is average pooling: of each region the largest value is asked for."
         if close(got, np.maximum(right, 0)):
@@ -187,6 +191,7 @@ EXERCISES = (
             Wrong(_overlapping, "Your regions overlap"),
             Wrong(_whole_only, "Your function raised ValueError"),
             Wrong(_from_zero, "Negative numbers become 0"),
+            Wrong(_ragged, "Drop what is left over for"),
             Wrong(_two_always, "For an image of 6 × 6"),
             Wrong(_sampled, "You take one pixel"),
         ),

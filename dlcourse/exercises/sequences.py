@@ -89,7 +89,7 @@ def _check_step(answer: Any) -> str | None:
             if close([memory, state], mistake(*arrays)):
                 return message
         which = "memory" if not close(memory, right[0]) else "state"
-        return f"The {which} is not right for {len(step[0])} unit(s): write the formula down."
+        return f"The {which} is not right: write its formula down, and compare."
     return None
 
 

@@ -17,6 +17,7 @@ _SECONDS = (
     Wrong(5.0, "This is the head alone: the features are to be computed once before."),
     Wrong(2.1, "The head is trained for 50 epochs, not for one."),
     Wrong(2.0, "This computes the features; the head is still to be trained."),
+    Wrong(7000.0, "This is in milliseconds; seconds are asked for."),
     Wrong(100.0, "This is the base's share of a training in which it runs in every epoch."),
 )
 
@@ -126,7 +127,7 @@ EXERCISES = (
         solution=7,
         explanation=(
             "1,000 · 2 ms + 50 · 1,000 · 0.1 ms = 2 s + 5 s = 7 s. With the base in every epoch it "
-            "is 50 · 1,000 · 2.1 ms = 105 s: fifteen times as long, for the same weights."
+            "is 50 · 1,000 · 2.1 ms = 105 s: fifteen times as long, for the same head."
         ),
         equivalents=(7.0, "7", "7.0", [7], 2 + 5.0),
         wrong=_SECONDS,
