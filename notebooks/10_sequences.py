@@ -240,9 +240,9 @@ for ax, gate in zip(axes, ("input_gate", "forget_gate", "output_gate", "c"), str
     values = np.array([getattr(step, gate)[7] for step in steps_of_all])
     low, high, colours = (-2, 2, "RdBu_r") if gate == "c" else (0, 1, "gray")
     picture = ax.imshow(values, colours, aspect="auto", vmin=low, vmax=high)
-    figure.colorbar(picture, ax=ax, location="bottom")
-    ax.set(title=gate.replace("_", " "), xlabel="unit")
-axes[0].set(yticks=range(8), yticklabels=range(1, 9), ylabel="row read")
+    figure.colorbar(picture, ax=ax, location="bottom", ticks=[low, high])
+    ax.set(title="memory c" if gate == "c" else gate.replace("_", " "), xlabel="unit")
+_ = axes[0].set(yticks=range(8), yticklabels=range(1, 9), ylabel="row read")
 
 # %% [markdown]
 # **What to notice.** Every unit has gates of its own, and they move from row to row. Units whose
