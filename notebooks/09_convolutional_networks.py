@@ -121,7 +121,8 @@ edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 # ## What kernels find
 #
 # Here are four kernels that people have drawn by hand, on a picture of a digit among pieces of
-# others. Red: the picture looks like the kernel. Blue: like its opposite.
+# others. Red: the picture looks like the kernel. Blue: like its opposite. (A blur has nothing
+# negative: there, bright is much.)
 
 # %%
 # Picture: a digit among strokes, and beside it four feature maps: blurred; its left and right edges
