@@ -17,7 +17,7 @@
 #
 # **Slides.** S0, S2, S4 (convolution, max pooling, flattening).
 #
-# **Time.** About 40 seconds on two CPU cores.
+# **Time.** About half a minute on two CPU cores.
 #
 # **Prerequisites.** 06: a dense network, trained.
 

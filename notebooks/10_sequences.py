@@ -18,7 +18,7 @@
 #
 # **Slides.** S0, S3, S4 (recurrent networks, LSTM).
 #
-# **Time.** About 40 seconds on two CPU cores.
+# **Time.** About half a minute on two CPU cores.
 #
 # **Prerequisites.** 05: gradients flow backwards; 06: a network, trained.
 

@@ -17,7 +17,7 @@
 #
 # **Slides.** S0, S1 (the black box, templates, attending to the right parts, most confused).
 #
-# **Time.** About 40 seconds on two CPU cores.
+# **Time.** About half a minute on two CPU cores.
 #
 # **Prerequisites.** 09: feature maps.
 
