@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-jax test-lowest notebooks constraints
+.PHONY: check test test-jax test-lowest notebooks notebooks-full constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -23,8 +23,10 @@ test-lowest:  ## the test-suite with the lowest versions that pyproject.toml dec
 	.venv-lowest/bin/python -m pytest -o filterwarnings=default
 
 notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
-	$(PYTHON) -m jupytext --to ipynb notebooks/[0-9]*.py
-	$(PYTHON) -m jupyter nbconvert --to html --execute --output-dir notebooks/html notebooks/[0-9]*.ipynb
+	$(PYTHON) notebooks/build.py --html
+
+notebooks-full:  ## the tests of the notebooks at full length, as a student runs them
+	NOTEBOOKS_FULL=1 $(PYTHON) -m pytest tests/test_notebooks.py
 
 constraints:  ## write the versions of .venv, and JAX's of .venv-jax, to constraints.txt
 	{ $(PYTHON) -m pip freeze --exclude-editable --exclude uv; .venv-jax/bin/pip freeze | grep '^jax'; } \

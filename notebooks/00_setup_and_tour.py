@@ -14,28 +14,56 @@
 # # Setup and tour
 #
 # **Question.** What happens between a picture of a digit and the answer "3"?
-# **Slides.** S0. **Time.** Under a minute on two CPU cores.
+#
+# **Slides.** S0, S2. **Time.** Half a minute to run, 30 minutes to read. **Prerequisites.** None.
 
 # %%
-# Only on Colab: install dlcourse from the folder that holds this notebook's repository.
+# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
 import sys
 
 if "google.colab" in sys.modules:
-    # %pip install -q -e ..
+    # %pip install -q /content/dlcourse
     pass
 
+from dlcourse.interactive import quiet_start
+
+quiet_start()
+
 # %% [markdown]
-# ## The data
+# ## Goal
 #
-# 1,797 handwritten digits come with scikit-learn. A *feature* is one pixel, a *label* the digit, an
-# *example* a picture with its label. The test examples are set aside and never used to choose
-# anything.
+# At the end you have trained a network, know how good it is and what it gets wrong, and know the
+# words that the rest of the course uses. Nothing is explained twice: each word that is *set so*
+# means the same in all thirteen notebooks.
+#
+# ## Where to run this
+#
+# | place | install | open |
+# |---|---|---|
+# | your computer | `pip install -e ".[notebooks]"` in the repository | `jupyter lab notebooks` |
+# | Colab | clone or upload the repository to `/content/dlcourse` | this file |
+# | a terminal | `pip install -e .` | `python -m dlcourse` lists the commands |
+#
+# Run the cells from top to bottom, with Shift+Enter. Here is what you run on. No cell needs a GPU;
+# one that TensorFlow sees is used.
 
 # %%
 import os
 
-from matplotlib import pyplot as plt
+import keras
 
+from dlcourse.environment import device
+
+print(f"Python {sys.version.split()[0]}, Keras {keras.version()} on {device()}")
+
+# %% [markdown]
+# ## The data
+#
+# 1,797 handwritten digits come with scikit-learn. An *example* is one picture with its *label*, the
+# digit that it shows. The picture is described by *features*: here the brightness of each pixel.
+# The ten possible labels are the *classes*.
+
+# %%
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
 
@@ -43,23 +71,44 @@ digits = load_dataset("digits")
 digits
 
 # %%
-figure, axes = plt.subplots(2, 8, figsize=(8, 2.4), layout="constrained")
-for ax, image, label in zip(axes.flat, digits.x_train, digits.y_train, strict=False):
-    plots.show_image(ax, image)
-    ax.set_title(digits.class_names[label], fontsize=10)
+# Picture: The first sixteen training examples, small grey digits, each with its label above.
+names = [digits.class_names[label] for label in digits.y_train[:16]]
+_ = plots.image_grid(digits.x_train[:16], names)
+
+# %% [markdown]
+# For the computer this is a table of numbers, one for each pixel. This is the first picture:
+
+# %%
+digits.x_train[0, :, :, 0]
+
+# %% [markdown]
+# **What to notice.** Large numbers are bright pixels; you can nearly see the digit in the table.
+#
+# The examples are *split* in three. The network learns from the *training* examples. The
+# *validation* examples help us to choose between settings. The *test* examples are looked at once,
+# at the very end: they stand for the digits that the network will meet in the world.
+
+# %%
+{part: len(labels) for part, (_, labels) in digits.splits.items()}
 
 # %% [markdown]
 # ## The model
 #
-# A recipe says what is trained, on what, and how. Its model is a plain Keras model: convolutions
-# look for patterns, the last layers weigh them, and softmax turns ten scores $z$ into probabilities
-# $e^{z_i} / \sum_j e^{z_j}$.
+# A *model* is a function with numbers in it that can be changed, its *weights* (or *parameters*).
+# Ours takes a picture and gives ten scores $z_0, \dots, z_9$, the *logits*. Softmax turns them into
+# probabilities that sum to 1:
+#
+# $$a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
+#
+# The *recipe* below says what is trained, on what, and how. It is YAML, the same as a file in
+# `configs/`. The numbers under `training` are *hyper-parameters*: we choose them, nothing learns
+# them.
 
 # %%
 from dlcourse.recipe import recipe_from_text
 from dlcourse.training import prepare, train
 
-epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 20
+epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 15
 recipe = recipe_from_text(f"""
 dataset:
   name: digits
@@ -70,54 +119,128 @@ model:
   dropout: 0.2
 training:
   epochs: {epochs}
+  batch_size: 32
   learning_rate: 0.003
-  schedule:
-    name: one_cycle
 """)
-prepare(recipe).model.summary()
+
+# %% [markdown]
+# The model of the recipe is a plain Keras model. Each row of its summary is a *layer*; the last
+# column counts the weights. You meet convolutions in notebook 09.
+
+# %%
+model = prepare(recipe).model
+model.summary()
+
+# %% [markdown]
+# Before any training the weights are random, and so are the answers:
+
+# %%
+probabilities = model.predict(digits.x_test[:1], verbose=0)[0]
+probabilities.round(3)
 
 # %% [markdown]
 # ## The training
 #
-# In each *epoch* the network sees every training example once, in *batches* of 32, and moves each
-# weight a little down the gradient of the loss.
+# The *loss* measures how wrong the probabilities are; for the true class $y$ of an example it is
+# $-\log a_y$. The examples are taken in *batches* of 32. After each batch every weight moves a
+# little in the direction that lowers the loss; how far is set by the *learning rate*. When all
+# training examples have been seen once, an *epoch* is over.
 
 # %%
 run = train(recipe, bar=False)
 run.metrics["test"]
 
+# %% [markdown]
+# *Accuracy* is the share of the examples whose class is right. Guessing would give about 0.1.
+
 # %%
+# Picture: Two charts by epoch, training beside validation: the loss falls, the accuracy rises.
+# Both change quickly at first, then slowly.
 _ = plots.learning_curves(run.history, run.metrics["best_epoch"])
-# %% [markdown]
-# **What to notice.** The training loss falls on; the validation loss is what tells when to stop.
-# Where the two part, the network begins to learn the examples by heart.
 
 # %% [markdown]
-# ## What it sees
+# **What to notice.** Most is learned in the first few epochs. The training loss goes on falling;
+# the validation loss tells when to stop. Where the two part, the network begins to learn the
+# examples by heart: it *over-fits* (notebook 07).
 #
-# The model ends in `logits` (scores) and `probabilities`.
+# ## What it gets wrong
+#
+# One number hides much. The *confusion matrix* counts, for each true class, what was predicted.
 
 # %%
-probabilities = run.model.predict(digits.x_test, verbose=0)
-ax = plots.confusion_matrix(digits.y_test, probabilities.argmax(axis=1), digits.class_names)
+# Picture: A table of ten by ten digits, true class by predicted class. Nearly all test examples lie
+# on the diagonal, where both agree.
+predicted = run.model.predict(digits.x_test, verbose=0).argmax(axis=1)
+ax = plots.confusion_matrix(digits.y_test, predicted, digits.class_names)
 ax.figure.set_size_inches(5.4, 4.6)
 
+# %%
+# Picture: Test examples that the network takes for another digit, with the true and the predicted
+# class of each pair.
+_ = plots.most_confused(digits.y_test, predicted, digits.class_names, digits.x_test, pairs=3)
+
 # %% [markdown]
-# The first convolution's feature maps: each shows where one 3×3 pattern was found in the picture.
+# **What to notice.** Look at the pictures that it gets wrong. Would you have known?
+#
+# ## A look inside
+#
+# A network is no black box: every number in it can be read. These are the outputs of the first
+# layer for one digit. Each small picture shows where one 3 × 3 pattern was found.
 
 # %%
-import keras
-
+# Picture: Sixteen small grey maps of one digit. Each is bright at other strokes or edges of it.
 first = keras.Model(run.model.inputs, run.model.get_layer("conv_1").output)
 maps = first.predict(digits.x_test[:1], verbose=0)[0]
-figure, axes = plt.subplots(2, 8, figsize=(8, 2.2), layout="constrained")
-for ax, channel in zip(axes.flat, maps.transpose(2, 0, 1), strict=True):
-    plots.show_image(ax, channel[..., None])
-_ = figure.suptitle(f"16 feature maps of a {digits.class_names[digits.y_test[0]]}", fontsize=11)
+_ = plots.image_grid(maps.transpose(2, 0, 1)[..., None])
+
+# %% [markdown]
+# **What to notice.** Nobody told the layer to look for edges. It found out that they help.
+#
+# ## What the slides got wrong here
+#
+# S0 says that the network 784-16-16-10, "if trained well", gives about 99.79%. Such a figure is
+# that of an ensemble of convolutional networks. What this network reaches on MNIST was measured:
+
+# %%
+from dlcourse.errata import table
+from dlcourse.maths.worked_examples import EXAMPLES
+
+print(table([EXAMPLES["S0.accuracy"]], []))
 
 # %% [markdown]
 # ## Next
 #
-# Change one number in the recipe and run again: `dropout`, `learning_rate`, `filters`. The same
-# recipe in a file is `python -m dlcourse.train --config my.yaml` at a terminal; `configs/` has one
-# for each lecture, and the README tells how to train on your own pictures.
+# Change a number in the recipe and run again: `dropout`, `learning_rate`, `filters`. At a terminal,
+# `python -m dlcourse.train --config configs/digits_cnn.yaml` trains a recipe from a file. Notebook
+# 01 brings the little mathematics that is needed.
+#
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("00.1")` helps, `solution("00.1")`
+# tells.
+#
+# **00.1** A digit of this data set is a grey picture of 8 × 8 pixels. How many features does one
+# example have?
+
+# %%
+from dlcourse.exercises import check, hint, solution
+
+answer = ...
+check("00.1", answer)
+
+# %% [markdown]
+# **00.2** Write a function `answer(labels, predicted)` that takes two arrays of class numbers and
+# returns the accuracy, as a fraction from 0 to 1.
+
+# %%
+answer = ...
+check("00.2", answer)
+
+# %% [markdown]
+# **00.3** You train with 20 learning rates, look at the test accuracy of each, keep the best, and
+# report that test accuracy. It promises too much. Why? (a) The test examples changed. (b) There are
+# too few test examples. (c) The test examples helped to choose. (d) The training was too short.
+
+# %%
+answer = ...
+check("00.3", answer)

@@ -1,0 +1,331 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # When not to use deep learning
+#
+# **Question.** Does this problem need a deep network, and if not, what then?
+#
+# **Slides.** S0, S1, S2 (do not overkill it; data size, time, interpretability; transfer learning,
+# pre-computation, classic learners on deep features).
+#
+# **Time.** About a minute on two CPU cores.
+#
+# **Prerequisites.** 03: logistic regression; 09: a convolutional network.
+
+# %%
+# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install -q /content/dlcourse
+    pass
+
+from dlcourse.interactive import quiet_start
+
+quiet_start()
+
+# %% [markdown]
+# ## The goal
+#
+# S0 says: "Don't overkill it with deep learning!" That is an opinion until it is measured. In this
+# notebook you set networks beside classic learners, on the same splits: accuracy, its uncertainty,
+# and the cost. You let the data grow and see who gains. Then you use what a network has learned for
+# something else: transfer, and classic learning on deep features.
+
+# %% [markdown]
+# ## A table of measurements
+#
+# The tumours of notebook 03: 569 patients, 30 measurements each. A network of one hidden layer
+# stands beside four others. The data are cut into three *folds*; each is the test once, for all
+# models alike.
+
+# %%
+import os
+
+import numpy as np
+
+from dlcourse import plots
+from dlcourse.comparison import compare
+from dlcourse.recipe import recipe_from_text
+
+smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
+network = recipe_from_text(f"""
+dataset: {{name: breast_cancer}}
+model: {{name: dnn, hidden: [16], dropout: 0.2}}
+training: {{epochs: {2 if smoke else 30}, learning_rate: 0.005, early_stopping: {{patience: 8}}}}
+""")
+classics = ["majority", "logistic_regression", "svm", "random_forest"]
+tumours = compare({"network": network}, folds=3, models=classics)
+print(f"{'model':20} accuracy  spread  parameters  CPU s to fit  ms for 1,000")
+for row in tumours.rows:
+    print(
+        f"{row.model:20} {row.score:8.3f} {row.spread:7.3f} {row.parameters:11,} "
+        f"{row.fit_cpu:13.3f} {1000 * row.predict_seconds:13.1f}"
+    )
+
+# %%
+# Picture: left, the accuracy of each model: a dot for the mean, a stroke for each fold. The four
+# that learn lie within about 0.03 of each other, the guess far to the left. Right, the CPU seconds
+# to fit, on a logarithmic axis: the network needs a hundred times the others' and more.
+scores = {row.model: [t.score for t in tumours.at(tumours.full)[row.model]] for row in tumours.rows}
+costs = {row.model: row.fit_cpu for row in tumours.rows}
+_ = plots.score_and_cost(scores, costs, "accuracy", highlighted=["network"], baseline="majority")
+
+# %% [markdown]
+# ## Is a difference a difference?
+#
+# One fold is luck. Compare two models fold by fold, so that what makes a fold hard for both
+# cancels, and ask how far the mean difference $\bar d$ may be off. The folds share training
+# examples, so their results are not independent; the corrected interval (Nadeau and Bengio, 2003)
+# for $k$ folds is
+#
+# $$\bar d \pm t_{k-1} \sqrt{s_d^2 \left(\frac{1}{k} + \frac{n_{test}}{n_{train}}\right)}$$
+#
+# If it holds 0, the two are not told apart, and the cheaper one is the better choice. In words:
+
+# %%
+for sentence in tumours.verdict:
+    print(sentence)
+
+# %% [markdown]
+# **What to notice.** For a table of 569 rows nothing is gained with a network here, and the cost is
+# large: time, more to set, less to explain. Everybody should be compared with the guess as well:
+# 63% right is what "benign" for everyone gives.
+
+# %% [markdown]
+# ## What can it explain?
+#
+# A logistic regression on standardised inputs is a list of weights. A doctor can read it. For a
+# network you need notebook 11.
+
+# %%
+# Picture: a bar for each of the twelve strongest inputs of a logistic regression; orange ones raise
+# the logit of a benign tumour, blue ones lower it.
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from dlcourse.datasets import load_dataset
+
+data = load_dataset("breast_cancer")
+readable = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.x_train, data.y_train)
+weights = readable[-1].coef_[0]
+title = f"logit of {data.class_names[1]}"
+_ = plots.feature_attributions(
+    weights, data.feature_names, title=title, unit="weight of the standardised input"
+)
+
+# %% [markdown]
+# ## More data
+#
+# S2 says that deep learning wins where the data are large. Let the digits grow from 76 images to
+# 1,221, each time twice as many, and give each size to a convolutional network and to three classic
+# learners.
+
+# %%
+digits_cnn = recipe_from_text(f"""
+dataset: {{name: digits}}
+model: {{name: cnn, filters: [16, 32], hidden: [32]}}
+training: {{epochs: {1 if smoke else 12}, learning_rate: 0.005, schedule: {{name: one_cycle}}}}
+""")
+classics = ["logistic_regression", "svm", "random_forest"]
+grown = compare({"cnn": digits_cnn}, seeds=1, models=classics, curve=True)
+for sentence in grown.verdict[-1:]:
+    print(sentence)
+
+# %%
+# Picture: test accuracy over the number of training images, on a logarithmic axis. All four rise;
+# the support vector machine and the convolutional network lie close together at the top.
+trials = [grown.at(size) for size in grown.sizes]
+curves = {name: [trial[name][0].score for trial in trials] for name in trials[0]}
+none = {name: [0] * len(trials) for name in curves}  # one seed: no spread to show
+ax = plots.score_by_size(grown.sizes, curves, none, "accuracy", highlighted=["cnn"])
+ax.set_ylabel("test accuracy, one seed")
+_ = ax.figure.set_size_inches(8, 3.6)
+
+# %% [markdown]
+# **What to notice.** All of them gain from data. On 1,221 small, tidy pictures an SVM is as good as
+# the network, at a hundredth of the time or less. The network's day comes where one input number
+# alone means little, where things move about, and where there are very many examples.
+
+# %% [markdown]
+# ## Where pixels tell nothing
+#
+# Now five classes, 5 to 9, each digit somewhere among pieces of others (notebook 11), and only 20
+# labelled images a class. For the classes 0 to 4 there are many. A network learns those first.
+
+# %%
+# Picture: eight scenes with one whole digit each, 5 to 9, among pieces of others.
+from dataclasses import replace
+
+from dlcourse.training import prepare
+
+scenes = load_dataset("planted", n=5000, canvas=32, digit_size=12, clutter=4)
+
+
+def only(low, high):
+    kept = {}
+    for part, (x, y) in scenes.splits.items():
+        mine = (y >= low) & (y < high)
+        kept |= {f"x_{part}": x[mine], f"y_{part}": y[mine] - low}
+    return replace(scenes, class_names=scenes.class_names[low:high], regions={}, **kept)
+
+
+old, new = only(0, 5), only(5, 10)
+few = np.concatenate([np.flatnonzero(new.y_train == label)[:20] for label in range(5)])
+x_few, y_few = new.x_train[few], new.y_train[few]
+names = [new.class_names[label] for label in y_few[::13]]
+_ = plots.image_grid(x_few[::13], names)
+
+# %%
+import keras
+
+epochs = 1 if smoke else 6
+scene_cnn = recipe_from_text(f"""
+dataset: {{name: planted}}
+model: {{name: cnn, filters: [16, 32, 32], pooling: average, hidden: [], batch_norm: true}}
+training: {{epochs: {epochs}, batch_size: 16, learning_rate: 0.005, schedule: {{name: one_cycle}}}}
+""")
+base = prepare(scene_cnn, old).model
+base.fit(old.x_train, old.y_train, epochs=epochs, batch_size=16, verbose=0)
+base.evaluate(old.x_test, old.y_test, verbose=0)[1]
+
+# %% [markdown]
+# ## Transfer, and pre-computation
+#
+# What it has learned about strokes and places is of use for other digits. *Transfer learning* keeps
+# its layers, *frozen*, and gives them a new head. Since frozen layers answer the same in every
+# epoch, their outputs, the *deep features*, are computed once: 32 numbers an image here. S1 asks
+# for pre-computation to cut training time, and for a combination of classic learning with deep
+# learning. Here is both: an SVM on deep features. (In a recipe, `model: {name: transfer, base:
+# runs/…}`.)
+
+# %%
+from sklearn.svm import SVC
+
+from dlcourse.features import features
+from dlcourse.models.transfer import head_alone, new_head
+
+whole = new_head(base, 5)  # the old layers, frozen, up to "features", and new logits
+head = head_alone(whole)  # the new layers by themselves; they are the same objects
+rows, rows_test = features(whole, "features", x_few), features(whole, "features", new.x_test)
+head.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+head.fit(rows, y_few, epochs=2 if smoke else 60, verbose=0)
+
+scratch = prepare(scene_cnn, new).model
+scratch.fit(x_few, y_few, epochs=2 if smoke else 40, batch_size=16, verbose=0)
+pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (x_few, new.x_test))
+found = {
+    "SVM on pixels": SVC().fit(pixels, y_few).score(pixels_test, new.y_test),
+    "network from scratch": scratch.evaluate(new.x_test, new.y_test, verbose=0)[1],
+    "new head on the old network": head.evaluate(rows_test, new.y_test, verbose=0)[1],
+    "SVM on deep features": SVC().fit(rows, y_few).score(rows_test, new.y_test),
+}
+
+# %%
+# Picture: test accuracy of four ways to learn five classes from 100 images. On pixels it is
+# at chance, 0.2, from scratch not far above; with a new head and with an SVM on deep features it is
+# more than twice as high.
+from dlcourse.plots.axes import COLOURS
+
+ax = plots.new_axes(figsize=(7, 2.4))
+ax.bar_label(ax.barh(list(found), list(found.values()), color=COLOURS[0]), fmt=" %.2f")
+ax.axvline(0.2, color="0.4", ls=":")
+ax.set(xlabel="test accuracy from 20 images a class (dotted: chance)", xlim=(0, 1))
+ax.invert_yaxis()
+
+# %% [markdown]
+# **What to notice.** Neither pixels nor a network from scratch get far with 100 images. The old
+# network has never seen a 5, and its features carry to the new digits all the same. And what is the
+# pre-computation worth? CPU seconds for an epoch over all images of the new classes:
+
+# %%
+import time
+
+
+def cpu_seconds(work):
+    work()  # the first call compiles
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+all_rows = features(whole, "features", new.x_train)
+whole.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+works = {
+    "the base once, for the features": lambda: features(whole, "features", new.x_train),
+    "an epoch of the head on features": lambda: head.fit(all_rows, new.y_train, verbose=0),
+    "an epoch with the base in front": lambda: whole.fit(new.x_train, new.y_train, verbose=0),
+}
+for name, work in works.items():
+    print(f"{name:34} {cpu_seconds(work):.2f}")
+
+# %% [markdown]
+# **What to notice.** The head alone is cheaper in every epoch, and the base is run once. This base
+# is tiny. With one of millions of weights the head costs almost nothing beside it, and a hundred
+# epochs cost little more than one.
+#
+# ## A verdict
+#
+# | take classic learning when … | take a deep network when … |
+# |---|---|
+# | the data are a table | they are images, sound, text |
+# | there are hundreds of examples | there are many, or a network that has seen many |
+# | someone must read the reasons | a map and a check suffice |
+# | it must be there today | it may train for a while |
+#
+# And in any case: measure the cheap one first. Without it nobody knows what the network is worth.
+
+# %% [markdown]
+# ## What the slides got wrong here
+#
+# - S2: "Model testing time: DL takes much lesser time as compare to ML". See the last column of the
+#   first table: here it is the other way round.
+# - S2: "a Deep Learning algorithm may take weeks or months". The largest do. The networks
+#   of this course take seconds to minutes.
+# - S2: "No more Feature Engineering!!" It moves: to the choice of the data, the layers and the
+#   augmentation.
+# - S1 has it right: transfer learning answers "high computational power", and small data as well.
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("12.1")` helps, `solution("12.1")`
+# tells.
+#
+# **12.1** Five folds on one data set give (a) a network: accuracy 0.962 ± 0.012, 40 CPU seconds
+# to fit; (b) an SVM: 0.960 ± 0.011, 0.1 s; (c) a guess that looks at two features: 0.910 ± 0.010,
+# 0.01 s. Which one do you take, or (d) none, since they cannot be compared?
+
+# %%
+from dlcourse.exercises import check, hint, solution
+
+answer = ...
+check("12.1", answer)
+
+# %% [markdown]
+# **12.2** A frozen base takes 2 ms for an image, the head's training 0.1 ms. With 1,000 images
+# and 50 epochs, how many seconds does it take if the base's features are computed once and kept?
+
+# %%
+answer = ...
+check("12.2", answer)
+
+# %% [markdown]
+# **12.3** Write a function `answer(sizes, network, classic)` that takes rising training-set sizes
+# and the two accuracies at each, and returns the smallest size from which on the network is ahead
+# at every size, or 0 if it is not ahead at the largest.
+
+# %%
+answer = ...
+check("12.3", answer)

@@ -1,0 +1,165 @@
+"""Every exercise accepts what is right in any form, and says of what is wrong what is wrong."""
+
+from fractions import Fraction
+from itertools import count, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcourse.errors import UserError
+from dlcourse.exercises import NOTEBOOKS, check, exercises, hint, solution
+from dlcourse.exercises.answers import close, number, numbers, tried
+from dlcourse.exercises.exercise import Mistake, NotAttempted
+
+ROOT = Path(__file__).parent.parent
+SOURCES = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))}
+TABLE = {name: task for notebook in SOURCES for name, task in exercises(notebook).items()}
+
+
+def raising(*_):
+    raise RuntimeError("a student's mistake")
+
+
+class Hostile:
+    """An object that refuses everything that a checker could ask of it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+# fmt: off
+GARBAGE = [
+    None, "", "no idea", [], {}, set(), float("nan"), float("inf"), 10**400, True, 1j, b"x",
+    raising, lambda: None, lambda *_: None, lambda *_: "x", lambda *_: [[1], [2, 3]],
+    lambda *_: np.zeros(0), lambda *_: object(),
+    object(), Hostile(), Exception, count(), iter([]), range(10**12), [[1, 2], [3]], [None],
+    np.zeros(2_000_000), np.array([]), np.full(3, np.nan), np.array("text"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("notebook", SOURCES)
+def test_a_notebook_ends_with_its_three_exercises(notebook):
+    import jupytext
+
+    assert SOURCES[notebook].stem == f"{notebook}_{NOTEBOOKS[notebook]}"
+    cells = jupytext.read(SOURCES[notebook]).cells
+    words = " ".join(" ".join(c.source.split()) for c in cells if c.cell_type == "markdown")
+    assert len(exercises(notebook)) == 3
+    for exercise in exercises(notebook).values():
+        assert " ".join(exercise.question.split()) in words
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_solution_and_every_equivalent_form_are_right(name):
+    for answer in (TABLE[name].solution, *TABLE[name].equivalents):
+        assert check(name, answer), (answer, check(name, answer))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_typical_wrong_answer_is_told_its_own_mistake(name):
+    wrong = TABLE[name].wrong
+    assert len(wrong) >= 3
+    for case in wrong:
+        verdict = check(name, case.answer)
+        assert verdict.status == "wrong"
+        assert verdict.message.startswith(case.message), (case.answer, verdict)
+    starts = sorted(case.message for case in wrong)
+    assert not any(later.startswith(earlier) for earlier, later in pairwise(starts))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_answer_that_is_left_open_is_unattempted(name):
+    assert check(name, ...).status == "unattempted"
+    if callable(TABLE[name].solution):
+        assert check(name, lambda *_: ...).status == "unattempted"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_any_object_gets_a_sentence_and_never_an_error(name):
+    for answer in GARBAGE:
+        verdict = check(name, answer)
+        assert verdict.status == "wrong", answer
+        assert verdict.message[-1] in ".?:" or "raised" in verdict.message, verdict
+        assert len(verdict.message) < 500
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_verdict_depends_on_the_answer_alone(name):
+    for case in TABLE[name].wrong:
+        assert check(name, case.answer) == check(name, case.answer)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_hint_does_not_give_the_solution_away_and_the_solution_is_shown(name):
+    exercise = TABLE[name]
+    assert hint(name)
+    assert hint(name) != solution(name)
+    assert exercise.explanation in solution(name)
+    assert ("def " if callable(exercise.solution) else "answer = ") in solution(name)
+
+
+def test_verdicts_read_well_in_a_notebook_and_at_a_terminal():
+    right, wrong, open_ = check("00.1", 64), check("00.1", 8), check("00.1", ...)
+    assert (bool(right), bool(wrong), bool(open_)) == (True, False, False)
+    assert repr(right).startswith("00.1 ✓ right: 8 · 8 = 64")
+    assert wrong._repr_markdown_().startswith("**00.1 ✗ not yet.** 8 pixels are one row")
+    assert repr(open_).startswith("00.1 … not attempted: Put your answer in the place of `...`")
+
+
+def test_an_exercise_that_does_not_exist_is_refused_by_name():
+    with pytest.raises(UserError, match=r"no exercise '00\.9' \(known: 00\.1, 00\.2, 00\.3\)"):
+        check("00.9", 1)
+    with pytest.raises(UserError, match="no notebook '77'"):
+        hint("77.1")
+
+
+def test_a_number_is_read_from_every_form_that_a_student_writes():
+    for answer in (0.25, "0.25", "1/4", "25 %", Fraction(1, 4), np.float32(0.25), [0.25]):
+        assert number(answer) == 0.25
+    assert number("−3,072") == -3072
+    assert number(np.array([[7]])) == 7
+    assert number(np.array(7)) == 7
+
+
+def test_numbers_are_a_new_array_of_the_shape_that_is_asked_for():
+    given = np.ones((2, 3))
+    read = numbers(given, 2, 3)
+    read[0, 0] = 9
+    assert given[0, 0] == 1
+    with pytest.raises(Mistake, match=r"shape must be \(3,\), yours is \(2, 3\)"):
+        numbers(given, 3)
+
+
+def test_close_is_false_for_another_shape_and_for_the_fourth_digit():
+    assert close(0.9931, 0.99331)
+    assert not close(0.98, 0.99331)
+    assert not close([1.0, 1.0], 1.0)
+
+
+def test_a_function_is_tried_on_copies_and_its_faults_are_told():
+    x = np.array([1.0, 2.0])
+
+    def changes(values):
+        values[0] = 0
+        return values
+
+    for function, message in (
+        (lambda _: 1 / 0, "raised ZeroDivisionError for"),
+        (lambda: 0, "raised TypeError for"),
+        (lambda _: None, "is a `return` missing"),
+        (lambda _: raise_exit(), "raised SystemExit"),
+        (3, "A function is expected, not a value of type int"),
+    ):
+        with pytest.raises(Mistake, match=message):
+            tried(function, x)
+    assert np.array_equal(tried(changes, x), [0, 2])
+    assert x[0] == 1
+    assert tried(lambda values: values.sum(), x) == 3
+    with pytest.raises(NotAttempted):
+        tried(lambda _: ..., x)
+
+
+def raise_exit():
+    raise SystemExit
