@@ -68,7 +68,7 @@ def draw_polynomial(degree=11, decay=0.0):
     ax.plot(x, y, "o", color="#D55E00", label="examples")
     error = np.mean((V @ w - y) ** 2)
     ax.set(xlabel="x", ylabel="y", ylim=(-2.2, 2.2), title=f"training error {error:.3f}")
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="lower right")
 
 
 figure = plt.figure(figsize=(9.5, 3.2), layout="constrained")
