@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 HINT = "Sliders need ipywidgets: pip install ipywidgets. The pictures without them tell the same."
@@ -30,6 +31,7 @@ def interact(draw: Callable[..., Any], **controls: Any) -> Any:
     except ImportError:
         return Hint(HINT)
 
+    @wraps(draw)  # whose defaults are where the sliders stand at first
     def shown(**values: Any) -> None:
         draw(**values)
 

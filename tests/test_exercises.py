@@ -105,7 +105,7 @@ def test_verdicts_read_well_in_a_notebook_and_at_a_terminal():
     assert (bool(right), bool(wrong), bool(open_)) == (True, False, False)
     assert repr(right).startswith("00.1 ✓ right: 8 · 8 = 64")
     assert wrong._repr_markdown_().startswith("**00.1 ✗ not yet.** 8 pixels are one row")
-    assert repr(open_).startswith("00.1 … not attempted: put your answer in the place of `...`")
+    assert repr(open_).startswith("00.1 … not attempted: Put your answer in the place of `...`")
 
 
 def test_an_exercise_that_does_not_exist_is_refused_by_name():

@@ -38,6 +38,7 @@ FLOORS = {
     "training": 3,
     "comparison": 4,
     "examination": 4,
+    "playground": 4,
     # commands
     "__main__": 5,
     "compare": 5,

@@ -10,11 +10,13 @@ from dlcourse.interactive import interact
 def test_a_moved_slider_draws_again():
     pytest.importorskip("ipywidgets")
     drawn = []
-    widget = interact(
-        lambda rate, steps: drawn.append((rate, steps)), rate=(0.0, 1.0), steps=[5, 9]
-    )
+
+    def draw(rate=0.5, steps=5):
+        drawn.append((rate, steps))
+
+    widget = interact(draw, rate=(0.0, 2.0), steps=[5, 9])
     rate, steps = widget.children[:2]
-    assert not rate.continuous_update
+    assert (rate.value, rate.continuous_update) == (0.5, False)
     rate.value, steps.value = 0.25, 9
     assert drawn[-1] == (0.25, 9)
 

@@ -330,6 +330,8 @@ def test_a_flat_function_has_a_contour_plot_too():
 def test_the_descent_is_animated_a_frame_a_point(tmp_path):
     animation = plots.animate_descent(squared, TRACE)
     page = plots.html(animation)
+    assert "fa fa-" not in page
+    assert "https:" not in page
     assert page.count("data:image/png;base64") == 4
     path = plots.save_gif(plots.animate_descent(bowl, TRACE_2D), tmp_path / "descent.gif")
     with Image.open(path) as image:

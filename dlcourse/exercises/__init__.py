@@ -42,7 +42,7 @@ def check(name: str, answer: Any) -> Verdict:
             raise NotAttempted
         message = exercise.check(answer)
     except NotAttempted:
-        text = f'put your answer in the place of `...`; `hint("{name}")` helps.'
+        text = f'Put your answer in the place of `...`; `hint("{name}")` helps.'
         return Verdict(name, "unattempted", text)
     except Mistake as mistake:
         message = str(mistake)

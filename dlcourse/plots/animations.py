@@ -4,6 +4,7 @@ Each function returns matplotlib's own `FuncAnimation`. In a notebook show it wi
 `IPython.display.HTML(html(animation))`; for a GIF call `save_gif(animation, "descent.gif")`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -121,9 +122,20 @@ def animate_images(
     return FuncAnimation(cast(Figure, ax.get_figure()), draw, frames=len(frames), interval=250)
 
 
+SIGNS = {
+    "minus": "−", "fast-backward": "⏮", "step-backward": "◁", "play fa-flip-horizontal": "◀",
+    "pause": "⏸", "play": "▶", "step-forward": "▷", "fast-forward": "⏭", "plus": "+",
+}  # fmt: skip
+
+
 def html(animation: FuncAnimation) -> str:
-    """Return the animation as HTML with buttons, for `IPython.display.HTML`."""
-    return animation.to_jshtml(default_mode="once")
+    """Return the animation as HTML with buttons, for `IPython.display.HTML`.
+
+    The buttons' signs are letters: matplotlib's own are a font that is fetched from the network.
+    """
+    page = animation.to_jshtml(default_mode="once")
+    page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)
+    return re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: SIGNS[icon[1]], page)
 
 
 def save_gif(animation: FuncAnimation, path: str | Path, *, fps: int = 4) -> Path:

@@ -1,0 +1,331 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Gradient descent
+#
+# **Question.** How do you walk to the lowest point of a landscape that you cannot see?
+#
+# **Slides.** S0, S2, S3, S4. **Time.** Half a minute to run, 40 minutes to read.
+# **Prerequisites.** Notebook 01.
+
+# %%
+# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install -q /content/dlcourse
+    pass
+
+from dlcourse.interactive import quiet_start
+
+quiet_start()
+
+# %% [markdown]
+# ## Goal
+#
+# Training a network means: find the weights for which the loss is lowest. There are too many
+# weights to try. But at the point where we stand we can compute the slope, and a step downhill is
+# always possible. At the end of this notebook you can say what the *learning rate* does, see where
+# descent gets stuck, and watch a neuron learn on its loss surface.
+#
+# ## The simplest landscape
+#
+# S3 takes $y = x^2$. Its slope at $x$ is $2x$. A step goes *against* the slope:
+#
+# $$x \leftarrow x - h \cdot \frac{dy}{dx}$$
+#
+# $h$ is the learning rate. Ten steps with $h = 0.1$ from $x = 6$:
+
+# %%
+import numpy as np
+from matplotlib import pyplot as plt
+
+from dlcourse import plots
+
+x, h = 6.0, 0.1
+for step in range(10):
+    print(f"step {step}: x = {x:.6g}, y = {x**2:.6g}, slope = {2 * x:.6g}")
+    x = x - h * 2 * x
+
+# %% [markdown]
+# Each step multiplies $x$ by $1 - 2h = 0.8$, so that $x_k = 6 \cdot 0.8^k$. The steps become
+# shorter by themselves, because the slope becomes smaller.
+#
+# `gradient_descent` does the same and returns every point on the way.
+
+# %%
+# Picture: The parabola y = x² with the points of ten steps. They start at x = 6 and come down the
+# right side towards 0, each step shorter than the one before.
+from dlcourse.maths.calculus import DESCENT_CASES, gradient_descent
+
+
+def square(x):
+    return x**2
+
+
+def slope(x):
+    return 2 * x
+
+
+_ = plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
+
+# %% [markdown]
+# ## The learning rate
+#
+# It is the most important number that you choose. Four values of $h$, from the same start. Guess
+# first: what will $h = 0.9$ do, and $h = 1$?
+
+# %%
+# Picture: Four parabolas. With h = 0.1 the steps come down one side. With 0.9 they jump from side
+# to side and still come nearer. With 1 they jump between 6 and −6 for ever. With 1.1 they climb
+# out.
+figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
+for ax, (case, h) in zip(axes.flat, DESCENT_CASES.items(), strict=True):
+    plots.descent_on_curve(square, gradient_descent(slope, 6.0, h, 8), ax)
+    ax.set_title(f"h = {h:g}: {case}")
+    ax.get_legend().remove()
+plt.show()
+
+# %% [markdown]
+# **What to notice.** With $x_k = 6(1 - 2h)^k$ all four are clear: the factor is 0.8, −0.8, −1 and
+# −1.2. Above a certain learning rate descent does not become slower, it breaks.
+#
+# How fast is each? The distance from the minimum, step by step:
+
+# %%
+# Picture: The distance from the minimum over the steps, on a logarithmic axis, for five learning
+# rates: straight lines. That of 0.4 falls steepest, that of 0.01 hardly falls, that of 1.1 rises.
+figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+styles = ("-", "--", "-.", ":", (0, (5, 1)))
+for h, style in zip((0.01, 0.1, 0.4, 0.9, 1.1), styles, strict=True):
+    ax.semilogy(np.abs(gradient_descent(slope, 6.0, h, 20)), linestyle=style, label=f"h = {h:g}")
+ax.set(xlabel="step", ylabel="|x|, distance from 0", ylim=(1e-6, 1e3))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **What to notice.** 0.1 and 0.9 are equally fast here, from different sides. Very small is safe
+# and slow. For a real network nobody knows the best value in advance; notebook 08 shows how to look
+# for it.
+#
+# Move the slider over the edge at 1:
+
+# %%
+from dlcourse.interactive import interact
+
+
+def descend(learning_rate=0.3, steps=10):
+    plots.descent_on_curve(square, gradient_descent(slope, 6.0, learning_rate, steps))
+    plt.show()
+
+
+interact(descend, learning_rate=(0.01, 1.1, 0.01), steps=(1, 20))
+
+# %% [markdown]
+# The same as a film, with buttons to step through it. Its learning rate is 0.85.
+
+# %%
+# Picture: A film of ten steps on the parabola, from side to side, ever nearer to the bottom.
+from IPython.display import HTML
+
+film = plots.animate_descent(square, gradient_descent(slope, 6.0, 0.85, 10))
+plt.close()
+HTML(plots.html(film))
+
+# %% [markdown]
+# ## Local minima
+#
+# Descent sees only the slope under its feet. In a landscape with two valleys the start decides
+# where it ends. We take
+#
+# $$f(x) = \frac{x^4}{4} - 2x^2 + \frac{x}{2}$$
+
+
+# %%
+def valleys(x):
+    return x**4 / 4 - 2 * x**2 + x / 2
+
+
+def valleys_slope(x):
+    return x**3 - 4 * x + 0.5
+
+
+# %%
+# Picture: A curve with two valleys, the left one deeper. From the start at −0.5 the steps go into
+# the left valley, from the start at 3 into the right one and no further.
+ends = {}
+figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+x = np.linspace(-3.1, 3.1, 200)
+ax.plot(x, valleys(x), color="0.6", linewidth=2)
+for start, colour in ((-0.5, "#0072B2"), (3.0, "#D55E00")):
+    trace = gradient_descent(valleys_slope, start, 0.05, 40)
+    ends[start] = trace[-1]
+    ax.plot(trace, valleys(trace), "o-", color=colour, markersize=4, label=f"from {start:g}")
+ax.set(xlabel="x", ylabel="f(x)")
+ax.legend()
+plt.show()
+for start, end in ends.items():
+    print(f"from {start:g} to x = {end:.3f}, where f = {valleys(end):.3f}")
+
+# %% [markdown]
+# **What to notice.** Both end where the slope is 0. Only one is the *global* minimum; the other is
+# a *local* one. A slope of 0 says neither that it is the lowest point nor that it is a minimum at
+# all: the hilltop between the valleys has slope 0 as well.
+#
+# A ball would have rolled on. *Momentum* keeps part of the last step:
+#
+# $$v \leftarrow \mu v - h f'(x) \qquad x \leftarrow x + v$$
+
+# %%
+rolled = gradient_descent(valleys_slope, 3.0, 0.05, 150, momentum=0.9)[-1]
+print(f"from 3 to x = {rolled:.3f}, where f = {valleys(rolled):.3f}")
+
+# %% [markdown]
+# **What to notice.** From the same start, 3, it rolled over the hill into the deeper valley.
+# Momentum is no guarantee: with another $\mu$ it may stay where it was.
+#
+# ## Two weights: a valley that is narrow
+#
+# With two weights the landscape is a surface, and we look at its contour lines from above. In the
+# bowl $f(x_1, x_2) = x_1^2 + 10 x_2^2$ one direction is much steeper than the other.
+
+
+# %%
+# Picture: Contour lines of a narrow bowl, twice. Without momentum the way zigzags across the
+# valley; with momentum it swings round and gets nearer to the middle.
+def narrow(x):
+    return x[0] ** 2 + 10 * x[1] ** 2
+
+
+def narrow_gradient(x):
+    return np.array([2 * x[0], 20 * x[1]])
+
+
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+for ax, momentum in zip(axes, (0.0, 0.6), strict=True):
+    trace = gradient_descent(narrow_gradient, [4.0, 1.5], 0.09, 15, momentum=momentum)
+    plots.descent_on_contour(narrow, trace, ax)
+    ax.set_title(f"momentum {momentum:g}: f = {narrow(trace[-1]):.2g}", fontsize=11)
+plt.show()
+
+# %% [markdown]
+# **What to notice.** The first step does not go towards the minimum in the middle. It goes at a
+# right angle to the contour line, and that is the steepest way down *here*. The steep direction
+# limits the learning rate, the flat one needs many steps. That is why features are brought to one
+# scale before training.
+#
+# ## The loss surface of a neuron
+#
+# Now a real loss. One neuron with a sigmoid shall tell malignant from benign tumours by one
+# feature, their mean radius. It has two weights: $w$ and $b$. The radius is *standardised*: mean 0,
+# standard deviation 1.
+
+# %%
+from dlcourse.datasets import load_dataset
+from dlcourse.maths.activations import sigmoid
+
+tumours = load_dataset("breast_cancer")
+column = tumours.feature_names.index("mean radius")
+radius = tumours.x_train[:, column].astype(float)
+z, y = (radius - radius.mean()) / radius.std(), tumours.y_train
+tumours.class_names, tumours.x_train.shape
+
+
+# %% [markdown]
+# The gradient of the mean loss is short; notebook 03 derives it:
+#
+# $$\frac{\partial J}{\partial w} = \frac{1}{m}\sum (a - y)\,x \qquad
+# \frac{\partial J}{\partial b} = \frac{1}{m}\sum (a - y)$$
+
+
+# %%
+def neuron_gradient(weights, rows=slice(None)):
+    error = sigmoid(weights[0] * z[rows] + weights[1]) - y[rows]
+    return np.array([np.mean(error * z[rows]), np.mean(error)])
+
+
+# %%
+# Picture: The loss over the weight w and the bias b as contour lines: one long valley. The steps
+# lead from the start at the upper right to its bottom, long ones first.
+trace = gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
+_ = plots.loss_surface(z, y, trace=trace)
+
+# %% [markdown]
+# **What to notice.** This surface has one valley and no local minimum: logistic regression always
+# finds the same weights. The surface of a network with hidden layers has many valleys.
+#
+# ## Batches: a guess of the gradient
+#
+# The true gradient needs all examples for one step. *Stochastic* gradient descent takes a few,
+# drawn at random, and steps at once. Its gradient is only right on average.
+
+# %%
+# Picture: The same loss surface. The steps with batches of eight examples stagger to the same
+# valley and then wander about its bottom.
+rng = np.random.default_rng(0)
+
+
+def batch_gradient(weights):
+    return neuron_gradient(weights, rng.integers(0, len(y), 8))
+
+
+_ = plots.loss_surface(z, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
+
+# %% [markdown]
+# **What to notice.** The way is crooked, and it never comes to rest; a smaller learning rate
+# towards the end would calm it. But a step costs 8 examples in the place of all of them:
+
+# %%
+print(f"{len(y)} examples a step, or 8: a step costs 1/{len(y) // 8}")
+
+# %% [markdown]
+# ## What the slides got wrong here
+#
+# The path over the narrow bowl shows one of these; the heights of the first parabola show another.
+
+# %%
+from dlcourse.errata import table
+from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+
+print(table([EXAMPLES["S3.gd"]], [STATEMENTS["S2.gradient"], STATEMENTS["S0.minima"]]))
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("02.1")` helps, `solution("02.1")`
+# tells.
+#
+# **02.1** Descent on $y = x^2$ starts at $x = 6$ with learning rate 0.25. Where is $x$ after two
+# steps?
+
+# %%
+from dlcourse.exercises import check, hint, solution
+
+answer = ...
+check("02.1", answer)
+
+# %% [markdown]
+# **02.2** Write a function `answer(gradient, x, learning_rate, steps)` that returns where gradient
+# descent is after so many steps from `x`. `gradient` is a function of a point.
+
+# %%
+answer = ...
+check("02.2", answer)
+
+# %% [markdown]
+# **02.3** Choose a learning rate with which descent on $y = 5x^2$ comes from $x = 1$ to a distance
+# of at most 0.001 from the minimum in ten steps.
+
+# %%
+answer = ...
+check("02.3", answer)

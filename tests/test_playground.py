@@ -1,0 +1,77 @@
+"""The playground draws what its recipe trains to; its controls change both."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from dlcourse.errors import DivergedError, RecipeError
+from dlcourse.playground import Playground
+from dlcourse.recipe import recipe_from_text
+from dlcourse.training import train
+
+QUICK = {"epochs": 5, "learning_rate": 0.1}
+
+
+def test_the_recipe_trains_to_the_network_that_is_drawn(tmp_path):
+    play = Playground("circles", features=("x1^2", "x2^2"), hidden=(2,), l2=0.001, **QUICK)
+    model, dataset = play.train()
+    run = train(recipe_from_text(play.as_recipe()), tmp_path, name="same", bar=False)
+    # The same code, seed and data on one machine: bit for bit.
+    for ours, saved in zip(model.get_weights(), run.model.get_weights(), strict=True):
+        assert np.array_equal(ours, saved)
+    assert dataset.feature_names == ("x1^2", "x2^2")
+
+
+def test_a_feature_cross_separates_what_a_line_cannot():
+    line, cross = (
+        Playground(features=features, **QUICK).draw().get_title()
+        for features in (("x1", "x2"), ("x1", "x2", "x1*x2"))
+    )
+    assert float(line.split()[-1]) < 0.7  # a line gets at most three of four quadrants
+    assert float(cross.split()[-1]) > 0.95
+
+
+def test_the_boundary_is_drawn_over_the_plane_whatever_the_features_are():
+    ax = Playground(features=("x1*x2",), **QUICK).draw()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x₁", "x₂")
+    low, high = ax.get_xlim()
+    assert low < -4
+    assert high > 4
+
+
+def test_controls_change_the_recipe_and_the_picture():
+    pytest.importorskip("ipywidgets")
+    play = Playground(**QUICK)
+    play.panel()
+    before = bytes(play.picture.value)
+    assert before.startswith(b"\x89PNG")
+    play.controls["x1*x2"].value = True
+    assert play.features == ("x1", "x2", "x1*x2")
+    assert "x1*x2" in play.as_recipe()
+    assert bytes(play.picture.value) != before
+    play.controls["hidden"].value = (4, 4)
+    assert recipe_from_text(play.as_recipe()).settings("model")["hidden"] == (4, 4)
+    assert play.message.value == ""
+
+
+def test_without_a_feature_the_panel_says_what_is_missing_and_keeps_its_picture():
+    pytest.importorskip("ipywidgets")
+    play = Playground(features=("x1",), **QUICK)
+    play.panel()
+    before = play.picture.value
+    play.controls["x1"].value = False
+    assert "give one or more of x1, x2" in play.message.value
+    assert play.picture.value == before
+    with pytest.raises(RecipeError, match="give one or more"):
+        play.train()
+
+
+def test_a_training_that_diverges_is_told_in_a_line():
+    with pytest.raises(DivergedError, match=r"diverged: .*lower the learning rate"):
+        Playground(hidden=(8, 8), activation="relu", learning_rate=1e25, epochs=5).train()
+
+
+def test_without_ipywidgets_the_panel_is_a_hint(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    assert repr(Playground().panel()).startswith("Sliders need ipywidgets")
