@@ -112,9 +112,9 @@ epochs = 5 if os.environ.get("DLCOURSE_SMOKE") else 60
 def fit(model, n=200, epochs=epochs, callbacks=()):
     """Return the trained model, its history and its data."""
     recipe = recipe_from_text(f"""
-dataset: {{name: points, shape: moons, noise: 0.8, n: {n}, validation_fraction: 0.5}}
+dataset: {{name: points, shape: moons, noise: 0.9, n: {n}, validation_fraction: 0.5}}
 model: {{name: dnn, {model}}}
-training: {{epochs: {epochs}, batch_size: 8, learning_rate: 0.01}}
+training: {{epochs: {epochs}, batch_size: 8, learning_rate: 0.005}}
 """)
     prepared = prepare(recipe)
     data = prepared.dataset
@@ -232,7 +232,7 @@ runs = {
     "128, 128": (large, large_history, data),
     "800 examples": fit("hidden: [128, 128]", n=2000, epochs=max(5, epochs // 3)),
     "l2 = 0.003": fit("hidden: [128, 128], l2: 0.003"),
-    "l2 = 0.03": fit("hidden: [128, 128], l2: 0.03"),
+    "l2 = 0.02": fit("hidden: [128, 128], l2: 0.02"),
     "dropout 0.5": fit("hidden: [128, 128], dropout: 0.5"),
     "early stopping": fit("hidden: [128, 128]", callbacks=[stop]),
 }

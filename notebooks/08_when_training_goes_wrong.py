@@ -160,8 +160,9 @@ for name, model in models.items():
     print(f"{name:15} saturated:", ", ".join(f"{one.name} {one.saturated:.0%}" for one in layers))
 
 # %% [markdown]
-# **What to notice.** With large initial weights most neurons say 0 or 1 before they have learned
-# anything. They are sure of themselves without a reason, and hard to move from there.
+# **What to notice.** With large initial weights about half of all answers are 0 or 1 before
+# anything is learned. Such neurons are sure of themselves without a reason, and hard to move from
+# there.
 #
 # ## Equal neurons
 #
@@ -294,9 +295,7 @@ for size in (1, 8, 64, 1221):
     loss = net.fit(X, Y, epochs=epochs, batch_size=size, learning_rate=0.05)[-1]
     right = np.mean(net.predict(X_val).argmax(axis=1) == y_val)
     steps = epochs * -(-len(X) // size)
-    print(
-        f"batch {size:4}: {steps:6,} steps, training loss {loss:.3f}, validation accuracy {right:.1%}"
-    )
+    print(f"batch {size:4}: {steps:6,} steps, loss {loss:.3f}, {right:.1%} of the validation right")
 
 # %% [markdown]
 # **What to notice.** The whole data in one batch takes the most exact steps, and far too few of

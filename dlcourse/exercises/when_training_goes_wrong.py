@@ -1,4 +1,4 @@
-"""Exercises of notebook 08: a product of slopes, He's weights, a start that keeps gradients level."""
+"""Exercises of notebook 08: a product of slopes, He's weights, a start that keeps gradients."""
 
 from typing import Any
 
@@ -152,8 +152,8 @@ EXERCISES = (
     Exercise(
         question=(
             "A network of 20 layers of 64 neurons starts with random weights of standard deviation "
-            r'$s/\sqrt{64}$. Choose the activation ("sigmoid", "tanh" or "relu") and $s$ so that the '
-            "gradient by the activations of the first layer is neither 10 times smaller nor 10 "
+            r'$s/\sqrt{64}$. Choose the activation ("sigmoid", "tanh" or "relu") and $s$ so that '
+            "the gradient by the activations of the first layer is neither 10 times smaller nor 10 "
             "times larger than by those of the last hidden one. "
             'Answer with both, such as `("sigmoid", 1.0)`.'
         ),
@@ -161,8 +161,8 @@ EXERCISES = (
         hint="Move the sliders of the first picture until the line is level.",
         solution=("relu", 1.414),
         explanation=(
-            "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 a layer. No s "
-            "does it for the sigmoid that would leave it unsaturated."
+            "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 a layer. A "
+            "sigmoid needs so large an s for it that it is saturated from the start."
         ),
         equivalents=(["tanh", 1.0], ("ReLU", "1.4"), ("tanh", 1.2)),
         wrong=(
