@@ -133,7 +133,9 @@ _ = plots.depth_scan(scan)
 # **What to notice.** Read the lower row from right to left. Under sigmoid, Glorot and He lose many
 # powers of ten on the way to the input. Tanh with Glorot and ReLU with He stay level. Large weights
 # (standard deviation 1) explode under ReLU and tanh; under sigmoid they saturate it instead, as we
-# see next.
+# see next. ReLU with Glorot looks level below, yet is faint at every layer: what comes in shrinks
+# on the way forward (above), what comes back shrinks on the way back, and a weight's gradient is
+# their product.
 #
 # ## Saturated
 #
