@@ -217,9 +217,9 @@ print(f"L before {loss.data:.5f}, after {-math.log(forward(example).data):.5f}")
 # $W^{[1]}$ is $4 \times 3$.
 
 # %%
-# Picture: three bar charts of the output neuron: the four activations that enter it, the gradients
-# by its four weights, whose lengths follow the activations, and the gradients by the activations,
-# whose lengths follow the weights.
+# Picture: four bar charts of the output neuron: the four activations that enter it, the gradients
+# by its four weights, whose lengths follow the activations, then its weights, and the gradients by
+# the activations, whose lengths follow the weights.
 from dlcourse.maths.network import Network
 
 net = Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=3)
