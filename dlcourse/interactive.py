@@ -1,5 +1,6 @@
 """What a notebook needs of its kernel: sliders and menus, and quiet."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -47,8 +48,13 @@ def quiet_start() -> None:
 
     A kernel sends Python's errors and warnings another way than file descriptor 2: they are shown
     as ever. Outside a kernel nothing happens.
+
+    TensorFlow's advice on retracing goes as well: it is meant for one model that is called in many
+    ways, and a lesson makes many models.
     """
     if "ipykernel" in sys.modules:
+        tensorflow = logging.getLogger("tensorflow")
+        tensorflow.addFilter(lambda record: "retracing" not in record.getMessage())
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)

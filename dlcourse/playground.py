@@ -1,12 +1,11 @@
 """A playground of points: choose the data, the features and the network; see what it learns."""
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import yaml
 
 from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.datasets.points import FEATURES, Shape, plane_features
@@ -53,19 +52,23 @@ class Playground:
 
     def as_recipe(self) -> str:
         """Return the recipe, as YAML, that trains to what is drawn."""
-        data = ("shape", "noise", "features")
-        model = ("hidden", "activation", "l2")
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        recipe = {
-            "dataset": {"name": "points", "n": POINTS} | {key: values[key] for key in data},
-            "model": {"name": "dnn"} | {key: values[key] for key in model},
-            "training": {
-                "epochs": self.epochs,
-                "learning_rate": self.learning_rate,
-                "restore_best_weights": False,
-            },
-        }
-        return yaml.safe_dump(recipe, sort_keys=False, default_flow_style=None)
+        return f"""\
+dataset:
+  name: points
+  n: {POINTS}
+  shape: {self.shape}
+  noise: {self.noise}
+  features: [{", ".join(self.features)}]
+model:
+  name: dnn
+  hidden: {list(self.hidden)}
+  activation: {self.activation}
+  l2: {self.l2}
+training:
+  epochs: {self.epochs}
+  learning_rate: {self.learning_rate}
+  restore_best_weights: false
+"""
 
     def train(self) -> tuple[Any, Dataset]:
         """Return the trained Keras model and its data set; nothing is left on the disk.
@@ -99,11 +102,11 @@ class Playground:
         plane = load_dataset("points", **settings)  # the same points, where they lie
 
         def predict(rows: np.ndarray) -> np.ndarray:
-            return model.predict(plane_features(rows, self.features), batch_size=8192, verbose=0)
+            return np.asarray(model(plane_features(rows, self.features)))
 
         ax = plots.decision_boundary(predict, plane.x_train, plane.y_train, ax, resolution=120)
         right = np.mean((predict(plane.x_val)[:, 0] > 0.5) == dataset.y_val)
-        ax.set_title(f"{self.shape}: validation accuracy {right:.2f}", fontsize=11)
+        ax.set_title(f"validation accuracy {right:.2f}", fontsize=11)
         return ax
 
     def panel(self) -> Any:

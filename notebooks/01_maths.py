@@ -15,7 +15,7 @@
 #
 # **Question.** Which few pieces of mathematics does the whole course stand on?
 #
-# **Slides.** S3, S4. **Time.** Half a minute to run, 45 minutes to read. **Prerequisites.** School
+# **Slides.** S3, S4. **Time.** A few seconds to run, 45 minutes to read. **Prerequisites.** School
 # mathematics; notebook 00.
 
 # %%

@@ -15,7 +15,7 @@
 #
 # **Question.** How do you walk to the lowest point of a landscape that you cannot see?
 #
-# **Slides.** S0, S2, S3, S4. **Time.** Half a minute to run, 40 minutes to read.
+# **Slides.** S0, S2, S3, S4. **Time.** A few seconds to run, 40 minutes to read.
 # **Prerequisites.** Notebook 01.
 
 # %%

@@ -15,7 +15,7 @@
 #
 # **Question.** How does a straight line learn, and how does it become a yes or no?
 #
-# **Slides.** S4. **Time.** Half a minute to run, 45 minutes to read.
+# **Slides.** S4. **Time.** A few seconds to run, 45 minutes to read.
 # **Prerequisites.** Notebooks 01 and 02.
 
 # %%

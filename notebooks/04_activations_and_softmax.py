@@ -62,8 +62,9 @@ import numpy as np
 
 from dlcourse.maths.activations import relu, sigmoid, sigmoid_derivative, softmax, tanh
 
+np.set_printoptions(suppress=True, precision=5)
 z = np.array([0.0, 2.0, 5.0, 10.0])
-print("slope of the sigmoid:", sigmoid_derivative(z).round(5))
+print("slope of the sigmoid:", sigmoid_derivative(z))
 print("tanh z = 2σ(2z) − 1:", np.allclose(tanh(z), 2 * sigmoid(2 * z) - 1))
 
 # %% [markdown]
@@ -101,7 +102,7 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 for ax, activation in zip(axes, ("linear", "tanh"), strict=True):
     Playground("circles", hidden=(8, 8), activation=activation, epochs=epochs).draw(ax)
     ax.get_legend().remove()
-    ax.set_title(f"{activation}: {ax.get_title().split(': ')[1]}", fontsize=11)
+    ax.set_title(f"{activation}: {ax.get_title()}", fontsize=11)
 plt.show()
 
 # %% [markdown]
@@ -132,8 +133,7 @@ print(render(EXAMPLES["S4.softmax"].steps()))
 
 # %%
 logits = np.array([5.0, 2.0, -1.0, 3.0])
-print(softmax(logits).round(5), softmax(logits + 100).round(5))
-print(softmax(logits * 200))
+print(softmax(logits), softmax(logits + 100), softmax(logits * 200), sep="\n")
 
 # %% [markdown]
 # ### Two classes
@@ -143,7 +143,7 @@ print(softmax(logits * 200))
 
 # %%
 pair = np.array([1.0, 3.0])
-softmax(pair)[1], sigmoid(pair[1] - pair[0])
+print(f"softmax {softmax(pair)[1]:.10f}, sigmoid {sigmoid(pair[1] - pair[0]):.10f}")
 
 
 # %% [markdown]
@@ -200,7 +200,7 @@ figure, axes = plt.subplots(1, 3, figsize=(8.4, 3), layout="constrained")
 for ax, (name, play) in zip(axes, ways.items(), strict=True):
     play.draw(ax)
     ax.get_legend().remove()
-    ax.set_title(f"{name}\n{ax.get_title().split(': ')[1]}", fontsize=10)
+    ax.set_title(f"{name}\n{ax.get_title()}", fontsize=10)
 plt.show()
 
 # %% [markdown]

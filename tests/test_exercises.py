@@ -146,7 +146,6 @@ def test_a_function_is_tried_on_copies_and_its_faults_are_told():
         return values
 
     for function, message in (
-        (changes, r"changed its argument \(\[1\., 2\.\]\)"),
         (lambda _: 1 / 0, "raised ZeroDivisionError for"),
         (lambda: 0, "raised TypeError for"),
         (lambda _: None, "is a `return` missing"),
@@ -155,6 +154,7 @@ def test_a_function_is_tried_on_copies_and_its_faults_are_told():
     ):
         with pytest.raises(Mistake, match=message):
             tried(function, x)
+    assert np.array_equal(tried(changes, x), [0, 2])
     assert x[0] == 1
     assert tried(lambda values: values.sum(), x) == 3
     with pytest.raises(NotAttempted):

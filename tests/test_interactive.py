@@ -1,10 +1,12 @@
 """Sliders draw again when they are moved; without ipywidgets one line tells what to install."""
 
+import logging
+import os
 import sys
 
 import pytest
 
-from dlcourse.interactive import interact
+from dlcourse.interactive import interact, quiet_start
 
 
 def test_a_moved_slider_draws_again():
@@ -24,3 +26,10 @@ def test_a_moved_slider_draws_again():
 def test_without_ipywidgets_one_line_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert repr(interact(print, a=1)).startswith("Sliders need ipywidgets: pip install ipywidgets")
+
+
+def test_a_quiet_start_is_for_kernels_alone(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    before = os.fstat(2), list(logging.getLogger("tensorflow").filters)
+    quiet_start()
+    assert (os.fstat(2), logging.getLogger("tensorflow").filters) == before

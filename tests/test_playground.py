@@ -23,6 +23,14 @@ def test_the_recipe_trains_to_the_network_that_is_drawn(tmp_path):
     assert dataset.feature_names == ("x1^2", "x2^2")
 
 
+def test_the_recipe_holds_every_setting_of_the_playground():
+    play = Playground("spirals", 0.3, ("x1", "sin(x2)"), (8, 4), "relu", 0.01, 0.003, 40)
+    recipe = recipe_from_text(play.as_recipe())
+    # A model has a setting `noise` as well: the data set's is meant.
+    parts = recipe.settings("model") | recipe.settings("dataset") | dict(recipe.training)
+    assert {key: parts[key] for key in vars(play)} == vars(play)
+
+
 def test_a_feature_cross_separates_what_a_line_cannot():
     line, cross = (
         Playground(features=features, **QUICK).draw().get_title()

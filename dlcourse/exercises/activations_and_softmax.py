@@ -55,9 +55,9 @@ def _check_relu(answer: Any) -> str | None:
 def _accuracy(features: tuple[str, ...]) -> float:
     """How much of the rings a line in these features gets right."""
     rings = load_dataset("points", shape="circles", features=features, n=400)
-    X = (rings.x_train - rings.x_train.mean(axis=0)) / rings.x_train.std(axis=0)
-    found = logistic_regression(X, rings.y_train, learning_rate=1.0, steps=200)
-    return float(np.mean((found.predict(X) > 0.5) == rings.y_train))
+    rows = (rings.x_train - rings.x_train.mean(axis=0)) / rings.x_train.std(axis=0)
+    found = logistic_regression(rows, rings.y_train, learning_rate=1.0, steps=200)
+    return float(np.mean((found.predict(rows) > 0.5) == rings.y_train))
 
 
 def _check_features(answer: Any) -> str | None:

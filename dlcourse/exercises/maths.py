@@ -44,8 +44,8 @@ def _check_slope(answer: Any) -> str | None:
             return f"The two values are equal: the step is too small for the computer. {told}"
         if abs(got) < 0.1 * abs(right):
             return f"A change is not yet a slope: divide it by the distance of the points. {told}"
-        if abs(got) > 100 * abs(right):
-            return f"Far too large: subtract first, in brackets, then divide. {told}"
+        if abs(got) > 5 * abs(right):
+            return f"Far off: subtract first, in brackets, then divide. {told}"
         return f"Not yet right to three digits: a smaller step comes nearer. {told}"
     return None
 
@@ -91,7 +91,7 @@ EXERCISES = (
             Wrong(lambda f, x: (f(x + 1e-5) - f(x - 1e-5)) / 1e-5, "Twice the slope"),
             Wrong(lambda f, x: (f(x + 1e-20) - f(x)) / 1e-20, "The two values are equal"),
             Wrong(lambda f, x: f(x + 1e-5) - f(x - 1e-5), "A change is not yet a slope"),
-            Wrong(lambda f, x: f(x + 1e-5) - f(x - 1e-5) / 2e-5, "Far too large"),
+            Wrong(lambda f, x: f(x + 1e-5) - f(x - 1e-5) / 2e-5, "Far off"),
             Wrong(lambda f, x: f(x + 1) - f(x), "Not yet right to three digits"),
             Wrong(lambda: 6.0, "Your function raised TypeError"),
         ),

@@ -15,7 +15,7 @@ _FEATURES = (
 )
 
 
-def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
+def accuracy(labels, predicted):
     return np.mean(labels == predicted)
 
 
