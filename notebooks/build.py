@@ -84,7 +84,10 @@ def main(arguments: list[str]) -> None:
     text = f"<!-- notebooks -->\n{table()}<!-- /notebooks -->"
     readme.write_text(TABLE.sub(lambda _: text, readme.read_text("utf-8")), encoding="utf-8")
     for source in SOURCES:
-        jupytext.write(jupytext.read(source), source.with_suffix(".ipynb"))
+        notebook = jupytext.read(source)
+        for number, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{number}"  # jupytext's own are random: a change in each build
+        jupytext.write(notebook, source.with_suffix(".ipynb"))
         if "--html" in arguments:
             with TemporaryDirectory() as folder:
                 notebook, seconds = executed(source, folder)

@@ -75,6 +75,7 @@ def test_certain_probabilities_give_zero_or_infinity_without_warnings():
         assert losses.binary_cross_entropy([1.0, 0.0], [1, 0]) == 0
         assert losses.binary_cross_entropy([0.0], [1]) == np.inf
         assert losses.binary_cross_entropy_derivative([0.0], [1]).tolist() == [-np.inf]
+        assert losses.categorical_cross_entropy_derivative([1e-310, 1.0], [1, 0])[0] == -np.inf
         assert losses.categorical_cross_entropy([0.0, 1.0], [0, 1]) == 0
 
 

@@ -26,7 +26,8 @@ def test_the_recipe_trains_to_the_network_that_is_drawn(tmp_path):
 def test_the_recipe_holds_every_setting_of_the_playground():
     play = Playground("spirals", 0.3, ("x1", "sin(x2)"), (8, 4), "relu", 0.01, 0.003, 40)
     recipe = recipe_from_text(play.as_recipe())
-    parts = recipe.settings("dataset") | recipe.settings("model") | dict(recipe.training)
+    # A model has a setting `noise` as well: the data set's is meant.
+    parts = recipe.settings("model") | recipe.settings("dataset") | dict(recipe.training)
     assert {key: parts[key] for key in vars(play)} == vars(play)
 
 

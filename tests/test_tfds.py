@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("tensorflow_datasets")
 import tiny_tfds
 
-from dlcourse.datasets import DatasetError, load_dataset
+from dlcourse.datasets import DatasetError, at_hand, load_dataset
 from dlcourse.datasets.tfds import _unreachable
 
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -40,6 +40,16 @@ def offline(monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_a_set_is_at_hand_once_it_is_prepared_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "absent"))
+    assert not at_hand("tiny")
+    (tmp_path / "absent" / "tiny" / "1.0.0").mkdir(parents=True)
+    assert not at_hand("tiny")  # begun, and interrupted
+    tiny_tfds.Tiny(data_dir=str(tmp_path)).download_and_prepare()
+    assert at_hand("tiny", str(tmp_path))
+    assert not at_hand("mnist", str(tmp_path))
 
 
 def error_of(*args, **settings):

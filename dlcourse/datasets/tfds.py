@@ -104,6 +104,16 @@ def cifar10(
     return tfds(seed, dataset="cifar10", data_dir=data_dir, validation_fraction=validation_fraction)
 
 
+def at_hand(name: str, data_dir: str | None = None) -> bool:
+    """Return whether a set such as `mnist` is in the cache, so that no network is needed.
+
+    Args:
+        name: a set's name in TensorFlow Datasets, such as `mnist` or `emnist/letters`.
+        data_dir: the cache, as for `tfds`.
+    """
+    return any((_cache(data_dir) / name).glob("**/dataset_info.json"))
+
+
 def _cache(data_dir: str | None) -> Path:
     # TFDS reads the variable once, at its import: a change after that would be missed.
     folder = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"

@@ -156,5 +156,6 @@ def _times_log(weight: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _over(weight: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """weight/p with 0/0 = 0 and a positive weight over 0 infinite."""
-    return np.divide(weight, p, where=p > 0, out=np.where(weight == 0, 0.0, np.inf))
+    """weight/p with 0/0 = 0 and a positive weight over 0, or too near it, infinite."""
+    with np.errstate(over="ignore"):
+        return np.divide(weight, p, where=p > 0, out=np.where(weight == 0, 0.0, np.inf))

@@ -123,8 +123,8 @@ def animate_images(
 
 
 SIGNS = {
-    "minus": "−", "fast-backward": "⏮", "step-backward": "◁", "play fa-flip-horizontal": "◀",
-    "pause": "⏸", "play": "▶", "step-forward": "▷", "fast-forward": "⏭", "plus": "+",
+    "minus": "−", "fast-backward": "|◁", "step-backward": "◁", "play fa-flip-horizontal": "◀",
+    "pause": "‖", "play": "▶", "step-forward": "▷", "fast-forward": "▷|", "plus": "+",
 }  # fmt: skip
 
 

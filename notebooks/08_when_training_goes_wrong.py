@@ -1,0 +1,351 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # When training goes wrong
+#
+# **Question.** The loss does not move, or jumps, or becomes NaN. How does one find out why?
+#
+# **Slides.** S1 (initialisation), S2 (vanishing and exploding gradients), S4 (saturation, ReLU).
+#
+# **Time.** Three quarters of a minute to run, 45 minutes to read.
+#
+# **Prerequisites.** Notebook 05 (back-propagation) and 06 (the first deep network).
+
+# %%
+# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install -q /content/dlcourse
+    pass
+
+from dlcourse.interactive import quiet_start
+
+quiet_start()
+
+# %% [markdown]
+# ## The goal
+#
+# You will break trainings in the five usual ways, and see each fault with the instrument that shows
+# it: gradients that vanish or explode, neurons that are equal, saturated or dead, a learning rate
+# that is too small or too large, and a batch size that does not suit it.
+#
+# ## A product of many terms
+#
+# Back-propagation (notebook 05) multiplies once a layer: with the weights, and with the
+# activation's slope $g'(z)$. For the gradient at the first of $L$ layers that makes
+#
+# $$\frac{\partial \text{loss}}{\partial a^{[1]}} = W^{[2]T} g'(z^{[2]}) \cdot W^{[3]T} g'(z^{[3]})
+# \cdots W^{[L]T} g'(z^{[L]}) \cdot \frac{\partial \text{loss}}{\partial a^{[L]}}$$
+#
+# If a typical factor is below 1, the product *vanishes*; above 1, it *explodes*. The sigmoid's
+# slope is never more than 0.25:
+
+# %%
+for layers in (1, 5, 10, 20):
+    print(
+        f"{layers:2} layers: 0.25^{layers:<2} = {0.25**layers:.0e}   2^{layers:<2} = {2**layers:,}"
+    )
+
+# %% [markdown]
+# We build 20 layers of 64 neurons in NumPy, with random weights of standard deviation $s /
+# \sqrt{64}$, and look at the gradient by each layer's activations. The digits go in, nothing is
+# trained. The best *spread* $s$ is the one that keeps the line level.
+
+# %%
+# Picture: the norm of the gradient at each of 20 layers on a logarithmic axis, for three spreads of
+# the initial weights: one line falls steeply towards the input, one is level, one rises.
+import numpy as np
+from matplotlib import pyplot as plt
+
+from dlcourse.datasets import load_dataset
+from dlcourse.maths.losses import one_hot
+from dlcourse.maths.network import Network
+
+digits = load_dataset("digits")
+X, Y = digits.x_train.reshape(-1, 64) / 16, one_hot(digits.y_train, 10)
+
+
+def draw_gradients(activation="tanh", spread=1.0):
+    net = Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
+    random = np.random.default_rng(0)
+    net.set_weights([random.normal(0, spread / 8, W.shape) for W in net.W], net.b)
+    norms = [np.linalg.norm(da) for da in net.backward(X[:200], Y[:200]).da[1:-1]]
+    label = f"{activation}, spread {spread:g}"
+    ax = plt.gca()
+    ax.semilogy(range(1, 21), norms, "o-", markersize=4, label=label)
+    ax.set(xlabel="hidden layer, from the input", ylabel="norm of ∂loss/∂a", xticks=range(1, 21, 2))
+    ax.legend(fontsize=9)
+
+
+plt.figure(figsize=(7, 3.8), layout="constrained")
+for spread in (0.5, 1.0, 2.0):
+    draw_gradients("tanh", spread)
+
+# %% [markdown]
+# **What to notice.** The loss travels from right to left. With small weights almost nothing arrives
+# at the first layers: they do not learn. With large ones the first layers get the largest
+# gradients. Try ReLU below: which spread keeps it level? ($\sqrt 2 \approx 1.4$; half of the
+# neurons are off, so the others must be louder.) And is there one for the sigmoid?
+
+# %%
+# Picture: the same for an activation and a spread of your choice.
+from dlcourse.interactive import interact
+
+interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 6.0, 0.05))
+
+# %% [markdown]
+# ## Depth × activation × initialisation
+#
+# The rules of the textbooks are just this spread: **Glorot** (for tanh), $s^2 = 1$ where layers are
+# equally wide, and **He** (for ReLU), $s^2 = 2$. `depth_scan` builds Keras networks, untrained, and
+# X-rays each layer.
+
+# %%
+# Picture: three columns, sigmoid, tanh and ReLU; above the spread of the activations, below the
+# norm of the gradient, over the layers, with a line for each initializer. For sigmoid Glorot and He
+# fall steeply; for tanh Glorot and He are level; for ReLU He alone is; large weights explode.
+import os
+
+import keras
+
+from dlcourse import plots
+from dlcourse.xray import depth_scan
+
+keras.utils.set_random_seed(0)
+smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
+scan = depth_scan(
+    digits.x_train,
+    digits.y_train,
+    depth=5 if smoke else 20,
+    initializers=("glorot_uniform", "he_normal", "large_normal"),
+)
+_ = plots.depth_scan(scan)
+
+# %% [markdown]
+# **What to notice.** Read the lower row from right to left. Under sigmoid, Glorot and He lose many
+# powers of ten on the way to the input. Tanh with Glorot and ReLU with He stay level. Large weights
+# (standard deviation 1) explode under ReLU and tanh; under sigmoid they saturate it instead, as we
+# see next. ReLU with Glorot looks level below, yet is faint at every layer: what comes in shrinks
+# on the way forward (above), what comes back shrinks on the way back, and a weight's gradient is
+# their product.
+#
+# ## Saturated
+#
+# Where a sigmoid is flat, its slope is nearly 0, and no gradient passes: it is *saturated*. The
+# histograms show one batch in each layer: the activations left, the gradients right, in powers of
+# ten.
+
+# %%
+# Picture: a row for each of three sigmoid layers and the output. Left, the hidden activations pile
+# up at 0 and 1; right, the sizes of the gradients.
+from dlcourse.models import build_model
+from dlcourse.xray import read_layers, xray
+
+settings = {"hidden": (64, 64, 64), "activation": "sigmoid"}
+models = {
+    name: build_model("dnn", digits, initializer=name, **settings)
+    for name in ("glorot_uniform", "large_normal")
+}
+_ = plots.layer_histograms(read_layers(models["large_normal"], digits.x_train, digits.y_train))
+
+# %%
+for name, model in models.items():
+    layers = xray(model, digits.x_train, digits.y_train)[:-1]
+    print(f"{name:15} saturated:", ", ".join(f"{one.name} {one.saturated:.0%}" for one in layers))
+
+# %% [markdown]
+# **What to notice.** With large initial weights about half of all answers are 0 or 1 before
+# anything is learned. Such neurons are sure of themselves without a reason, and hard to move from
+# there.
+#
+# ## Equal neurons
+#
+# Why at random at all? If two neurons start with equal weights, they give equal outputs, get equal
+# gradients, and stay equal for ever: 32 neurons do the work of one. We train four starts and X-ray
+# what has become of them.
+
+
+# %%
+# Picture: the training loss over the epochs for four initialisations. Zeros stay at 2.3, the loss
+# of a guess; constant weights stay high; Glorot and He fall quickly.
+from dlcourse.recipe import recipe_from_text
+from dlcourse.training import prepare
+
+epochs = 2 if smoke else 12
+
+
+def fit(model, rate=0.003):
+    """Return the trained model and its history."""
+    recipe = recipe_from_text(f"""
+dataset: {{name: digits}}
+model: {{name: dnn, {model}}}
+training: {{epochs: {epochs}, learning_rate: {rate}}}
+""")
+    prepared = prepare(recipe)
+    history = prepared.model.fit(
+        digits.x_train,
+        digits.y_train,
+        epochs=epochs,
+        validation_data=(digits.x_val, digits.y_val),
+        verbose=0,
+    ).history
+    return prepared.model, history
+
+
+plt.figure(figsize=(7, 3.8), layout="constrained")
+for name in ("zeros", "constant", "glorot_uniform", "he_normal"):
+    model, history = fit(f"hidden: [32], initializer: {name}")
+    plt.plot(range(1, epochs + 1), history["loss"], label=name)
+    first = xray(model, digits.x_train, digits.y_train)[0]
+    print(f"{name:15} {first.equal:4.0%} of the hidden neurons equal another after the training")
+plt.gca().set(xlabel="epoch", ylabel="training loss")
+_ = plt.legend()
+
+# %% [markdown]
+# **What to notice.** With zeros nothing moves but the last bias: $W^T dz$ is 0, and the loss stays
+# at $\ln 10 = 2.3$, that of a guess. With equal weights of 0.1 the network learns what *one* neuron
+# can. Not being zero is not enough: being *different* is.
+#
+# ## The learning rate, and dead neurons
+#
+# Do not guess the learning rate: measure it. The range test trains for a hundred steps while the
+# rate grows, and watches the loss.
+
+# %%
+# Picture: the loss over the learning rate, from 0.000001 to 10: level, then falling, then rising
+# steeply; the lowest point and the suggested rate, a tenth of it, are marked.
+from dlcourse.training import find_learning_rate
+
+test = find_learning_rate(
+    recipe_from_text("""
+dataset: {name: digits}
+model: {name: dnn, hidden: [64, 64], initializer: he_normal}
+""")
+)
+_ = plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
+
+# %% [markdown]
+# We train at the suggestion, at a hundredth, and at fifty times of it; at that last rate once more
+# with leaky ReLU. The diagnosis reads the curves and the X-ray of the trained layers.
+
+# %%
+# Picture: the training loss of the four runs on a logarithmic axis: the suggested rate falls fast,
+# the small one slowly, the large ones jump or rest high.
+from dlcourse.diagnosis import diagnose
+
+best = test.suggestion
+plt.figure(figsize=(7, 3.8), layout="constrained")
+cases = (("relu", best / 100), ("relu", best), ("relu", best * 50), ("leaky_relu", best * 50))
+for activation, rate in cases:
+    settings = f"hidden: [64, 64], initializer: he_normal, activation: {activation}"
+    model, history = fit(settings, rate)
+    layers = xray(model, digits.x_train, digits.y_train)
+    label = f"{activation}, rate {rate:.2g}"
+    plt.semilogy(range(1, epochs + 1), history["loss"], label=label)
+    found = diagnose(history, classes=10, xray={epochs: layers})
+    dead = ", ".join(f"{one.dead:.0%}" for one in layers[:-1])
+    print(f"{label:22} dead: {dead:10} {', '.join(one.title for one in found)}")
+plt.gca().set(xlabel="epoch", ylabel="training loss")
+_ = plt.legend()
+
+# %% [markdown]
+# **What to notice.** One giant step can throw a ReLU neuron so far that its sum is negative for
+# *every* example. Then its output is 0, its slope is 0, no gradient ever reaches it: it is *dead*,
+# and stays so. Leaky ReLU keeps a small slope on the left, so that nothing dies; but the rate is
+# still too large. A smaller rate is the cure, leaky ReLU the plaster.
+#
+# ## The batch size
+#
+# A batch's gradient is an estimate of the whole data's. How good is it? We compare many batches
+# with the gradient of all 1,221 examples, for the network of notebook 06.
+
+# %%
+# Picture: the relative error of a batch's gradient over the batch size on logarithmic axes: a
+# straight line that falls by half where the batch is four times as large.
+net = Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
+whole = net.backward(X, Y).dW[0]
+random = np.random.default_rng(0)
+sizes = [1, 4, 16, 64, 256]
+errors = []
+for size in sizes:
+    batches = [random.integers(0, len(X), size) for _ in range(100)]
+    parts = [net.backward(X[batch], Y[batch]).dW[0] - whole for batch in batches]
+    errors.append(np.mean([np.linalg.norm(part) for part in parts]) / np.linalg.norm(whole))
+ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")[1]
+ax.loglog(sizes, errors, "o-", label="measured")
+ax.loglog(sizes, errors[0] / np.sqrt(sizes), "--", label="∝ 1/√size")
+ax.set(xlabel="batch size (examples)", ylabel="error / size of the gradient", xticks=sizes)
+ax.set_xticks(sizes, sizes)
+_ = ax.legend()
+
+# %% [markdown]
+# Four times the work for half the error. What does that mean for the training? The same number of
+# epochs, the same learning rate, batches of 1 to 1,221:
+
+# %%
+X_val, y_val = digits.x_val.reshape(-1, 64) / 16, digits.y_val
+for size in (1, 8, 64, 1221):
+    net = Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
+    loss = net.fit(X, Y, epochs=epochs, batch_size=size, learning_rate=0.05)[-1]
+    right = np.mean(net.predict(X_val).argmax(axis=1) == y_val)
+    steps = epochs * -(-len(X) // size)
+    print(f"batch {size:4}: {steps:6,} steps, loss {loss:.3f}, {right:.1%} of the validation right")
+
+# %% [markdown]
+# **What to notice.** The whole data in one batch takes the most exact steps, and far too few of
+# them. Many rough steps beat a few exact ones: that is why the gradient descent of practice is
+# *stochastic*. A larger batch wants a larger learning rate, and gives it back on hardware that
+# works in parallel.
+#
+# ## What the slides got wrong here
+
+# %%
+from dlcourse.errata import table
+from dlcourse.maths.worked_examples import STATEMENTS
+
+print(table([], [STATEMENTS[name] for name in ("S1.initialise", "S4.left", "S4.differentiable")]))
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("08.1")` helps, `solution("08.1")`
+# tells.
+#
+# **08.1** A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at most, is
+# the gradient multiplied on its way back through all ten?
+
+# %%
+from dlcourse.exercises import check, hint, solution
+
+answer = ...
+check("08.1", answer)
+
+# %% [markdown]
+# **08.2** Write a function `answer(noise)` that takes an array (inputs, neurons) of normally
+# distributed numbers with standard deviation 1, and returns He's initial weights for a layer of
+# ReLU.
+
+# %%
+answer = ...
+check("08.2", answer)
+
+# %% [markdown]
+# **08.3** A network of 20 layers of 64 neurons starts with random weights of standard deviation
+# $s/\sqrt{64}$. Choose the activation ("sigmoid", "tanh" or "relu") and $s$ so that the gradient by
+# the activations of the first layer is neither 10 times smaller nor 10 times larger than by those
+# of the last hidden one. Answer with both, such as `("sigmoid", 1.0)`.
+
+# %%
+answer = ...
+check("08.3", answer)
