@@ -142,7 +142,9 @@ def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list
     apart = [row for row in others if row.told_apart]
     lines = [f"{best.model} is best: {score} {best.score:.4f} ± {best.spread:.4f}."]
     lines += [_level(row, best) for row in level]
-    what = f"Perhaps behind, but {best.rounds} rounds do not tell"
+    what = (
+        f"Perhaps behind, but {best.rounds} round{'s do' if best.rounds > 1 else ' does'} not tell"
+    )
     lines += [f"{what}: {_gaps(open_)}."] if open_ else []
     lines += [f"Behind it, beyond the uncertainty: {_gaps(apart)}."] if apart else []
     for row in apart:
