@@ -224,7 +224,9 @@ def test_half_precision_gives_the_map_of_full_precision(method):
 
 
 @pytest.mark.parametrize(
-    "activation", [keras.ops.softmax, keras.activations.softmax, "softmax"], ids=str
+    "activation",
+    [keras.ops.softmax, keras.activations.softmax, "softmax"],
+    ids=["operation", "activation", "name"],
 )
 def test_every_writing_of_softmax_is_read_before_it(activation):
     model = sequential(dense(activation=activation))
