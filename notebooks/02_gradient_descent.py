@@ -98,7 +98,7 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** With $x_k = 6(1 - 2h)^k$ all four are clear: the factor is 0.8, −0.8, −1 and
-# −1.2. Above a certain learning rate descent does not become slower, it breaks.
+# −1.2. With a learning rate too large descent does not become slower, it breaks.
 #
 # How fast is each? The distance from the minimum, step by step:
 

@@ -269,6 +269,20 @@ for place, name in enumerate(("800 examples", "l2 = 0.003", "dropout 0.5", "earl
 # early stopping reads the whole curve, the bad epochs at its end included; the weights that are
 # kept are those of its best epoch.
 #
+# ## Three findings about the split
+#
+# The diagnosis knows three more findings that no curve above shows. You will meet them:
+#
+# - **Leakage.** The validation is clearly *better* than the training, and no dropout or augmentation
+#   makes the training harder. Then the validation examples were seen in training (copies, frames of
+#   one film, several pictures of one patient), or a feature carries the answer. Split by patient or
+#   film first, and compute everything else after.
+# - **Noisy validation.** An accuracy $p$ of $n$ examples has a standard error of
+#   $\sqrt{p(1-p)/n}$: with 40 examples and $p = 0.9$ that is 0.05. Curves that jump by as much say
+#   nothing, nor does an early stop that rests on them. A larger split helps.
+# - **Early stop too eager.** The patience was shorter than the curve's own wobble: the loss was
+#   still falling. More patience helps.
+#
 # ## The test, once
 #
 # We choose by the validation loss, and only now look at the test examples: once, for the model that

@@ -215,7 +215,7 @@ _ = plt.legend()
 # %% [markdown]
 # **What to notice.** With zeros nothing moves but the last bias: $W^T dz$ is 0, and the loss stays
 # at $\ln 10 = 2.3$, that of a guess. With equal weights of 0.1 the network learns what *one* neuron
-# can. Not being zero is not enough: being *different* is.
+# can: the diagnosis says *symmetric layers*. Not being zero is not enough: being *different* is.
 #
 # ## The learning rate, and dead neurons
 #
@@ -307,6 +307,15 @@ for size in (1, 8, 64, 1221):
 # them. Many rough steps beat a few exact ones: that is why the gradient descent of practice is
 # *stochastic*. A larger batch wants a larger learning rate, and gives it back on hardware that
 # works in parallel.
+#
+# ## Two more findings
+#
+# - **Not learning.** With $k$ classes of equal size a loss that stays at $\ln k$ is that of a guess:
+#   the network answers with each class's share, whatever it sees. You have met three causes (equal
+#   weights, vanished gradients, dead neurons); wrong or shuffled labels are the fourth.
+# - **Class imbalance.** Where 95 of 100 tumours are benign, always answering "benign" is right in
+#   95 %, and finds no cancer. Look at the recall of each class; `training.class_weights=balanced`
+#   lets the rare class weigh as much as the frequent one.
 #
 # ## What the slides got wrong here
 

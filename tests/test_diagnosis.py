@@ -279,9 +279,10 @@ def test_a_regression_is_measured_by_its_targets_variance():
 
 def test_every_finding_has_a_rule_a_slide_and_a_notebook_and_every_threshold_a_use():
     assert set(LINKS) == set(RULES)
-    for slide, notebook in LINKS.values():
+    for name, (slide, notebook) in LINKS.items():
         assert slide.startswith("S")
-        assert notebook.startswith("notebooks/")
+        text = (CONFIGS.parent / f"{notebook}.py").read_text().lower()
+        assert [word for word in name.split("_") if word not in text] == []
     for rule in RULES.values():
         assert rule.__doc__
     assert all(value > 0 for value in THRESHOLDS.values())
