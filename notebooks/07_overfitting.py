@@ -273,10 +273,10 @@ for place, name in enumerate(("800 examples", "l2 = 0.003", "dropout 0.5", "earl
 #
 # The diagnosis knows three more findings that no curve above shows. You will meet them:
 #
-# - **Leakage.** The validation is clearly *better* than the training, and no dropout or augmentation
-#   makes the training harder. Then the validation examples were seen in training (copies, frames of
-#   one film, several pictures of one patient), or a feature carries the answer. Split by patient or
-#   film first, and compute everything else after.
+# - **Leakage.** The validation is clearly *better* than the training, though no dropout or
+#   augmentation makes the training harder. Then the validation examples were seen in training
+#   (copies, frames of one film, several pictures of one patient), or a feature carries the answer.
+#   Split by patient or film first, and compute everything else after.
 # - **Noisy validation.** An accuracy $p$ of $n$ examples has a standard error of
 #   $\sqrt{p(1-p)/n}$: with 40 examples and $p = 0.9$ that is 0.05. Curves that jump by as much say
 #   nothing, nor does an early stop that rests on them. A larger split helps.

@@ -310,9 +310,9 @@ for size in (1, 8, 64, 1221):
 #
 # ## Two more findings
 #
-# - **Not learning.** With $k$ classes of equal size a loss that stays at $\ln k$ is that of a guess:
-#   the network answers with each class's share, whatever it sees. You have met three causes (equal
-#   weights, vanished gradients, dead neurons); wrong or shuffled labels are the fourth.
+# - **Not learning.** With $k$ classes of equal size a loss that stays at $\ln k$ is that of a
+#   guess: the network answers with each class's share, whatever it sees. You have met three causes
+#   (equal weights, vanished gradients, dead neurons); wrong or shuffled labels are the fourth.
 # - **Class imbalance.** Where 95 of 100 tumours are benign, always answering "benign" is right in
 #   95 %, and finds no cancer. Look at the recall of each class; `training.class_weights=balanced`
 #   lets the rare class weigh as much as the frequent one.
