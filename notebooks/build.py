@@ -37,6 +37,9 @@ def executed(source: Path, folder: str) -> tuple[NotebookNode, float]:
     notebook.cells.append(new_code_cell("import time\n\ntime.process_time()"))
     place = {"metadata": {"path": folder}}
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place)
+    # nbclient answers an Output widget on the socket that it waits on, and may then sleep through
+    # the kernel's reply. Without its answer what a slider draws is an output of the cell.
+    client.comm_open_handlers["jupyter.widget"] = lambda _: None
     # As a student's kernel: in a test it would not show what C++ writes to stderr.
     dropped = ("PYTEST_CURRENT_TEST", "TF_CPP_MIN_LOG_LEVEL")
     client.execute(env={key: v for key, v in os.environ.items() if key not in dropped})
