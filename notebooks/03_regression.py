@@ -283,7 +283,7 @@ print(table([EXAMPLES["S4.logistic"], EXAMPLES["S4.loop"]], statements))
 # tells.
 #
 # **03.1** A tumour is malignant, y = 1, and the model says ŷ = 0.8. How large is the binary
-# cross-entropy of this example?
+# cross-entropy of this example (three digits)?
 
 # %%
 from dlcourse.exercises import check, hint, solution
@@ -302,7 +302,7 @@ check("03.2", answer)
 # %% [markdown]
 # **03.3** To send a malignant tumour home costs 20, to examine a benign one for nothing costs 1,
 # and a right decision costs nothing. From which probability of malignancy on should a patient be
-# examined?
+# examined (three digits)?
 
 # %%
 answer = ...

@@ -247,7 +247,7 @@ print(table([], [STATEMENTS[name] for name in slips]))
 # tells.
 #
 # **04.1** Softmax makes the probabilities (0.2, 0.8) of two logits. How much larger is the second
-# logit than the first?
+# logit than the first (three digits)?
 
 # %%
 from dlcourse.exercises import check, hint, solution
