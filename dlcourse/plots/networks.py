@@ -75,7 +75,7 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
     for node, place in places.items():
         parents = [parent for parent, _ in node.parents]
         for i, parent in enumerate(parents):
-            ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 1}
+            ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 0}
             bend = 0.0  # an arrow over other boxes is bent round them, and a second one apart
             if parents.count(parent) > 1:
                 bend = 0.35 * (-1) ** i
@@ -89,9 +89,9 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
 
 
 def _box(ax: Axes, node: Value, place: tuple[float, float]) -> Patch | None:
-    text = (
-        f"{node.name or node.made or 'constant'}\n{show(node.data, 4)}\ngrad {show(node.grad, 4)}"
-    )
+    made = f" ({node.made})" if node.name and node.made else node.made
+    name = f"{node.name}{made}" or "constant"
+    text = f"{name}\n{show(node.data, 4)}\ngrad {show(node.grad, 4)}"
     colour = "white" if node.parents else "#CFE8F7"
     box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "0.3"}
     label = ax.text(*place, text, ha="center", va="center", fontsize=9, zorder=4, bbox=box)
