@@ -355,8 +355,9 @@ plots.network_diagram(net, [1, 0, 1], right)
 print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 
 # %% [markdown]
-# **What to notice.** The weights from the third input are the faintest ones in the end: no gradient
-# ever asked for them. Nobody told the network so.
+# **What to notice.** In the three hidden neurons that matter most, the weights from the third input
+# are the faintest: over the eight examples it is noise. Nobody told the network so. (The second
+# hidden neuron counts least: its output weight is the faintest of the four.)
 #
 # ## What the slides got wrong here
 #

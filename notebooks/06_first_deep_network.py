@@ -158,12 +158,12 @@ from dlcourse.maths.network import Network
 network = Network((64, 16, 16, 10), ("sigmoid", "sigmoid", "softmax"))
 network.set_weights(weights[0::2], weights[1::2])
 print(f"largest difference to the loop above {np.abs(network.predict(X_test) - a).max():.0e}")
-ax = plots.network_diagram(network, X_test[0])
+ax = plots.network_diagram(network, X_test[0], classes=digits.class_names)
 _ = ax.figure.suptitle(f"untrained, with a {digits.y_test[0]}", fontsize=11)
 
 # %% [markdown]
-# **What to notice.** Grey neurons, and no output far from 0.1: an untrained network answers
-# "rubbish", as S0 says. It does not know yet what it is asked for.
+# **What to notice.** Grey neurons, all outputs between 0.02 and 0.2, and none of them is an answer:
+# an untrained network answers "rubbish", as S0 says. It does not know yet what it is asked for.
 #
 # ## The same learning, too
 #
@@ -238,7 +238,7 @@ for name, answers, seconds in (
 # Picture: the trained network with a digit passing through: some hidden neurons are black, others
 # white, and one output is near 1.
 def light_up(example=0):
-    ax = plots.network_diagram(network, X_test[example])
+    ax = plots.network_diagram(network, X_test[example], classes=digits.class_names)
     answer = network.predict(X_test[example : example + 1])[0]
     words = f"a {digits.y_test[example]}, taken for a {answer.argmax()} with {answer.max():.0%}"
     ax.figure.suptitle(words, fontsize=11)

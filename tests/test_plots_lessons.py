@@ -183,6 +183,16 @@ def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
     assert blue[2] > blue[0]
 
 
+def test_the_outputs_of_the_diagram_are_named():
+    small, large = (Network((2, k), ("softmax",)) for k in (2, 10))
+    assert {"cat", "dog"} <= set(
+        texts(plots.network_diagram(small, [0, 0], classes=("cat", "dog")))
+    )
+    assert {"0: 0.1", "9: 0.1"} <= set(
+        texts(plots.network_diagram(large, [0, 0], classes=[str(k) for k in range(10)]))
+    )
+
+
 def test_the_diagram_of_the_slides_layout_is_the_same():
     ours = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3)
     theirs = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3, layout="slides")
