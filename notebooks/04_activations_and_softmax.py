@@ -52,7 +52,8 @@ _ = plots.activation_gallery()
 # %% [markdown]
 # **What to notice.** The first two have derivative 0 nearly everywhere: nothing can be learned
 # through them. The slope of the sigmoid is at most ¼, and almost 0 for large $|z|$; there it is
-# *saturated*. ReLU keeps a slope of 1 on its whole right half.
+# *saturated*. ReLU keeps a slope of 1 on its whole right half. Leaky
+# ReLU has a slope of 0.01 on its left half, too little to be seen here.
 #
 # $$\text{sigmoid}(z) = \frac{1}{1 + e^{-z}} \qquad \tanh z = 2\,\text{sigmoid}(2z) - 1 \qquad
 # \text{ReLU}(z) = \max(0, z)$$
@@ -107,7 +108,8 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** The shades are the predicted probability, the black line is where it is ½. The
-# linear network has 105 parameters and can do no more than 3 could.
+# linear network has 105 parameters and can do no more than 3 could. Chance is 0.5: what a
+# line gets right of points that it has not seen is luck here, be it more or less.
 #
 # ## Softmax: from scores to probabilities
 #
@@ -204,9 +206,9 @@ for ax, (name, play) in zip(axes, ways.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# **What to notice.** Chance is 0.5: what the line gets right of points that it has not seen is
-# luck, be it more or less. With the right feature one neuron is enough. But you must know the
-# feature. The hidden layer finds its own, for more weights and more training.
+# **What to notice.** The line is at the mercy of luck again. With the right feature one neuron is
+# enough. But you must know the feature. The hidden layer finds its own, for more weights and more
+# training.
 #
 # ## The playground
 #

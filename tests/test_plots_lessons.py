@@ -110,7 +110,7 @@ def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
 def test_the_gallery_has_the_slides_functions_and_relu():
     titles = [ax.get_title() for ax in plots.activation_gallery()]
     assert titles == ["unit step", "sign", "linear", "piecewise linear", "sigmoid", "tanh", "relu",
-                      "leaky relu, 0.01·z below 0"]  # fmt: skip
+                      "leaky relu (0.01)"]  # fmt: skip
 
 
 def test_the_steps_lie_on_the_curve():

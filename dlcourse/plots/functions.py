@@ -41,7 +41,7 @@ def activation(
     values, slopes = (_broken(f, z) for f in (function, derivative))
     ax.plot(z, values, color=COLOURS[0], linewidth=2, label="g(z)")
     ax.plot(z, slopes, color=COLOURS[1], linewidth=1.8, linestyle="--", label="g′(z)")
-    title = "leaky relu, 0.01·z below 0" if name == "leaky_relu" else name.replace("_", " ")
+    title = "leaky relu (0.01)" if name == "leaky_relu" else name.replace("_", " ")
     ax.set(xlabel="z", title=title, xlim=(-reach, reach))
     if legend:
         ax.legend(loc="upper left", fontsize=9)
