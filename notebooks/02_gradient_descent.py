@@ -193,7 +193,7 @@ print(f"from 3 to x = {rolled:.3f}, where f = {valleys(rolled):.3f}")
 # %% [markdown]
 # **What to notice.** From the same start, 3, it rolled over the hill into the deeper valley.
 # Momentum is no guarantee: with another $\mu$ it may stay where it was. *Adam*, the default of our
-# recipes, is momentum with a step size of its own for each weight.
+# recipes, is momentum with a step size of its own for each parameter.
 #
 # ## Two weights: a valley that is narrow
 #
