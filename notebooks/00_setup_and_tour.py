@@ -15,7 +15,8 @@
 #
 # **Question.** What happens between a picture of a digit and the answer "3"?
 #
-# **Slides.** S0, S2. **Time.** Half a minute to run, 30 minutes to read. **Prerequisites.** None.
+# **Slides.** S0, S2. **Time.** Half a minute to run, 30 minutes to read. **Prerequisites.** Python;
+# no deep learning.
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
@@ -33,8 +34,8 @@ quiet_start()
 # ## Goal
 #
 # At the end you have trained a network, know how good it is and what it gets wrong, and know the
-# words that the rest of the course uses. Nothing is explained twice: each word that is *set so*
-# means the same in all thirteen notebooks.
+# words that the rest of the course uses. Each word that is *set so* means the same in all thirteen
+# notebooks.
 #
 # ## Where to run this
 #
@@ -94,9 +95,9 @@ digits.x_train[0, :, :, 0]
 # %% [markdown]
 # ## The model
 #
-# A *model* is a function with numbers in it that can be changed, its *weights* (or *parameters*).
-# Ours takes a picture and gives ten scores $z_0, \dots, z_9$, the *logits*. Softmax turns them into
-# probabilities that sum to 1:
+# A *model* is a function with numbers in it that can be changed, its *parameters*: weights and
+# biases. Ours takes a picture and gives ten scores $z_0, \dots, z_9$, the *logits*. Softmax turns
+# them into probabilities that sum to 1:
 #
 # $$a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 #
@@ -125,14 +126,14 @@ training:
 
 # %% [markdown]
 # The model of the recipe is a plain Keras model. Each row of its summary is a *layer*; the last
-# column counts the weights. You meet convolutions in notebook 09.
+# column counts the parameters. You meet convolutions in notebook 09.
 
 # %%
 model = prepare(recipe).model
 model.summary()
 
 # %% [markdown]
-# Before any training the weights are random, and so are the answers:
+# Before any training the weights are random, and the answers worth no more than a guess:
 
 # %%
 probabilities = model.predict(digits.x_test[:1], verbose=0)[0]
@@ -142,7 +143,7 @@ probabilities.round(3)
 # ## The training
 #
 # The *loss* measures how wrong the probabilities are; for the true class $y$ of an example it is
-# $-\log a_y$. The examples are taken in *batches* of 32. After each batch every weight moves a
+# $-\log a_y$. The examples are taken in *batches* of 32. After each batch every parameter moves a
 # little in the direction that lowers the loss; how far is set by the *learning rate*. When all
 # training examples have been seen once, an *epoch* is over.
 
@@ -162,6 +163,8 @@ _ = plots.learning_curves(run.history, run.metrics["best_epoch"])
 # **What to notice.** Most is learned in the first few epochs. The training loss goes on falling;
 # the validation loss tells when to stop. Where the two part, the network begins to learn the
 # examples by heart: it *over-fits* (notebook 07).
+# Here validation is even better at first: dropout hinders the network in training only, and the
+# training loss is a mean over an epoch in which the network still learned.
 #
 # ## What it gets wrong
 #

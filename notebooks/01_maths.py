@@ -109,13 +109,19 @@ print(explain_matmul(templates, digit))
 determinant([[2, 3], [4, 5]])
 
 # %%
-# Picture: The unit square, and the narrow parallelogram that the matrix [[2, 3], [4, 5]] makes of
-# it. Its area is doubled, and it is turned over.
-_ = plots.matrix_map([[2, 3], [4, 5]])
+# Picture: The unit square, and beside it what two matrices make of it. [[2, 1], [0, 1]] makes a
+# parallelogram twice as large. [[1, 2], [2, 1]] makes a longer one and turns it over.
+figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
+for ax, matrix in zip(axes, ([[2, 1], [0, 1]], [[1, 2], [2, 1]]), strict=True):
+    plots.matrix_map(matrix, ax, eigenvectors=False)
+    ax.set_title(f"{matrix}: {ax.get_title()}", fontsize=11)
+    ax.legend(fontsize=9, loc="lower right")
+plt.show()
 
 # %% [markdown]
-# **What to notice.** −2: the area is doubled, and the square is turned over like a page. A
-# determinant of 0 would squeeze the square onto a line; nothing could undo that.
+# **What to notice.** 2: the area is doubled. −3: it is three times as large, and the square is
+# turned over like a page; the −2 above says the same of a doubled area. A determinant of 0 would
+# squeeze the square onto a line; nothing could undo that.
 #
 # Try your own matrix. When is the image thinnest? When is it turned over?
 
@@ -124,7 +130,7 @@ from dlcourse.interactive import interact
 
 
 def move(a=1.0, b=1.0, c=0.5, d=1.5):
-    plots.matrix_map([[a, b], [c, d]])
+    plots.matrix_map([[a, b], [c, d]], eigenvectors=False)
     plt.show()
 
 
@@ -134,7 +140,7 @@ interact(move, **dict.fromkeys("abcd", (-3.0, 3.0, 0.5)))
 # ## Eigenvectors: the directions that are not turned
 #
 # Most vectors are turned by a matrix. An *eigenvector* $v$ is only stretched, by its *eigenvalue*
-# $\lambda$:
+# $\lambda$, or reversed where $\lambda < 0$:
 #
 # $$M v = \lambda v \qquad \text{so} \qquad \det(M - \lambda I) = 0$$
 #
@@ -150,8 +156,10 @@ print("\n".join(eigenpairs(M).steps))
 _ = plots.matrix_map(M)
 
 # %% [markdown]
-# Why does that matter for networks? A signal that passes many layers is multiplied again and again.
-# Start anywhere, multiply often, and only the strongest direction is left:
+# Why does that matter for networks? A signal that comes back to the same layer at every step, as in
+# a recurrent network (notebook 10), is multiplied by the same matrix again and again. In a deep
+# network each layer has its own; the idea is the same. Start anywhere, multiply often, and only the
+# strongest direction is left:
 
 # %%
 v = np.array([1.0, -0.4])
@@ -162,7 +170,7 @@ v, v / v[0]
 # %% [markdown]
 # **What to notice.** The vector has grown a lot, and it now points nearly along (1, 1), the
 # eigenvector of $\lambda = 3$. Where the largest $|\lambda|$ is above 1, signals explode; below 1,
-# they vanish. Notebook 08 meets both in real networks.
+# they vanish. Notebook 08 meets both in deep networks.
 #
 # ## The derivative: how fast it changes
 #

@@ -192,7 +192,8 @@ print(f"from 3 to x = {rolled:.3f}, where f = {valleys(rolled):.3f}")
 
 # %% [markdown]
 # **What to notice.** From the same start, 3, it rolled over the hill into the deeper valley.
-# Momentum is no guarantee: with another $\mu$ it may stay where it was.
+# Momentum is no guarantee: with another $\mu$ it may stay where it was. *Adam*, the default of our
+# recipes, is momentum with a step size of its own for each parameter.
 #
 # ## Two weights: a valley that is narrow
 #
@@ -212,9 +213,12 @@ def narrow_gradient(x):
 
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-for ax, momentum in zip(axes, (0.0, 0.6), strict=True):
-    trace = gradient_descent(narrow_gradient, [4.0, 1.5], 0.09, 15, momentum=momentum)
-    plots.descent_on_contour(narrow, trace, ax)
+traces = {
+    momentum: gradient_descent(narrow_gradient, [4.0, 1.5], 0.09, 15, momentum=momentum)
+    for momentum in (0.0, 0.6)
+}
+for ax, (momentum, trace) in zip(axes, traces.items(), strict=True):
+    plots.descent_on_contour(narrow, trace, ax, within=np.concatenate(list(traces.values())))
     ax.set_title(f"momentum {momentum:g}: f = {narrow(trace[-1]):.2g}", fontsize=11)
 plt.show()
 
@@ -227,8 +231,8 @@ plt.show()
 # ## The loss surface of a neuron
 #
 # Now a real loss. One neuron with a sigmoid shall tell malignant from benign tumours by one
-# feature, their mean radius. It has two weights: $w$ and $b$. The radius is *standardised*: mean 0,
-# standard deviation 1.
+# feature, their mean radius. It has two parameters: a weight $w$ and a bias $b$. The feature $x$ is
+# the radius, *standardised*: mean 0, standard deviation 1.
 
 # %%
 from dlcourse.datasets import load_dataset
@@ -237,12 +241,13 @@ from dlcourse.maths.activations import sigmoid
 tumours = load_dataset("breast_cancer")
 column = tumours.feature_names.index("mean radius")
 radius = tumours.x_train[:, column].astype(float)
-z, y = (radius - radius.mean()) / radius.std(), tumours.y_train
+x, y = (radius - radius.mean()) / radius.std(), tumours.y_train
 tumours.class_names, tumours.x_train.shape
 
 
 # %% [markdown]
-# The gradient of the mean loss is short; notebook 03 derives it:
+# $a = \sigma(wx + b)$, with $\sigma(z) = 1/(1 + e^{-z})$, is the probability of benign (class 1),
+# and $J$ is the mean loss over the $m$ examples. Its gradient is short; notebook 03 derives it:
 #
 # $$\frac{\partial J}{\partial w} = \frac{1}{m}\sum (a - y)\,x \qquad
 # \frac{\partial J}{\partial b} = \frac{1}{m}\sum (a - y)$$
@@ -250,19 +255,20 @@ tumours.class_names, tumours.x_train.shape
 
 # %%
 def neuron_gradient(weights, rows=slice(None)):
-    error = sigmoid(weights[0] * z[rows] + weights[1]) - y[rows]
-    return np.array([np.mean(error * z[rows]), np.mean(error)])
+    error = sigmoid(weights[0] * x[rows] + weights[1]) - y[rows]
+    return np.array([np.mean(error * x[rows]), np.mean(error)])
 
 
 # %%
 # Picture: The loss over the weight w and the bias b as contour lines: one long valley. The steps
 # lead from the start at the upper right to its bottom, long ones first.
 trace = gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
-_ = plots.loss_surface(z, y, trace=trace)
+_ = plots.loss_surface(x, y, trace=trace)
 
 # %% [markdown]
-# **What to notice.** This surface has one valley and no local minimum: logistic regression always
-# finds the same weights. The surface of a network with hidden layers has many valleys.
+# **What to notice.** This surface has one valley: from any start descent comes to the same weights
+# here. (Where a line separates the classes perfectly there is no lowest point.) The surface of a
+# network with hidden layers has many valleys.
 #
 # ## Batches: a guess of the gradient
 #
@@ -279,7 +285,7 @@ def batch_gradient(weights):
     return neuron_gradient(weights, rng.integers(0, len(y), 8))
 
 
-_ = plots.loss_surface(z, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
+_ = plots.loss_surface(x, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
 
 # %% [markdown]
 # **What to notice.** The way is crooked, and it never comes to rest; a smaller learning rate

@@ -52,7 +52,8 @@ _ = plots.activation_gallery()
 # %% [markdown]
 # **What to notice.** The first two have derivative 0 nearly everywhere: nothing can be learned
 # through them. The slope of the sigmoid is at most ¼, and almost 0 for large $|z|$; there it is
-# *saturated*. ReLU keeps a slope of 1 on its whole right half.
+# *saturated*. ReLU keeps a slope of 1 on its whole right half. Leaky
+# ReLU has a slope of 0.01 on its left half, too little to be seen here.
 #
 # $$\text{sigmoid}(z) = \frac{1}{1 + e^{-z}} \qquad \tanh z = 2\,\text{sigmoid}(2z) - 1 \qquad
 # \text{ReLU}(z) = \max(0, z)$$
@@ -107,7 +108,8 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** The shades are the predicted probability, the black line is where it is ½. The
-# linear network has 105 weights and can do no more than 3 could.
+# linear network has 105 parameters and can do no more than 3 could. Chance is 0.5: what a
+# line gets right of points that it has not seen is luck here, be it more or less.
 #
 # ## Softmax: from scores to probabilities
 #
@@ -161,7 +163,7 @@ def bars(temperature, ax):
 
 # %%
 # Picture: Bars of the four probabilities for three temperatures. At 0.5 nearly all goes to the
-# largest logit, at 1 most of it, at 5 the four are almost even.
+# largest logit, at 1 most of it; at 5 they are much closer: 0.40, 0.22, 0.12, 0.27.
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.8), layout="constrained")
 for ax, temperature in zip(axes, (0.5, 1.0, 5.0), strict=True):
     bars(temperature, ax)
@@ -204,8 +206,9 @@ for ax, (name, play) in zip(axes, ways.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# **What to notice.** With the right feature one neuron is enough. But you must know the feature.
-# The hidden layer finds its own, for more weights and more training.
+# **What to notice.** The line is at the mercy of luck again. With the right feature one neuron is
+# enough. But you must know the feature. The hidden layer finds its own, for more weights and more
+# training.
 #
 # ## The playground
 #
@@ -247,7 +250,7 @@ print(table([], [STATEMENTS[name] for name in slips]))
 # tells.
 #
 # **04.1** Softmax makes the probabilities (0.2, 0.8) of two logits. How much larger is the second
-# logit than the first?
+# logit than the first (three digits)?
 
 # %%
 from dlcourse.exercises import check, hint, solution

@@ -315,9 +315,9 @@ ax.set(xlabel="step h", ylabel="error of the slope")
 _ = ax.legend()
 
 # %% [markdown]
-# **What to notice.** On the right the curve bends: the error is $\sim h$ for the forward and
-# $\sim h^2$ for the central difference. On the left float64 has no digits left to subtract, and the
-# error grows as $1/h$. Central differences with $h$ of about $10^{-5}$ are the best of both.
+# **What to notice.** For large $h$ the loss is not straight: the error is $\sim h$ for the forward
+# and $\sim h^2$ for the central difference. On the left float64 has no digits left to subtract, and
+# the error grows as $1/h$. Central differences with $h$ of about $10^{-5}$ are the best of both.
 #
 # `gradient_check` compares all weights and biases and gives the largest relative difference. Below
 # $10^{-6}$ the formulas are right. Would it notice a mistake? We forget one factor, $\tanh'$:
@@ -355,8 +355,9 @@ plots.network_diagram(net, [1, 0, 1], right)
 print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 
 # %% [markdown]
-# **What to notice.** The weights from the third input are the faintest ones in the end: no gradient
-# ever asked for them. Nobody told the network so.
+# **What to notice.** In the three hidden neurons that matter most, the weights from the third input
+# are the faintest: over the eight examples it is noise. Nobody told the network so. (The second
+# hidden neuron counts least: its output weight is the faintest of the four.)
 #
 # ## What the slides got wrong here
 #

@@ -158,12 +158,12 @@ from dlcourse.maths.network import Network
 network = Network((64, 16, 16, 10), ("sigmoid", "sigmoid", "softmax"))
 network.set_weights(weights[0::2], weights[1::2])
 print(f"largest difference to the loop above {np.abs(network.predict(X_test) - a).max():.0e}")
-ax = plots.network_diagram(network, X_test[0])
+ax = plots.network_diagram(network, X_test[0], classes=digits.class_names)
 _ = ax.figure.suptitle(f"untrained, with a {digits.y_test[0]}", fontsize=11)
 
 # %% [markdown]
-# **What to notice.** Grey neurons, and no output far from 0.1: an untrained network answers
-# "rubbish", as S0 says. It does not know yet what it is asked for.
+# **What to notice.** Grey neurons, all outputs between 0.02 and 0.2, and none of them is an answer:
+# an untrained network answers "rubbish", as S0 says. It does not know yet what it is asked for.
 #
 # ## The same learning, too
 #
@@ -223,7 +223,8 @@ for name, answers, seconds in (
     print(f"{name}: {accuracy:.1%} of the test digits right, {seconds:.1f} CPU seconds")
 
 # %% [markdown]
-# **What to notice.** Two curves that can hardly be told apart. For so small a network NumPy is even
+# **What to notice.** Two curves that can hardly be told apart. The two accuracies differ by a few
+# digits of 360, from the order of shuffling. For so small a network NumPy is even
 # the faster one: Keras' strength begins where layers are large, and where someone would have to
 # derive the backward pass of a convolution by hand.
 #
@@ -237,7 +238,7 @@ for name, answers, seconds in (
 # Picture: the trained network with a digit passing through: some hidden neurons are black, others
 # white, and one output is near 1.
 def light_up(example=0):
-    ax = plots.network_diagram(network, X_test[example])
+    ax = plots.network_diagram(network, X_test[example], classes=digits.class_names)
     answer = network.predict(X_test[example : example + 1])[0]
     words = f"a {digits.y_test[example]}, taken for a {answer.argmax()} with {answer.max():.0%}"
     ax.figure.suptitle(words, fontsize=11)
@@ -287,7 +288,8 @@ ax.figure.set_size_inches(5.6, 4.6)
 # MNIST is not on this machine the same cell trains on the small digits: nothing is downloaded.
 
 # %%
-# Picture: loss and accuracy over the epochs, training and validation close together.
+# Picture: loss and accuracy over the epochs. The training loss goes on falling, the validation loss
+# levels off above it; both accuracies rise fast and then slowly.
 from dlcourse.datasets import at_hand
 from dlcourse.recipe import recipe_from_text
 from dlcourse.training import train

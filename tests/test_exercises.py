@@ -9,8 +9,8 @@ import pytest
 
 from dlcourse.errors import UserError
 from dlcourse.exercises import NOTEBOOKS, check, exercises, hint, solution
-from dlcourse.exercises.answers import close, number, numbers, tried
-from dlcourse.exercises.exercise import Mistake, NotAttempted
+from dlcourse.exercises.answers import close, number, number_check, numbers, tried
+from dlcourse.exercises.exercise import Mistake, NotAttempted, Wrong
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))}
@@ -97,7 +97,15 @@ def test_a_hint_does_not_give_the_solution_away_and_the_solution_is_shown(name):
     assert hint(name)
     assert hint(name) != solution(name)
     assert exercise.explanation in solution(name)
-    assert ("def " if callable(exercise.solution) else "answer = ") in solution(name)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_solution_pasted_into_its_cell_runs_and_is_right(name):
+    code = solution(name).removeprefix("```python\n").partition("\n```")[0]
+    has_numpy = "import numpy as np" in SOURCES[name[:2]].read_text()
+    cell = {"np": np} if has_numpy else {}
+    exec(code, cell)
+    assert check(name, cell["answer"]), code
 
 
 def test_verdicts_read_well_in_a_notebook_and_at_a_terminal():
@@ -121,6 +129,67 @@ def test_a_number_is_read_from_every_form_that_a_student_writes():
     assert number("−3,072") == -3072
     assert number(np.array([[7]])) == 7
     assert number(np.array(7)) == 7
+    assert number("1,234.5") == 1234.5
+    assert number("4.76 %") == pytest.approx(0.0476)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("0,1", "Write a decimal point"),
+        ("1,3863", "Write a decimal point"),
+        ("4,76 %", "Write a decimal point"),
+        ((1, 5), "In Python a comma parts two numbers"),
+        ("1,2,3", "not the text '1,2,3'"),
+    ],
+)
+def test_a_decimal_comma_is_never_read_as_another_number(answer, message):
+    with pytest.raises(Mistake, match=message):
+        number(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.array([True, False]), "not True and False: multiply by 1.0"),
+        (["1", 2], "There is a text among the numbers"),
+        ("7, 4", r"Numbers are expected, such as \[1, 2\], not the text '7, 4'"),
+    ],
+)
+def test_what_is_no_list_of_numbers_is_told_what_it_is(answer, message):
+    with pytest.raises(Mistake, match=message):
+        numbers(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "three", "fewer"),
+    [
+        ("03.1", 0.223, "0.22"),
+        ("03.3", 0.0476, "4.8 %"),
+        ("04.1", 1.39, 1.4),
+        ("08.1", 0.00098, 0.001),
+        ("10.1", 0.363, 0.36),
+    ],
+)
+def test_three_digits_are_right_and_fewer_are_told_so(name, three, fewer):
+    assert check(name, three)
+    assert check(name, fewer).message == "Nearly: give three digits."
+
+
+def test_a_typical_mistake_near_the_right_number_keeps_its_message():
+    near = number_check(1.0, [Wrong(1.02, "typical")], "otherwise")
+    exact = number_check(1.0, [], "otherwise", rtol=1e-5)
+    assert [near(1.02), near(1.01), near(1.04)] == [
+        "typical",
+        "Nearly: give three digits.",
+        "otherwise",
+    ]
+    assert exact(1.01) == "otherwise"
+
+
+def test_thousands_and_decimals_in_the_other_notation_are_recognised():
+    assert "Write a thousand as 1,000" in check("06.1", "25.450").message
+    assert "Write a decimal point" in check("04.1", "1,386").message
 
 
 def test_numbers_are_a_new_array_of_the_shape_that_is_asked_for():

@@ -110,7 +110,7 @@ def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
 def test_the_gallery_has_the_slides_functions_and_relu():
     titles = [ax.get_title() for ax in plots.activation_gallery()]
     assert titles == ["unit step", "sign", "linear", "piecewise linear", "sigmoid", "tanh", "relu",
-                      "leaky relu"]  # fmt: skip
+                      "leaky relu (0.01)"]  # fmt: skip
 
 
 def test_the_steps_lie_on_the_curve():
@@ -145,6 +145,14 @@ def test_the_way_over_the_contour_is_the_trace():
     assert ax.figure.axes[1].get_ylabel() == "f(x₁, x₂)"
 
 
+def test_two_ways_drawn_within_the_same_points_have_the_same_picture():
+    other = 0.5 * TRACE_2D
+    both = np.concatenate([TRACE_2D, other])
+    one, two = (plots.descent_on_contour(bowl, trace, within=both) for trace in (TRACE_2D, other))
+    assert (one.get_xlim(), one.get_ylim()) == (two.get_xlim(), two.get_ylim())
+    assert one.collections[0].get_clim() == two.collections[0].get_clim()
+
+
 def test_the_loss_surface_is_lowest_where_the_neuron_fits():
     ax = plots.loss_surface([0.0, 1.0], [1.0, 3.0], activation="linear", reach=4)  # w = 2, b = 1
     lowest = ax.collections[0].get_paths()[0].vertices
@@ -160,6 +168,7 @@ def test_the_matrix_takes_the_unit_square_along():
     labels = [line.get_label() for line in ax.lines]
     assert labels == ["eigenvector, λ = 3", "eigenvector, λ = −2"]
     assert not plots.matrix_map([[0, -1], [1, 0]]).lines
+    assert not plots.matrix_map([[1, 2], [3, 0]], eigenvectors=False).lines
 
 
 def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
@@ -172,6 +181,16 @@ def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
     red, blue = np.asarray(lines.get_colors())
     assert red[0] > red[2]
     assert blue[2] > blue[0]
+
+
+def test_the_outputs_of_the_diagram_are_named():
+    small, large = (Network((2, k), ("softmax",)) for k in (2, 10))
+    assert {"cat", "dog"} <= set(
+        texts(plots.network_diagram(small, [0, 0], classes=("cat", "dog")))
+    )
+    assert {"0: 0.1", "9: 0.1"} <= set(
+        texts(plots.network_diagram(large, [0, 0], classes=[str(k) for k in range(10)]))
+    )
 
 
 def test_the_diagram_of_the_slides_layout_is_the_same():
@@ -192,9 +211,11 @@ def test_large_layers_are_shown_by_their_first_and_last_neurons():
 
 def test_the_graph_shows_every_value_with_its_gradient():
     loss = logistic_graph()
+    loss.name = "L"
     ax = plots.autograd_graph(loss)
     boxes = [text for text in texts(ax) if text]
     assert len(boxes) == len(loss.graph())
+    assert any(text.startswith("L (×)\n") for text in boxes)
     assert f"w\n0.5\ngrad {show(loss.graph()[0].grad, 4)}" in boxes
     arrows = sum(len(node.parents) for node in loss.graph())
     assert texts(ax).count("") == arrows

@@ -4,11 +4,11 @@ One file a notebook, imported when it is asked for. Nothing is recorded, nothing
 """
 
 import inspect
+import re
 from importlib import import_module
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.exercises.answers import shown
 from dlcourse.exercises.exercise import UNATTEMPTED, Exercise, Mistake, NotAttempted, Text, Verdict
 
 __all__ = ["NOTEBOOKS", "Verdict", "check", "exercises", "hint", "solution"]
@@ -63,15 +63,13 @@ def hint(name: str) -> Text:
 
 
 def solution(name: str) -> Text:
-    """Return a right answer, a function as its source, and why.
+    """Return a right answer, as Python that can be pasted into the cell, and why.
 
     Raises:
         UserError: there is no such exercise.
     """
     exercise = _find(name)
-    answer = exercise.solution
-    text = inspect.getsource(answer) if inspect.isfunction(answer) else f"answer = {shown(answer)}"
-    return Text(f"```python\n{text.rstrip()}\n```\n\n{exercise.explanation}")
+    return Text(f"```python\n{_source(exercise.solution)}\n```\n\n{exercise.explanation}")
 
 
 def exercises(notebook: str) -> dict[str, Exercise]:
@@ -84,6 +82,12 @@ def exercises(notebook: str) -> dict[str, Exercise]:
         raise UserError(f"no notebook '{notebook}' (known: {', '.join(NOTEBOOKS)})")
     module = import_module(f"dlcourse.exercises.{NOTEBOOKS[notebook]}")
     return {f"{notebook}.{k}": exercise for k, exercise in enumerate(module.EXERCISES, 1)}
+
+
+def _source(answer: Any) -> str:
+    if not inspect.isfunction(answer):
+        return f"answer = {answer!r}"
+    return re.sub(r"\Adef \w+", "def answer", inspect.getsource(answer).rstrip())
 
 
 def _find(name: str) -> Exercise:

@@ -27,6 +27,11 @@ def _leaky(z: np.ndarray) -> np.ndarray:
     return np.where(z > 0, 1.0, 0.01)
 
 
+@np.errstate(invalid="ignore")
+def _divided(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, 0) / z
+
+
 _RELU = (
     (lambda z: np.maximum(z, 0), "This is ReLU itself; its slope is asked for."),
     (lambda z: (z < 0) * 1.0, "This is turned round: the slope is 1 above 0."),
@@ -45,11 +50,12 @@ def _check_relu(answer: Any) -> str | None:
         for function, message in _RELU:
             if close(got, function(z)):
                 return f"{message} For z = {shown(z)} yours gives {shown(got)}."
-        return f"Not yet: 1 above 0 and 0 below. For z = {shown(z)} yours gives {shown(got)}."
-    corner = numbers(tried(answer, np.zeros(2)), 2)
-    if corner.min() < 0 or corner.max() > 1:
-        return "At 0 any value from 0 to 1 will do, but not this one."
-    return None
+        told = f"For z = {shown(z)} yours gives {shown(got)}."
+        return f"Not yet: what is the slope of the flat part, and of the rising one? {told}"
+    corner = np.asarray(tried(answer, np.zeros(2)), dtype=float)
+    if ((corner >= 0) & (corner <= 1)).all():
+        return None
+    return f"At z = 0 yours gives {shown(corner)}; any value from 0 to 1 will do."
 
 
 def _accuracy(features: tuple[str, ...]) -> float:
@@ -85,7 +91,7 @@ EXERCISES = (
     Exercise(
         question=(
             "Softmax makes the probabilities (0.2, 0.8) of two logits. How much larger is the "
-            "second logit than the first?"
+            "second logit than the first (three digits)?"
         ),
         check=number_check(np.log(4), _DIFFERENCES, "Divide the two probabilities by each other."),
         hint="In a₁/a₀ the sum cancels: e^z₁ / e^z₀ = e^(z₁ − z₀).",
@@ -94,7 +100,7 @@ EXERCISES = (
             "a₁/a₀ = 4 = e^(z₁ − z₀), so z₁ − z₀ = log 4 = 1.386. Only this difference counts: "
             "softmax of two is the sigmoid of it."
         ),
-        equivalents=("1.386", np.log(4), np.log(0.8 / 0.2), np.float32(1.386294), [1.3863]),
+        equivalents=("1.386", 1.39, np.log(4), np.log(0.8 / 0.2), np.float32(1.386294), [1.3863]),
         wrong=_DIFFERENCES,
     ),
     Exercise(
@@ -114,7 +120,9 @@ EXERCISES = (
         ),
         wrong=(
             *(Wrong(function, message) for function, message in _RELU),
-            Wrong(lambda z: z, "Not yet: 1 above 0 and 0 below."),
+            Wrong(lambda z: z, "Not yet: what is the slope"),
+            Wrong(_divided, "At z = 0 yours gives [nan, nan]"),
+            Wrong(lambda z: (z > 0) * 1.0 - (z == 0), "At z = 0 yours gives [-1., -1.]"),
             Wrong(lambda z: 1.0 if z > 0 else 0.0, "Your function raised ValueError"),
             Wrong(lambda _: 1.0, "The shape must be"),
         ),

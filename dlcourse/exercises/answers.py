@@ -5,6 +5,7 @@ Whatever cannot be read raises `Mistake` with a sentence for the student; a chec
 
 import copy
 import math
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from numbers import Real
@@ -14,11 +15,17 @@ import numpy as np
 
 from dlcourse.exercises.exercise import UNATTEMPTED, Mistake, NotAttempted, Wrong
 
-ROUNDED = 2e-3
-"""Relative tolerance for a number worked out by hand: three digits are enough."""
+ROUNDED = 5e-3
+"""Relative tolerance for a number worked out by hand: three digits are off by at most this."""
 COMPUTED = 1e-5
 """Relative tolerance for what code computes: float32 keeps about seven digits."""
+NEAR = 3e-2  # one or two digits of a right number
 LARGEST = 1_000_000  # entries of an answer; more is no answer but an accident
+_NO_NUMBERS = {
+    "b": "Numbers are expected, not True and False: multiply by 1.0.",
+    "U": "There is a text among the numbers.",
+}
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?%?")
 
 
 def number(answer: Any) -> float:
@@ -33,7 +40,8 @@ def number(answer: Any) -> float:
     if not isinstance(value, Real):
         array = numbers(value)
         if array.size != 1:
-            raise Mistake(f"One number is expected, not {array.size} (shape {array.shape}).")
+            comma = " In Python a comma parts two numbers." if isinstance(value, tuple) else ""
+            raise Mistake(f"One number is expected, not {array.size} (shape {array.shape}).{comma}")
         value = array.item()
     if isinstance(value, bool | np.bool_):
         raise Mistake(f"A number is expected, not {value}.")
@@ -59,8 +67,12 @@ def numbers(answer: Any, *shape: int) -> np.ndarray:
             array = np.asarray(answer)
         except ValueError:
             raise Mistake("The rows of an array must have equal length.") from None
+    elif isinstance(answer, str):
+        raise Mistake(f"Numbers are expected, such as [1, 2], not {_came(answer)}.")
     else:
         array = np.asarray(answer if isinstance(answer, Real) else None)
+    if array.size and (said := _NO_NUMBERS.get(array.dtype.kind)):
+        raise Mistake(said)
     if array.dtype.kind not in "iuf" or array.size == 0:
         raise Mistake(f"{'Numbers are' if shape else 'A number is'} expected, not {_came(answer)}.")
     if shape and array.shape != shape:
@@ -112,8 +124,8 @@ def number_check(
     """Return a checker for one number, with the message of the wrong answer that came.
 
     Args:
-        right: The number.
-        wrong: Typical wrong numbers; the first that the answer is close to gives the message.
+        right: The number. One or two digits of it are told to be too few.
+        wrong: Typical wrong numbers; the nearest that the answer is close to gives the message.
         otherwise: The message to any other number.
         rtol: Relative tolerance, of wrong answers as well.
     """
@@ -122,7 +134,10 @@ def number_check(
         value = number(answer)
         if close(value, right, rtol):
             return None
-        return next((w.message for w in wrong if close(value, w.answer, rtol)), otherwise)
+        typical = [w for w in wrong if close(value, w.answer, rtol)]
+        if typical:
+            return min(typical, key=lambda w: abs(value - w.answer)).message
+        return _written(answer, value, right, rtol) or otherwise
 
     return check
 
@@ -153,8 +168,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
+def _written(answer: Any, value: float, right: float, rtol: float) -> str | None:
+    """What to say of the right number where it is written in another way."""
+    if right >= 1000 and close(1000 * value, right, rtol):
+        return "Write a thousand as 1,000 or 1000: a point starts the decimals."
+    if "," in str(answer) and close(value, 1000 * right, rtol):
+        return "Write a decimal point: 0.1, not 0,1."
+    if rtol == ROUNDED and close(value, right, NEAR):
+        return "Nearly: give three digits."
+    return None
+
+
 def _from_text(text: str) -> float | Any:
-    plain = text.strip().replace(",", "").replace("−", "-").replace("_", "").replace(" ", "")
+    plain = text.strip().replace("−", "-").replace("_", "").replace(" ", "")
+    if re.fullmatch(r"[+-]?\d+,\d+%?", plain) and not _THOUSANDS.fullmatch(plain):
+        raise Mistake("Write a decimal point: 0.1, not 0,1.")
+    if _THOUSANDS.fullmatch(plain):
+        plain = plain.replace(",", "")
     try:
         if plain.endswith("%"):
             return float(plain[:-1]) / 100

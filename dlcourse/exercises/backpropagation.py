@@ -24,9 +24,7 @@ _PATHS = (
 )
 
 
-def backward(
-    dz: np.ndarray, a: np.ndarray, W: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def backward(dz, a, W):
     return dz @ a.T, dz.sum(axis=1, keepdims=True), W.T @ dz
 
 
@@ -114,7 +112,9 @@ EXERCISES = (
         question=(
             r"Let $f = x \cdot y + x$ with $x = 2$ and $y = 3$. What is $\partial f/\partial x$?"
         ),
-        check=number_check(4, _PATHS, "Multiply along each path from f back to x, then add."),
+        check=number_check(
+            4, _PATHS, "Multiply along each path from f back to x, then add.", rtol=COMPUTED
+        ),
         hint="x goes into f twice: through the product, and directly into the sum.",
         solution=4,
         explanation="Through the product comes y = 3, through the sum 1; paths add up: y + 1 = 4.",

@@ -45,7 +45,7 @@ _PARAMETERS = (
 )
 
 
-def max_pool(image: np.ndarray, size: int) -> np.ndarray:
+def max_pool(image, size):
     height, width = image.shape[0] // size, image.shape[1] // size
     whole = image[: height * size, : width * size]
     return whole.reshape(height, size, width, size).max(axis=(1, 3))

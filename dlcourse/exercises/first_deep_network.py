@@ -17,7 +17,7 @@ _COUNTS = (
 )
 
 
-def dense(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+def dense(X, W, b):
     return np.maximum(X @ W + b, 0)
 
 
@@ -93,8 +93,8 @@ def _check_sizes(answer: Any) -> str | None:
         return None
     if total > 13_002:
         return f"That is {total:,} parameters, more than the 13,002 to begin with."
-    where = "the first layer alone" if layers[0] > 6501 else "the second and third layer still"
-    return f"That is {total:,} parameters, more than 6,501: look at {where}, {layers}."
+    where = "the first alone is too large" if layers[0] > 6501 else "the last two bring it over"
+    return f"{total:,} parameters are more than 6,501. The three layers have {layers}: {where}."
 
 
 EXERCISES = (
@@ -144,8 +144,8 @@ EXERCISES = (
         ),
         equivalents=([8, 8], np.array([4, 4]), (8.0, 11.0), (4, 64)),
         wrong=(
-            Wrong((16, 8), "That is 12,786 parameters, more than 6,501: look at the first layer"),
-            Wrong((8, 16), "That is 6,594 parameters, more than 6,501: look at the second"),
+            Wrong((16, 8), "12,786 parameters are more than 6,501. The three layers have"),
+            Wrong((8, 16), "6,594 parameters are more than 6,501. The three layers have"),
             Wrong((32, 16), "That is 25,818 parameters, more than the 13,002"),
             Wrong((8, 2), "Each layer needs at least 4 neurons; one of yours has 2"),
             Wrong(8, "Two hidden sizes are expected"),

@@ -103,7 +103,7 @@ def _check_rate(answer: Any) -> str | None:
         return "A learning rate is above 0: with 0 nothing moves, below 0 it climbs."
     if abs(last) <= 1e-3:
         return None
-    told = f"after ten steps x = {last:.3g}."
+    told = f"after ten steps x = {last:.7g}."
     if abs(last) > 1.000001:
         return f"It diverges: {told}"
     if abs(last) > 0.999999:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.exercises.answers import close, number, number_check, numbers, shown, tried
+from dlcourse.exercises.answers import COMPUTED, close, number, number_check, numbers, shown, tried
 from dlcourse.exercises.exercise import Exercise, Wrong
 
 _AREAS = (
@@ -40,13 +40,23 @@ def _check_slope(answer: Any) -> str | None:
             continue
         if close(got, 2 * right, rtol=1e-3):
             return f"Twice the slope: the two points lie 2h apart. {told}"
+        if close(got, right / 2, rtol=1e-3):
+            return f"Half the slope: these two points lie h apart, not 2h. {told}"
+        if close(got, -right, rtol=1e-3):
+            return f"The sign is turned: f(right) − f(left). {told}"
         if got == 0:
             return f"The two values are equal: the step is too small for the computer. {told}"
         if abs(got) < 0.1 * abs(right):
-            return f"A change is not yet a slope: divide it by the distance of the points. {told}"
+            return (
+                "A change is not yet a slope: divide it by the distance of the points, in "
+                f"brackets (`/2*h` divides by 2 and multiplies by h). {told}"
+            )
         if abs(got) > 5 * abs(right):
             return f"Far off: subtract first, in brackets, then divide. {told}"
-        return f"Not yet right to three digits: a smaller step comes nearer. {told}"
+        return (
+            "Not yet right to three digits: the step is too large, or too small for the computer. "
+            f"Try 1e-5. {told}"
+        )
     return None
 
 
@@ -69,7 +79,9 @@ EXERCISES = (
             "By which factor, with its sign, does the matrix [[3, 1], [2, 4]] change areas? "
             "Work it out by hand."
         ),
-        check=number_check(10, _AREAS, "The determinant of [[a, b], [c, d]] is asked for."),
+        check=number_check(
+            10, _AREAS, "The determinant of [[a, b], [c, d]] is asked for.", rtol=COMPUTED
+        ),
         hint="The determinant is a·d − b·c.",
         solution=10,
         explanation="3 · 4 − 1 · 2 = 10. It is above 0, so the square is not turned over.",
@@ -89,6 +101,8 @@ EXERCISES = (
         equivalents=(_forward, lambda f, x: np.float64(slope(f, x)), lambda f, x: [slope(f, x)]),
         wrong=(
             Wrong(lambda f, x: (f(x + 1e-5) - f(x - 1e-5)) / 1e-5, "Twice the slope"),
+            Wrong(lambda f, x: (f(x + 1e-6) - f(x)) / 2e-6, "Half the slope"),
+            Wrong(lambda f, x: (f(x - 1e-5) - f(x + 1e-5)) / 2e-5, "The sign is turned"),
             Wrong(lambda f, x: (f(x + 1e-20) - f(x)) / 1e-20, "The two values are equal"),
             Wrong(lambda f, x: f(x + 1e-5) - f(x - 1e-5), "A change is not yet a slope"),
             Wrong(lambda f, x: f(x + 1e-5) - f(x - 1e-5) / 2e-5, "Far off"),

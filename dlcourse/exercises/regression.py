@@ -95,20 +95,29 @@ _THRESHOLDS = (
     Wrong(0.5, "With 0.5 both mistakes would count the same."),
     Wrong(1 / 20, "Close; but examining costs something only where the tumour is benign."),
     Wrong(20 / 21, "This is turned round: it would let nearly all tumours go home."),
-    Wrong(20, "A probability lies from 0 to 1."),
+    Wrong(20, "A probability lies from 0 to 1"),
 )
+
+
+def _check_threshold(answer: Any) -> str | None:
+    if not 0 <= number(answer) <= 1:
+        return 'A probability lies from 0 to 1; a percentage has its sign, "30 %".'
+    return number_check(1 / 21, _THRESHOLDS, "Compare the expected costs of both decisions.")(
+        answer
+    )
+
 
 EXERCISES = (
     Exercise(
         question=(
             "A tumour is malignant, y = 1, and the model says ŷ = 0.8. How large is the binary "
-            "cross-entropy of this example?"
+            "cross-entropy of this example (three digits)?"
         ),
         check=number_check(-np.log(0.8), _LOSSES, "Put y = 1 into the formula: one term is left."),
         hint="With y = 1 the second term is multiplied by 1 − y = 0.",
         solution=0.2231,
         explanation="−log 0.8 = 0.2231. Had the model said 0.2, it would have been 1.609.",
-        equivalents=("0.2231", 0.22314355, -np.log(0.8), np.float32(0.22314), [0.223]),
+        equivalents=("0.2231", 0.223, 0.22314355, -np.log(0.8), np.float32(0.22314), [0.223]),
         wrong=_LOSSES,
     ),
     Exercise(
@@ -131,16 +140,16 @@ EXERCISES = (
         question=(
             "To send a malignant tumour home costs 20, to examine a benign one for nothing costs "
             "1, and a right decision costs nothing. From which probability of malignancy on should "
-            "a patient be examined?"
+            "a patient be examined (three digits)?"
         ),
-        check=number_check(1 / 21, _THRESHOLDS, "Compare the expected costs of both decisions."),
+        check=_check_threshold,
         hint="With probability p, sending home costs 20·p on average. What does examining cost?",
         solution=0.0476,
         explanation=(
             "Home costs 20·p on average, examining 1·(1 − p). They are equal at p = 1/21 = 0.0476: "
             "the threshold follows from the costs, not from the model."
         ),
-        equivalents=("1/21", 1 / 21, "4.76 %", np.float32(1 / 21), [0.04762]),
+        equivalents=("1/21", 1 / 21, 0.0476, "4.76 %", np.float32(1 / 21), [0.04762]),
         wrong=_THRESHOLDS,
     ),
 )

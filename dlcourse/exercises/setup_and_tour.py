@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.exercises.answers import choice_check, close, number, number_check, tried
+from dlcourse.exercises.answers import COMPUTED, choice_check, close, number, number_check, tried
 from dlcourse.exercises.exercise import Exercise, Wrong
 
 _FEATURES = (
@@ -16,7 +16,7 @@ _FEATURES = (
 
 
 def accuracy(labels, predicted):
-    return np.mean(labels == predicted)
+    return (labels == predicted).mean()
 
 
 def _error_rate(labels: np.ndarray, predicted: np.ndarray) -> float:
@@ -42,12 +42,20 @@ def _loop(labels: np.ndarray, predicted: np.ndarray) -> float:
     return right / len(labels)
 
 
+def _early(labels: np.ndarray, predicted: np.ndarray) -> float | None:
+    right = 0
+    for label, guess in zip(labels, predicted, strict=True):
+        right += int(label == guess)
+        return right / len(labels)
+    return None
+
+
 def _float32(labels: np.ndarray, predicted: np.ndarray) -> np.float32:
     return np.float32((labels == predicted).mean())
 
 
 # Labels, predictions and how many of them agree; the second case is not in the notebook's text.
-_CASES = (([3, 1, 4, 1], [3, 1, 4, 7], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0] * 10, 1))
+_CASES = (([3, 1, 4, 1, 5], [3, 1, 4, 7, 2], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0] * 10, 1))
 
 
 def _check_accuracy(answer: Any) -> str | None:
@@ -59,6 +67,8 @@ def _check_accuracy(answer: Any) -> str | None:
             continue
         if close(got, 1 - right / m):
             return f"This is the share that is wrong. {told}"
+        if close(got, 1 / m):
+            return f"This looks at one example alone: does the `return` stand in the loop? {told}"
         if close(got, right):
             return f"This counts the right ones; divide by how many there are. {told}"
         if close(got, 100 * right / m):
@@ -69,7 +79,7 @@ def _check_accuracy(answer: Any) -> str | None:
 
 _CHOSEN = (
     Wrong("a", "20 looks do not change the examples. What did they change about your choice?"),
-    Wrong("b", "Its size is fine. Ask what the number was used for before it was reported."),
+    Wrong("b", "More would lessen the effect. What causes it?"),
     Wrong("d", "Training longer would not make this number honest: it was used to choose."),
 )
 
@@ -79,7 +89,7 @@ EXERCISES = (
             "A digit of this data set is a grey picture of 8 × 8 pixels. How many features does "
             "one example have?"
         ),
-        check=number_check(64, _FEATURES, "Count the pixels: each is one feature."),
+        check=number_check(64, _FEATURES, "Count the pixels: each is one feature.", rtol=COMPUTED),
         hint="A feature is one number that describes the example; here it is one pixel.",
         solution=64,
         explanation="8 · 8 = 64 pixels, each one feature. In colour there would be 3 · 64.",
@@ -102,6 +112,7 @@ EXERCISES = (
         ),
         wrong=(
             Wrong(_error_rate, "This is the share that is wrong."),
+            Wrong(_early, "This looks at one example alone"),
             Wrong(_count, "This counts the right ones"),
             Wrong(_percent, "This is in percent"),
             Wrong(_of_all_right, "Compare example by example"),

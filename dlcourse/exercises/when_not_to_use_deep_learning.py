@@ -1,6 +1,5 @@
 """Exercises of notebook 12: which model to take, what pre-computing saves, where curves cross."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from dlcourse.exercises.answers import choice_check, number, number_check, tried
@@ -22,7 +21,7 @@ _SECONDS = (
 )
 
 
-def crossing(sizes: Sequence[int], network: Sequence[float], classic: Sequence[float]) -> int:
+def crossing(sizes, network, classic):
     found = 0
     for size, ours, theirs in zip(sizes, network, classic, strict=True):
         if ours <= theirs:

@@ -41,7 +41,8 @@ def activation(
     values, slopes = (_broken(f, z) for f in (function, derivative))
     ax.plot(z, values, color=COLOURS[0], linewidth=2, label="g(z)")
     ax.plot(z, slopes, color=COLOURS[1], linewidth=1.8, linestyle="--", label="g′(z)")
-    ax.set(xlabel="z", title=name.replace("_", " "), xlim=(-reach, reach))
+    title = "leaky relu (0.01)" if name == "leaky_relu" else name.replace("_", " ")
+    ax.set(xlabel="z", title=title, xlim=(-reach, reach))
     if legend:
         ax.legend(loc="upper left", fontsize=9)
     return ax
@@ -85,7 +86,11 @@ def descent_on_curve(
 
 
 def descent_on_contour(
-    f: Callable[[np.ndarray], Any], trace: ArrayLike, ax: Axes | None = None
+    f: Callable[[np.ndarray], Any],
+    trace: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    within: ArrayLike | None = None,
 ) -> Axes:
     """Return axes with the contour lines of `f` and the way of a descent over them.
 
@@ -95,10 +100,13 @@ def descent_on_contour(
         f: Function of a point (2,), that gives one number.
         trace: Points of `calculus.gradient_descent`, (steps + 1, 2).
         ax: Where to draw; a new figure by default.
+        within: Points around which the picture reaches, (n, 2), the trace by default: the same
+            points give pictures side by side the same axes and colours.
     """
     ax = new_axes(ax, figsize=(5.5, 4.2))
     points = array("trace", trace, ("steps + 1", 2))
-    ranges = np.array([_around(column) for column in points.T])
+    held = points if within is None else array("within", within, ("n", 2))
+    ranges = np.array([_around(column) for column in held.T])
     half = np.ptp(ranges, axis=1).max() / 2
     x, y = (np.linspace(middle - half, middle + half, 80) for middle in ranges.mean(axis=1))
     heights = np.array([[float(f(np.array([u, v]))) for u in x] for v in y])
@@ -144,11 +152,12 @@ def loss_surface(
     return ax
 
 
-def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
+def matrix_map(M: ArrayLike, ax: Axes | None = None, *, eigenvectors: bool = True) -> Axes:
     """Return axes with the unit square and what the 2×2 matrix M makes of it.
 
     The columns of M are where the unit vectors go; the determinant is the area, negative where the
-    square is turned over; along an eigenvector (broken lines, where real) nothing turns.
+    square is turned over; along an eigenvector (broken lines, where real) nothing turns, and
+    `eigenvectors=False` leaves these lines out.
     """
     ax = new_axes(ax, figsize=(6.8, 4.6))
     M = array("M", M, (2, 2))
@@ -164,7 +173,7 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None) -> Axes:
                   label=name, zorder=3)  # fmt: skip
     found = eigenpairs(M)
     reach = max(1.0, np.abs(image).max()) * 1.25
-    if not np.iscomplexobj(found.values):
+    if eigenvectors and not np.iscomplexobj(found.values):
         styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
         for value, vector, style in zip(found.values, found.vectors.T, styles, strict=True):
             ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])

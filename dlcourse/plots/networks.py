@@ -1,5 +1,7 @@
 """Pictures of networks: neurons lit by their activation, and the graph of a calculation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -15,7 +17,12 @@ from dlcourse.plots.axes import new_axes
 
 
 def network_diagram(
-    network: Network, x: ArrayLike, ax: Axes | None = None, *, most: int = 12
+    network: Network,
+    x: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    most: int = 12,
+    classes: Sequence[str] = (),
 ) -> Axes:
     """Return axes with the network's neurons and weights as one example passes through.
 
@@ -28,6 +35,7 @@ def network_diagram(
         x: One example, (inputs,).
         ax: Where to draw; a new figure by default.
         most: Neurons shown in a layer.
+        classes: Names of the outputs, shown beside them.
     """
     slides = network.layout == "slides"
     example = array("x", x, (network.sizes[0],))
@@ -42,9 +50,10 @@ def network_diagram(
     for layer, (a, chosen) in enumerate(zip(values, shown, strict=True)):
         _draw_neurons(ax, layer, a, chosen, big=tallest <= 8)
         _draw_caption(ax, layer, len(a), ["input", *network.activations][layer], chosen)
-    if tallest > 8:
-        for neuron, place in _places(len(values) - 1, shown[-1]).items():
-            ax.text(place[0] + 0.12, place[1], _short(values[-1][neuron]), va="center", fontsize=9)
+    for neuron, place in _places(len(values) - 1, shown[-1]).items():
+        words = [*classes[neuron : neuron + 1], *([_short(values[-1][neuron])] * (tallest > 8))]
+        if words:
+            ax.text(place[0] + 0.15, place[1], ": ".join(words), va="center", fontsize=9)
     ax.set(xlim=(-0.45, len(values) - 0.55), ylim=(-tallest / 2 - 1.1, tallest / 2 + 0.7))
     ax.set_title("bright: active · red: positive weight · blue: negative weight", fontsize=9)
     ax.set_axis_off()
@@ -75,7 +84,7 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
     for node, place in places.items():
         parents = [parent for parent, _ in node.parents]
         for i, parent in enumerate(parents):
-            ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 1}
+            ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 0}
             bend = 0.0  # an arrow over other boxes is bent round them, and a second one apart
             if parents.count(parent) > 1:
                 bend = 0.35 * (-1) ** i
@@ -89,9 +98,9 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
 
 
 def _box(ax: Axes, node: Value, place: tuple[float, float]) -> Patch | None:
-    text = (
-        f"{node.name or node.made or 'constant'}\n{show(node.data, 4)}\ngrad {show(node.grad, 4)}"
-    )
+    made = f" ({node.made})" if node.name and node.made else node.made
+    name = f"{node.name}{made}" or "constant"
+    text = f"{name}\n{show(node.data, 4)}\ngrad {show(node.grad, 4)}"
     colour = "white" if node.parents else "#CFE8F7"
     box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "0.3"}
     label = ax.text(*place, text, ha="center", va="center", fontsize=9, zorder=4, bbox=box)
