@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -77,6 +78,12 @@ def shown(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
 
 
+def quiet_retracing() -> None:
+    """Leave out TensorFlow's advice on retracing: it is meant for one model, and we make many."""
+    advice = "retracing"
+    logging.getLogger("tensorflow").addFilter(lambda record: advice not in record.getMessage())
+
+
 def import_keras() -> None:
     """Import Keras, holding back what TensorFlow's libraries print on the way.
 
@@ -86,6 +93,7 @@ def import_keras() -> None:
     try:
         with held_back_stderr():
             import keras  # noqa: F401
+        quiet_retracing()
     except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(

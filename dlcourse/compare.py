@@ -1,7 +1,6 @@
 """python -m dlcourse.compare: recipes beside classic machine learning, on the same splits."""
 
 import argparse
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,6 @@ def _run(arguments: argparse.Namespace) -> int:
         recipes[name] = load_recipe(config, arguments.overrides)
     check_name(arguments.out, None)
     import_keras()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many models, many compilations
     from dlcourse.comparison import compare
 
     found = compare(

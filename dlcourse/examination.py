@@ -78,10 +78,13 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.training import prepare
     from dlcourse.xray import XRAY, read_xray, xray
 
-    anywhere = recipe.training.model_copy(update={"device": "auto"})  # also where there is no GPU
-    # the untrained model, as it was before the first step
-    prepared = prepare(recipe.model_copy(update={"training": anywhere}))
-    dataset = prepared.dataset
+    untrained = None
+    if recipe.model.name == "transfer":  # its base may be gone, or be another by now
+        dataset = recipe.load_dataset()
+    else:  # the model as it was before the first step, also where there is no GPU
+        anywhere = recipe.training.model_copy(update={"device": "auto"})
+        prepared = prepare(recipe.model_copy(update={"training": anywhere}))
+        dataset, untrained = prepared.dataset, prepared.model
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
     if recipe.ensemble and recipe.ensemble.member is None:
@@ -89,7 +92,9 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     elif (run.path / XRAY).exists():
         layers = read_xray(run)
     else:
-        layers = {0: xray(prepared.model, dataset.x_train, dataset.y_train)}
+        layers = {}
+        if untrained is not None:
+            layers[0] = xray(untrained, dataset.x_train, dataset.y_train)
         if run.finished and (kept := run.metrics["best_epoch"]):
             layers[kept] = xray(run.model, dataset.x_train, dataset.y_train)
     known: dict[str, Any] = {"xray": layers, "duplicates": duplicates(dataset)}

@@ -5,13 +5,15 @@ settings of one, read them instead of running the network again.
 """
 
 import hashlib
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
-from dlcourse.errors import RunError, UserError
+from dlcourse.errors import UserError
 from dlcourse.evaluation import predict
 from dlcourse.runs import make_folder, write_file
 from dlcourse.schema import did_you_mean
@@ -28,7 +30,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
 
     Raises:
         UserError: the model has no such layer.
-        RunError: a file of the cache is damaged or cannot be written.
+        WriteError: the cache cannot be written.
     """
     import keras
 
@@ -39,14 +41,21 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     part = model if last else keras.Model(model.inputs, model.get_layer(layer).output)
     if cache is None:
         return _outputs(part, x)
-    path = make_folder(cache) / f"{key(part, x)}.npy"
-    if not path.exists():
-        found = _outputs(part, x)
-        write_file(path, lambda temporary: np.save(temporary, found, allow_pickle=False))
+    path = make_folder(cache) / f"{key(part, x)}.npz"
+    if (kept := _kept(path)) is not None:
+        return kept
+    found = _outputs(part, x)
+    write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=found))
+    return found
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """Return what a file of the cache holds; None where it is absent or damaged (by its CRC)."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise RunError(f"{path}: is damaged: remove it and it is made again") from None
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return file["rows"]
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return None
 
 
 def key(part: Any, x: np.ndarray) -> str:

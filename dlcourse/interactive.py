@@ -1,11 +1,12 @@
 """What a notebook needs of its kernel: sliders and menus, and quiet."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+
+from dlcourse.command_line import quiet_retracing
 
 HINT = "Sliders need ipywidgets: pip install ipywidgets. The pictures without them tell the same."
 
@@ -53,8 +54,7 @@ def quiet_start() -> None:
     ways, and a lesson makes many models.
     """
     if "ipykernel" in sys.modules:
-        tensorflow = logging.getLogger("tensorflow")
-        tensorflow.addFilter(lambda record: "retracing" not in record.getMessage())
+        quiet_retracing()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)

@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         write(json.dumps(Recipe.model_json_schema(), indent=2))
         return 0
     recipe = _recipe(arguments)
-    _check_paths(recipe)
+    _check_paths(recipe, resumed=bool(arguments.resume))
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
@@ -78,7 +78,7 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     return load_recipe(config, arguments.overrides)
 
 
-def _check_paths(recipe: "Recipe") -> None:
+def _check_paths(recipe: "Recipe", *, resumed: bool) -> None:
     """Raise an error if the data or the base is not there, before Keras is loaded."""
     from dlcourse.datasets.paths import existing
     from dlcourse.errors import DatasetError, RecipeError
@@ -86,11 +86,12 @@ def _check_paths(recipe: "Recipe") -> None:
     path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
     if path is not None:
         existing(path)
-    if base is not None and ("/" in base or base.endswith(".keras")):
+    if base is not None and not resumed and ("/" in base or base.endswith(".keras")):
         try:
             existing(base)  # a plain word may name a network of keras.applications
         except DatasetError as error:
-            raise RecipeError(f"{recipe.where('model', 'base')}: {error}") from None
+            where = recipe.where("model", "base")
+            raise RecipeError(f"{where}: {error}: train it first, or name another") from None
 
 
 def _plan(recipe: "Recipe") -> str:

@@ -128,7 +128,7 @@ def test_a_training_that_crashed_ends_bit_equal(instant, tmp_path, monkeypatch):
 
     whole = train(recipe(), tmp_path, name="whole", bar=False)
     target = {
-        "before the first state": "dlcourse.training.Fit",
+        "before the first state": "dlcourse.training.fitting.save_state",
         "after an epoch": "dlcourse.training.fitting.write_history",
         "in the saving": "dlcourse.training.write_file",
     }[instant]

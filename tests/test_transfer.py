@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlcourse.datasets import load_dataset
-from dlcourse.errors import RecipeError, RunError, UserError
+from dlcourse.errors import DivergedError, RecipeError, RunError, UserError
 from dlcourse.features import features
 from dlcourse.models.bases import published
 from dlcourse.models.transfer import base_weights, head_alone, new_head, unfreeze
@@ -101,6 +101,24 @@ def test_the_model_is_flat_so_that_each_layer_can_be_read(base):
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
     part = keras.Model(model.inputs, model.get_layer("conv").output)
     assert part.output.shape == (None, 6, 6, 8)
+
+
+def test_nothing_random_acts_in_a_base_neither_in_a_model_inside_nor_in_a_recurrent_layer(images):
+    import keras
+
+    layers = keras.layers
+    inner = keras.Sequential(
+        [keras.Input((8, 8)), layers.Dropout(0.5), layers.LSTM(4, dropout=0.5, name="lstm")]
+    )
+    inputs = keras.Input((8, 8, 1))
+    tensor = inner(layers.Reshape((8, 8))(inputs))
+    base = keras.Model(inputs, layers.Dense(3, name="last")(layers.Dense(4, name="flat")(tensor)))
+    model = new_head(base, 2, layer="flat")
+    rows = keras.Model(model.inputs, model.get_layer("features").output)
+    still = np.asarray(rows(images, training=False))
+    np.testing.assert_array_equal(np.asarray(rows(images, training=True)), still)
+    wanted = features(base, "flat", images)
+    np.testing.assert_allclose(still, wanted, rtol=1e-5, atol=1e-6)  # float32
 
 
 def test_training_leaves_the_base_and_the_copy_of_it_as_they_were(base, images):
@@ -207,6 +225,27 @@ def test_a_base_that_changed_is_not_gone_on_from(low, tmp_path):
         resume(read_run(run.path), bar=False)
 
 
+def test_a_finished_transfer_is_read_without_its_base(low, tmp_path, capsys):
+    import shutil
+
+    from dlcourse.diagnose import main as diagnose
+
+    base = tmp_path / "gone"
+    shutil.copytree(low.path, base)
+    run = train(high(read_run(base)), tmp_path, name="high", bar=False)
+    shutil.rmtree(base)
+    assert diagnose(["--run", str(run.path)]) == 0
+    assert "conv_1" in capsys.readouterr().out
+    assert main(["--resume", str(run.path)]) == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+
+
+def test_a_fine_tuning_that_diverges_names_its_own_rate(low, tmp_path):
+    wild = high(low, ", trainable_layers: 1, fine_tuning_rate: 1.0e+30")
+    with pytest.raises(DivergedError, match=r"try model\.fine_tuning_rate=1e\+29 or"):
+        train(wild, tmp_path, name="wild", bar=False)
+
+
 def test_more_epochs_before_a_fine_tuning_are_refused(low, tmp_path):
     run = train(high(low, ", trainable_layers: 1"), tmp_path, name="high", bar=False)
     more = high(low, ", trainable_layers: 1")
@@ -307,8 +346,9 @@ def test_a_layer_that_the_base_does_not_have_is_told(low):
     [
         ("MobilNetV2", r"no network of keras.applications: 'MobilNetV2' \(did you mean 'MobileNet"),
         ("{folder}", "is not a run: it has no recipe.yaml"),
-        ("{folder}/broken.keras", "broken.keras: cannot be loaded as a Keras model"),
+        ("{folder}/broken.keras", "broken.keras: is no .keras file"),
         ("{folder}/large.keras", r"takes inputs of shape \(9, 9, 1\), this data has \(8, 8, 1\)"),
+        ("{folder}/two.keras", "two.keras has 2 inputs, one is expected"),
         ("{folder}/one.keras", "name the layer to keep: layer: one of only"),
     ],
 )
@@ -321,6 +361,8 @@ def test_a_base_that_cannot_serve_is_told(tmp_path, base, text):
         if name == "one":
             layers = [keras.Input(shape), keras.layers.Conv2D(2, 8, name="only")]
         keras.Sequential(layers).save(tmp_path / f"{name}.keras")
+    two = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
+    keras.Model(two, keras.layers.Add()(two)).save(tmp_path / "two.keras")
     base = base.format(folder=tmp_path)
     recipe = recipe_from_text(f"dataset: {{name: digits}}\nmodel: {{name: transfer, base: {base}}}")
     with pytest.raises(RecipeError, match=text):

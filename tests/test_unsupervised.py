@@ -5,7 +5,7 @@ import pytest
 
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
-from dlcourse.errors import RunError, UserError
+from dlcourse.errors import UserError
 from dlcourse.features import features, key
 from dlcourse.unsupervised import (
     autoencoder,
@@ -48,7 +48,7 @@ def test_the_cache_gives_the_same_bits_without_running_the_model(small, tmp_path
 
     x = RNG.normal(size=(5, 2)).astype("float32")
     first = features(small, "doubled", x, cache=tmp_path)
-    assert len(list(tmp_path.glob("*.npy"))) == 1
+    assert len(list(tmp_path.glob("*.npz"))) == 1
 
     def refuse(*_, **__):
         raise AssertionError("the model ran")
@@ -75,14 +75,28 @@ def test_the_key_changes_with_a_weight_a_layer_or_the_inputs(small):
     assert key(part, x) == before
 
 
-def test_a_wrong_layer_and_a_damaged_cache_are_told(small, tmp_path):
-    x = np.ones((2, 2), "float32")
+def test_a_wrong_layer_is_told(small):
     with pytest.raises(UserError, match=r"no layer 'doublet' \(did you mean 'doubled'\?\)"):
-        features(small, "doublet", x)
-    features(small, "doubled", x, cache=tmp_path)
-    next(tmp_path.glob("*.npy")).write_bytes(b"nothing")
-    with pytest.raises(RunError, match="is damaged: remove it"):
-        features(small, "doubled", x, cache=tmp_path)
+        features(small, "doublet", np.ones((2, 2), "float32"))
+
+
+@pytest.mark.parametrize("damage", ["nothing", "a byte", "the end"])
+def test_a_damaged_cache_is_made_again(small, tmp_path, damage):
+    x = RNG.normal(size=(50, 2)).astype("float32")
+    first = features(small, "doubled", x, cache=tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(
+        {
+            "nothing": b"nothing",
+            "a byte": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "the end": whole[:middle],
+        }[damage]
+    )
+    np.testing.assert_array_equal(features(small, "doubled", x, cache=tmp_path), first)
+    assert file.read_bytes()[:4] == whole[:4]
+    np.testing.assert_array_equal(np.load(file)["rows"], first)
 
 
 def test_a_classic_learner_on_a_networks_features_reads_the_digits(digits_run, tmp_path):

@@ -1,6 +1,7 @@
 """Where a transferred network comes from: a run, a `.keras` file or `keras.applications`."""
 
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,11 @@ def load_base(
             model = _read(path) if path.is_file() else published(base, input_shape, weights)
     except UserError as error:
         raise RecipeError(f"base: {error}") from None
-    if (taken := tuple(model.inputs[0].shape[1:])) != tuple(input_shape):
+    if len(model.inputs) != 1:
+        raise RecipeError(f"base: {base} has {len(model.inputs)} inputs, one is expected")
+    taken = tuple(model.inputs[0].shape[1:])
+    fits = [one in (None, other) for one, other in zip(taken, input_shape, strict=False)]
+    if len(taken) != len(input_shape) or not all(fits):
         raise RecipeError(
             f"base: {base} takes inputs of shape {taken}, this data has {tuple(input_shape)} "
             "(of an image folder, dataset.size and dataset.color decide it)"
@@ -47,6 +52,8 @@ def load_base(
 def _read(path: Path) -> "keras.Model":
     import keras
 
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: is no .keras file")
     try:
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
         return model
@@ -101,7 +108,7 @@ def _not_built(name: str, weights: str | None, error: Exception) -> str:
             f"{name}: its ImageNet weights come over the network, and could not be had: "
             f"{_line(error)} (offline: weights: a file of them, or null for random ones)"
         )
-    return f"{name}: cannot be built with weights {weights}: {_line(error)}"
+    return f"{name}: cannot be built for this data and weights {weights or 'null'}: {_line(error)}"
 
 
 def _line(error: Exception) -> str:
@@ -141,7 +148,7 @@ def replay(
 ) -> Any:
     """Return what copies of a model's layers, up to `output`, make of what `front` gives.
 
-    The copies have the same weights; the model stays as it is, and nothing is nested.
+    The copies have the same weights, and recurrent layers no dropout; the model stays as it is.
 
     Args:
         model: a Sequential or Functional model of one input.
@@ -157,7 +164,7 @@ def replay(
 
     def copied(layer: Any) -> Any:
         if layer not in copies:
-            copies[layer] = change(layer) or _copy(layer, taken)
+            copies[layer] = _copy(layer, taken, change)
         return copies[layer]
 
     def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -176,13 +183,19 @@ def replay(
     return results[-1]
 
 
-def _copy(layer: Any, taken: set[str]) -> Any:
+def _copy(layer: Any, taken: set[str], change: Callable[[Any], Any]) -> Any:
+    """Return a layer's copy, or what `change` gives for it, also for those of a model inside."""
     import keras
 
+    if (other := change(layer)) is not None:
+        return other
     if not isinstance(layer, keras.Layer):
         return layer  # an operation such as `a + b`: it keeps nothing
+    if isinstance(layer, keras.Model):
+        return keras.models.clone_model(layer, clone_function=lambda one: _copy(one, set(), change))
     settings = layer.get_config()
     name = settings["name"]
     if name in taken or name.partition("_")[0] in HEAD:
         name = f"base_{name}"
-    return type(layer).from_config({**settings, "name": name})
+    off = {key: 0.0 for key in ("dropout", "recurrent_dropout") if settings.get(key)}
+    return type(layer).from_config({**settings, **off, "name": name})

@@ -84,6 +84,7 @@ def transfer(
             model,
             num_outputs,
             regression=regression,
+            shape=input_shape,
             front=preprocessing[:-1],
             scaling=scaling,
             layer=layer,
@@ -103,6 +104,7 @@ def new_head(
     num_outputs: int,
     *,
     regression: Regression = False,
+    shape: tuple[int, ...] | None = None,
     front: Sequence["keras.Layer"] = (),
     scaling: "keras.Layer | None" = None,
     layer: str | None = None,
@@ -119,6 +121,7 @@ def new_head(
     Args:
         base: a trained Sequential or Functional model of one input.
         num_outputs, regression: see `transfer`.
+        shape: of one example; None takes the base's own, where that leaves nothing open.
         front: layers before the base.
         scaling: takes the place of the base's layer `rescaling`; None leaves it.
         layer, hidden, activation, dropout: see `transfer`; `hidden` is its `head`.
@@ -129,7 +132,7 @@ def new_head(
     """
     import keras
 
-    inputs = keras.Input(base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
+    inputs = keras.Input(shape or base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
     start = keras.Model(inputs, _applied(front, inputs))
     tensor = replay(base, _cut(base, layer), start, lambda one: _still(one, scaling))
     for one in keras.Model(inputs, tensor).layers:

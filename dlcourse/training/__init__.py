@@ -128,7 +128,9 @@ def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
     if recipe.model.name != "transfer" or not (run.path / "environment.json").exists():
         return
     if run.environment.get("base") not in (None, base_fingerprint(prepared.model)):
-        raise RunError(f"{run.path}: its base {recipe.model.base} has changed since it began")
+        raise RunError(
+            f"{run.path}: its base {recipe.model.base} has changed since it began (start a new run)"
+        )
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
@@ -251,7 +253,7 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
         last_step=fault.step,
     )
     fit.load()
-    return explanation(fit.recipe, fault, rate, norms)
+    return explanation(fit.recipe, fault, rate, norms, fine_tuning=fit.before is not None)
 
 
 def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:

@@ -103,11 +103,15 @@ def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int
     )
 
 
-def explanation(recipe: Recipe, fault: NotFinite, rate: float, norms: list[float]) -> str:
+def explanation(
+    recipe: Recipe, fault: NotFinite, rate: float, norms: list[float], *, fine_tuning: bool = False
+) -> str:
     """Return when and how the training diverged and what to try."""
     training = recipe.training
     course = ", ".join(f"{norm:.3g}" for norm in norms[-SHOWN:])
     tries = [f"training.learning_rate={training.learning_rate / 10:g}"]
+    if fine_tuning:  # its learning rate is a multiple of the recipe's
+        tries = [f"model.fine_tuning_rate={recipe.model.fine_tuning_rate / 10:g}"]
     if training.clip_norm is None and training.clip_value is None:
         tries.append("training.clip_norm=1")
     kept = f"the weights of epoch {fault.epoch}" if fault.epoch else "the first weights"

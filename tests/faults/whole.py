@@ -104,7 +104,8 @@ def _picture(path: Path) -> None:
 
 
 def _recipe(path: Path) -> None:
-    if set(yaml.safe_load(path.read_text())) != {"seed", "dataset", "model", "training"}:
+    parts = {"seed", "dataset", "model", "training", "ensemble"}
+    if set(yaml.safe_load(path.read_text())) != parts:
         raise ValueError("a part is missing")
 
 
