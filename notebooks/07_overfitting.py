@@ -173,9 +173,9 @@ for row, (name, model) in enumerate({"no hidden layer": small, "128, 128": large
         draw_boundary(model, data, f"{name}: {part}")
 
 # %% [markdown]
-# **What to notice.** The line bends with the moons, and that is right. Look at the shades: the large
-# network is certain almost everywhere, even where the classes mix, and where it is wrong it is
-# wrong with certainty. That costs loss more than accuracy: it has more points right than the
+# **What to notice.** The line bends with the moons, and that is right. Look at the shades: the
+# large network is certain almost everywhere, even where the classes mix, and where it is wrong it
+# is wrong with certainty. That costs loss more than accuracy: it has more points right than the
 # straight line, and yet the higher loss.
 #
 # ## How one sees it: two curves
@@ -274,15 +274,15 @@ for name, (model, history, own) in runs.items():
     print(f"{name:16} {number}  {words}")
 
 # %%
-# Picture: the decision boundaries of the four cures over the validation examples: they bend with the
-# two half-moons, and the shades are softer near the boundary, where the classes mix.
+# Picture: the decision boundaries of the four cures over the validation examples: they bend with
+# the two half-moons, and the shades are softer near the boundary, where the classes mix.
 figure = plt.figure(figsize=(9, 7), layout="constrained")
 for place, name in enumerate(("800 examples", "l2 = 0.003", "dropout 0.5", "early stopping"), 1):
     figure.add_subplot(2, 2, place)
     draw_boundary(runs[name][0], data, f"{name}: validation")
 
 # %% [markdown]
-# **What to notice.** Every cure gives a lower validation loss than the large network alone, and a
+# **What to notice.** Every cure gives a lower validation loss than the large network alone, and
 # softer shades, for a higher training loss: that is the price. Weight decay shows in the size
 # of the weights, and too much of it makes the large network as dull as a small one. The finding for
 # early stopping reads the whole curve, the bad epochs at its end included; the weights that are

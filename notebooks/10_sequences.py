@@ -333,7 +333,7 @@ print(table([], [STATEMENTS["S3.sequence"]]))
 # tells.
 #
 # **10.1** A recurrent unit has w = 1, u = 0.5 and b = 0. It reads x₁ = 1 and x₂ = 0, and starts
-# from h₀ = 0. What is h₂?
+# from h₀ = 0. What is h₂ (three digits)?
 
 # %%
 from dlcourse.exercises import check, hint, solution
