@@ -229,7 +229,8 @@ _ = plt.legend()
 
 # %%
 # Picture: the loss over the learning rate, from 0.000001 to about 0.5, where the test is stopped:
-# level, then falling, then rising steeply; the lowest point and the suggested rate, a tenth of it, are marked.
+# level, then falling, then rising steeply; the lowest point and the suggested rate, a tenth of it,
+# are marked.
 from dlcourse.training import find_learning_rate
 
 test = find_learning_rate(
@@ -293,8 +294,8 @@ ax.loglog(sizes, errors, "o-", color=COLOURS[0], label="measured")
 ax.loglog(sizes, errors[0] / np.sqrt(sizes), "--", color=COLOURS[1], label="∝ 1/√size")
 ax.set(xlabel="batch size (examples)", ylabel="error / size of the gradient", xticks=sizes)
 ax.set_xticks(sizes, sizes)
-ax.yaxis.set_major_formatter("{x:g}")
-ax.yaxis.set_minor_formatter("{x:g}")
+ax.set_yticks(ticks := (0.5, 1, 2, 4, 8), ticks)
+ax.minorticks_off()
 _ = ax.legend()
 
 # %% [markdown]

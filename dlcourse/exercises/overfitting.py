@@ -30,7 +30,7 @@ def _check_stop(answer: Any) -> str | None:
     return next(known, "Count, from the best epoch so far, the epochs that are not better.")
 
 
-def decayed_step(w: np.ndarray, dw: np.ndarray, learning_rate: float, l2: float) -> np.ndarray:
+def decayed_step(w, dw, learning_rate, l2):
     return w - learning_rate * (dw + 2 * l2 * w)
 
 

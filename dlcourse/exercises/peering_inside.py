@@ -57,7 +57,7 @@ def _check_saliency(answer: Any) -> str | None:
     return "Differentiate z by x₁, by x₂ and by x₃, and take absolute values."
 
 
-def hit(heat: np.ndarray, box: tuple[int, int, int, int]) -> bool:
+def hit(heat, box):
     top, left, bottom, right = box
     row, column = np.unravel_index(np.argmax(heat), heat.shape)
     return bool(top <= row < bottom and left <= column < right)

@@ -25,9 +25,7 @@ _PARAMETERS = (
 )
 
 
-def lstm_step(
-    c: np.ndarray, i: np.ndarray, f: np.ndarray, g: np.ndarray, o: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def lstm_step(c, i, f, g, o):
     c = f * c + i * g
     return c, o * np.tanh(c)
 

@@ -17,7 +17,7 @@ _PRODUCTS = (
 )
 
 
-def he_weights(noise: np.ndarray) -> np.ndarray:
+def he_weights(noise):
     return noise * np.sqrt(2 / noise.shape[0])
 
 
