@@ -78,7 +78,8 @@ for row in tumours.rows:
 # %%
 # Picture: left, the accuracy of each model: a dot for the mean, a stroke for each fold. The four
 # that learn lie within about 0.03 of each other, the guess far to the left. Right, the CPU seconds
-# to fit, on a logarithmic axis: the network needs 20 to 1,000 times the others'.
+# to fit, on a logarithmic axis: the network needs 20 to 1,000 times as many as the
+# others that learn.
 scores = {row.model: [t.score for t in tumours.at(tumours.full)[row.model]] for row in tumours.rows}
 costs = {row.model: row.fit_cpu for row in tumours.rows}
 _ = plots.score_and_cost(scores, costs, "accuracy", highlighted=["network"], baseline="majority")
