@@ -54,7 +54,7 @@ quiet_start()
 # %%
 for layers in (1, 5, 10, 20):
     print(
-        f"{layers:2} layers: 0.25^{layers:<2} = {0.25**layers:.0e}   2^{layers:<2} = {2**layers:,}"
+        f"{layers:2} layers: 0.25^{layers:<2} = {0.25**layers:.2g}   2^{layers:<2} = {2**layers:,}"
     )
 
 # %% [markdown]
@@ -71,7 +71,9 @@ from matplotlib import pyplot as plt
 from dlcourse.datasets import load_dataset
 from dlcourse.maths.losses import one_hot
 from dlcourse.maths.network import Network
+from dlcourse.plots.axes import COLOURS
 
+STYLES = ("o-", "s--", "^-.", "D:")  # to be told apart without colours as well
 digits = load_dataset("digits")
 X, Y = digits.x_train.reshape(-1, 64) / 16, one_hot(digits.y_train, 10)
 
@@ -83,7 +85,8 @@ def draw_gradients(activation="tanh", spread=1.0):
     norms = [np.linalg.norm(da) for da in net.backward(X[:200], Y[:200]).da[1:-1]]
     label = f"{activation}, spread {spread:g}"
     ax = plt.gca()
-    ax.semilogy(range(1, 21), norms, "o-", markersize=4, label=label)
+    k = len(ax.lines)
+    ax.semilogy(range(1, 21), norms, STYLES[k], color=COLOURS[k], markersize=4, label=label)
     ax.set(xlabel="hidden layer, from the input", ylabel="norm of ∂loss/∂a", xticks=range(1, 21, 2))
     ax.legend(fontsize=9)
 
@@ -96,13 +99,13 @@ for spread in (0.5, 1.0, 2.0):
 # **What to notice.** The loss travels from right to left. With small weights almost nothing arrives
 # at the first layers: they do not learn. With large ones the first layers get the largest
 # gradients. Try ReLU below: which spread keeps it level? ($\sqrt 2 \approx 1.4$; half of the
-# neurons are off, so the others must be louder.) And is there one for the sigmoid?
+# neurons are off, so the others must be louder.) And the sigmoid? It needs a large one: how large?
 
 # %%
 # Picture: the same for an activation and a spread of your choice.
 from dlcourse.interactive import interact
 
-interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 6.0, 0.05))
+interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 12.0, 0.05))
 
 # %% [markdown]
 # ## Depth × activation × initialisation
@@ -114,7 +117,8 @@ interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 6
 # %%
 # Picture: three columns, sigmoid, tanh and ReLU; above the spread of the activations, below the
 # norm of the gradient, over the layers, with a line for each initializer. For sigmoid Glorot and He
-# fall steeply; for tanh Glorot and He are level; for ReLU He alone is; large weights explode.
+# fall steeply; for tanh Glorot and He are level; for ReLU Glorot falls, He is level, and so are
+# large weights, but some fifteen powers of ten above.
 import os
 
 import keras
@@ -135,10 +139,10 @@ _ = plots.depth_scan(scan)
 # %% [markdown]
 # **What to notice.** Read the lower row from right to left. Under sigmoid, Glorot and He lose many
 # powers of ten on the way to the input. Tanh with Glorot and ReLU with He stay level. Large weights
-# (standard deviation 1) explode under ReLU and tanh; under sigmoid they saturate it instead, as we
-# see next. ReLU with Glorot looks level below, yet is faint at every layer: what comes in shrinks
-# on the way forward (above), what comes back shrinks on the way back, and a weight's gradient is
-# their product.
+# (standard deviation 1) explode under ReLU and tanh (with ReLU the line is level, but at
+# $10^{15}$); under sigmoid they saturate it instead, as we see next. ReLU with Glorot loses two
+# powers of ten on the way to the input, and its activations lose as many on the way to the output
+# (above): half of the neurons are off, and Glorot does not make up for it.
 #
 # ## Saturated
 #
@@ -204,9 +208,10 @@ training: {{epochs: {epochs}, learning_rate: {rate}}}
 
 
 plt.figure(figsize=(7, 3.8), layout="constrained")
-for name in ("zeros", "constant", "glorot_uniform", "he_normal"):
+starts = ("zeros", "constant", "glorot_uniform", "he_normal")
+for name, style, colour in zip(starts, STYLES, COLOURS, strict=False):
     model, history = fit(f"hidden: [32], initializer: {name}")
-    plt.plot(range(1, epochs + 1), history["loss"], label=name)
+    plt.plot(range(1, epochs + 1), history["loss"], style, color=colour, label=name)
     first = xray(model, digits.x_train, digits.y_train)[0]
     print(f"{name:15} {first.equal:4.0%} of the hidden neurons equal another after the training")
 plt.gca().set(xlabel="epoch", ylabel="training loss")
@@ -223,8 +228,9 @@ _ = plt.legend()
 # rate grows, and watches the loss.
 
 # %%
-# Picture: the loss over the learning rate, from 0.000001 to 10: level, then falling, then rising
-# steeply; the lowest point and the suggested rate, a tenth of it, are marked.
+# Picture: the loss over the learning rate, from 0.000001 to about 0.5, where the test is stopped:
+# level, then falling, then rising steeply; the lowest point and the suggested rate, a tenth of it,
+# are marked.
 from dlcourse.training import find_learning_rate
 
 test = find_learning_rate(
@@ -247,12 +253,12 @@ from dlcourse.diagnosis import diagnose
 best = test.suggestion
 plt.figure(figsize=(7, 3.8), layout="constrained")
 cases = (("relu", best / 100), ("relu", best), ("relu", best * 50), ("leaky_relu", best * 50))
-for activation, rate in cases:
+for (activation, rate), style, colour in zip(cases, STYLES, COLOURS, strict=False):
     settings = f"hidden: [64, 64], initializer: he_normal, activation: {activation}"
     model, history = fit(settings, rate)
     layers = xray(model, digits.x_train, digits.y_train)
     label = f"{activation}, rate {rate:.2g}"
-    plt.semilogy(range(1, epochs + 1), history["loss"], label=label)
+    plt.semilogy(range(1, epochs + 1), history["loss"], style, color=colour, label=label)
     found = diagnose(history, classes=10, xray={epochs: layers})
     dead = ", ".join(f"{one.dead:.0%}" for one in layers[:-1])
     print(f"{label:22} dead: {dead:10} {', '.join(one.title for one in found)}")
@@ -263,7 +269,8 @@ _ = plt.legend()
 # **What to notice.** One giant step can throw a ReLU neuron so far that its sum is negative for
 # *every* example. Then its output is 0, its slope is 0, no gradient ever reaches it: it is *dead*,
 # and stays so. Leaky ReLU keeps a small slope on the left, so that nothing dies; but the rate is
-# still too large. A smaller rate is the cure, leaky ReLU the plaster.
+# still too large. A smaller rate is the cure, leaky ReLU the plaster. A few neurons are dead at
+# any rate, from an unlucky start or from a step on the way; the others do the work without them.
 #
 # ## The batch size
 #
@@ -283,10 +290,12 @@ for size in sizes:
     parts = [net.backward(X[batch], Y[batch]).dW[0] - whole for batch in batches]
     errors.append(np.mean([np.linalg.norm(part) for part in parts]) / np.linalg.norm(whole))
 ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")[1]
-ax.loglog(sizes, errors, "o-", label="measured")
-ax.loglog(sizes, errors[0] / np.sqrt(sizes), "--", label="∝ 1/√size")
+ax.loglog(sizes, errors, "o-", color=COLOURS[0], label="measured")
+ax.loglog(sizes, errors[0] / np.sqrt(sizes), "--", color=COLOURS[1], label="∝ 1/√size")
 ax.set(xlabel="batch size (examples)", ylabel="error / size of the gradient", xticks=sizes)
 ax.set_xticks(sizes, sizes)
+ax.set_yticks(ticks := (0.5, 1, 2, 4, 8), ticks)
+ax.minorticks_off()
 _ = ax.legend()
 
 # %% [markdown]
@@ -305,7 +314,8 @@ for size in (1, 8, 64, 1221):
 # %% [markdown]
 # **What to notice.** The whole data in one batch takes the most exact steps, and far too few of
 # them. Many rough steps beat a few exact ones: that is why the gradient descent of practice is
-# *stochastic*. A larger batch wants a larger learning rate, and gives it back on hardware that
+# *stochastic*. But after the whole training batch 1 is worse than 8: its steps are too rough for
+# this rate. A larger batch wants a larger learning rate, and gives it back on hardware that
 # works in parallel.
 #
 # ## Two more findings
@@ -332,7 +342,7 @@ print(table([], [STATEMENTS[name] for name in ("S1.initialise", "S4.left", "S4.d
 # tells.
 #
 # **08.1** A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at most, is
-# the gradient multiplied on its way back through all ten?
+# the gradient multiplied on its way back through all ten? (three digits)
 
 # %%
 from dlcourse.exercises import check, hint, solution

@@ -17,9 +17,9 @@
 #
 # **Slides.** S0, S2, S4 (convolution, max pooling, flattening).
 #
-# **Time.** About half a minute on two CPU cores.
+# **Time.** Half a minute to run, 45 minutes to read.
 #
-# **Prerequisites.** 06: a dense network, trained.
+# **Prerequisites.** Notebook 06 (the first deep network).
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
@@ -243,7 +243,9 @@ models = {
 models["convolutions, flattened"].summary()
 
 # %% [markdown]
-# They are plain Keras models, so `fit` trains them.
+# They are plain Keras models, so `fit` trains them. The recipe has given them *Adam*, momentum with
+# a step size of its own for each weight, and the schedule `one_cycle`: within the training the
+# learning rate rises, and then falls to nearly 0.
 
 # %%
 # Picture: validation accuracy by epoch of three networks. The dense one and the one that flattens
@@ -325,7 +327,8 @@ for row, (name, values) in zip(axes, maps.items(), strict=True):
 # %% [markdown]
 # **What to notice.** The first maps still look like the digit, its edges or its strokes. After each
 # pooling a map has a quarter of the numbers, and each number answers for a larger part of the
-# picture. A map that stays dark has not found its pattern here.
+# picture. A map that is all black is 0 everywhere: it has not found its pattern here. (Each map has
+# its own grey scale.)
 
 # %% [markdown]
 # ## What the slides got wrong here
@@ -357,7 +360,7 @@ answer = ...
 check("09.1", answer)
 
 # %% [markdown]
-# **09.2** A convolution has 32 filters of 3 × 3 and takes 16 maps of 8 × 8. How many parameters
+# **09.2** A convolution has 24 filters of 5 × 5 and takes 8 maps of 12 × 12. How many parameters
 # does it have?
 
 # %%

@@ -18,9 +18,9 @@
 #
 # **Slides.** S0, S3, S4 (recurrent networks, LSTM).
 #
-# **Time.** About half a minute on two CPU cores.
+# **Time.** Half a minute to run, 45 minutes to read.
 #
-# **Prerequisites.** 05: gradients flow backwards; 06: a network, trained.
+# **Prerequisites.** Notebooks 05 (back-propagation) and 06 (the first deep network).
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
@@ -109,8 +109,8 @@ np.allclose(states, simple_rnn(X, W, U, b).h), np.allclose(states, by_keras, ato
 #
 # If $U$ makes vectors shorter, to half, say, then forty steps leave $0.5^{40} \approx 10^{-12}$:
 # the gradient *vanishes*. If it makes them longer, the gradient *explodes*, or tanh saturates and
-# its slope takes over. Below, $U$ is a rotation times a factor, so that the factor is all that
-# counts.
+# its slope takes over. Below, $U$ is an orthogonal matrix (a rotation, perhaps with a mirror) times
+# a factor, so that the factor is all that counts.
 
 # %%
 # Picture: the length of the gradient by the input, over 40 steps back in time, on a logarithmic
@@ -121,14 +121,14 @@ from dlcourse.plots.axes import COLOURS
 
 steps, units = 40, 16
 rng = np.random.default_rng(0)
-rotation = np.linalg.qr(rng.normal(size=(units, units)))[0]
+orthogonal = np.linalg.qr(rng.normal(size=(units, units)))[0]
 inputs, kernel = 0.02 * rng.normal(size=(steps, 4)), rng.normal(size=(4, units)) / 4
 
 
 def gradient_lengths(factor):
     dh = np.zeros((steps, units))
     dh[-1] = 1 / np.sqrt(units)  # the loss sees the last state alone
-    gradient = simple_rnn_backward(inputs, kernel, factor * rotation, np.zeros(units), dh)
+    gradient = simple_rnn_backward(inputs, kernel, factor * orthogonal, np.zeros(units), dh)
     return np.linalg.norm(gradient.dX, axis=1)[::-1]
 
 
@@ -146,8 +146,8 @@ draw([0.5, 0.9, 1.0, 1.2])
 # %% [markdown]
 # **What to notice.** The axis is logarithmic: a straight line is a constant factor a step. At 0.5 a
 # sequence of ten steps has forgotten its beginning, for the gradient as for the state. Keras starts
-# `SimpleRNN` with a rotation, a factor of 1, for this reason. Training may move it away. Try the
-# factors in between:
+# `SimpleRNN` with an orthogonal $U$, a factor of 1, for this reason. Training may move it away. Try
+# the factors in between:
 
 # %%
 from dlcourse.interactive import interact
@@ -168,8 +168,9 @@ interact(draw_one, factor=(0.3, 1.5, 0.05))
 # $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(\ldots), \quad
 # c_t = f c_{t-1} + i\,g, \quad h_t = o \tanh c_t$$
 #
-# From $c_{t-1}$ to $c_t$ there is only the forget gate $f$: no matrix, no tanh. Over $T$ steps the
-# memory is multiplied by $f_1 f_2 \cdots f_T$. One step, with one unit:
+# each gate, and the candidate $g$, with $W$, $U$ and $b$ of its own. From $c_{t-1}$ to $c_t$ there
+# is only the forget gate $f$: no matrix, no tanh. Over $T$ steps the memory is multiplied by $f_1
+# f_2 \cdots f_T$. One step, with one unit:
 
 # %%
 from dlcourse.maths.recurrent import lstm_cell
@@ -255,14 +256,15 @@ _ = axes[0].set(yticks=range(8), yticklabels=range(1, 9), ylabel="row read")
 # Put the head of the network on the state after *each* row: the guess, as it reads.
 
 # %%
-# Picture: four digits, and under each a map of ten classes by eight rows: how probable each class
-# is after each row. The first rows leave it open; towards the last, one class is left.
+# Picture: four digits, named above, and under each a map of ten classes by eight rows: how probable
+# each class is after each row. The first rows leave it open; towards the last, one class is left.
 head_weights, head_bias = run.model.get_layer("logits").get_weights()
 states = np.array([step.h for step in steps_of_all])
 guesses = np.array(keras.ops.softmax(states @ head_weights + head_bias))
 figure, axes = plt.subplots(2, 4, figsize=(8, 4.6), layout="constrained", height_ratios=[1, 2])
 for (top, below), k in zip(axes.T, (0, 3, 7, 9), strict=True):
     plots.show_image(top, digits.x_test[k])
+    top.set_title(f"a {digits.y_test[k]}")
     below.imshow(guesses[:, k].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     below.set(xlabel="after row", xticks=range(8), xticklabels=range(1, 9), yticks=range(10))
 axes[1, 0].set_ylabel("class (dark: probable)")
@@ -277,12 +279,12 @@ print("right after each row:", *[f"{share:.2f}" for share in right])
 # ## Keep it in mind
 #
 # Now a test of memory. After the digit come 24 empty rows, and then the network has to answer. Four
-# networks, two by two: a simple RNN that starts with $U$ a rotation, or half of one; an LSTM that
-# starts with Keras' forget gate (0.73), or with an open one (0.99).
+# networks, two by two: a simple RNN that starts with an orthogonal $U$, or half of one; an LSTM
+# that starts with Keras' forget gate (0.73), or with an open one (0.99).
 
 # %%
-# Picture: test accuracy of four networks. The simple RNN reaches about 0.9 with a rotation and far
-# less with half of one; the LSTM far more with an open forget gate than with Keras' start.
+# Picture: test accuracy of four networks. The simple RNN reaches about 0.9 with an orthogonal U and
+# far less with half of one; the LSTM far more with an open forget gate than with Keras' start.
 from dataclasses import replace
 
 EMPTY = ((0, 0), (0, 24), (0, 0), (0, 0))
@@ -295,7 +297,7 @@ for cell, start in [("simple", 0.5), ("simple", 1), ("lstm", 1), ("lstm", 5)]:
     model = prepare(recipe_from_text(f"{{dataset: {{name: digits}}, {settings}}}"), later).model
     W, U, b = model.get_layer(f"{cell}_1").get_weights()
     if cell == "simple":
-        U, name = start * U, f"simple RNN, {start} × rotation"
+        U, name = start * U, f"simple RNN, {start} × orthogonal U"
     else:
         b[32:64], name = start, f"LSTM, forget bias {start}"  # the second of the four gates
     model.get_layer(f"{cell}_1").set_weights([W, U, b])
@@ -309,11 +311,11 @@ ax.set(xlabel="test accuracy after 24 empty rows (dotted: chance)", xlim=(0, 1.1
 ax.invert_yaxis()
 
 # %% [markdown]
-# **What to notice.** The name of the cell does not decide. What decides is the factor a step. A
-# simple RNN at factor 1 beats an LSTM whose gate starts by forgetting a quarter a step; the same
+# **What to notice.** The name of the cell alone does not decide. What decides is the factor a step.
+# A simple RNN at factor 1 beats an LSTM whose gate starts by forgetting a quarter a step; the same
 # LSTM with its gate open at the start remembers. In practice one takes an LSTM, since it can
-# *learn* when to keep and when to forget, which a rotation cannot; with long gaps, open its forget
-# gate at the start.
+# *learn* when to keep and when to forget, which an orthogonal matrix cannot; with long gaps, open
+# its forget gate at the start.
 
 # %% [markdown]
 # ## What the slides got wrong here
@@ -333,7 +335,7 @@ print(table([], [STATEMENTS["S3.sequence"]]))
 # tells.
 #
 # **10.1** A recurrent unit has w = 1, u = 0.5 and b = 0. It reads x₁ = 1 and x₂ = 0, and starts
-# from h₀ = 0. What is h₂?
+# from h₀ = 0. What is h₂ (three digits)?
 
 # %%
 from dlcourse.exercises import check, hint, solution

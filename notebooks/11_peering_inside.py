@@ -17,9 +17,9 @@
 #
 # **Slides.** S0, S1 (the black box, templates, attending to the right parts, most confused).
 #
-# **Time.** About half a minute on two CPU cores.
+# **Time.** Half a minute to run, 45 minutes to read.
 #
-# **Prerequisites.** 09: feature maps.
+# **Prerequisites.** Notebook 09 (convolutional networks).
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
@@ -82,7 +82,9 @@ _ = plots.image_grid(scenes.x_test[:8], names[:8])
 
 # %% [markdown]
 # A small convolutional network learns them. It ends in the mean of each feature map, so that it
-# does not matter where a digit stands.
+# does not matter where a digit stands. Its `batch_norm` brings each feature map to mean 0 and
+# spread 1 over a batch, which makes the training steadier; `one_cycle` lets the learning rate rise
+# and then fall within it.
 
 # %%
 honest = train(recipe("none"), mkdtemp(), bar=False)
@@ -154,7 +156,8 @@ print(f"a map's sum differs from the change of the logit by {np.abs(gap).max():.
 #
 # $$z_c = b_c + \sum_k w_{kc}\, \overline{F_k} \qquad M_c = \sum_k w_{kc} F_k$$
 #
-# Grad-CAM takes the gradient in the place of $w_{kc}$, and so works for other networks, too.
+# Grad-CAM takes the *mean* gradient over the places in the place of $w_{kc}$, and so works for
+# other networks, too; it drops negative values.
 
 # %%
 # Picture: three scenes, a row each: the scene, and over it its saliency, its class activation map
@@ -176,7 +179,14 @@ draw(honest, scenes, "object")
 # A few pictures convince quickly, and prove nothing. So count over many. *Hits* is how often a
 # map's largest value lies in the box. And do not only look: *cover* the digit, and see whether the
 # answer changes. What changes the answer is what the network uses; a map is only a description.
-# Chance hits the box with about one pixel in nine.
+# Chance hits the box with about one pixel in nine. The other columns and the last row:
+#
+# - *inside*: the share of a map's positive values that lies in the box;
+# - *deletion*: the class's probability while pixels are blackened, the map's brightest first. It
+#   should fall at once: the smaller its mean, the better;
+# - *insertion*: the same while they appear on black: the larger, the better;
+# - *all random*: how far the map is like that of the same network with random weights;
+# - *random map*: noise in the place of a map, to compare with.
 
 # %%
 from dlcourse.visualizers import attention_report
@@ -188,8 +198,8 @@ print(attention_report(honest.model, scenes, **options))
 # %% [markdown]
 # **What to notice.** All three hit far more often than chance, the class activation maps most
 # often. With the digit covered, most answers change; with as large a box elsewhere covered, few or
-# none. This network attends to the right part. *All random* compares each map with that of the same
-# network with random weights: near 0, the map depends on what was learned.
+# none. This network attends to the right part. *All random* is near 0: the maps depend on what was
+# learned.
 
 # %% [markdown]
 # ## The short cut

@@ -80,6 +80,14 @@ def test_validation_that_turns_while_training_falls_is_over_fitting():
     assert "07_overfitting" in found.notebook
 
 
+def test_validation_that_gets_worse_with_training_is_no_over_fitting():
+    climbing = falling(end=0.3) + 0.3 * EPOCHS
+    curves = history(climbing, climbing + 0.1 * EPOCHS, rising(0.9), rising(0.8))
+    assert "over_fitting" not in names(curves)
+    curves["loss"] = list(falling(end=0.3))
+    assert "over_fitting" in names(curves)
+
+
 def test_over_fitting_proposes_what_is_not_yet_used():
     curves = history(falling(end=0), falling(end=0.3) + 0.08 * EPOCHS, rising(1.0), rising(0.8))
     used = {"model.name": "dnn", "model.dropout": 0.5}

@@ -69,6 +69,8 @@ def over_fitting(e: Evidence) -> Finding | None:
     if e.history.get("accuracy") is None:
         far = gap >= T["loss_gap"]
     worse = rise >= T["loss_rise"] and gap >= T["loss_gap"]
+    if train - e.loss.min() >= T["loss_rise"] * e.unit:  # training gets worse as well: it diverges
+        return None
     if not (worse or (far and gap >= T["loss_gap"] / 2)):
         return None
     evidence = f"loss {train:.3g} on training, {val:.3g} on validation"

@@ -36,12 +36,12 @@ def _check_map(answer: Any) -> str | None:
 
 
 _PARAMETERS = (
-    Wrong(4608, "The biases are missing: each filter has one."),
-    Wrong(320, "A filter reaches through all 16 maps below it, not through one."),
-    Wrong(294_944, "The weights are the same at every place: do not count the 8 × 8 places."),
-    Wrong(5120, "Each filter has one bias, whatever the number of maps below it."),
-    Wrong(144, "These are the weights of a single filter; there are 32."),
-    Wrong(145, "This is a single filter with its bias; there are 32."),
+    Wrong(4800, "The biases are missing: each filter has one."),
+    Wrong(624, "A filter reaches through all 8 maps below it, not through one."),
+    Wrong(691_224, "The weights are the same at every place: do not count the 12 × 12 places."),
+    Wrong(4992, "Each filter has one bias, whatever the number of maps below it."),
+    Wrong(200, "These are the weights of a single filter; there are 24."),
+    Wrong(201, "This is a single filter with its bias; there are 24."),
 )
 
 
@@ -154,22 +154,22 @@ EXERCISES = (
     ),
     Exercise(
         question=(
-            "A convolution has 32 filters of 3 × 3 and takes 16 maps of 8 × 8. How many parameters "
-            "does it have?"
+            "A convolution has 24 filters of 5 × 5 and takes 8 maps of 12 × 12. How many "
+            "parameters does it have?"
         ),
         check=number_check(
-            4640,
+            4824,
             _PARAMETERS,
             "Count the weights of one filter first: its height, its width, and the maps below it.",
             rtol=1e-6,  # a count is exact
         ),
-        hint="One filter weighs a window of 3 × 3 pixels in each of the 16 maps, and adds a bias.",
-        solution=4640,
+        hint="One filter weighs a window of 5 × 5 pixels in each of the 8 maps, and adds a bias.",
+        solution=4824,
         explanation=(
-            "(3 · 3 · 16 + 1) · 32 = 4,640. Height and width of the maps do not count: the same "
+            "(5 · 5 · 8 + 1) · 24 = 4,824. Height and width of the maps do not count: the same "
             "filter is used everywhere."
         ),
-        equivalents=("4,640", 4640.0, np.int32(4640), [4640], np.float32(4640)),
+        equivalents=("4,824", 4824.0, np.int32(4824), [4824], np.float32(4824)),
         wrong=_PARAMETERS,
     ),
     Exercise(

@@ -101,7 +101,7 @@ EXERCISES = (
     Exercise(
         question=(
             "A recurrent unit has w = 1, u = 0.5 and b = 0. It reads x₁ = 1 and x₂ = 0, and "
-            "starts from h₀ = 0. What is h₂?"
+            "starts from h₀ = 0. What is h₂ (three digits)?"
         ),
         check=number_check(
             float(np.tanh(0.5 * _H1)),

@@ -6,9 +6,9 @@ from dlcourse.exercises.answers import choice_check, number, number_check, tried
 from dlcourse.exercises.exercise import Exercise, Wrong
 
 _CHOSEN = (
-    Wrong("a", "0.002 more, when a single round moves it by 0.012: that is no difference yet."),
-    Wrong("c", "It is the cheapest, and clearly behind: 0.05 is many times the spread."),
-    Wrong("d", "Nothing is as good as the best? Set the differences beside the spread."),
+    Wrong("a", "Its lead of 0.002 may be off by 0.015: that is no difference yet."),
+    Wrong("c", "It is the cheapest, and clearly behind: by 0.050, and that may be off by 0.018."),
+    Wrong("d", "They met on the same folds: does the interval of a lead hold 0?"),
 )
 
 _SECONDS = (
@@ -96,17 +96,17 @@ def _check_crossing(answer: Any) -> str | None:
 EXERCISES = (
     Exercise(
         question=(
-            "Five folds on one data set give (a) a network: accuracy 0.962 ± 0.012, 40 CPU seconds "
-            "to fit; (b) an SVM: 0.960 ± 0.011, 0.1 s; (c) a guess that looks at two features: "
-            "0.910 ± 0.010, 0.01 s. Which one do you take, or (d) none, since they cannot be "
-            "compared?"
+            "Five folds give (a) a network: accuracy 0.962, 40 CPU seconds to fit; (b) an SVM: "
+            "0.960, 0.1 s; (c) a rule on two features: 0.910, 0.01 s. Fold by fold the network "
+            "leads the SVM by 0.002 ± 0.015, and the SVM leads the rule by 0.050 ± 0.018 (95% "
+            "intervals). Which one do you take, or (d) none, since they cannot be compared?"
         ),
         check=choice_check("b", _CHOSEN),
         hint="First ask which are told apart at all, then what the rest costs.",
         solution="b",
         explanation=(
-            "The network's lead of 0.002 is a sixth of one round's spread, and costs 400 times the "
-            "time. (c) is told apart: it is cheap and worse."
+            "The interval of the network's lead holds 0: not told apart, at 400 times the time. "
+            "That of the SVM's lead does not: (c) is cheap, and worse."
         ),
         equivalents=("B", " b ", "(b)", "b."),
         wrong=_CHOSEN,

@@ -109,9 +109,11 @@ def _check_start(answer: Any) -> str | None:
 
 
 def _vanished(activation: str, spread: float, ratio: float) -> str:
-    told = f"{activation} with s = {spread:g} leaves {ratio:.1g} of the last layer's gradient."
+    told = f"{activation} with s = {spread:g} leaves {ratio:.2g} of the last layer's gradient."
     if activation == "sigmoid":
-        return f"It vanishes: {told} Its slope is at most 0.25; does another activation do better?"
+        return (
+            f"It vanishes: {told} Its slope is at most 0.25. Larger weights, or another activation?"
+        )
     return f"Too little arrives: {told} Larger weights?"
 
 
@@ -119,7 +121,7 @@ EXERCISES = (
     Exercise(
         question=(
             "A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at "
-            "most, is the gradient multiplied on its way back through all ten?"
+            "most, is the gradient multiplied on its way back through all ten? (three digits)"
         ),
         check=number_check(
             0.5**10, _PRODUCTS, "Multiply weight and largest slope, ten times over."
