@@ -114,7 +114,7 @@ def test_nothing_random_acts_in_a_base_neither_in_a_model_inside_nor_in_a_recurr
     tensor = inner(layers.Reshape((8, 8))(inputs))
     base = keras.Model(inputs, layers.Dense(3, name="last")(layers.Dense(4, name="flat")(tensor)))
     model = new_head(base, 2, layer="flat")
-    rows = keras.Model(model.inputs, model.get_layer("features").output)
+    rows = keras.Model(model.inputs[0], model.get_layer("features").output)
     still = np.asarray(rows(images, training=False))
     np.testing.assert_array_equal(np.asarray(rows(images, training=True)), still)
     wanted = features(base, "flat", images)
