@@ -66,6 +66,10 @@ def outputs(source):
     return [(cell, out) for cell in run(source)[0].cells for out in cell.get("outputs", [])]
 
 
+def test_there_are_thirteen_notebooks_numbered_from_00():
+    assert [source.stem[:2] for source in SOURCES] == [f"{number:02}" for number in range(13)]
+
+
 @every_notebook
 def test_a_notebook_is_its_source_without_outputs(source):
     stored = jupytext.read(source.with_suffix(".ipynb")).cells
