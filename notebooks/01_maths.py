@@ -126,6 +126,7 @@ plt.show()
 # Try your own matrix. When is the image thinnest? When is it turned over?
 
 # %%
+# Picture: the unit square beside its image under the matrix that the sliders set.
 from dlcourse.interactive import interact
 
 

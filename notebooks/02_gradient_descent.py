@@ -121,6 +121,7 @@ plt.show()
 # Move the slider over the edge at 1:
 
 # %%
+# Picture: the parabola with the steps of a descent from 6, at the sliders' learning rate.
 from dlcourse.interactive import interact
 
 

@@ -171,6 +171,7 @@ for ax, temperature in zip(axes, (0.5, 1.0, 5.0), strict=True):
 plt.show()
 
 # %%
+# Picture: four bars, the probabilities of the scores at the slider's temperature.
 from dlcourse.interactive import interact
 
 

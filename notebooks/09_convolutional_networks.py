@@ -152,6 +152,7 @@ for ax, name in zip(axes[1:], list(kernels)[1:], strict=True):
 # the kernels on the slides' image. Move the window with the sliders.
 
 # %%
+# Picture: the image with the window that the sliders move, the chosen kernel, and the result.
 from dlcourse.interactive import interact
 
 

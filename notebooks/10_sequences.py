@@ -150,6 +150,7 @@ draw([0.5, 0.9, 1.0, 1.2])
 # the factors in between:
 
 # %%
+# Picture: what is left of an input over the time steps, for the slider's factor and for 1.
 from dlcourse.interactive import interact
 
 
