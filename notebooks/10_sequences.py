@@ -150,7 +150,8 @@ draw([0.5, 0.9, 1.0, 1.2])
 # the factors in between:
 
 # %%
-# Picture: what is left of an input over the time steps, for the slider's factor and for 1.
+# Picture: the gradient by the input over the steps before the last, on a logarithmic axis: it falls
+# for the slider's factor and stays for 1.
 from dlcourse.interactive import interact
 
 
