@@ -5,6 +5,8 @@ runs/digits_cnn-20260131-101500/
     environment.json  versions, machine, device, git state, data fingerprint
     dataset.json      what new inputs need: class names, value range, columns
     state.npz         where the training is: it goes on from there
+    fine_tuning.npz   the same of a transfer's fine-tuning
+    members/          an ensemble's networks, each a run of its own
     history.csv       the metrics of every epoch
     xray.csv          every layer's statistics by epoch, with `training.xray: true`
     model.keras       the trained model (preprocessing inside)
