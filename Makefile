@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-jax test-lowest notebooks notebooks-full constraints
+.PHONY: check test test-jax test-torch test-lowest notebooks notebooks-full constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -11,7 +11,15 @@ test:  ## the test-suite
 	$(PYTHON) -m pytest
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_jax.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py
+
+# By itself `pip install torch` takes the build with CUDA; PyTorch's own site has one without.
+test-torch:  ## the same on PyTorch, in an environment without TensorFlow
+	python3 -m venv .venv-torch
+	.venv-torch/bin/pip install --quiet -c constraints.txt torch==2.13.0 keras filelock matplotlib \
+	  numpy pillow pydantic pyyaml scikit-learn scipy threadpoolctl pytest
+	.venv-torch/bin/pip install --quiet --no-deps -e .
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest tests/test_backends.py
 
 # Old versions of other packages warn of newer ones: there only the tests' own results count.
 test-lowest:  ## the test-suite with the lowest versions that pyproject.toml declares

@@ -63,7 +63,8 @@ class Training(Settings):
     weights over the steps in place of the last ones; each step counts `ema` times as much as the
     next (0.99: about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
     statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution`
-    null chooses: up to 128 steps a call for small dense models, 16 for others.
+    null chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always
+    one on PyTorch).
     `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
     `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
     whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that

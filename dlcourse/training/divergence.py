@@ -48,6 +48,8 @@ def gradient_norms(
     steps at a time, until the weights break; those steps once more, eagerly, with the optimizer's
     own `apply` listened to. Only Keras' API is used. The model is left diverged.
     """
+    import keras
+
     model: Any = prepared.model
     norms: list[float] = []
     apply = model.optimizer.apply
@@ -60,7 +62,8 @@ def gradient_norms(
         return apply(grads, trainable_variables)
 
     with np.errstate(all="ignore"):  # the numbers overflow: that is what is shown
-        model.compile(model.optimizer, model.loss, steps_per_execution=CHUNK)
+        at_once = CHUNK if keras.backend.backend() == "tensorflow" else 1
+        model.compile(model.optimizer, model.loss, steps_per_execution=at_once)
         for begin in range(first_step, last_step, CHUNK):
             end = min(begin + CHUNK, last_step)
             variables = [*model.variables, *model.optimizer.variables]

@@ -134,6 +134,7 @@ class Fit:
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
+            on_train_batch_begin=self._begin_step,
             on_train_batch_end=self._end_step,
             on_epoch_end=self._end_epoch,
             on_test_begin=self._begin_test,
@@ -166,12 +167,24 @@ class Fit:
         if self.first_step:
             restore_metrics(self.arrays, self.prepared.model)
 
+    def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """PyTorch's dropout draws from a generator that no variable keeps: each step seeds it."""
+        import keras
+
+        if keras.backend.backend() == "torch":
+            import torch  # pyright: ignore[reportMissingImports]
+
+            at = (self.recipe.training_seed, self.progress.epoch, self.first_step + batch)
+            torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
+
     def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
         """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
         if self.recipe.training.ema is not None:
             weights = self.prepared.model.trainable_variables
             self.running = [np.asarray(weight).copy() for weight in weights]
             self.prepared.model.optimizer.finalize_variable_values(weights)
+            for weight in weights:  # on JAX they now are the averages, which evaluating would free
+                weight.assign(np.asarray(weight).copy())
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         done = min(self.first_step + batch + 1, self.steps)

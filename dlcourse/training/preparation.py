@@ -140,7 +140,7 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
         loss=loss,
         loss_weights=[scale**-2],
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
-        steps_per_execution=training.steps_per_execution or _steps_per_execution(model, min(steps)),
+        steps_per_execution=_steps_per_execution(training.steps_per_execution, model, min(steps)),
         jit_compile="auto" if training.jit_compile is None else training.jit_compile,
     )
 
@@ -150,15 +150,19 @@ def _head(model: Any) -> str:
     return "prediction" if last.name == "prediction" else last.activation.__name__
 
 
-def _steps_per_execution(model: Any, steps: int) -> int:
+def _steps_per_execution(asked: int | None, model: Any, steps: int) -> int:
     """Return how many steps one call runs: many for small dense models, whose calls cost most.
 
-    Other backends than TensorFlow unroll the steps, which takes longer to compile than it saves.
+    JAX unrolls the steps, which takes longer to compile than it saves; Keras on PyTorch takes one
+    step a call alone.
     """
     import keras
 
-    if keras.backend.backend() != "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "torch" or (backend == "jax" and asked is None):
         return 1
+    if asked is not None:
+        return asked
     small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
     return min(128 if small else 16, steps)
 

@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from dlcourse.errors import UserError
-
 _COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any] | None]] = WeakKeyDictionary()
 
 
@@ -47,14 +45,18 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         gradient, (scores, extra) = jax.grad(total, has_aux=True)(x)
         return scores, gradient, extra
 
-    table = {"tensorflow": on_tensorflow, "jax": on_jax}
-    name = keras.backend.backend()
-    if name not in table:
-        raise UserError(
-            f"visualizers take gradients on the backends {' and '.join(table)}, not on {name}: "
-            "set KERAS_BACKEND"
-        )
-    return table[name]
+    def on_torch(x: Any, *rest: Any) -> Any:
+        import torch  # pyright: ignore[reportMissingImports]
+
+        with torch.enable_grad():
+            x = keras.tree.map_structure(lambda one: one.detach().requires_grad_(), x)
+            scores, extra = function(x, *rest)
+            inputs = keras.tree.flatten(x)
+            gradient = torch.autograd.grad(scores.sum(), inputs, materialize_grads=True)
+        return scores, keras.tree.pack_sequence_as(x, gradient), extra
+
+    table = {"tensorflow": on_tensorflow, "jax": on_jax, "torch": on_torch}
+    return table[keras.backend.backend()]
 
 
 def compiled(
@@ -72,21 +74,20 @@ def compiled(
             costs less than its tracing.
 
     Returns:
-        A function of arrays or tensors; what it returns are the backend's tensors.
+        A function of arrays or tensors; what it returns are the backend's tensors, or NumPy's.
     """
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    on_jax = keras.backend.backend() == "jax"
+    build = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend(), _with_tensorflow)
     if key not in kept:
         for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
             kept.pop(other, None)
-        if plain_first and not on_jax:
+        if plain_first and build is _with_tensorflow:
             kept[key] = None  # asked once
             return partial(_call, ref(model), function)
     found = kept.get(key)
     if found is None:
-        build = _with_jax if on_jax else _with_tensorflow
         kept[key] = found = build(ref(model), function)
     return found
 
@@ -119,3 +120,17 @@ def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callabl
 
     run = jax.jit(stateless)
     return lambda *arguments: run([v.value for v in model().variables], arguments)
+
+
+def _with_torch(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """PyTorch takes the steps one by one; what it gives are NumPy's arrays."""
+    import keras
+    import torch  # pyright: ignore[reportMissingImports]
+
+    def run(*arguments: Any) -> Any:
+        tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
+        with torch.no_grad():
+            found = _call(model, function, *tensors)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
+
+    return run

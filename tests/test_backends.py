@@ -1,7 +1,8 @@
-"""The course on JAX, without TensorFlow: `KERAS_BACKEND=jax`, in a venv of its own (.ci/run)."""
+"""The course on JAX or PyTorch without TensorFlow: `KERAS_BACKEND=jax`, in a venv of its own."""
 
 import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from PIL import Image
 from dlcourse.recipe import load_recipe, recipe_from_text
 from dlcourse.runs import read_run
 
+BACKEND = os.environ.get("KERAS_BACKEND")
 pytestmark = pytest.mark.skipif(
-    os.environ.get("KERAS_BACKEND") != "jax" or find_spec("tensorflow") is not None,
-    reason="needs KERAS_BACKEND=jax and an environment without TensorFlow: see .ci/run",
+    BACKEND not in ("jax", "torch") or find_spec("tensorflow") is not None,
+    reason="needs KERAS_BACKEND=jax or torch and an environment without TensorFlow: see .ci/run",
 )
 CONFIGS = Path(__file__).parent.parent / "configs"
 SHORT = """
@@ -61,7 +63,7 @@ def test_the_digits_recipes_reach_their_level(name, overrides, level, runs):
 
     recipe = load_recipe(CONFIGS / f"digits_{name}.yaml", overrides)
     found = train(recipe, runs, name=name, bar=False)
-    assert found.environment["backend"] == "jax"
+    assert found.environment["backend"] == BACKEND
     assert "tensorflow" not in found.environment["packages"]
     assert found.metrics["test"]["accuracy"] > level
 
@@ -118,7 +120,7 @@ def test_mixed_precision_trains_and_so_do_steps_without_jit(runs):
     from dlcourse.training import describe, prepare, train
 
     recipe = recipe_from_text(SHORT + "  mixed_precision: true\n")
-    assert "mixed_bfloat16, jax backend" in describe(prepare(recipe))
+    assert f"mixed_bfloat16, {BACKEND} backend" in describe(prepare(recipe))
     assert train(recipe, runs, name="mixed", bar=False).metrics["test"]["accuracy"] > 0.5
     plain = "  jit_compile: false\n  epochs: 2\n  batch_size: 128\n  learning_rate: 0.05\n"
     recipe = recipe_from_text(
@@ -134,6 +136,19 @@ def test_evaluate_gives_the_runs_own_metrics(run, capsys):
     told = json.loads(capsys.readouterr().out)
     for part in ("train", "val", "test"):
         assert told[part] == pytest.approx(run.metrics[part], rel=1e-6)
+
+
+def test_the_saliency_of_a_linear_model_is_its_weights():
+    import keras
+
+    from dlcourse.visualizers import saliency
+
+    layers = [keras.Input((3, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(5, "softmax")]
+    model = keras.Sequential(layers)
+    images = np.random.default_rng(0).random((2, 3, 4, 1), "float32")
+    weights = np.asarray(model.layers[-1].kernel)
+    found = saliency(model, images, [1, 4])
+    np.testing.assert_allclose(found, np.abs(weights[:, [1, 4]]).T.reshape(2, 3, 4), rtol=1e-5)
 
 
 def test_predict_reads_an_image(run, tmp_path, capsys):
@@ -163,6 +178,27 @@ def test_the_other_commands_run(command, run, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "  ema: 0.9\n  xray: true\n",
+        "  class_weights: balanced\n  label_smoothing: 0.1\n  clip_norm: 1\n",
+        "ensemble: {members: 2}\n",
+        "model: {name: transfer, base: RUN, trainable_layers: 1}\n",
+        "model: {name: transfer, base: RUN, cache_features: false}\n",
+    ],
+)
+def test_the_other_settings_train(more, run, tmp_path):
+    from dlcourse.training import train
+
+    text = SHORT.replace("epochs: 3", "epochs: 2")
+    if more.startswith("model"):
+        text = re.sub(r"model: .*\n", "", text).replace("  reduce_on_plateau: {patience: 1}\n", "")
+        text = text.replace("  augmentation: {shift: 0.1}\n", "")
+    recipe = recipe_from_text(text + more.replace("RUN", str(run.path)))
+    assert train(recipe, tmp_path, name="run", bar=False).metrics["test"]["accuracy"] > 0.3
+
+
 def test_npz_files_and_streamed_folders_train(runs, tmp_path, monkeypatch):
     from dlcourse.datasets.streamed import Streamed
     from dlcourse.training import prepare, train
@@ -181,8 +217,10 @@ def test_npz_files_and_streamed_folders_train(runs, tmp_path, monkeypatch):
         "images": f"{{name: image_folder, path: {tmp_path}/images, color: grayscale, "
         "size: [8, 8], memory_share: 1.0e-9}",
     }
+    text = SHORT.replace("size: 64", "size: 8").replace("norm: true", "norm: false")
+    text = text.replace("epochs: 3", "epochs: 12")
     for name, given in sets.items():
-        recipe = recipe_from_text(SHORT.replace("{name: digits}", given).replace("64", "8"))
+        recipe = recipe_from_text(text.replace("{name: digits}", given))
         assert isinstance(prepare(recipe).dataset.x_train, Streamed) == (name == "images")
         found = train(recipe, runs, name=name, bar=False)
         assert found.metrics["test"]["accuracy"] > 0.8
@@ -201,5 +239,5 @@ def test_the_device_is_told_and_a_gpu_that_is_not_there_refused():
 
     use_device("cpu")
     assert device().startswith("CPU (")
-    with pytest.raises(UserError, match=r"the jax backend sees CPU \(\d+ cores\) alone: "):
+    with pytest.raises(UserError, match=rf"the {BACKEND} backend sees CPU \(\d+ cores\) alone: "):
         use_device("gpu")
