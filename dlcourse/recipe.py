@@ -62,16 +62,17 @@ class Training(Settings):
     the constant rate, or the highest of a `schedule`. `ema` evaluates and keeps the average of the
     weights over the steps in place of the last ones; each step counts `ema` times as much as the
     next (0.99: about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
-    statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution`
-    null chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always
-    one on PyTorch).
-    `restore_best_weights` keeps the weights of the epoch with the lowest validation loss (or best
-    `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of the
-    whole gradient, `clip_value` each of its entries. `checkpoint_every` saves the state after that
-    many steps, beside every epoch's end. `device` auto takes a GPU where there is one, cpu keeps
-    off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its choice. `xray`
-    records each layer's statistics before the training and after every epoch (`xray.csv`), for
-    `dlcourse.diagnose`.
+    statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution` null
+    chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always one on
+    PyTorch). `restore_best_weights` keeps the weights of the epoch with the lowest validation loss
+    (or best `early_stopping.monitor`); false keeps the last epoch's. `clip_norm` bounds the norm of
+    the whole gradient, `clip_value` each of its entries. In the last `clean_epochs` the images are
+    as they are, not augmented: then the last steps and batch normalization's statistics are of such
+    images as the network will meet (He et al. 2019, arXiv:1909.09148). `checkpoint_every` saves the
+    state after that many steps, beside every epoch's end. `device` auto takes a GPU where there is
+    one, cpu keeps off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its
+    choice. `xray` records each layer's statistics before the training and after every epoch
+    (`xray.csv`), for `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20
@@ -87,6 +88,7 @@ class Training(Settings):
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
+    clean_epochs: Positive | None = None
     early_stopping: EarlyStopping | None = None
     reduce_on_plateau: ReduceOnPlateau | None = None
     restore_best_weights: bool = True
@@ -104,6 +106,10 @@ class Training(Settings):
         if not isinstance(self.batch_size, tuple):
             return self.batch_size
         return self.batch_size[epoch * len(self.batch_size) // self.epochs]
+
+    def augments_in(self, epoch: int) -> bool:
+        """Whether the images of an epoch (from 0) are augmented."""
+        return self.augmentation is not None and epoch < self.epochs - (self.clean_epochs or 0)
 
     def steps_in(self, epoch: int, examples: int) -> int:
         """Return the steps of an epoch (from 0)."""
@@ -250,6 +256,12 @@ def conflicts(
     if training.get("augmentation") and model.get("cache_features", name == "transfer"):
         reason = "augmented images have other features in each epoch: set it to false"
         faults.append((("model", "cache_features"), reason))
+    clean = training.get("clean_epochs")
+    if clean and not training.get("augmentation"):
+        faults.append((("training", "clean_epochs"), "nothing is augmented: set augmentation too"))
+    elif isinstance(clean, int) and isinstance(epochs, int) and clean >= epochs:
+        reason = f"leaves no epoch to augment: there are {epochs}"
+        faults.append((("training", "clean_epochs"), reason))
     if task == "regression":
         for key in ("label_smoothing", "class_weights"):
             if training.get(key):

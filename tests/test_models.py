@@ -10,6 +10,7 @@ from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.recurrent import rnn
+from dlcourse.models.warp import random_warp
 from dlcourse.schema import settings_model
 
 
@@ -129,7 +130,7 @@ def test_augmentation_changes_training_only(digits):
     settings = {"shift": 0.2, "rotate": 20.0, "zoom": 0.2, "shear": 0.1, "flip": "horizontal"}
     model = build_model("cnn", digits, settings, filters=(4,), hidden=())
     names = [layer.name for layer in model.layers]
-    assert names[:3] == ["flip", "warp", "rescaling"]
+    assert names[:2] == ["warp", "rescaling"]
     x = digits.x_test[:4]
     still = np.asarray(model(x, training=False))
     np.testing.assert_array_equal(still, model(x, training=False))
@@ -155,6 +156,57 @@ def test_a_warp_keeps_the_middle_and_moves_no_further_than_its_settings():
         assert np.abs(centre - 4).max() <= 2 + 1e-4
         assert np.abs(centre - 4).max() > 1.8  # of 200 uniform draws
         assert np.ptp(centre) > 3
+
+
+@pytest.mark.parametrize("flip", ["horizontal", "vertical", "horizontal_and_vertical"])
+def test_a_flip_mirrors_about_half_of_the_images_and_changes_no_pixel(flip):
+    images = np.random.default_rng(0).random((200, 5, 6, 3), "float32")
+    found = warped(images, flip=flip)
+    rows = [1, -1] if "vertical" in flip else [1]
+    columns = [1, -1] if "horizontal" in flip else [1]
+    counts = {}
+    for image, given in zip(found, images, strict=True):
+        same = [
+            (y, x) for y in rows for x in columns if np.allclose(image, given[::y, ::x], atol=1e-5)
+        ]
+        assert len(same) == 1
+        counts[same[0]] = counts.get(same[0], 0) + 1
+    assert len(counts) == len(rows) * len(columns)
+    assert min(counts.values()) > 0.6 * 200 / len(counts)
+
+
+def test_an_inactive_warp_leaves_the_images_as_they_are():
+    (layer,) = augmentation_layers(shift=0.2, rotate=30.0, flip="horizontal")
+    images = np.random.default_rng(0).random((8, 9, 9, 1), "float32")
+    assert np.abs(np.asarray(layer(images, training=True)) - images).max() > 0.1
+    layer.active = False
+    np.testing.assert_array_equal(layer(images, training=True), images)
+
+
+@pytest.mark.parametrize("fill", ["black", "nearest"])
+def test_an_elastic_warp_samples_as_the_affine_one_does(fill):
+    images = np.random.default_rng(0).random((20, 11, 8, 2), "float32")
+    how = {"shift": 0.2, "rotate": 40.0, "zoom": 0.2, "shear": 0.2, "fill": fill, "seed": 3}
+    layers = [random_warp()(**how, elastic=elastic) for elastic in (0.0, 1e-9)]
+    affine, elastic = (np.asarray(layer(images, training=True)) for layer in layers)
+    np.testing.assert_allclose(elastic, affine, atol=1e-4)
+
+
+def test_an_elastic_warp_moves_every_pixel_smoothly_by_its_own_standard_deviation():
+    """A ramp's values are its coordinates: what comes out tells where it came from."""
+    y, x = np.mgrid[:28, :28].astype("float32")
+    images = np.tile(np.stack([y, x], axis=-1) + 100, (400, 1, 1, 1))
+    moves = warped(images, elastic=0.03) - images
+    inside = moves[:, 5:-5, 5:-5]  # nearer the border what lies outside is read
+    assert np.sqrt((inside**2).mean((0, 3))) == pytest.approx(0.03 * 28, rel=0.15)
+    assert np.abs(np.diff(inside, axis=1)).mean() < 0.3 * np.abs(inside).mean()
+    assert abs(np.corrcoef(inside[..., 0].ravel(), inside[..., 1].ravel())[0, 1]) < 0.1
+    assert np.ptp(inside[:, 9, 9], axis=0).min() > 2  # every image its own
+
+
+def test_images_of_one_pixel_stand_an_elastic_warp():
+    images = np.full((3, 1, 1, 1), 5.0, "float32")
+    np.testing.assert_allclose(warped(images, elastic=0.1), images)
 
 
 def test_a_shear_moves_each_row_by_its_distance_from_the_middle():

@@ -267,6 +267,7 @@ training:
         ("training.batch_size=[]", "at least 1 item"),
         ("training.batch_size=many", "expected a valid integer, got 'many'"),
         ("training.batch_size=[1, 2, 3, 4, 5]", "5 stages need 5 epochs or more, there are 4"),
+        ("training.clean_epochs=2", "nothing is augmented: set augmentation too"),
         ("training.ema=1", "expected less than 1, got 1"),
         ("training.augmentation={fill: white}", "expected 'nearest' or 'black', got 'white'"),
         ("ensemble={members: 1}", "'ensemble.members': expected greater than or equal to 2, got 1"),

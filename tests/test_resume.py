@@ -42,13 +42,14 @@ KINDS = {
             "class_weights": "balanced",
         },
     },
-    "batch sizes by stages, averaged weights": {
+    "batch sizes by stages, averaged weights, clean epochs": {
         "dataset": {"name": "digits"},
         "model": {"name": "cnn", "filters": [4], "hidden": [8], "batch_norm": True},
         "training": {
             "batch_size": [64, 128, 256],
             "ema": 0.9,
-            "augmentation": {"shear": 0.1, "zoom": 0.1, "fill": "black"},
+            "augmentation": {"shear": 0.1, "zoom": 0.1, "flip": "horizontal", "fill": "black"},
+            "clean_epochs": 2,
             "schedule": {"name": "linear", "warmup": 0.2},
         },
     },

@@ -225,6 +225,36 @@ def test_every_stage_trains_with_its_batches_and_the_schedule_spans_all_steps(tm
     assert len(fit.progress.history["loss"]) == 3
 
 
+def test_clean_epochs_train_on_the_images_as_they_are(tmp_path):
+    def losses(**training):
+        given = recipe(
+            epochs=3, learning_rate=0.03, augmentation={"rotate": 60.0, "zoom": 0.3}, **training
+        )
+        fit = Fit(given, prepare(given), Run(tmp_path), file=f"{len(training)}.npz")
+        fit.train()
+        return fit.progress.history["loss"], fit.prepared.model.layers[0]
+
+    (augmented, layer), (clean, switched) = losses(), losses(clean_epochs=1)
+    assert layer.active
+    assert not switched.active
+    assert clean[:2] == augmented[:2]
+    assert clean[2] < 0.8 * augmented[2]
+
+
+@pytest.mark.parametrize("backend_knows_it", [True, False])
+def test_xla_is_refused_where_a_layer_has_none_of_it(backend_knows_it):
+    """On TensorFlow the warp's operation does not exist in XLA."""
+    given = recipe(augmentation={} if backend_knows_it else {"shift": 0.1}, jit_compile=True)
+    if backend_knows_it:
+        assert prepare(given).model.jit_compile
+    else:
+        with pytest.raises(
+            RecipeError, match=r"jit_compile.*: XLA cannot compile the layer 'warp'"
+        ):
+            prepare(given)
+    assert not prepare(recipe(augmentation={"shift": 0.1})).model.jit_compile
+
+
 def test_the_averaged_weights_are_measured_and_kept(tmp_path):
     """Beside a mean worked out from the weights after every step."""
     given = recipe(

@@ -103,15 +103,27 @@ class Fit:
             # An epoch that was interrupted is a fit of its own: its first steps are done.
             self.first_step = self.progress.step
             self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
+            self._set_augmentation()
             self._fit()
 
     def _stage_end(self) -> int:
-        """Return the number of the last epoch (from 1) that has the batch size of the next one."""
+        """Return the number of the last epoch (from 1) that is trained as the next one is."""
         training, epoch = self.recipe.training, self.progress.epoch
-        size = training.batch_size_in(epoch)
-        while epoch < training.epochs and training.batch_size_in(epoch) == size:
+
+        def how(epoch: int) -> tuple[int, bool]:
+            return training.batch_size_in(epoch), training.augments_in(epoch)
+
+        stage = how(epoch)
+        while epoch < training.epochs and how(epoch) == stage:
             epoch += 1
         return epoch
+
+    def _set_augmentation(self) -> None:
+        model, active = self.prepared.model, self.recipe.training.augments_in(self.progress.epoch)
+        for layer in model.layers:
+            if getattr(layer, "active", active) != active:
+                layer.active = active
+                model.make_train_function(force=True)  # it was traced with the layer's other state
 
     def _fit(self) -> None:
         import keras

@@ -58,6 +58,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
         raise RecipeError(f"{recipe.where('model')}: {error}") from None
+    _refuse_jit(model, recipe)
     compile_model(model, recipe, dataset)
     return Prepared(dataset, model, weights)
 
@@ -72,6 +73,17 @@ def _use_device(recipe: Recipe) -> None:
         use_device(recipe.training.device)
     except UserError as error:
         raise RecipeError(f"{recipe.where('training', 'device')}: {error}") from None
+
+
+def _refuse_jit(model: Any, recipe: Recipe) -> None:
+    """Refuse a wish for XLA where a layer has operations that it does not know."""
+    if recipe.training.jit_compile:
+        for layer in model.layers:
+            if not layer.supports_jit:
+                where = recipe.where("training", "jit_compile")
+                raise RecipeError(
+                    f"{where}: XLA cannot compile the layer '{layer.name}' here: null"
+                )
 
 
 def _set_determinism(recipe: Recipe) -> None:
