@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.datasets import DATASETS, Dataset, load_dataset
 from dlcourse.environment import Device
-from dlcourse.errors import RecipeError
+from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.schema import (
@@ -161,7 +161,14 @@ class Recipe(Settings):
         Raises:
             DatasetError: the data is missing, broken or cannot be trained on.
         """
-        return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
+        settings = self.settings("dataset")
+        try:
+            return load_dataset(self.dataset.name, self.seed, **settings)
+        except DatasetError as error:
+            _, setting, *reason = str(error).split(": ", maxsplit=2)
+            if not reason or setting not in settings:
+                raise
+            raise DatasetError(f"{self.where('dataset', setting)}: {reason[0]}") from None
 
     @property
     def training_seed(self) -> int:

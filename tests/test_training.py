@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcourse.errors import DivergedError, RecipeError, RunError
+from dlcourse.errors import DivergedError, RecipeError, RunError, UserError
 from dlcourse.evaluation import evaluate
 from dlcourse.recipe import Recipe, recipe_from_text
 from dlcourse.runs import Run, read_run
@@ -223,6 +223,25 @@ def test_every_stage_trains_with_its_batches_and_the_schedule_spans_all_steps(tm
     assert [len(epoch) for epoch in sizes] == [-(-n // size) for size in (100, 300, 600)]
     assert float(prepared.model.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
     assert len(fit.progress.history["loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "text"),
+    [
+        ("{name: digits}", "{name: cnn, filters: [4, 4, 4, 4]}", "2:29: 'model.filters': block 4"),
+        ("{name: digits}", "{name: transfer, base: nil}", "2:31: 'model.base': no run, no file"),
+        ("{name: digits, classes: [1, x]}", "{name: cnn}", "1:34: 'dataset.classes': no class 'x'"),
+        (
+            "{name: iris, validation_fraction: 0.999}",
+            "{name: dnn}",
+            r"1:44: 'dataset.validation_fraction': cannot set",
+        ),
+    ],
+)
+def test_what_is_found_only_with_the_data_has_its_place_too(dataset, model, text):
+    given = recipe_from_text(f"dataset: {dataset}\nmodel: {model}\n", "x.yaml")
+    with pytest.raises(UserError, match=f"^x.yaml:{text}"):
+        prepare(given)
 
 
 def test_clean_epochs_train_on_the_images_as_they_are(tmp_path):

@@ -349,7 +349,7 @@ def test_a_layer_that_the_base_does_not_have_is_told(low):
         ("{folder}/broken.keras", "broken.keras: is no .keras file"),
         ("{folder}/large.keras", r"takes inputs of shape \(9, 9, 1\), this data has \(8, 8, 1\)"),
         ("{folder}/two.keras", "two.keras has 2 inputs, one is expected"),
-        ("{folder}/one.keras", "name the layer to keep: layer: one of only"),
+        ("{folder}/one.keras", "name the layer to keep: one of only"),
     ],
 )
 def test_a_base_that_cannot_serve_is_told(tmp_path, base, text):

@@ -93,9 +93,12 @@ def transfer(
             dropout=dropout,
             kernel=kernel_settings(initializer, l2),
         )
+    except UserError as error:
+        raise RecipeError(f"layer: {base}: {error}") from None
+    try:
         _trainable(made, trainable_layers)
     except UserError as error:
-        raise RecipeError(f"{base}: {error}") from None
+        raise RecipeError(f"trainable_layers: {base}: {error}") from None
     return made
 
 
@@ -174,7 +177,7 @@ def _cut(base: Any, layer: str | None) -> Any:
         return base.outputs[0]
     learners = [one for one in base.layers if one.weights]
     if len(learners) < 2 or isinstance(learners[-1], keras.Model):
-        raise UserError(f"name the layer to keep: layer: one of {', '.join(names)}")
+        raise UserError(f"name the layer to keep: one of {', '.join(names)}")
     return learners[-1].input
 
 

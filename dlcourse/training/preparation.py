@@ -57,7 +57,10 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
-        raise RecipeError(f"{recipe.where('model')}: {error}") from None
+        setting, _, reason = str(error).partition(": ")
+        if setting not in recipe.settings("model"):
+            raise RecipeError(f"{recipe.where('model')}: {error}") from None
+        raise RecipeError(f"{recipe.where('model', setting)}: {reason}") from None
     _refuse_jit(model, recipe)
     compile_model(model, recipe, dataset)
     return Prepared(dataset, model, weights)
