@@ -183,7 +183,6 @@ def test_the_other_commands_run(command, run, tmp_path, capsys):
     [
         "  ema: 0.9\n  xray: true\n",
         "  clean_epochs: 1\n",
-        "ELASTIC",
         "  class_weights: balanced\n  label_smoothing: 0.1\n  clip_norm: 1\n",
         "ensemble: {members: 2}\n",
         "model: {name: transfer, base: RUN, trainable_layers: 1}\n",
@@ -194,8 +193,6 @@ def test_the_other_settings_train(more, run, tmp_path):
     from dlcourse.training import train
 
     text = SHORT.replace("epochs: 3", "epochs: 2")
-    if more == "ELASTIC":
-        text, more = text.replace("{shift: 0.1}", "{elastic: 0.05, flip: vertical}"), ""
     if more.startswith("model"):
         text = re.sub(r"model: .*\n", "", text).replace("  reduce_on_plateau: {patience: 1}\n", "")
         text = text.replace("  augmentation: {shift: 0.1}\n", "")

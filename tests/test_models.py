@@ -10,7 +10,6 @@ from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.recurrent import rnn
-from dlcourse.models.warp import random_warp
 from dlcourse.schema import settings_model
 
 
@@ -181,32 +180,6 @@ def test_an_inactive_warp_leaves_the_images_as_they_are():
     assert np.abs(np.asarray(layer(images, training=True)) - images).max() > 0.1
     layer.active = False
     np.testing.assert_array_equal(layer(images, training=True), images)
-
-
-@pytest.mark.parametrize("fill", ["black", "nearest"])
-def test_an_elastic_warp_samples_as_the_affine_one_does(fill):
-    images = np.random.default_rng(0).random((20, 11, 8, 2), "float32")
-    how = {"shift": 0.2, "rotate": 40.0, "zoom": 0.2, "shear": 0.2, "fill": fill, "seed": 3}
-    layers = [random_warp()(**how, elastic=elastic) for elastic in (0.0, 1e-9)]
-    affine, elastic = (np.asarray(layer(images, training=True)) for layer in layers)
-    np.testing.assert_allclose(elastic, affine, atol=1e-4)
-
-
-def test_an_elastic_warp_moves_every_pixel_smoothly_by_its_own_standard_deviation():
-    """A ramp's values are its coordinates: what comes out tells where it came from."""
-    y, x = np.mgrid[:28, :28].astype("float32")
-    images = np.tile(np.stack([y, x], axis=-1) + 100, (400, 1, 1, 1))
-    moves = warped(images, elastic=0.03) - images
-    inside = moves[:, 5:-5, 5:-5]  # nearer the border what lies outside is read
-    assert np.sqrt((inside**2).mean((0, 3))) == pytest.approx(0.03 * 28, rel=0.15)
-    assert np.abs(np.diff(inside, axis=1)).mean() < 0.3 * np.abs(inside).mean()
-    assert abs(np.corrcoef(inside[..., 0].ravel(), inside[..., 1].ravel())[0, 1]) < 0.1
-    assert np.ptp(inside[:, 9, 9], axis=0).min() > 2  # every image its own
-
-
-def test_images_of_one_pixel_stand_an_elastic_warp():
-    images = np.full((3, 1, 1, 1), 5.0, "float32")
-    np.testing.assert_allclose(warped(images, elastic=0.1), images)
 
 
 def test_a_shear_moves_each_row_by_its_distance_from_the_middle():

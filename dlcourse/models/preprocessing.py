@@ -38,7 +38,6 @@ def augmentation_layers(
     rotate: Degrees = 0.0,
     zoom: Rate = 0.0,
     shear: Rate = 0.0,
-    elastic: Rate = 0.0,
     flip: Flip = "none",
     fill: Literal["nearest", "black"] = "nearest",
 ) -> list["keras.Layer"]:
@@ -49,12 +48,10 @@ def augmentation_layers(
         rotate: largest rotation to either side, in degrees.
         zoom: largest zoom in or out, as a fraction.
         shear: largest slant to either side: the shift of a row over its distance from the middle.
-        elastic: standard deviation of a smooth random displacement of every pixel, as a fraction of
-            the height and width (Simard et al. 2003 distort MNIST by about 0.05).
         flip: the mirrorings that leave a picture's class as it is.
         fill: what comes in at the borders: the `nearest` pixel, or `black` (0).
     """
-    how = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear, "elastic": elastic}
+    how = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear}
     if not any(how.values()) and flip == "none":
         return []
     return [random_warp()(**how, flip=flip, fill=fill, name="warp")]

@@ -80,13 +80,14 @@ def _use_device(recipe: Recipe) -> None:
 
 def _refuse_jit(model: Any, recipe: Recipe) -> None:
     """Refuse a wish for XLA where a layer has operations that it does not know."""
-    if recipe.training.jit_compile:
-        for layer in model.layers:
-            if not layer.supports_jit:
-                where = recipe.where("training", "jit_compile")
-                raise RecipeError(
-                    f"{where}: XLA cannot compile the layer '{layer.name}' here: null"
-                )
+    import keras
+
+    unable = [layer.name for layer in model.layers if not layer.supports_jit]
+    if recipe.training.jit_compile and unable:
+        raise RecipeError(
+            f"{recipe.where('training', 'jit_compile')}: the layer '{unable[0]}' cannot be "
+            f"compiled on {keras.backend.backend()}: leave it out"
+        )
 
 
 def _set_determinism(recipe: Recipe) -> None:
