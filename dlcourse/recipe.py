@@ -151,6 +151,13 @@ class Recipe(Settings):
         place = f"{self._source.where(location)}: " if self._source else ""
         return f"{place}'{_dotted(location)}'"
 
+    def placed(self, part: Literal["dataset", "model"], fault: str) -> str | None:
+        """Return `setting: reason` with the setting's place; None if it begins with no setting."""
+        setting, _, reason = fault.partition(": ")
+        if setting not in self.settings(part):
+            return None
+        return f"{self.where(part, setting)}: {reason}"
+
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -161,14 +168,13 @@ class Recipe(Settings):
         Raises:
             DatasetError: the data is missing, broken or cannot be trained on.
         """
-        settings = self.settings("dataset")
         try:
-            return load_dataset(self.dataset.name, self.seed, **settings)
+            return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
         except DatasetError as error:
-            _, setting, *reason = str(error).split(": ", maxsplit=2)
-            if not reason or setting not in settings:
+            placed = self.placed("dataset", str(error).partition(": ")[2])  # after the data's name
+            if placed is None:
                 raise
-            raise DatasetError(f"{self.where('dataset', setting)}: {reason[0]}") from None
+            raise DatasetError(placed) from None
 
     @property
     def training_seed(self) -> int:

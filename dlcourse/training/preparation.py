@@ -57,10 +57,8 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
-        setting, _, reason = str(error).partition(": ")
-        if setting not in recipe.settings("model"):
-            raise RecipeError(f"{recipe.where('model')}: {error}") from None
-        raise RecipeError(f"{recipe.where('model', setting)}: {reason}") from None
+        placed = recipe.placed("model", str(error))
+        raise RecipeError(placed or f"{recipe.where('model')}: {error}") from None
     _refuse_jit(model, recipe)
     compile_model(model, recipe, dataset)
     return Prepared(dataset, model, weights)
