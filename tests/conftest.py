@@ -1,8 +1,13 @@
 """What several tests need."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As every command does before TensorFlow starts. What its C++ says depends on what ran before (once
+# deterministic, always) and on the clock: a test of the error stream would fail now and then.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
