@@ -145,6 +145,24 @@ def test_fine_tuning_trains_the_last_layers_alone(base, images):
     assert unfreeze(model, 0) == []
 
 
+def test_fine_tuning_leaves_batch_normalization_in_a_nested_model(images):
+    import keras
+
+    inner = keras.Sequential(
+        [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()], name="inner"
+    )
+    base = keras.Sequential([keras.Input(images.shape[1:]), inner, keras.layers.Flatten()])
+    base.add(keras.layers.Dense(3))
+    model = new_head(base, 3)
+    assert unfreeze(model, 1) == ["inner"]
+    convolution, norm = model.get_layer("inner").layers
+    before = convolution.get_weights(), norm.get_weights()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(images, np.arange(60) % 3, verbose=0)
+    assert not equal(convolution.get_weights(), before[0])
+    assert equal(norm.get_weights(), before[1])
+
+
 def test_a_run_has_the_old_layers_and_a_new_head(low, tmp_path):
     run = train(high(low), tmp_path, name="high", bar=False)
     assert run.dataset["class_names"] == ["5", "6", "7", "8", "9"]

@@ -220,8 +220,8 @@ def head_alone(model: "keras.Model") -> "keras.Model":
 def unfreeze(model: "keras.Model", layers: int) -> list[str]:
     """Let the base's last `layers` layers with weights be trained; return their names.
 
-    Batch normalization stays frozen: its statistics are those of the base's own data. Compile the
-    model again, at a tenth of the learning rate or less.
+    Batch normalization stays frozen, in a model inside the base too: its statistics are those of
+    the base's own data. Compile the model again, at a tenth of the learning rate or less.
 
     Raises:
         UserError: the base has fewer such layers.
@@ -229,14 +229,19 @@ def unfreeze(model: "keras.Model", layers: int) -> list[str]:
     chosen = _trainable(model, layers)
     for one in base_layers(model):
         one.trainable = one in chosen
+        for part in filter(_never_trained, one._flatten_layers()):
+            part.trainable = False
     return [one.name for one in chosen]
 
 
-def _trainable(model: "keras.Model", layers: int) -> list["keras.Layer"]:
-    import keras
+def _never_trained(layer: Any) -> bool:
+    from keras import layers
 
-    never = (keras.layers.BatchNormalization, keras.layers.Normalization)
-    able = [one for one in base_layers(model) if one.weights and not isinstance(one, never)]
+    return isinstance(layer, layers.BatchNormalization | layers.Normalization)
+
+
+def _trainable(model: "keras.Model", layers: int) -> list["keras.Layer"]:
+    able = [one for one in base_layers(model) if one.weights and not _never_trained(one)]
     if not 0 <= layers <= len(able):
         raise UserError(f"{layers} layers to train: the base has {len(able)} with weights")
     return able[len(able) - layers :]
