@@ -1,5 +1,6 @@
 """Errors that a user can cause and mend: their text is for the user, without traceback."""
 
+import textwrap
 from pathlib import Path
 
 
@@ -48,3 +49,8 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
         )
         self.at, self.signal = at, signal
         self.exit_code = 128 + signal
+
+
+def one_line(error: BaseException) -> str:
+    """Return what another library's error says, in one line, cut between words if it is long."""
+    return textwrap.shorten(str(error), 300, placeholder=" …")

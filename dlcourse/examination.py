@@ -47,6 +47,8 @@ def examine(run: "Run") -> Examination:
     except DatasetError as error:
         known["classes"] = len(run.dataset["class_names"]) or None
         note = f"without the data there is no X-ray: {error}"
+    if recipe.ensemble and recipe.ensemble.member is None:
+        note = note or f"an ensemble's layers are its members': see {run.path}/members/1"
     read = evidence(
         _history(run, "diverged" in metrics),
         task=task,

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from dlcourse.errors import RecipeError
+from dlcourse.errors import RecipeError, one_line
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
@@ -70,13 +70,13 @@ def parse(text: str, path: str) -> Source:
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
         raise RecipeError(f"{place}: broken YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not a YAML text file: {_one_line(error)}") from None
+        raise RecipeError(f"{path}: not a YAML text file: {one_line(error)}") from None
     except RecursionError:
         raise RecipeError(f"{path}: nested too deeply") from None
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
-        raise RecipeError(f"{path}: not a YAML text file: {_one_line(error)}") from None
+        raise RecipeError(f"{path}: not a YAML text file: {one_line(error)}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{path}:1:1: expected keys such as 'model:', got a {_kind(data)}")
     source.data = data
@@ -185,10 +185,6 @@ def _override_value(override: str, text: str) -> Any:
     except RecipeError as error:
         reason = str(error).partition(": ")[2].replace("value.", "").replace("\n", "\\n")
         raise RecipeError(f"override '{override}': {reason}") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _kind(data: Any) -> str:

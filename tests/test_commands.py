@@ -195,11 +195,11 @@ def test_a_regression_run_is_evaluated_and_pictured(call, table_run):
 
 
 def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tmp_path):
-    def fake(name, accuracy):
+    def fake(name, accuracy, classes=()):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "recipe.yaml").write_text("seed: 0")
-        facts = dict.fromkeys(["task", "input_shape", "class_names", "fingerprint"])
+        facts = dict.fromkeys(["task", "input_shape", "fingerprint"]) | {"class_names": classes}
         (folder / "dataset.json").write_text(json.dumps({"name": "digits", **facts}))
         score = {"loss": 1.0, "accuracy": accuracy}
         metrics = {"train": score, "val": score, "test": score, "parameters": 7}
@@ -221,6 +221,18 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
     assert max(map(len, out.splitlines())) < 80
     _, out, _ = call(runs, "--runs", tmp_path, "--json")
     assert json.loads(out)[0]["test"] == 0.9
+    fake("easy", 0.99, ["0", "1"])
+    fake("hard", 0.8, ["3", "5"])
+    fake("harder", 0.7, ["3", "5"])
+    _, out, _ = call(runs, "--runs", tmp_path)
+    rows = [line.split("  ") for line in out.splitlines()[1:]]
+    named = {row[0]: next(filter(None, map(str.strip, row[1:]))) for row in rows}
+    assert [name for name in named if name in ("easy", "hard", "harder")] == list(named)[-3:]
+    assert (named["easy"], named["hard"], named["better"]) == (
+        "digits 0, 1",
+        "digits 3, 5",
+        "digits",
+    )
     _, out, _ = call(runs, "--runs", tmp_path / "none")
     assert "no runs in" in out
 

@@ -8,6 +8,7 @@ folder may be deleted at any time when nothing trains.
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -215,4 +216,5 @@ def _digest(text: str) -> str:
 
 
 def _size(n: int, shape: tuple[int, ...], dtype: Any) -> str:
-    return f"{n * int(np.prod(shape)) * np.dtype(dtype).itemsize / 2**20:,.0f} MiB"
+    bytes_ = n * int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return f"{math.ceil(bytes_ / 2**20):,} MiB"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.errors import one_line
 from dlcourse.exercises.exercise import UNATTEMPTED, Mistake, NotAttempted, Wrong
 
 ROUNDED = 5e-3
@@ -108,8 +109,7 @@ def tried(function: Any, *arguments: Any) -> Any:
     except (Exception, SystemExit) as error:  # whatever a student's code can raise
         if isinstance(error, NotAttempted):
             raise
-        reason = " ".join(str(error).split())[:200]
-        text = f"Your function raised {type(error).__name__} for ({called}): {reason}"
+        text = f"Your function raised {type(error).__name__} for ({called}): {one_line(error)}"
         raise Mistake(text) from None
     if result is UNATTEMPTED:
         raise NotAttempted

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcourse.errors import RunError, UserError, WriteError
+from dlcourse.errors import RunError, UserError, WriteError, one_line
 from dlcourse.evaluation import PREDICT_BATCH
 from dlcourse.exporting.formats import FORMATS, THREADS, Predict, float32_copy
 from dlcourse.runs import HALF_WRITTEN, make_folder, write_file
@@ -88,8 +88,7 @@ def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
             predict = form.load(made)
             difference, allowed = _difference(model, predict, x)
         except Exception as error:  # noqa: BLE001 - whatever exporters and runtimes raise
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{name}: the model cannot be exported: {reason}") from None
+            raise UserError(f"{name}: the model cannot be exported: {one_line(error)}") from None
         if not difference <= allowed:  # NaN is refused too
             raise UserError(
                 f"{name}: its outputs differ from Keras' by up to {difference:.1e}, and "

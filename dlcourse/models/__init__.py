@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dlcourse.errors import RecipeError
+from dlcourse.errors import RecipeError, one_line
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.ensemble import ensemble
@@ -106,9 +106,8 @@ def build_model(
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
         if isinstance(error, RecipeError):
             raise
-        reason = " ".join(str(error).split())[:200]
         raise RecipeError(
-            f"model: '{name}' cannot be built with these settings: {reason}"
+            f"model: '{name}' cannot be built with these settings: {one_line(error)}"
         ) from None
 
 

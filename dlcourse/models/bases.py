@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlcourse.errors import RecipeError, UserError
+from dlcourse.errors import RecipeError, UserError, one_line
 from dlcourse.runs import read_run
 from dlcourse.schema import did_you_mean
 
@@ -58,7 +58,7 @@ def _read(path: Path) -> "keras.Model":
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
         return model
     except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
-        raise UserError(f"{path}: cannot be loaded as a Keras model: {_line(error)}") from None
+        raise UserError(f"{path}: cannot be loaded as a Keras model: {one_line(error)}") from None
 
 
 def published(
@@ -106,13 +106,11 @@ def _not_built(name: str, weights: str | None, error: Exception) -> str:
     if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
         return (
             f"{name}: its ImageNet weights come over the network, and could not be had: "
-            f"{_line(error)} (offline: weights: a file of them, or null for random ones)"
+            f"{one_line(error)} (offline: weights: a file of them, or null for random ones)"
         )
-    return f"{name}: cannot be built for this data and weights {weights or 'null'}: {_line(error)}"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return (
+        f"{name}: cannot be built for this data and weights {weights or 'null'}: {one_line(error)}"
+    )
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":

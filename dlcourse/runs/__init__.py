@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dlcourse.errors import RunError, WriteError
+from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file
 
 __all__ = [
@@ -113,8 +113,7 @@ class Run:
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
-            reason = " ".join(str(error).split())[:200]
-            raise RunError(f"{path}: the model cannot be loaded: {reason}") from None
+            raise RunError(f"{path}: the model cannot be loaded: {one_line(error)}") from None
 
     def file(self, name: str) -> Path:
         """Return the path of one of the run's files.

@@ -1,6 +1,8 @@
-"""python -m dlcourse.runs: the runs as a table, best first."""
+"""python -m dlcourse.runs: the runs as a table, best first; each set of classes by itself."""
 
 import argparse
+from collections import Counter
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.command_line import Parser, run_command, shown, write
@@ -41,9 +43,9 @@ def _row(run: "Run") -> dict[str, Any]:
     """Return what the table shows of a run; `state` says why a metric is missing."""
     from dlcourse.errors import RunError
 
-    row: dict[str, Any] = {"run": run.name, "data": "", "state": "unfinished"}
+    row: dict[str, Any] = {"run": run.name, "data": "", "classes": [], "state": "unfinished"}
     try:
-        row["data"] = run.dataset["name"]
+        row |= {"data": run.dataset["name"], "classes": run.dataset["class_names"]}
         metrics = run.metrics
     except RunError as error:
         return row if "has no" in str(error) else {**row, "state": "broken"}
@@ -61,16 +63,29 @@ def _row(run: "Run") -> dict[str, Any]:
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    task = (row["data"] or "~", row["classes"])
     if row["state"] != "finished":
-        return (row["data"] or "~", 1, 0.0, row["run"])
+        return (*task, 1, 0.0, row["run"])
     worse = row["val"] if row["metric"] == "mae" else -row["val"]
-    return (row["data"], 0, worse, row["run"])
+    return (*task, 0, worse, row["run"])
+
+
+def _tasks(rows: list[dict[str, Any]]) -> list[str]:
+    """Return each row's data; with its classes, where other runs have others of the same data."""
+    sets = {(row["data"], tuple(row["classes"])) for row in rows if row["classes"]}
+    several = Counter(data for data, _ in sets)
+    return [
+        f"{row['data']} {shorten(', '.join(row['classes']), 16, placeholder=' …')}"
+        if several[row["data"]] > 1
+        else row["data"]
+        for row in rows
+    ]
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
     lines = [["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]]
-    for row in rows:
-        start = [row["run"], row["data"]]
+    for row, data in zip(rows, _tasks(rows), strict=True):
+        start = [row["run"], data]
         if "test" not in row:
             lines.append([*start, row["state"], "", "", "", "", ""])
             continue
