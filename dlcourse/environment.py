@@ -27,7 +27,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, platform, device, threads and git state as JSON-able values."""
+    """Return versions, platform, device, variables and git state as JSON-able values."""
     import keras
 
     return {
@@ -37,12 +37,17 @@ def environment() -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "device": device(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "threads": {key: os.environ[key] for key in _THREADS if key in os.environ},
+        "variables": {key: os.environ[key] for key in _VARIABLES if key in os.environ},
         "git": _git(),
     }
 
 
-_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_ENABLE_ONEDNN_OPTS",
+)
 
 
 def device() -> str:

@@ -1,5 +1,7 @@
 """Where Keras computes: found, told, kept to. The backends are made to see a GPU."""
 
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from dlcourse.training import describe, prepare
 
 RECIPE = "dataset: {name: iris}\nmodel: {name: softmax_regression}\ntraining:\n  device: "
 DEVICES = {"GPU:0": "NVIDIA H200"}
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 @pytest.fixture
@@ -217,3 +220,21 @@ def test_the_readmes_packages_for_jax_are_the_projects_but_tensorflows():
     of_tensorflow = {"tensorflow", "tensorflow-datasets", "importlib_resources", "tf-keras-vis"}
     assert of_tensorflow <= needed
     assert named == needed - of_tensorflow | {"jax"}
+
+
+@pytest.mark.skipif(
+    platform.system() != "Linux" or platform.machine() != "x86_64", reason="oneDNN is for x86"
+)
+@pytest.mark.parametrize(("given", "on"), [({}, True), ({ONEDNN: "0"}, False)])
+def test_tensorflow_computes_with_onednn_unless_the_user_said_no(given, on):
+    left_out = (ONEDNN, "TF_CPP_MIN_LOG_LEVEL")
+    own = {key: value for key, value in os.environ.items() if key not in left_out}
+    done = subprocess.run(
+        [sys.executable, "-c", "import dlcourse, tensorflow"],
+        env=own | given,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("oneDNN custom operations are on" in done.stderr) == on
