@@ -1,4 +1,4 @@
-"""python -m benchmarks.onednn: training on the CPU with oneDNN's kernels in TensorFlow, and without.
+"""python -m benchmarks.onednn: training on the CPU with oneDNN's kernels and without them.
 
 TensorFlow takes them by itself only on x86 processors with AVX512_VNNI or newer, and on Linux;
 `dlcourse` turns them on for all x86 (see its `__init__.py`). Each training is the command that a
