@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.recipes import ROOT, trained
-from dlcourse.environment import device
 
 VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 RECIPES = {
@@ -44,7 +43,7 @@ def main() -> int:
                     if metrics := trained(config, overrides, Path(runs, "run")):
                         times = found.setdefault(name, {"0": [], "1": []})
                         times[state].append(metrics["cpu_seconds"])
-    print(f"{date.today()}, {device()}; CPU seconds of training, median of {arguments.rounds}")
+    print(f"{date.today()}, {os.cpu_count()} cores; CPU seconds of training, their median")
     print(f"{'recipe':<26}{'without':>9}{'with':>9}{'ratio':>8}")
     for name, times in found.items():
         off, on = median(times["0"]), median(times["1"])

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import dlcourse  # noqa: F401 - before any test imports Keras: it turns oneDNN on
+
 # As every command does before TensorFlow starts. What its C++ says depends on what ran before (once
 # deterministic, always) and on the clock: a test of the error stream would fail now and then.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
