@@ -15,6 +15,7 @@ import numpy as np
 from dlcourse.datasets.dataset import chunks
 from dlcourse.errors import UserError
 from dlcourse.evaluation import predict
+from dlcourse.models.bases import tensor_of
 from dlcourse.runs import make_folder, write_file
 from dlcourse.schema import did_you_mean
 
@@ -23,13 +24,13 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     """Return a layer's outputs as rows `(n, values)`, float32; the model is not changed.
 
     Args:
-        model: a Keras model whose layers are its own (not those of a model inside it).
-        layer: the layer's name.
+        model: a Sequential or Functional model.
+        layer: the name of one of its own layers; a model inside it is one.
         x: inputs `(n, …)` as the model takes them.
         cache: a folder; what was computed for the same weights, layer and inputs is read from it.
 
     Raises:
-        UserError: the model has no such layer.
+        UserError: the model has no such layer, or it has several outputs.
         WriteError: the cache cannot be written.
     """
     import keras
@@ -38,7 +39,10 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     if layer not in names:
         raise UserError(f"the model has no layer '{layer}'{did_you_mean(layer, names)}")
     last = layer == names[-1]
-    part = model if last else keras.Model(model.inputs, model.get_layer(layer).output)
+    tensor = tensor_of(model, model.get_layer(layer))
+    if tensor is None:
+        raise UserError(f"the layer '{layer}' has several outputs: choose another")
+    part = model if last else keras.Model(model.inputs, tensor)
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npz"

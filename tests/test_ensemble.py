@@ -184,12 +184,17 @@ def test_a_member_that_diverges_is_named_again_when_the_ensemble_is_resumed(tmp_
 
 
 def test_one_network_is_compared_at_a_time():
+    from dlcourse.comparison import compare
     from dlcourse.comparison.trials import recipe_trial
 
     with pytest.raises(
         RecipeError, match=r"'ensemble': one network is compared: give ensemble=nul"
     ):
         recipe_trial("x", recipe(), load_dataset("digits"), 1)
+    trials = []
+    with pytest.raises(RecipeError, match="one network is compared"):
+        compare({"x": recipe()}, models=["svm"], report=trials.append)
+    assert trials == []
 
 
 def test_the_commands_take_an_ensemble(run, capsys):

@@ -11,7 +11,7 @@ import pytest
 
 from dlcourse import export, exporting
 from dlcourse.datasets import load_dataset
-from dlcourse.models import build_model
+from dlcourse.models import build_model, ensemble
 from dlcourse.recipe import recipe_from_text
 from dlcourse.training import train
 
@@ -147,6 +147,22 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
     assert not np.array_equal(exact, rough)
     for name in FORMATS:
         assert exporting.export(model, name, tmp_path, x).difference < 1e-6  # float32
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_ensembles_layers_are_made_portable_too(name, tmp_path):
+    """Its tables' scaling, GELU and precision are inside the models that it is made of."""
+    dataset = load_dataset("iris")
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        members = [build_model("dnn", dataset, hidden=[8], activation="gelu") for _ in range(2)]
+        mixed = ensemble(members)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model = exporting.in_float32(mixed)
+    assert exporting.export(model, name, tmp_path, dataset.x_test).difference < 1e-6
+    inputs = exporting.random_inputs(mixed, (0.0, 1.0), 1000)
+    np.testing.assert_allclose(inputs.mean(axis=0), dataset.x_train.mean(axis=0), rtol=0.2)
 
 
 def test_the_command_tells_size_difference_and_speed(call, digits_run, tmp_path):

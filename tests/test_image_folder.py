@@ -217,3 +217,22 @@ def test_a_class_of_the_test_folder_alone_is_an_error(tmp_path):
     fill(tmp_path / "validation", 1)
     with pytest.raises(DatasetError, match="both 'val' and 'validation': keep one of them"):
         load(tmp_path)
+
+
+def test_valid_is_the_validation_folder_and_names_may_be_capital(tmp_path):
+    for part, n in (("Train", 6), ("valid", 2), ("Test", 3)):
+        fill(tmp_path / part, n)
+    data = load(tmp_path)
+    assert data.class_names == tuple(sorted(COLOURS))
+    sizes = {part: len(y) // len(COLOURS) for part, (_, y) in data.splits.items()}
+    assert sizes == {"train": 6, "val": 2, "test": 3}
+
+
+def test_another_folder_beside_train_is_refused_unless_train_is_a_class(tmp_path):
+    fill(tmp_path / "a" / "train", 5)
+    fill(tmp_path / "a" / "unlabelled", 5)
+    with pytest.raises(DatasetError, match="a: 'unlabelled' stands beside 'train' and its classes"):
+        load(tmp_path / "a")
+    fill(tmp_path / "b", 9)
+    (tmp_path / "b" / next(iter(COLOURS))).rename(tmp_path / "b" / "train")
+    assert "train" in load(tmp_path / "b").class_names

@@ -1,5 +1,8 @@
 """Model builders: known sizes, the contract over the whole table, and their errors."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 
@@ -123,6 +126,33 @@ def test_scaling_is_inside_the_model(digits, diabetes):
     rows = np.asarray(scaling_layer(diabetes)(diabetes.x_train))
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-5)
+
+
+def test_a_constant_column_is_only_shifted(diabetes):
+    x = diabetes.x_train.copy()
+    x[:, 0] = 0.1
+    scaling = scaling_layer(replace(diabetes, x_train=x))
+    x[0, 0] = 1.1  # a value that the training rows did not have
+    scaled = np.asarray(scaling(x))
+    np.testing.assert_allclose(scaled[:2, 0], [1, 0], atol=1e-6)
+    np.testing.assert_allclose(scaled[:, 1:].std(axis=0), 1, atol=1e-5)
+
+
+def test_inputs_are_scaled_in_float32_under_mixed_precision_too(diabetes):
+    """bfloat16 has eight bits: it does not tell the year 2016 from 2018."""
+    x = diabetes.x_train.copy()
+    x[:, 0] = np.arange(len(x)) % 20 + 2000
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = build_model("linear_regression", replace(diabetes, x_train=x))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    years = np.asarray(model.layers[0](x[:20]))[:, 0]
+    assert len(np.unique(years)) == 20
+    assert [model.get_layer(one).compute_dtype for one in ("standardised", "prediction")] == [
+        "float32",
+        "float32",
+    ]
 
 
 def test_augmentation_changes_training_only(digits):

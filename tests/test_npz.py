@@ -41,6 +41,14 @@ def test_integers_of_a_byte_become_bytes_and_floats_stay_floats(save):
     assert data.value_range == (0.0, 1.0)
 
 
+def test_integers_of_one_type_stay_of_one_type_though_some_splits_would_fit_a_byte(save):
+    data = load_dataset("npz", path=save(
+        x_train=IMAGES + 44, y_train=LABELS, x_test=IMAGES, y_test=LABELS
+    ))  # fmt: skip
+    assert {x.dtype for x, _ in data.splits.values()} == {np.dtype("float32")}
+    assert data.value_range == (44.0, 299.0)
+
+
 def test_labels_as_a_column_or_one_hot_are_the_same_labels(save):
     forms = LABELS, LABELS[:, None], np.eye(3)[LABELS], LABELS.astype("float64")
     loaded = [load_dataset("npz", path=save(x_train=IMAGES, y_train=form)) for form in forms]

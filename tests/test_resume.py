@@ -158,6 +158,10 @@ def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
     train(recipe(epochs=2, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
     # two steps a call, eleven an epoch
     assert saved == [(0, 4), (0, 8), (1, 0), (1, 4), (1, 8), (2, 0)]
+    saved.clear()
+    chosen = {"epochs": 1, "batch_size": 20, "checkpoint_every": 3, "steps_per_execution": None}
+    train(recipe(**chosen), tmp_path, bar=False)  # a call takes no more steps than that
+    assert saved == [(0, 3), (0, 6), (0, 9), (1, 0)]
 
 
 def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):
@@ -215,6 +219,28 @@ def test_more_epochs_are_refused_where_the_batch_sizes_are_laid_out_over_them(tm
     run = train(staged, tmp_path, name="a", bar=False)
     with pytest.raises(RecipeError, match="its list of batch sizes is laid out over 2 epochs"):
         resume(run, recipe(epochs=3, batch_size=[32, 64]), bar=False)
+
+
+def test_more_epochs_are_refused_where_the_last_ones_were_clean(tmp_path):
+    clean = {"augmentation": {"shift": 0.1}, "clean_epochs": 1}
+    kind = KINDS["cnn with batch norm, noise, augmentation, schedule"]
+    short, longer = (recipe(kind, epochs=n, schedule=None, **clean) for n in (2, 3))
+    run = train(short, tmp_path, name="a", bar=False)
+    with pytest.raises(RecipeError, match="its clean_epochs is laid out over 2 epochs"):
+        resume(run, longer, bar=False)
+
+
+def test_a_state_inside_an_epoch_that_has_ended_is_left_alone(tmp_path):
+    """A process may be killed between the saving at an epoch's end and its clearing up."""
+    with pytest.raises(InterruptedTraining):
+        train(recipe(epochs=2), tmp_path, name="part", bar=False, stop=After(2))
+    inside = (tmp_path / "part" / "inside_state.npz").read_bytes()
+    whole = train(recipe(epochs=2), tmp_path, name="whole", bar=False)
+    before = outcome(whole)
+    assert not (whole.path / "inside_state.npz").exists()
+    (whole.path / "inside_state.npz").write_bytes(inside)
+    (whole.path / "metrics.json").unlink()
+    assert outcome(resume(read_run(whole.path), bar=False)) == before
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["best", "last"])

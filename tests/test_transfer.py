@@ -163,6 +163,22 @@ def test_fine_tuning_leaves_batch_normalization_in_a_nested_model(images):
     assert equal(norm.get_weights(), before[1])
 
 
+def test_a_functional_backbone_inside_the_base_is_a_layer_like_another(images):
+    import keras
+
+    inside = keras.Input(images.shape[1:])
+    maps = keras.layers.Conv2D(4, 3)(inside)
+    backbone = keras.Model(inside, keras.layers.GlobalAveragePooling2D()(maps), name="backbone")
+    inputs = keras.Input(images.shape[1:])
+    answer = keras.layers.Dense(10)(backbone(keras.layers.Rescaling(1 / 16)(inputs)))
+    base = keras.Model(inputs, answer)
+    expected = backbone.predict(images / 16, verbose=0)
+    np.testing.assert_allclose(features(base, "backbone", images), expected, rtol=1e-5)
+    model = new_head(base, 3, layer="backbone")
+    part = keras.Model(model.inputs, model.get_layer("features").output)
+    np.testing.assert_allclose(part.predict(images, verbose=0), expected, rtol=1e-5)
+
+
 def test_a_run_has_the_old_layers_and_a_new_head(low, tmp_path):
     run = train(high(low), tmp_path, name="high", bar=False)
     assert run.dataset["class_names"] == ["5", "6", "7", "8", "9"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dlcourse.comparison.classic import chosen, learners
 from dlcourse.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
-from dlcourse.comparison.trials import Trial, classic_trial, recipe_trial
+from dlcourse.comparison.trials import Trial, classic_trial, recipe_trial, refuse_ensemble
 from dlcourse.comparison.verdict import Summary, curve_verdict, summaries, verdict
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
@@ -95,8 +95,9 @@ def compare(
     full = min(len(part.y_train) for part in parts)
     if examples is not None:
         parts = [subset(part, examples, first.seed) for part in parts]
-    for recipe in recipes.values():
-        prepare(recipe, parts[0])  # a mistake in the last recipe is told before the first fit
+    for recipe in recipes.values():  # a mistake in the last recipe is told before the first fit
+        refuse_ensemble(recipe)
+        prepare(recipe, parts[0])
     smallest = min(parts, key=lambda part: len(part.y_train))
     sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]
     trials = []

@@ -91,6 +91,13 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
     )
 
 
+def refuse_ensemble(recipe: Recipe) -> None:
+    """Raise a RecipeError for a recipe of several networks."""
+    if recipe.ensemble and recipe.ensemble.member is None:
+        why = "one network is compared: give ensemble=null, or ensemble.member=1"
+        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
+
+
 def recipe_trial(
     name: str, recipe: Recipe, dataset: Dataset, number: int, *, full: int = 0
 ) -> Trial:
@@ -107,9 +114,7 @@ def recipe_trial(
         RecipeError: the recipe does not fit the data.
         DivergedError: the loss, a weight or a statistic became NaN or infinite.
     """
-    if recipe.ensemble and recipe.ensemble.member is None:
-        why = "one network is compared: give ensemble=null, or ensemble.member=1"
-        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
+    refuse_ensemble(recipe)
     recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
     learned = len(dataset.y_train)
     dataset = repeated(dataset, full)

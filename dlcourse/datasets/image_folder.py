@@ -22,7 +22,13 @@ PILLOW_FORMATS = (
     "BMP",
     "GIF",
 )  # what keras.utils.image_dataset_from_directory reads
-PARTS_OF_FOLDERS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
+PARTS_OF_FOLDERS = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 NAMED = 3  # broken files that a warning names
 
 
@@ -39,8 +45,8 @@ def image_folder(
     """Return the images of a folder, a class per sub-folder, resized.
 
     `path` holds a folder per class, named after it; or `train` and, each optional, `test` and
-    `val` (or `validation`) with a folder per class in each. Missing splits are taken from the
-    training images. Hidden files are ignored; files that are no readable image are skipped with
+    `val` (or `valid`, `validation`) with a folder per class in each. Missing splits are taken from
+    the training images. Hidden files are ignored; files that are no readable image are skipped with
     one warning.
 
     Args:
@@ -54,9 +60,9 @@ def image_folder(
             cache folder, and streamed from there (`streamed`): the same images in the same order.
 
     Raises:
-        DatasetError: no such folder, no class in it, a class without a readable image, or a class
-            of the test or validation folder that the training folder lacks; streamed images
-            for which the disk has no room.
+        DatasetError: no such folder, no class in it, a class without a readable image, other
+            folders beside `train` and its classes, or a class of the test or validation folder
+            that the training folder lacks; streamed images for which the disk has no room.
     """
     root = existing_folder(path)
     folders = _folders_of_parts(root)
@@ -183,11 +189,20 @@ def _hidden(name: str) -> bool:
 
 def _folders_of_parts(root: Path) -> dict[str, Path]:
     """Return the folder of each split there is; `root` itself trains where it holds the classes."""
-    folders = {folder.name: folder for folder in _subfolders(root)}
-    if "train" not in folders or not set(folders) <= set(PARTS_OF_FOLDERS):
+    folders = {folder.name.lower(): folder for folder in _subfolders(root)}
+    if "train" not in folders:
         return {"train": root}
-    if "val" in folders and "validation" in folders:
-        raise DatasetError(f"{root}: both 'val' and 'validation': keep one of them")
+    if others := sorted(set(folders) - set(PARTS_OF_FOLDERS)):
+        if not _subfolders(folders["train"]):  # a class named train
+            return {"train": root}
+        raise DatasetError(
+            f"{root}: '{folders[others[0]].name}' stands beside '{folders['train'].name}' and its "
+            "classes: move it elsewhere (train, val and test are expected, with a folder per class "
+            "in each; or a folder per class, without folders inside)"
+        )
+    twice = [name for name in folders if PARTS_OF_FOLDERS[name] == "val"]
+    if len(twice) > 1:
+        raise DatasetError(f"{root}: both '{twice[0]}' and '{twice[1]}': keep one of them")
     return {PARTS_OF_FOLDERS[name]: folder for name, folder in folders.items()}
 
 

@@ -48,10 +48,13 @@ def npz(
     file = existing_file(path)
     arrays = _load(file)
     targets = _labels if task == "classification" else _targets
+    stored = _types(arrays)
     for part in PARTS:
         if f"x_{part}" in arrays:
             arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"])
             arrays[f"y_{part}"] = targets(f"{file}: y_{part}", arrays[f"y_{part}"])
+    if len(stored) == 1 < len(_types(arrays)):  # only some splits' integers are all 0…255
+        arrays |= {name: _float32(x) for name, x in arrays.items() if name[0] == "x"}
     x, y = arrays["x_train"], arrays["y_train"]
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
@@ -71,6 +74,10 @@ def npz(
     if "x_val" not in arrays:
         dataset = with_validation(dataset, validation_fraction, seed=seed)
     return dataset
+
+
+def _types(arrays: dict[str, Any]) -> set[np.dtype]:
+    return {x.dtype for name, x in arrays.items() if name[0] == "x"}
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def one_thread() -> None:
 
 def in_float32(model: Any) -> Any:
     """Return the model; one trained in mixed precision as a copy that computes in float32."""
-    types = {layer.dtype_policy.compute_dtype for layer in model.layers}
+    types = {layer.dtype_policy.compute_dtype for layer in model._flatten_layers()}
     return model if types == {"float32"} else float32_copy(model)
 
 
@@ -123,7 +123,7 @@ def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.nd
     import keras
 
     rng, shape = np.random.default_rng(0), (n, *model.inputs[0].shape[1:])
-    for layer in model.layers:
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             mean, variance = np.array(layer.mean), np.array(layer.variance)
             return rng.normal(mean, np.sqrt(variance), shape).astype("float32")

@@ -42,9 +42,10 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
         return config
 
     config = json.loads(model.to_json(), object_hook=portable)
-    copy: Any = keras.models.model_from_json(json.dumps(config))
+    own = {_gelu.__name__: _gelu}  # where the model is such a copy itself
+    copy: Any = keras.models.model_from_json(json.dumps(config), custom_objects=own)
     copy.set_weights(model.get_weights())
-    for layer in copy.layers:
+    for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
         if getattr(layer, "activation", None) is keras.activations.gelu:

@@ -197,3 +197,12 @@ def _copy(layer: Any, taken: set[str], change: Callable[[Any], Any]) -> Any:
         name = f"base_{name}"
     off = {key: 0.0 for key in ("dropout", "recurrent_dropout") if settings.get(key)}
     return type(layer).from_config({**settings, **off, "name": name})
+
+
+def tensor_of(model: Any, layer: Any) -> Any:
+    """Return a layer's output in the model's own graph, or None where it has no place there."""
+    graph = getattr(model, "_functional", model)
+    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
+    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
+    found = [node.output_tensors for node in nodes if node.operation is layer]
+    return found[0][0] if found and len(found[0]) == 1 else None

@@ -109,7 +109,7 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
     if regression:
         mean, deviation = regression
         return [
-            layers.Dense(num_outputs, name="standardised", **weights),
+            layers.Dense(num_outputs, dtype="float32", name="standardised", **weights),
             layers.Rescaling(deviation, offset=mean, dtype="float32", name="prediction"),
         ]
     squash = "softmax" if num_outputs > 1 else "sigmoid"

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from dlcourse.models.warp import Flip, random_warp
 from dlcourse.schema import Degrees, Rate
 
@@ -12,17 +14,21 @@ if TYPE_CHECKING:
 def scaling_layer(dataset: Any) -> "keras.Layer":
     """Return Rescaling to 0…1 for images, Normalization by the training rows for a table.
 
-    Both hold constants, no weights: they add no parameters.
+    Both hold constants, no weights: they add no parameters. Both compute in float32, under mixed
+    precision too: half precision does not tell the years 2016 and 2018 apart. A column that is
+    constant in the training rows is only shifted.
     """
     from keras import layers
 
     if dataset.x_train.ndim > 2:
         low, high = dataset.value_range
         high = high if high > low else low + 1  # images of one grey
-        return layers.Rescaling(1 / (high - low), offset=-low / (high - low), name="rescaling")
+        scale, offset = 1 / (high - low), -low / (high - low)
+        return layers.Rescaling(scale, offset=offset, dtype="float32", name="rescaling")
     rows = dataset.x_train.astype("float64")
+    variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
     return layers.Normalization(
-        mean=rows.mean(axis=0), variance=rows.var(axis=0), name="normalization"
+        mean=rows.mean(axis=0), variance=variance, dtype="float32", name="normalization"
     )
 
 

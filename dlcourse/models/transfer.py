@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from dlcourse.errors import RecipeError, UserError
-from dlcourse.models.bases import PUBLISHED, load_base, replay
+from dlcourse.models.bases import PUBLISHED, load_base, replay, tensor_of
 from dlcourse.models.layers import (
     Activation,
     Initializer,
@@ -172,7 +172,9 @@ def _cut(base: Any, layer: str | None) -> Any:
     if layer is not None:
         if layer not in names:
             raise UserError(f"the base has no layer '{layer}'{did_you_mean(layer, names)}")
-        return base.get_layer(layer).output
+        if (tensor := tensor_of(base, base.get_layer(layer))) is None:
+            raise UserError(f"the base's layer '{layer}' has several outputs: choose another")
+        return tensor
     if base.name == PUBLISHED:
         return base.outputs[0]
     learners = [one for one in base.layers if one.weights]

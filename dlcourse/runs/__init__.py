@@ -4,7 +4,8 @@ runs/digits_cnn-20260131-101500/
     recipe.yaml       resolved and complete: it alone reproduces the run
     environment.json  versions, machine, device, git state, data fingerprint
     dataset.json      what new inputs need: class names, value range, columns
-    state.npz         where the training is: it goes on from there
+    state.npz         where the training is: it goes on from there; while an epoch was interrupted
+                      or `training.checkpoint_every` asks for it, inside_state.npz is beside it
     fine_tuning.npz   the same of a transfer's fine-tuning
     members/          an ensemble's networks, each a run of its own
     history.csv       the metrics of every epoch

@@ -145,9 +145,12 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
             f"{run.path}: only training.epochs may change, to more, when a run goes on; "
             f"here: {listed}"
         )
-    staged = isinstance(stored.training.batch_size, tuple)
-    if names and (stored.training.schedule is not None or staged):
-        what = "list of batch sizes" if staged else "schedule"
+    laid_out = {
+        "list of batch sizes": isinstance(stored.training.batch_size, tuple),
+        "schedule": stored.training.schedule is not None,
+        "clean_epochs": stored.training.clean_epochs,
+    }
+    if names and (what := next((name for name, there in laid_out.items() if there), None)):
         raise RecipeError(
             f"{run.path}: training.epochs: its {what} is laid out over "
             f"{stored.training.epochs} epochs: start a new run for more"
@@ -242,9 +245,12 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:
-    """Return the divergence in words; the fit is back at its last finite state."""
+    """Return the divergence in words; the fit is back at its last epoch's end, which was finite.
+
+    A state inside an epoch may hold weights that are still finite and overflow in use.
+    """
     rate = float(fit.prepared.model.optimizer.learning_rate)
-    fit.load()
+    fit.load(epoch_end=True)
     norms = gradient_norms(
         fit.recipe,
         fit.prepared,
@@ -253,7 +259,9 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
         last_step=fault.step,
     )
     fit.load()
-    return explanation(fit.recipe, fault, rate, norms, fine_tuning=fit.before is not None)
+    _, kept = fit.best_weights()
+    fine = fit.before is not None
+    return explanation(fit.recipe, fault, rate, norms, kept_epoch=kept, fine_tuning=fine)
 
 
 def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
@@ -282,7 +290,10 @@ def _save(
     write_file(run.path / "model.keras", model.save)
     if history:
         write_history(run.path / "history.csv", history)
-        save_figures(run.path / "figures", dataset, history, facts["best_epoch"], predicted)
+        kept = min(
+            facts["best_epoch"], len(history["loss"])
+        )  # an ensemble's: its shortest member's
+        save_figures(run.path / "figures", dataset, history, kept, predicted)
     found = {**metrics, "parameters": model.count_params(), **facts}
     found["model_sha256"] = sha256(run.path / "model.keras")
     write_sealed(run.path / "metrics.json", found)

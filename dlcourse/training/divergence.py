@@ -11,7 +11,7 @@ import numpy as np
 
 from dlcourse.batches import training_batches
 from dlcourse.recipe import Recipe
-from dlcourse.training.preparation import Prepared, targets
+from dlcourse.training.preparation import Prepared, loss_weights, targets
 
 CHUNK = 32  # steps that are trained again at a time
 SHOWN = 6  # gradient norms that the message tells
@@ -45,8 +45,8 @@ def gradient_norms(
     """Return the global norm of the gradient, step by step, up to the first that is not finite.
 
     The epoch is trained again from `first_step`, whose state the model must hold: compiled, a few
-    steps at a time, until the weights break; those steps once more, eagerly, with the optimizer's
-    own `apply` listened to. Only Keras' API is used. The model is left diverged.
+    steps at a time, until the weights break or none is left; those steps once more, eagerly, with
+    the optimizer's own `apply` listened to. Only Keras' API is used. The model is left diverged.
     """
     import keras
 
@@ -63,17 +63,19 @@ def gradient_norms(
 
     with np.errstate(all="ignore"):  # the numbers overflow: that is what is shown
         at_once = CHUNK if keras.backend.backend() == "tensorflow" else 1
-        model.compile(model.optimizer, model.loss, steps_per_execution=at_once)
+        how = {"loss": model.loss, "loss_weights": loss_weights(prepared.dataset)}
+        model.compile(model.optimizer, **how, steps_per_execution=at_once)
         for begin in range(first_step, last_step, CHUNK):
             end = min(begin + CHUNK, last_step)
             variables = [*model.variables, *model.optimizer.variables]
             before = [np.asarray(variable).copy() for variable in variables]
             _replay(recipe, prepared, epoch, begin, end)
-            if all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
+            finite = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
+            if finite and end < last_step:
                 continue
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
-            model.compile(model.optimizer, model.loss, run_eagerly=True)
+            model.compile(model.optimizer, **how, run_eagerly=True)
             model.optimizer.apply = listen
             try:
                 _replay(recipe, prepared, epoch, begin, end)
@@ -107,9 +109,15 @@ def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int
 
 
 def explanation(
-    recipe: Recipe, fault: NotFinite, rate: float, norms: list[float], *, fine_tuning: bool = False
+    recipe: Recipe,
+    fault: NotFinite,
+    rate: float,
+    norms: list[float],
+    *,
+    kept_epoch: int,
+    fine_tuning: bool = False,
 ) -> str:
-    """Return when and how the training diverged and what to try."""
+    """Return when and how the training diverged, which epoch's weights are kept, what to try."""
     training = recipe.training
     course = ", ".join(f"{norm:.3g}" for norm in norms[-SHOWN:])
     tries = [f"training.learning_rate={training.learning_rate / 10:g}"]
@@ -117,7 +125,7 @@ def explanation(
         tries = [f"model.fine_tuning_rate={recipe.model.fine_tuning_rate / 10:g}"]
     if training.clip_norm is None and training.clip_value is None:
         tries.append("training.clip_norm=1")
-    kept = f"the weights of epoch {fault.epoch}" if fault.epoch else "the first weights"
+    kept = f"the weights of epoch {kept_epoch}" if kept_epoch else "the first weights"
     return (
         f"{fault.what} in epoch {fault.epoch + 1}, by step {fault.step}, at learning rate "
         f"{rate:.3g}; gradient norm before: {course or 'unknown'}; {kept} are kept; "

@@ -37,7 +37,8 @@ class Fit:
         report: called with a line an epoch.
         bar: show Keras' progress bar.
         stop: asks to stop after the step that runs; None never does.
-        file: the state's name in the run.
+        file: the state's name in the run: that of the last epoch's end. One from inside the epoch
+            that follows is beside it, and goes with that epoch's end.
         before: a fit that this one goes on from; it has the same weights or fewer, the last ones.
     """
 
@@ -54,6 +55,7 @@ class Fit:
         model = self.prepared.model
         model.optimizer.build(model.trainable_variables)
         self.path = self.run.path / self.file
+        self.inside_path = self.path.with_name(f"inside_{self.file}")
         self.callbacks = memory_callbacks(self.recipe)
         self.arrays: dict[str, Any] = {}
         self.progress = Progress()
@@ -82,9 +84,15 @@ class Fit:
         save_state(self.path, model, self.callbacks, self.progress)
         self.load()
 
-    def load(self) -> None:
-        """Go back to what the state file holds."""
+    def load(self, *, epoch_end: bool = False) -> None:
+        """Go back to what was saved last, or for good to the last epoch's end."""
+        if epoch_end:
+            self.inside_path.unlink(missing_ok=True)
         self.progress, self.arrays = read_state(self.path)
+        if self.inside_path.exists():
+            inside = read_state(self.inside_path)
+            if inside[0].epoch == self.progress.epoch:  # else a process was killed at its end
+                self.progress, self.arrays = inside
         restore_model(self.arrays, self.path, self.prepared.model)
 
     @property
@@ -257,7 +265,10 @@ class Fit:
         self.progress.cpu_seconds += now[1] - self.clock[1]
         self.clock = now
         self.progress.step = step
-        save_state(self.path, self.prepared.model, self.callbacks, self.progress)
+        path = self.inside_path if step else self.path
+        save_state(path, self.prepared.model, self.callbacks, self.progress)
+        if not step:
+            self.inside_path.unlink(missing_ok=True)
 
     def _sync(self) -> None:
         """JAX keeps the state of a running epoch outside the model's variables."""

@@ -12,7 +12,7 @@ from dlcourse.environment import device, no_gpu, use_device
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import build_model, target_scale
 from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
-from dlcourse.recipe import Recipe, conflicts
+from dlcourse.recipe import Recipe, Training, conflicts
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,21 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     if training.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, training.ema
-    # As the weights learn the standardised target, so the loss is in units of its variance.
-    scale = target_scale(dataset)[1] if dataset.task == "regression" else 1.0
     model.compile(
         optimizer=optimizer,
         loss=loss,
-        loss_weights=[scale**-2],
+        loss_weights=loss_weights(dataset),
         metrics=["mae" if dataset.task == "regression" else "accuracy"],
-        steps_per_execution=_steps_per_execution(training.steps_per_execution, model, min(steps)),
+        steps_per_execution=_steps_per_execution(training, model, min(steps)),
         jit_compile="auto" if training.jit_compile is None else training.jit_compile,
     )
+
+
+def loss_weights(dataset: Dataset) -> list[float]:
+    """Return the loss's factor: as a regression's weights learn the standardised target, so its
+    loss is in units of the target's variance.
+    """
+    return [target_scale(dataset)[1] ** -2 if dataset.task == "regression" else 1.0]
 
 
 def _head(model: Any) -> str:
@@ -164,21 +169,21 @@ def _head(model: Any) -> str:
     return "prediction" if last.name == "prediction" else last.activation.__name__
 
 
-def _steps_per_execution(asked: int | None, model: Any, steps: int) -> int:
+def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
     """Return how many steps one call runs: many for small dense models, whose calls cost most.
 
-    JAX unrolls the steps, which takes longer to compile than it saves; Keras on PyTorch takes one
-    step a call alone.
+    No more than `checkpoint_every`, for between them nothing can be saved. JAX unrolls the steps,
+    which takes longer to compile than it saves; Keras on PyTorch takes one step a call alone.
     """
     import keras
 
-    backend = keras.backend.backend()
+    backend, asked = keras.backend.backend(), training.steps_per_execution
     if backend == "torch" or (backend == "jax" and asked is None):
         return 1
     if asked is not None:
         return asked
     small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
-    return min(128 if small else 16, steps)
+    return min(128 if small else 16, steps, training.checkpoint_every or steps)
 
 
 def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarray:

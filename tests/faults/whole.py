@@ -41,10 +41,12 @@ def leftovers(run: Path) -> list[Path]:
 
 def steps_saved(run: Path) -> STEPS:
     """Return the (epoch, step) that the state holds; (0, 0) before the first state."""
-    if not (run / "state.npz").exists():
-        return 0, 0
-    progress = _state(run / "state.npz")[1]["progress"]
-    return progress["epoch"], progress["step"]
+    found = [(0, 0)]
+    for name in ("state.npz", "inside_state.npz"):
+        if (run / name).exists():
+            progress = _state(run / name)[1]["progress"]
+            found.append((progress["epoch"], progress["step"]))
+    return max(found)
 
 
 def outcome(run: Path) -> dict[str, Any]:

@@ -244,15 +244,6 @@ def statistics_kept(model: Any, training: bool) -> Iterator[None]:
                 variable.assign(value)
 
 
-def tensor_of(model: Any, layer: Any) -> Any:
-    """Return a layer's output in the model's own graph, or None where it has no place there."""
-    graph = getattr(model, "_functional", model)
-    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
-    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
-    found = [node.output_tensors for node in nodes if node.operation is layer]
-    return found[0][0] if found and len(found[0]) == 1 else None
-
-
 def output_layers(model: Any) -> list | None:
     """Return the layers, at any depth, that make the model's outputs; None where no graph shows."""
     found = []

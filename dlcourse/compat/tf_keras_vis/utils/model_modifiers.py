@@ -12,9 +12,10 @@ from keras.src.layers.convolutional.base_conv import BaseConv
 from tf_keras_vis.utils import model_modifiers as upstream
 from tf_keras_vis.utils.model_modifiers import ModelModifier
 
-from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers, tensor_of
+from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers
 from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
+from dlcourse.models.bases import tensor_of
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.taps import LayerCall
 
