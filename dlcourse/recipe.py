@@ -66,15 +66,14 @@ class Training(Settings):
     chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always one on
     PyTorch). `restore_best_weights` keeps the weights of the epoch with the lowest validation loss
     (or best `early_stopping.monitor`, as far as it was better by `min_delta`); false keeps the last
-    epoch's. `clip_norm` bounds the norm of
-    the whole gradient, `clip_value` each of its entries. In the last `clean_epochs` the images are
-    as they are, not augmented: then the last steps and batch normalization's statistics are of such
-    images as the network will meet (He et al. 2019, arXiv:1909.09148). `checkpoint_every` saves the
-    state after that many steps, beside every epoch's end; with `steps_per_execution`, after the
-    call in which they are reached. `device` auto takes a GPU where there is
-    one, cpu keeps off it, gpu refuses to train without. `jit_compile` is Keras' own (XLA), null its
-    choice. `xray` records each layer's statistics before the training and after every epoch
-    (`xray.csv`), for `dlcourse.diagnose`.
+    epoch's. `clip_norm` bounds the norm of the whole gradient, `clip_value` each of its entries. In
+    the last `clean_epochs` the images are as they are, not augmented: then the last steps and batch
+    normalization's statistics are of such images as the network will meet (He et al. 2019,
+    arXiv:1909.09148). `checkpoint_every` saves the state after that many steps, beside every
+    epoch's end; with `steps_per_execution`, after the call in which they are reached. `device` auto
+    takes a GPU where there is one, cpu keeps off it, gpu refuses to train without. `jit_compile` is
+    Keras' own (XLA), null its choice. `xray` records each layer's statistics before the training
+    and after every epoch (`xray.csv`), for `dlcourse.diagnose`.
     """
 
     epochs: Positive = 20

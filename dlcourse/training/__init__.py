@@ -290,9 +290,8 @@ def _save(
     write_file(run.path / "model.keras", model.save)
     if history:
         write_history(run.path / "history.csv", history)
-        kept = min(
-            facts["best_epoch"], len(history["loss"])
-        )  # an ensemble's: its shortest member's
+        # An ensemble's history is as long as its shortest member's.
+        kept = min(facts["best_epoch"], len(history["loss"]))
         save_figures(run.path / "figures", dataset, history, kept, predicted)
     found = {**metrics, "parameters": model.count_params(), **facts}
     found["model_sha256"] = sha256(run.path / "model.keras")
