@@ -375,7 +375,8 @@ def test_an_image_s_map_does_not_depend_on_its_neighbours(method):
     model = built("sequential")
     whole = explain(method, model, IMAGES, [0, 1, 2])
     alone = explain(method, model, IMAGES[1:2], 1)
-    np.testing.assert_allclose(alone[0], whole[1], rtol=1e-4, atol=1e-6)
+    # occlusion's maps are differences of logits of 30, whose last float32 digit is 2e-6
+    np.testing.assert_allclose(alone[0], whole[1], rtol=1e-4, atol=1e-5)
 
 
 # What was compiled is not stale
