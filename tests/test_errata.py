@@ -104,14 +104,14 @@ def test_an_unknown_option_is_one_line():
     )
 
 
-def test_it_takes_less_than_a_third_of_a_second():
+def test_it_takes_less_than_a_second():
     times = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert run().returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 0.3
+    assert min(times) < 1  # 0.2 to 0.35 on the machines it was measured on; TensorFlow takes 5
 
 
 def test_help_does_not_even_load_numpy():
