@@ -47,7 +47,7 @@ def examine(run: "Run") -> Examination:
     except DatasetError as error:
         known["classes"] = len(run.dataset["class_names"]) or None
         note = f"without the data there is no X-ray: {error}"
-    if recipe.ensemble and recipe.ensemble.member is None:
+    if recipe.is_ensemble:
         note = note or f"an ensemble's layers are its members': see {run.path}/members/1"
     read = evidence(
         _history(run, "diverged" in metrics),
@@ -89,7 +89,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         dataset, untrained = prepared.dataset, prepared.model
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
-    if recipe.ensemble and recipe.ensemble.member is None:
+    if recipe.is_ensemble:
         layers = {}  # the members' layers are in their own runs
     elif (run.path / XRAY).exists():
         layers = read_xray(run)

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
-from dlcourse.errors import UserError
 from dlcourse.evaluation import predict
-from dlcourse.models.bases import tensor_of
+from dlcourse.models.bases import output_of
 from dlcourse.runs import make_folder, write_file
-from dlcourse.schema import did_you_mean
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
@@ -30,19 +28,13 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
         cache: a folder; what was computed for the same weights, layer and inputs is read from it.
 
     Raises:
-        UserError: the model has no such layer, or it has several outputs.
+        UserError: the model has no such layer, or it gives no single tensor.
         WriteError: the cache cannot be written.
     """
     import keras
 
-    names = [one.name for one in model.layers]
-    if layer not in names:
-        raise UserError(f"the model has no layer '{layer}'{did_you_mean(layer, names)}")
-    last = layer == names[-1]
-    tensor = tensor_of(model, model.get_layer(layer))
-    if tensor is None:
-        raise UserError(f"the layer '{layer}' has several outputs: choose another")
-    part = model if last else keras.Model(model.inputs, tensor)
+    last = layer == model.layers[-1].name
+    part = model if last else keras.Model(model.inputs, output_of(model, layer))
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npz"

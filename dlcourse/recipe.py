@@ -185,6 +185,11 @@ class Recipe(Settings):
         keys = np.random.SeedSequence([self.seed, self.ensemble.member])
         return int(keys.generate_state(1)[0])
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether several networks are trained: an ensemble, and not one member of it."""
+        return self.ensemble is not None and self.ensemble.member is None
+
     def of_member(self, number: int) -> "Recipe":
         """Return the recipe that trains one member (from 1) of the ensemble by itself."""
         if self.ensemble is None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlcourse import train as train_command
+from dlcourse.batches import epoch_order
 from dlcourse.errors import DivergedError
 from dlcourse.recipe import Recipe
 from dlcourse.runs import read_run
@@ -112,16 +113,12 @@ HOT = {"optimizer": {"name": "sgd"}, "steps_per_execution": 1}
 
 def test_a_checkpoint_inside_the_epoch_does_not_take_the_finite_weights_place(tmp_path):
     """Its weights are finite still, and so large that the model answers with NaN."""
-    wild = recipe({"name": "softmax_regression"}, "iris", learning_rate=1e38, **HOT)
-    wild = wild.model_copy(
-        update={"training": wild.training.model_copy(update={"checkpoint_every": 1})}
-    )
+    given = {"learning_rate": 1e38, "checkpoint_every": 1, **HOT}
+    wild = recipe({"name": "softmax_regression"}, "iris", **given)
     with pytest.raises(DivergedError, match="the first weights are kept"):
         train(wild, tmp_path, name="hot", bar=False)
-    run = read_run(tmp_path / "hot")
-    for kept, weights in zip(
-        run.model.get_weights(), prepare(wild).model.get_weights(), strict=True
-    ):
+    run, first = read_run(tmp_path / "hot"), prepare(wild).model.get_weights()
+    for kept, weights in zip(run.model.get_weights(), first, strict=True):
         np.testing.assert_array_equal(kept, weights)
     assert not (run.path / "inside_state.npz").exists()
 
@@ -134,39 +131,27 @@ def test_a_regressions_gradients_are_those_of_its_own_loss(tmp_path, monkeypatch
     with pytest.raises(DivergedError):
         train(wild, tmp_path, name="wild", bar=False)
     prepared = prepare(wild)
-    x, y = prepared.dataset.x_train, prepared.dataset.y_train
-    order = np.concatenate([x for x, _ in batches_of(prepared, wild)])[: len(x)]
-    model = prepared.model
-    rows = np.array([np.flatnonzero((x == row).all(axis=1))[0] for row in order[:32]])
-    scaled = np.asarray(model.layers[0](x[rows]), "float64")
-    errors = np.asarray(model(x[rows]), "float64")[:, 0] - y[rows]
+    dataset, model = prepared.dataset, prepared.model
+    rows = epoch_order(len(dataset.y_train), seed=wild.training_seed, epoch=0)[:32]
+    x, y = dataset.x_train[rows], dataset.y_train[rows]
+    scaled = np.asarray(model.layers[0](x), "float64")
+    errors = np.asarray(model(x), "float64")[:, 0] - y
     # the gradient of mean(error²)/σ² in the standardised weights and bias: 2·mean(error·[x, 1])/σ
     inputs = np.column_stack([scaled, np.ones(32)])
-    gradient = 2 * (errors[:, None] * inputs).mean(axis=0) / y.astype("float64").std()
+    gradient = 2 * (errors[:, None] * inputs).mean(axis=0) / dataset.y_train.astype("float64").std()
     assert told[0][0] == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
     assert told[0][-1] > 1e12
 
 
-def batches_of(prepared, given):
-    from dlcourse.batches import training_batches
-
-    dataset = prepared.dataset
-    batches, _ = training_batches(
-        dataset.x_train,
-        dataset.y_train,
-        batch_size=given.training.batch_size_in(0),
-        seed=given.training_seed,
-    )
-    return batches
-
-
 def test_the_message_names_the_epoch_whose_weights_are_kept(tmp_path):
-    hot = recipe(
-        {"name": "linear_regression"}, "diabetes", learning_rate=0.45, batch_size=64, **HOT
-    )
-    longer = hot.model_copy(update={"training": hot.training.model_copy(update={"epochs": 60})})
+    given = {"learning_rate": 0.45, "batch_size": 64, "epochs": 60, **HOT}
     with pytest.raises(DivergedError) as caught:
-        train(longer, tmp_path, name="hot", bar=False)
+        train(
+            recipe({"name": "linear_regression"}, "diabetes", **given),
+            tmp_path,
+            name="hot",
+            bar=False,
+        )
     best = read_run(tmp_path / "hot").metrics["best_epoch"]
     assert f"the weights of epoch {best} are kept" in str(caught.value)
     assert best < read_run(tmp_path / "hot").metrics["epochs_run"]

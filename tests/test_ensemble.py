@@ -203,7 +203,6 @@ def test_the_commands_take_an_ensemble(run, capsys):
 
     assert evaluate.main(["--run", str(run.path)]) == 0
     assert f"{run.metrics['test']['accuracy']:.4f}" in capsys.readouterr().out
-    capsys.readouterr()
     assert diagnose.main(["--run", str(run.path)]) == 0
     note = f"note    an ensemble's layers are its members': see {run.path}/members/1\n"
     assert note in capsys.readouterr().out

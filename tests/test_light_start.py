@@ -65,6 +65,10 @@ def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
     assert outcome == "code 2 loaded []"
 
 
+def test_the_slides_numbers_load_nothing_heavy():
+    assert probe("dlcourse.errata") == "code 0 loaded []"
+
+
 def test_a_missing_run_loads_nothing_heavy():
     assert probe("dlcourse.evaluate", "--run", "no/such/run") == "code 2 loaded []"
     assert probe("dlcourse.diagnose", "--run", "no/such/run") == "code 2 loaded []"

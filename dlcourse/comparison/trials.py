@@ -93,7 +93,7 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
 
 def refuse_ensemble(recipe: Recipe) -> None:
     """Raise a RecipeError for a recipe of several networks."""
-    if recipe.ensemble and recipe.ensemble.member is None:
+    if recipe.is_ensemble:
         why = "one network is compared: give ensemble=null, or ensemble.member=1"
         raise RecipeError(f"{recipe.where('ensemble')}: {why}")
 

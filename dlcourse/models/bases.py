@@ -199,6 +199,20 @@ def _copy(layer: Any, taken: set[str], change: Callable[[Any], Any]) -> Any:
     return type(layer).from_config({**settings, **off, "name": name})
 
 
+def output_of(model: "keras.Model", layer: str, whose: str = "model") -> Any:
+    """Return the symbolic output of one of a model's own layers; a model inside it is one.
+
+    Raises:
+        UserError: there is no such layer, or it gives no single tensor; `whose` names the model.
+    """
+    names = [one.name for one in model.layers]
+    if layer not in names:
+        raise UserError(f"the {whose} has no layer '{layer}'{did_you_mean(layer, names)}")
+    if (tensor := tensor_of(model, model.get_layer(layer))) is None:
+        raise UserError(f"the {whose}'s layer '{layer}' gives no single tensor: choose another")
+    return tensor
+
+
 def tensor_of(model: Any, layer: Any) -> Any:
     """Return a layer's output in the model's own graph, or None where it has no place there."""
     graph = getattr(model, "_functional", model)

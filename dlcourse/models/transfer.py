@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from dlcourse.errors import RecipeError, UserError
-from dlcourse.models.bases import PUBLISHED, load_base, replay, tensor_of
+from dlcourse.models.bases import PUBLISHED, load_base, output_of, replay
 from dlcourse.models.layers import (
     Activation,
     Initializer,
@@ -20,7 +20,7 @@ from dlcourse.models.layers import (
     hidden_layers,
 )
 from dlcourse.models.layers import weights as kernel_settings
-from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate, did_you_mean
+from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate
 
 if TYPE_CHECKING:
     import keras
@@ -168,18 +168,14 @@ def _cut(base: Any, layer: str | None) -> Any:
     """Return the base's tensor that the head is to read."""
     import keras
 
-    names = [one.name for one in base.layers]
     if layer is not None:
-        if layer not in names:
-            raise UserError(f"the base has no layer '{layer}'{did_you_mean(layer, names)}")
-        if (tensor := tensor_of(base, base.get_layer(layer))) is None:
-            raise UserError(f"the base's layer '{layer}' has several outputs: choose another")
-        return tensor
+        return output_of(base, layer, "base")
     if base.name == PUBLISHED:
         return base.outputs[0]
     learners = [one for one in base.layers if one.weights]
     if len(learners) < 2 or isinstance(learners[-1], keras.Model):
-        raise UserError(f"name the layer to keep: one of {', '.join(names)}")
+        names = ", ".join(one.name for one in base.layers)
+        raise UserError(f"name the layer to keep: one of {names}")
     return learners[-1].input
 
 

@@ -187,7 +187,7 @@ def _train(
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts, **recorded})
-    if recipe.ensemble and recipe.ensemble.member is None:
+    if recipe.is_ensemble:
         return _train_ensemble(recipe, prepared, run, report, bar, stop)
     fit: Any = None
     for fit in stages(recipe, prepared, run, report, bar, stop):
