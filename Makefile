@@ -8,7 +8,7 @@ check:  ## lint, format, types
 	$(PYTHON) -m basedpyright
 
 test:  ## the test-suite
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py
