@@ -23,6 +23,7 @@ from dlcourse.schema import (
     Positives,
     Rate,
     Settings,
+    Shifts,
     did_you_mean,
     expectation,
     settings_model,
@@ -118,13 +119,16 @@ class Training(Settings):
 
 
 class Ensemble(Settings):
-    """Several networks of one recipe; the probabilities (or predictions) are averaged.
+    """Several answers to one question; the probabilities (or predictions) are averaged.
 
     The `members` learn the same training split and differ by their seed alone: first weights,
-    order, dropout, augmentation. `member` trains one of them by itself (from 1).
+    order, dropout, augmentation; a single member has the recipe's own seed. `member` trains one of
+    them by itself (from 1). With `shifts`, each member answers for the image moved by up to so many
+    pixels, to every side and corner: (2·shifts + 1)² views (Krizhevsky et al. 2012, section 4.1).
     """
 
     members: Members
+    shifts: Shifts = 0
     member: Positive | None = None
 
 
@@ -180,14 +184,14 @@ class Recipe(Settings):
     @property
     def training_seed(self) -> int:
         """The seed of all chance but the data's split: `seed`, or one made of it and the member."""
-        if self.ensemble is None or self.ensemble.member is None:
+        if self.ensemble is None or self.ensemble.member is None or self.ensemble.members == 1:
             return self.seed
         keys = np.random.SeedSequence([self.seed, self.ensemble.member])
         return int(keys.generate_state(1)[0])
 
     @property
     def is_ensemble(self) -> bool:
-        """Whether several networks are trained: an ensemble, and not one member of it."""
+        """Whether answers are averaged: an ensemble, and not one member of it."""
         return self.ensemble is not None and self.ensemble.member is None
 
     def of_member(self, number: int) -> "Recipe":
@@ -270,6 +274,11 @@ def conflicts(
     members, member = ensemble.get("members"), ensemble.get("member")
     if isinstance(members, int) and isinstance(member, int) and member > members:
         faults.append((("ensemble", "member"), f"there are {members} members, got {member}"))
+    if members == 1 and not ensemble.get("shifts"):
+        reason = "one answer has no mean: give more members, or shifts"
+        faults.append((("ensemble", "members"), reason))
+    if ensemble.get("shifts") and inputs == "rows":
+        faults.append((("ensemble", "shifts"), "is for images, this data is rows of a table"))
     if training.get("augmentation") and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
     if training.get("augmentation") and model.get("cache_features", name == "transfer"):

@@ -155,6 +155,8 @@ def _members(found: dict[str, Any] | None) -> list[str]:
     if not found:
         return []
     values = ", ".join(shown(value) for value in found["test"])
+    if found["standard_deviation"] is None:
+        return [f"unshifted   test {found['metric']} {values}"]
     spread = f"{shown(found['mean'])} ± {shown(found['standard_deviation'])}"
     return [f"members     test {found['metric']} {spread}: {values}"]
 

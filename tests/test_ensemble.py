@@ -14,14 +14,14 @@ from dlcourse.runs import Run, read_run
 from dlcourse.training import StopRequest, resume, train
 
 
-def recipe(members=2, dataset="digits", **training):
+def recipe(members=2, dataset="digits", shifts=0, **training):
     return Recipe.model_validate(
         {
             "seed": 5,
             "dataset": {"name": dataset},
             "model": {"name": "dnn", "hidden": [8], "dropout": 0.2},
             "training": {"epochs": 2, "deterministic": True, "steps_per_execution": 2, **training},
-            "ensemble": {"members": members},
+            "ensemble": {"members": members, "shifts": shifts},
         }
     )
 
@@ -72,6 +72,68 @@ def test_an_ensemble_answers_with_the_mean_and_is_saved_whole(dataset, model, tm
     ends = ["prediction"] if data.task == "regression" else ["logits", "probabilities"]
     assert [layer.name for layer in whole.layers][-len(ends) :] == ends
     assert whole.count_params() == 3 * parts[0].count_params()
+
+
+@pytest.mark.parametrize("dataset", ["digits", "planted"])
+def test_shifted_views_count_alike_and_repeat_the_rim(dataset, tmp_path):
+    import keras
+
+    data = load_dataset(dataset)
+    parts = [build_model("cnn", data, filters=[4], hidden=[]) for _ in range(2)]
+    x = data.x_test[:20]
+    padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "edge")
+    height, width = x.shape[1:3]
+    views = [padded[:, i : i + height, j : j + width] for i in range(5) for j in range(5)]
+    mean = np.mean([part.predict(view, verbose=0) for part in parts for view in views], axis=0)
+    whole = ensemble(parts, shifts=2)
+    whole.save(tmp_path / "whole.keras")
+    for found in (whole, keras.saving.load_model(tmp_path / "whole.keras")):
+        # float32
+        np.testing.assert_allclose(found.predict(x, verbose=0), mean, rtol=1e-4, atol=1e-6)
+    assert whole.count_params() == 2 * parts[0].count_params()
+
+
+def test_pictures_of_shifted_views_are_of_the_image_as_it_is(tmp_path):
+    import keras
+
+    from dlcourse.visualizers import feature_maps
+
+    data = load_dataset("digits")
+    alone = build_model("cnn", data, filters=[4], hidden=[])
+    whole = ensemble([alone, build_model("cnn", data, filters=[4])], shifts=2)
+    whole.save(tmp_path / "whole.keras")
+    x = data.x_test[:2]
+    expected = feature_maps(alone, x, "conv_1")["conv_1"]
+    for found in (whole, keras.saving.load_model(tmp_path / "whole.keras")):
+        maps = feature_maps(found, x, "member_1/conv_1")["member_1/conv_1"]
+        np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_one_network_that_sees_shifts_is_trained_as_it_is_alone(tmp_path, capsys):
+    from dlcourse import diagnose, evaluate, export
+    from dlcourse.train import result_table
+
+    one = recipe(1, shifts=1)
+    run = train(one, tmp_path, name="views", bar=False)
+    alone = train(one.model_copy(update={"ensemble": None}), tmp_path, name="alone", bar=False)
+    member = read_run(run.path / "members" / "1")
+    assert member.metrics["test"] == alone.metrics["test"] != run.metrics["test"]
+    assert run.metrics["parameters"] == alone.metrics["parameters"]
+    x = load_dataset("digits", 5).x_test
+    expected = ensemble([alone.model], 1).predict(x, verbose=0)
+    np.testing.assert_array_equal(run.model.predict(x, verbose=0), expected)
+    assert run.metrics["members"]["standard_deviation"] is None
+    accuracy = f"unshifted   test accuracy {member.metrics['test']['accuracy']:.4f}\n"
+    assert accuracy in result_table(run)
+    assert evaluate.main(["--run", str(run.path)]) == 0
+    assert diagnose.main(["--run", str(run.path)]) == 0
+    assert f"see {run.path}/members/1\n" in capsys.readouterr().out
+    assert export.main(["--run", str(run.path), "--to", "onnx", "litert"]) == 0
+
+
+def test_rows_of_a_table_cannot_be_shifted():
+    with pytest.raises(RecipeError, match=r"^'ensemble.shifts': is for images, this data is rows"):
+        train(recipe(dataset="wine", shifts=1))
 
 
 def test_the_logits_are_the_logarithm_of_the_mean_probability_also_where_it_underflows():

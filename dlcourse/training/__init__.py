@@ -220,7 +220,8 @@ def _train_ensemble(
             return _train(own, prepare(own, prepared.dataset), member, report, bar, stop)
 
     members = train_members(recipe, run, train_member, report)
-    model = ensemble([member.model for member in members])
+    shifts = recipe.ensemble.shifts if recipe.ensemble else 0
+    model = ensemble([member.model for member in members], shifts)
     parts = [member.metrics for member in members]
     sums = {key: sum(part[key] for part in parts) for key in ("seconds", "cpu_seconds")}
     kept = {key: max(part[key] for part in parts) for key in ("epochs_run", "best_epoch")}

@@ -50,12 +50,15 @@ def train_members(
 
 
 def members_metrics(members: list[Run]) -> dict[str, Any]:
-    """Return each member's main metric on the test split, their mean and standard deviation."""
+    """Return each member's main metric on the test split, their mean and standard deviation.
+
+    The deviation of a single member is None.
+    """
     measured = [member.metrics["test"] for member in members]
     name = "accuracy" if "accuracy" in measured[0] else "mae"
     values = [float(test[name]) for test in measured]
-    spread = {"mean": mean(values), "standard_deviation": stdev(values)}
-    return {"metric": name, "test": values, **spread}
+    spread = stdev(values) if len(values) > 1 else None
+    return {"metric": name, "test": values, "mean": mean(values), "standard_deviation": spread}
 
 
 def mean_history(members: list[Run]) -> dict[str, list[float]]:
