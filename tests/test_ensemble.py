@@ -190,7 +190,9 @@ def test_a_member_trained_by_itself_is_the_member_of_the_ensemble(run, tmp_path)
 def test_an_interrupted_ensemble_ends_bit_equal(run, looks, tmp_path):
     with pytest.raises(InterruptedTraining, match=r"in member [12], .*--resume .*/part$"):
         train(recipe(), tmp_path, name="part", bar=False, stop=After(looks))
-    part = resume(Run(tmp_path / "part"), bar=False)
+    told = []
+    part = resume(Run(tmp_path / "part"), report=told.append, bar=False)
+    assert "\n".join(told).count("\nprobabilities ") == 1  # the layers, once for all members
     for found, expected in zip(part.model.get_weights(), run.model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
     assert part.metrics["test"] == run.metrics["test"]

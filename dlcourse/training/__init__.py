@@ -103,6 +103,18 @@ def resume(
         RunError: another process trains this run, its data has changed, or its state is damaged.
         DatasetError, DivergedError, InterruptedTraining: see `train`.
     """
+    return _resume(run, recipe, None, report, bar, stop)
+
+
+def _resume(
+    run: Run,
+    recipe: Recipe | None,
+    dataset: Dataset | None,
+    report: Report | None,
+    bar: bool,
+    stop: StopRequest | None,
+) -> Run:
+    """Resume; an ensemble's member has its `dataset` and is described already."""
     with locked(run):
         stored = load_recipe(run.file("recipe.yaml"))
         wanted = recipe or stored
@@ -111,7 +123,7 @@ def resume(
             if report:
                 report(f"{run.path} is finished: nothing is left to train")
             return run
-        prepared = prepare(wanted)
+        prepared = prepare(wanted, dataset)
         facts = run.path / "dataset.json"
         if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
@@ -119,7 +131,7 @@ def resume(
         clean(run)
         if wanted != stored:  # before the recipe: a finished run has all the epochs it names
             (run.path / "metrics.json").unlink(missing_ok=True)
-        if report:
+        if report and dataset is None:
             report(describe(prepared, wanted.training.device))
         return _train(wanted, prepared, run, report, bar, stop)
 
@@ -215,7 +227,7 @@ def _train_ensemble(
 
     def train_member(member: Run, own: Recipe) -> Run:
         if (member.path / "recipe.yaml").exists():
-            return resume(member, own, report=report, bar=bar, stop=stop)
+            return _resume(member, own, prepared.dataset, report, bar, stop)
         with locked(member):
             return _train(own, prepare(own, prepared.dataset), member, report, bar, stop)
 
