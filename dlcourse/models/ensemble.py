@@ -63,7 +63,7 @@ def _views(images: Any, shifts: int) -> list[Any]:
         return [images]
     wider: Any = images
     height, width = images.shape[1:3]
-    for axis, size in ((1, height), (2, width)):  # PyTorch's `ops.pad` has no such mode
+    for axis, size in ((1, height), (2, width)):  # no mode of `ops.pad` does it on PyTorch
         nearest = np.clip(np.arange(-shifts, size + shifts), 0, size - 1)
         wider = ops.take(wider, nearest.tolist(), axis=axis)
     steps = sorted(range(2 * shifts + 1), key=lambda step: abs(step - shifts))
