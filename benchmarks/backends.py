@@ -33,8 +33,8 @@ PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 def write_images(config: str, examples: int, path: Path) -> None:
     """Write the recipe's training and test images for the processes; no GPU is taken for it."""
-    from dlcourse.environment import use_device
-    from dlcourse.recipe import load_recipe
+    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.runs.environment import use_device
 
     use_device("cpu")
     data = load_recipe(config).load_dataset()
@@ -46,10 +46,10 @@ def write_images(config: str, examples: int, path: Path) -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what one training reaches and takes; the backend is the environment's."""
     from benchmarks.speed import Clock
+    from dlcourse.configuration.recipe import load_recipe
     from dlcourse.datasets import load_dataset
-    from dlcourse.environment import environment
-    from dlcourse.recipe import load_recipe
     from dlcourse.runs import create_run
+    from dlcourse.runs.environment import environment
     from dlcourse.training import Fit, prepare
 
     settings = {

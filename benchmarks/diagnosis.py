@@ -1,6 +1,6 @@
 """python -m benchmarks.diagnosis: short trainings with a known fault, and what is found in them.
 
-Each training runs as `dlcourse.train` runs it, and is examined as `dlcourse.diagnose` does.
+Each training runs as `dlcourse train` runs it, and is examined as `dlcourse diagnose` does.
 A scenario names the findings that its fault must show (recall), and those that follow from it or
 stand beside it and are true too: these count neither for nor against. Every other finding is a
 false alarm (precision). The thresholds were chosen on the seeds DEVELOPMENT; REPORTED alone are
@@ -455,10 +455,10 @@ SCENARIOS = _scenarios()
 def trained(name: str, seed: int) -> dict[str, Any]:
     """Return what is known of one training of a scenario, in plain types."""
     from dlcourse import training
+    from dlcourse.configuration.recipe import Recipe
     from dlcourse.datasets import load_dataset
     from dlcourse.errors import DivergedError
-    from dlcourse.examination import examine
-    from dlcourse.recipe import Recipe
+    from dlcourse.lab.diagnosis.examination import examine
     from dlcourse.runs import read_run
 
     scenario = SCENARIOS[name]
@@ -515,7 +515,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
 
 def found_in(record: dict[str, Any], *, history_alone: bool = False) -> list[str]:
     """Return the names of the findings in a record; of its history and classes alone if asked."""
-    from dlcourse.diagnosis import LayerStatistics, diagnose
+    from dlcourse.lab.diagnosis import LayerStatistics, diagnose
 
     known = {key: record[key] for key in ("task", "class_counts")}
     if not history_alone:
@@ -532,7 +532,7 @@ def found_in(record: dict[str, Any], *, history_alone: bool = False) -> list[str
 
 def judged(records: list[dict[str, Any]], *, history_alone: bool = False) -> dict[str, Any]:
     """Return precision and recall of each finding, the share of healthy runs without an alarm."""
-    from dlcourse.diagnosis import LINKS
+    from dlcourse.lab.diagnosis import LINKS
 
     counts: dict[str, dict[str, Any]] = {
         name: {"right": 0, "missed": 0, "false": 0} for name in LINKS

@@ -11,10 +11,10 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from dlcourse.configuration.recipe import load_recipe
 from dlcourse.errors import UserError
-from dlcourse.recipe import load_recipe
-from dlcourse.training import find_learning_rate, train
-from dlcourse.training.range_test import one_figure
+from dlcourse.lab.range_test import find_learning_rate, one_figure
+from dlcourse.training import train
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["breast_cancer_logistic", "digits_cnn", "digits_dnn", "digits_lstm", "digits_softmax"]

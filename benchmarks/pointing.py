@@ -13,11 +13,11 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.recipes import ROOT, machine
+from dlcourse.configuration.recipe import load_recipe
 from dlcourse.datasets import load_dataset
-from dlcourse.recipe import load_recipe
+from dlcourse.lab.faithfulness import AttentionReport, area, attention_report
 from dlcourse.runs import Run
 from dlcourse.training import train
-from dlcourse.visualizers import AttentionReport, area, attention_report
 
 RECIPES = ("planted_cnn", "planted_shortcut")
 RESULTS = ROOT / "benchmarks" / "pointing.json"

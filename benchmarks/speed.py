@@ -24,8 +24,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from dlcourse.configuration.recipe import Recipe, load_recipe
 from dlcourse.datasets import Dataset
-from dlcourse.recipe import Recipe, load_recipe
 from dlcourse.runs import create_run
 from dlcourse.training import Fit, Prepared, compile_model, prepare
 from dlcourse.training.preparation import build

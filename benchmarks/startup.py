@@ -11,7 +11,13 @@ COMMANDS = {
     "python alone": ["-c", "pass"],
     "dlcourse --help": ["-m", "dlcourse", "--help"],
     "train --help": ["-m", "dlcourse.train", "--help"],
-    "train, a wrong recipe": ["-m", "dlcourse.train", "--config", CONFIG, "training.epoch=3"],
+    "train, a wrong recipe": [
+        "-m",
+        "dlcourse.train",
+        "--config",
+        CONFIG,
+        "training.epoch=3",
+    ],
     "train --dry-run": ["-m", "dlcourse.train", "--config", CONFIG, "--dry-run"],
     "import keras": ["-c", "import keras"],
 }

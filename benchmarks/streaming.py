@@ -1,7 +1,7 @@
 """python -m benchmarks.streaming: peak memory of training on image folders that grow.
 
 Each size is a folder of generated PNG images. One epoch of a small network is trained, evaluated
-and saved by `dlcourse.train` in a process of its own, streamed from the disk and held in memory;
+and saved by `dlcourse train` in a process of its own, streamed from the disk and held in memory;
 its peak is the operating system's maximum resident set size. With `--cap` the process may not have
 more anonymous memory than that (RLIMIT_DATA); what does not fit ends it. The first rows are the
 same training on 200 images: what Python, TensorFlow and the network take by themselves.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recipes import ROOT, machine
-from dlcourse.command_line import import_keras
+from dlcourse.commands.command_line import import_keras
 
 RESULTS = ROOT / "benchmarks" / "time_to_accuracy.json"
 RECIPE = ROOT / "configs" / "mnist_fast.yaml"
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     arguments = parser.parse_args()
     import_keras()
-    from dlcourse.recipe import load_recipe
+    from dlcourse.configuration.recipe import load_recipe
 
     dataset = load_recipe(RECIPE).load_dataset()
     recipe_runs = fast_trainings(arguments.seeds)
@@ -98,8 +98,8 @@ def example() -> Any:
 
 
 def fast_trainings(seeds: list[int]) -> Iterator[dict[str, Any]]:
-    """Train the recipe as `dlcourse.train` does, once a seed; give what each run reached."""
-    from dlcourse.recipe import load_recipe
+    """Train the recipe as `dlcourse train` does, once a seed; give what each run reached."""
+    from dlcourse.configuration.recipe import load_recipe
     from dlcourse.training import train
 
     for seed in seeds:

@@ -16,11 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from sklearn.svm import SVC
 
+from dlcourse.configuration.recipe import load_recipe
 from dlcourse.datasets import Dataset
-from dlcourse.features import features
-from dlcourse.recipe import load_recipe
 from dlcourse.runs import Run
 from dlcourse.training import train
+from dlcourse.training.features import features
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

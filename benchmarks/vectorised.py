@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dlcourse.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
+from dlcourse.lessons.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,21 +4,42 @@ import sys
 from importlib import import_module
 
 from dlcourse import __version__
-from dlcourse.command_line import print_error, write
+from dlcourse.commands.command_line import print_error, write
 
 COMMANDS = {
-    "train": ("dlcourse.train", "train a recipe, print its metrics, save its run"),
-    "evaluate": ("dlcourse.evaluate", "measure a saved run again, and each class on its own"),
-    "diagnose": ("dlcourse.diagnose", "what a run's curves and layers show, and one thing to try"),
-    "predict": ("dlcourse.predict", "class and probability of your own images or rows"),
-    "visualize": ("dlcourse.visualize", "templates, feature maps, saliency, CAM, deep dream"),
-    "find_lr": ("dlcourse.find_lr", "the learning rate that suits a recipe, by a range test"),
-    "compare": ("dlcourse.compare", "recipes beside classic machine learning: score and cost"),
-    "export": ("dlcourse.export", "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared"),
-    "report": ("dlcourse.report", "all of a run on one page: metrics, findings, figures, settings"),
-    "errata": ("dlcourse.errata", "every number of the slides, checked"),
-    "explain": ("dlcourse.explain", "a calculation step by step, with your own numbers"),
-    "runs": ("dlcourse.runs.__main__", "the runs as a table, best first"),
+    "train": "train a recipe, print its metrics, save its run",
+    "evaluate": (
+        "dlcourse.commands.evaluate",
+        "measure a saved run again, and each class on its own",
+    ),
+    "diagnose": (
+        "dlcourse.commands.diagnose",
+        "what a run's curves and layers show, and one thing to try",
+    ),
+    "predict": "class and probability of your own images or rows",
+    "visualize": (
+        "dlcourse.commands.visualize",
+        "templates, feature maps, saliency, CAM, deep dream",
+    ),
+    "find_lr": (
+        "dlcourse.commands.find_lr",
+        "the learning rate that suits a recipe, by a range test",
+    ),
+    "compare": (
+        "dlcourse.commands.compare",
+        "recipes beside classic machine learning: score and cost",
+    ),
+    "export": (
+        "dlcourse.commands.export",
+        "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared",
+    ),
+    "report": (
+        "dlcourse.commands.report",
+        "all of a run on one page: metrics, findings, figures, settings",
+    ),
+    "errata": "every number of the slides, checked",
+    "explain": "a calculation step by step, with your own numbers",
+    "runs": "the runs as a table, best first",
 }
 
 
@@ -34,12 +55,12 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         print_error(f"dlcourse: no command '{arguments[0]}' (known: {', '.join(COMMANDS)})")
         return 2
-    return import_module(COMMANDS[arguments[0]][0]).main(arguments[1:])
+    return import_module(f"dlcourse.commands.{arguments[0]}").main(arguments[1:])
 
 
 def _help() -> str:
-    rows = [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
-    usage = "usage: dlcourse COMMAND …   (the same as python -m dlcourse.COMMAND …)"
+    rows = [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
+    usage = "usage: dlcourse COMMAND …   (the same as python -m dlcourse COMMAND …)"
     return "\n".join([usage, "", *rows, "", "dlcourse COMMAND --help tells more."])
 
 

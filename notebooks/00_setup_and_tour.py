@@ -26,7 +26,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -53,7 +53,7 @@ import os
 
 import keras
 
-from dlcourse.environment import device
+from dlcourse.runs.environment import device
 
 print(f"Python {sys.version.split()[0]}, Keras {keras.version()} on {device()}")
 
@@ -106,7 +106,7 @@ digits.x_train[0, :, :, 0]
 # them.
 
 # %%
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import prepare, train
 
 epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 15
@@ -205,8 +205,8 @@ _ = plots.image_grid(maps.transpose(2, 0, 1)[..., None])
 # that of an ensemble of convolutional networks. What this network reaches on MNIST was measured:
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(table([EXAMPLES["S0.accuracy"]], []))
 
@@ -226,7 +226,7 @@ print(table([EXAMPLES["S0.accuracy"]], []))
 # example have?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("00.1", answer)

@@ -26,7 +26,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -48,6 +48,7 @@ import numpy as np
 
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
+from dlcourse.lessons import plots as lesson_plots
 
 digits = load_dataset("digits")
 means = np.stack([digits.x_train[digits.y_train == k].mean(axis=0) for k in range(10)])
@@ -94,7 +95,7 @@ plt.show()
 # to multiply two columns, (5, 1)·(5, 1); this says why that fails, and what to turn:
 
 # %%
-from dlcourse.maths.linalg import determinant, eigenpairs, explain_matmul
+from dlcourse.lessons.maths.linalg import determinant, eigenpairs, explain_matmul
 
 print(explain_matmul(np.ones((5, 1)), np.ones((5, 1))))
 print(explain_matmul(templates, digit))
@@ -113,7 +114,7 @@ determinant([[2, 3], [4, 5]])
 # parallelogram twice as large. [[1, 2], [2, 1]] makes a longer one and turns it over.
 figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
 for ax, matrix in zip(axes, ([[2, 1], [0, 1]], [[1, 2], [2, 1]]), strict=True):
-    plots.matrix_map(matrix, ax, eigenvectors=False)
+    lesson_plots.matrix_map(matrix, ax, eigenvectors=False)
     ax.set_title(f"{matrix}: {ax.get_title()}", fontsize=11)
     ax.legend(fontsize=9, loc="lower right")
 plt.show()
@@ -127,11 +128,11 @@ plt.show()
 
 # %%
 # Picture: the unit square beside its image under the matrix that the sliders set.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def move(a=1.0, b=1.0, c=0.5, d=1.5):
-    plots.matrix_map([[a, b], [c, d]], eigenvectors=False)
+    lesson_plots.matrix_map([[a, b], [c, d]], eigenvectors=False)
     plt.show()
 
 
@@ -154,7 +155,7 @@ print("\n".join(eigenpairs(M).steps))
 # %%
 # Picture: What [[1, 2], [3, 0]] makes of the unit square, with two broken lines: the directions
 # (1, 1) and (2, −3), which it does not turn.
-_ = plots.matrix_map(M)
+_ = lesson_plots.matrix_map(M)
 
 # %% [markdown]
 # Why does that matter for networks? A signal that comes back to the same layer at every step, as in
@@ -212,7 +213,7 @@ plt.show()
 # %%
 # Picture: The error of both difference quotients over the step h, on logarithmic axes. Each falls
 # as h shrinks, then rises again from rounding; the central one falls twice as steeply.
-from dlcourse.maths.calculus import gradient, numeric_derivative
+from dlcourse.lessons.maths.calculus import gradient, numeric_derivative
 
 steps = np.logspace(-12, -1, 45)
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
@@ -262,11 +263,11 @@ plt.show()
 # ## What the slides got wrong here
 #
 # The numbers that are marked *slip* below, each with the right one, as
-# `python -m dlcourse.errata --id S3.eig` shows at a terminal.
+# `dlcourse errata --id S3.eig` shows at a terminal.
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 slips = ("S3.det", "S3.eig", "S3.derivative", "S4.derivative")
 print(table([EXAMPLES[name] for name in slips], []))
@@ -281,7 +282,7 @@ print(table([EXAMPLES[name] for name in slips], []))
 # out by hand.
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("01.1", answer)

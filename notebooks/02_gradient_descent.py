@@ -26,7 +26,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -51,6 +51,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from dlcourse import plots
+from dlcourse.lessons import plots as lesson_plots
 
 x, h = 6.0, 0.1
 for step in range(10):
@@ -66,7 +67,7 @@ for step in range(10):
 # %%
 # Picture: The parabola y = x² with the points of ten steps. They start at x = 6 and come down the
 # right side towards 0, each step shorter than the one before.
-from dlcourse.maths.calculus import DESCENT_CASES, gradient_descent
+from dlcourse.lessons.maths.calculus import DESCENT_CASES, gradient_descent
 
 
 def square(x):
@@ -77,7 +78,7 @@ def slope(x):
     return 2 * x
 
 
-_ = plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
+_ = lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
 
 # %% [markdown]
 # ## The learning rate
@@ -91,7 +92,7 @@ _ = plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
 # out.
 figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
 for ax, (case, h) in zip(axes.flat, DESCENT_CASES.items(), strict=True):
-    plots.descent_on_curve(square, gradient_descent(slope, 6.0, h, 8), ax)
+    lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, h, 8), ax)
     ax.set_title(f"h = {h:g}: {case}")
     ax.get_legend().remove()
 plt.show()
@@ -122,11 +123,11 @@ plt.show()
 
 # %%
 # Picture: the parabola with the steps of a descent from 6, at the sliders' learning rate.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def descend(learning_rate=0.3, steps=10):
-    plots.descent_on_curve(square, gradient_descent(slope, 6.0, learning_rate, steps))
+    lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, learning_rate, steps))
     plt.show()
 
 
@@ -139,9 +140,9 @@ interact(descend, learning_rate=(0.01, 1.1, 0.01), steps=(1, 20))
 # Picture: A film of ten steps on the parabola, from side to side, ever nearer to the bottom.
 from IPython.display import HTML
 
-film = plots.animate_descent(square, gradient_descent(slope, 6.0, 0.85, 10))
+film = lesson_plots.animate_descent(square, gradient_descent(slope, 6.0, 0.85, 10))
 plt.close()
-HTML(plots.html(film))
+HTML(lesson_plots.html(film))
 
 # %% [markdown]
 # ## Local minima
@@ -219,7 +220,7 @@ traces = {
     for momentum in (0.0, 0.6)
 }
 for ax, (momentum, trace) in zip(axes, traces.items(), strict=True):
-    plots.descent_on_contour(narrow, trace, ax, within=np.concatenate(list(traces.values())))
+    lesson_plots.descent_on_contour(narrow, trace, ax, within=np.concatenate(list(traces.values())))
     ax.set_title(f"momentum {momentum:g}: f = {narrow(trace[-1]):.2g}", fontsize=11)
 plt.show()
 
@@ -237,7 +238,7 @@ plt.show()
 
 # %%
 from dlcourse.datasets import load_dataset
-from dlcourse.maths.activations import sigmoid
+from dlcourse.lessons.maths.activations import sigmoid
 
 tumours = load_dataset("breast_cancer")
 column = tumours.feature_names.index("mean radius")
@@ -264,7 +265,7 @@ def neuron_gradient(weights, rows=slice(None)):
 # Picture: The loss over the weight w and the bias b as contour lines: one long valley. The steps
 # lead from the start at the upper right to its bottom, long ones first.
 trace = gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
-_ = plots.loss_surface(x, y, trace=trace)
+_ = lesson_plots.loss_surface(x, y, trace=trace)
 
 # %% [markdown]
 # **What to notice.** This surface has one valley: from any start descent comes to the same weights
@@ -286,7 +287,7 @@ def batch_gradient(weights):
     return neuron_gradient(weights, rng.integers(0, len(y), 8))
 
 
-_ = plots.loss_surface(x, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
+_ = lesson_plots.loss_surface(x, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
 
 # %% [markdown]
 # **What to notice.** The way is crooked, and it never comes to rest; a smaller learning rate
@@ -301,8 +302,8 @@ print(f"{len(y)} examples a step, or 8: a step costs 1/{len(y) // 8}")
 # The path over the narrow bowl shows one of these; the heights of the first parabola show another.
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 
 print(table([EXAMPLES["S3.gd"]], [STATEMENTS["S2.gradient"], STATEMENTS["S0.minima"]]))
 
@@ -316,7 +317,7 @@ print(table([EXAMPLES["S3.gd"]], [STATEMENTS["S2.gradient"], STATEMENTS["S0.mini
 # steps?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("02.1", answer)

@@ -26,7 +26,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -64,8 +64,8 @@ diabetes, diabetes.feature_names
 # the minimum has a formula, *least squares*:
 
 # %%
-from dlcourse.maths.losses import mse
-from dlcourse.maths.regression import linear_regression, linear_regression_descent
+from dlcourse.lessons.maths.losses import mse
+from dlcourse.lessons.maths.regression import linear_regression, linear_regression_descent
 
 best = linear_regression(bmi[:, None], progress)
 lines = {"flat": (0.0, 150.0), "steep": (20.0, -380.0), "best": (best.W[0], float(best.b))}
@@ -151,7 +151,7 @@ print(f"{len(y)} tumours, {int(y.sum())} of them malignant; {X.shape[1]} measure
 # %%
 # Picture: Benign (0) and malignant (1) over the mean radius, with an S-shaped curve that rises from
 # 0 to 1: the probability that logistic regression gives.
-from dlcourse.maths.regression import logistic_regression
+from dlcourse.lessons.maths.regression import logistic_regression
 
 single = logistic_regression(X[:, :1], y, learning_rate=1.0, steps=300)
 radius = tumours.x_train[:, 0]
@@ -189,8 +189,8 @@ plt.show()
 # the chain rule the gradient is short, $dz = a - y$. Every number:
 
 # %%
-from dlcourse.maths.steps import render
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.maths.steps import render
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(render(EXAMPLES["S4.logistic"].steps()))
 
@@ -208,7 +208,7 @@ print(render(EXAMPLES["S4.logistic"].steps()))
 # %%
 from time import perf_counter
 
-from dlcourse.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
+from dlcourse.lessons.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
 
 arguments = (X.T, y[None], np.full((X.shape[1], 1), 0.1), 0.0)
 found, seconds = {}, {}
@@ -252,7 +252,7 @@ plt.show()
 # false alarm. Move the threshold.
 
 # %%
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def decide(threshold=0.5):
@@ -284,8 +284,8 @@ print(f"of {len(y_test)} test tumours: {missed} malignant missed, {alarms} false
 # moved ten times too far.
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import STATEMENTS
 
 statements = [STATEMENTS["S4.variables"], STATEMENTS["S4.squaring"]]
 print(table([EXAMPLES["S4.logistic"], EXAMPLES["S4.loop"]], statements))
@@ -300,7 +300,7 @@ print(table([EXAMPLES["S4.logistic"], EXAMPLES["S4.loop"]], statements))
 # cross-entropy of this example (three digits)?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("03.1", answer)

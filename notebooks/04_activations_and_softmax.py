@@ -26,7 +26,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -46,8 +46,9 @@ quiet_start()
 # Picture: Eight activations, each with its derivative as a broken line. Step and sign are flat but
 # for a jump, linear is a straight line, sigmoid and tanh are S-shaped, ReLU has a corner at 0.
 from dlcourse import plots
+from dlcourse.lessons import plots as lesson_plots
 
-_ = plots.activation_gallery()
+_ = lesson_plots.activation_gallery()
 
 # %% [markdown]
 # **What to notice.** The first two have derivative 0 nearly everywhere: nothing can be learned
@@ -61,7 +62,7 @@ _ = plots.activation_gallery()
 # %%
 import numpy as np
 
-from dlcourse.maths.activations import relu, sigmoid, sigmoid_derivative, softmax, tanh
+from dlcourse.lessons.maths.activations import relu, sigmoid, sigmoid_derivative, softmax, tanh
 
 np.set_printoptions(suppress=True, precision=5)
 z = np.array([0.0, 2.0, 5.0, 10.0])
@@ -96,7 +97,7 @@ import os
 
 from matplotlib import pyplot as plt
 
-from dlcourse.playground import Playground
+from dlcourse.lessons.playground import Playground
 
 epochs = 5 if os.environ.get("DLCOURSE_SMOKE") else 20
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
@@ -121,8 +122,8 @@ plt.show()
 # The slides' example, step by step:
 
 # %%
-from dlcourse.maths.steps import render
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.maths.steps import render
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(render(EXAMPLES["S4.softmax"].steps()))
 
@@ -172,7 +173,7 @@ plt.show()
 
 # %%
 # Picture: four bars, the probabilities of the scores at the slider's temperature.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def heat(temperature=1.0):
@@ -238,8 +239,8 @@ print(play.as_recipe())
 # Five sentences about activations, each with the correction:
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import STATEMENTS
 
 slips = ("S3.relu", "S3.range", "S4.tanh", "S4.differentiable", "S4.left")
 print(table([], [STATEMENTS[name] for name in slips]))
@@ -254,7 +255,7 @@ print(table([], [STATEMENTS[name] for name in slips]))
 # logit than the first (three digits)?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("04.1", answer)

@@ -31,7 +31,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -85,8 +85,8 @@ print(f"f = {f.data}   ∂f/∂x = {x.grad}   ∂f/∂y = {y.grad}")
 #
 # ## One neuron
 #
-# `dlcourse.maths.autograd.Value` is the same class with a few operations more, and it visits each
-# number only once, however many paths there are. Here is the slides' neuron: $x = (5, 3)$,
+# `dlcourse.lessons.maths.autograd.Value` is the same class with a few operations more, and it
+# visits each number only once, however many paths there are. Here is the slides' neuron: $x = (5, 3)$,
 # $w = (0.5, 0.5)$, $b = 1$, the sigmoid $\sigma$, and the loss $L = -\log a$ of an example with
 # $y = 1$.
 
@@ -94,7 +94,8 @@ print(f"f = {f.data}   ∂f/∂x = {x.grad}   ∂f/∂y = {y.grad}")
 # Picture: the graph of one neuron's calculation from left to right, a box for each number with its
 # value and its gradient; arrows lead from x, w and b through products, sum and sigmoid to the loss.
 from dlcourse import plots
-from dlcourse.maths.autograd import Value
+from dlcourse.lessons import plots as lesson_plots
+from dlcourse.lessons.maths.autograd import Value
 
 x1, x2, b = Value(5, "x1"), Value(3, "x2"), Value(1, "b")
 w1, w2 = Value(0.5, "w1"), Value(0.5, "w2")
@@ -103,7 +104,7 @@ a = z.sigmoid()
 loss = -a.log()
 z.name, a.name, loss.name = "z", "a", "L"
 loss.backward()
-plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
+lesson_plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
 
 # %% [markdown]
 # **What to notice.** Read it from the right. $L$ has the gradient 1: it is what we differentiate
@@ -190,7 +191,7 @@ for place, name in enumerate(("W13", "v2"), 1):
 
 # %%
 # Picture: the same curve, tangent and step, for a weight and a learning rate of your choice.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5))
 
@@ -220,7 +221,7 @@ print(f"L before {loss.data:.5f}, after {-math.log(forward(example).data):.5f}")
 # Picture: four bar charts of the output neuron: the four activations that enter it, the gradients
 # by its four weights, whose lengths follow the activations, then its weights, and the gradients by
 # the activations, whose lengths follow the weights.
-from dlcourse.maths.network import Network
+from dlcourse.lessons.maths.network import Network
 
 net = Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=3)
 X, Y = np.array([[1.0], [0.5], [-1.0]]), np.array([[1.0]])
@@ -286,7 +287,7 @@ for mine, theirs in zip((dW1, dW2, db1, db2), found.dW + found.db, strict=True):
 # %%
 # Picture: on logarithmic axes, the error of the forward and of the central difference over the
 # step h. Both fall as h shrinks, the central one twice as steeply, and then rise again.
-from dlcourse.maths.calculus import gradient, numeric_derivative
+from dlcourse.lessons.maths.calculus import gradient, numeric_derivative
 
 
 def loss_of_W1(W):
@@ -351,7 +352,7 @@ losses = [net.step(X, Y, learning_rate=1.0) for _ in range(600)]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
 left.plot(losses)
 left.set(xlabel="step", ylabel="loss", ylim=(0, None))
-plots.network_diagram(net, [1, 0, 1], right)
+lesson_plots.network_diagram(net, [1, 0, 1], right)
 print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 
 # %% [markdown]
@@ -365,8 +366,8 @@ print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 # most of its numbers. S1's 3-2-1 network has no biases; with them it has 11 parameters.
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 
 print(table([EXAMPLES["S4.logistic"], EXAMPLES["S1.net"]], [STATEMENTS["S1.neuron"]]))
 
@@ -379,7 +380,7 @@ print(table([EXAMPLES["S4.logistic"], EXAMPLES["S1.net"]], [STATEMENTS["S1.neuro
 # **05.1** Let $f = x \cdot y + x$ with $x = 2$ and $y = 3$. What is $\partial f/\partial x$?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("05.1", answer)

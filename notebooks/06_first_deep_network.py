@@ -30,7 +30,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -95,6 +95,7 @@ from matplotlib import pyplot as plt
 
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
+from dlcourse.lessons import plots as lesson_plots
 
 digits = load_dataset("digits")
 print(digits)
@@ -129,7 +130,7 @@ for layer in model.layers:
 # %%
 import numpy as np
 
-from dlcourse.maths.activations import sigmoid, softmax
+from dlcourse.lessons.maths.activations import sigmoid, softmax
 
 weights = model.get_weights()  # W1, b1, W2, b2, W3, b3
 X_test = digits.x_test.reshape(-1, 64) / 16
@@ -147,18 +148,18 @@ print(
 # **What to notice.** The difference is what float32 (Keras) and float64 (NumPy) round differently,
 # in the seventh digit. There is nothing else in a dense network than this loop.
 #
-# `dlcourse.maths.network.Network` is that loop with the backward pass of notebook 05. Given the
-# same weights, one picture lights up its neurons like this:
+# `dlcourse.lessons.maths.network.Network` is that loop with the backward pass of notebook 05. Given
+# the same weights, one picture lights up its neurons like this:
 
 # %%
 # Picture: the untrained network 64-16-16-10 with one digit passing through: its hidden neurons are
 # grey, and none of the ten outputs stands out.
-from dlcourse.maths.network import Network
+from dlcourse.lessons.maths.network import Network
 
 network = Network((64, 16, 16, 10), ("sigmoid", "sigmoid", "softmax"))
 network.set_weights(weights[0::2], weights[1::2])
 print(f"largest difference to the loop above {np.abs(network.predict(X_test) - a).max():.0e}")
-ax = plots.network_diagram(network, X_test[0], classes=digits.class_names)
+ax = lesson_plots.network_diagram(network, X_test[0], classes=digits.class_names)
 _ = ax.figure.suptitle(f"untrained, with a {digits.y_test[0]}", fontsize=11)
 
 # %% [markdown]
@@ -171,7 +172,7 @@ _ = ax.figure.suptitle(f"untrained, with a {digits.y_test[0]}", fontsize=11)
 # descent on the same batch must lead both to the same new weights.
 
 # %%
-from dlcourse.maths.losses import one_hot
+from dlcourse.lessons.maths.losses import one_hot
 
 X, Y = digits.x_train.reshape(-1, 64) / 16, one_hot(digits.y_train, 10)
 model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -238,7 +239,7 @@ for name, answers, seconds in (
 # Picture: the trained network with a digit passing through: some hidden neurons are black, others
 # white, and one output is near 1.
 def light_up(example=0):
-    ax = plots.network_diagram(network, X_test[example], classes=digits.class_names)
+    ax = lesson_plots.network_diagram(network, X_test[example], classes=digits.class_names)
     answer = network.predict(X_test[example : example + 1])[0]
     words = f"a {digits.y_test[example]}, taken for a {answer.argmax()} with {answer.max():.0%}"
     ax.figure.suptitle(words, fontsize=11)
@@ -248,7 +249,7 @@ light_up()
 
 # %%
 # Picture: the same for a test digit of your choice.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 interact(light_up, example=(0, len(X_test) - 1, 1))
 
@@ -290,8 +291,8 @@ ax.figure.set_size_inches(5.6, 4.6)
 # %%
 # Picture: loss and accuracy over the epochs. The training loss goes on falling, the validation loss
 # levels off above it; both accuracies rise fast and then slowly.
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import at_hand
-from dlcourse.recipe import recipe_from_text
 from dlcourse.training import train
 
 mnist = at_hand("mnist")
@@ -315,8 +316,8 @@ print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the 
 # measured, with three seeds:
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(table([EXAMPLES["S0.params"], EXAMPLES["S0.accuracy"]], []))
 
@@ -329,7 +330,7 @@ print(table([EXAMPLES["S0.params"], EXAMPLES["S0.accuracy"]], []))
 # **06.1** How many parameters, weights and biases, has the network 784-32-10?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("06.1", answer)

@@ -30,7 +30,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -86,7 +86,7 @@ for place, degree in enumerate((1, 4, 11), 1):
 
 # %%
 # Picture: the same for a degree and a decay of your choice.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 interact(draw_polynomial, degree=(0, 11, 1), decay=(0.0, 1.0, 0.01))
 
@@ -102,9 +102,11 @@ interact(draw_polynomial, degree=(0, 11, 1), decay=(0.0, 1.0, 0.01))
 import os
 
 from dlcourse import plots
-from dlcourse.diagnosis import diagnose
-from dlcourse.plots.boundaries import draw_examples
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.diagnosis import diagnose
+from dlcourse.lessons import plots as lesson_plots
+from dlcourse.lessons.plots.boundaries import draw_examples
 from dlcourse.training import prepare
 
 epochs = 5 if os.environ.get("DLCOURSE_SMOKE") else 60
@@ -142,7 +144,7 @@ def findings(history, data):
 def draw_boundary(model, data, title):
     ax = plt.gca()
     X, y = (data.x_train, data.y_train) if "seen" in title else (data.x_val, data.y_val)
-    plots.decision_boundary(lambda rows: np.asarray(model(rows)), X, y, ax, resolution=120)
+    lesson_plots.decision_boundary(lambda rows: np.asarray(model(rows)), X, y, ax, resolution=120)
     ax.set_title(title, fontsize=10)
 
 
@@ -187,14 +189,14 @@ for row, (name, model) in enumerate({"no hidden layer": small, "128, 128": large
 # Picture: loss and accuracy of the large network: the training loss falls on towards 0, the
 # validation loss turns and rises; the finding is marked where it shows first.
 found = findings(large_history, data)
-plots.diagnosed_curves(large_history, [(one.title, one.epoch) for one in found])
+lab_plots.diagnosed_curves(large_history, [(one.title, one.epoch) for one in found])
 print(*found, sep="\n")
 
 # %%
 # Picture: loss and accuracy of the model without a hidden layer: the two losses lie side by side,
 # far above 0, and hardly fall at the end; so do the accuracies, a few examples apart.
 found = findings(small_history, data)
-plots.diagnosed_curves(small_history, [(one.title, one.epoch) for one in found])
+lab_plots.diagnosed_curves(small_history, [(one.title, one.epoch) for one in found])
 print(*found, sep="\n")
 
 # %% [markdown]
@@ -227,7 +229,7 @@ print(*found, sep="\n")
 # average. In use, nothing is dropped.
 
 # %%
-from dlcourse.maths.network import dropout
+from dlcourse.lessons.maths.network import dropout
 
 for seed in range(3):
     print("step", seed + 1, dropout(np.ones(12), 0.5, seed=seed))
@@ -323,8 +325,8 @@ print(
 # strength of one is not the strength of the other:
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(table([EXAMPLES["S1.weight_decay"], EXAMPLES["S2.dropout"]], []))
 
@@ -342,7 +344,7 @@ print(table([EXAMPLES["S1.weight_decay"], EXAMPLES["S2.dropout"]], []))
 # numbers: the last epoch that is trained, and the epoch whose weights are kept.
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("07.1", answer)

@@ -29,7 +29,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -69,8 +69,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from dlcourse.datasets import load_dataset
-from dlcourse.maths.losses import one_hot
-from dlcourse.maths.network import Network
+from dlcourse.lessons.maths.losses import one_hot
+from dlcourse.lessons.maths.network import Network
 from dlcourse.plots.axes import COLOURS
 
 STYLES = ("o-", "s--", "^-.", "D:")  # to be told apart without colours as well
@@ -103,7 +103,7 @@ for spread in (0.5, 1.0, 2.0):
 
 # %%
 # Picture: the same for an activation and a spread of your choice.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 12.0, 0.05))
 
@@ -124,7 +124,8 @@ import os
 import keras
 
 from dlcourse import plots
-from dlcourse.xray import depth_scan
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.diagnosis.xray import depth_scan
 
 keras.utils.set_random_seed(0)
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
@@ -134,7 +135,7 @@ scan = depth_scan(
     depth=5 if smoke else 20,
     initializers=("glorot_uniform", "he_normal", "large_normal"),
 )
-_ = plots.depth_scan(scan)
+_ = lab_plots.depth_scan(scan)
 
 # %% [markdown]
 # **What to notice.** Read the lower row from right to left. Under sigmoid, Glorot and He lose many
@@ -153,15 +154,15 @@ _ = plots.depth_scan(scan)
 # %%
 # Picture: a row for each of three sigmoid layers and the output. Left, the hidden activations pile
 # up at 0 and 1; right, the sizes of the gradients.
+from dlcourse.lab.diagnosis.xray import read_layers, xray
 from dlcourse.models import build_model
-from dlcourse.xray import read_layers, xray
 
 settings = {"hidden": (64, 64, 64), "activation": "sigmoid"}
 models = {
     name: build_model("dnn", digits, initializer=name, **settings)
     for name in ("glorot_uniform", "large_normal")
 }
-_ = plots.layer_histograms(read_layers(models["large_normal"], digits.x_train, digits.y_train))
+_ = lab_plots.layer_histograms(read_layers(models["large_normal"], digits.x_train, digits.y_train))
 
 # %%
 for name, model in models.items():
@@ -183,7 +184,7 @@ for name, model in models.items():
 # %%
 # Picture: the training loss over the epochs for four initialisations. Zeros stay at 2.3, the loss
 # of a guess; constant weights stay high; Glorot and He fall quickly.
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import prepare
 
 epochs = 2 if smoke else 12
@@ -231,7 +232,7 @@ _ = plt.legend()
 # Picture: the loss over the learning rate, from 0.000001 to about 0.5, where the test is stopped:
 # level, then falling, then rising steeply; the lowest point and the suggested rate, a tenth of it,
 # are marked.
-from dlcourse.training import find_learning_rate
+from dlcourse.lab.range_test import find_learning_rate
 
 test = find_learning_rate(
     recipe_from_text("""
@@ -248,7 +249,7 @@ _ = plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
 # %%
 # Picture: the training loss of the four runs on a logarithmic axis: the suggested rate falls fast,
 # the small one slowly, the large ones jump or rest high.
-from dlcourse.diagnosis import diagnose
+from dlcourse.lab.diagnosis import diagnose
 
 best = test.suggestion
 plt.figure(figsize=(7, 3.8), layout="constrained")
@@ -330,8 +331,8 @@ for size in (1, 8, 64, 1221):
 # ## What the slides got wrong here
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import STATEMENTS
 
 print(table([], [STATEMENTS[name] for name in ("S1.initialise", "S4.left", "S4.differentiable")]))
 
@@ -345,7 +346,7 @@ print(table([], [STATEMENTS[name] for name in ("S1.initialise", "S4.left", "S4.d
 # the gradient multiplied on its way back through all ten? (three digits)
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("08.1", answer)

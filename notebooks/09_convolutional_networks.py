@@ -29,7 +29,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -75,25 +75,26 @@ convolve(image, kernel)
 # Picture: the 5 by 5 image with the upper left 3 by 3 pixels framed, the kernel, and the feature
 # map with its first cell framed; below, the nine products whose sum is 4.
 from dlcourse import plots
+from dlcourse.lessons import plots as lesson_plots
 
-_ = plots.convolution_cell(image, kernel, place=(0, 0))
+_ = lesson_plots.convolution_cell(image, kernel, place=(0, 0))
 
 # %%
 # Picture: the image nine times, each with one window framed and the number that it gives: the
 # feature map 4 3 4, 2 4 3, 2 3 4.
-_ = plots.convolution_gallery(image, kernel)
+_ = lesson_plots.convolution_gallery(image, kernel)
 
 # %% [markdown]
 # **What to notice.** A 3×3 kernel fits into a 5×5 image at 3×3 places. Each pixel is used by up to
 # nine of them, and all nine places share the same nine weights.
 #
-# `dlcourse.maths` and Keras do the same without loops. Keras wants images
+# `dlcourse.lessons.maths` and Keras do the same without loops. Keras wants images
 # (m, height, width, channels) and kernels (rows, columns, channels, filters).
 
 # %%
 import keras
 
-from dlcourse.maths.convolution import convolve2d
+from dlcourse.lessons.maths.convolution import convolve2d
 
 by_keras = keras.ops.conv(
     image[None, :, :, None].astype("float32"), kernel[:, :, None, None].astype("float32")
@@ -153,11 +154,11 @@ for ax, name in zip(axes[1:], list(kernels)[1:], strict=True):
 
 # %%
 # Picture: the image with the window that the sliders move, the chosen kernel, and the result.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def draw(kernel, row, column):
-    plots.convolution_cell(image, kernels[kernel], (row, column))
+    lesson_plots.convolution_cell(image, kernels[kernel], (row, column))
 
 
 interact(draw, kernel=list(kernels), row=(0, 2), column=(0, 2))
@@ -174,7 +175,7 @@ interact(draw, kernel=list(kernels), row=(0, 2), column=(0, 2))
 pooled = np.array([[1, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
 for ax, kind in zip(axes, ("max", "average"), strict=True):
-    plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
+    lesson_plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
 
 # %% [markdown]
 # ## How large is the result?
@@ -200,7 +201,7 @@ digit = digits.x_train[0, :, :, 0]
 # The slides' matrix becomes 1 1 0 4 2 1 0 2 1:
 
 # %%
-from dlcourse.maths.convolution import flatten
+from dlcourse.lessons.maths.convolution import flatten
 
 flatten([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
 
@@ -220,7 +221,7 @@ flatten([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
 import os
 from dataclasses import replace
 
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import prepare
 
 epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 20
@@ -340,8 +341,8 @@ for row, (name, values) in zip(axes, maps.items(), strict=True):
 # slides' numbers are right; where they stop, the rest stands here:
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import EXAMPLES
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import EXAMPLES
 
 print(table([EXAMPLES[name] for name in ("S2.conv", "S2.maxpool", "S2.flatten")], []))
 
@@ -355,7 +356,7 @@ print(table([EXAMPLES[name] for name in ("S2.conv", "S2.maxpool", "S2.flatten")]
 # [[1, 0], [0, −1]], as a network computes it, without padding and with stride 1?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("09.1", answer)

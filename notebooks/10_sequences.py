@@ -30,7 +30,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -86,12 +86,12 @@ for t, x in enumerate(X, 1):
 
 # %% [markdown]
 # The input was there at the first step only, and yet $h_2$, $h_3$, $h_4$ are not zero: that is the
-# memory. `dlcourse.maths` and Keras agree. Keras wants (m, steps, features).
+# memory. `dlcourse.lessons.maths` and Keras agree. Keras wants (m, steps, features).
 
 # %%
 import keras
 
-from dlcourse.maths.recurrent import simple_rnn
+from dlcourse.lessons.maths.recurrent import simple_rnn
 
 layer = keras.layers.SimpleRNN(2, return_sequences=True)
 layer.build((None, 4, 1))
@@ -116,7 +116,7 @@ np.allclose(states, simple_rnn(X, W, U, b).h), np.allclose(states, by_keras, ato
 # Picture: the length of the gradient by the input, over 40 steps back in time, on a logarithmic
 # axis. Factor 0.5 falls in a straight line to about 1e-12, 0.9 to about 1e-2; 1 stays as it is; 1.2
 # rises.
-from dlcourse.maths.recurrent import simple_rnn_backward
+from dlcourse.lessons.maths.recurrent import simple_rnn_backward
 from dlcourse.plots.axes import COLOURS
 
 steps, units = 40, 16
@@ -152,7 +152,7 @@ draw([0.5, 0.9, 1.0, 1.2])
 # %%
 # Picture: the gradient by the input over the steps before the last, on a logarithmic axis: it falls
 # for the slider's factor and stays for 1.
-from dlcourse.interactive import interact
+from dlcourse.lessons.interactive import interact
 
 
 def draw_one(factor=0.8):
@@ -175,7 +175,7 @@ interact(draw_one, factor=(0.3, 1.5, 0.05))
 # f_2 \cdots f_T$. One step, with one unit:
 
 # %%
-from dlcourse.maths.recurrent import lstm_cell
+from dlcourse.lessons.maths.recurrent import lstm_cell
 
 W, U = [[2.0, 0.0, 1.0, 1.0]], [[0.0] * 4]  # input, forget, candidate, output
 b = [0.0, 1.0, 0.0, 0.0]
@@ -208,7 +208,7 @@ _ = ax.legend(frameon=False)
 # %%
 import os
 
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import prepare, train
 
 epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 25
@@ -224,8 +224,8 @@ run.model.count_params(), run.metrics["test"]
 # With its weights, the LSTM by hand gives the same last state as Keras, and every gate on the way.
 
 # %%
-from dlcourse.features import features
-from dlcourse.maths.recurrent import lstm
+from dlcourse.lessons.maths.recurrent import lstm
+from dlcourse.training.features import features
 
 weights = run.model.get_layer("lstm_1").get_weights()
 rows = digits.x_test[:, :, :, 0] / 16.0
@@ -325,8 +325,8 @@ ax.invert_yaxis()
 # S3 says that conventional machine learning is probabilistic and so fails in sequence prediction.
 
 # %%
-from dlcourse.errata import table
-from dlcourse.maths.worked_examples import STATEMENTS
+from dlcourse.commands.errata import table
+from dlcourse.lessons.maths.worked_examples import STATEMENTS
 
 print(table([], [STATEMENTS["S3.sequence"]]))
 
@@ -340,7 +340,7 @@ print(table([], [STATEMENTS["S3.sequence"]]))
 # from h₀ = 0. What is h₂ (three digits)?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("10.1", answer)

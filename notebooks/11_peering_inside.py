@@ -29,7 +29,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -57,7 +57,7 @@ from tempfile import mkdtemp
 import numpy as np
 
 from dlcourse import plots
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import prepare, train
 
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
@@ -189,7 +189,7 @@ draw(honest, scenes, "object")
 # - *random map*: noise in the place of a map, to compare with.
 
 # %%
-from dlcourse.visualizers import attention_report
+from dlcourse.lab.faithfulness import attention_report
 
 images = 20 if smoke else 100
 options = {"methods": [method.__name__ for method in METHODS], "images": images, "steps": 12}
@@ -301,7 +301,7 @@ _ = plots.highest_loss(scenes.x_test, scenes.y_test, predicted, scenes.class_nam
 # map of "7"?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("11.1", answer)

@@ -30,7 +30,7 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.interactive import quiet_start
+from dlcourse.lessons.interactive import quiet_start
 
 quiet_start()
 
@@ -57,8 +57,9 @@ import os
 import numpy as np
 
 from dlcourse import plots
-from dlcourse.comparison import compare
-from dlcourse.recipe import recipe_from_text
+from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.comparison import compare
 
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
 network = recipe_from_text(f"""
@@ -82,7 +83,9 @@ for row in tumours.rows:
 # others that learn.
 scores = {row.model: [t.score for t in tumours.at(tumours.full)[row.model]] for row in tumours.rows}
 costs = {row.model: row.fit_cpu for row in tumours.rows}
-_ = plots.score_and_cost(scores, costs, "accuracy", highlighted=["network"], baseline="majority")
+_ = lab_plots.score_and_cost(
+    scores, costs, "accuracy", highlighted=["network"], baseline="majority"
+)
 
 # %% [markdown]
 # ## Is a difference a difference?
@@ -157,7 +160,7 @@ for row in grown.rows:
 trials = [grown.at(size) for size in grown.sizes]
 curves = {name: [trial[name][0].score for trial in trials] for name in trials[0]}
 none = {name: [0] * len(trials) for name in curves}  # one seed: no spread to show
-ax = plots.score_by_size(grown.sizes, curves, none, "accuracy", highlighted=["cnn"])
+ax = lab_plots.score_by_size(grown.sizes, curves, none, "accuracy", highlighted=["cnn"])
 ax.set_ylabel("test accuracy, one seed")
 _ = ax.figure.set_size_inches(8, 3.6)
 
@@ -224,8 +227,8 @@ base.evaluate(old.x_test, old.y_test, verbose=0)[1]
 # %%
 from sklearn.svm import SVC
 
-from dlcourse.features import features
 from dlcourse.models.transfer import head_alone, new_head
+from dlcourse.training.features import features
 
 whole = new_head(base, 5)  # the old layers, frozen, up to "features", and new logits
 head = head_alone(whole)  # the new layers by themselves; they are the same objects
@@ -320,7 +323,7 @@ for name, work in works.items():
 # (d) none, since they cannot be compared?
 
 # %%
-from dlcourse.exercises import check, hint, solution
+from dlcourse.lessons.exercises import check, hint, solution
 
 answer = ...
 check("12.1", answer)

@@ -25,7 +25,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory):
     """A small network trained on the digits for three epochs."""
-    from dlcourse.recipe import recipe_from_text
+    from dlcourse.configuration.recipe import recipe_from_text
     from dlcourse.training import train
 
     recipe = recipe_from_text(

@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from dlcourse import plots
 from dlcourse.errors import UserError
+from dlcourse.lessons import plots as lesson_plots
 from dlcourse.visualizers import (
     Regularizers,
     Transformations,
@@ -135,8 +135,8 @@ def test_the_bar_counts_the_steps_and_a_film_shows_them(cnn, capsys, tmp_path):
         cnn, 1, steps=5, callback=lambda _, images, __: frames.append(images[0]), progress=True
     )
     assert "5/5" in capsys.readouterr().out
-    film = plots.animate_images(frames, value_range=(0, 255))
-    with Image.open(plots.save_gif(film, tmp_path / "ascent.gif")) as gif:
+    film = lesson_plots.animate_images(frames, value_range=(0, 255))
+    with Image.open(lesson_plots.save_gif(film, tmp_path / "ascent.gif")) as gif:
         assert gif.n_frames == 5
     alone = activation_maximization(cnn, 1, steps=30, progress=False, **FREE)
     told = activation_maximization(cnn, 1, steps=30, progress=True, **FREE)

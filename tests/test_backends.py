@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse.recipe import load_recipe, recipe_from_text
+from dlcourse.configuration.recipe import load_recipe, recipe_from_text
 from dlcourse.runs import read_run
 
 BACKEND = os.environ.get("KERAS_BACKEND")
@@ -130,7 +130,7 @@ def test_mixed_precision_trains_and_so_do_steps_without_jit(runs):
 
 
 def test_evaluate_gives_the_runs_own_metrics(run, capsys):
-    from dlcourse import evaluate
+    from dlcourse.commands import evaluate
 
     assert evaluate.main(["--run", str(run.path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -152,7 +152,7 @@ def test_the_saliency_of_a_linear_model_is_its_weights():
 
 
 def test_predict_reads_an_image(run, tmp_path, capsys):
-    from dlcourse import predict
+    from dlcourse.commands import predict
     from dlcourse.datasets import load_dataset
 
     data = load_dataset("digits")
@@ -235,8 +235,8 @@ def test_a_set_of_tensorflow_datasets_says_what_is_missing():
 
 
 def test_the_device_is_told_and_a_gpu_that_is_not_there_refused():
-    from dlcourse.environment import device, use_device
     from dlcourse.errors import UserError
+    from dlcourse.runs.environment import device, use_device
 
     use_device("cpu")
     assert device().startswith("CPU (")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcourse.batches import _python_batches, epoch_order, training_batches
+from dlcourse.training.batches import _python_batches, epoch_order, training_batches
 
 
 def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch():

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse import __main__, evaluate, predict, train
+from dlcourse import __main__
+from dlcourse.commands import evaluate, predict, train
+from dlcourse.commands import runs as runs
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
-from dlcourse.recipe import recipe_from_text
-from dlcourse.runs import __main__ as runs
 from dlcourse.training import train as train_recipe
 
 ROOT = Path(__file__).parent.parent

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcourse import compare as command
 from dlcourse import plots
-from dlcourse.comparison import Trial, compare
-from dlcourse.comparison.classic import CLASSIFIERS, REGRESSORS, pipeline, rows
-from dlcourse.comparison.rounds import curve_sizes, default_folds, repeated, rounds, subset
-from dlcourse.comparison.trials import classic_trial, recipe_trial, scores
-from dlcourse.comparison.verdict import (
+from dlcourse.commands import compare as command
+from dlcourse.configuration.recipe import load_recipe, recipe_from_text
+from dlcourse.datasets import load_dataset
+from dlcourse.errors import DatasetError, DivergedError, RecipeError
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.comparison import Trial, compare
+from dlcourse.lab.comparison.classic import CLASSIFIERS, REGRESSORS, pipeline, rows
+from dlcourse.lab.comparison.rounds import curve_sizes, default_folds, repeated, rounds, subset
+from dlcourse.lab.comparison.trials import classic_trial, recipe_trial, scores
+from dlcourse.lab.comparison.verdict import (
     crossing,
     curve_verdict,
     difference,
@@ -22,9 +26,6 @@ from dlcourse.comparison.verdict import (
     times,
     verdict,
 )
-from dlcourse.datasets import load_dataset
-from dlcourse.errors import DatasetError, DivergedError, RecipeError
-from dlcourse.recipe import load_recipe, recipe_from_text
 
 ROOT = Path(__file__).parent.parent
 IRIS = "dataset: {name: iris}\nmodel: {name: dnn, hidden: [8]}\ntraining: {epochs: 2}\n"
@@ -296,7 +297,7 @@ def test_images_go_in_as_rows_from_0_to_1_and_tables_are_standardised():
 
 
 def test_a_solver_that_does_not_converge_is_noted(monkeypatch):
-    from dlcourse.comparison import classic
+    from dlcourse.lab.comparison import classic
 
     monkeypatch.setattr(classic, "STEPS", 1)
     assert classic_trial("logistic_regression", load_dataset("wine"), 1).note == "did not converge"
@@ -408,7 +409,7 @@ def test_the_picture_of_scores_and_costs_leaves_the_guess_outside():
     values = {"cnn": [0.95, 0.97], "svm": [0.96, 0.95], "majority": [0.1, 0.1]}
     cost = {"cnn": 9.0, "svm": 0.04, "majority": 0.001}
     figure = plots.new_figure()
-    left, right = plots.score_and_cost(
+    left, right = lab_plots.score_and_cost(
         values, cost, "accuracy", highlighted=["cnn"], baseline="majority", figure=figure
     )
     assert left.get_xlim()[0] > 0.9
@@ -420,7 +421,7 @@ def test_the_picture_of_scores_and_costs_leaves_the_guess_outside():
 def test_the_picture_of_the_curve_tells_networks_by_a_solid_line():
     lines = {"cnn": [0.8, 0.9], "svm": [0.85, 0.88], "majority": [0.1, 0.1]}
     flat = {name: [0.01, 0.01] for name in lines}
-    ax = plots.score_by_size(
+    ax = lab_plots.score_by_size(
         [100, 200],
         lines,
         flat,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.recipes import RESULTS, TABLE, scores, table, with_header
-from dlcourse.recipe import load_recipe
+from dlcourse.configuration.recipe import load_recipe
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""`python -m dlcourse.diagnose` as a user runs it, on trainings with a known fault."""
+"""`dlcourse diagnose` as a user runs it, on trainings with a known fault."""
 
 import json
 import shutil
@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from dlcourse import diagnose, diagnosis
+from dlcourse.commands import diagnose
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import DivergedError, InterruptedTraining
-from dlcourse.examination import duplicates, examine
-from dlcourse.recipe import recipe_from_text
+from dlcourse.lab import diagnosis
+from dlcourse.lab.diagnosis.examination import duplicates, examine
 from dlcourse.runs import read_run
 from dlcourse.training import train
 from tests.test_commands import call  # noqa: F401 - a fixture

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from dlcourse import plots
+from dlcourse.configuration.recipe import load_recipe
 from dlcourse.datasets import load_dataset
-from dlcourse.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
 from dlcourse.errors import UserError
-from dlcourse.recipe import load_recipe
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
 
 EPOCHS = np.arange(20)
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -392,7 +393,7 @@ def figure():
 
 def test_findings_are_marked_where_they_happened_and_listed(figure):
     marks = [("over-fitting", 7), ("noisy validation", None), ("vanishing gradients", 0)]
-    axes = plots.diagnosed_curves(HEALTHY, marks, figure=figure)
+    axes = lab_plots.diagnosed_curves(HEALTHY, marks, figure=figure)
     assert [text.get_text() for text in axes[0].texts] == ["1"]
     assert axes[0].lines[-1].get_xdata() == [7, 7]
     listed = figure.get_supxlabel()
@@ -403,11 +404,11 @@ def test_findings_are_marked_where_they_happened_and_listed(figure):
 
 
 def test_histograms_show_the_layers_and_the_share_of_zero_gradients(figure):
-    from dlcourse.xray import LayerReading
+    from dlcourse.lab.diagnosis.xray import LayerReading
 
     gradients = [np.array([0.0, 0.1, 0.01, 1])]
     readings = [LayerReading(f"h{k}", "relu", np.eye(4), gradients, gradients) for k in range(20)]
-    axes = plots.layer_histograms(readings, figure=figure)
+    axes = lab_plots.layer_histograms(readings, figure=figure)
     assert len(axes) == 24  # twelve of twenty layers
     assert axes[0].get_title(loc="left") == "h0 (relu)"
     assert axes[-2].get_title(loc="left") == "h19 (relu)"
@@ -417,7 +418,7 @@ def test_histograms_show_the_layers_and_the_share_of_zero_gradients(figure):
 
 def test_the_depth_scan_has_a_column_an_activation_and_a_line_an_initialiser(figure):
     scan = {(a, i): [layer("x"), layer("y")] for a in ("tanh", "relu") for i in ("zeros", "ones")}
-    axes = plots.depth_scan(scan, figure=figure)
+    axes = lab_plots.depth_scan(scan, figure=figure)
     assert [ax.get_title() for ax in axes[:2]] == ["tanh", "relu"]
     assert [line.get_label() for line in axes[2].lines] == ["zeros", "ones"]
     np.testing.assert_array_equal(axes[2].lines[0].get_ydata(), [0.1, 0.1])

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dlcourse import train as train_command
-from dlcourse.batches import epoch_order
+from dlcourse.commands import train as train_command
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import DivergedError
-from dlcourse.recipe import Recipe
 from dlcourse.runs import read_run
 from dlcourse.training import Fit, prepare, train
+from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 
 

@@ -5,12 +5,12 @@ import signal
 import numpy as np
 import pytest
 
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import DivergedError, InterruptedTraining, RecipeError
-from dlcourse.evaluation import evaluate, outputs
 from dlcourse.models import build_model, ensemble
-from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, read_run
+from dlcourse.runs.evaluation import evaluate, outputs
 from dlcourse.training import StopRequest, resume, train
 
 
@@ -110,8 +110,8 @@ def test_pictures_of_shifted_views_are_of_the_image_as_it_is(tmp_path):
 
 
 def test_one_network_that_sees_shifts_is_trained_as_it_is_alone(tmp_path, capsys):
-    from dlcourse import diagnose, evaluate, export
-    from dlcourse.train import result_table
+    from dlcourse.commands import diagnose, evaluate, export
+    from dlcourse.commands.train import result_table
 
     one = recipe(1, shifts=1)
     run = train(one, tmp_path, name="views", bar=False)
@@ -248,8 +248,8 @@ def test_a_member_that_diverges_is_named_again_when_the_ensemble_is_resumed(tmp_
 
 
 def test_one_network_is_compared_at_a_time():
-    from dlcourse.comparison import compare
-    from dlcourse.comparison.trials import recipe_trial
+    from dlcourse.lab.comparison import compare
+    from dlcourse.lab.comparison.trials import recipe_trial
 
     with pytest.raises(
         RecipeError, match=r"'ensemble': one network is compared: give ensemble=nul"
@@ -262,8 +262,9 @@ def test_one_network_is_compared_at_a_time():
 
 
 def test_the_commands_take_an_ensemble(run, capsys):
-    from dlcourse import diagnose, evaluate, report, runs, train
-    from dlcourse.runs.__main__ import main as list_runs
+    from dlcourse import runs
+    from dlcourse.commands import diagnose, evaluate, report, train
+    from dlcourse.commands.runs import main as list_runs
 
     assert evaluate.main(["--run", str(run.path)]) == 0
     assert f"{run.metrics['test']['accuracy']:.4f}" in capsys.readouterr().out

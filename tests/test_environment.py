@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import dlcourse.environment as environment
+import dlcourse.runs.environment as environment
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import RecipeError, UserError
-from dlcourse.recipe import recipe_from_text
 from dlcourse.training import describe, prepare
 
 RECIPE = "dataset: {name: iris}\nmodel: {name: softmax_regression}\ntraining:\n  device: "
@@ -46,7 +46,7 @@ def driver(monkeypatch):
 
 @pytest.fixture
 def no_driver(monkeypatch):
-    monkeypatch.setattr("dlcourse.environment.shutil.which", lambda _: None)
+    monkeypatch.setattr("dlcourse.runs.environment.shutil.which", lambda _: None)
     for variable in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -79,7 +79,7 @@ def test_memories_are_what_nvidia_smi_says(monkeypatch):
 
 @pytest.mark.usefixtures("no_driver")
 def test_gpu_without_one_is_refused_before_anything_is_loaded(monkeypatch):
-    monkeypatch.setattr("dlcourse.recipe.load_dataset", None)
+    monkeypatch.setattr("dlcourse.configuration.recipe.load_dataset", None)
     with pytest.raises(RecipeError) as caught:
         prepare(recipe_from_text(RECIPE + "gpu"))
     text = str(caught.value)
@@ -196,7 +196,7 @@ def test_jit_compile_is_keras_own(monkeypatch, setting, given):
 
 def test_a_run_that_asked_for_a_gpu_is_examined_without_one(tmp_path):
     """On a machine with a GPU it was trained; its curves and layers are read on any."""
-    from dlcourse.examination import examine
+    from dlcourse.lab.diagnosis.examination import examine
     from dlcourse.runs import sha256, write_sealed
     from dlcourse.training import train
 

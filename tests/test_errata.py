@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from dlcourse.errata import main
-from dlcourse.maths.steps import render, show
-from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.commands.errata import main
+from dlcourse.lessons.maths.steps import render, show
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 
 STEPPED = {"S4.logistic", "S4.mse", "S4.bce", "S4.loop", "S4.vectorised", "S1.weight_decay"}
 STEPPED |= {"S2.conv", "S3.det"}  # the rows whose numbers the steps arrive at
@@ -16,7 +16,7 @@ STEPPED |= {"S2.conv", "S3.det"}  # the rows whose numbers the steps arrive at
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dlcourse.errata", *arguments],
+        [sys.executable, "-m", "dlcourse", "errata", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -92,7 +92,7 @@ def test_an_unknown_id_is_one_line_with_a_guess_and_the_list():
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(
-        "dlcourse.errata: unknown id 'S4.logistik' (did you mean 'S4.logistic'?); known: S0"
+        "dlcourse errata: unknown id 'S4.logistik' (did you mean 'S4.logistic'?); known: S0"
     )
 
 
@@ -100,7 +100,7 @@ def test_an_unknown_option_is_one_line():
     result = run("--all")
     assert (result.returncode, result.stderr) == (
         2,
-        "dlcourse.errata: unrecognized arguments: --all\n",
+        "dlcourse errata: unrecognized arguments: --all\n",
     )
 
 
@@ -116,7 +116,7 @@ def test_it_takes_less_than_a_second():
 
 def test_help_does_not_even_load_numpy():
     code = (
-        "import sys, contextlib, dlcourse.errata as c\n"
+        "import sys, contextlib, dlcourse.commands.errata as c\n"
         "with contextlib.suppress(SystemExit): c.main(['--help'])\n"
         "print('numpy' in sys.modules)"
     )
@@ -132,7 +132,7 @@ def test_help_does_not_even_load_numpy():
 
 def test_the_table_loads_neither_keras_nor_matplotlib():
     code = (
-        "import sys, dlcourse.errata as c\n"
+        "import sys, dlcourse.commands.errata as c\n"
         "c.main([])\n"
         "print({'keras', 'tensorflow', 'matplotlib', 'scipy', 'sklearn'} & set(sys.modules))"
     )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dlcourse.errors import UserError
-from dlcourse.exercises import NOTEBOOKS, check, exercises, hint, solution
-from dlcourse.exercises.answers import close, number, number_check, numbers, tried
-from dlcourse.exercises.exercise import Mistake, NotAttempted, Wrong
+from dlcourse.lessons.exercises import NOTEBOOKS, check, exercises, hint, solution
+from dlcourse.lessons.exercises.answers import close, number, number_check, numbers, tried
+from dlcourse.lessons.exercises.exercise import Mistake, NotAttempted, Wrong
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))}

@@ -5,13 +5,13 @@ import sys
 import numpy as np
 import pytest
 
-from dlcourse.errata import main as errata
-from dlcourse.explain import main
-from dlcourse.maths import walkthroughs as walk
-from dlcourse.maths.network import Network
-from dlcourse.maths.quantities import call
-from dlcourse.maths.steps import render, show
-from dlcourse.maths.worked_examples import EXAMPLES, POOLED
+from dlcourse.commands.errata import main as errata
+from dlcourse.commands.explain import main
+from dlcourse.lessons.maths import walkthroughs as walk
+from dlcourse.lessons.maths.network import Network
+from dlcourse.lessons.maths.quantities import call
+from dlcourse.lessons.maths.steps import render, show
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, POOLED
 
 
 def said(capsys, *arguments: str) -> str:
@@ -202,8 +202,14 @@ def test_without_numbers_the_slides_own_are_taken(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("logistic --x 1 2 3", "dlcourse.explain: logistic: w: expected shape (3,), got (2,)"),
-        ("logistic --b nan", "dlcourse.explain: logistic: b: expected finite numbers, got nan"),
+        (
+            "logistic --x 1 2 3",
+            "dlcourse explain: logistic: w: expected shape (3,), got (2,)",
+        ),
+        (
+            "logistic --b nan",
+            "dlcourse explain: logistic: b: expected finite numbers, got nan",
+        ),
         ("logistic --y 2", "logistic: y: expected a number from 0 to 1, got 2.0"),
         ("logistic --x a", "argument --x: invalid number value: 'a'"),
         ("softmax --temperature 0", "softmax: temperature: expected a number above 0, got 0.0"),
@@ -230,7 +236,7 @@ def test_an_image_needs_rows_of_equal_length(text, capsys):
 
 def test_help_does_not_even_load_numpy():
     code = (
-        "import sys, contextlib, dlcourse.explain as c\n"
+        "import sys, contextlib, dlcourse.commands.explain as c\n"
         "with contextlib.suppress(SystemExit): c.main(['logistic', '--help'])\n"
         "print('numpy' in sys.modules)"
     )
@@ -242,7 +248,7 @@ def test_help_does_not_even_load_numpy():
 
 def test_it_runs_as_a_module():
     result = subprocess.run(
-        [sys.executable, "-m", "dlcourse.explain", "softmax"],
+        [sys.executable, "-m", "dlcourse", "explain", "softmax"],
         capture_output=True,
         text=True,
         check=True,

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from dlcourse import export, exporting
+from dlcourse.commands import export
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
+from dlcourse.lab import exporting
 from dlcourse.models import build_model, ensemble
-from dlcourse.recipe import recipe_from_text
 from dlcourse.training import train
 
 FORMATS = list(exporting.FORMATS)

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcourse import find_lr, plots
+from dlcourse import plots
+from dlcourse.commands import find_lr
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import RecipeError
-from dlcourse.recipe import recipe_from_text
-from dlcourse.training import find_learning_rate, prepare
+from dlcourse.lab.range_test import find_learning_rate, one_figure, smooth
+from dlcourse.training import prepare
 from dlcourse.training.preparation import targets
-from dlcourse.training.range_test import one_figure, smooth
 
 ROOT = Path(__file__).parent.parent
 DROPOUT = (

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from dlcourse import evaluate, predict
+from dlcourse.commands import evaluate, predict
 from dlcourse.errors import RunError
 from dlcourse.runs import read_run, sha256, write_sealed
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dlcourse.interactive import interact, quiet_start
+from dlcourse.lessons.interactive import interact, quiet_start
 
 
 def test_a_moved_slider_draws_again():

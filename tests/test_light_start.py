@@ -34,16 +34,16 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 
 COMMANDS = [
     "dlcourse.__main__",
-    "dlcourse.compare",
-    "dlcourse.diagnose",
-    "dlcourse.evaluate",
-    "dlcourse.export",
-    "dlcourse.find_lr",
-    "dlcourse.predict",
-    "dlcourse.report",
-    "dlcourse.runs.__main__",
-    "dlcourse.train",
-    "dlcourse.visualize",
+    "dlcourse.commands.compare",
+    "dlcourse.commands.diagnose",
+    "dlcourse.commands.evaluate",
+    "dlcourse.commands.export",
+    "dlcourse.commands.find_lr",
+    "dlcourse.commands.predict",
+    "dlcourse.commands.report",
+    "dlcourse.commands.runs",
+    "dlcourse.commands.train",
+    "dlcourse.commands.visualize",
 ]
 
 
@@ -54,23 +54,28 @@ def test_help_loads_nothing_heavy_not_even_numpy(module):
 
 def test_a_dry_run_loads_nothing_heavy():
     config = "configs/digits_cnn.yaml"
-    assert probe("dlcourse.train", "--config", config, "--dry-run") == "code 0 loaded []"
-    assert probe("dlcourse.train", "--config", config, "--print-config") == "code 0 loaded []"
-    assert probe("dlcourse.train", "--schema") == "code 0 loaded []"
+    assert probe("dlcourse.commands.train", "--config", config, "--dry-run") == "code 0 loaded []"
+    assert (
+        probe("dlcourse.commands.train", "--config", config, "--print-config") == "code 0 loaded []"
+    )
+    assert probe("dlcourse.commands.train", "--schema") == "code 0 loaded []"
 
 
 @pytest.mark.parametrize("override", ["training.epochs=2.5", "model.nmae=cnn", "dataset.name=wine"])
 def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
-    outcome = probe("dlcourse.train", "--config", "configs/digits_cnn.yaml", override)
+    outcome = probe("dlcourse.commands.train", "--config", "configs/digits_cnn.yaml", override)
     assert outcome == "code 2 loaded []"
 
 
 def test_the_slides_numbers_load_nothing_heavy():
-    assert probe("dlcourse.errata") == "code 0 loaded []"
+    assert probe("dlcourse.commands.errata") == "code 0 loaded []"
 
 
 def test_a_missing_run_loads_nothing_heavy():
-    assert probe("dlcourse.evaluate", "--run", "no/such/run") == "code 2 loaded []"
-    assert probe("dlcourse.diagnose", "--run", "no/such/run") == "code 2 loaded []"
-    assert probe("dlcourse.predict", "--run", "no/such/run", "a.png") == "code 2 loaded []"
-    assert probe("dlcourse.export", "--run", "no/such/run", "--to", "onnx") == "code 2 loaded []"
+    assert probe("dlcourse.commands.evaluate", "--run", "no/such/run") == "code 2 loaded []"
+    assert probe("dlcourse.commands.diagnose", "--run", "no/such/run") == "code 2 loaded []"
+    assert probe("dlcourse.commands.predict", "--run", "no/such/run", "a.png") == "code 2 loaded []"
+    assert (
+        probe("dlcourse.commands.export", "--run", "no/such/run", "--to", "onnx")
+        == "code 2 loaded []"
+    )

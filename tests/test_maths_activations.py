@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.maths import activations
-from dlcourse.maths.activations import ACTIVATIONS
-from dlcourse.maths.calculus import gradient
+from dlcourse.lessons.maths import activations
+from dlcourse.lessons.maths.activations import ACTIVATIONS
+from dlcourse.lessons.maths.calculus import gradient
 
 VECTORS = st.lists(st.floats(-1000, 1000), min_size=1, max_size=6)
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=50)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlcourse.maths import activations, losses, network, recurrent, regression
-from dlcourse.maths.calculus import gradient
-from dlcourse.maths.convolution import (
+from dlcourse.lessons.maths import activations, losses, network, recurrent, regression
+from dlcourse.lessons.maths.calculus import gradient
+from dlcourse.lessons.maths.convolution import (
     convolve2d,
     convolve2d_gradient,
     flatten,

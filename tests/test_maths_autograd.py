@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.maths.autograd import Value
-from dlcourse.maths.calculus import numeric_derivative
-from dlcourse.maths.regression import logistic_step
+from dlcourse.lessons.maths.autograd import Value
+from dlcourse.lessons.maths.calculus import numeric_derivative
+from dlcourse.lessons.maths.regression import logistic_step
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
 

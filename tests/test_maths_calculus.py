@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dlcourse.maths.calculus import (
+from dlcourse.lessons.maths.calculus import (
     DESCENT_CASES,
     descent_case,
     gradient,

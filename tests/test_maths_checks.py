@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.maths import checks, convolution, losses, network, recurrent, regression
+from dlcourse.lessons.maths import checks, convolution, losses, network, recurrent, regression
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 SIZES = st.integers(1, 5)

@@ -4,15 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
-from dlcourse.maths.calculus import gradient
-from dlcourse.maths.convolution import (
+from dlcourse.lessons.maths.calculus import gradient
+from dlcourse.lessons.maths.convolution import (
     convolve2d,
     convolve2d_gradient,
     flatten,
     pool2d,
     pool2d_gradient,
 )
-from dlcourse.maths.worked_examples import IMAGE, KERNEL, POOLED
+from dlcourse.lessons.maths.worked_examples import IMAGE, KERNEL, POOLED
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=30)
 SIZE = st.integers(1, 7)

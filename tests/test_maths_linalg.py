@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.maths import linalg
+from dlcourse.lessons.maths import linalg
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=50)
 ENTRY = st.integers(-9, 9)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dlcourse.maths import losses
-from dlcourse.maths.activations import sigmoid, softmax
-from dlcourse.maths.calculus import gradient
+from dlcourse.lessons.maths import losses
+from dlcourse.lessons.maths.activations import sigmoid, softmax
+from dlcourse.lessons.maths.calculus import gradient
 
 rng = np.random.default_rng(0)
 Z = rng.normal(size=(4, 3))

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from dlcourse.maths.calculus import gradient_descent
-from dlcourse.maths.convolution import flatten
-from dlcourse.maths.losses import one_hot
-from dlcourse.maths.network import Network, count_parameters, dropout, parameters_per_layer
+from dlcourse.lessons.maths.calculus import gradient_descent
+from dlcourse.lessons.maths.convolution import flatten
+from dlcourse.lessons.maths.losses import one_hot
+from dlcourse.lessons.maths.network import Network, count_parameters, dropout, parameters_per_layer
 
 MNIST = Path(__file__).parents[2] / "shared/data/mnist.npz"
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)

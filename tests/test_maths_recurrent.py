@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dlcourse.maths.activations import sigmoid
-from dlcourse.maths.calculus import gradient
-from dlcourse.maths.recurrent import lstm, lstm_cell, simple_rnn, simple_rnn_backward
+from dlcourse.lessons.maths.activations import sigmoid
+from dlcourse.lessons.maths.calculus import gradient
+from dlcourse.lessons.maths.recurrent import lstm, lstm_cell, simple_rnn, simple_rnn_backward
 
 rng = np.random.default_rng(0)
 

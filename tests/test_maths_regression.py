@@ -6,9 +6,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from dlcourse.maths import regression
-from dlcourse.maths.calculus import gradient
-from dlcourse.maths.losses import sigmoid_cross_entropy
+from dlcourse.lessons.maths import regression
+from dlcourse.lessons.maths.calculus import gradient
+from dlcourse.lessons.maths.losses import sigmoid_cross_entropy
 
 rng = np.random.default_rng(0)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcourse.maths.quantities import Example, Measured, Quantity
-from dlcourse.maths.steps import Step, render, show
-from dlcourse.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.lessons.maths.quantities import Example, Measured, Quantity
+from dlcourse.lessons.maths.steps import Step, render, show
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 
 SLIDES = Path(__file__).parents[2] / "shared/slides"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
+from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES
 
 
 def course(name, steps=100, rate=0.5, **settings):

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import DivergedError, RecipeError
-from dlcourse.playground import Playground
-from dlcourse.recipe import recipe_from_text
+from dlcourse.lessons.playground import Playground
 from dlcourse.training import train
 
 QUICK = {"epochs": 5, "learning_rate": 0.1}

@@ -22,12 +22,13 @@ from matplotlib.text import Text
 from PIL import Image
 
 from dlcourse import plots
-from dlcourse.maths.autograd import Value
-from dlcourse.maths.calculus import gradient_descent
-from dlcourse.maths.network import Network
-from dlcourse.maths.regression import softmax_regression
-from dlcourse.maths.steps import show
-from dlcourse.maths.worked_examples import IMAGE, KERNEL, POOLED
+from dlcourse.lessons import plots as lesson_plots
+from dlcourse.lessons.maths.autograd import Value
+from dlcourse.lessons.maths.calculus import gradient_descent
+from dlcourse.lessons.maths.network import Network
+from dlcourse.lessons.maths.regression import softmax_regression
+from dlcourse.lessons.maths.steps import show
+from dlcourse.lessons.maths.worked_examples import IMAGE, KERNEL, POOLED
 
 rng = np.random.default_rng(0)
 POINTS = rng.normal(size=(40, 2))
@@ -56,22 +57,22 @@ def left(x):
 
 
 PICTURES = {
-    "activation": lambda ax: plots.activation("tanh", ax),
-    "descent_on_curve": lambda ax: plots.descent_on_curve(squared, TRACE, ax),
-    "descent_on_contour": lambda ax: plots.descent_on_contour(bowl, TRACE_2D, ax),
-    "loss_surface": lambda ax: plots.loss_surface([-1, 1, 2], [0, 1, 1], ax, trace=TRACE_2D),
-    "matrix_map": lambda ax: plots.matrix_map([[1, 2], [3, 0]], ax),
-    "network_diagram": lambda ax: plots.network_diagram(
+    "activation": lambda ax: lesson_plots.activation("tanh", ax),
+    "descent_on_curve": lambda ax: lesson_plots.descent_on_curve(squared, TRACE, ax),
+    "descent_on_contour": lambda ax: lesson_plots.descent_on_contour(bowl, TRACE_2D, ax),
+    "loss_surface": lambda ax: lesson_plots.loss_surface([-1, 1, 2], [0, 1, 1], ax, trace=TRACE_2D),
+    "matrix_map": lambda ax: lesson_plots.matrix_map([[1, 2], [3, 0]], ax),
+    "network_diagram": lambda ax: lesson_plots.network_diagram(
         Network((3, 4, 1), ("tanh", "sigmoid")), [1, 2, 3], ax
     ),
-    "autograd_graph": lambda ax: plots.autograd_graph(logistic_graph(), ax),
-    "convolution_cell": lambda ax: plots.convolution_cell(IMAGE, KERNEL, (1, 2), ax),
-    "pooling_cell": lambda ax: plots.pooling_cell(POOLED, (0, 1), ax),
-    "decision_boundary": lambda ax: plots.decision_boundary(left, POINTS, LABELS, ax),
+    "autograd_graph": lambda ax: lesson_plots.autograd_graph(logistic_graph(), ax),
+    "convolution_cell": lambda ax: lesson_plots.convolution_cell(IMAGE, KERNEL, (1, 2), ax),
+    "pooling_cell": lambda ax: lesson_plots.pooling_cell(POOLED, (0, 1), ax),
+    "decision_boundary": lambda ax: lesson_plots.decision_boundary(left, POINTS, LABELS, ax),
 }
 GALLERIES = {
-    "activation_gallery": plots.activation_gallery,
-    "convolution_gallery": lambda: plots.convolution_gallery(IMAGE, KERNEL),
+    "activation_gallery": lesson_plots.activation_gallery,
+    "convolution_gallery": lambda: lesson_plots.convolution_gallery(IMAGE, KERNEL),
 }
 
 
@@ -86,21 +87,21 @@ def texts(ax: Axes) -> list[str]:
 
 
 def test_the_activation_and_its_derivative_are_drawn():
-    function, derivative = plots.activation("sigmoid").lines[2:]
+    function, derivative = lesson_plots.activation("sigmoid").lines[2:]
     x, y = function.get_data()
     assert np.allclose(y, 1 / (1 + np.exp(-np.asarray(x))))
     assert np.nanmax(np.asarray(derivative.get_ydata())) == pytest.approx(0.25)
 
 
 def test_no_line_is_drawn_through_a_jump():
-    step = plots.activation("unit_step").lines[2]
+    step = lesson_plots.activation("unit_step").lines[2]
     assert np.isnan(np.asarray(step.get_ydata())).any()
 
 
 @pytest.mark.parametrize("reach", [0.01, 4, 61, 1e6])
 def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
     for name in plots.functions.ELEMENTWISE:
-        values, slopes = plots.activation(name, reach=reach).lines[2:]
+        values, slopes = lesson_plots.activation(name, reach=reach).lines[2:]
         gaps = np.isnan(np.asarray(values.get_ydata())).sum()
         assert gaps == (2 if name in ("unit_step", "sign") else 0), name  # into 0 and out of it
         assert np.isnan(np.asarray(slopes.get_ydata())).sum() <= 2
@@ -108,13 +109,13 @@ def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
 
 
 def test_the_gallery_has_the_slides_functions_and_relu():
-    titles = [ax.get_title() for ax in plots.activation_gallery()]
+    titles = [ax.get_title() for ax in lesson_plots.activation_gallery()]
     assert titles == ["unit step", "sign", "linear", "piecewise linear", "sigmoid", "tanh", "relu",
                       "leaky relu (0.01)"]  # fmt: skip
 
 
 def test_the_steps_lie_on_the_curve():
-    curve, steps, start = plots.descent_on_curve(squared, TRACE).lines
+    curve, steps, start = lesson_plots.descent_on_curve(squared, TRACE).lines
     assert steps.get_xdata() == pytest.approx([6, 4.8, 3.84, 3.072])
     assert steps.get_ydata() == pytest.approx([36, 23.04, 14.7456, 9.437184])
     assert np.asarray(start.get_xdata()).tolist() == [6]
@@ -123,7 +124,7 @@ def test_the_steps_lie_on_the_curve():
 
 def test_the_valley_is_in_the_picture_wherever_it_lies():
     trace = gradient_descent(lambda x: 2 * (x - 100), 106, 0.1, 3)
-    curve = plots.descent_on_curve(lambda x: (x - 100) ** 2, trace).lines[0]
+    curve = lesson_plots.descent_on_curve(lambda x: (x - 100) ** 2, trace).lines[0]
     low, high = np.min(curve.get_xdata()), np.max(curve.get_xdata())
     assert 95 < low < 100 < 106 < high < 108
 
@@ -131,8 +132,8 @@ def test_the_valley_is_in_the_picture_wherever_it_lies():
 def test_both_axes_of_a_contour_have_one_scale():
     long = gradient_descent(lambda p: p * [2, 16], [3, 1], 0.1, 4)
     for ax in (
-        plots.descent_on_contour(bowl, long),
-        plots.loss_surface([-1, 1], [0, 1], trace=[[9, 0], [3, 1]]),
+        lesson_plots.descent_on_contour(bowl, long),
+        lesson_plots.loss_surface([-1, 1], [0, 1], trace=[[9, 0], [3, 1]]),
     ):
         assert ax.get_aspect() == 1
         assert np.ptp(ax.get_xlim()) == pytest.approx(np.ptp(ax.get_ylim()))
@@ -140,7 +141,7 @@ def test_both_axes_of_a_contour_have_one_scale():
 
 
 def test_the_way_over_the_contour_is_the_trace():
-    ax = plots.descent_on_contour(bowl, TRACE_2D)
+    ax = lesson_plots.descent_on_contour(bowl, TRACE_2D)
     assert np.array_equal(ax.lines[1].get_xydata(), TRACE_2D)
     assert ax.figure.axes[1].get_ylabel() == "f(x₁, x₂)"
 
@@ -148,33 +149,37 @@ def test_the_way_over_the_contour_is_the_trace():
 def test_two_ways_drawn_within_the_same_points_have_the_same_picture():
     other = 0.5 * TRACE_2D
     both = np.concatenate([TRACE_2D, other])
-    one, two = (plots.descent_on_contour(bowl, trace, within=both) for trace in (TRACE_2D, other))
+    one, two = (
+        lesson_plots.descent_on_contour(bowl, trace, within=both) for trace in (TRACE_2D, other)
+    )
     assert (one.get_xlim(), one.get_ylim()) == (two.get_xlim(), two.get_ylim())
     assert one.collections[0].get_clim() == two.collections[0].get_clim()
 
 
 def test_the_loss_surface_is_lowest_where_the_neuron_fits():
-    ax = plots.loss_surface([0.0, 1.0], [1.0, 3.0], activation="linear", reach=4)  # w = 2, b = 1
+    ax = lesson_plots.loss_surface(
+        [0.0, 1.0], [1.0, 3.0], activation="linear", reach=4
+    )  # w = 2, b = 1
     lowest = ax.collections[0].get_paths()[0].vertices
     assert np.asarray(lowest).mean(axis=0) == pytest.approx([2, 1], abs=0.2)
 
 
 def test_the_matrix_takes_the_unit_square_along():
-    ax = plots.matrix_map([[1, 2], [3, 0]])
+    ax = lesson_plots.matrix_map([[1, 2], [3, 0]])
     image = ax.patches[1]
     assert isinstance(image, Polygon)
     assert image.get_xy()[:4].tolist() == [[0, 0], [1, 3], [3, 3], [2, 0]]
     assert ax.get_title() == "area × −6, turned over"
     labels = [line.get_label() for line in ax.lines]
     assert labels == ["eigenvector, λ = 3", "eigenvector, λ = −2"]
-    assert not plots.matrix_map([[0, -1], [1, 0]]).lines
-    assert not plots.matrix_map([[1, 2], [3, 0]], eigenvectors=False).lines
+    assert not lesson_plots.matrix_map([[0, -1], [1, 0]]).lines
+    assert not lesson_plots.matrix_map([[1, 2], [3, 0]], eigenvectors=False).lines
 
 
 def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
     network = Network((2, 1), ("linear",))
     network.set_weights([[[1], [-1]]], [[0]])
-    ax = plots.network_diagram(network, [1, 0.25])
+    ax = lesson_plots.network_diagram(network, [1, 0.25])
     assert [to_rgb(line.get_markerfacecolor())[0] for line in ax.lines] == [1, 0.25, 0.75]
     assert texts(ax)[:2] == ["1", "0.25"]
     lines = next(part for part in ax.collections if isinstance(part, LineCollection))
@@ -186,24 +191,24 @@ def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
 def test_the_outputs_of_the_diagram_are_named():
     small, large = (Network((2, k), ("softmax",)) for k in (2, 10))
     assert {"cat", "dog"} <= set(
-        texts(plots.network_diagram(small, [0, 0], classes=("cat", "dog")))
+        texts(lesson_plots.network_diagram(small, [0, 0], classes=("cat", "dog")))
     )
     assert {"0: 0.1", "9: 0.1"} <= set(
-        texts(plots.network_diagram(large, [0, 0], classes=[str(k) for k in range(10)]))
+        texts(lesson_plots.network_diagram(large, [0, 0], classes=[str(k) for k in range(10)]))
     )
 
 
 def test_the_diagram_of_the_slides_layout_is_the_same():
     ours = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3)
     theirs = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3, layout="slides")
-    assert texts(plots.network_diagram(ours, [1, 2, 3])) == texts(
-        plots.network_diagram(theirs, [1, 2, 3])
+    assert texts(lesson_plots.network_diagram(ours, [1, 2, 3])) == texts(
+        lesson_plots.network_diagram(theirs, [1, 2, 3])
     )
 
 
 def test_large_layers_are_shown_by_their_first_and_last_neurons():
     network = Network((784, 16, 16, 10), ("relu", "relu", "softmax"))
-    ax = plots.network_diagram(network, rng.random(784), most=6)
+    ax = lesson_plots.network_diagram(network, rng.random(784), most=6)
     assert len(ax.lines) == 4 * 6
     assert texts(ax).count("⋮") == 4
     assert {"input\n784", "softmax\n10"} <= set(texts(ax))
@@ -212,7 +217,7 @@ def test_large_layers_are_shown_by_their_first_and_last_neurons():
 def test_the_graph_shows_every_value_with_its_gradient():
     loss = logistic_graph()
     loss.name = "L"
-    ax = plots.autograd_graph(loss)
+    ax = lesson_plots.autograd_graph(loss)
     boxes = [text for text in texts(ax) if text]
     assert len(boxes) == len(loss.graph())
     assert any(text.startswith("L (×)\n") for text in boxes)
@@ -226,7 +231,7 @@ def test_no_arrow_of_the_graph_runs_through_another_value():
     y = x * x
     z = y * x + y
     z.backward()
-    ax = plots.autograd_graph(z)
+    ax = lesson_plots.autograd_graph(z)
     ax.figure.canvas.draw()
     boxes = [t.get_bbox_patch().get_window_extent() for t in ax.texts if t.get_text()]
     arrows = [t.arrow_patch for t in ax.texts if not t.get_text()]
@@ -241,7 +246,7 @@ def test_no_arrow_of_the_graph_runs_through_another_value():
 def test_the_numbers_of_ten_layers_fit_their_circles_and_captions_do_not_touch():
     names = ("tanh", "leaky_relu", "piecewise_linear", "relu", "tanh", "sigmoid", "tanh", "relu")
     network = Network((3, *[4] * 8, 2), (*names, "softmax"))
-    ax = plots.network_diagram(network, [1, -2.345678, 31415.9])
+    ax = lesson_plots.network_diagram(network, [1, -2.345678, 31415.9])
     ax.figure.canvas.draw()
     circle = 32 / 72 * ax.figure.dpi
     numbers = [text for text in ax.texts if "\n" not in text.get_text()]
@@ -252,7 +257,7 @@ def test_the_numbers_of_ten_layers_fit_their_circles_and_captions_do_not_touch()
 
 
 def test_a_cell_of_the_convolution_is_spelled_out():
-    ax = plots.convolution_cell(IMAGE, KERNEL, (1, 2))
+    ax = lesson_plots.convolution_cell(IMAGE, KERNEL, (1, 2))
     assert "1·1 + 1·0 + 0·1 + 1·0 + 1·1 + 1·0 + 1·1 + 1·0 + 0·1 = 3" in texts(ax)
     frame = next(patch for patch in ax.patches if not patch.get_fill())
     assert isinstance(frame, Rectangle)
@@ -266,7 +271,7 @@ def test_any_numbers_stay_in_their_cells():
         (1000 * random.normal(size=(4, 4)), 0.001 * random.normal(size=(2, 2))),
         (random.normal(size=(20, 20)), random.normal(size=(3, 3))),
     ):
-        ax = plots.convolution_cell(image, kernel, (1, 0))
+        ax = lesson_plots.convolution_cell(image, kernel, (1, 0))
         ax.figure.canvas.draw()
         cell = ax.patches[0].get_window_extent().width
         sum_ = next(text for text in ax.texts if "·" in text.get_text())
@@ -278,7 +283,7 @@ def test_any_numbers_stay_in_their_cells():
 
 
 def test_negative_factors_stand_in_brackets_and_signs_at_half_height():
-    ax = plots.convolution_cell([[0, 1], [2, 3]], [[1, -1]], (1, 0))
+    ax = lesson_plots.convolution_cell([[0, 1], [2, 3]], [[1, -1]], (1, 0))
     assert "2·1 + 3·(−1) = −1" in texts(ax)
     sign = next(text for text in ax.texts if text.get_text() == "=")
     frames = [patch.get_bbox() for patch in ax.patches[5:7]]  # the kernel's two cells
@@ -286,14 +291,16 @@ def test_negative_factors_stand_in_brackets_and_signs_at_half_height():
 
 
 def test_the_gallery_has_a_picture_for_each_cell():
-    axes = plots.convolution_gallery(IMAGE, KERNEL)
+    axes = lesson_plots.convolution_gallery(IMAGE, KERNEL)
     assert [ax.get_title() for ax in axes[:3]] == ["[1, 1] = 4", "[1, 2] = 3", "[1, 3] = 4"]
     assert len(axes) == 9
 
 
 def test_pooling_is_spelled_out():
-    assert "max(2, 9, 1, 5) = 9" in texts(plots.pooling_cell(POOLED, (0, 1)))
-    assert "average(2, 9, 1, 5) = 4.25" in texts(plots.pooling_cell(POOLED, (0, 1), kind="average"))
+    assert "max(2, 9, 1, 5) = 9" in texts(lesson_plots.pooling_cell(POOLED, (0, 1)))
+    assert "average(2, 9, 1, 5) = 4.25" in texts(
+        lesson_plots.pooling_cell(POOLED, (0, 1), kind="average")
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,7 +314,7 @@ def test_pooling_is_spelled_out():
     ids=["(n,)", "(n, 1)", "(n, 2)", "classes"],
 )
 def test_the_boundary_is_where_any_predict_changes_its_mind(predict):
-    ax = plots.decision_boundary(predict, POINTS, LABELS)
+    ax = lesson_plots.decision_boundary(predict, POINTS, LABELS)
     boundary = ax.collections[1].get_paths()[0].vertices
     assert np.abs(np.asarray(boundary)[:, 0]).max() < 0.05  # a grid cell
 
@@ -315,7 +322,7 @@ def test_the_boundary_is_where_any_predict_changes_its_mind(predict):
 def test_three_classes_are_three_areas():
     labels = LABELS + (POINTS[:, 1] > 0)
     model = softmax_regression(POINTS, labels, classes=3)
-    ax = plots.decision_boundary(model.predict, POINTS, labels, class_names=("a", "b", "c"))
+    ax = lesson_plots.decision_boundary(model.predict, POINTS, labels, class_names=("a", "b", "c"))
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
@@ -323,21 +330,25 @@ def test_three_classes_are_three_areas():
 
 def test_classes_that_are_never_predicted_keep_the_others_colours():
     labels = LABELS + (POINTS[:, 1] > 0)
-    some = plots.decision_boundary(lambda x: left(x).astype(int), POINTS, labels)
-    every = plots.decision_boundary(lambda x: left(x) + (x[:, 1] > 0), POINTS, labels)
+    some = lesson_plots.decision_boundary(lambda x: left(x).astype(int), POINTS, labels)
+    every = lesson_plots.decision_boundary(lambda x: left(x) + (x[:, 1] > 0), POINTS, labels)
     assert np.array_equal(some.collections[0].get_facecolor(), every.collections[0].get_facecolor())
-    plots.decision_boundary(lambda x: np.zeros(len(x)), POINTS, labels)  # one class: no boundary
+    lesson_plots.decision_boundary(
+        lambda x: np.zeros(len(x)), POINTS, labels
+    )  # one class: no boundary
 
 
 def test_a_score_beyond_1_is_one_of_two_classes():
-    ax = plots.decision_boundary(lambda x: 0.5 + 3 * x[:, 0], POINTS, LABELS)
+    ax = lesson_plots.decision_boundary(lambda x: 0.5 + 3 * x[:, 0], POINTS, LABELS)
     boundary = ax.collections[1].get_paths()[0].vertices
     assert np.abs(np.asarray(boundary)[:, 0]).max() < 0.05
 
 
 def test_ten_classes_have_ten_colours_the_same_in_area_and_examples():
     rows = np.column_stack([np.arange(10.0), np.tile([0, 1], 5)])
-    ax = plots.decision_boundary(lambda x: np.clip(np.round(x[:, 0]), 0, 9), rows, np.arange(10))
+    ax = lesson_plots.decision_boundary(
+        lambda x: np.clip(np.round(x[:, 0]), 0, 9), rows, np.arange(10)
+    )
     areas = np.asarray(ax.collections[0].get_facecolor())[:, :3]
     examples = [np.asarray(part.get_facecolor())[0, :3] for part in ax.collections[2:]]
     assert len(np.unique(np.round(areas, 3), axis=0)) == 10
@@ -345,16 +356,18 @@ def test_ten_classes_have_ten_colours_the_same_in_area_and_examples():
 
 
 def test_a_flat_function_has_a_contour_plot_too():
-    assert plots.descent_on_contour(lambda _: 1.0, TRACE_2D).has_data()
+    assert lesson_plots.descent_on_contour(lambda _: 1.0, TRACE_2D).has_data()
 
 
 def test_the_descent_is_animated_a_frame_a_point(tmp_path):
-    animation = plots.animate_descent(squared, TRACE)
-    page = plots.html(animation)
+    animation = lesson_plots.animate_descent(squared, TRACE)
+    page = lesson_plots.html(animation)
     assert "fa fa-" not in page
     assert "https:" not in page
     assert page.count("data:image/png;base64") == 4
-    path = plots.save_gif(plots.animate_descent(bowl, TRACE_2D), tmp_path / "descent.gif")
+    path = lesson_plots.save_gif(
+        lesson_plots.animate_descent(bowl, TRACE_2D), tmp_path / "descent.gif"
+    )
     with Image.open(path) as image:
         assert (image.format, image.n_frames) == ("GIF", 4)  # pyright: ignore
 
@@ -366,9 +379,9 @@ def test_the_boundary_is_animated_while_it_is_learned(tmp_path):
     def train():
         losses.extend(network.fit(POINTS, LABELS[:, None], epochs=2))
 
-    animation = plots.animate_boundary(train, network.predict, POINTS, LABELS, frames=3)
+    animation = lesson_plots.animate_boundary(train, network.predict, POINTS, LABELS, frames=3)
     assert len(losses) == 4
-    with Image.open(plots.save_gif(animation, tmp_path / "boundary.gif")) as image:
+    with Image.open(lesson_plots.save_gif(animation, tmp_path / "boundary.gif")) as image:
         assert image.n_frames == 3  # pyright: ignore
     assert len(losses) == 4  # drawing does not train
 
@@ -400,24 +413,24 @@ def test_nothing_is_cut_off_or_too_small_to_read(name):
 def test_errors_say_which_argument_and_what_came():
     for labels, word in (([-1, 1], "-1"), ([0.5, 1], "0.5")):
         with pytest.raises(ValueError, match=f"y: expected class numbers 0, 1, 2 …, got {word}"):
-            plots.decision_boundary(left, [[0, 0], [1, 1]], labels)
+            lesson_plots.decision_boundary(left, [[0, 0], [1, 1]], labels)
     with pytest.raises(ValueError, match="predict's result: expected finite numbers, got nan"):
-        plots.decision_boundary(lambda x: x[:, 0] * np.nan, POINTS, LABELS)
+        lesson_plots.decision_boundary(lambda x: x[:, 0] * np.nan, POINTS, LABELS)
     with pytest.raises(ValueError, match=r"predict's result: expected class numbers .* got 0\.5"):
-        plots.decision_boundary(lambda x: left(x) + 0.5, POINTS, LABELS + 1)
+        lesson_plots.decision_boundary(lambda x: left(x) + 0.5, POINTS, LABELS + 1)
     with pytest.raises(ValueError, match="class_names: expected 2 or more, got 1"):
-        plots.decision_boundary(left, POINTS, LABELS, class_names=["a"])
+        lesson_plots.decision_boundary(left, POINTS, LABELS, class_names=["a"])
     for name in ("softmax", "foo"):
         with pytest.raises(ValueError, match=f"name: expected one of unit_step, .* got '{name}'"):
-            plots.activation(name)
+            lesson_plots.activation(name)
         with pytest.raises(ValueError, match="activation: expected one of unit_step"):
-            plots.loss_surface([1], [1], activation=name)
+            lesson_plots.loss_surface([1], [1], activation=name)
     with pytest.raises(ValueError, match="names: expected at least one activation, got none"):
-        plots.activation_gallery([])
+        lesson_plots.activation_gallery([])
     with pytest.raises(ValueError, match=r"x: expected shape \(3,\), got \(4,\)"):
-        plots.network_diagram(Network((3, 1), ("tanh",)), [1, 2, 3, 4])
-    for picture in (lambda p: plots.convolution_cell(IMAGE, KERNEL, p),
-                    lambda p: plots.pooling_cell(POOLED, p)):  # fmt: skip
+        lesson_plots.network_diagram(Network((3, 1), ("tanh",)), [1, 2, 3, 4])
+    for picture in (lambda p: lesson_plots.convolution_cell(IMAGE, KERNEL, p),
+                    lambda p: lesson_plots.pooling_cell(POOLED, p)):  # fmt: skip
         with pytest.raises(
             ValueError, match=r"place: expected row and column within \(., .\), got"
         ):
@@ -426,15 +439,15 @@ def test_errors_say_which_argument_and_what_came():
             picture((-1, 0))
     assert not plt.get_fignums()  # nothing is left open
     with pytest.raises(ValueError, match=r"predict: expected a result of shape \(40000,\), .* got"):
-        plots.decision_boundary(lambda _: np.zeros(3), POINTS, LABELS)
+        lesson_plots.decision_boundary(lambda _: np.zeros(3), POINTS, LABELS)
     with pytest.raises(ValueError, match=r"X: expected shape \(m, 2\), got \(40, 3\)"):
-        plots.decision_boundary(left, np.ones((40, 3)), LABELS)
+        lesson_plots.decision_boundary(left, np.ones((40, 3)), LABELS)
     with pytest.raises(ValueError, match=r"trace: expected shape \(steps \+ 1, 2\), got"):
-        plots.descent_on_contour(bowl, TRACE)
+        lesson_plots.descent_on_contour(bowl, TRACE)
     with pytest.raises(ValueError, match=r"M: expected shape \(2, 2\), got \(3, 3\)"):
-        plots.matrix_map(np.eye(3))
+        lesson_plots.matrix_map(np.eye(3))
     with pytest.raises(ValueError, match="trace: expected finite numbers, got nan"):
-        plots.animate_descent(squared, [1, np.nan])
+        lesson_plots.animate_descent(squared, [1, np.nan])
 
 
 def test_pyplot_is_loaded_only_for_a_new_figure():

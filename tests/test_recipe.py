@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text
 from dlcourse.errors import RecipeError
-from dlcourse.recipe import Recipe, load_recipe, recipe_from_text
 
 GOOD = """\
 seed: 3

@@ -1,12 +1,13 @@
-"""python -m dlcourse.report: all of a run on one page; calibration and the worst images."""
+"""dlcourse report: all of a run on one page; calibration and the worst images."""
 
 import re
 
 import numpy as np
 import pytest
 
-from dlcourse import plots, report
-from dlcourse.recipe import recipe_from_text
+from dlcourse import plots
+from dlcourse.commands import report
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.training import train
 
 TEXTS = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining, RecipeError, RunError
-from dlcourse.recipe import Recipe
 from dlcourse.runs import locked, read_run, write_sealed
 from dlcourse.training import Fit, StopRequest, prepare, resume, train
 from dlcourse.training.state import read_state
@@ -168,7 +168,7 @@ def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):
     """With training.deterministic, on one machine; other thread counts or devices may differ."""
     first = train(recipe(), tmp_path, name="a", bar=False)
     text = (first.path / "recipe.yaml").read_text()
-    from dlcourse.recipe import recipe_from_text
+    from dlcourse.configuration.recipe import recipe_from_text
 
     second = train(recipe_from_text(text), tmp_path, name="b", bar=False)
     assert outcome(first) == outcome(second)
@@ -314,7 +314,13 @@ training: {epochs: 400, steps_per_execution: 1, deterministic: true}
 
 def start(tmp_path):
     (tmp_path / "x.yaml").write_text(CONFIG)
-    command = [sys.executable, "-m", "dlcourse.train", "--config", str(tmp_path / "x.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "dlcourse.train",
+        "--config",
+        str(tmp_path / "x.yaml"),
+    ]
     process = subprocess.Popen(
         [*command, "--runs", str(tmp_path), "--name", "run"],
         cwd=ROOT,
@@ -344,7 +350,7 @@ def test_a_signal_saves_says_how_to_go_on_and_sets_the_exit_code(number, code, t
 
 
 def read_recipe(tmp_path):
-    from dlcourse.recipe import load_recipe
+    from dlcourse.configuration.recipe import load_recipe
 
     return load_recipe(tmp_path / "run" / "recipe.yaml")
 

@@ -9,17 +9,17 @@ import pytest
 import tiny_tfds
 from PIL import Image
 
-from dlcourse.batches import training_batches, validation_batches
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import Dataset, DatasetError, fingerprint, load_dataset
 from dlcourse.datasets.dataset import value_range
 from dlcourse.datasets.streamed import Streamed, exceeds, memory, state_of, streamed
-from dlcourse.evaluation import outputs
-from dlcourse.examination import duplicates, examine
-from dlcourse.features import features
-from dlcourse.files import HALF_WRITTEN
-from dlcourse.recipe import recipe_from_text
+from dlcourse.lab.diagnosis.examination import duplicates, examine
 from dlcourse.runs import read_run
+from dlcourse.runs.evaluation import outputs
+from dlcourse.runs.files import HALF_WRITTEN
 from dlcourse.training import StopRequest, prepare, resume, train
+from dlcourse.training.batches import training_batches, validation_batches
+from dlcourse.training.features import features
 
 TINY_SHARE = 1e-9  # of memory: everything streams
 RECIPE = """
@@ -313,12 +313,12 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
     """The largest reading is the probe's 256 examples, or a batch: never a split at a time."""
     for name, module in (("READ_BYTES", "evaluation"), ("CHUNK_BYTES", "datasets.dataset")):
         monkeypatch.setattr(f"dlcourse.{module}.{name}", 900)
-    monkeypatch.setattr("dlcourse.evaluation.PREDICT_BYTES", 900)
-    monkeypatch.setattr("dlcourse.xray.PROBE_EXAMPLES", 10)
-    monkeypatch.setattr("dlcourse.gallery.OVERTRAINED_EXAMPLES", 10)
+    monkeypatch.setattr("dlcourse.runs.evaluation.PREDICT_BYTES", 900)
+    monkeypatch.setattr("dlcourse.lab.diagnosis.xray.PROBE_EXAMPLES", 10)
+    monkeypatch.setattr("dlcourse.pictures.gallery.OVERTRAINED_EXAMPLES", 10)
     read, most = Streamed._read, []
     monkeypatch.setattr(Streamed, "_read", lambda x, rows: most.append(len(rows)) or read(x, rows))
-    from dlcourse import evaluate, find_lr, report, visualize
+    from dlcourse.commands import evaluate, find_lr, report, visualize
 
     run = train(recipe(folder), tmp_path / "runs", name="run", bar=False)
     assert max(most) <= 16
@@ -336,7 +336,7 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
 
 
 def test_recipes_are_compared_on_streamed_images(folder, tmp_path, capsys):
-    from dlcourse import compare
+    from dlcourse.commands import compare
 
     config = tmp_path / "recipe.yaml"
     config.write_text(RECIPE.format(path=folder, share=TINY_SHARE))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from dlcourse.configuration.recipe import Recipe, recipe_from_text
 from dlcourse.errors import DivergedError, RecipeError, RunError, UserError
-from dlcourse.evaluation import evaluate
-from dlcourse.recipe import Recipe, recipe_from_text
 from dlcourse.runs import Run, read_run
+from dlcourse.runs.evaluation import evaluate
 from dlcourse.training import Fit, prepare, train
 
 

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from dlcourse.commands.train import main
+from dlcourse.configuration.recipe import load_recipe, recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import DivergedError, RecipeError, RunError, UserError
-from dlcourse.features import features
 from dlcourse.models.bases import published
 from dlcourse.models.transfer import base_weights, head_alone, new_head, unfreeze
-from dlcourse.recipe import load_recipe, recipe_from_text
 from dlcourse.runs import read_run
-from dlcourse.train import main
 from dlcourse.training import Fit, StopRequest, prepare, resume, stages, train
+from dlcourse.training.features import features
 
 LOW = """
 dataset: {name: digits, classes: [0, 1, 2, 3, 4]}
@@ -196,7 +196,9 @@ def test_the_head_on_cached_features_learns_the_same_bits_as_behind_the_frozen_b
 
 def test_features_in_the_cache_are_read_again(low, tmp_path, monkeypatch):
     first = train(high(low), tmp_path, name="first", bar=False)
-    monkeypatch.setattr("dlcourse.features._outputs", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(
+        "dlcourse.training.features._outputs", lambda *_: pytest.fail("computed again")
+    )
     again = train(high(low), tmp_path, name="again", bar=False)
     assert equal(first.model.get_weights(), again.model.get_weights())
 
@@ -262,7 +264,7 @@ def test_a_base_that_changed_is_not_gone_on_from(low, tmp_path):
 def test_a_finished_transfer_is_read_without_its_base(low, tmp_path, capsys):
     import shutil
 
-    from dlcourse.diagnose import main as diagnose
+    from dlcourse.commands.diagnose import main as diagnose
 
     base = tmp_path / "gone"
     shutil.copytree(low.path, base)
@@ -334,7 +336,7 @@ def test_a_transferred_run_is_a_base_itself(low, tmp_path):
 
 
 def test_a_comparison_takes_a_transfer_with_its_stages(low):
-    from dlcourse.comparison.trials import recipe_trial
+    from dlcourse.lab.comparison.trials import recipe_trial
 
     recipe = high(low, ", trainable_layers: 1, fine_tuning_epochs: 1")
     trial = recipe_trial("high", recipe, recipe.load_dataset(), 1)

@@ -6,14 +6,15 @@ import pytest
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import UserError
-from dlcourse.features import features, key
-from dlcourse.unsupervised import (
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.unsupervised import (
     autoencoder,
     clusters,
     isolation_scores,
     purity,
     reconstruction_error,
 )
+from dlcourse.training.features import features, key
 
 RNG = np.random.default_rng(0)
 BLOBS = np.concatenate([RNG.normal(centre, 0.1, (20, 2)) for centre in ((0, 0), (5, 0), (0, 5))])
@@ -171,8 +172,8 @@ def test_pictures_show_clusters_and_how_far_scores_lie_apart():
     images = np.zeros((60, 4, 4, 1))
     labels, centres = clusters(BLOBS, 3)
     figure = plots.new_figure()
-    axes = plots.cluster_images(images, BLOBS, labels, centres, columns=4, figure=figure)
+    axes = lab_plots.cluster_images(images, BLOBS, labels, centres, columns=4, figure=figure)
     assert len(axes) == 12
     assert axes[0].texts[0].get_text() == "0: 20"
-    ax = plots.anomaly_scores([0, 1], [2, 0.5], "error", ax=plots.new_figure().subplots())
+    ax = lab_plots.anomaly_scores([0, 1], [2, 0.5], "error", ax=plots.new_figure().subplots())
     assert ax.get_title() == "a strange example scores higher in 75.0% of all pairs"

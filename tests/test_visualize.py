@@ -1,4 +1,4 @@
-"""python -m dlcourse.visualize: the pictures of a run, for images and for rows."""
+"""dlcourse visualize: the pictures of a run, for images and for rows."""
 
 import re
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse import gallery, visualize
-from dlcourse.recipe import recipe_from_text
+from dlcourse.commands import visualize
+from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.pictures import gallery
 from dlcourse.training import train
 
 IMAGES = """

@@ -15,22 +15,21 @@ from scipy.stats import spearmanr
 from dlcourse import plots
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import UserError
-from dlcourse.visualizers import (
+from dlcourse.lab import plots as lab_plots
+from dlcourse.lab.faithfulness import (
     area,
     attention_report,
     chance_inside,
     completeness,
     deletion_curve,
-    gradient_times_input,
     insertion_curve,
-    integrated_gradients,
     model_randomization,
     pointing_hits,
-    saliency,
     share_inside,
 )
-from dlcourse.visualizers.attention import ALL, ELSEWHERE, Cover, _elsewhere, _verdict, covered
-from dlcourse.visualizers.randomization import Randomization, rank_correlation
+from dlcourse.lab.faithfulness.attention import ALL, ELSEWHERE, Cover, _elsewhere, _verdict, covered
+from dlcourse.lab.faithfulness.randomization import Randomization, rank_correlation
+from dlcourse.visualizers import gradient_times_input, integrated_gradients, saliency
 
 RNG = np.random.default_rng(0)
 MAP = np.array([[[3.0, 1.0], [0.0, -4.0]]])
@@ -440,7 +439,7 @@ def test_images_without_regions_get_the_rest():
 
 def test_the_curves_are_drawn_with_names_and_the_mean_of_the_images():
     curves = {"saliency": ([1, 0.5, 0], [0, 0.5, 1]), "two": (np.eye(2), np.ones((2, 2)))}
-    left, right = plots.deletion_and_insertion(curves, figure=plots.new_figure())
+    left, right = lab_plots.deletion_and_insertion(curves, figure=plots.new_figure())
     assert left.lines[0].get_xydata().tolist() == [[0, 1], [0.5, 0.5], [1, 0]]
     assert left.lines[1].get_ydata().tolist() == [0.5, 0.5]
     assert right.lines[0].get_ydata().tolist() == [0, 0.5, 1]
@@ -451,7 +450,9 @@ def test_the_curves_are_drawn_with_names_and_the_mean_of_the_images():
 
 def test_the_bars_of_the_randomization_are_its_correlations():
     found = {"saliency": [0.5, -0.1], "rise": [0.9, 0.8]}
-    ax = plots.randomization_bars(found, ("logits", "conv"), 0.3, ax=plots.new_figure().subplots())
+    ax = lab_plots.randomization_bars(
+        found, ("logits", "conv"), 0.3, ax=plots.new_figure().subplots()
+    )
     assert [bar.get_width() for bar in ax.patches] == [0.5, 0.9, -0.1, 0.8]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["saliency", "rise"]
     assert [text.get_text() for text in ax.get_legend().texts] == ["logits", "conv"]
@@ -459,7 +460,7 @@ def test_the_bars_of_the_randomization_are_its_correlations():
 
 def test_the_pointing_table_shows_each_share():
     hits = {"saliency": {"object": 0.2, "mark": 0.7}, "random map": {"object": 0.1, "mark": 0.0}}
-    ax = plots.pointing_table(hits, {"object": "digit"}, ax=plots.new_figure().subplots())
+    ax = lab_plots.pointing_table(hits, {"object": "digit"}, ax=plots.new_figure().subplots())
     assert [text.get_text() for text in ax.texts] == ["20%", "70%", "10%", "0%"]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["on the digit", "on the mark"]
 

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
+from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import InterruptedTraining, RunError, UserError
+from dlcourse.lab.diagnosis.xray import depth_scan, equal_share, read_layers, read_xray, xray
 from dlcourse.models import build_model
-from dlcourse.recipe import recipe_from_text
 from dlcourse.runs import Run, read_run
 from dlcourse.training import resume, train
-from dlcourse.xray import depth_scan, equal_share, read_layers, read_xray, xray
 from tests.test_resume import After
 
 POINTS = load_dataset("points", n=200)

@@ -1,8 +1,8 @@
 """Transfer learning: a trained network's layers, frozen, with a new head (slides S1).
 
 While the base is frozen its outputs for an example never change: they can be computed once
-(`dlcourse.features`), and the head be trained on them alone. Then the base's last layers may be
-trained a little further.
+(`dlcourse.training.features`), and the head be trained on them alone. Then the base's last layers
+may be trained a little further.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import RunError, WriteError, one_line
-from dlcourse.files import HALF_WRITTEN, make_folder, write_file
+from dlcourse.runs.files import HALF_WRITTEN, make_folder, write_file
 
 __all__ = [
     "HALF_WRITTEN",

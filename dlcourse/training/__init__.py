@@ -4,13 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dlcourse.configuration.recipe import Recipe, load_recipe
 from dlcourse.datasets import Dataset, fingerprint
-from dlcourse.environment import environment
 from dlcourse.errors import DivergedError, RecipeError, RunError
-from dlcourse.evaluation import evaluate
-from dlcourse.figures import save_figures
 from dlcourse.models import ensemble
-from dlcourse.recipe import Recipe, load_recipe
+from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import (
     Run,
     clean,
@@ -22,23 +20,22 @@ from dlcourse.runs import (
     write_sealed,
     write_text,
 )
+from dlcourse.runs.environment import environment
+from dlcourse.runs.evaluation import evaluate
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
 from dlcourse.training.members import mean_history, members_metrics, train_members
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
-from dlcourse.training.range_test import RangeTest, find_learning_rate
 from dlcourse.training.stages import base_fingerprint, stages
 
 __all__ = [
     "Fit",
     "Prepared",
-    "RangeTest",
     "StopRequest",
     "build",
     "compile_model",
     "describe",
-    "find_learning_rate",
     "prepare",
     "resume",
     "stages",

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.batches import training_batches
-from dlcourse.recipe import Recipe
+from dlcourse.configuration.recipe import Recipe
+from dlcourse.training.batches import training_batches
 from dlcourse.training.preparation import Prepared, loss_weights, targets
 
 CHUNK = 32  # steps that are trained again at a time

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.batches import training_batches, validation_batches
-from dlcourse.diagnosis import LayerStatistics
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
-from dlcourse.recipe import Recipe
+from dlcourse.lab.diagnosis import LayerStatistics
+from dlcourse.lab.diagnosis.xray import write_xray, xray
 from dlcourse.runs import Run, write_history
+from dlcourse.training.batches import training_batches, validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, targets
@@ -23,7 +24,6 @@ from dlcourse.training.state import (
     restore_model,
     save_state,
 )
-from dlcourse.xray import write_xray, xray
 
 STATE = "state.npz"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import DivergedError, InterruptedTraining
-from dlcourse.recipe import Recipe
 from dlcourse.runs import Run, make_folder
 
 TrainMember = Callable[[Run, Recipe], Run]

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES
+from dlcourse.configuration.recipe import Recipe, Training, conflicts
 from dlcourse.datasets import Dataset
-from dlcourse.environment import device, no_gpu, use_device
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import build_model, target_scale
-from dlcourse.optimizers import OPTIMIZERS, SCHEDULES
-from dlcourse.recipe import Recipe, Training, conflicts
+from dlcourse.runs.environment import device, no_gpu, use_device
 
 
 @dataclass(frozen=True)

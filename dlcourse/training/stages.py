@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.features import features
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
-from dlcourse.recipe import Recipe
 from dlcourse.runs import Run
+from dlcourse.training.features import features
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, compile_model

@@ -7,16 +7,6 @@ from dlcourse.visualizers.activation_maximization import (
     Regularizers,
     activation_maximization,
 )
-from dlcourse.visualizers.attention import AttentionReport, attention_report
-from dlcourse.visualizers.checks import (
-    area,
-    chance_inside,
-    completeness,
-    deletion_curve,
-    insertion_curve,
-    pointing_hits,
-    share_inside,
-)
 from dlcourse.visualizers.class_activation_map import class_activation_map
 from dlcourse.visualizers.deep_dream import deep_dream
 from dlcourse.visualizers.eigen_cam import eigen_cam
@@ -25,7 +15,6 @@ from dlcourse.visualizers.grad_cam import grad_cam, grad_cam_plus_plus, layer_ca
 from dlcourse.visualizers.guided_backpropagation import guided_backpropagation
 from dlcourse.visualizers.integrated_gradients import integrated_gradients
 from dlcourse.visualizers.occlusion import occlusion
-from dlcourse.visualizers.randomization import Randomization, model_randomization
 from dlcourse.visualizers.rise import rise
 from dlcourse.visualizers.saliency import gradient_times_input, saliency
 from dlcourse.visualizers.score_cam import score_cam
@@ -51,18 +40,11 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "VISUALIZERS",
-    "AttentionReport",
-    "Randomization",
     "Regularizers",
     "Transformations",
     "activation_maximization",
-    "area",
-    "attention_report",
-    "chance_inside",
     "class_activation_map",
-    "completeness",
     "deep_dream",
-    "deletion_curve",
     "eigen_cam",
     "feature_maps",
     "filters",
@@ -70,16 +52,12 @@ __all__ = [
     "grad_cam_plus_plus",
     "gradient_times_input",
     "guided_backpropagation",
-    "insertion_curve",
     "integrated_gradients",
     "layer_cam",
-    "model_randomization",
     "neuron_activity",
     "occlusion",
-    "pointing_hits",
     "rise",
     "saliency",
     "score_cam",
-    "share_inside",
     "smooth_grad",
 ]

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcourse.command_line import import_keras
+from dlcourse.commands.command_line import import_keras
 from tests.faults.kinds import recipe_of
 from tests.faults.whole import outcome
 
@@ -125,12 +125,12 @@ class Bench:
     def commands(self) -> dict[str, Callable[[Path], Answer]]:
         """The commands that look at a finished run."""
         return {
-            "evaluate": lambda run: ask("dlcourse.evaluate", "--run", str(run), "--json"),
+            "evaluate": lambda run: ask("dlcourse.commands.evaluate", "--run", str(run), "--json"),
             "predict": lambda run: ask(
-                "dlcourse.predict", "--run", str(run), str(self.rows), "--json"
+                "dlcourse.commands.predict", "--run", str(run), str(self.rows), "--json"
             ),
-            "runs": lambda run: ask("dlcourse.runs.__main__", "--runs", str(run.parent), "--json"),
-            "resume": lambda run: ask("dlcourse.train", "--resume", str(run)),
+            "runs": lambda run: ask("dlcourse.commands.runs", "--runs", str(run.parent), "--json"),
+            "resume": lambda run: ask("dlcourse.commands.train", "--resume", str(run)),
         }
 
     def _copy_and(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcourse.command_line import import_keras
+from dlcourse.commands.command_line import import_keras
 from tests.faults.corrupt import Answer, ask
 from tests.faults.kinds import recipe_of
 from tests.faults.whole import check_files, leftovers, outcome
@@ -71,14 +71,20 @@ class Bench:
     def train(self, runs: Path) -> Answer:
         """Train into a folder."""
         return ask(
-            "dlcourse.train", "--config", str(self.config), "--runs", str(runs), "--name", "run"
+            "dlcourse.commands.train",
+            "--config",
+            str(self.config),
+            "--runs",
+            str(runs),
+            "--name",
+            "run",
         )
 
     def check_mended(self, runs: Path) -> None:
         """Go on with the run, or begin it: it ends as the one left alone."""
         run = runs / "run"
         if (run / "recipe.yaml").exists():
-            answer = ask("dlcourse.train", "--resume", str(run))
+            answer = ask("dlcourse.commands.train", "--resume", str(run))
         else:
             shutil.rmtree(run, ignore_errors=True)
             answer = self.train(runs)
@@ -117,12 +123,12 @@ def full_disk(bench: Bench, free: int) -> bool:
 @contextlib.contextmanager
 def at_save(number: int, action: Callable[[], Any]) -> Iterator[list[bool]]:
     """Do something just before the n-th file is written; the list tells whether it came to it."""
-    import dlcourse.figures
+    import dlcourse.pictures.figures
     import dlcourse.runs
     import dlcourse.training
     import dlcourse.training.state
 
-    places = [dlcourse.runs, dlcourse.training, dlcourse.training.state, dlcourse.figures]
+    places = [dlcourse.runs, dlcourse.training, dlcourse.training.state, dlcourse.pictures.figures]
     original = dlcourse.runs.write_file
     came: list[bool] = []
     count = [0]

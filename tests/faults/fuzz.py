@@ -22,8 +22,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text
 from dlcourse.errors import DatasetError, RecipeError, RunError
-from dlcourse.recipe import Recipe, load_recipe, recipe_from_text
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(path.read_text(encoding="utf-8") for path in CONFIGS.glob("*.yaml"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.recipe import Recipe
+from dlcourse.configuration.recipe import Recipe
 
 POINTS = {
     "dataset": {"name": "points", "n": 300},

@@ -1,0 +1,99 @@
+"""dlcourse diagnose: what a run's curves and layers show, and one thing to try."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.commands.command_line import Parser, import_keras, run_command, write
+
+if TYPE_CHECKING:
+    from dlcourse.lab.diagnosis import Evidence, Finding, LayerStatistics
+    from dlcourse.lab.diagnosis.examination import Examination
+    from dlcourse.runs import Run
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse diagnose",
+        description="Tell what a run's curves and layers show, most serious first, and what to "
+        "try; save figures/diagnosis.png and figures/xray.png in the run.",
+    )
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.runs import read_run
+
+    run = read_run(arguments.run)
+    run.file("dataset.json")
+    import_keras()
+    from dlcourse.lab.diagnosis import diagnose_evidence
+    from dlcourse.lab.diagnosis.examination import examine
+
+    found = examine(run)
+    read, note = found.evidence, found.note
+    findings = diagnose_evidence(read)
+    paths = _save_figures(run, found, findings)
+    if arguments.json:
+        import json
+
+        write(json.dumps(_as_json(run, read, findings, note), indent=2, ensure_ascii=False))
+        return 0
+    write(f"run     {run.path}")
+    if note:
+        write(f"note    {note}")
+    for number, finding in enumerate(findings, 1):
+        write(f"\n{number}. {finding}")
+    if not findings:
+        write("\nno finding: too little is known, or nothing stands out")
+    if read.xray:
+        write("\n" + layer_table(read))
+    write("".join(f"\nfigure  {path}" for path in paths))
+    return 0
+
+
+def layer_table(read: "Evidence") -> str:
+    """Return the layers at the last probe as text."""
+    epoch = max(read.xray)
+    when = f"after epoch {epoch}" if epoch else "before training"
+    names = ("mean", "spread", "saturated", "dead", "gradient", "grad/weight", "equal")
+    lines = [f"{when:<18}{'activation':<12}" + "".join(f"{name:>12}" for name in names)]
+    return "\n".join([*lines, *map(_layer_line, read.xray[epoch])])
+
+
+def _layer_line(layer: "LayerStatistics") -> str:
+    shares = "".join(f"{share:>12.0%}" for share in (layer.saturated, layer.dead))
+    gradients = f"{layer.gradient_norm:>12.2g}{layer.gradient_to_weight:>12.2g}"
+    numbers = f"{layer.mean:>12.3g}{layer.spread:>12.3g}{shares}{gradients}{layer.equal:>12.0%}"
+    return f"{layer.name:<18}{layer.activation:<12}{numbers}"
+
+
+def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str) -> dict[str, Any]:
+    return {
+        "run": str(run.path),
+        "note": note,
+        "findings": [finding.as_dict() for finding in findings],
+        "xray": {
+            str(epoch): [layer._asdict() for layer in layers] for epoch, layers in read.xray.items()
+        },
+    }
+
+
+def _save_figures(run: "Run", found: "Examination", findings: "list[Finding]") -> list[Path]:
+    """Write the curves with their findings, and the layers where the model and data are there."""
+    from dlcourse.lab import plots as lab_plots
+    from dlcourse.lab.diagnosis.examination import draw_curves, layer_readings
+    from dlcourse.pictures.figures import save_figure
+
+    drawings: dict[str, Callable[[Any], Any]] = {
+        "diagnosis": lambda figure: draw_curves(found.evidence, findings, figure)
+    }
+    if readings := layer_readings(run, found):
+        drawings["xray"] = lambda figure: lab_plots.layer_histograms(readings, figure=figure)
+    folder = run.path / "figures"
+    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]

@@ -1,0 +1,63 @@
+"""dlcourse evaluate: measure a saved run again, and each class on its own."""
+
+import argparse
+
+from dlcourse.commands.command_line import Parser, import_keras, run_command, split_table, write
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse evaluate",
+        description="Print the metrics of a saved run: by split, and by class on the test split.",
+    )
+    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--config", metavar="FILE", help="measure on the data set of another recipe instead"
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change a setting, as dataset.path=new"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_intermixed_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.runs import read_run
+
+    run = read_run(arguments.run)
+    run.file("model.keras")
+    recipe = load_recipe(arguments.config or run.file("recipe.yaml"), arguments.overrides)
+    import_keras()
+    from dlcourse.runs.evaluation import check_fit, evaluate, per_class
+
+    dataset = recipe.load_dataset()
+    check_fit(run, dataset)
+    metrics, outputs = evaluate(run.model, dataset)
+    classes = (
+        per_class(dataset.y_test, outputs, dataset.class_names)
+        if dataset.task != "regression"
+        else {}
+    )
+    if arguments.json:
+        import json
+
+        write(json.dumps({**metrics, **({"classes": classes} if classes else {})}, indent=2))
+    else:
+        write(f"run     {run.path}\ndata    {str(dataset)[9:-1]}\n")
+        sizes = {part: len(y) for part, (_, y) in dataset.splits.items()}
+        write(split_table(metrics, sizes))
+        if classes:
+            write("\n" + _class_table(classes))
+    return 0
+
+
+def _class_table(classes: dict[str, dict[str, float]]) -> str:
+    width = max(9, *(len(name) for name in classes)) + 2
+    lines = [f"{'on test':<{width}}{'precision':>10}{'recall':>10}{'F1':>10}{'examples':>10}"]
+    for name, row in classes.items():
+        scores = "".join(f"{row[key]:>10.4f}" for key in ("precision", "recall", "f1"))
+        lines.append(f"{name:<{width}}{scores}{row['examples']:>10,.0f}")
+    return "\n".join(lines)

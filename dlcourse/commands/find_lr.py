@@ -1,0 +1,99 @@
+"""dlcourse find_lr: the learning rate that suits a recipe, by a range test."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.commands.command_line import Parser, import_keras, run_command, write
+
+if TYPE_CHECKING:
+    from dlcourse.configuration.recipe import Recipe
+    from dlcourse.lab.range_test import RangeTest
+
+EXAMPLE = """\
+examples:
+  dlcourse find_lr --config configs/digits_cnn.yaml
+  dlcourse find_lr --config configs/digits_dnn.yaml training.optimizer.name=sgd
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse find_lr",
+        description="Train a recipe for some steps with a learning rate that grows from step to "
+        "step, and print the rate to train it at. No run is saved.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", required=True, metavar="FILE", help="the recipe")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
+    )
+    parser.add_argument("--lowest", type=float, metavar="RATE", help="of the first step (1e-06)")
+    parser.add_argument("--highest", type=float, metavar="RATE", help="of the last step (10)")
+    parser.add_argument("--steps", type=int, metavar="N", help="batches, at most (100)")
+    parser.add_argument(
+        "--out",
+        default="runs/find_lr",
+        metavar="DIR",
+        help="folder of figure and table (%(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_intermixed_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.configuration.recipe import load_recipe
+
+    recipe = load_recipe(arguments.config, arguments.overrides)
+    given = {key: getattr(arguments, key) for key in ("lowest", "highest", "steps")}
+    given = {key: value for key, value in given.items() if value is not None}
+    import_keras()
+    from dlcourse.lab.range_test import find_learning_rate
+
+    test = find_learning_rate(recipe, **given)
+    figure = _save(test, Path(arguments.config).stem, arguments.out)
+    if arguments.json:
+        import json
+
+        write(json.dumps({**_facts(test), "figure": str(figure)}, indent=2))
+    else:
+        write(f"recipe  {arguments.config}, seed {recipe.seed}\n{_words(test, recipe)}")
+        write(f"\nfigure  {figure}\ntable   {figure.with_suffix('.csv')}")
+    return 0
+
+
+def _save(test: "RangeTest", name: str, out: str) -> Path:
+    from dlcourse import plots
+    from dlcourse.pictures.figures import save_figure
+    from dlcourse.runs import make_folder, write_rows
+
+    def draw(figure: Any) -> None:
+        ax = figure.subplots()
+        plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion, ax=ax)
+
+    folder = make_folder(out)
+    columns = {"learning_rate": test.rates, "loss": test.losses, "smoothed": test.smoothed}
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    write_rows(folder / f"{name}.csv", [dict(zip(columns, row, strict=True)) for row in rows])
+    return save_figure(folder / f"{name}.png", draw)
+
+
+def _facts(test: "RangeTest") -> dict[str, Any]:
+    keys = ("suggestion", "lowest", "steepest", "end")
+    return {"steps": len(test.rates), **{key: getattr(test, key) for key in keys}}
+
+
+def _words(test: "RangeTest", recipe: "Recipe") -> str:
+    schedule = recipe.training.schedule
+    where = f", the highest of the schedule {schedule.name}" if schedule else ""
+    return (
+        f"steps   {len(test.rates)}, learning rate {test.rates[0]:.2g} to {test.rates[-1]:.2g}: "
+        f"{test.end}\n"
+        f"loss    falls fastest at {test.steepest:.2g}, is lowest at {test.lowest:.2g}\n"
+        f"now     {recipe.training.learning_rate:g}{where}\n\n"
+        f"A tenth of the rate at the lowest loss, ready to paste:\n\n"
+        f"training.learning_rate={test.suggestion:g}"
+    )

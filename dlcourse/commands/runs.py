@@ -1,0 +1,102 @@
+"""dlcourse runs: the runs as a table, best first; each set of classes by itself."""
+
+import argparse
+from collections import Counter
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.commands.command_line import Parser, run_command, shown, write
+
+if TYPE_CHECKING:
+    from dlcourse.runs import Run
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse runs",
+        description="Print the runs in a folder as a table, best validation first, by data set.",
+    )
+    parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.runs import check_name, list_runs
+
+    check_name(arguments.runs, None)
+    rows = sorted((_row(run) for run in list_runs(arguments.runs)), key=_order)
+    if arguments.json:
+        import json
+
+        write(json.dumps(rows, indent=2))
+    elif not rows:
+        write(f"no runs in {arguments.runs}: python -m dlcourse.train makes one")
+    else:
+        write(_table(rows))
+    return 0
+
+
+def _row(run: "Run") -> dict[str, Any]:
+    """Return what the table shows of a run; `state` says why a metric is missing."""
+    from dlcourse.errors import RunError
+
+    row: dict[str, Any] = {"run": run.name, "data": "", "classes": [], "state": "unfinished"}
+    try:
+        row |= {"data": run.dataset["name"], "classes": run.dataset["class_names"]}
+        metrics = run.metrics
+    except RunError as error:
+        return row if "has no" in str(error) else {**row, "state": "broken"}
+    score = "accuracy" if "accuracy" in metrics["test"] else "mae"
+    return {
+        **row,
+        "state": "diverged" if "diverged" in metrics else "finished",
+        "metric": score,
+        "val": metrics["val"][score],
+        "test": metrics["test"][score],
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs_run"],
+        "seconds": metrics["seconds"],
+    }
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    task = (row["data"] or "~", row["classes"])
+    if row["state"] != "finished":
+        return (*task, 1, 0.0, row["run"])
+    worse = row["val"] if row["metric"] == "mae" else -row["val"]
+    return (*task, 0, worse, row["run"])
+
+
+def _tasks(rows: list[dict[str, Any]]) -> list[str]:
+    """Return each row's data; with its classes, where other runs have others of the same data."""
+    sets = {(row["data"], tuple(row["classes"])) for row in rows if row["classes"]}
+    several = Counter(data for data, _ in sets)
+    return [
+        f"{row['data']} {shorten(', '.join(row['classes']), 16, placeholder=' …')}"
+        if several[row["data"]] > 1
+        else row["data"]
+        for row in rows
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = [["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]]
+    for row, data in zip(rows, _tasks(rows), strict=True):
+        start = [row["run"], data]
+        if "test" not in row:
+            lines.append([*start, row["state"], "", "", "", "", ""])
+            continue
+        metric = row["metric"] if row["state"] == "finished" else row["state"]
+        size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
+        lines.append([*start, metric, shown(row["val"]), shown(row["test"]), *size])
+    widths = [max(len(line[column]) for line in lines) for column in range(8)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,168 @@
+"""python -m dlcourse.train: train a recipe, print its metrics, save its run."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.commands.command_line import (
+    Parser,
+    import_keras,
+    run_command,
+    shown,
+    split_table,
+    write,
+)
+
+if TYPE_CHECKING:
+    from dlcourse.configuration.recipe import Recipe
+    from dlcourse.runs import Run
+
+EXAMPLE = """\
+examples:
+  python -m dlcourse.train --config configs/digits_cnn.yaml
+  python -m dlcourse.train --config configs/digits_cnn.yaml model.dropout=0.5 training.epochs=5
+  python -m dlcourse.train --resume runs/digits_cnn-20260131-101500
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="python -m dlcourse.train",
+        description="Train the recipe in a YAML file and save the run.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", help="the recipe")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
+    )
+    parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
+    parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
+    parser.add_argument("--name", metavar="N", help="the run's name (recipe and time)")
+    parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
+    parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
+    parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
+    arguments = parser.parse_intermixed_args(argv)
+    if not (arguments.config or arguments.schema or arguments.resume):
+        parser.error("--config FILE is needed (the shipped recipes are in configs/)")
+    if arguments.resume and arguments.name:
+        parser.error("--resume goes on in its own folder: --name is for new runs")
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.schema:
+        import json
+
+        from dlcourse.configuration.recipe import Recipe
+
+        write(json.dumps(Recipe.model_json_schema(), indent=2))
+        return 0
+    recipe = _recipe(arguments)
+    _check_paths(recipe, resumed=bool(arguments.resume))
+    if arguments.print_config:
+        write(recipe.to_yaml().rstrip())
+    elif arguments.dry_run:
+        source = arguments.config or arguments.resume
+        write(f"{source} is good; nothing was trained or written\n{_plan(recipe)}")
+    else:
+        _train(recipe, arguments)
+    return 0
+
+
+def _recipe(arguments: argparse.Namespace) -> "Recipe":
+    """Return the recipe in the file, or that of the run to go on with."""
+    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.runs import read_run
+
+    config = arguments.config
+    if arguments.resume:
+        stored = read_run(arguments.resume).file("recipe.yaml")
+        config = config or stored
+    return load_recipe(config, arguments.overrides)
+
+
+def _check_paths(recipe: "Recipe", *, resumed: bool) -> None:
+    """Raise an error if the data or the base is not there, before Keras is loaded."""
+    from dlcourse.datasets.paths import existing
+    from dlcourse.errors import DatasetError, RecipeError
+
+    path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
+    if path is not None:
+        existing(path)
+    if base is not None and not resumed and ("/" in base or base.endswith(".keras")):
+        try:
+            existing(base)  # a plain word may name a network of keras.applications
+        except DatasetError as error:
+            where = recipe.where("model", "base")
+            raise RecipeError(f"{where}: {error}: train it first, or name another") from None
+
+
+def _plan(recipe: "Recipe") -> str:
+    training = recipe.training
+    early, stages = training.early_stopping, training.batch_size
+    batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
+    return (
+        f"  data      {recipe.dataset.name}\n"
+        f"  model     {recipe.model.name}\n"
+        f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
+        f"batches of {batches}, {training.optimizer.name}, "
+        f"learning rate {training.learning_rate:g}"
+    )
+
+
+def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
+    from dlcourse.runs import check_name, read_run
+
+    check_name(arguments.runs, arguments.name)
+    import_keras()
+    from dlcourse.training import StopRequest, resume, train
+
+    # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
+    bar = sys.stdout.isatty() and shutil.get_terminal_size().columns >= 120
+    options: dict[str, Any] = {"report": write, "bar": bar}
+    with StopRequest() as stop:
+        if arguments.resume:
+            write(f"run     {arguments.resume}, seed {recipe.seed}")
+            run = resume(read_run(arguments.resume), recipe, stop=stop, **options)
+        else:
+            write(f"recipe  {arguments.config}, seed {recipe.seed}")
+            run = train(
+                recipe,
+                arguments.runs,
+                name=arguments.name,
+                recipe_name=Path(arguments.config).stem,
+                stop=stop,
+                **options,
+            )
+    write(result_table(run))
+
+
+def result_table(run: "Run") -> str:
+    """Return the run's metrics by split, its size, time and folder as text."""
+    metrics: dict[str, Any] = run.metrics
+    lines = [
+        "",
+        split_table(metrics, run.dataset["examples"]),
+        "",
+        *_members(metrics.get("members")),
+        f"parameters  {metrics['parameters']:,}",
+        f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
+        f"seconds     {metrics['seconds']:.1f}",
+        f"run         {run.path}",
+        f"figures     {run.path / 'figures'}",
+    ]
+    return "\n".join(lines)
+
+
+def _members(found: dict[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    values = ", ".join(shown(value) for value in found["test"])
+    if found["standard_deviation"] is None:
+        return [f"unshifted   test {found['metric']} {values}"]
+    spread = f"{shown(found['mean'])} ± {shown(found['standard_deviation'])}"
+    return [f"members     test {found['metric']} {spread}: {values}"]

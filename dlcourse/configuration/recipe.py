@@ -1,0 +1,386 @@
+"""A recipe: the one file that says what is trained, on what, and how."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+import yaml
+from pydantic import Field, PrivateAttr, ValidationError
+
+from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
+from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
+from dlcourse.datasets import DATASETS, Dataset, load_dataset
+from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.models import MODELS, augmentation_layers, mismatch
+from dlcourse.runs.environment import Device
+from dlcourse.schema import (
+    Fraction,
+    Integer,
+    Members,
+    NonNegative,
+    Positive,
+    PositiveNumber,
+    Positives,
+    Rate,
+    Settings,
+    Shifts,
+    did_you_mean,
+    expectation,
+    settings_model,
+    settings_union,
+)
+
+DatasetSettings = settings_union({name: loader.function for name, loader in DATASETS.items()})
+ModelSettings = settings_union({name: builder.function for name, builder in MODELS.items()})
+OptimizerSettings = settings_union(OPTIMIZERS)
+ScheduleSettings = settings_union(SCHEDULES)
+Augmentation = settings_model("augmentation", augmentation_layers, tagged=False)
+
+
+class EarlyStopping(Settings):
+    """Stop when the monitored value has not improved for `patience` epochs (slides S1)."""
+
+    patience: Positive = 5
+    monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
+    min_delta: NonNegative = 0.0
+
+
+class ReduceOnPlateau(Settings):
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement."""
+
+    patience: Positive = 3
+    factor: Fraction = 0.3
+    monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
+    min_learning_rate: NonNegative = 0.0
+
+
+class Training(Settings):
+    """How the model is fitted.
+
+    `batch_size` is one number, or a list that divides the epochs into as many stages, equally long
+    as whole epochs allow: [32, 64, 128] over six epochs is two epochs of each. `learning_rate` is
+    the constant rate, or the highest of a `schedule`. `ema` evaluates and keeps the average of the
+    weights over the steps in place of the last ones; each step counts `ema` times as much as the
+    next (0.99: about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
+    statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution` null
+    chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always one on
+    PyTorch). `restore_best_weights` keeps the weights of the epoch with the lowest validation loss
+    (or best `early_stopping.monitor`, as far as it was better by `min_delta`); false keeps the last
+    epoch's. `clip_norm` bounds the norm of the whole gradient, `clip_value` each of its entries. In
+    the last `clean_epochs` the images are as they are, not augmented: then the last steps and batch
+    normalization's statistics are of such images as the network will meet (He et al. 2019,
+    arXiv:1909.09148). `checkpoint_every` saves the state after that many steps, beside every
+    epoch's end; with `steps_per_execution`, after the call in which they are reached. `device` auto
+    takes a GPU where there is one, cpu keeps off it, gpu refuses to train without. `jit_compile` is
+    Keras' own (XLA), null its choice. `xray` records each layer's statistics before the training
+    and after every epoch (`xray.csv`), for `dlcourse diagnose`.
+    """
+
+    epochs: Positive = 20
+    batch_size: Positives = 32
+    optimizer: OptimizerSettings = Field(  # pyright: ignore[reportInvalidTypeForm]
+        default_factory=lambda: settings_model("adam", adam).model_validate({"name": "adam"})
+    )
+    learning_rate: PositiveNumber = 0.001
+    schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
+    clip_norm: PositiveNumber | None = None
+    clip_value: PositiveNumber | None = None
+    ema: Fraction | None = None
+    label_smoothing: Rate = 0.0
+    class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
+    augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
+    clean_epochs: Positive | None = None
+    early_stopping: EarlyStopping | None = None
+    reduce_on_plateau: ReduceOnPlateau | None = None
+    restore_best_weights: bool = True
+    device: Device = "auto"
+    mixed_precision: bool = False
+    jit_compile: bool | None = None
+    steps_per_execution: Positive | None = None
+    checkpoint_every: Positive | None = None
+    deterministic: bool = False
+    tensorboard: bool = False
+    xray: bool = False
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the batch size of an epoch (from 0)."""
+        if not isinstance(self.batch_size, tuple):
+            return self.batch_size
+        return self.batch_size[epoch * len(self.batch_size) // self.epochs]
+
+    def augments_in(self, epoch: int) -> bool:
+        """Whether the images of an epoch (from 0) are augmented."""
+        return self.augmentation is not None and epoch < self.epochs - (self.clean_epochs or 0)
+
+    def steps_in(self, epoch: int, examples: int) -> int:
+        """Return the steps of an epoch (from 0)."""
+        return -(-examples // self.batch_size_in(epoch))
+
+
+class Ensemble(Settings):
+    """Several answers to one question; the probabilities (or predictions) are averaged.
+
+    The `members` learn the same training split and differ by their seed alone: first weights,
+    order, dropout, augmentation; a single member has the recipe's own seed. `member` trains one of
+    them by itself (from 1). With `shifts`, each member answers for the image moved by up to so many
+    pixels, to every side and corner: (2·shifts + 1)² views (Krizhevsky et al. 2012, section 4.1).
+    """
+
+    members: Members
+    shifts: Shifts = 0
+    member: Positive | None = None
+
+
+class Recipe(Settings):
+    """A whole training: the data set, the model, the training and the seed of every random choice.
+
+    The file is flat and complete: `dataset`, `model` and `training` with their settings, and
+    `ensemble` where several networks answer together. What is left out has the default of the
+    function that the name stands for.
+    """
+
+    seed: Integer = Field(default=0, ge=0, lt=2**32)
+    dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
+    model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
+    training: Training = Field(default_factory=Training)
+    ensemble: Ensemble | None = None
+
+    _source: Source | None = PrivateAttr(None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
+
+    def where(self, *location: str) -> str:
+        """Return `file:line:column: 'key'` of a setting, or its key where there is no file."""
+        place = f"{self._source.where(location)}: " if self._source else ""
+        return f"{place}'{_dotted(location)}'"
+
+    def placed(self, part: Literal["dataset", "model"], fault: str) -> str | None:
+        """Return `setting: reason` with the setting's place; None if it begins with no setting."""
+        setting, _, reason = fault.partition(": ")
+        if setting not in self.settings(part):
+            return None
+        return f"{self.where(part, setting)}: {reason}"
+
+    def to_yaml(self) -> str:
+        """Return the resolved recipe, every default written out, as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def load_dataset(self) -> Dataset:
+        """Return the recipe's data set, as its seed splits it.
+
+        Raises:
+            DatasetError: the data is missing, broken or cannot be trained on.
+        """
+        try:
+            return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
+        except DatasetError as error:
+            placed = self.placed("dataset", str(error).partition(": ")[2])  # after the data's name
+            if placed is None:
+                raise
+            raise DatasetError(placed) from None
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of all chance but the data's split: `seed`, or one made of it and the member."""
+        if self.ensemble is None or self.ensemble.member is None or self.ensemble.members == 1:
+            return self.seed
+        keys = np.random.SeedSequence([self.seed, self.ensemble.member])
+        return int(keys.generate_state(1)[0])
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether answers are averaged: an ensemble, and not one member of it."""
+        return self.ensemble is not None and self.ensemble.member is None
+
+    def of_member(self, number: int) -> "Recipe":
+        """Return the recipe that trains one member (from 1) of the ensemble by itself."""
+        if self.ensemble is None:
+            raise RecipeError(f"{self.where('ensemble')}: this recipe has none")
+        own = self.ensemble.model_copy(update={"member": number})
+        return self.model_copy(update={"ensemble": own})
+
+    def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
+        """Return the keyword arguments of the part's function."""
+        values = getattr(self, part)
+        return {key: getattr(values, key) for key in type(values).model_fields if key != "name"}
+
+
+def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Return the recipe in a YAML file, with overrides such as `training.epochs=5` applied.
+
+    Raises:
+        RecipeError: a line for every fault: file:line:column, what was expected, what came.
+    """
+    return _validate(read_source(path, overrides))
+
+
+def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
+    """Return the recipe in YAML text; `path` names it in errors."""
+    return _validate(parse(text, path))
+
+
+def _validate(source: Source) -> Recipe:
+    recipe, lines = None, list(source.faults)
+    try:
+        recipe = Recipe.model_validate(source.data)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        # A mapping where a word or a mapping may stand: only what is wrong inside it is told.
+        inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
+        lines += [_describe(fault, source) for fault in inner or faults]
+    except RecursionError:
+        raise RecipeError(f"{source.path}: nested too deeply") from None
+    for at, text in conflicts(source.data):
+        lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
+    if lines or recipe is None:
+        one_line_each = (line.replace("\n", "\\n") for line in lines)
+        raise RecipeError("\n".join(dict.fromkeys(one_line_each)))
+    recipe._source = source
+    return recipe
+
+
+def conflicts(
+    data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
+) -> list[tuple[Location, str]]:
+    """Return settings that are each valid but do not go together, as (location, reason).
+
+    Args:
+        data: a recipe as plain data; what is invalid or absent in it is passed over.
+        inputs, task: the data's own; None takes what is known before it is read.
+    """
+    dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
+    loader = DATASETS.get(str(dataset.get("name")))
+    inputs = inputs or (loader.inputs if loader else None)
+    task = task or dataset.get("task") or (loader.task if loader else None)
+    classes = dataset.get("classes")
+    if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
+        task = "binary"
+    faults: list[tuple[Location, str]] = []
+    name = model.get("name")
+    if name in MODELS and (reason := mismatch(str(name), inputs, task)):
+        faults.append((("model", "name"), reason))
+    if training.get("schedule") and training.get("reduce_on_plateau"):
+        reason = "a schedule sets the learning rate already: keep one of the two"
+        faults.append((("training", "reduce_on_plateau"), reason))
+    if training.get("clip_norm") and training.get("clip_value"):
+        faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
+    stages, epochs = training.get("batch_size"), training.get("epochs", 20)
+    if isinstance(stages, list | tuple) and isinstance(epochs, int) and len(stages) > epochs:
+        reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
+        faults.append((("training", "batch_size"), reason))
+    ensemble = _group(data.get("ensemble"))
+    members, member = ensemble.get("members"), ensemble.get("member")
+    if isinstance(members, int) and isinstance(member, int) and member > members:
+        faults.append((("ensemble", "member"), f"there are {members} members, got {member}"))
+    if members == 1 and not ensemble.get("shifts"):
+        reason = "one answer has no mean: give more members, or shifts"
+        faults.append((("ensemble", "members"), reason))
+    if ensemble.get("shifts") and inputs == "rows":
+        faults.append((("ensemble", "shifts"), "is for images, this data is rows of a table"))
+    if training.get("augmentation") and inputs == "rows":
+        faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
+    if training.get("augmentation") and model.get("cache_features", name == "transfer"):
+        reason = "augmented images have other features in each epoch: set it to false"
+        faults.append((("model", "cache_features"), reason))
+    clean = training.get("clean_epochs")
+    if clean and not training.get("augmentation"):
+        faults.append((("training", "clean_epochs"), "nothing is augmented: set augmentation too"))
+    elif isinstance(clean, int) and isinstance(epochs, int) and clean >= epochs:
+        reason = f"leaves no epoch to augment: there are {epochs}"
+        faults.append((("training", "clean_epochs"), reason))
+    if task == "regression":
+        for key in ("label_smoothing", "class_weights"):
+            if training.get(key):
+                faults.append((("training", key), "is for classes, this data is regression"))
+    metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
+    for key in ("early_stopping", "reduce_on_plateau"):
+        if metric and _group(training.get(key)).get("monitor") == metric:
+            faults.append((("training", key, "monitor"), f"'{metric}' is not measured on {task}"))
+    return faults
+
+
+def _group(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _describe(fault: Any, source: Source) -> str:
+    """Return one pydantic error as `file:line:column: what was expected, what came (hint)`."""
+    location = _without_tags(fault["loc"], source.data)
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        place = source.where(location, key=True)
+        return f"{place}: unknown key '{_dotted(location)}'{_hint(fault['loc'])}"
+    if kind == "missing":
+        return f"{source.where(location[:-1])}: '{_dotted(location)}' is missing"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        known = [str(tag).strip("'") for tag in _tags(fault["loc"])]
+        location = (*location, "name")
+        if kind == "union_tag_not_found":
+            text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
+            return f"{source.where(location)}: {text}"
+        tag = fault["ctx"]["tag"]
+        what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
+        return f"{source.where(location)}: unknown {what} '{tag}'{did_you_mean(tag, known)}"
+    return f"{source.where(location)}: '{_dotted(location)}': {expectation(fault)}"
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(map(str, location))
+
+
+def _without_tags(location: Location, data: Any) -> Location:
+    """Drop the names that pydantic adds for the chosen member of a union."""
+    kept: list[str | int] = []
+    for index, part in enumerate(location):
+        if str(part).startswith(("literal[", "dict[")):
+            continue
+        is_item = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if (isinstance(data, dict) and part in data) or is_item:
+            data = data[part]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        elif index < len(location) - 1 or not isinstance(data, dict):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def _hint(location: Location) -> str:
+    """Return did-you-mean for an unknown key, or which other model has such a setting."""
+    *path, word = location
+    siblings: list[type[Settings]] = [Recipe]
+    here: type[Settings] = Recipe
+    for part in path:
+        if part in here.model_fields:
+            siblings = _settings_classes(here.model_fields[str(part)].annotation)
+            here = siblings[0] if siblings else here
+        else:
+            here = next((cls for cls in siblings if _tag(cls) == part), here)
+    known = [key for key in here.model_fields if key != "name"]
+    owners = [_tag(cls) for cls in siblings if word in cls.model_fields]
+    if owners and word not in here.model_fields:
+        return f" (a setting of {', '.join(owners)}, not of {_tag(here)})"
+    return did_you_mean(word, known)
+
+
+def _tags(location: Location) -> list[str]:
+    here: type[Settings] = Recipe
+    classes: list[type[Settings]] = []
+    for part in location:
+        classes = _settings_classes(here.model_fields[str(part)].annotation)
+        here = classes[0]
+    return [_tag(cls) for cls in classes]
+
+
+def _tag(cls: type[Settings]) -> str:
+    field = cls.model_fields.get("name")
+    return get_args(field.annotation)[0] if field else cls.__name__
+
+
+def _settings_classes(annotation: Any) -> list[type[Settings]]:
+    """Return the Settings classes inside an annotation (of a union: all)."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    if get_origin(annotation) in (dict, tuple, list, Literal, None):
+        return []
+    return [cls for inner in get_args(annotation) for cls in _settings_classes(inner)]

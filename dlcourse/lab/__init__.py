@@ -1,0 +1,1 @@
+"""What studies a run: diagnosis, comparison, faithfulness of maps, range test, export."""

@@ -1,0 +1,192 @@
+"""Classic machine learning and networks side by side, on the same splits."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dlcourse.configuration.recipe import Recipe
+from dlcourse.datasets import Dataset
+from dlcourse.errors import RecipeError
+from dlcourse.lab.comparison.classic import chosen, learners
+from dlcourse.lab.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
+from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial, refuse_ensemble
+from dlcourse.lab.comparison.verdict import Summary, curve_verdict, summaries, verdict
+from dlcourse.training import prepare
+
+__all__ = ["Comparison", "Summary", "Trial", "compare"]
+
+NETWORKS = {
+    "linear_regression": "a weight for each input",
+    "logistic_regression": "a weight for each input",
+    "softmax_regression": "a weight for each input and class, as a picture",
+    "dnn": "what each input counts (saliency, integrated gradients)",
+    "cnn": "where it looks (Grad-CAM and others), its filters and feature maps",
+    "rnn": "what each input counts (saliency, integrated gradients)",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Attributes:
+        data: the data set in words.
+        protocol: how the rounds were made, in words.
+        score: `accuracy` or `R²`.
+        folds: the rounds are folds; otherwise seeds on one test split.
+        recipes: the names of the networks.
+        trials: all of them, those of smaller training sets included.
+        rows: a summary a model, at the full training set, best first.
+        explains: what can be explained, by model.
+        verdict: sentences.
+        sizes: training-set sizes of the curve, rising; one without a curve.
+        full: training examples that there were to take.
+    """
+
+    data: str
+    protocol: str
+    score: str
+    folds: bool
+    recipes: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    rows: tuple[Summary, ...]
+    explains: Mapping[str, str]
+    verdict: tuple[str, ...]
+    sizes: tuple[int, ...]
+    full: int
+
+    def at(self, size: int) -> dict[str, list[Trial]]:
+        """Return each model's trials at a size of `sizes`, in the order of the rounds."""
+        return _by_model([trial for trial in self.trials if trial.examples == size])
+
+
+def compare(
+    recipes: Mapping[str, Recipe],
+    *,
+    folds: int | None = None,
+    seeds: int | None = None,
+    models: Sequence[str] | None = None,
+    examples: int | None = None,
+    curve: bool = False,
+    report: Callable[[Trial], None] | None = None,
+) -> Comparison:
+    """Return recipes and scikit-learn's classic learners, compared on the recipes' data set.
+
+    Args:
+        recipes: by name; all of one data set.
+        folds: cut the whole data set into so many; None and no `seeds`: 5 for up to 5,000 examples.
+        seeds: keep the data set's test split, and train with so many seeds.
+        models: the classic learners to take; None takes all.
+        examples: training examples to use, at most; None uses all. A recipe sees fewer of them the
+            more often, so that it takes as many steps as with all.
+        curve: repeat everything with smaller training sets, each half the next.
+        report: called after each trial.
+
+    Raises:
+        RecipeError: no recipe, data sets that differ, an unknown classic learner, odd folds.
+        DatasetError: see `load_dataset`; too few examples.
+        DivergedError: a recipe's training became NaN or infinite.
+    """
+    first = _one_data_set(recipes)
+    dataset = first.load_dataset()
+    names = chosen(models, dataset.task)
+    if folds is None:
+        folds = 0 if seeds else default_folds(dataset)
+    parts = rounds(dataset, folds=folds, seeds=seeds or SEEDS, seed=first.seed)
+    full = min(len(part.y_train) for part in parts)
+    if examples is not None:
+        parts = [subset(part, examples, first.seed) for part in parts]
+    for recipe in recipes.values():  # a mistake in the last recipe is told before the first fit
+        refuse_ensemble(recipe)
+        prepare(recipe, parts[0])
+    smallest = min(parts, key=lambda part: len(part.y_train))
+    sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]
+    trials = []
+    for trial in _trials(parts, sizes, names, recipes, full):
+        trials.append(trial)
+        if report:
+            report(trial)
+    return _result(dataset, recipes, names, trials, sizes, folds, len(parts), full)
+
+
+def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
+    """Return the first recipe; all must be of its data set."""
+    if not recipes:
+        raise RecipeError("a comparison needs a recipe or more")
+    (name, first), *others = recipes.items()
+    for other, recipe in others:
+        if recipe.dataset != first.dataset:
+            raise RecipeError(
+                f"{recipe.where('dataset')}: {other} is of {_settings(recipe)}, {name} of "
+                f"{_settings(first)}: recipes of one data set are compared"
+            )
+    return first
+
+
+def _settings(recipe: Recipe) -> str:
+    given = recipe.settings("dataset").items()
+    return f"{recipe.dataset.name} ({', '.join(f'{key} {value}' for key, value in given)})"
+
+
+def _trials(
+    parts: Sequence[Dataset],
+    sizes: Sequence[int],
+    names: Sequence[str],
+    recipes: Mapping[str, Recipe],
+    full: int,
+) -> Iterator[Trial]:
+    """Give the trials, a round after the other: a machine's changing load meets all models."""
+    for number, part in enumerate(parts, 1):
+        for size in sizes:
+            data = subset(part, size, number)
+            for name in names:
+                yield classic_trial(name, data, number)
+            for name, recipe in recipes.items():
+                yield recipe_trial(name, recipe, data, number, full=full)
+
+
+def _result(
+    dataset: Dataset,
+    recipes: Mapping[str, Recipe],
+    names: Sequence[str],
+    trials: Sequence[Trial],
+    sizes: Sequence[int],
+    folds: int,
+    count: int,
+    full: int,
+) -> Comparison:
+    score = "R²" if dataset.task == "regression" else "accuracy"
+    by_size = {size: _by_model([t for t in trials if t.examples == size]) for size in sizes}
+    rows = summaries(by_size[sizes[-1]], folds=folds > 0)
+    words = verdict(rows, tuple(recipes), score)
+    if len(sizes) > 1:
+        words += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
+    known = learners(dataset.task)
+    explains = {name: known[name].explains for name in names}
+    explains |= {name: NETWORKS.get(r.model.name, "saliency") for name, r in recipes.items()}
+    return Comparison(
+        f"{dataset!r}"[:-1].replace("<Dataset ", ""),
+        _protocol(folds, count, sizes[-1], trials),
+        score,
+        folds > 0,
+        tuple(recipes),
+        tuple(trials),
+        tuple(rows),
+        explains,
+        tuple(words),
+        tuple(sizes),
+        full,
+    )
+
+
+def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:
+    test = len(trials[0].credit)
+    if folds:
+        return f"{folds} folds of all examples: {size:,} to learn, about {test:,} to test in each"
+    return f"the data set's own test split ({test:,}), {count} seeds, {size:,} examples to learn"
+
+
+def _by_model(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.model, []).append(trial)
+    return found

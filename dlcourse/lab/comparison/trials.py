@@ -1,0 +1,169 @@
+"""One trial: a model learns a round's training examples; what it reaches and what it costs."""
+
+import pickle
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcourse.configuration.recipe import Recipe
+from dlcourse.datasets import Dataset
+from dlcourse.errors import DivergedError, RecipeError
+from dlcourse.lab.comparison.classic import learners, pipeline, rows
+from dlcourse.lab.comparison.rounds import repeated
+from dlcourse.runs import Run, make_folder, write_file
+from dlcourse.runs.evaluation import outputs
+from dlcourse.training import Fit, Prepared, build, prepare, stages
+from dlcourse.training.divergence import NotFinite
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one model reached in one round.
+
+    Attributes:
+        model: a classic learner's or a recipe's name.
+        round: from 1.
+        examples: training examples.
+        credit: each test example's part of the score `(n_test,)`; the score is the mean. Accuracy:
+            1 where right; R²: 1 - error²/variance.
+        mae: the mean absolute error, in the target's unit; NaN for classes.
+        fit_cpu: CPU seconds to fit, all threads together; of a recipe with its validation.
+        fit_seconds: the same on the clock.
+        predict_seconds: seconds to predict 1,000 examples, after a warm-up.
+        parameters: numbers that the model keeps.
+        bytes: size of the saved model: `.keras`, or a pickle.
+        note: a warning, as that a solver did not converge.
+    """
+
+    model: str
+    round: int
+    examples: int
+    credit: np.ndarray
+    mae: float
+    fit_cpu: float
+    fit_seconds: float
+    predict_seconds: float
+    parameters: int
+    bytes: int
+    note: str = ""
+
+    @property
+    def score(self) -> float:
+        """Accuracy, or R²."""
+        return float(self.credit.mean())
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The trial as a row of the CSV file."""
+        values = {key: value for key, value in vars(self).items() if key != "credit"}
+        return {**values, "test_examples": len(self.credit), "score": self.score}
+
+
+def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
+    """Return the trial of a classic learner, on one thread."""
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    model = pipeline(name, dataset, seed=number)
+    x_train, x_test = rows(dataset, dataset.x_train), rows(dataset, dataset.x_test)
+    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        wall, cpu = _timed(lambda: model.fit(x_train, dataset.y_train))[1:]
+        predicted, seconds, _ = _timed(lambda: model.predict(x_test))
+    converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
+    return Trial(
+        name,
+        number,
+        len(dataset.y_train),
+        *scores(dataset, predicted),
+        fit_cpu=cpu,
+        fit_seconds=wall,
+        predict_seconds=seconds / len(x_test) * 1000,
+        parameters=int(learners(dataset.task)[name].parameters(model[-1])),
+        bytes=len(pickle.dumps(model)),
+        note="" if converged else "did not converge",
+    )
+
+
+def refuse_ensemble(recipe: Recipe) -> None:
+    """Raise a RecipeError for a recipe of several networks."""
+    if recipe.is_ensemble:
+        why = "one network is compared: give ensemble=null, or ensemble.member=1"
+        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
+
+
+def recipe_trial(
+    name: str, recipe: Recipe, dataset: Dataset, number: int, *, full: int = 0
+) -> Trial:
+    """Return the trial of a recipe: trained as `dlcourse train` trains it, on this data.
+
+    Args:
+        name: the recipe's.
+        recipe: its seed counts up with the rounds.
+        dataset: to learn and to be tested on.
+        number: of the round, from 1.
+        full: training examples that an epoch shall have: fewer are `repeated`.
+
+    Raises:
+        RecipeError: the recipe does not fit the data.
+        DivergedError: the loss, a weight or a statistic became NaN or infinite.
+    """
+    refuse_ensemble(recipe)
+    recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
+    learned = len(dataset.y_train)
+    dataset = repeated(dataset, full)
+    prepared = prepare(recipe, dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(make_folder(Path(folder) / "run"))
+        try:
+            fit, wall, cpu = _timed(lambda: _trained(recipe, prepared, run))
+        except NotFinite as fault:
+            raise DivergedError(f"{name}: diverged in round {number}: {fault.what}") from None
+        model = build(recipe, dataset, augmented=False)
+        model.set_weights(fit.best_weights()[0])
+        path = run.path / "model.keras"
+        write_file(path, model.save)
+        size = path.stat().st_size
+    outputs(model, dataset.x_test)  # compiles
+    predicted, seconds, _ = _timed(lambda: outputs(model, dataset.x_test))
+    return Trial(
+        name,
+        number,
+        learned,
+        *scores(dataset, predicted if dataset.task == "regression" else predicted.argmax(axis=1)),
+        fit_cpu=cpu,
+        fit_seconds=wall,
+        predict_seconds=seconds / len(predicted) * 1000,
+        parameters=model.count_params(),
+        bytes=size,
+    )
+
+
+def _trained(recipe: Recipe, prepared: Prepared, run: Run) -> Fit:
+    fit: Any = None
+    for fit in stages(recipe, prepared, run):
+        fit.train()
+    return fit
+
+
+def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return each test example's credit `(n_test,)` and the mean absolute error (NaN: classes)."""
+    y = dataset.y_test
+    if dataset.task != "regression":
+        return (predicted == y).astype("float64"), float("nan")
+    error = predicted.astype("float64") - y
+    variance = float(np.var(y.astype("float64")))
+    return 1 - error**2 / (variance or 1.0), float(np.abs(error).mean())
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what `work` returns, the seconds on the clock and the CPU seconds of all threads."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    return result, time.perf_counter() - wall, time.process_time() - cpu

@@ -1,0 +1,97 @@
+"""A training's history and layer statistics → findings in words. `diagnose(history, …)`.
+
+A rule is a small function `Evidence → Finding or None`; its thresholds stand in
+`findings.THRESHOLDS`. `benchmarks/diagnosis.py` holds them against real trainings with known
+faults.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlcourse.lab.diagnosis import fit, layers, learning_rate, splits
+from dlcourse.lab.diagnosis.evidence import Evidence, LayerStatistics, evidence
+from dlcourse.lab.diagnosis.findings import LINKS, THRESHOLDS, Finding
+
+__all__ = [
+    "LINKS",
+    "RULES",
+    "THRESHOLDS",
+    "Evidence",
+    "Finding",
+    "LayerStatistics",
+    "diagnose",
+    "diagnose_evidence",
+    "evidence",
+]
+
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        layers.symmetric_layers,
+        layers.exploding_gradients,
+        layers.vanishing_gradients,
+        layers.dead_layers,
+        layers.saturated_layers,
+        learning_rate.learning_rate_too_large,
+        learning_rate.learning_rate_too_small,
+        splits.leakage,
+        splits.class_imbalance,
+        splits.noisy_validation,
+        fit.not_learning,
+        fit.over_fitting,
+        fit.early_stop_too_eager,
+        fit.under_fitting,
+        fit.good_fit,
+    )
+}
+"""Every rule by its finding's name."""
+
+
+def diagnose(
+    history: Any,
+    *,
+    task: str | None = None,
+    classes: int | None = None,
+    class_counts: Sequence[int] | None = None,
+    baseline: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    xray: Any = None,
+    **known: Any,
+) -> list[Finding]:
+    """Return the findings, most serious first.
+
+    Args:
+        history: a Keras `History`, its dict, or a `Run`; one value an epoch a column, `loss` at
+            least. Without validation, what needs it is not looked for.
+        task: `multiclass`, `binary` or `regression`; None reads it off the rest.
+        classes: their number; of a Keras `History` it is read off the model.
+        class_counts: training examples of each class.
+        baseline: loss of the best constant answer; by default of the classes (ln k where they
+            are of one size). A regression needs it: the target's variance for the squared error.
+        settings: what was trained, as a recipe's mapping (`{"training": {"learning_rate": …}}`
+            or flat): overrides are then in its numbers.
+        xray: layer statistics, of `xray(model, x, y)`, or a mapping epoch → such statistics,
+            with 0 for before the training.
+        **known: more of `Evidence`: `val_examples`, `disturbed`, `stopped_early`, `duplicates`,
+            `evaluated`, `chance`.
+
+    Raises:
+        UserError: the history is none, is empty, or its columns do not fit each other.
+    """
+    read = evidence(
+        history,
+        task=task,
+        classes=classes,
+        class_counts=class_counts,
+        baseline=baseline,
+        settings=settings,
+        xray=xray,
+        **known,
+    )
+    return diagnose_evidence(read)
+
+
+def diagnose_evidence(read: Evidence) -> list[Finding]:
+    """Return the findings of what is known, most serious first."""
+    found = [finding for rule in RULES.values() if (finding := rule(read))]
+    return sorted(found, key=lambda finding: list(LINKS).index(finding.name))

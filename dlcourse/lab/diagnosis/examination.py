@@ -1,0 +1,141 @@
+"""What is known of a run: its curves, its data, its layers; the evidence of a diagnosis."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dlcourse.datasets import Dataset
+    from dlcourse.lab.diagnosis import Evidence, Finding
+    from dlcourse.runs import Run
+
+
+class Examination(NamedTuple):
+    """What is known of a run, a note on what is not, and its data where that is there."""
+
+    evidence: "Evidence"
+    note: str
+    dataset: "Dataset | None"
+
+
+def examine(run: "Run") -> Examination:
+    """Return what is known of a run; the data and model are probed.
+
+    Raises:
+        RunError: the run's files are missing or broken, or its data has changed since.
+    """
+    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.datasets import DatasetError
+    from dlcourse.lab.diagnosis import evidence
+
+    recipe = load_recipe(run.file("recipe.yaml"))
+    task = run.dataset["task"]
+    metrics = run.metrics if run.finished else {}
+    epochs, planned = int(metrics.get("epochs_run", 0)), recipe.training.epochs
+    known: dict[str, Any] = {
+        "val_examples": run.dataset.get("examples", {}).get("val"),
+        "stopped_early": bool(metrics) and "diverged" not in metrics and epochs < planned,
+        "evaluated": {part: metrics[part] for part in ("train", "val") if part in metrics},
+    }
+    note = "" if metrics else "the training is not finished: its curves so far are read"
+    dataset = None
+    try:
+        dataset, probed = _probed(run, recipe)
+        known |= probed
+    except DatasetError as error:
+        known["classes"] = len(run.dataset["class_names"]) or None
+        note = f"without the data there is no X-ray: {error}"
+    if recipe.is_ensemble:
+        note = note or f"an ensemble's layers are its members': see {run.path}/members/1"
+    read = evidence(
+        _history(run, "diverged" in metrics),
+        task=task,
+        baseline=1.0 if task == "regression" else None,
+        settings=recipe.model_dump(),
+        **known,
+    )
+    return Examination(read, note, dataset)
+
+
+def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
+    """Return the run's history; a diverged training has an epoch of NaN more."""
+    from dlcourse.errors import RunError
+
+    if not diverged:
+        return run.history
+    try:
+        return {key: [*values, float("nan")] for key, values in run.history.items()}
+    except RunError:  # it broke in the first epoch
+        return {"loss": [float("nan")]}
+
+
+def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
+    """Return the data, and what it and the model tell: class counts, duplicates, statistics."""
+    import numpy as np
+
+    from dlcourse.datasets import fingerprint
+    from dlcourse.errors import RunError
+    from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
+    from dlcourse.training import prepare
+
+    untrained = None
+    if recipe.model.name == "transfer":  # its base may be gone, or be another by now
+        dataset = recipe.load_dataset()
+    else:  # the model as it was before the first step, also where there is no GPU
+        anywhere = recipe.training.model_copy(update={"device": "auto"})
+        prepared = prepare(recipe.model_copy(update={"training": anywhere}))
+        dataset, untrained = prepared.dataset, prepared.model
+    if fingerprint(dataset) != run.dataset["fingerprint"]:
+        raise RunError(f"{run.path}: the data has changed since this run was trained")
+    if recipe.is_ensemble:
+        layers = {}  # the members' layers are in their own runs
+    elif (run.path / XRAY).exists():
+        layers = read_xray(run)
+    else:
+        layers = {}
+        if untrained is not None:
+            layers[0] = xray(untrained, dataset.x_train, dataset.y_train)
+        if run.finished and (kept := run.metrics["best_epoch"]):
+            layers[kept] = xray(run.model, dataset.x_train, dataset.y_train)
+    known: dict[str, Any] = {"xray": layers, "duplicates": duplicates(dataset)}
+    if dataset.task != "regression":
+        counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
+        known["class_counts"] = tuple(counts.tolist())
+    return dataset, known
+
+
+def duplicates(dataset: "Dataset") -> float:
+    """Return the share of validation or test examples, whichever is larger, seen in training."""
+    seen = set(_digests(dataset.x_train))
+    return max(_share(x, seen) for x in (dataset.x_val, dataset.x_test))
+
+
+def _share(x: "np.ndarray", seen: set[bytes]) -> float:
+    return sum(row in seen for row in _digests(x)) / len(x)
+
+
+def _digests(x: "np.ndarray") -> Iterator[bytes]:
+    from dlcourse.datasets.dataset import chunks
+
+    for some in chunks(x):  # a digest takes 16 bytes, an image thousands
+        yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in some)
+
+
+def layer_readings(run: "Run", found: Examination) -> list[Any]:
+    """Return the kept model's layers on real examples, if model and data are there."""
+    if not (found.evidence.xray and found.dataset and run.finished):
+        return []
+    from dlcourse.lab.diagnosis.xray import read_layers
+
+    return read_layers(run.model, found.dataset.x_train, found.dataset.y_train)
+
+
+def draw_curves(read: "Evidence", findings: "list[Finding]", figure: Any) -> None:
+    """Draw the run's curves with its findings, each marked where it shows first."""
+    from dlcourse.lab import plots as lab_plots
+
+    history = {key: list(values) for key, values in read.history.items()}
+    marked = [(finding.title, finding.epoch) for finding in findings]
+    lab_plots.diagnosed_curves(history, marked, figure=figure)

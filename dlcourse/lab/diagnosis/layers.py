@@ -1,0 +1,165 @@
+"""The X-ray read: which layers vanish, explode, are dead, saturated or symmetric.
+
+References:
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    2010: spread of activations and gradients by layer, saturation.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from dlcourse.lab.diagnosis.evidence import Evidence, LayerStatistics
+from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
+from dlcourse.lab.diagnosis.overrides import another_rate, possible
+
+
+def symmetric_layers(e: Evidence) -> Finding | None:
+    """Hidden layers whose neurons all have the same weights: they stay one neuron for ever."""
+
+    def equal(layer: LayerStatistics) -> bool:
+        return not layer.output and layer.equal >= THRESHOLDS["symmetric"]
+
+    epoch, found = _lasting(e, equal)
+    if not found:
+        return None
+    return Finding(
+        "symmetric_layers",
+        f"the neurons of {_named(found)} have equal weights: they compute one and the same thing "
+        "and get one and the same gradient, so the layer is worth a single neuron",
+        f"{_most(found, 'equal'):.0%} of the neurons equal another; initial weights must be random",
+        "model.initializer=glorot_uniform",
+        epoch,
+        tuple(layer.name for layer in found),
+    )
+
+
+def exploding_gradients(e: Evidence) -> Finding | None:
+    """Layers whose gradient is huge before the training, or whose activations grow with depth."""
+    start: Sequence[LayerStatistics] = e.xray[min(e.xray)] if e.xray else []
+    found = [layer for layer in start if not layer.gradient_norm < THRESHOLDS["exploding"]]
+    if not found:
+        return None
+    largest = max(found, key=lambda layer: layer.gradient_norm)
+    override = "model.initializer=he_normal"
+    if e.setting("model.initializer") in ("he_normal", "he_uniform"):
+        override = "training.clip_norm=1"
+    return Finding(
+        "exploding_gradients",
+        f"the gradients of {_named(found)} explode: each layer multiplies them, and one step "
+        "throws the weights far away",
+        f"gradient norm {largest.gradient_norm:.3g} in {largest.name}, activations spread "
+        f"{start[0].spread:.3g} in {start[0].name} and {start[-1].spread:.3g} in {start[-1].name}",
+        override,
+        min(e.xray),
+        tuple(layer.name for layer in found),
+    )
+
+
+def vanishing_gradients(e: Evidence) -> Finding | None:
+    """Layers whose gradient is a thousandth of the largest: they hardly learn."""
+    epoch, found = _first(e, vanished)
+    if not found:
+        return None
+    layers = e.xray[epoch]
+    largest = max(layers, key=lambda layer: layer.gradient_norm)
+    least = min(found, key=lambda layer: layer.gradient_norm)
+    flat = e.setting("model.activation", found[0].activation) in ("sigmoid", "tanh", "softsign")
+    return Finding(
+        "vanishing_gradients",
+        f"the gradient vanishes on its way back to {_named(found)}: they hardly learn",
+        f"gradient norm {least.gradient_norm:.2g} in {least.name}, {largest.gradient_norm:.2g} in "
+        f"{largest.name}",
+        possible(e, *(["model.activation=relu"] if flat else []), "model.initializer=he_normal"),
+        epoch,
+        tuple(layer.name for layer in found),
+    )
+
+
+def vanished(layers: Sequence[LayerStatistics]) -> list[LayerStatistics]:
+    """Return the layers with a vanished gradient; symmetric and dead ones have another cause."""
+    if any(layer.equal >= THRESHOLDS["symmetric"] for layer in layers if not layer.output):
+        return []
+    if any(layer.dead >= THRESHOLDS["dead"] for layer in layers):
+        return []
+    largest = max(layer.gradient_norm for layer in layers)
+    if largest < THRESHOLDS["none_left"]:
+        return []
+    limit = THRESHOLDS["vanishing"] * largest
+    return [layer for layer in layers if not layer.output and layer.gradient_norm < limit]
+
+
+def dead_layers(e: Evidence) -> Finding | None:
+    """ReLU layers whose units are 0 for every example: no gradient passes them."""
+
+    def dead(layer: LayerStatistics) -> bool:
+        return layer.dead >= THRESHOLDS["dead"] and layer.equal < THRESHOLDS["symmetric"]
+
+    epoch, found = _lasting(e, dead)
+    if not found:
+        return None
+    return Finding(
+        "dead_layers",
+        f"the ReLU units of {_named(found)} are dead: they give 0 for every example, so their "
+        "gradient is 0 and they cannot come back",
+        f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the probe",
+        possible(e, "model.activation=leaky_relu", another_rate(e, 0.1, "0.0001")),
+        epoch,
+        tuple(layer.name for layer in found),
+    )
+
+
+def saturated_layers(e: Evidence) -> Finding | None:
+    """Sigmoid or tanh layers at their flat ends, where the derivative is almost 0."""
+    epoch, found = _first(e, lambda layers: _saturated(layers, before=layers is e.xray.get(0)))
+    if not found:
+        return None
+    random = ("glorot_uniform", "glorot_normal", "lecun_normal")
+    large = e.setting("model.initializer", random[0]) not in random
+    return Finding(
+        "saturated_layers",
+        f"{_named(found)} {'is' if len(found) == 1 else 'are'} saturated: the values stand at the "
+        "flat ends of the activation, where its derivative is almost 0",
+        f"{_most(found, 'saturated'):.0%} of the values are within a twentieth of the ends",
+        possible(
+            e, *([] if large else ["model.activation=relu"]), "model.initializer=glorot_uniform"
+        ),
+        epoch,
+        tuple(layer.name for layer in found),
+    )
+
+
+def _saturated(layers: Sequence[LayerStatistics], *, before: bool) -> list[LayerStatistics]:
+    """Return the saturated hidden layers; an output that has decided is not at fault."""
+    limit = THRESHOLDS["saturated" if before else "saturated_trained"]
+    return [layer for layer in layers if not layer.output and layer.saturated >= limit]
+
+
+def _lasting(
+    e: Evidence, chosen: Callable[[LayerStatistics], bool]
+) -> tuple[int, list[LayerStatistics]]:
+    """Return the layers chosen at the last probe, and the first at which all of them were."""
+    last = [layer for layer in e.xray[max(e.xray)] if chosen(layer)] if e.xray else []
+    names = {layer.name for layer in last}
+    for epoch in sorted(e.xray):
+        if names <= {layer.name for layer in e.xray[epoch] if chosen(layer)}:
+            return epoch, last
+    return 0, last
+
+
+def _first(
+    e: Evidence, chosen: Callable[[Sequence[LayerStatistics]], list[LayerStatistics]]
+) -> tuple[int, list[LayerStatistics]]:
+    """Return the layers chosen before the training or at its end, and that epoch."""
+    ends: Iterable[int] = dict.fromkeys((min(e.xray), max(e.xray))) if e.xray else ()
+    return next(((epoch, found) for epoch in ends if (found := chosen(e.xray[epoch]))), (0, []))
+
+
+def _most(found: list[LayerStatistics], name: str) -> float:
+    return max(getattr(layer, name) for layer in found)
+
+
+def _named(layers: Sequence[LayerStatistics]) -> str:
+    """Return `a`, `a and b`, or `a to e` of many."""
+    names = [layer.name for layer in layers]
+    if len(names) > 3:
+        return f"{len(names)} layers, {names[0]} to {names[-1]},"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,56 @@
+"""One thing to try, as a recipe override in the numbers of the training at hand."""
+
+from dlcourse.lab.diagnosis.evidence import Evidence
+
+
+def possible(e: Evidence, *overrides: str) -> str:
+    """Return the first override of a setting that the recipe has; the last, where it has none."""
+    known = {key for key in e.settings if key.startswith("model.")}
+    fitting = [one for one in overrides if not known or one.partition("=")[0] in known]
+    return [*fitting, overrides[-1]][0]
+
+
+def another_rate(e: Evidence, factor: float, unknown: str) -> str:
+    """Return `factor` times the learning rate, or `unknown` where it is not known."""
+    rate = e.setting("training.learning_rate")
+    return f"training.learning_rate={unknown if rate is None else format(rate * factor, '.3g')}"
+
+
+def for_learning(e: Evidence, *, too_fast: bool) -> str:
+    """Return what keeps a network from learning, taken away; else another learning rate."""
+    if e.setting("model.dropout", 0) >= 0.5:
+        return f"model.dropout={e.setting('model.dropout') / 3:.2g}"
+    if e.setting("model.initializer") in ("zeros", "ones", "constant"):
+        return "model.initializer=glorot_uniform"
+    if str(e.setting("model.name", "")).endswith("regression"):
+        return "model.name=dnn"
+    return another_rate(e, 0.1 if too_fast else 10, "0.01")
+
+
+def for_less_gap(e: Evidence) -> str:
+    """Return dropout, then early stopping, then weight decay: the first that is not yet used."""
+    known = bool(e.settings) and "model.name" in e.settings
+    if (not known or "model.dropout" in e.settings) and not e.setting("model.dropout"):
+        return "model.dropout=0.3"
+    if not e.setting("training.early_stopping"):
+        return "training.early_stopping.patience=5"
+    return f"model.l2={max(10 * e.setting('model.l2', 0), 0.001):g}"
+
+
+def for_more_capacity(e: Evidence) -> str:
+    """Return less of what holds back, or a larger model."""
+    if e.setting("model.dropout", 0) >= 0.3:
+        return f"model.dropout={e.setting('model.dropout') / 3:.2g}"
+    if e.setting("model.l2", 0) > 1e-4:
+        return f"model.l2={e.setting('model.l2') / 10:g}"
+    name = str(e.setting("model.name", "dnn"))
+    if name.endswith("regression"):
+        return "model.name=dnn"
+    for key in ("model.hidden", "model.filters", "model.head"):
+        if sizes := e.setting(key):
+            return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
+    larger = {
+        "rnn": f"model.units={2 * e.setting('model.units', 64)}",
+        "transfer": "model.head=[64]",
+    }
+    return larger.get(name, "model.hidden=[128,128]")

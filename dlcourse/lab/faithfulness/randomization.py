@@ -1,0 +1,249 @@
+"""Does a map depend on what the network learned? Its layers get random weights, the last first."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlcourse.errors import UserError
+from dlcourse.lab.faithfulness.checks import by_batch, checked_maps
+from dlcourse.schema import did_you_mean
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.questions import ClassIndices, Question, ask
+
+Method = Callable[..., Any]
+Methods = Sequence[str] | Mapping[str, Method] | None
+INSENSITIVE = 0.3
+"""A mean rank correlation from which a random network's map is too much like the trained one's."""
+AT_ONCE = 32  # images that a method gets in one call
+STAGES = 8
+QUICK: Mapping[str, Mapping[str, Any]] = {
+    "integrated_gradients": {"steps": 32},
+    "smooth_grad": {"samples": 10},
+    "rise": {"masks": 200},
+}
+"""Settings with which a method is good enough to be judged over hundreds of images."""
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """How much each method's maps change while the network forgets.
+
+    Attributes:
+        layers: What was randomised last at each stage; the layers after it are random too.
+        correlations: Method → mean Spearman rank correlation with the trained network's maps at
+            each stage, `(stages,)`.
+    """
+
+    layers: tuple[str, ...]
+    correlations: Mapping[str, np.ndarray]
+
+    @property
+    def insensitive(self) -> tuple[str, ...]:
+        """The methods whose maps stay alike, `INSENSITIVE` or more, when every layer is random.
+
+        What they show is in the image and the architecture, not in what was learned.
+        """
+        return tuple(
+            name for name, found in self.correlations.items() if abs(found[-1]) >= INSENSITIVE
+        )
+
+    def __str__(self) -> str:
+        """Return a table: a row a method, a column a stage."""
+        wide = max(map(len, self.correlations))
+        columns = [max(5, len(name)) for name in self.layers]
+        heads = (f"{name:>{k}}" for name, k in zip(self.layers, columns, strict=True))
+        lines = ["rank correlation with the trained network's maps; random from the output back to"]
+        lines.append("  ".join([f"{'':{wide}}", *heads]))
+        for name, found in self.correlations.items():
+            cells = (f"{value:>{k}.2f}" for value, k in zip(found, columns, strict=True))
+            lines.append("  ".join([f"{name:{wide}}", *cells]))
+        if self.insensitive:
+            lines.append(f"insensitive to the weights: {', '.join(self.insensitive)}")
+        return "\n".join(lines)
+
+
+def model_randomization(
+    model: Any,
+    images: Any,
+    methods: Methods = None,
+    class_indices: ClassIndices = None,
+    *,
+    stages: int = STAGES,
+    seed: int = 0,
+) -> Randomization:
+    """Return how alike maps of the trained and of ever more randomised networks are.
+
+    From the output backwards each layer gets fresh weights, of its own initializers where it has
+    them, else its own in random order. That happens to a copy; a subclassed model that cannot be
+    copied is randomised itself and then gets its weights back.
+
+    Args:
+        model: Any Keras 3 model with weights.
+        images: `(n, height, width, channels)`; a few dozen suffice.
+        methods: Names among `VISUALIZERS`, or a table name → `f(model, images, class_indices)`;
+            None: all that this model allows, with the settings `QUICK`.
+        class_indices: As for `saliency`; None: what the trained model predicts.
+        stages: At most so often are maps made; the layers in between are randomised together.
+        seed: Of the weights.
+
+    Raises:
+        UserError: What was given does not fit together.
+
+    References:
+        Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv:1810.03292.
+    """
+    if stages < 1:
+        raise UserError(f"stages: is 1 or more, got {stages}")
+    question = ask(model, images, class_indices)
+    tried = supported(methods, model, images, question.indices)
+    rng = np.random.default_rng(seed)
+    with _copy(question) as copy:
+        layers = _learning(question, copy)
+        if not layers:
+            raise UserError("model_randomization: the model has no weights")
+        ends = np.unique(np.linspace(0, len(layers), min(stages, len(layers)) + 1).round())[1:]
+        found: dict[str, list[float]] = {name: [] for name in tried}
+        done = 0
+        for end in ends.astype(int):
+            for _, layer in layers[done:end]:
+                randomize(layer, rng)
+            done = end
+            for name, (method, trained) in tried.items():
+                random = attributions(method, copy, images, question.indices)
+                found[name].append(float(rank_correlation(trained, random).mean()))
+    names = tuple(layers[end - 1][0] for end in ends.astype(int))
+    return Randomization(names, {name: np.array(values) for name, values in found.items()})
+
+
+def supported(
+    methods: Methods, model: Any, images: Any, indices: np.ndarray
+) -> dict[str, tuple[Method, np.ndarray]]:
+    """Return each method with its maps of the images; by default those that this model allows.
+
+    Raises:
+        UserError: An unknown method, or a named one that refuses this model.
+    """
+    table = _table(methods)
+    found = {}
+    for name, method in table.items():
+        try:
+            found[name] = method, attributions(method, model, images, indices)
+        except UserError:
+            if methods is not None:
+                raise
+    if not found:
+        raise UserError("methods: none of them works for this model")
+    return found
+
+
+def attributions(method: Method, model: Any, images: Any, indices: np.ndarray) -> np.ndarray:
+    """Return the method's maps `(n, …)`, a bounded number of images at a time."""
+    images = np.asarray(images)
+
+    def part(rows: np.ndarray) -> np.ndarray:
+        return checked_maps(method(model, images[rows], indices[rows]), _expected(images[rows]))
+
+    return by_batch(part, len(images), AT_ONCE)
+
+
+def _expected(images: np.ndarray) -> tuple[int, ...] | None:
+    return images.shape[:3] if images.ndim == 4 else images.shape
+
+
+def _table(methods: Methods) -> dict[str, Method]:
+    from dlcourse.visualizers import VISUALIZERS
+
+    if isinstance(methods, Mapping):
+        return dict(methods)
+    names = tuple(VISUALIZERS) if methods is None else methods
+    unknown = [name for name in names if name not in VISUALIZERS]
+    if isinstance(names, str) or unknown or not len(names):
+        wrong = names if isinstance(names, str) else next(iter(unknown), ())
+        hint = did_you_mean(str(wrong), list(VISUALIZERS))
+        raise UserError(f"methods: expected names of VISUALIZERS, got {wrong!r}{hint}")
+    return {name: _quick(name, VISUALIZERS[name]) for name in names}
+
+
+def _quick(name: str, method: Method) -> Method:
+    settings = QUICK.get(name, {})
+    return lambda model, images, indices: method(model, images, indices, **settings)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return Spearman's rank correlation of each pair of maps, `(n,)`; 0 where one is constant."""
+    from scipy.stats import rankdata
+
+    if first.shape != second.shape:
+        raise UserError(f"rank_correlation: maps of {first.shape} and {second.shape}")
+    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
+    a, b = (one - one.mean(axis=1, keepdims=True) for one in ranks)
+    below = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return (a * b).sum(axis=1) / np.where(below == 0, 1, below)
+
+
+def randomize(layer: Any, rng: np.random.Generator) -> None:
+    """Give a layer fresh weights: of its initializers, else its own values in random order."""
+    for weight in layer.weights:
+        initializer = _initializer(layer, weight.name)
+        if initializer is None:
+            weight.assign(rng.permuted(weight.numpy()))
+        else:
+            weight.assign(initializer(tuple(weight.shape), dtype=weight.dtype, rng=rng))
+
+
+def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
+    """Return the initializer of a weight, its seed drawn: its own would give the old start again.
+
+    A normalisation's statistics are no random start, so they take new places like other weights
+    that no initializer made.
+    """
+    owner = getattr(layer, "cell", layer)
+    initializer = getattr(owner, f"{weight}_initializer", None)
+    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
+    if initializer is None or "seed" not in config:
+        return None
+
+    def fresh(shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Any:
+        config["seed"] = int(rng.integers(1 << 31))
+        return type(initializer).from_config(config)(shape, dtype=dtype)
+
+    return fresh
+
+
+def _learning(question: Question, model: Any) -> list[tuple[str, Any]]:
+    """Return the layers with weights, the last called first, as (name, layer of `model`)."""
+    layers = taps.all_layers(model)
+    last = {one.position: one.name for one in question.calls}
+    inner = {position for position in last if _holds(layers[position], layers)}
+    order = list(dict.fromkeys(one.position for one in reversed(question.calls)))
+    return [(last[k], layers[k]) for k in order if layers[k].weights and k not in inner]
+
+
+def _holds(layer: Any, layers: list) -> bool:
+    """Whether the layer is a model around others, which are randomised themselves."""
+    own = set(map(id, layer._flatten_layers(include_self=False)))
+    return any(id(one) in own for one in layers)
+
+
+@contextmanager
+def _copy(question: Question) -> Iterator[Any]:
+    """Within the block, a model that may be changed; after it the caller's is as it was."""
+    import keras
+
+    model = question.model
+    try:
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+    except (ValueError, TypeError, NotImplementedError):
+        copy = None  # subclassed, or a layer without a config
+    if copy is not None and len(taps.all_layers(copy)) == len(taps.all_layers(model)):
+        yield copy
+        return
+    kept = model.get_weights()
+    try:
+        yield model
+    finally:
+        model.set_weights(kept)

@@ -1,0 +1,33 @@
+"""The lab's pictures: arrays → matplotlib Axes."""
+
+from dlcourse.lab.plots.checks import (
+    deletion_and_insertion,
+    pointing_table,
+    randomization_bars,
+)
+from dlcourse.lab.plots.comparisons import (
+    score_and_cost,
+    score_by_size,
+)
+from dlcourse.lab.plots.diagnosis import (
+    depth_scan,
+    diagnosed_curves,
+    layer_histograms,
+)
+from dlcourse.lab.plots.unsupervised import (
+    anomaly_scores,
+    cluster_images,
+)
+
+__all__ = [
+    "anomaly_scores",
+    "cluster_images",
+    "deletion_and_insertion",
+    "depth_scan",
+    "diagnosed_curves",
+    "layer_histograms",
+    "pointing_table",
+    "randomization_bars",
+    "score_and_cost",
+    "score_by_size",
+]

@@ -1,0 +1,1 @@
+"""What only the course needs: maths, errata, exercises, playground and their pictures."""

@@ -1,0 +1,118 @@
+"""Derivatives by difference quotients, and gradient descent with its whole trace."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dlcourse.lessons.maths.checks import array, choice, integer, number
+
+DESCENT_CASES: dict[str, float] = {
+    "converges": 0.1,  # 6, 4.8, 3.84, 3.072, …: 6·0.8ᵏ
+    "oscillates": 0.9,  # 6, −4.8, 3.84, …: from side to side, and yet smaller
+    "bounces": 1.0,  # 6, −6, 6, …: for ever
+    "diverges": 1.1,  # 6, −7.2, 8.64, …: each step farther away
+}
+"""Learning rates for y = x² from x = 6 and what descent does with each: x_k = 6·(1 − 2h)ᵏ."""
+
+
+def numeric_derivative(
+    f: Callable[[float], Any], x: float, *, step: float = 1e-5, method: str = "central"
+) -> float:
+    """Return a difference quotient of `f` at `x`, nearly f′(x).
+
+    Args:
+        f: Function of one number.
+        x: Where.
+        step: h, above 0.
+        method: `forward`, (f(x + h) − f(x))/h with an error that shrinks with h, or `central`,
+            (f(x + h) − f(x − h))/2h with one that shrinks with h².
+    """
+    x, step = number("x", x), _step(step)
+    if choice("method", method, ("forward", "central")) == "forward":
+        return (_value(f, x + step) - _value(f, x)) / step
+    return (_value(f, x + step) - _value(f, x - step)) / (2 * step)
+
+
+def gradient(f: Callable[[np.ndarray], Any], x: ArrayLike, *, step: float = 1e-5) -> np.ndarray:
+    """Return the vector of partial derivatives of the scalar `f` at `x`, by central differences.
+
+    Args:
+        f: Function of an array that gives one number.
+        x: Where, of any shape; the result has the same.
+        step: h, above 0.
+    """
+    x, step = array("x", x).copy(), _step(step)
+    result = np.empty_like(x)
+    for place in np.ndindex(x.shape):
+        middle = x[place]
+        x[place] = middle + step
+        above = _value(f, x)
+        x[place] = middle - step
+        result[place] = (above - _value(f, x)) / (2 * step)
+        x[place] = middle
+    return result
+
+
+def gradient_descent(
+    gradient: Callable[[Any], ArrayLike],
+    start: ArrayLike,
+    learning_rate: float,
+    steps: int,
+    *,
+    momentum: float = 0.0,
+) -> np.ndarray:
+    """Return every point of x ← x − learning_rate·gradient(x), the start included.
+
+    Args:
+        gradient: Function of a point that gives the gradient there, in the point's shape.
+        start: A number, or a point of any shape.
+        learning_rate: At least 0.
+        steps: At least 0.
+        momentum: From 0 to 1: the part of the last step that is taken again (as in Keras' SGD).
+
+    Returns:
+        Array (steps + 1, *shape of start).
+
+    Raises:
+        ValueError: also where the gradient has another shape or is not finite.
+    """
+    point = array("start", start).copy()
+    learning_rate = number("learning_rate", learning_rate, 0)
+    momentum = number("momentum", momentum, 0, 1)
+    velocity = np.zeros_like(point)
+    trace = [point]
+    for k in range(integer("steps", steps, 0)):
+        slope = array(f"gradient's result in step {k + 1}", gradient(point.copy()[()]), point.shape)
+        velocity = momentum * velocity - learning_rate * slope
+        point = point + velocity
+        trace.append(point)
+    return np.stack(trace)
+
+
+def descent_case(trace: ArrayLike) -> str:
+    """Return what a 1-D descent towards 0 does: a key of `DESCENT_CASES`.
+
+    Args:
+        trace: Distances from the minimum, (steps + 1,), at least three.
+    """
+    trace = array("trace", trace, ("steps + 1",))
+    if len(trace) < 3:
+        raise ValueError(f"trace: expected at least 3 points, got {len(trace)}")
+    before, last = np.abs(trace[-3]), np.abs(trace[-1])
+    if np.isclose(before, last, rtol=1e-9, atol=0) and trace[-1] * trace[-2] < 0:
+        return "bounces"
+    if last > before:
+        return "diverges"
+    return "oscillates" if trace[-1] * trace[-2] < 0 else "converges"
+
+
+def _value(f: Callable[[Any], Any], x: Any) -> float:
+    return float(array("f's result", f(x), ()))
+
+
+def _step(step: float) -> float:
+    if number("step", step) <= 0:
+        raise ValueError(f"step: expected a number above 0, got {step!r}")
+    return float(step)

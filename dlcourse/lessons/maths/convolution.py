@@ -1,0 +1,183 @@
+"""Convolution and pooling of images, cell by cell, with their gradients.
+
+Images are a plain (height, width), or as in Keras (m, height, width, channels); a kernel is
+(rows, columns), or as in Keras (rows, columns, channels, filters). What deep learning calls
+convolution does not turn the kernel round: mathematics calls it cross-correlation.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike
+
+from dlcourse.lessons.maths.checks import array, choice, integer
+
+PLAIN = ("height", "width")
+BATCH = ("m", "height", "width", "channels")
+
+
+class ConvolutionGradient(NamedTuple):
+    """The derivative by the image and by the kernel, each in its argument's shape."""
+
+    d_image: np.ndarray
+    d_kernel: np.ndarray
+
+
+def convolve2d(
+    image: ArrayLike, kernel: ArrayLike, *, stride: int = 1, padding: str = "valid"
+) -> np.ndarray:
+    """Return the feature map: at each place the sum of image·kernel (cross-correlation).
+
+    Args:
+        image: (height, width) or (m, height, width, channels).
+        kernel: (rows, columns), or (rows, columns, channels, filters) for a batch.
+        stride: Pixels from one place to the next, at least 1.
+        padding: `valid`, only where the kernel lies inside; or `same`, zeros around (Keras').
+
+    Returns:
+        (height′, width′) or (m, height′, width′, filters).
+    """
+    images, kernels = _image_and_kernel(image, kernel)
+    windows = _windows(_padded(images, kernels.shape, stride, padding), kernels.shape, stride)
+    return _like(image, np.einsum("nyxcij,ijcf->nyxf", windows, kernels, optimize=True))
+
+
+def convolve2d_gradient(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    d_output: ArrayLike,
+    *,
+    stride: int = 1,
+    padding: str = "valid",
+) -> ConvolutionGradient:
+    """Return the derivative of a cost by image and kernel, from that by the feature map.
+
+    Args:
+        image, kernel, stride, padding: As for `convolve2d`.
+        d_output: The cost's derivative by its result, in the result's shape.
+    """
+    images, kernels = _image_and_kernel(image, kernel)
+    padded = _padded(images, kernels.shape, stride, padding)
+    windows = _windows(padded, kernels.shape, stride)
+    d = _d_output(d_output, (*windows.shape[:3], kernels.shape[3]), np.ndim(image))
+    d_padded = np.zeros_like(padded)
+    for i, j in np.ndindex(kernels.shape[:2]):
+        _under(d_padded, i, j, stride, d.shape)[...] += d @ kernels[i, j].T
+    (top, _), (left, _) = _margins(images.shape, kernels.shape, stride, padding)
+    d_images = d_padded[:, top : top + images.shape[1], left : left + images.shape[2]]
+    d_kernels = np.einsum("nyxcij,nyxf->ijcf", windows, d, optimize=True)
+    return ConvolutionGradient(_like(image, d_images), d_kernels.reshape(np.shape(kernel)))
+
+
+def pool2d(
+    image: ArrayLike, size: int = 2, *, kind: str = "max", stride: int | None = None
+) -> np.ndarray:
+    """Return the largest (`max`) or mean (`average`) value of each size×size region.
+
+    Args:
+        image: (height, width) or (m, height, width, channels).
+        size: Height and width of a region, at least 1.
+        kind: `max` or `average`.
+        stride: Pixels from one region to the next; `size` by default. What is left over at the
+            right and the bottom is dropped, as in Keras.
+    """
+    images, stride = _image_and_stride(image, size, stride)
+    windows = _windows(images, (size, size), stride)
+    pool = np.max if choice("kind", kind, ("max", "average")) == "max" else np.mean
+    return _like(image, pool(windows, axis=(-2, -1)))
+
+
+def pool2d_gradient(
+    image: ArrayLike,
+    d_output: ArrayLike,
+    size: int = 2,
+    *,
+    kind: str = "max",
+    stride: int | None = None,
+) -> np.ndarray:
+    """Return the cost's derivative by the image, from that by the pooled image.
+
+    To the largest value of a region (the first of equals) goes all, or to each an equal part.
+    """
+    images, stride = _image_and_stride(image, size, stride)
+    windows = _windows(images, (size, size), stride)
+    d = _d_output(d_output, windows.shape[:4], np.ndim(image))
+    largest = windows.reshape(*windows.shape[:4], -1).argmax(axis=-1)
+    d_images = np.zeros_like(images)
+    is_max = choice("kind", kind, ("max", "average")) == "max"
+    for i, j in np.ndindex(size, size):
+        share = largest == i * size + j if is_max else 1 / size**2
+        _under(d_images, i, j, stride, d.shape)[...] += share * d
+    return _like(image, d_images)
+
+
+def flatten(image: ArrayLike) -> np.ndarray:
+    """Return the numbers one row after the other, (n,); a batch (m, …) keeps its rows, (m, n)."""
+    values = array("image", image).copy()
+    return values.reshape(len(values), -1) if values.ndim == 4 else values.reshape(-1)
+
+
+def _image_and_kernel(image: ArrayLike, kernel: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    images = array("image", image, PLAIN, BATCH)
+    if images.ndim == 2:
+        kernels = array("kernel", kernel, ("rows", "columns"))
+        return images[None, :, :, None], kernels[:, :, None, None]
+    return images, array("kernel", kernel, ("rows", "columns", images.shape[3], "filters"))
+
+
+def _image_and_stride(image: ArrayLike, size: int, stride: int | None) -> tuple[np.ndarray, int]:
+    images = array("image", image, PLAIN, BATCH)
+    integer("size", size, 1)
+    stride = size if stride is None else stride
+    return images[None, :, :, None] if images.ndim == 2 else images, stride
+
+
+def padded(image: np.ndarray, kernel: tuple[int, ...], stride: int, padding: str) -> np.ndarray:
+    """Return an image (height, width) with the zeros that `convolve2d` puts around it."""
+    return _padded(image[None, :, :, None], kernel, stride, padding)[0, :, :, 0]
+
+
+def _margins(
+    images: tuple[int, ...], kernels: tuple[int, ...], stride: int, padding: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Zeros (before, after) rows and columns; `same`: ⌈size/stride⌉ places, more at the end."""
+    if choice("padding", padding, ("valid", "same")) == "valid":
+        return (0, 0), (0, 0)
+    stride = integer("stride", stride, 1)
+    totals = [
+        max((-(-size // stride) - 1) * stride + width - size, 0)
+        for size, width in zip(images[1:3], kernels[:2], strict=True)
+    ]
+    rows, columns = ((total // 2, total - total // 2) for total in totals)
+    return rows, columns
+
+
+def _padded(images: np.ndarray, kernels: tuple[int, ...], stride: int, padding: str) -> np.ndarray:
+    return np.pad(images, ((0, 0), *_margins(images.shape, kernels, stride, padding), (0, 0)))
+
+
+def _windows(images: np.ndarray, size: tuple[int, ...], stride: int) -> np.ndarray:
+    """What lies under the kernel at every place: (m, height′, width′, channels, rows, columns)."""
+    stride = integer("stride", stride, 1)
+    if images.shape[1] < size[0] or images.shape[2] < size[1]:
+        raise ValueError(
+            f"image: expected at least {size[0]}×{size[1]} pixels, as large as the kernel or "
+            f"region, got {images.shape[1]}×{images.shape[2]}"
+        )
+    return sliding_window_view(images, size[:2], axis=(1, 2))[:, ::stride, ::stride]  # pyright: ignore
+
+
+def _under(images: np.ndarray, i: int, j: int, stride: int, places: tuple[int, ...]) -> np.ndarray:
+    """The pixels that meet the kernel's cell (i, j), one for each place."""
+    height, width = places[1:3]
+    return images[:, i : i + stride * height : stride, j : j + stride * width : stride]
+
+
+def _d_output(d_output: ArrayLike, shape: tuple[int, ...], ndim: int) -> np.ndarray:
+    expected = shape[1:3] if ndim == 2 else shape
+    return array("d_output", d_output, expected).reshape(shape)
+
+
+def _like(image: ArrayLike, result: np.ndarray) -> np.ndarray:
+    return result[0, :, :, 0] if np.ndim(image) == 2 else result

@@ -1,0 +1,319 @@
+"""A network of dense layers: forward propagation, back-propagation and mini-batch SGD by hand."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dlcourse.lessons.maths.activations import ACTIVATIONS
+from dlcourse.lessons.maths.calculus import gradient
+from dlcourse.lessons.maths.checks import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.losses import LOSS_OF_ACTIVATION, LOSSES, OF_LOGITS
+
+PROBABILITIES = ("sigmoid", "softmax", "hardmax", "piecewise_linear", "unit_step")
+"""The activations from 0 to 1, which the cross-entropies need at the end."""
+
+
+class NotFiniteError(ValueError):
+    """A calculation left the numbers that float64 can hold."""
+
+
+class Forward(NamedTuple):
+    """Every z and a. `a[0]` is the input and `a[l]` belongs to layer l; `z[l - 1]` does too."""
+
+    z: list[np.ndarray]
+    a: list[np.ndarray]
+
+
+class Backward(NamedTuple):
+    """The cost's derivative by everything: the "three avenues" dW, db and da, and dz.
+
+    `dW[l - 1]`, `db[l - 1]` and `dz[l - 1]` belong to layer l, `da[l]` to its activation and
+    `da[0]` to the input: no one can change it, but it shows which inputs matter.
+    """
+
+    dW: list[np.ndarray]
+    db: list[np.ndarray]
+    da: list[np.ndarray]
+    dz: list[np.ndarray]
+
+
+class Network:
+    """A network of dense layers with random (Glorot uniform) weights and zero biases.
+
+    Args:
+        sizes: Neurons per layer, the input first: `(784, 16, 16, 10)`.
+        activations: One name of `ACTIVATIONS` per layer after the input.
+        loss: A name of `LOSSES`; by default the one that fits the last activation.
+        layout: `keras`: examples in rows, X (m, n), W (inputs, neurons), b (neurons,); `slides`:
+            examples in columns, X (n, m), W (neurons, inputs), b (neurons, 1). What goes in and
+            what comes out is in this layout; `_turned` is the one place that translates.
+        seed: Of the weights.
+
+    Raises:
+        ValueError: sizes, names or shapes that do not fit.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        *,
+        loss: str | None = None,
+        layout: Literal["keras", "slides"] = "keras",
+        seed: int = 0,
+    ):
+        self.sizes = _checked_sizes(sizes)
+        if isinstance(activations, str) or len(activations) != len(self.sizes) - 1:
+            raise ValueError(
+                f"activations: expected {len(self.sizes) - 1} names, one per layer after the "
+                f"input, got {activations!r}"
+            )
+        self.activations = [choice("activations", name, ACTIVATIONS) for name in activations]
+        default = LOSS_OF_ACTIVATION.get(self.activations[-1], "mse")
+        self.loss_name = choice("loss", loss or default, LOSSES)
+        if self.loss_name != "mse" and self.activations[-1] not in PROBABILITIES:
+            raise ValueError(
+                f"loss: {self.loss_name} needs probabilities, expected a last activation of "
+                f"{', '.join(PROBABILITIES)}, got {self.activations[-1]}"
+            )
+        self.layout = choice("layout", layout, ("keras", "slides"))
+        random = np.random.default_rng(integer("seed", seed, 0))
+        self._W = [_glorot(random, *pair) for pair in pairwise(self.sizes)]
+        self._b = [np.zeros(size) for size in self.sizes[1:]]
+
+    @property
+    def W(self) -> list[np.ndarray]:
+        """The weights of each layer, as views: changing them in place changes the network."""
+        return self._out(self._W)
+
+    @property
+    def b(self) -> list[np.ndarray]:
+        """The biases of each layer, as views."""
+        return self._out(self._b)
+
+    def set_weights(self, W: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> None:
+        """Take over copies of given weights and biases, in the network's layout; all or none."""
+        checked = []
+        for name, given, mine in (("W", W, self.W), ("b", b, self.b)):
+            if len(given) != len(mine):
+                raise ValueError(f"{name}: expected {len(mine)} arrays, got {len(given)}")
+            for i, (new, old) in enumerate(zip(given, mine, strict=True)):
+                checked.append((old, array(f"{name}[{i}]", new, old.shape)))
+        for old, new in checked:
+            old[...] = new
+
+    def forward(self, X: ArrayLike) -> Forward:
+        """Return every z and a for the examples X, (m, n) or on the slides (n, m)."""
+        z, a = self._forward(self._input(X).copy())
+        return Forward(self._out(z), self._out(a))
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the last layer's activation."""
+        return self._turned(self._forward(self._input(X)).a[-1])
+
+    def loss(self, X: ArrayLike, Y: ArrayLike) -> float:
+        """Return the mean loss over the examples."""
+        rows = self._input(X)
+        return self._loss(self._forward(rows), self._target(Y, len(rows)))
+
+    def backward(self, X: ArrayLike, Y: ArrayLike) -> Backward:
+        """Return the mean loss's derivative by every W, b, a and z."""
+        rows = self._input(X)
+        found = self._backward(self._forward(rows), self._target(Y, len(rows)))
+        return Backward(*map(self._out, found))
+
+    def step(self, X: ArrayLike, Y: ArrayLike, learning_rate: float) -> float:
+        """Take one gradient step, w[l] −= α·dw[l] in every layer; return the loss before it."""
+        rows = self._input(X)
+        target = self._target(Y, len(rows))
+        return self._step(rows, target, number("learning_rate", learning_rate, 0))
+
+    def fit(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 0.1,
+        seed: int = 0,
+    ) -> list[float]:
+        """Train by mini-batch SGD, shuffled anew in every epoch; return each epoch's mean loss.
+
+        Args:
+            X: Examples in the network's layout.
+            Y: Targets in the same layout, one-hot for softmax (`losses.one_hot`).
+            epochs, batch_size: At least 1; the last batch of an epoch may be smaller.
+            learning_rate: At least 0.
+            seed: Of the shuffling.
+
+        Raises:
+            ValueError: also where training diverges, to numbers that are not finite.
+        """
+        rows = self._input(X)
+        target = self._target(Y, len(rows))
+        learning_rate = number("learning_rate", learning_rate, 0)
+        random = np.random.default_rng(integer("seed", seed, 0))
+        starts = range(0, len(rows), integer("batch_size", batch_size, 1))
+        history = []
+        for epoch in range(1, integer("epochs", epochs, 1) + 1):
+            order = random.permutation(len(rows))
+            batches = [order[start : start + batch_size] for start in starts]
+            losses = []
+            try:
+                for batch in batches:
+                    losses.append(self._step(rows[batch], target[batch], learning_rate))
+            except NotFiniteError as error:
+                if not history and not losses:  # before any step the learning rate is innocent
+                    raise
+                raise NotFiniteError(
+                    f"learning_rate: expected a smaller one than {learning_rate:g}, training "
+                    f"diverged in epoch {epoch} ({error})"
+                ) from None
+            history.append(float(np.dot(losses, [len(b) for b in batches])) / len(rows))
+        return history
+
+    def gradient_check(self, X: ArrayLike, Y: ArrayLike, *, step: float = 1e-5) -> float:
+        """Return the largest relative difference between back-propagation and central differences.
+
+        Of each W and b: ‖formula − difference‖/(‖formula‖ + ‖difference‖), 0 where both vanish.
+        Below 1e-6 the formula is right; a kink (ReLU) within `step` of some z disturbs it.
+        """
+        found = self.backward(X, Y)
+        errors = []
+        for parameter, formula in zip(self._W + self._b, found.dW + found.db, strict=True):
+            difference = self._turned(self._difference(parameter, X, Y, step))
+            size = np.linalg.norm(formula) + np.linalg.norm(difference)
+            errors.append(np.linalg.norm(formula - difference) / size if size > 1e-10 else 0.0)
+        return float(max(errors))
+
+    def _turned(self, part: np.ndarray) -> np.ndarray:
+        """A matrix or a bias in the network's layout; a matrix of that layout back in rows."""
+        return np.atleast_2d(part).T if self.layout == "slides" else part
+
+    def _out(self, parts: list[np.ndarray]) -> list[np.ndarray]:
+        return [self._turned(part) for part in parts]
+
+    def _input(self, X: ArrayLike) -> np.ndarray:
+        n = self.sizes[0]
+        return self._turned(array("X", X, (n, "m") if self.layout == "slides" else ("m", n)))
+
+    def _target(self, Y: ArrayLike, m: int) -> np.ndarray:
+        k = self.sizes[-1]
+        checked = array if self.loss_name == "mse" else probabilities
+        return self._turned(checked("Y", Y, (k, m) if self.layout == "slides" else (m, k)))
+
+    def _forward(self, X: np.ndarray) -> Forward:
+        z, a = [], [X]
+        for W, b, activation in zip(self._W, self._b, self.activations, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                z.append(a[-1] @ W + b)
+            _finite(f"z of layer {len(z)}, X or the weights are too large", z[-1])
+            a.append(ACTIVATIONS[activation].function(z[-1]))
+        return Forward(z, a)
+
+    def _of_logits(self) -> Any:
+        return OF_LOGITS.get((self.loss_name, self.activations[-1]))
+
+    def _loss(self, forward: Forward, Y: np.ndarray) -> float:
+        if stable := self._of_logits():
+            return stable[0](forward.z[-1], Y)
+        return LOSSES[self.loss_name][0](forward.a[-1], Y)
+
+    def _backward(self, forward: Forward, Y: np.ndarray) -> Backward:
+        z, a = forward
+        da = LOSSES[self.loss_name][1](a[-1], Y)
+        found = Backward([], [], [da], [])
+        for layer in reversed(range(len(z))):
+            if layer == len(z) - 1 and (stable := self._of_logits()):
+                dz = stable[1](z[-1], Y)
+            else:
+                dz = _through(self.activations[layer], z[layer], found.da[0])
+            why = f", {self.activations[layer]} is saturated where the loss's slope is infinite"
+            _finite(f"dz of layer {layer + 1}{why * (not np.isfinite(found.da[0]).all())}", dz)
+            found.dz.insert(0, dz)
+            found.dW.insert(0, a[layer].T @ dz)
+            found.db.insert(0, dz.sum(axis=0))
+            found.da.insert(0, dz @ self._W[layer].T)
+        return found
+
+    def _step(self, X: np.ndarray, Y: np.ndarray, learning_rate: float) -> float:
+        forward = self._forward(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, found = self._loss(forward, Y), self._backward(forward, Y)
+            pairs = list(zip(self._W + self._b, found.dW + found.db, strict=True))
+            moved = [old - learning_rate * derivative for old, derivative in pairs]
+        _finite("the loss, X or Y are too large or the output is certain and wrong", np.array(loss))
+        for new in moved:
+            _finite(f"the weights after a step of learning_rate {learning_rate:g}", new)
+        for (old, _), new in zip(pairs, moved, strict=True):
+            old[...] = new
+        return loss
+
+    def _difference(
+        self, parameter: np.ndarray, X: ArrayLike, Y: ArrayLike, step: float
+    ) -> np.ndarray:
+        def cost(value: np.ndarray) -> float:
+            parameter[...] = value
+            return self.loss(X, Y)
+
+        before = parameter.copy()
+        try:
+            return gradient(cost, before, step=step)
+        finally:
+            parameter[...] = before
+
+
+def count_parameters(sizes: Sequence[int], *, biases: bool = True) -> int:
+    """Return how many weights (and biases) dense layers of these sizes have, the input first."""
+    return sum(parameters_per_layer(sizes, biases=biases))
+
+
+def parameters_per_layer(sizes: Sequence[int], *, biases: bool = True) -> list[int]:
+    """Return inputs·neurons weights, plus a bias a neuron, for each layer after the input."""
+    sizes = _checked_sizes(sizes)
+    return [(n + biases) * k for n, k in pairwise(sizes)]
+
+
+def dropout(a: ArrayLike, rate: float, *, seed: int = 0) -> np.ndarray:
+    """Return `a` with a random part `rate` of it set to 0 and the rest divided by 1 − rate.
+
+    Args:
+        a: Activations of any shape.
+        rate: From 0, which changes nothing, to 1, which drops everything.
+        seed: Of what is dropped.
+    """
+    a = array("a", a)
+    rate = number("rate", rate, 0, 1)
+    kept = np.random.default_rng(integer("seed", seed, 0)).random(a.shape) >= rate
+    return np.where(kept, a, 0.0) / ((1 - rate) or 1.0)
+
+
+def _through(activation: str, z: np.ndarray, da: np.ndarray) -> np.ndarray:
+    """dz = da·g′(z); for softmax, whose outputs depend on every z, dz = daᵀ·Jacobian."""
+    derivative = ACTIVATIONS[activation].derivative(z)
+    with np.errstate(over="ignore", invalid="ignore"):  # `_finite` says it in words
+        if derivative.ndim > z.ndim:
+            return np.einsum("...i,...ij->...j", da, derivative)
+        return da * derivative
+
+
+def _finite(name: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise NotFiniteError(
+            f"{name}: expected finite numbers, got {values[~np.isfinite(values)][0]}"
+        )
+
+
+def _glorot(random: np.random.Generator, inputs: int, neurons: int) -> np.ndarray:
+    limit = np.sqrt(6 / (inputs + neurons))
+    return random.uniform(-limit, limit, (inputs, neurons))
+
+
+def _checked_sizes(sizes: Sequence[int]) -> list[int]:
+    if not isinstance(sizes, Sequence | np.ndarray) or len(sizes) < 2:
+        raise ValueError(f"sizes: expected at least two, input and output, got {sizes!r}")
+    return [integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)]

@@ -1,0 +1,230 @@
+"""Pictures of functions: activations, descent on curves and contours, losses, matrices as maps."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from numpy.typing import ArrayLike
+
+from dlcourse.lessons.maths.activations import ACTIVATIONS
+from dlcourse.lessons.maths.checks import array, choice, number, probabilities
+from dlcourse.lessons.maths.linalg import determinant, eigenpairs
+from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
+from dlcourse.lessons.maths.steps import show
+from dlcourse.plots.axes import COLOURS, new_axes, new_grid
+
+ELEMENTWISE = [name for name in ACTIVATIONS if name not in ("softmax", "hardmax")]
+GALLERY = (
+    "unit_step", "sign", "linear", "piecewise_linear", "sigmoid", "tanh", "relu", "leaky_relu",
+)  # fmt: skip
+
+
+def activation(
+    name: str, ax: Axes | None = None, *, reach: float = 4.0, legend: bool = True
+) -> Axes:
+    """Return axes with an activation function and, dashed, its derivative.
+
+    Args:
+        name: A key of `maths.activations.ACTIVATIONS` that works number by number: not softmax.
+        ax: Where to draw; a new figure by default.
+        reach: The picture goes from −reach to reach.
+        legend: Whether to say which line is which.
+    """
+    function, derivative = ACTIVATIONS[choice("name", name, ELEMENTWISE)]
+    reach = number("reach", reach, 1e-3)
+    ax = new_axes(ax, figsize=(4, 3))
+    z = np.linspace(-reach, reach, 401)
+    ax.axhline(0, color="0.8", linewidth=0.8)
+    ax.axvline(0, color="0.8", linewidth=0.8)
+    values, slopes = (_broken(f, z) for f in (function, derivative))
+    ax.plot(z, values, color=COLOURS[0], linewidth=2, label="g(z)")
+    ax.plot(z, slopes, color=COLOURS[1], linewidth=1.8, linestyle="--", label="g′(z)")
+    title = "leaky relu (0.01)" if name == "leaky_relu" else name.replace("_", " ")
+    ax.set(xlabel="z", title=title, xlim=(-reach, reach))
+    if legend:
+        ax.legend(loc="upper left", fontsize=9)
+    return ax
+
+
+def activation_gallery(names: Sequence[str] = GALLERY) -> list[Axes]:
+    """Return a new figure's axes, one for each activation with its derivative."""
+    if not len(names):
+        raise ValueError("names: expected at least one activation, got none")
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    axes = new_grid(rows, columns, figsize=(2.6 * columns, 2.5 * rows))
+    for name, ax in zip(names, axes, strict=False):
+        activation(name, ax, legend=ax is axes[0])
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    return axes[: len(names)]
+
+
+def descent_on_curve(
+    f: Callable[[np.ndarray], Any], trace: ArrayLike, ax: Axes | None = None
+) -> Axes:
+    """Return axes with the curve of `f` and the points of a descent on it, step by step.
+
+    Args:
+        f: Function of an array of numbers, element by element.
+        trace: Points of `calculus.gradient_descent`, (steps + 1,).
+        ax: Where to draw; a new figure by default.
+    """
+    ax = new_axes(ax, figsize=(5.5, 4))
+    points = array("trace", trace, ("steps + 1",))
+    low, high = _around(points)
+    x = np.linspace(low, high, 300)
+    ax.plot(x, f(x), color="0.6", linewidth=2)
+    ax.plot(points, f(points), "o-", color=COLOURS[1], markersize=5, linewidth=1.2, label="steps")
+    ax.plot(points[:1], f(points[:1]), "s", color=COLOURS[0], markersize=9, label="start")
+    title = f"{len(points) - 1} steps, from {show(points[0], 4)} to {show(points[-1], 4)}"
+    ax.set(xlabel="x", ylabel="f(x)", title=title, xlim=(low, high))
+    ax.legend(fontsize=9)
+    return ax
+
+
+def descent_on_contour(
+    f: Callable[[np.ndarray], Any],
+    trace: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    within: ArrayLike | None = None,
+) -> Axes:
+    """Return axes with the contour lines of `f` and the way of a descent over them.
+
+    Both axes have one scale, so that steps cross the lines at right angles.
+
+    Args:
+        f: Function of a point (2,), that gives one number.
+        trace: Points of `calculus.gradient_descent`, (steps + 1, 2).
+        ax: Where to draw; a new figure by default.
+        within: Points around which the picture reaches, (n, 2), the trace by default: the same
+            points give pictures side by side the same axes and colours.
+    """
+    ax = new_axes(ax, figsize=(5.5, 4.2))
+    points = array("trace", trace, ("steps + 1", 2))
+    held = points if within is None else array("within", within, ("n", 2))
+    ranges = np.array([_around(column) for column in held.T])
+    half = np.ptp(ranges, axis=1).max() / 2
+    x, y = (np.linspace(middle - half, middle + half, 80) for middle in ranges.mean(axis=1))
+    heights = np.array([[float(f(np.array([u, v]))) for u in x] for v in y])
+    _contours(ax, x, y, heights, "f(x₁, x₂)")
+    _way(ax, points)
+    ax.set(xlabel="x₁", ylabel="x₂", title=f"{len(points) - 1} steps")
+    return ax
+
+
+def loss_surface(
+    x: ArrayLike,
+    y: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    activation: str = "sigmoid",
+    reach: float = 6.0,
+    trace: ArrayLike | None = None,
+) -> Axes:
+    """Return axes with the mean loss of one neuron, a = g(w·x + b), over its weight and bias.
+
+    Args:
+        x: The one feature of the examples, (m,).
+        y: Their targets, (m,); labels 0 or 1 for a sigmoid.
+        ax: Where to draw; a new figure by default.
+        activation: g; for a sigmoid the loss is the binary cross-entropy, else the mean square.
+        reach: w and b go from −reach to reach, or as far as the trace does.
+        trace: A descent's points (w, b), (steps + 1, 2).
+    """
+    function = ACTIVATIONS[choice("activation", activation, ELEMENTWISE)].function
+    x, is_sigmoid = array("x", x, ("m",)), activation == "sigmoid"
+    y = (probabilities if is_sigmoid else array)("y", y, x.shape)
+    loss = sigmoid_cross_entropy if is_sigmoid else lambda z, y: mse(function(z), y)
+    points = None if trace is None else array("trace", trace, ("steps + 1", 2))
+    reach = number("reach", reach, 1e-3)
+    reach = reach if points is None else max(reach, 1.1 * float(np.abs(points).max()))
+    ax = new_axes(ax, figsize=(5.5, 4.2))
+    grid = np.linspace(-reach, reach, 80)
+    surface = np.array([[loss(w * x + b, y) for w in grid] for b in grid])
+    _contours(ax, grid, grid, surface, "binary cross entropy" if is_sigmoid else "mse")
+    if points is not None:
+        _way(ax, points)
+    ax.set(xlabel="weight w", ylabel="bias b", title=f"Loss of one {activation} neuron")
+    return ax
+
+
+def matrix_map(M: ArrayLike, ax: Axes | None = None, *, eigenvectors: bool = True) -> Axes:
+    """Return axes with the unit square and what the 2×2 matrix M makes of it.
+
+    The columns of M are where the unit vectors go; the determinant is the area, negative where the
+    square is turned over; along an eigenvector (broken lines, where real) nothing turns, and
+    `eigenvectors=False` leaves these lines out.
+    """
+    ax = new_axes(ax, figsize=(6.8, 4.6))
+    M = array("M", M, (2, 2))
+    square = np.array([[0, 1, 1, 0], [0, 0, 1, 1]])
+    image = M @ square
+    ax.fill(*square, facecolor="0.85", edgecolor="0.4", linewidth=1.5, label="unit square")
+    ax.fill(*image, facecolor=COLOURS[5], alpha=0.45, edgecolor=COLOURS[0], linewidth=1.5,
+            label="its image")  # fmt: skip
+    for column, colour, name in zip(
+        M.T, COLOURS[1:3], ("first column", "second column"), strict=True
+    ):
+        ax.quiver(0, 0, *column, angles="xy", scale_units="xy", scale=1, color=colour, width=0.012,
+                  label=name, zorder=3)  # fmt: skip
+    found = eigenpairs(M)
+    reach = max(1.0, np.abs(image).max()) * 1.25
+    if eigenvectors and not np.iscomplexobj(found.values):
+        styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
+        for value, vector, style in zip(found.values, found.vectors.T, styles, strict=True):
+            ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])
+            label = f"eigenvector, λ = {show(value, 3)}"
+            ax.plot(*ends, linestyle=style[0], color=style[1], linewidth=1.8, label=label)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₁", ylabel="x₂", aspect="equal")
+    area = determinant(M)
+    ax.set_title(f"area × {show(area, 4)}{', turned over' if area < 0 else ''}")
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing
+    return ax
+
+
+def _broken(f: Callable[[np.ndarray], Any], z: np.ndarray) -> np.ndarray:
+    """f(z) with a gap at a jump, so that no line is drawn through it.
+
+    Each interval is halved towards its larger change: only at a jump does the change remain.
+    """
+    values, low, high = np.asarray(f(z)), z[:-1], z[1:]
+    for _ in range(40):
+        middle = (low + high) / 2
+        left = np.abs(f(middle) - f(low)) >= np.abs(f(high) - f(middle))
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+    jumps = np.flatnonzero(np.abs(f(high) - f(low)) > 1e-6)
+    return np.where(np.isin(np.arange(len(values)), jumps + 1), np.nan, values)
+
+
+def _around(points: np.ndarray) -> tuple[float, float]:
+    """A range that shows the points and, where all steps go one way, what may still lie ahead."""
+    low, high = float(points.min()), float(points.max())
+    span = (high - low) or max(0.1 * abs(low), 1e-3)
+    steps = np.diff(points)
+    ahead = 1.2 * span
+    down, up = (bool(steps.any()) and bool((sign * steps >= 0).all()) for sign in (-1, 1))
+    return low - (ahead if down else 0.15 * span), high + (ahead if up else 0.15 * span)
+
+
+def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, label: str) -> None:
+    low, high = float(heights.min()), float(heights.max())
+    span = (high - low) or 1.0  # of a flat function
+    levels = low + span * np.linspace(0, 1, 20) ** 2  # close lines in the valley
+    filled = ax.contourf(x, y, heights, levels=levels, cmap="cividis", norm=PowerNorm(0.5))
+    if high > low:
+        ax.contour(x, y, heights, levels=levels, colors="white", linewidths=0.3)
+    ax.set_aspect("equal")
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(filled, ax=ax, label=label, format="%.3g")
+
+
+def _way(ax: Axes, points: np.ndarray) -> None:
+    ax.plot(*points.T, "o-", color="white", markersize=7, linewidth=2.6)
+    ax.plot(*points.T, "o-", color=COLOURS[1], markersize=4.5, linewidth=1.2, label="steps")
+    ax.plot(*points[0], "s", color="white", markeredgecolor="black", markersize=9, label="start")
+    ax.legend(fontsize=9, loc="best")

@@ -1,0 +1,1 @@
+"""A run's pictures, and the page that shows them."""
