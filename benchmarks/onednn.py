@@ -21,7 +21,7 @@ RECIPES = {
     "mnist_784_16_16_10_relu": ["training.epochs=2"],
     "mnist_cnn": ["training.epochs=1"],
     "mnist_fast": [],
-    "mnist_best": ["training.epochs=1", "training.clean_epochs=null", "ensemble=null"],
+    "mnist_best": ["training.epochs=1", "training.clean_epochs=null"],
     "mnist_lstm": ["training.epochs=1"],
 }
 

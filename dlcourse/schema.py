@@ -35,8 +35,6 @@ _number = BeforeValidator(_refuse_bool)
 
 Integer = Annotated[int, _number]
 Positive = Annotated[int, _number, Field(ge=1, le=10_000_000)]
-Members = Annotated[int, _number, Field(ge=1, le=1000)]
-Shifts = Annotated[int, _number, Field(ge=0, le=4)]
 Number = Annotated[float, _number]
 NonNegative = Annotated[float, _number, Field(ge=0)]
 PositiveNumber = Annotated[float, _number, Field(gt=0)]

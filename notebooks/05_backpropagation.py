@@ -86,9 +86,9 @@ print(f"f = {f.data}   ∂f/∂x = {x.grad}   ∂f/∂y = {y.grad}")
 # ## One neuron
 #
 # `dlcourse.lessons.maths.autograd.Value` is the same class with a few operations more, and it
-# visits each number only once, however many paths there are. Here is the slides' neuron: $x = (5, 3)$,
-# $w = (0.5, 0.5)$, $b = 1$, the sigmoid $\sigma$, and the loss $L = -\log a$ of an example with
-# $y = 1$.
+# visits each number only once, however many paths there are. Here is the slides' neuron:
+# $x = (5, 3)$, $w = (0.5, 0.5)$, $b = 1$, the sigmoid $\sigma$, and the loss $L = -\log a$ of an
+# example with $y = 1$.
 
 # %%
 # Picture: the graph of one neuron's calculation from left to right, a box for each number with its

@@ -13,7 +13,7 @@ from dlcourse.commands import export
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.lab import exporting
-from dlcourse.models import build_model, ensemble
+from dlcourse.models import build_model
 from dlcourse.training import train
 
 FORMATS = list(exporting.FORMATS)
@@ -151,13 +151,15 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_ensembles_layers_are_made_portable_too(name, tmp_path):
-    """Its tables' scaling, GELU and precision are inside the models that it is made of."""
+def test_the_layers_of_nested_models_are_made_portable_too(name, tmp_path):
+    """The tables' scaling, GELU and precision are inside the models that this one is made of."""
     dataset = load_dataset("iris")
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
         members = [build_model("dnn", dataset, hidden=[8], activation="gelu") for _ in range(2)]
-        mixed = ensemble(members)
+        inputs = keras.Input((4,))
+        average = keras.layers.Average(dtype="float32")([member(inputs) for member in members])
+        mixed = keras.Model(inputs, average)
     finally:
         keras.config.set_dtype_policy("float32")
     model = exporting.in_float32(mixed)

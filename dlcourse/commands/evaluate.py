@@ -24,12 +24,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.configuration.recipe import load_recipe, run_recipe
     from dlcourse.runs import read_run
 
     run = read_run(arguments.run)
     run.file("model.keras")
-    recipe = load_recipe(arguments.config or run.file("recipe.yaml"), arguments.overrides)
+    if arguments.config:
+        recipe = load_recipe(arguments.config, arguments.overrides)
+    else:
+        recipe = run_recipe(run, arguments.overrides)
     import_keras()
     from dlcourse.runs.evaluation import check_fit, evaluate, per_class
 

@@ -90,11 +90,11 @@ def _inputs(run: "Run") -> tuple["np.ndarray", str]:
     """Return inputs to compare on, and what they are: of the test split, where it can be had."""
     import numpy as np
 
-    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.configuration.recipe import run_recipe
     from dlcourse.lab.exporting import random_inputs
     from dlcourse.runs.evaluation import check_fit
 
-    recipe = load_recipe(run.file("recipe.yaml"))
+    recipe = run_recipe(run)
     try:
         dataset = recipe.load_dataset()
         check_fit(run, dataset)

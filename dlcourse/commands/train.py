@@ -10,7 +10,6 @@ from dlcourse.commands.command_line import (
     Parser,
     import_keras,
     run_command,
-    shown,
     split_table,
     write,
 )
@@ -75,14 +74,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _recipe(arguments: argparse.Namespace) -> "Recipe":
     """Return the recipe in the file, or that of the run to go on with."""
-    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.configuration.recipe import load_recipe, run_recipe
     from dlcourse.runs import read_run
 
-    config = arguments.config
     if arguments.resume:
-        stored = read_run(arguments.resume).file("recipe.yaml")
-        config = config or stored
-    return load_recipe(config, arguments.overrides)
+        run = read_run(arguments.resume)
+        if not arguments.config:
+            return run_recipe(run, arguments.overrides)
+    return load_recipe(arguments.config, arguments.overrides)
 
 
 def _check_paths(recipe: "Recipe", *, resumed: bool) -> None:
@@ -148,7 +147,6 @@ def result_table(run: "Run") -> str:
         "",
         split_table(metrics, run.dataset["examples"]),
         "",
-        *_members(metrics.get("members")),
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
         f"seconds     {metrics['seconds']:.1f}",
@@ -156,13 +154,3 @@ def result_table(run: "Run") -> str:
         f"figures     {run.path / 'figures'}",
     ]
     return "\n".join(lines)
-
-
-def _members(found: dict[str, Any] | None) -> list[str]:
-    if not found:
-        return []
-    values = ", ".join(shown(value) for value in found["test"])
-    if found["standard_deviation"] is None:
-        return [f"unshifted   test {found['metric']} {values}"]
-    spread = f"{shown(found['mean'])} ± {shown(found['standard_deviation'])}"
-    return [f"members     test {found['metric']} {spread}: {values}"]

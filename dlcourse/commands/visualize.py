@@ -194,10 +194,10 @@ def _exhibit(run: "Run", arguments: argparse.Namespace, class_index: int | None)
 
 
 def _test_data(run: "Run") -> Any:
-    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.configuration.recipe import run_recipe
     from dlcourse.runs.evaluation import check_fit
 
-    recipe = load_recipe(run.file("recipe.yaml"))
+    recipe = run_recipe(run)
     dataset = recipe.load_dataset()
     check_fit(run, dataset)
     return dataset

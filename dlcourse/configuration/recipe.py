@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import numpy as np
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -13,18 +12,17 @@ from dlcourse.configuration.yaml_source import Location, Source, parse, read_sou
 from dlcourse.datasets import DATASETS, Dataset, load_dataset
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
+from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
 from dlcourse.schema import (
     Fraction,
     Integer,
-    Members,
     NonNegative,
     Positive,
     PositiveNumber,
     Positives,
     Rate,
     Settings,
-    Shifts,
     did_you_mean,
     expectation,
     settings_model,
@@ -118,35 +116,20 @@ class Training(Settings):
         return -(-examples // self.batch_size_in(epoch))
 
 
-class Ensemble(Settings):
-    """Several answers to one question; the probabilities (or predictions) are averaged.
-
-    The `members` learn the same training split and differ by their seed alone: first weights,
-    order, dropout, augmentation; a single member has the recipe's own seed. `member` trains one of
-    them by itself (from 1). With `shifts`, each member answers for the image moved by up to so many
-    pixels, to every side and corner: (2·shifts + 1)² views (Krizhevsky et al. 2012, section 4.1).
-    """
-
-    members: Members
-    shifts: Shifts = 0
-    member: Positive | None = None
-
-
 class Recipe(Settings):
     """A whole training: the data set, the model, the training and the seed of every random choice.
 
-    The file is flat and complete: `dataset`, `model` and `training` with their settings, and
-    `ensemble` where several networks answer together. What is left out has the default of the
-    function that the name stands for.
+    The file is flat and complete: `dataset`, `model` and `training` with their settings. What is
+    left out has the default of the function that the name stands for.
     """
 
     seed: Integer = Field(default=0, ge=0, lt=2**32)
     dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)
-    ensemble: Ensemble | None = None
 
     _source: Source | None = PrivateAttr(None)
+    _left_out: tuple[str, ...] = PrivateAttr(())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
@@ -155,6 +138,11 @@ class Recipe(Settings):
         """Return `file:line:column: 'key'` of a setting, or its key where there is no file."""
         place = f"{self._source.where(location)}: " if self._source else ""
         return f"{place}'{_dotted(location)}'"
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Settings of an earlier version's run that had an effect and are gone, dotted."""
+        return self._left_out
 
     def placed(self, part: Literal["dataset", "model"], fault: str) -> str | None:
         """Return `setting: reason` with the setting's place; None if it begins with no setting."""
@@ -181,26 +169,6 @@ class Recipe(Settings):
                 raise
             raise DatasetError(placed) from None
 
-    @property
-    def training_seed(self) -> int:
-        """The seed of all chance but the data's split: `seed`, or one made of it and the member."""
-        if self.ensemble is None or self.ensemble.member is None or self.ensemble.members == 1:
-            return self.seed
-        keys = np.random.SeedSequence([self.seed, self.ensemble.member])
-        return int(keys.generate_state(1)[0])
-
-    @property
-    def is_ensemble(self) -> bool:
-        """Whether answers are averaged: an ensemble, and not one member of it."""
-        return self.ensemble is not None and self.ensemble.member is None
-
-    def of_member(self, number: int) -> "Recipe":
-        """Return the recipe that trains one member (from 1) of the ensemble by itself."""
-        if self.ensemble is None:
-            raise RecipeError(f"{self.where('ensemble')}: this recipe has none")
-        own = self.ensemble.model_copy(update={"member": number})
-        return self.model_copy(update={"ensemble": own})
-
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
         values = getattr(self, part)
@@ -216,13 +184,45 @@ def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
     return _validate(read_source(path, overrides))
 
 
+def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Return a run's recipe; settings of earlier versions that are gone stand in its `left_out`.
+
+    Raises:
+        RecipeError, RunError: as `load_recipe` and `Run.file` do.
+    """
+    source = read_source(run.file("recipe.yaml"), overrides)
+    left_out = [_dotted(at) for at, _ in _take_removed(source)]
+    recipe = _validate(source)
+    recipe._left_out = tuple(left_out)
+    return recipe
+
+
 def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
     """Return the recipe in YAML text; `path` names it in errors."""
     return _validate(parse(text, path))
 
 
+REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
+    ("ensemble",): ((None,), "several networks in one run are left out since 0.2"),
+    ("training", "xray"): ((None, False), "give --xray to the train command instead"),
+}
+"""Settings of earlier versions: their values that changed nothing, the answer to any other."""
+
+
+def _take_removed(source: Source) -> list[tuple[Location, str]]:
+    """Take removed settings out of the data; return those that had an effect, with the reason."""
+    effective = []
+    for at, (without_effect, reason) in REMOVED.items():
+        group = _group(source.data if len(at) == 1 else source.data.get(at[0]))
+        if at[-1] in group and group.pop(at[-1]) not in without_effect:
+            effective.append((at, reason))
+    return effective
+
+
 def _validate(source: Source) -> Recipe:
     recipe, lines = None, list(source.faults)
+    for at, reason in _take_removed(source):
+        lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
         recipe = Recipe.model_validate(source.data)
     except ValidationError as error:
@@ -270,15 +270,6 @@ def conflicts(
     if isinstance(stages, list | tuple) and isinstance(epochs, int) and len(stages) > epochs:
         reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
         faults.append((("training", "batch_size"), reason))
-    ensemble = _group(data.get("ensemble"))
-    members, member = ensemble.get("members"), ensemble.get("member")
-    if isinstance(members, int) and isinstance(member, int) and member > members:
-        faults.append((("ensemble", "member"), f"there are {members} members, got {member}"))
-    if members == 1 and not ensemble.get("shifts"):
-        reason = "one answer has no mean: give more members, or shifts"
-        faults.append((("ensemble", "members"), reason))
-    if ensemble.get("shifts") and inputs == "rows":
-        faults.append((("ensemble", "shifts"), "is for images, this data is rows of a table"))
     if training.get("augmentation") and inputs == "rows":
         faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
     if training.get("augmentation") and model.get("cache_features", name == "transfer"):

@@ -134,7 +134,7 @@ def _batches(recipe: Recipe, prepared: Prepared) -> Iterator[tuple[np.ndarray, n
     y = targets(prepared.model, recipe, prepared.dataset, "train")
     size, epoch = min(recipe.training.batch_size_in(0), len(x)), 0
     while True:
-        order = epoch_order(len(x), seed=recipe.training_seed, epoch=epoch)
+        order = epoch_order(len(x), seed=recipe.seed, epoch=epoch)
         for start in range(0, len(x) - size + 1, size):
             rows = order[start : start + size]
             yield x[rows], y[rows]

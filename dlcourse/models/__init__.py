@@ -8,7 +8,6 @@ import numpy as np
 from dlcourse.errors import RecipeError, one_line
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
-from dlcourse.models.ensemble import ensemble
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
@@ -23,7 +22,6 @@ __all__ = [
     "Builder",
     "augmentation_layers",
     "build_model",
-    "ensemble",
     "mismatch",
     "scaling_layer",
     "target_scale",

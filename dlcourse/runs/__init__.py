@@ -7,7 +7,6 @@ runs/digits_cnn-20260131-101500/
     state.npz         where the training is: it goes on from there; while an epoch was interrupted
                       or `training.checkpoint_every` asks for it, inside_state.npz is beside it
     fine_tuning.npz   the same of a transfer's fine-tuning
-    members/          an ensemble's networks, each a run of its own
     history.csv       the metrics of every epoch
     xray.csv          every layer's statistics by epoch, with `training.xray: true`
     model.keras       the trained model (preprocessing inside)

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dlcourse.configuration.recipe import Recipe, load_recipe
+from dlcourse.configuration.recipe import Recipe, run_recipe
 from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.errors import DivergedError, RecipeError, RunError
-from dlcourse.models import ensemble
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import (
     Run,
@@ -25,7 +24,6 @@ from dlcourse.runs.evaluation import evaluate
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
-from dlcourse.training.members import mean_history, members_metrics, train_members
 from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
 from dlcourse.training.stages import base_fingerprint, stages
 
@@ -113,8 +111,10 @@ def _resume(
 ) -> Run:
     """Resume; an ensemble's member has its `dataset` and is described already."""
     with locked(run):
-        stored = load_recipe(run.file("recipe.yaml"))
+        stored = run_recipe(run)
         wanted = recipe or stored
+        if "ensemble" in stored.left_out:
+            raise RunError(f"{run.path}: trains several networks, which is left out: no resuming")
         _refuse_changes(stored, wanted, run)
         if run.finished and wanted == stored:
             if report:
@@ -196,8 +196,6 @@ def _train(
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts, **recorded})
-    if recipe.is_ensemble:
-        return _train_ensemble(recipe, prepared, run, report, bar, stop)
     fit: Any = None
     for fit in stages(recipe, prepared, run, report, bar, stop):
         if report and fit.resumed and not fit.done:
@@ -209,33 +207,6 @@ def _train(
             _finish(fit, prepared, diverged=message)
             raise DivergedError(f"{run.path}: diverged: {message}") from None
     _finish(fit, prepared)
-    return Run(run.path)
-
-
-def _train_ensemble(
-    recipe: Recipe,
-    prepared: Prepared,
-    run: Run,
-    report: Report | None,
-    bar: bool,
-    stop: StopRequest | None,
-) -> Run:
-    """Train every member, or go on with it; then save them as one model."""
-
-    def train_member(member: Run, own: Recipe) -> Run:
-        if (member.path / "recipe.yaml").exists():
-            return _resume(member, own, prepared.dataset, report, bar, stop)
-        with locked(member):
-            return _train(own, prepare(own, prepared.dataset), member, report, bar, stop)
-
-    members = train_members(recipe, run, train_member, report)
-    shifts = recipe.ensemble.shifts if recipe.ensemble else 0
-    model = ensemble([member.model for member in members], shifts)
-    parts = [member.metrics for member in members]
-    sums = {key: sum(part[key] for part in parts) for key in ("seconds", "cpu_seconds")}
-    kept = {key: max(part[key] for part in parts) for key in ("epochs_run", "best_epoch")}
-    facts = {**kept, **sums, "members": members_metrics(members)}
-    _save(model, run, prepared.dataset, mean_history(members), facts)
     return Run(run.path)
 
 
@@ -300,9 +271,7 @@ def _save(
     write_file(run.path / "model.keras", model.save)
     if history:
         write_history(run.path / "history.csv", history)
-        # An ensemble's history is as long as its shortest member's.
-        kept = min(facts["best_epoch"], len(history["loss"]))
-        save_figures(run.path / "figures", dataset, history, kept, predicted)
+        save_figures(run.path / "figures", dataset, history, facts["best_epoch"], predicted)
     found = {**metrics, "parameters": model.count_params(), **facts}
     found["model_sha256"] = sha256(run.path / "model.keras")
     write_sealed(run.path / "metrics.json", found)

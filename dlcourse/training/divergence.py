@@ -93,7 +93,7 @@ def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int
         dataset.x_train,
         targets(model, recipe, dataset, "train"),
         batch_size=recipe.training.batch_size_in(epoch),
-        seed=recipe.training_seed,
+        seed=recipe.seed,
         first_step=begin,
         last_step=end,
     )

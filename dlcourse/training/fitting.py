@@ -147,7 +147,7 @@ class Fit:
             dataset.x_train,
             y_train,
             batch_size=batch_size,
-            seed=self.recipe.training_seed,
+            seed=self.recipe.seed,
             first_step=self.first_step,
         )
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
@@ -194,7 +194,7 @@ class Fit:
         if keras.backend.backend() == "torch":
             import torch  # pyright: ignore[reportMissingImports]
 
-            at = (self.recipe.training_seed, self.progress.epoch, self.first_step + batch)
+            at = (self.recipe.seed, self.progress.epoch, self.first_step + batch)
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
 
     def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002

@@ -53,7 +53,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     import keras
 
     _set_determinism(recipe)
-    keras.utils.set_random_seed(recipe.training_seed)
+    keras.utils.set_random_seed(recipe.seed)
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:

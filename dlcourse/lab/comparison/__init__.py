@@ -8,7 +8,7 @@ from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
 from dlcourse.lab.comparison.classic import chosen, learners
 from dlcourse.lab.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
-from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial, refuse_ensemble
+from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial
 from dlcourse.lab.comparison.verdict import Summary, curve_verdict, summaries, verdict
 from dlcourse.training import prepare
 
@@ -96,7 +96,6 @@ def compare(
     if examples is not None:
         parts = [subset(part, examples, first.seed) for part in parts]
     for recipe in recipes.values():  # a mistake in the last recipe is told before the first fit
-        refuse_ensemble(recipe)
         prepare(recipe, parts[0])
     smallest = min(parts, key=lambda part: len(part.y_train))
     sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]

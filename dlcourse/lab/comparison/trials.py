@@ -13,7 +13,7 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
-from dlcourse.errors import DivergedError, RecipeError
+from dlcourse.errors import DivergedError
 from dlcourse.lab.comparison.classic import learners, pipeline, rows
 from dlcourse.lab.comparison.rounds import repeated
 from dlcourse.runs import Run, make_folder, write_file
@@ -91,13 +91,6 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
     )
 
 
-def refuse_ensemble(recipe: Recipe) -> None:
-    """Raise a RecipeError for a recipe of several networks."""
-    if recipe.is_ensemble:
-        why = "one network is compared: give ensemble=null, or ensemble.member=1"
-        raise RecipeError(f"{recipe.where('ensemble')}: {why}")
-
-
 def recipe_trial(
     name: str, recipe: Recipe, dataset: Dataset, number: int, *, full: int = 0
 ) -> Trial:
@@ -114,7 +107,6 @@ def recipe_trial(
         RecipeError: the recipe does not fit the data.
         DivergedError: the loss, a weight or a statistic became NaN or infinite.
     """
-    refuse_ensemble(recipe)
     recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
     learned = len(dataset.y_train)
     dataset = repeated(dataset, full)

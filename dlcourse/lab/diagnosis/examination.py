@@ -26,11 +26,11 @@ def examine(run: "Run") -> Examination:
     Raises:
         RunError: the run's files are missing or broken, or its data has changed since.
     """
-    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.configuration.recipe import run_recipe
     from dlcourse.datasets import DatasetError
     from dlcourse.lab.diagnosis import evidence
 
-    recipe = load_recipe(run.file("recipe.yaml"))
+    recipe = run_recipe(run)
     task = run.dataset["task"]
     metrics = run.metrics if run.finished else {}
     epochs, planned = int(metrics.get("epochs_run", 0)), recipe.training.epochs
@@ -47,8 +47,6 @@ def examine(run: "Run") -> Examination:
     except DatasetError as error:
         known["classes"] = len(run.dataset["class_names"]) or None
         note = f"without the data there is no X-ray: {error}"
-    if recipe.is_ensemble:
-        note = note or f"an ensemble's layers are its members': see {run.path}/members/1"
     read = evidence(
         _history(run, "diverged" in metrics),
         task=task,
@@ -89,9 +87,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         dataset, untrained = prepared.dataset, prepared.model
     if fingerprint(dataset) != run.dataset["fingerprint"]:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
-    if recipe.is_ensemble:
-        layers = {}  # the members' layers are in their own runs
-    elif (run.path / XRAY).exists():
+    if (run.path / XRAY).exists():
         layers = read_xray(run)
     else:
         layers = {}

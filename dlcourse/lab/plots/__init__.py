@@ -14,14 +14,8 @@ from dlcourse.lab.plots.diagnosis import (
     diagnosed_curves,
     layer_histograms,
 )
-from dlcourse.lab.plots.unsupervised import (
-    anomaly_scores,
-    cluster_images,
-)
 
 __all__ = [
-    "anomaly_scores",
-    "cluster_images",
     "deletion_and_insertion",
     "depth_scan",
     "diagnosed_curves",
