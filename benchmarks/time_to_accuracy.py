@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recipes import ROOT, machine
-from dlcourse.commands.command_line import import_keras
+from dlcourse.quiet import import_keras
 
 RESULTS = ROOT / "benchmarks" / "time_to_accuracy.json"
 RECIPE = ROOT / "configs" / "mnist_fast.yaml"

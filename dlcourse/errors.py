@@ -5,9 +5,19 @@ from pathlib import Path
 
 
 class UserError(ValueError):
-    """A condition that the user can mend; `exit_code` is what a command ends with."""
+    """A condition that the user can mend; `exit_code` is what a command ends with.
+
+    Args:
+        reason: What is wrong, what was expected and how to mend it.
+        setting: The setting whose value is at fault, where it is one.
+        of: What the setting belongs to: a data set, a model, a place in a file.
+    """
 
     exit_code = 1
+
+    def __init__(self, reason: str, *, setting: str | None = None, of: str | None = None):
+        self.reason, self.setting = reason, setting
+        super().__init__(": ".join(part for part in (of, setting, reason) if part))
 
 
 class RecipeError(UserError):

@@ -14,6 +14,7 @@ from dlcourse.commands import evaluate, predict, train
 from dlcourse.commands import runs as runs
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
+from dlcourse.runs.facts import DataFacts
 from dlcourse.training import train as train_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -200,8 +201,8 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
         folder = tmp_path / name
         folder.mkdir()
         (folder / "recipe.yaml").write_text("seed: 0")
-        facts = dict.fromkeys(["task", "input_shape", "fingerprint"]) | {"class_names": classes}
-        (folder / "dataset.json").write_text(json.dumps({"name": "digits", **facts}))
+        facts = DataFacts("digits", "multiclass", (8, 8, 1), class_names=classes)
+        (folder / "dataset.json").write_text(json.dumps(facts.as_json()))
         score = {"loss": 1.0, "accuracy": accuracy}
         metrics = {"train": score, "val": score, "test": score, "parameters": 7}
         (folder / "metrics.json").write_text(

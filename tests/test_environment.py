@@ -201,7 +201,7 @@ def test_a_run_that_asked_for_a_gpu_is_examined_without_one(tmp_path):
     from dlcourse.training import train
 
     run = train(recipe_from_text(RECIPE + "cpu\n  epochs: 1"), tmp_path, name="x", bar=False)
-    facts = dict(run.dataset)
+    facts = run.facts.as_json()
     file = run.path / "recipe.yaml"
     file.write_text(file.read_text().replace("device: cpu", "device: gpu"))
     write_sealed(run.path / "dataset.json", {**facts, "recipe_sha256": sha256(file)})

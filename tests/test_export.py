@@ -305,7 +305,7 @@ def test_without_the_data_random_inputs_are_compared_and_that_is_said(call, tmp_
     code, out, err = call("--run", run.path, "--to", "saved_model")
     assert (code, err) == (0, "")
     assert "compared  on 1,000 random inputs, for the run's own are not at hand: " in out
-    inputs = exporting.random_inputs(run.model, run.dataset["value_range"], 1000)
+    inputs = exporting.random_inputs(run.model, run.facts.value_range, 1000)
     assert inputs.mean() == pytest.approx(5e5, rel=0.1)  # as the training rows were
     pixels = exporting.random_inputs(build_model("cnn", load_dataset("digits")), (0.0, 16.0), 9)
     assert pixels.shape == (9, 8, 8, 1)

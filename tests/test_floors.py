@@ -8,15 +8,17 @@ PACKAGE = Path(__file__).parent.parent / "dlcourse"
 CORE = {
     "__init__": 0,
     "errors": 0,
+    "quiet": 1,
     "schema": 1,
+    "text_table": 1,
     "plots": 1,
     "runs": 1,
     "datasets": 2,
-    "models": 2,
     "visualizers": 2,
-    "configuration": 3,
+    "models": 3,
     "pictures": 3,
-    "training": 4,
+    "configuration": 4,
+    "training": 5,
 }
 ANNEXES = {"lab", "lessons", "compat"}
 ENTRIES = {"commands", "__main__", "train"}

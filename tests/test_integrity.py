@@ -69,7 +69,7 @@ def test_a_model_with_code_is_not_executed_even_if_its_sum_is_right(run):
     ("name", "read"),
     [
         ("metrics.json", lambda run: run.metrics),
-        ("dataset.json", lambda run: run.dataset),
+        ("dataset.json", lambda run: run.facts),
         ("environment.json", lambda run: run.environment),
         ("recipe.yaml", lambda run: run.file("recipe.yaml")),
     ],

@@ -95,7 +95,7 @@ def test_the_test_points_are_one_whatever_the_seed_and_the_others_are_not():
         ({"shape": "moons", "classes": 4}, "shape 'moons' has exactly 2 classes, got 4"),
         ({"shape": "blobs", "classes": 1}, "shape 'blobs' has 2 or more classes, got 1"),
         ({"features": []}, "points: features: give one or more of x1, x2"),
-        ({"features": ["x1", "x2", "x1"]}, "points: features: 'x1' stands there twice"),
+        ({"features": ["x1", "x2", "x1"]}, "points: features: 'x1' is listed twice"),
         ({"features": ["x3"]}, "points: 'features.0': expected 'x1', 'x2'"),
         ({"noise": -1}, "points: 'noise': expected greater than or equal to 0, got -1"),
     ],

@@ -265,7 +265,7 @@ def test_a_second_process_on_a_run_is_refused(tmp_path):
 
 def test_data_that_changed_since_is_refused(tmp_path):
     run = train(recipe(epochs=1), tmp_path, name="a", bar=False)
-    write_sealed(run.path / "dataset.json", {**run.dataset, "fingerprint": "0"})
+    write_sealed(run.path / "dataset.json", {**run.facts.as_json(), "fingerprint": "0"})
     with pytest.raises(RunError, match="the data has changed since this training began"):
         resume(read_run(run.path), recipe(epochs=2), bar=False)
 

@@ -63,7 +63,7 @@ def test_a_run_holds_everything(digits_run):
     assert list(digits_run.history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert digits_run.history["epoch"] == [1, 2, 3]
     assert digits_run.environment["packages"]["keras"]
-    assert digits_run.dataset["class_names"] == list("0123456789")
+    assert digits_run.facts.class_names == tuple("0123456789")
 
 
 def test_the_saved_model_is_the_trained_one_without_augmentation(digits_run):

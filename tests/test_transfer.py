@@ -181,7 +181,7 @@ def test_a_functional_backbone_inside_the_base_is_a_layer_like_another(images):
 
 def test_a_run_has_the_old_layers_and_a_new_head(low, tmp_path):
     run = train(high(low), tmp_path, name="high", bar=False)
-    assert run.dataset["class_names"] == ["5", "6", "7", "8", "9"]
+    assert run.facts.class_names == ("5", "6", "7", "8", "9")
     assert equal(run.model.get_layer("conv_1").get_weights(), low.model.get_weights()[:1])
     assert run.metrics["test"]["accuracy"] > 0.5  # five classes: 0.2 by chance
     assert (tmp_path / "cache").is_dir()

@@ -1,14 +1,11 @@
 """What every command shares: quiet start, exit codes, errors in one line."""
 
 import argparse
-import contextlib
-import logging
 import os
 import signal
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
@@ -63,7 +60,7 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def split_table(metrics: dict[str, Any], sizes: dict[str, int]) -> str:
+def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
     """Return a row a split: its number of examples and its metrics."""
     names = list(metrics["test"])
     lines = [f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
@@ -76,48 +73,3 @@ def split_table(metrics: dict[str, Any], sizes: dict[str, int]) -> str:
 def shown(value: float) -> str:
     """Return a metric with four decimals, or four figures where it is large."""
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
-
-
-def quiet_retracing() -> None:
-    """Leave out TensorFlow's advice on retracing: it is meant for one model, and we make many."""
-    advice = "retracing"
-    logging.getLogger("tensorflow").addFilter(lambda record: advice not in record.getMessage())
-
-
-def import_keras() -> None:
-    """Import Keras, holding back what TensorFlow's libraries print on the way.
-
-    Raises:
-        UserError: Keras or its backend is not installed.
-    """
-    try:
-        with held_back_stderr():
-            import keras  # noqa: F401
-        quiet_retracing()
-    except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        raise UserError(
-            f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
-            "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
-        ) from None
-
-
-@contextlib.contextmanager
-def held_back_stderr() -> Iterator[None]:
-    """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as aside:
-        original = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except (ImportError, ValueError):
-            raise
-        except BaseException:
-            os.dup2(original, 2)
-            aside.seek(0)
-            os.write(2, aside.read())
-            raise
-        finally:
-            os.dup2(original, 2)
-            os.close(original)

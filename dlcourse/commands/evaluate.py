@@ -2,7 +2,8 @@
 
 import argparse
 
-from dlcourse.commands.command_line import Parser, import_keras, run_command, split_table, write
+from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.quiet import import_keras
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,9 +50,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
         write(json.dumps({**metrics, **({"classes": classes} if classes else {})}, indent=2))
     else:
-        write(f"run     {run.path}\ndata    {str(dataset)[9:-1]}\n")
-        sizes = {part: len(y) for part, (_, y) in dataset.splits.items()}
-        write(split_table(metrics, sizes))
+        write(f"run     {run.path}\ndata    {dataset.summary}\n")
+        write(split_table(metrics, dataset.facts.examples))
         if classes:
             write("\n" + _class_table(classes))
     return 0

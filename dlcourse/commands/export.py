@@ -4,15 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import (
-    Parser,
-    held_back_stderr,
-    import_keras,
-    print_error,
-    run_command,
-    write,
-)
+from dlcourse.commands.command_line import Parser, print_error, run_command, write
 from dlcourse.errors import DatasetError, RunError, UserError
+from dlcourse.quiet import held_back_stderr, import_keras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +93,7 @@ def _inputs(run: "Run") -> tuple["np.ndarray", str]:
         dataset = recipe.load_dataset()
         check_fit(run, dataset)
     except (DatasetError, RunError) as error:
-        inputs = random_inputs(run.model, run.dataset["value_range"], COMPARED)
+        inputs = random_inputs(run.model, run.facts.value_range, COMPARED)
         return inputs, f"{COMPARED:,} random inputs, for the run's own are not at hand: {error}"
     n = len(dataset.x_test)
     chosen = np.linspace(0, n - 1, min(n, COMPARED)).astype(int)
@@ -160,7 +154,7 @@ def _json(words: str, rows: list[dict[str, Any]]) -> str:
 
 def _head(run: "Run", model: Any, words: str) -> str:
     shape = ", ".join(["n", *map(str, model.inputs[0].shape[1:])])
-    low, high = run.dataset["value_range"]
+    low, high = run.facts.value_range
     values = f"raw values {low:g} to {high:g}" if len(model.inputs[0].shape) > 2 else "raw rows"
     return (
         f"run       {run.path}\n"

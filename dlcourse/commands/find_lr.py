@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, import_keras, run_command, write
+from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     from dlcourse.configuration.recipe import Recipe

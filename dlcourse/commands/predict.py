@@ -4,13 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, import_keras, print_error, run_command, write
+from dlcourse.commands.command_line import Parser, print_error, run_command, write
 from dlcourse.errors import UserError
+from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dlcourse.runs import Run
+    from dlcourse.runs.facts import DataFacts
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     run = read_run(arguments.run)
     run.file("model.keras")
-    images = len(run.dataset["input_shape"]) == 3
+    images = run.facts.inputs == "images"
     read = _read_image if images else _read_rows
     files = _files(arguments.files, images)
     found, bad = [], 0
@@ -58,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     names = [name for some, _ in found for name in some]
     inputs = np.concatenate([values for _, values in found])
-    rows = predictions(names, outputs(run.model, inputs), run.dataset)
+    rows = predictions(names, outputs(run.model, inputs), run.facts)
     if arguments.json:
         import json
 
@@ -82,24 +84,24 @@ def _read_image(run: "Run", file: str, invert: bool) -> tuple[list[str], "np.nda
     """Return the name and the image `(1, height, width, channels)` in the run's value range."""
     from dlcourse.datasets.image_folder import read_example
 
-    return [file], read_example(file, run.dataset, invert=invert)[None]
+    return [file], read_example(file, run.facts, invert=invert)[None]
 
 
 def _read_rows(run: "Run", file: str, _: bool) -> tuple[list[str], "np.ndarray"]:
     """Return names (`file:row`) and rows `(n, features)` in the run's own columns."""
     from dlcourse.datasets.csv import encode_rows
 
-    columns = [{"name": name, "kind": "number"} for name in run.dataset["feature_names"]]
-    encoding = run.dataset["encoding"] or {"columns": columns, "separator": ","}
+    columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
+    encoding = run.facts.encoding or {"columns": columns, "separator": ","}
     rows = encode_rows(file, encoding)
     return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows
 
 
 def predictions(
-    names: list[str], outputs: "np.ndarray", dataset: dict[str, Any]
+    names: list[str], outputs: "np.ndarray", facts: "DataFacts"
 ) -> list[dict[str, Any]]:
     """Return a record an input: its class, probability and all classes', or its prediction."""
-    if dataset["task"] == "regression":
+    if facts.task == "regression":
         return [
             {"input": name, "prediction": float(value)}
             for name, value in zip(names, outputs, strict=True)
@@ -107,9 +109,9 @@ def predictions(
     return [
         {
             "input": name,
-            "class": dataset["class_names"][int(row.argmax())],
+            "class": facts.class_names[int(row.argmax())],
             "probability": float(row.max()),
-            "probabilities": dict(zip(dataset["class_names"], map(float, row), strict=True)),
+            "probabilities": dict(zip(facts.class_names, map(float, row), strict=True)),
         }
         for name, row in zip(names, outputs, strict=True)
     ]

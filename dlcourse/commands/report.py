@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, import_keras, run_command, split_table, write
+from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,9 +62,9 @@ def _facts(run: "Run", findings: "list[Finding]", note: str) -> str:
     """Return the metrics of every split, the cost, and the findings in words."""
     metrics = run.metrics
     parts = [part for part in ("train", "val", "test") if part in metrics]
-    sizes = {part: run.dataset.get("examples", {}).get(part, 0) for part in parts}
+    sizes = {part: run.facts.examples.get(part, 0) for part in parts}
     lines = [
-        f"data        {run.dataset['name']}: {run.dataset['task']}",
+        f"data        {run.facts.name}: {run.facts.task}",
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']}",
         "",

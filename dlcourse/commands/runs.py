@@ -45,7 +45,7 @@ def _row(run: "Run") -> dict[str, Any]:
 
     row: dict[str, Any] = {"run": run.name, "data": "", "classes": [], "state": "unfinished"}
     try:
-        row |= {"data": run.dataset["name"], "classes": run.dataset["class_names"]}
+        row |= {"data": run.facts.name, "classes": run.facts.class_names}
         metrics = run.metrics
     except RunError as error:
         return row if "has no" in str(error) else {**row, "state": "broken"}

@@ -6,13 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import (
-    Parser,
-    import_keras,
-    run_command,
-    split_table,
-    write,
-)
+from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     from dlcourse.configuration.recipe import Recipe
@@ -145,7 +140,7 @@ def result_table(run: "Run") -> str:
     metrics: dict[str, Any] = run.metrics
     lines = [
         "",
-        split_table(metrics, run.dataset["examples"]),
+        split_table(metrics, run.facts.examples),
         "",
         f"parameters  {metrics['parameters']:,}",
         f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",

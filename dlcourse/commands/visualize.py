@@ -5,15 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import (
-    Parser,
-    import_keras,
-    print_error,
-    run_command,
-    shown,
-    write,
-)
+from dlcourse.commands.command_line import Parser, print_error, run_command, shown, write
 from dlcourse.errors import UserError
+from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +143,7 @@ def _class_index(run: "Run", name: str | None) -> int | None:
 
     if name is None:
         return None
-    names = run.dataset["class_names"]
+    names = list(run.facts.class_names)
     if not names:
         raise UserError("--class: this run predicts a number and has no classes")
     if name in names:
@@ -165,8 +159,8 @@ def _exhibit(run: "Run", arguments: argparse.Namespace, class_index: int | None)
     from dlcourse.pictures.gallery import Exhibit, titles
     from dlcourse.runs.evaluation import outputs
 
-    data = run.dataset
-    names = tuple(data["class_names"])
+    facts = run.facts
+    names = facts.class_names
     if arguments.image:
         inputs = _own_images(run, arguments.image, arguments.invert)
         dataset, boxes, true = None, None, [None] * len(inputs)
@@ -185,8 +179,8 @@ def _exhibit(run: "Run", arguments: argparse.Namespace, class_index: int | None)
         titles=titles(found, names, true),
         class_index=class_index,
         class_names=names,
-        feature_names=tuple(data["feature_names"]),
-        value_range=tuple(data["value_range"]),
+        feature_names=facts.feature_names,
+        value_range=facts.value_range,
         layer=arguments.layer,
         dataset=dataset,
         boxes=boxes,
@@ -208,9 +202,9 @@ def _own_images(run: "Run", files: list[str], invert: bool) -> "np.ndarray":
 
     from dlcourse.datasets.image_folder import read_example
 
-    if len(run.dataset["input_shape"]) != 3:
+    if run.facts.inputs != "images":
         raise UserError("--image: this run takes rows, not images: leave it out for test rows")
-    return np.stack([read_example(file, run.dataset, invert=invert) for file in files])
+    return np.stack([read_example(file, run.facts, invert=invert) for file in files])
 
 
 def _in_turn(dataset: Any, number: int) -> list[int]:

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, load_dataset
-from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.models import MODELS, augmentation_layers, mismatch
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
@@ -144,12 +144,11 @@ class Recipe(Settings):
         """Settings of an earlier version's run that had an effect and are gone, dotted."""
         return self._left_out
 
-    def placed(self, part: Literal["dataset", "model"], fault: str) -> str | None:
-        """Return `setting: reason` with the setting's place; None if it begins with no setting."""
-        setting, _, reason = fault.partition(": ")
-        if setting not in self.settings(part):
-            return None
-        return f"{self.where(part, setting)}: {reason}"
+    def located(self, part: Literal["dataset", "model"], error: UserError) -> str:
+        """Return an error's text with the place of the setting that it names, or of the part."""
+        if error.setting in self.settings(part):
+            return f"{self.where(part, error.setting)}: {error.reason}"
+        return f"{self.where(part)}: {error}"
 
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
@@ -163,11 +162,10 @@ class Recipe(Settings):
         """
         try:
             return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
-        except DatasetError as error:
-            placed = self.placed("dataset", str(error).partition(": ")[2])  # after the data's name
-            if placed is None:
+        except (DatasetError, RecipeError) as error:
+            if error.setting is None:
                 raise
-            raise DatasetError(placed) from None
+            raise type(error)(self.located("dataset", error)) from None
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
@@ -213,7 +211,7 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
     """Take removed settings out of the data; return those that had an effect, with the reason."""
     effective = []
     for at, (without_effect, reason) in REMOVED.items():
-        group = _group(source.data if len(at) == 1 else source.data.get(at[0]))
+        group = _group(source.data if len(at) == 1 else source.data.get(str(at[0])))
         if at[-1] in group and group.pop(at[-1]) not in without_effect:
             effective.append((at, reason))
     return effective

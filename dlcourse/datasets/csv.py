@@ -108,12 +108,11 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> np.ndarray:
 def _feature_columns(table: Table, target: str, ignore: tuple[str, ...]) -> list[str]:
     for setting, column in (("target", target), *(("ignore", column) for column in ignore)):
         if column not in table.columns:
-            raise DatasetError(
-                f"{table.file}:1: {setting}: no column '{column}'"
-                f"{did_you_mean(column, table.columns)}"
-            )
+            hint = did_you_mean(column, table.columns)
+            reason = f"no column '{column}'{hint}"
+            raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
     if target in ignore:
-        raise RecipeError(f"csv: ignore: '{target}' is the target")
+        raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
     features = [name for name in table.columns if name != target and name not in ignore]
     if not features:
         raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")

@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import DatasetError
+from dlcourse.runs.facts import DataFacts, Task
 from dlcourse.schema import did_you_mean
-
-Task = Literal["regression", "binary", "multiclass"]
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,26 @@ class Dataset:
         """`{"train": (x, y), "val": (x, y), "test": (x, y)}`."""
         return {part: (getattr(self, f"x_{part}"), getattr(self, f"y_{part}")) for part in PARTS}
 
+    @property
+    def facts(self) -> DataFacts:
+        """What is known of the data without its examples; the fingerprint is not computed."""
+        shared = {key: getattr(self, key) for key in SHARED}
+        return DataFacts(**shared, examples={part: len(y) for part, (_, y) in self.splits.items()})
+
+    @property
+    def summary(self) -> str:
+        """One line: the name, the task, the shape of an example and the size of each split."""
+        return self.facts.summary
+
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{len(x):,} {part}" for part, (x, _) in self.splits.items())
-        return f"<Dataset {self.name}: {self.task}, inputs {self.input_shape}, {sizes}>"
+        return f"<Dataset {self.summary}>"
 
 
 PARTS = ("train", "val", "test")
+SHARED = (
+    *("name", "task", "input_shape", "value_range", "class_names"),
+    *("feature_names", "target_name", "encoding"),
+)
 TEST_SEED = 0  # of a test split that is taken from the training examples: the same in every run
 CHUNK_BYTES = 1 << 24  # read at a time where all examples are gone through
 
@@ -221,9 +234,10 @@ def only(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
     names = dataset.class_names
     if unknown := [name for name in classes if name not in names]:
         hint = did_you_mean(unknown[0], list(names))
-        raise DatasetError(f"{dataset.name}: classes: no class '{unknown[0]}'{hint}")
+        raise DatasetError(f"no class '{unknown[0]}'{hint}", setting="classes", of=dataset.name)
     if len(set(classes)) < max(2, len(classes)):
-        raise DatasetError(f"{dataset.name}: classes: two or more different ones are expected")
+        reason = "two or more different ones are expected"
+        raise DatasetError(reason, setting="classes", of=dataset.name)
     labels = np.full(len(names), -1)
     labels[[names.index(name) for name in classes]] = np.arange(len(classes))
     parts: dict[str, Any] = {}
@@ -249,7 +263,7 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
     try:
         return split(dataset.x_train, dataset.y_train, fraction, seed=seed, stratify=classification)
     except DatasetError as error:
-        raise DatasetError(f"{dataset.name}: {setting}: {error}") from None
+        raise DatasetError(str(error), setting=setting, of=dataset.name) from None
 
 
 def task_of(class_names: tuple[str, ...]) -> Task:

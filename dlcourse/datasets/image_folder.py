@@ -1,7 +1,7 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from dlcourse.datasets.dataset import Dataset, task_of, with_test, with_validati
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
+from dlcourse.runs.facts import DataFacts
 from dlcourse.schema import Fraction, Positive
 
 Color = Literal["grayscale", "rgb"]
@@ -96,23 +97,21 @@ def image_folder(
     return dataset
 
 
-def read_example(
-    file: str | Path, dataset: Mapping[str, Any], *, invert: bool = False
-) -> np.ndarray:
+def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:
     """Return an image file as a run's model takes it: `(height, width, channels)`, float32.
 
     Args:
         file: as for `read_image`.
-        dataset: with the `input_shape`, `value_range` and `name` of the run's data.
+        facts: of the run's data.
         invert: swap dark and light.
 
     Raises:
         DatasetError: as `read_image`, or the model takes images of other than 1 or 3 channels.
     """
-    height, width, channels = dataset["input_shape"]
+    height, width, channels = facts.input_shape
     if channels not in (1, 3):
         raise DatasetError(f"{file}: the model takes {channels} channels: no image file has them")
-    low, high = dataset["value_range"]
+    low, high = facts.value_range
     image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")
     image = 255 - image if invert else image
     return low + image.astype("float32") * ((high - low) / 255)

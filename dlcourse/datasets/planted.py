@@ -74,10 +74,9 @@ def planted(
         DatasetError: too few images for ten classes.
     """
     if canvas < ROOM * digit_size:
-        raise RecipeError(
-            f"planted: canvas: expected {int(np.ceil(ROOM * digit_size))} or more for a "
-            f"digit_size of {digit_size}, got {canvas}"
-        )
+        least = int(np.ceil(ROOM * digit_size))
+        reason = f"expected {least} or more for a digit_size of {digit_size}, got {canvas}"
+        raise RecipeError(reason, setting="canvas", of="planted")
     source = digits(seed, validation_fraction=validation_fraction)
     test = round(n * TEST_FRACTION)
     val = round((n - test) * validation_fraction)

@@ -102,12 +102,14 @@ def plane_features(plane: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
 def _check_settings(shape: str, classes: int, features: tuple[str, ...]) -> None:
     if classes < 2 or (shape in ("xor", "moons") and classes != 2):
         expected = "exactly 2" if shape in ("xor", "moons") else "2 or more"
-        raise RecipeError(f"points: classes: shape '{shape}' has {expected} classes, got {classes}")
+        reason = f"shape '{shape}' has {expected} classes, got {classes}"
+        raise RecipeError(reason, setting="classes", of="points")
     if not features:
-        raise RecipeError(f"points: features: give one or more of {', '.join(FEATURES)}")
+        reason = f"give one or more of {', '.join(FEATURES)}"
+        raise RecipeError(reason, setting="features", of="points")
     twice = [feature for feature in FEATURES if features.count(feature) > 1]
     if twice:
-        raise RecipeError(f"points: features: '{twice[0]}' stands there twice")
+        raise RecipeError(f"'{twice[0]}' is listed twice", setting="features", of="points")
 
 
 def _draw(

@@ -34,7 +34,8 @@ class Table(NamedTuple):
 def read_table(path: str | Path, separator: str = ",") -> Table:
     """Return a CSV file's cells, stripped; every row as long as the header."""
     if len(separator) != 1 or separator in '"\r\n ':
-        raise RecipeError(f"csv: separator: one character is expected, got {separator!r}")
+        reason = f"one character is expected, got {separator!r}"
+        raise RecipeError(reason, setting="separator", of="csv")
     file = existing_file(path)
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:

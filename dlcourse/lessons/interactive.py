@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from dlcourse.commands.command_line import quiet_retracing
+from dlcourse.quiet import quiet_retracing
 
 HINT = "Sliders need ipywidgets: pip install ipywidgets. The pictures without them tell the same."
 

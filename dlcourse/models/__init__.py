@@ -1,9 +1,7 @@
 """The table of models, and `build_model`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.errors import RecipeError, one_line
 from dlcourse.models.convolutional import cnn
@@ -16,6 +14,8 @@ from dlcourse.schema import checked_settings, did_you_mean
 
 if TYPE_CHECKING:
     import keras
+
+    from dlcourse.datasets import Dataset
 
 __all__ = [
     "MODELS",
@@ -51,23 +51,8 @@ MODELS = {
 }
 
 
-class Examples(Protocol):
-    """What `build_model` reads of a data set."""
-
-    @property
-    def task(self) -> str: ...
-    @property
-    def x_train(self) -> np.ndarray: ...
-    @property
-    def y_train(self) -> np.ndarray: ...
-    @property
-    def value_range(self) -> tuple[float, float]: ...
-    @property
-    def class_names(self) -> tuple[str, ...]: ...
-
-
 def build_model(
-    name: str, dataset: Examples, augmentation: dict[str, Any] | None = None, **settings: Any
+    name: str, dataset: "Dataset", augmentation: dict[str, Any] | None = None, **settings: Any
 ) -> "keras.Model":
     """Return an untrained model for `dataset`, its preprocessing inside.
 
@@ -85,8 +70,7 @@ def build_model(
     """
     if name not in MODELS:
         raise RecipeError(f"unknown model '{name}'{did_you_mean(name, list(MODELS))}")
-    inputs = "images" if dataset.x_train.ndim > 2 else "rows"
-    if fault := mismatch(name, inputs, dataset.task):
+    if fault := mismatch(name, dataset.facts.inputs, dataset.task):
         raise RecipeError(fault)
     values = checked_settings(name, MODELS[name].function, settings)
     single = dataset.task == "regression" or (
@@ -95,7 +79,7 @@ def build_model(
     front = [*augmentation_layers(**(augmentation or {})), scaling_layer(dataset)]
     try:
         return MODELS[name].function(
-            dataset.x_train.shape[1:],
+            dataset.input_shape,
             1 if single else len(dataset.class_names),
             target_scale(dataset) if dataset.task == "regression" else False,
             front,

@@ -36,15 +36,17 @@ def load_base(
         else:
             model = _read(path) if path.is_file() else published(base, input_shape, weights)
     except UserError as error:
-        raise RecipeError(f"base: {error}") from None
+        raise RecipeError(str(error), setting="base") from None
     if len(model.inputs) != 1:
-        raise RecipeError(f"base: {base} has {len(model.inputs)} inputs, one is expected")
+        reason = f"{base} has {len(model.inputs)} inputs, one is expected"
+        raise RecipeError(reason, setting="base")
     taken = tuple(model.inputs[0].shape[1:])
     fits = [one in (None, other) for one, other in zip(taken, input_shape, strict=False)]
     if len(taken) != len(input_shape) or not all(fits):
         raise RecipeError(
-            f"base: {base} takes inputs of shape {taken}, this data has {tuple(input_shape)} "
-            "(of an image folder, dataset.size and dataset.color decide it)"
+            f"{base} takes inputs of shape {taken}, this data has {tuple(input_shape)} (of an "
+            "image folder, dataset.size and dataset.color decide it)",
+            setting="base",
         )
     return model, not path.is_file()
 

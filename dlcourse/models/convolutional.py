@@ -128,8 +128,9 @@ def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ..
     values = value if isinstance(value, tuple) else (value,) * blocks
     if len(values) != blocks:
         raise RecipeError(
-            f"{name}: has {len(values)} numbers for {blocks} blocks: give one number for all, or "
-            "one for each of filters"
+            f"has {len(values)} numbers for {blocks} blocks: give one number for all, or one for "
+            "each of filters",
+            setting=name,
         )
     return values
 
@@ -174,6 +175,7 @@ def _check_sizes(input_shape: Sequence[int], blocks: list[_Block], *, pool_last:
         before, side = side, block.side(side, pooled=pool_last or number < len(blocks))
         if side < 1:
             raise RecipeError(
-                f"filters: block {number} of {len(blocks)} shrinks a side of {before} to nothing "
-                "(fewer blocks, a smaller kernel_size or pool_size, or padding: same)"
+                f"block {number} of {len(blocks)} shrinks a side of {before} to nothing (fewer "
+                "blocks, a smaller kernel_size or pool_size, or padding: same)",
+                setting="filters",
             )

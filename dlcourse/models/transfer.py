@@ -94,11 +94,11 @@ def transfer(
             kernel=kernel_settings(initializer, l2),
         )
     except UserError as error:
-        raise RecipeError(f"layer: {base}: {error}") from None
+        raise RecipeError(f"{base}: {error}", setting="layer") from None
     try:
         _trainable(made, trainable_layers)
     except UserError as error:
-        raise RecipeError(f"trainable_layers: {base}: {error}") from None
+        raise RecipeError(f"{base}: {error}", setting="trainable_layers") from None
     return made
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import RunError, WriteError, one_line
+from dlcourse.runs.facts import FIELDS, DataFacts
 from dlcourse.runs.files import HALF_WRITTEN, make_folder, write_file
 
 __all__ = [
@@ -68,11 +69,16 @@ class Run:
         return self._json("metrics.json", "train", "val", "test", "parameters", "epochs_run")
 
     @cached_property
-    def dataset(self) -> dict[str, Any]:
-        """What `dataset.json` holds."""
-        return self._json(
-            "dataset.json", "name", "task", "input_shape", "class_names", "fingerprint"
-        )
+    def facts(self) -> DataFacts:
+        """What is known of the data that it was trained on, from `dataset.json`."""
+        try:
+            return DataFacts.from_json(self._data)
+        except TypeError:  # a list or a mapping is expected, and something else stands there
+            raise RunError(f"{self.path / 'dataset.json'}: is broken") from None
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return self._json("dataset.json", *FIELDS)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -126,7 +132,7 @@ class Run:
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
             raise RunError(f"{self.path}: has no {name} ({reason})")
         if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
-            _refuse_change(path, self.dataset.get("recipe_sha256"), sha256(path))
+            _refuse_change(path, self._data.get("recipe_sha256"), sha256(path))
         return path
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:

@@ -52,15 +52,15 @@ def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.
 
 def check_fit(run: Any, dataset: Any) -> None:
     """Raise a RunError unless the run's model takes this data set and knows its classes."""
-    shape, classes = tuple(run.dataset["input_shape"]), tuple(run.dataset["class_names"])
-    if shape != dataset.input_shape:
+    facts = run.facts
+    if facts.input_shape != dataset.input_shape:
         raise RunError(
-            f"{run.path}: the model takes inputs of shape {shape}, {dataset.name} has "
+            f"{run.path}: the model takes inputs of shape {facts.input_shape}, {dataset.name} has "
             f"{dataset.input_shape}"
         )
-    if classes != dataset.class_names or run.dataset["task"] != dataset.task:
+    if (facts.class_names, facts.task) != (dataset.class_names, dataset.task):
         raise RunError(
-            f"{run.path}: the model was trained for {run.dataset['task']} of {_few(classes)}, "
+            f"{run.path}: the model was trained for {facts.task} of {_few(facts.class_names)}, "
             f"{dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
         )
 

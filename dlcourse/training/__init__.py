@@ -1,6 +1,7 @@
 """Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def _resume(
             return run
         prepared = prepare(wanted, dataset)
         facts = run.path / "dataset.json"
-        if facts.exists() and run.dataset["fingerprint"] != fingerprint(prepared.dataset):
+        if facts.exists() and run.facts.fingerprint != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
         clean(run)
@@ -186,8 +187,8 @@ def _train(
     stop: StopRequest | None,
 ) -> Run:
     """Fit from where the run is, then finish it."""
-    facts = _dataset_facts(prepared.dataset)
-    seen = {"seed": recipe.seed, "data": facts["fingerprint"]}
+    facts = replace(prepared.dataset.facts, fingerprint=fingerprint(prepared.dataset))
+    seen = {"seed": recipe.seed, "data": facts.fingerprint}
     if recipe.model.name == "transfer":
         seen["base"] = base_fingerprint(prepared.model)
     facts_path = run.path / "dataset.json"
@@ -195,7 +196,7 @@ def _train(
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
-    write_sealed(facts_path, {**facts, **recorded})
+    write_sealed(facts_path, {**facts.as_json(), **recorded})
     fit: Any = None
     for fit in stages(recipe, prepared, run, report, bar, stop):
         if report and fit.resumed and not fit.done:
@@ -208,21 +209,6 @@ def _train(
             raise DivergedError(f"{run.path}: diverged: {message}") from None
     _finish(fit, prepared)
     return Run(run.path)
-
-
-def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "task": dataset.task,
-        "input_shape": dataset.input_shape,
-        "examples": {part: len(y) for part, (_, y) in dataset.splits.items()},
-        "value_range": dataset.value_range,
-        "class_names": dataset.class_names,
-        "feature_names": dataset.feature_names,
-        "target_name": dataset.target_name,
-        "encoding": dict(dataset.encoding),
-        "fingerprint": fingerprint(dataset),
-    }
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:

@@ -47,8 +47,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
-    inputs = "images" if dataset.x_train.ndim > 2 else "rows"
-    _refuse_conflicts(recipe, inputs, dataset.task)  # a file's task is known only now
+    _refuse_conflicts(recipe, dataset.facts.inputs, dataset.task)  # a file's task is known only now
     weights = class_weights(recipe, dataset)
     import keras
 
@@ -57,8 +56,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     try:
         model = build(recipe, dataset, augmented=True)
     except RecipeError as error:
-        placed = recipe.placed("model", str(error))
-        raise RecipeError(placed or f"{recipe.where('model')}: {error}") from None
+        raise RecipeError(recipe.located("model", error)) from None
     _refuse_jit(model, recipe)
     compile_model(model, recipe, dataset)
     return Prepared(dataset, model, weights)
@@ -223,7 +221,7 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
 def describe(prepared: Prepared, wanted: str = "auto") -> str:
     """Return the data, the device (and why no GPU, on a machine that has one) and the layers."""
     dataset, model = prepared.dataset, prepared.model
-    lines = [f"data    {dataset!r}"[:-1].replace("<Dataset ", ""), f"device  {_device(model)}"]
+    lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
     lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")

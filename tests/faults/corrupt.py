@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcourse.commands.command_line import import_keras
+from dlcourse.quiet import import_keras
 from tests.faults.kinds import recipe_of
 from tests.faults.whole import outcome
 

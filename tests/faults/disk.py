@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcourse.commands.command_line import import_keras
+from dlcourse.quiet import import_keras
 from tests.faults.corrupt import Answer, ask
 from tests.faults.kinds import recipe_of
 from tests.faults.whole import check_files, leftovers, outcome

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlcourse.commands.command_line import import_keras
 from dlcourse.configuration.recipe import Recipe
+from dlcourse.quiet import import_keras
 from dlcourse.runs import HALF_WRITTEN, Run, list_runs
 from tests.faults.kinds import KINDS, KINDS_OF_TFDS, recipe_of
 from tests.faults.whole import NotWhole, check_files, leftovers, outcome, steps_saved

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.commands.command_line import import_keras
+from dlcourse.quiet import import_keras
 from dlcourse.runs import HALF_WRITTEN, write_file, write_history, write_sealed, write_text
 from tests.faults.whole import NotWhole, weights
 

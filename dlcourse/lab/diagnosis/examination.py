@@ -31,11 +31,11 @@ def examine(run: "Run") -> Examination:
     from dlcourse.lab.diagnosis import evidence
 
     recipe = run_recipe(run)
-    task = run.dataset["task"]
+    task = run.facts.task
     metrics = run.metrics if run.finished else {}
     epochs, planned = int(metrics.get("epochs_run", 0)), recipe.training.epochs
     known: dict[str, Any] = {
-        "val_examples": run.dataset.get("examples", {}).get("val"),
+        "val_examples": run.facts.examples.get("val"),
         "stopped_early": bool(metrics) and "diverged" not in metrics and epochs < planned,
         "evaluated": {part: metrics[part] for part in ("train", "val") if part in metrics},
     }
@@ -45,7 +45,7 @@ def examine(run: "Run") -> Examination:
         dataset, probed = _probed(run, recipe)
         known |= probed
     except DatasetError as error:
-        known["classes"] = len(run.dataset["class_names"]) or None
+        known["classes"] = len(run.facts.class_names) or None
         note = f"without the data there is no X-ray: {error}"
     read = evidence(
         _history(run, "diverged" in metrics),
@@ -85,7 +85,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         anywhere = recipe.training.model_copy(update={"device": "auto"})
         prepared = prepare(recipe.model_copy(update={"training": anywhere}))
         dataset, untrained = prepared.dataset, prepared.model
-    if fingerprint(dataset) != run.dataset["fingerprint"]:
+    if fingerprint(dataset) != run.facts.fingerprint:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
     if (run.path / XRAY).exists():
         layers = read_xray(run)

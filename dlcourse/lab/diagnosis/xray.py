@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlcourse.datasets.dataset import Dataset, value_range
 from dlcourse.errors import RunError, UserError
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
@@ -268,7 +269,9 @@ def depth_scan(
         depth, units: hidden layers and their width.
         activations, initializers: settings of the model `dnn`.
     """
-    data = _Examples(x, y)
+    names = tuple(map(str, range(int(y.max()) + 1)))
+    empty = (x[:0], y[:0], x[:0], y[:0])
+    data = Dataset("examples", "multiclass", x, y, *empty, value_range(x), names)
     found = {}
     for activation in activations:
         for initializer in initializers:
@@ -276,14 +279,3 @@ def depth_scan(
             model = build_model("dnn", data, hidden=(units,) * depth, **settings)
             found[activation, initializer] = xray(model, x, y)[:-1]
     return found
-
-
-class _Examples:
-    """What `build_model` reads of a data set."""
-
-    task = "multiclass"
-
-    def __init__(self, x: np.ndarray, y: np.ndarray):
-        self.x_train, self.y_train = x, y
-        self.value_range = (float(x.min()), float(x.max()))
-        self.class_names = tuple(map(str, range(int(y.max()) + 1)))

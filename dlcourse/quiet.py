@@ -1,0 +1,55 @@
+"""Keras starts without what TensorFlow's libraries print on the way."""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from dlcourse.errors import UserError
+
+
+def quiet_retracing() -> None:
+    """Leave out TensorFlow's advice on retracing: it is meant for one model, and we make many."""
+    advice = "retracing"
+    logging.getLogger("tensorflow").addFilter(lambda record: advice not in record.getMessage())
+
+
+def import_keras() -> None:
+    """Import Keras, holding back what TensorFlow's libraries print on the way.
+
+    Raises:
+        UserError: Keras or its backend is not installed.
+    """
+    try:
+        with held_back_stderr():
+            import keras  # noqa: F401
+        quiet_retracing()
+    except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UserError(
+            f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
+            "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
+        ) from None
+
+
+@contextlib.contextmanager
+def held_back_stderr() -> Iterator[None]:
+    """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        original = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except (ImportError, ValueError):
+            raise
+        except BaseException:
+            os.dup2(original, 2)
+            aside.seek(0)
+            os.write(2, aside.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)

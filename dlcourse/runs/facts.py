@@ -1,0 +1,61 @@
+"""What is known of a data set without its examples: what a model takes, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Task = Literal["regression", "binary", "multiclass"]
+FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # of every dataset.json
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The facts of a data set; `Dataset.facts` and `Run.facts` both give them.
+
+    Attributes:
+        name: The data set's name, used in titles and errors.
+        task: `regression`, `binary` or `multiclass`.
+        input_shape: The shape of one example: `(height, width, channels)` or `(features,)`.
+        value_range: (low, high) of the inputs.
+        class_names: One name per class; empty for regression.
+        feature_names: One name per column of a table; empty for images.
+        target_name: What is predicted, with its unit where there is one.
+        encoding: How a table's columns were made from a file's (see `csv`); empty otherwise.
+        examples: The number of examples of each split.
+        fingerprint: The SHA-256 of the data; empty where it was not computed.
+    """
+
+    name: str
+    task: Task
+    input_shape: tuple[int, ...]
+    value_range: tuple[float, float] = (0.0, 1.0)
+    class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    target_name: str = "class"
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    examples: Mapping[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def inputs(self) -> Literal["images", "rows"]:
+        """Whether the examples are `images` or `rows` of a table."""
+        return "images" if len(self.input_shape) > 1 else "rows"
+
+    @property
+    def summary(self) -> str:
+        """One line: `digits: multiclass, inputs (8, 8, 1), 1,221 train, 216 val, 360 test`."""
+        sizes = ", ".join(f"{size:,} {part}" for part, size in self.examples.items())
+        return f"{self.name}: {self.task}, inputs {self.input_shape}, {sizes}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the facts as values that JSON holds."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":
+        """Return the facts in the content of a `dataset.json`; what else it holds is left."""
+        known = {key: content[key] for key in cls.__dataclass_fields__ if key in content}
+        for key in ("input_shape", "value_range", "class_names", "feature_names"):
+            if key in known:
+                known[key] = tuple(known[key])
+        return cls(**known)

@@ -1,0 +1,18 @@
+"""Plain-text tables: columns line up, numbers end at the right."""
+
+from dlcourse.text_table import text_table
+
+
+def test_words_begin_at_the_left_and_numbers_end_at_the_right():
+    table = text_table(["name", "score"], [["a long one", 0.5], ["b", "1,024.0"], ["c", ""]])
+    assert table == "name          score\na long one      0.5\nb           1,024.0\nc"
+
+
+def test_a_column_with_a_word_is_of_words():
+    assert text_table(["epoch", "what"], [[1, "a"], ["last", "b"]]) == (
+        "epoch  what\n1      a\nlast   b"
+    )
+
+
+def test_a_column_of_empty_cells_is_of_words():
+    assert text_table(["a", "note"], [[1, ""]]) == "a  note\n1"
