@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
     parser.add_argument("--name", metavar="N", help="the run's name (recipe and time)")
+    parser.add_argument(
+        "--xray", action="store_true", help="record every layer by epoch, for diagnose"
+    )
     parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
@@ -113,11 +116,16 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
 
     check_name(arguments.runs, arguments.name)
     import_keras()
+    from dlcourse.lab.diagnosis.xray import XRAY
+    from dlcourse.lab.diagnosis.xray_callback import xray_callback
     from dlcourse.training import StopRequest, resume, train
 
     # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
     bar = sys.stdout.isatty() and shutil.get_terminal_size().columns >= 120
     options: dict[str, Any] = {"report": write, "bar": bar}
+    recorded = arguments.resume and (Path(arguments.resume) / XRAY).exists()
+    if arguments.xray or recorded:
+        options["callbacks"] = [xray_callback()]
     with StopRequest() as stop:
         if arguments.resume:
             write(f"run     {arguments.resume}, seed {recipe.seed}")

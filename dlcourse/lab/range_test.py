@@ -89,7 +89,7 @@ def find_learning_rate(
 
 def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.ndarray, str]:
     """Return each step's loss and why the steps ended; every variable is put back."""
-    model = prepared.model
+    model = prepared.whole
     _refuse_schedule(recipe, model)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
