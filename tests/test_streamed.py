@@ -311,7 +311,7 @@ def test_resume_refuses_images_that_have_changed(folder, tmp_path):
 
 def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
     """The largest reading is the probe's 256 examples, or a batch: never a split at a time."""
-    for name, module in (("READ_BYTES", "evaluation"), ("CHUNK_BYTES", "datasets.dataset")):
+    for name, module in (("READ_BYTES", "runs.evaluation"), ("CHUNK_BYTES", "datasets.dataset")):
         monkeypatch.setattr(f"dlcourse.{module}.{name}", 900)
     monkeypatch.setattr("dlcourse.runs.evaluation.PREDICT_BYTES", 900)
     monkeypatch.setattr("dlcourse.lab.diagnosis.xray.PROBE_EXAMPLES", 10)

@@ -10,9 +10,8 @@ import numpy as np
 from dlcourse.datasets.dataset import (
     PARTS,
     Dataset,
+    dataset_of,
     task_of,
-    with_test,
-    with_validation,
 )
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
@@ -59,21 +58,22 @@ def npz(
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
     names = () if task == "regression" else class_names or _names(file, arrays)
-    empty = {f"{axis}_{part}": a[:0] for axis, a in (("x", x), ("y", y)) for part in PARTS[1:]}
-    dataset = Dataset(
-        file.stem,
-        "regression" if task == "regression" else task_of(names),
-        **(empty | arrays),
+    return dataset_of(
+        {
+            part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
+            for part in PARTS
+            if f"x_{part}" in arrays
+        },
+        seed=seed,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        name=file.stem,
+        task="regression" if task == "regression" else task_of(names),
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
         class_names=names,
         feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
         target_name="target" if task == "regression" else "class",
     )
-    if "x_test" not in arrays:
-        dataset = with_test(dataset, test_fraction)
-    if "x_val" not in arrays:
-        dataset = with_validation(dataset, validation_fraction, seed=seed)
-    return dataset
 
 
 def _types(arrays: dict[str, Any]) -> set[np.dtype]:
