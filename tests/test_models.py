@@ -214,14 +214,6 @@ def test_a_flip_mirrors_about_half_of_the_images_and_changes_no_pixel(flip):
     assert min(counts.values()) > 0.6 * 200 / len(counts)
 
 
-def test_an_inactive_warp_leaves_the_images_as_they_are():
-    (layer,) = augmentation_layers(shift=0.2, rotate=30.0, flip="horizontal")
-    images = np.random.default_rng(0).random((8, 9, 9, 1), "float32")
-    assert np.abs(np.asarray(layer(images, training=True)) - images).max() > 0.1
-    layer.active = False
-    np.testing.assert_array_equal(layer(images, training=True), images)
-
-
 def test_a_shear_moves_each_row_by_its_distance_from_the_middle():
     images = np.zeros((100, 9, 9, 1), "float32")
     images[:, :, 4] = 1.0  # an upright line

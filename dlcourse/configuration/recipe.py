@@ -248,7 +248,7 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
 
 
 def _validate(source: Source) -> Recipe:
-    recipe, lines = None, list(source.faults)
+    recipe, lines = None, [str(fault) for fault in source.faults]
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
@@ -285,39 +285,65 @@ def conflicts(
     classes = dataset.get("classes")
     if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
         task = "binary"
-    faults: list[tuple[Location, str]] = []
-    name = model.get("name")
-    if name in MODELS and (reason := mismatch(str(name), inputs, task)):
-        faults.append((("model", "name"), reason))
-    if training.get("schedule") and training.get("reduce_on_plateau"):
-        reason = "a schedule sets the learning rate already: keep one of the two"
-        faults.append((("training", "reduce_on_plateau"), reason))
-    if training.get("clip_norm") and training.get("clip_value"):
-        faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
-    stages, epochs = training.get("batch_size"), training.get("epochs", 20)
-    if isinstance(stages, list | tuple) and isinstance(epochs, int) and len(stages) > epochs:
-        reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
-        faults.append((("training", "batch_size"), reason))
-    if training.get("augmentation") and inputs == "rows":
-        faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
-    if training.get("augmentation") and model.get("cache_features"):
-        reason = "augmented images have other features in each epoch: set it to false"
-        faults.append((("model", "cache_features"), reason))
-    clean = training.get("clean_epochs")
-    if clean and not training.get("augmentation"):
-        faults.append((("training", "clean_epochs"), "nothing is augmented: set augmentation too"))
-    elif isinstance(clean, int) and isinstance(epochs, int) and clean >= epochs:
-        reason = f"leaves no epoch to augment: there are {epochs}"
-        faults.append((("training", "clean_epochs"), reason))
-    if task == "regression":
-        for key in ("label_smoothing", "class_weights"):
-            if training.get(key):
-                faults.append((("training", key), "is for classes, this data is regression"))
-    metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
-    for key in ("early_stopping", "reduce_on_plateau"):
-        if metric and _group(training.get(key)).get("monitor") == metric:
-            faults.append((("training", key, "monitor"), f"'{metric}' is not measured on {task}"))
-    return faults
+    name, epochs = str(model.get("name")), training.get("epochs", 20)
+    misfit = mismatch(name, inputs, task) if name in MODELS else None
+    stages = training.get("batch_size")
+    stages = len(stages) if isinstance(stages, list | tuple) else 0
+    clean, augmentation = training.get("clean_epochs"), training.get("augmentation")
+    counted = isinstance(epochs, int)
+    rows, regression = inputs == "rows", task == "regression"
+    unmeasured = "val_accuracy" if regression else "val_mae" if task else None
+    rules = [
+        (misfit, "model.name", misfit),
+        (
+            training.get("schedule") and training.get("reduce_on_plateau"),
+            "training.reduce_on_plateau",
+            "a schedule sets the learning rate already: keep one of the two",
+        ),
+        (
+            training.get("clip_norm") and training.get("clip_value"),
+            "training.clip_value",
+            "clip_norm is set already: keep one of the two",
+        ),
+        (
+            counted and stages > epochs,
+            "training.batch_size",
+            f"{stages} stages need {stages} epochs or more, there are {epochs}",
+        ),
+        (
+            augmentation and rows,
+            "training.augmentation",
+            "is for images, this data is rows of a table",
+        ),
+        (
+            augmentation and model.get("cache_features"),
+            "model.cache_features",
+            "augmented images have other features in each epoch: set it to false",
+        ),
+        (
+            clean and not augmentation,
+            "training.clean_epochs",
+            "nothing is augmented: set augmentation too",
+        ),
+        (
+            augmentation and counted and isinstance(clean, int) and clean >= epochs,
+            "training.clean_epochs",
+            f"leaves no epoch to augment: there are {epochs}",
+        ),
+    ]
+    rules += [
+        (regression and training.get(key), f"training.{key}", "is for classes, not for regression")
+        for key in ("label_smoothing", "class_weights")
+    ]
+    rules += [
+        (
+            unmeasured and _group(training.get(key)).get("monitor") == unmeasured,
+            f"training.{key}.monitor",
+            f"'{unmeasured}' is not measured on {task}",
+        )
+        for key in ("early_stopping", "reduce_on_plateau")
+    ]
+    return [(tuple(at.split(".")), str(reason)) for broken, at, reason in rules if broken]
 
 
 def _group(value: Any) -> dict[str, Any]:
