@@ -7,7 +7,14 @@ import pytest
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import InterruptedTraining, RunError, UserError
-from dlcourse.lab.diagnosis.xray import depth_scan, equal_share, read_layers, read_xray, xray
+from dlcourse.lab.diagnosis.xray import (
+    depth_scan,
+    equal_share,
+    read_layers,
+    read_xray,
+    write_xray,
+    xray,
+)
 from dlcourse.lab.diagnosis.xray_callback import xray_callback
 from dlcourse.models import build_model
 from dlcourse.runs import Run, read_run
@@ -208,6 +215,14 @@ def test_an_interrupted_record_goes_on_equal(recorded, looks, tmp_path):
         )
     run = resume(read_run(tmp_path / "part"), bar=False, callbacks=[xray_callback()])
     assert (run.path / "xray.csv").read_text() == (recorded.path / "xray.csv").read_text()
+
+
+def test_a_layer_whose_name_has_a_comma_is_read_as_it_was_written(tmp_path):
+    name = keras.layers.Dense(1, name='a,"b"').name  # Keras accepts it
+    (layer,) = xray(dense(keras.layers.Dense(3)), POINTS.x_train, POINTS.y_train)
+    by_epoch = {0: [layer._replace(name=name)], 1: [layer._replace(gradient_to_weight=np.inf)]}
+    write_xray(Run(tmp_path), by_epoch)
+    assert read_xray(Run(tmp_path)) == by_epoch
 
 
 def test_a_broken_record_is_told(tmp_path):

@@ -283,7 +283,5 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:
     """Write one row an epoch, `epoch` (from 1) first, at full precision."""
-    rows = [",".join(["epoch", *history])]
-    for epoch, values in enumerate(zip(*history.values(), strict=True), 1):
-        rows.append(",".join([str(epoch), *map(repr, values)]))
-    write_text(path, "\n".join(rows) + "\n")
+    epochs = enumerate(zip(*history.values(), strict=True), 1)
+    write_rows(path, [{"epoch": n, **dict(zip(history, row, strict=True))} for n, row in epochs])

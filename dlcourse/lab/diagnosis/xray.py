@@ -10,7 +10,7 @@ from dlcourse.datasets.dataset import Dataset, value_range
 from dlcourse.errors import RunError, UserError
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
-from dlcourse.runs import Run, write_text
+from dlcourse.runs import Run, write_rows
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.questions import Question, ask
@@ -225,10 +225,12 @@ def equal_share(kernel: np.ndarray) -> float:
 
 def write_xray(run: Run, by_epoch: dict[int, list[LayerStatistics]]) -> None:
     """Write `xray.csv`: a row a layer and epoch, 0 for before the training."""
-    rows = [",".join(["epoch", *LayerStatistics._fields])]
-    for epoch, layers in by_epoch.items():
-        rows += [",".join([str(epoch), *map(str, layer)]) for layer in layers]
-    write_text(run.path / XRAY, "\n".join(rows) + "\n")
+    rows = [
+        {"epoch": epoch, **layer._asdict()}
+        for epoch, layers in by_epoch.items()
+        for layer in layers
+    ]
+    write_rows(run.path / XRAY, rows)
 
 
 def read_xray(run: Run) -> dict[int, list[LayerStatistics]]:
