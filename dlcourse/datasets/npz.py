@@ -1,7 +1,5 @@
 """The user's own arrays: `x_train`, `y_train` and, each optional, `x_val` … `y_test` in a .npz."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from dlcourse.datasets.dataset import (
 )
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
+from dlcourse.runs.files import DAMAGED
 from dlcourse.schema import Fraction
 
 
@@ -84,22 +83,20 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         # Opened here: np.load leaves a broken archive open.
         with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+            file: Any = np.load(stream, allow_pickle=False)
+            found = getattr(file, "files", None)  # an array has none
             known = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
-            return _complete(path, {name: file[name] for name in known if name in file}, file.files)
-    except DatasetError:  # a ValueError too
-        raise
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise DatasetError(f"{path}: a damaged file ({error})") from None
-        raise DatasetError(
-            f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
-            "code): save plain number arrays with numpy.savez"
-        ) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = {name: file[name] for name in known if name in (found or ())}
+    except DAMAGED as error:
+        if "pickle" in str(error):
+            raise DatasetError(
+                f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
+                "code): save plain number arrays with numpy.savez"
+            ) from None
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
+    if found is None:
+        raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+    return _complete(path, arrays, found)
 
 
 def _complete(path: Path, arrays: dict[str, Any], found: list[str]) -> dict[str, Any]:

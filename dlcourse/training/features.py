@@ -5,8 +5,6 @@ settings of one, read them instead of running the network again.
 """
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import numpy as np
 
 from dlcourse.datasets.dataset import chunks
 from dlcourse.models.bases import output_of
-from dlcourse.runs import make_folder, write_file
 from dlcourse.runs.evaluation import predict
+from dlcourse.runs.files import DAMAGED, make_folder, write_file
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
@@ -50,7 +48,7 @@ def _kept(path: Path) -> np.ndarray | None:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file["rows"]
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         return None
 
 

@@ -6,8 +6,6 @@ needs no place in it: it is a function of (seed, epoch).
 """
 
 import json
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import RunError, UserError
-from dlcourse.runs import write_file
+from dlcourse.runs.files import DAMAGED, write_file
 
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
@@ -95,11 +93,7 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
         xray = arrays["meta"]["progress"].pop("xray", None)  # 0.1.0 kept the X-ray there
         arrays["meta"].setdefault("users", {"XRay": xray} if xray else {})
         return Progress(**arrays["meta"]["progress"]), arrays
-    # RuntimeError: a flipped bit may name a compression or encryption that zipfile does not have
-    except (
-        *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ):
+    except DAMAGED:
         raise RunError(f"{path}: is damaged: the training cannot be resumed from it") from None
 
 
