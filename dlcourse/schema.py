@@ -145,3 +145,13 @@ def did_you_mean(word: object, known: list[str]) -> str:
         return f" (did you mean '{lower[near[0]]}'?)"
     shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
     return f" (known: {shown})"
+
+
+def flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Return the settings by dotted key, as `training.optimizer.name`; a group stands there too."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found[start + key] = value
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{start}{key}.")
+    return found

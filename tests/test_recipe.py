@@ -10,6 +10,7 @@ import yaml
 
 from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text
 from dlcourse.errors import RecipeError
+from dlcourse.schema import flat
 
 GOOD = """\
 seed: 3
@@ -69,6 +70,17 @@ def test_overrides_change_single_settings(recipe_file):
 def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         recipe_from_text(GOOD).training.epochs = 5  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_settings_are_listed_by_dotted_key_and_groups_with_them():
+    optimizer = {"name": "sgd"}
+    assert flat({"seed": 1, "training": {"optimizer": optimizer, "class_weights": {}}}) == {
+        "seed": 1,
+        "training": {"optimizer": optimizer, "class_weights": {}},
+        "training.optimizer": optimizer,
+        "training.optimizer.name": "sgd",
+        "training.class_weights": {},
+    }
 
 
 def test_the_schema_accepts_the_good_recipe_and_refuses_an_unknown_key():

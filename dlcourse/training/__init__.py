@@ -22,6 +22,7 @@ from dlcourse.runs import (
 )
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
+from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
@@ -136,7 +137,10 @@ def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
     """Raise a RecipeError unless the recipes are equal but for more epochs."""
-    before, after = _flat(stored.model_dump()), _flat(wanted.model_dump())
+    before, after = (
+        {key: value for key, value in flat(recipe.model_dump()).items() if type(value) is not dict}
+        for recipe in (stored, wanted)
+    )
     names = sorted(key for key in before | after if before.get(key) != after.get(key))
     epochs = "training.epochs"
     fewer = stored.training.epochs > wanted.training.epochs
@@ -160,13 +164,6 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         raise RecipeError(
             f"{run.path}: training.epochs: its fine-tuning follows them: start a new run for more"
         )
-
-
-def _flat(settings: dict[str, Any], start: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{start}{key}.") if isinstance(value, dict) else {start + key: value}
-    return flat
 
 
 def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
