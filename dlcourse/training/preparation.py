@@ -15,6 +15,7 @@ from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.runs.environment import device, no_gpu, use_device
+from dlcourse.text_table import text_table
 
 
 @dataclass(frozen=True)
@@ -246,12 +247,18 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
-    lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")
-    for layer in model.layers:
-        shape = " × ".join(map(str, layer.output.shape[1:]))
-        kind = type(layer).__name__
-        lines.append(f"{layer.name:<24}{kind:<22}{shape:<18}{layer.count_params():>11,}")
-    return "\n".join([*lines, f"{'total':<64}{model.count_params():>11,}\n"])
+    rows = [
+        (
+            layer.name,
+            type(layer).__name__,
+            " × ".join(map(str, layer.output.shape[1:])),
+            f"{layer.count_params():,}",
+        )
+        for layer in model.layers
+    ]
+    rows.append(("total", "", "", f"{model.count_params():,}"))
+    head = ("layer", "type", "output shape", "parameters")
+    return "\n".join([*lines, "", text_table(head, rows), ""])
 
 
 def _device(model: Any) -> str:

@@ -22,6 +22,7 @@ from dlcourse.lab.faithfulness.randomization import (
     model_randomization,
     supported,
 )
+from dlcourse.text_table import text_table
 from dlcourse.visualizers.questions import ask
 
 RANDOM = "random map"
@@ -94,15 +95,13 @@ class AttentionReport:
         heads = [f"{what} {self.names[one]}" for what in ("hits", "inside") for one in self.names]
         heads += ["deletion", "insertion", "all random"]
         last = {name: found[-1] for name, found in self.randomization.correlations.items()}
-        wide = max(len(row.method) for row in self.rows)
-        lines = ["  ".join([f"{'':{wide}}", *heads])]
+        lines = []
         for row in self.rows:
             values = [part[one] for part in (row.hits, row.inside) for one in self.names]
             values += [float(area(row.deletion)), float(area(row.insertion))]
-            cells = [f"{value:{len(head)}.3f}" for value, head in zip(values, heads, strict=False)]
-            cells += [f"{last[row.method]:{len(heads[-1])}.2f}"] if row.method in last else []
-            lines.append("  ".join([f"{row.method:{wide}}", *cells]))
-        return "\n".join(lines)
+            random = f"{last[row.method]:.2f}" if row.method in last else ""
+            lines.append([row.method, *(f"{value:.3f}" for value in values), random])
+        return text_table(["", *heads], lines)
 
     def __str__(self) -> str:
         """Return the table, what covering does and the verdict."""

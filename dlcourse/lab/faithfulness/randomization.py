@@ -10,6 +10,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.lab.faithfulness.checks import by_batch, checked_maps
 from dlcourse.schema import did_you_mean
+from dlcourse.text_table import text_table
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.questions import ClassIndices, Question, ask
 
@@ -52,14 +53,9 @@ class Randomization:
 
     def __str__(self) -> str:
         """Return a table: a row a method, a column a stage."""
-        wide = max(map(len, self.correlations))
-        columns = [max(5, len(name)) for name in self.layers]
-        heads = (f"{name:>{k}}" for name, k in zip(self.layers, columns, strict=True))
         lines = ["rank correlation with the trained network's maps; random from the output back to"]
-        lines.append("  ".join([f"{'':{wide}}", *heads]))
-        for name, found in self.correlations.items():
-            cells = (f"{value:>{k}.2f}" for value, k in zip(found, columns, strict=True))
-            lines.append("  ".join([f"{name:{wide}}", *cells]))
+        rows = [[name, *(f"{r:.2f}" for r in found)] for name, found in self.correlations.items()]
+        lines.append(text_table(["", *self.layers], rows))
         if self.insensitive:
             lines.append(f"insensitive to the weights: {', '.join(self.insensitive)}")
         return "\n".join(lines)
