@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.commands.command_line import Parser, run_command, split_table, write, write_json
 from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.schema:
-        import json
-
         from dlcourse.configuration.recipe import Recipe
 
-        write(json.dumps(Recipe.model_json_schema(), indent=2))
+        write_json(Recipe.model_json_schema())
         return 0
     recipe = _recipe(arguments)
     _check_paths(recipe, resumed=bool(arguments.resume))

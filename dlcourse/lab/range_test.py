@@ -10,12 +10,16 @@ References:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
+from dlcourse.pictures.figures import save_figure
+from dlcourse.plots import range_test
+from dlcourse.runs import make_folder, write_rows
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, prepare, targets
@@ -48,6 +52,26 @@ class RangeTest:
     lowest: float
     suggestion: float
     end: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the suggestion and what it rests on as values that JSON holds."""
+        keys = ("suggestion", "lowest", "steepest", "end")
+        return {"steps": len(self.rates), **{key: getattr(self, key) for key in keys}}
+
+    def save(self, folder: str | Path, name: str) -> Path:
+        """Write the steps as CSV and draw them; return the figure's path.
+
+        Raises:
+            WriteError: They cannot be written.
+        """
+        folder = make_folder(folder)
+        columns = np.stack([self.rates, self.losses, self.smoothed], axis=1).tolist()
+        rows = [dict(zip(("learning_rate", "loss", "smoothed"), c, strict=True)) for c in columns]
+        write_rows(folder / f"{name}.csv", rows)
+        drawn = (self.rates, self.losses, self.smoothed, self.suggestion)
+        return save_figure(
+            folder / f"{name}.png", lambda figure: range_test(*drawn, ax=figure.subplots())
+        )
 
 
 def find_learning_rate(
