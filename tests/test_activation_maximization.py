@@ -227,14 +227,17 @@ def test_an_image_and_its_spectrum_are_the_same_picture():
         ({"targets": 0, "layer": "con"}, "layer: no layer 'con' (did you mean 'conv'?)"),
         (
             {"targets": 0, "steps": 0},
-            "activation_maximization: steps is a whole number",
+            "activation_maximization: 'steps': expected greater than or equal to 1, got 0",
         ),
         (
             {"targets": 0, "learning_rate": float("nan")},
-            "activation_maximization: learning_rate",
+            "activation_maximization: 'learning_rate': expected a finite number, got nan",
         ),
         ({"targets": 0, "start": "x"}, "start: expected an array of numbers, got 'x'"),
-        ({"targets": 0, "regularizers": {}}, "activation_maximization: regularizers is a Regula"),
+        (
+            {"targets": 0, "regularizers": {}},
+            "activation_maximization: 'regularizers': expected an instance of Regularizers, got a",
+        ),
         ({"targets": 0, "value_range": 1}, "value_range: expected (least, largest)"),
         ({"targets": 0, "value_range": (1, 0)}, "value_range: expected (least, largest)"),
         (
@@ -281,8 +284,13 @@ def test_deep_dream_enlarges_and_makes_the_layer_answer_more(cnn):
         ({"images": np.zeros((8, 8, 1))}, "deep_dream: needs images (n, height, width, channels)"),
         (
             {"images": np.zeros((1, 8, 8, 1)), "octaves": 0},
-            "deep_dream: octaves is a whole",
+            "deep_dream: 'octaves': expected greater than or equal to 1, got 0",
         ),
+        (
+            {"images": np.zeros((1, 8, 8, 1)), "octave_scale": 1},
+            "deep_dream: 'octave_scale': expected greater than 1, got 1",
+        ),
+        ({"images": "cat.jpg"}, "images: expected an array of numbers, got 'cat.jpg'"),
         ({"images": np.zeros((1, 8, 8, 1)), "layers": "no"}, "layer: no layer 'no'"),
     ],
 )

@@ -372,7 +372,7 @@ def test_what_cannot_be_built_is_told(low, model, training, text):
 
 
 def test_a_layer_that_the_base_does_not_have_is_told(low):
-    with pytest.raises(RecipeError, match=r"the base has no layer 'flat' \(did you mean 'flatt"):
+    with pytest.raises(RecipeError, match=r"no layer 'flat' \(did you mean 'flatt"):
         prepare(high(low, layer="flat"))
 
 

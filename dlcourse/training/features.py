@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
-from dlcourse.models.bases import output_of
 from dlcourse.runs.evaluation import predict
 from dlcourse.runs.files import DAMAGED, make_folder, write_file
+from dlcourse.visualizers import taps
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
@@ -29,10 +29,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
         UserError: the model has no such layer, or it gives no single tensor.
         WriteError: the cache cannot be written.
     """
-    import keras
-
-    last = layer == model.layers[-1].name
-    part = model if last else keras.Model(model.inputs, output_of(model, layer))
+    part = model if layer == model.layers[-1].name else taps.part(model, layer)
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npz"

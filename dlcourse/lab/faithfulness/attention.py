@@ -22,6 +22,7 @@ from dlcourse.lab.faithfulness.randomization import (
     model_randomization,
     supported,
 )
+from dlcourse.schema import Natural, Positive, checked
 from dlcourse.text_table import text_table
 from dlcourse.visualizers.questions import ask
 
@@ -113,14 +114,15 @@ class AttentionReport:
         return "\n".join([*lines, self.verdict])
 
 
+@checked
 def attention_report(
     model: Any,
     dataset: Any,
     methods: Methods = None,
     *,
-    images: int = 200,
-    steps: int = STEPS,
-    seed: int = 0,
+    images: Positive = 200,
+    steps: Positive = STEPS,
+    seed: Natural = 0,
 ) -> AttentionReport:
     """Return where the network looks in test images, by every method and by covering regions.
 
@@ -140,7 +142,8 @@ def attention_report(
         UserError: The data set has no images or classes, or a method refuses the model.
     """
     rng = np.random.default_rng(seed)
-    _check(dataset, images)
+    if dataset.x_test.ndim != 4 or dataset.task == "regression":
+        raise UserError(f"attention_report: {dataset.name} is no data set of images in classes")
     chosen = np.sort(rng.permutation(len(dataset.y_test))[:images])
     x, y = dataset.x_test[chosen], dataset.y_test[chosen]
     regions = {name: np.asarray(boxes)[chosen] for name, boxes in dataset.regions.items()}
@@ -175,13 +178,6 @@ def covered(images: np.ndarray, boxes: np.ndarray, value: float = 0.0) -> np.nda
     for image, (top, left, bottom, right) in zip(result, boxes, strict=True):
         image[top:bottom, left:right] = value
     return result
-
-
-def _check(dataset: Any, images: int) -> None:
-    if images < 1:
-        raise UserError(f"images: is 1 or more, got {images}")
-    if dataset.x_test.ndim != 4 or dataset.task == "regression":
-        raise UserError(f"attention_report: {dataset.name} is no data set of images in classes")
 
 
 def _answers(model: Any, images: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Natural, Number, Positive, checked
 from dlcourse.visualizers.integrated_gradients import baselines_of
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
@@ -14,16 +15,17 @@ from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scor
 BATCH = 256  # masked images in one pass
 
 
+@checked
 def deletion_curve(
     model: Any,
     images: Images,
     maps: Any,
     class_indices: ClassIndices = None,
     *,
-    steps: int = 24,
-    value: float = 0.0,
-    seed: int = 0,
-    batch_size: int = BATCH,
+    steps: Positive = 24,
+    value: Number = 0.0,
+    seed: Natural = 0,
+    batch_size: Positive = BATCH,
 ) -> np.ndarray:
     """Return the class's probability while pixels are removed, those of the largest values first.
 
@@ -47,23 +49,21 @@ def deletion_curve(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
     """
-
-    def kept(ranks: np.ndarray, gone: np.ndarray) -> np.ndarray:
-        return ranks >= gone
-
+    kept = np.greater_equal
     return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
 
 
+@checked
 def insertion_curve(
     model: Any,
     images: Images,
     maps: Any,
     class_indices: ClassIndices = None,
     *,
-    steps: int = 24,
-    value: float = 0.0,
-    seed: int = 0,
-    batch_size: int = BATCH,
+    steps: Positive = 24,
+    value: Number = 0.0,
+    seed: Natural = 0,
+    batch_size: Positive = BATCH,
 ) -> np.ndarray:
     """Return the class's probability while pixels appear, those of the largest values first.
 
@@ -72,10 +72,7 @@ def insertion_curve(
 
     Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
     """
-
-    def kept(ranks: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        return ranks < shown
-
+    kept = np.less
     return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
 
 
@@ -90,8 +87,6 @@ def _curve(
     seed: int,
     batch_size: int,
 ) -> np.ndarray:
-    if batch_size < 1:
-        raise UserError(f"batch_size: is 1 or more, got {batch_size}")
     question = ask(model, images, class_indices)
     size = places_of(question, "deletion and insertion")
     (x,) = question.inputs
@@ -100,7 +95,7 @@ def _curve(
         maps = maps.sum(axis=-1)
     maps = checked_maps(maps, (len(x), *size))
     pixels = int(np.prod(size))
-    if not 1 <= steps <= pixels:
+    if steps > pixels:
         raise UserError(f"steps: expected 1 to the image's {pixels} pixels, got {steps}")
     ranks = _ranks(maps, seed).reshape(maps.shape)
     counts = np.rint(np.linspace(0, pixels, steps + 1)).astype(int)
