@@ -83,7 +83,7 @@ def settings_model(
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"
-    return create_model(title, __base__=Settings, __doc__=first_line(function), **fields)
+    return create_model(title, __base__=Settings, __doc__=_first_line(function), **fields)
 
 
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
@@ -161,7 +161,7 @@ def shown(value: Any) -> str:
     return line if len(line) < 60 else f"{line[:57]}…"
 
 
-def first_line(function: Callable[..., Any]) -> str:
+def _first_line(function: Callable[..., Any]) -> str:
     """Return the first line of a function's docstring, or an empty string."""
     return (inspect.getdoc(function) or "").partition("\n")[0]
 

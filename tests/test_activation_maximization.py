@@ -6,10 +6,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
 
 from dlcourse.errors import UserError
-from dlcourse.lessons import plots as lesson_plots
 from dlcourse.visualizers import (
     Regularizers,
     Transformations,
@@ -129,15 +127,13 @@ def test_a_callback_sees_every_step_and_changes_nothing(cnn):
     np.testing.assert_allclose(watched, alone, atol=0.5)  # one compiled loop, another rounding
 
 
-def test_the_bar_counts_the_steps_and_a_film_shows_them(cnn, capsys, tmp_path):
+def test_the_bar_counts_the_steps_and_the_callback_sees_every_image(cnn, capsys):
     frames = []
     activation_maximization(
         cnn, 1, steps=5, callback=lambda _, images, __: frames.append(images[0]), progress=True
     )
     assert "5/5" in capsys.readouterr().out
-    film = lesson_plots.animate_images(frames, value_range=(0, 255))
-    with Image.open(lesson_plots.save_gif(film, tmp_path / "ascent.gif")) as gif:
-        assert gif.n_frames == 5
+    assert len(frames) == 5
     alone = activation_maximization(cnn, 1, steps=30, progress=False, **FREE)
     told = activation_maximization(cnn, 1, steps=30, progress=True, **FREE)
     np.testing.assert_allclose(told, alone, atol=0.5)  # blocks of steps, another rounding

@@ -13,7 +13,6 @@ from dlcourse.runs import (
     read_run,
     write_file,
     write_history,
-    write_json,
     write_text,
 )
 
@@ -53,10 +52,10 @@ def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path):
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path):
-    write_json(tmp_path / "a.json", {"é": 1})
+    write_text(tmp_path / "a.json", '{"é": 1}')
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "b").stat().st_mode
-    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{"é": 1}'
 
 
 def test_a_history_is_written_and_read_at_full_precision(tmp_path):

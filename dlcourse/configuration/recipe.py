@@ -285,65 +285,41 @@ def conflicts(
     classes = dataset.get("classes")
     if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
         task = "binary"
+    faults: list[tuple[Location, str]] = []
+
+    def fault(at: str, reason: str) -> None:
+        faults.append((tuple(at.split(".")), reason))
+
     name, epochs = str(model.get("name")), training.get("epochs", 20)
-    misfit = mismatch(name, inputs, task) if name in MODELS else None
-    stages = training.get("batch_size")
-    stages = len(stages) if isinstance(stages, list | tuple) else 0
-    clean, augmentation = training.get("clean_epochs"), training.get("augmentation")
-    counted = isinstance(epochs, int)
-    rows, regression = inputs == "rows", task == "regression"
-    unmeasured = "val_accuracy" if regression else "val_mae" if task else None
-    rules = [
-        (misfit, "model.name", misfit),
-        (
-            training.get("schedule") and training.get("reduce_on_plateau"),
-            "training.reduce_on_plateau",
-            "a schedule sets the learning rate already: keep one of the two",
-        ),
-        (
-            training.get("clip_norm") and training.get("clip_value"),
-            "training.clip_value",
-            "clip_norm is set already: keep one of the two",
-        ),
-        (
-            counted and stages > epochs,
-            "training.batch_size",
-            f"{stages} stages need {stages} epochs or more, there are {epochs}",
-        ),
-        (
-            augmentation and rows,
-            "training.augmentation",
-            "is for images, this data is rows of a table",
-        ),
-        (
-            augmentation and model.get("cache_features"),
-            "model.cache_features",
-            "augmented images have other features in each epoch: set it to false",
-        ),
-        (
-            clean and not augmentation,
-            "training.clean_epochs",
-            "nothing is augmented: set augmentation too",
-        ),
-        (
-            augmentation and counted and isinstance(clean, int) and clean >= epochs,
-            "training.clean_epochs",
-            f"leaves no epoch to augment: there are {epochs}",
-        ),
-    ]
-    rules += [
-        (regression and training.get(key), f"training.{key}", "is for classes, not for regression")
-        for key in ("label_smoothing", "class_weights")
-    ]
-    rules += [
-        (
-            unmeasured and _group(training.get(key)).get("monitor") == unmeasured,
-            f"training.{key}.monitor",
-            f"'{unmeasured}' is not measured on {task}",
-        )
-        for key in ("early_stopping", "reduce_on_plateau")
-    ]
-    return [(tuple(at.split(".")), str(reason)) for broken, at, reason in rules if broken]
+    stages, clean = training.get("batch_size"), training.get("clean_epochs")
+    augmentation, counted = training.get("augmentation"), isinstance(epochs, int)
+    if name in MODELS and (reason := mismatch(name, inputs, task)):
+        fault("model.name", reason)
+    if training.get("schedule") and training.get("reduce_on_plateau"):
+        reason = "a schedule sets the learning rate already: keep one of the two"
+        fault("training.reduce_on_plateau", reason)
+    if training.get("clip_norm") and training.get("clip_value"):
+        fault("training.clip_value", "clip_norm is set already: keep one of the two")
+    if counted and isinstance(stages, list | tuple) and len(stages) > epochs:
+        reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
+        fault("training.batch_size", reason)
+    if augmentation and inputs == "rows":
+        fault("training.augmentation", "is for images, this data is rows of a table")
+    if augmentation and model.get("cache_features"):
+        reason = "augmented images have other features in each epoch: set it to false"
+        fault("model.cache_features", reason)
+    if clean and not augmentation:
+        fault("training.clean_epochs", "nothing is augmented: set augmentation too")
+    elif counted and isinstance(clean, int) and clean >= epochs:
+        fault("training.clean_epochs", f"leaves no epoch to augment: there are {epochs}")
+    for key in ("label_smoothing", "class_weights"):
+        if task == "regression" and training.get(key):
+            fault(f"training.{key}", "is for classes, not for regression")
+    metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
+    for key in ("early_stopping", "reduce_on_plateau"):
+        if metric and _group(training.get(key)).get("monitor") == metric:
+            fault(f"training.{key}.monitor", f"'{metric}' is not measured on {task}")
+    return faults
 
 
 def _group(value: Any) -> dict[str, Any]:

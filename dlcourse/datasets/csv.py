@@ -62,11 +62,10 @@ def csv(
     }
     x = _encode(table, encoding)
     return dataset_of(
+        table.file.stem,
         {"train": (x, y)},
-        seed=seed,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        name=table.file.stem,
+        seed,
+        (validation_fraction, test_fraction),
         task=task_of(class_names) if class_names else "regression",
         value_range=value_range(x),
         class_names=class_names,

@@ -27,17 +27,11 @@ def digits(
     from sklearn.datasets import load_digits
 
     source: Any = load_digits()
-    whole = dataset_of(
-        {"train": (source.images.astype("uint8")[..., None], source.target.astype("int64"))},
-        seed=seed,
-        validation_fraction=validation_fraction,
-        test_fraction=TEST_FRACTION,
-        name="digits",
-        task="multiclass",
-        value_range=(0.0, 16.0),
-        class_names=tuple(map(str, range(10))),
-        target_name="digit",
-    )
+    parts = {"train": (source.images.astype("uint8")[..., None], source.target.astype("int64"))}
+    names = tuple(map(str, range(10)))
+    facts = {"value_range": (0.0, 16.0), "class_names": names, "target_name": "digit"}
+    fractions = (validation_fraction, TEST_FRACTION)
+    whole = dataset_of("digits", parts, seed, fractions, task="multiclass", **facts)
     return only(whole, classes)
 
 
@@ -70,12 +64,12 @@ def _table(
 
     source = getattr(datasets, f"load_{name}")(**options)
     x = source.data.astype("float32")
+    y = source.target.astype("float32" if task == "regression" else "int64")
     return dataset_of(
-        {"train": (x, source.target.astype("float32" if task == "regression" else "int64"))},
-        seed=seed,
-        validation_fraction=fraction,
-        test_fraction=TEST_FRACTION,
-        name=name,
+        name,
+        {"train": (x, y)},
+        seed,
+        (fraction, TEST_FRACTION),
         task=task,
         value_range=value_range(x),
         class_names=tuple(map(str, source.target_names)) if task != "regression" else (),

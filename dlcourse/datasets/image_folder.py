@@ -72,16 +72,9 @@ def image_folder(
         parts[part] = x, np.array(list(files.values()))[kept]
         _refuse_empty(folders[part], classes, parts[part][1], broken)
     _warn(root, broken)
-    return dataset_of(
-        parts,
-        seed=seed,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        name=root.resolve().name,
-        task=task_of(classes),
-        value_range=(0.0, 255.0),
-        class_names=classes,
-    )
+    facts = {"task": task_of(classes), "value_range": (0.0, 255.0), "class_names": classes}
+    fractions = (validation_fraction, test_fraction)
+    return dataset_of(root.resolve().name, parts, seed, fractions, **facts)
 
 
 def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:

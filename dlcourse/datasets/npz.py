@@ -57,16 +57,12 @@ def npz(
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
     names = () if task == "regression" else class_names or _names(file, arrays)
+    given = [part for part in PARTS if f"x_{part}" in arrays]
     return dataset_of(
-        {
-            part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
-            for part in PARTS
-            if f"x_{part}" in arrays
-        },
-        seed=seed,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        name=file.stem,
+        file.stem,
+        {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in given},
+        seed,
+        (validation_fraction, test_fraction),
         task="regression" if task == "regression" else task_of(names),
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
         class_names=names,

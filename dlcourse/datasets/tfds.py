@@ -228,16 +228,9 @@ def _read(
     classes = tuple(label.names or map(str, range(label.num_classes)))
     if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are kept secret
         del parts["test"]
-    return dataset_of(
-        parts,
-        seed=seed,
-        validation_fraction=validation_fraction,
-        test_fraction=TEST_FRACTION,
-        name=name,
-        task=task_of(classes),
-        value_range=value_range(parts["train"][0]),
-        class_names=classes,
-    )
+    facts = {"task": task_of(classes), "class_names": classes}
+    limits, fractions = value_range(parts["train"][0]), (validation_fraction, TEST_FRACTION)
+    return dataset_of(name, parts, seed, fractions, value_range=limits, **facts)
 
 
 def _arrays(

@@ -66,7 +66,8 @@ class RangeTest:
         """
         folder = make_folder(folder)
         columns = np.stack([self.rates, self.losses, self.smoothed], axis=1).tolist()
-        rows = [dict(zip(("learning_rate", "loss", "smoothed"), c, strict=True)) for c in columns]
+        names = ["learning_rate", "loss", "smoothed"]
+        rows = [dict(zip(names, values, strict=True)) for values in columns]
         write_rows(folder / f"{name}.csv", rows)
         drawn = (self.rates, self.losses, self.smoothed, self.suggestion)
         return save_figure(

@@ -80,8 +80,8 @@ def activation_maximization(
         fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
             natural images: smoother, with fewer fine ripples (images only).
         seed: Of the noise and the transformations.
-        callback: Called after each step (slower: without it the steps run as one compiled loop);
-            with a list's `append` of the images, `plots.animate_images` makes a film of them.
+        callback: Function called after each step (slower: without it the steps run as one
+            compiled loop).
         progress: Show Keras' progress bar, with the mean score.
 
     Returns:

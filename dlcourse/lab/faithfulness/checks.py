@@ -1,4 +1,4 @@
-"""Is the map right? Curves of deletion and insertion, completeness, and boxes of the evidence."""
+"""Is the map right? Curves of deletion and insertion, and boxes of the evidence."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,9 +8,8 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, Number, Positive, checked
-from dlcourse.visualizers.integrated_gradients import baselines_of
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+from dlcourse.visualizers.questions import ClassIndices, Images, ask
 
 BATCH = 256  # masked images in one pass
 
@@ -127,39 +126,6 @@ def area(curve: Any) -> np.ndarray:
     if curve.ndim < 1 or curve.shape[-1] < 2:
         raise UserError(f"area: expected a curve of two points or more, got {curve.shape}")
     return ((curve[..., 1:] + curve[..., :-1]) / 2).mean(axis=-1)
-
-
-def completeness(
-    model: Any,
-    images: Images,
-    maps: Any,
-    class_indices: ClassIndices = None,
-    *,
-    baseline: Any = 0.0,
-) -> np.ndarray:
-    """Return each map's sum minus the logit's change from the baseline to the image, `(n,)`.
-
-    It is 0 for a map that divides the change among the pixels, as integrated gradients do.
-
-    Args:
-        model, images, class_indices: As for `saliency`.
-        maps: `(n, …)`, or a list of them for a list of inputs.
-        baseline: As for `integrated_gradients`.
-
-    Raises:
-        UserError: What was given does not fit together.
-
-    References:
-        Sundararajan et al., arXiv:1703.01365, proposition 1.
-    """
-    question = ask(model, images, class_indices)
-    parts = [np.asarray(one) for one in (maps if question.listed else [maps])]
-    if {len(one) for one in parts} != {len(question.indices)}:
-        sizes = ", ".join(str(len(one)) for one in parts)
-        raise UserError(f"maps: expected one for each of {len(question.indices)} images: {sizes}")
-    total = sum(one.reshape(len(one), -1).sum(axis=1) for one in parts)
-    change = class_scores(question) - class_scores(question, baselines_of(question, baseline))
-    return total - change
 
 
 def pointing_hits(maps: Any, boxes: Any) -> np.ndarray:
