@@ -65,14 +65,15 @@ class RangeTest:
             WriteError: They cannot be written.
         """
         folder = make_folder(folder)
-        columns = np.stack([self.rates, self.losses, self.smoothed], axis=1).tolist()
-        names = ["learning_rate", "loss", "smoothed"]
-        rows = [dict(zip(names, values, strict=True)) for values in columns]
-        write_rows(folder / f"{name}.csv", rows)
-        drawn = (self.rates, self.losses, self.smoothed, self.suggestion)
-        return save_figure(
-            folder / f"{name}.png", lambda figure: range_test(*drawn, ax=figure.subplots())
-        )
+        drawn = {"learning_rate": self.rates, "loss": self.losses, "smoothed": self.smoothed}
+        rows = zip(*(values.tolist() for values in drawn.values()), strict=True)
+        write_rows(folder / f"{name}.csv", [dict(zip(drawn, row, strict=True)) for row in rows])
+
+        def draw(figure: Any) -> None:
+            ax = figure.subplots()
+            range_test(self.rates, self.losses, self.smoothed, self.suggestion, ax=ax)
+
+        return save_figure(folder / f"{name}.png", draw)
 
 
 def find_learning_rate(
