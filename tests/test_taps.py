@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.training.features import features
+from dlcourse.visualizers import feature_maps, taps
 from dlcourse.visualizers.clones import clone
 
 IMAGES = np.random.default_rng(0).random((3, 6, 6, 2)).astype("float32")
@@ -108,6 +109,12 @@ def test_a_part_ends_in_a_layer_of_the_models_own_graph(nested):
     np.testing.assert_array_equal(part(IMAGES), maps)
     with pytest.raises(UserError, match="layer: base/conv gives no single tensor in the model's"):
         taps.part(nested, "base/conv")
+
+
+def test_features_are_the_feature_maps_as_rows(nested):
+    rows = features(nested, "base", IMAGES)
+    maps = feature_maps(nested, IMAGES, "base")["base"]
+    np.testing.assert_allclose(rows, maps.reshape(3, -1), rtol=1e-6)  # float32, compiled twice
 
 
 # Copied

@@ -19,6 +19,9 @@ from dlcourse.visualizers import taps
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
     """Return a layer's outputs as rows `(n, values)`, float32; the model is not changed.
 
+    They are those of `visualizers.feature_maps`, for whole data sets: Keras' `predict` of the part
+    of the model up to the layer takes them in batches, as they are stored or streamed.
+
     Args:
         model: a Sequential or Functional model.
         layer: the name of one of its own layers; a model inside it is one.

@@ -111,9 +111,11 @@ class Reader:
         *,
         logits: bool = True,
     ) -> tuple[Any, list]:
-        """Return the output `(n, …, classes)`, without its softmax or sigmoid, and the `places`'.
+        """Return the output `(n, …, classes)` and what layer calls gave, float32, from one call.
 
-        All are float32; `logits=False` leaves softmax and sigmoid in.
+        Args:
+            model, inputs, places, edits: As for `taps.record`.
+            logits: Read the output without its softmax or sigmoid.
         """
         from keras import ops
 
