@@ -8,35 +8,13 @@ from dlcourse.commands.command_line import print_error, write
 
 COMMANDS = {
     "train": "train a recipe, print its metrics, save its run",
-    "evaluate": (
-        "dlcourse.commands.evaluate",
-        "measure a saved run again, and each class on its own",
-    ),
-    "diagnose": (
-        "dlcourse.commands.diagnose",
-        "what a run's curves and layers show, and one thing to try",
-    ),
+    "evaluate": "measure a saved run again, and each class on its own",
+    "diagnose": "what a run's curves and layers show, and one thing to try",
     "predict": "class and probability of your own images or rows",
-    "visualize": (
-        "dlcourse.commands.visualize",
-        "templates, feature maps, saliency, CAM, deep dream",
-    ),
-    "find_lr": (
-        "dlcourse.commands.find_lr",
-        "the learning rate that suits a recipe, by a range test",
-    ),
-    "compare": (
-        "dlcourse.commands.compare",
-        "recipes beside classic machine learning: score and cost",
-    ),
-    "export": (
-        "dlcourse.commands.export",
-        "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared",
-    ),
-    "report": (
-        "dlcourse.commands.report",
-        "all of a run on one page: metrics, findings, figures, settings",
-    ),
+    "visualize": "a run on one page: metrics, findings, curves, what its network sees",
+    "find_lr": "the learning rate that suits a recipe, by a range test",
+    "compare": "recipes beside classic machine learning: score and cost",
+    "export": "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared",
     "errata": "every number of the slides, checked",
     "explain": "a calculation step by step, with your own numbers",
     "runs": "the runs as a table, best first",
