@@ -163,18 +163,18 @@ def test_predict_reads_an_image(run, tmp_path, capsys):
     assert row["class"] == data.class_names[data.y_test[0]]
 
 
-@pytest.mark.parametrize("command", ["diagnose", "report", "visualize", "find_lr", "compare"])
+@pytest.mark.parametrize("command", ["diagnose", "visualize", "find_lr", "compare"])
 def test_the_other_commands_run(command, run, tmp_path, capsys):
     from importlib import import_module
 
     (tmp_path / "recipe.yaml").write_text(SHORT.replace("epochs: 3", "epochs: 1"))
     config = ["--config", str(tmp_path / "recipe.yaml")]
     arguments = {
-        "visualize": ["--run", str(run.path), "--what", "saliency,cam", "--images", "2"],
+        "visualize": ["--run", str(run.path), "--images", "2"],
         "find_lr": [*config, "--out", str(tmp_path / "lr.png")],
         "compare": [*config, "--models", "k_nn", "--folds", "2", "--out", str(tmp_path)],
     }.get(command, ["--run", str(run.path)])
-    assert import_module(f"dlcourse.{command}").main(arguments) == 0
+    assert import_module(f"dlcourse.commands.{command}").main(arguments) == 0
     assert capsys.readouterr().err == ""
 
 

@@ -40,7 +40,6 @@ COMMANDS = [
     "dlcourse.commands.export",
     "dlcourse.commands.find_lr",
     "dlcourse.commands.predict",
-    "dlcourse.commands.report",
     "dlcourse.commands.runs",
     "dlcourse.commands.train",
     "dlcourse.commands.visualize",

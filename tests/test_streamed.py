@@ -315,10 +315,9 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
         monkeypatch.setattr(f"dlcourse.{module}.{name}", 900)
     monkeypatch.setattr("dlcourse.runs.evaluation.PREDICT_BYTES", 900)
     monkeypatch.setattr("dlcourse.lab.diagnosis.xray.PROBE_EXAMPLES", 10)
-    monkeypatch.setattr("dlcourse.pictures.gallery.OVERTRAINED_EXAMPLES", 10)
     read, most = Streamed._read, []
     monkeypatch.setattr(Streamed, "_read", lambda x, rows: most.append(len(rows)) or read(x, rows))
-    from dlcourse.commands import evaluate, find_lr, report, visualize
+    from dlcourse.commands import evaluate, find_lr, visualize
 
     run = train(recipe(folder), tmp_path / "runs", name="run", bar=False)
     assert max(most) <= 16
@@ -327,8 +326,8 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
     features(prepared.model, "flatten", prepared.dataset.x_train, cache=tmp_path / "features")
     examine(run)
     assert evaluate.main(["--run", str(run.path)]) == 0
-    assert report.main(["--run", str(run.path)]) == 0
-    assert visualize.main(["--run", str(run.path), "--what", "cam,feature-maps"]) == 0
+    what = "learning-curves,predictions,most-confused,highest-loss,calibration,layers,feature-maps"
+    assert visualize.main(["--run", str(run.path), "--what", f"{what},cam"]) == 0
     config = tmp_path / "recipe.yaml"
     config.write_text(RECIPE.format(path=folder, share=TINY_SHARE))
     assert find_lr.main(["--config", str(config), "--out", str(tmp_path / "lr.png")]) == 0

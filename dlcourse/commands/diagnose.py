@@ -1,7 +1,6 @@
 """dlcourse diagnose: what a run's curves and layers show, and one thing to try."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
     found = examine(run)
     read, note = found.evidence, found.note
     findings = diagnose_evidence(read)
-    paths = _save_figures(run, found, findings)
+    paths = _save_figures(run, found)
     if arguments.json:
         write_json(_as_json(run, read, findings, note))
         return 0
@@ -87,16 +86,16 @@ def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str)
     }
 
 
-def _save_figures(run: "Run", found: "Examination", findings: "list[Finding]") -> list[Path]:
+def _save_figures(run: "Run", found: "Examination") -> list[Path]:
     """Write the curves with their findings, and the layers where the model and data are there."""
-    from dlcourse.lab import plots as lab_plots
-    from dlcourse.lab.diagnosis.examination import draw_curves, layer_readings
-    from dlcourse.pictures.figures import save_figure
+    from dlcourse.lab.pictures import layers, learning_curves
+    from dlcourse.pictures.figures import save
+    from dlcourse.pictures.view import View
 
-    drawings: dict[str, Callable[[Any], Any]] = {
-        "diagnosis": lambda figure: draw_curves(found.evidence, findings, figure)
-    }
-    if readings := layer_readings(run, found):
-        drawings["xray"] = lambda figure: lab_plots.layer_histograms(readings, figure=figure)
-    folder = run.path / "figures"
-    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    model = run.model if run.finished and found.dataset and found.evidence.xray else None
+    view = View(run.facts, run.name, model, dataset=found.dataset, examined=found)
+    return [
+        save(run.path / "figures" / f"{name}.png", picture.figure)
+        for name, draw in (("diagnosis", learning_curves), ("xray", layers))
+        for picture in draw(view)
+    ]

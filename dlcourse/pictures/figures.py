@@ -1,4 +1,4 @@
-"""The figures that trainings and comparisons save."""
+"""Figures as files: those that a training saves, and the writing of any."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse import plots
-from dlcourse.runs import write_file
+from dlcourse.pictures.gallery import PICTURES, unsuited
+from dlcourse.pictures.view import View
+from dlcourse.runs import make_folder, write_file
 
 
 def save_figures(
@@ -21,38 +23,19 @@ def save_figures(
     """Write the learning curves and the test split's pictures as PNG; return their paths.
 
     Args:
-        folder: made if it is not there.
-        dataset: a `Dataset`; its test split is shown.
-        history: one list a metric, as Keras' `History.history`.
-        best_epoch: the epoch (from 1) whose weights were kept.
-        predicted: outputs on the test split, `(n, classes)` probabilities or `(n,)` predictions.
+        folder: Made if it is not there.
+        dataset: A `Dataset`; its test split is shown.
+        history: One list per metric, as Keras' `History.history`.
+        best_epoch: The epoch (from 1) whose weights were kept.
+        predicted: Outputs on the test split, `(n, classes)` probabilities or `(n,)` predictions.
     """
-    folder.mkdir(exist_ok=True)
-    y = dataset.y_test
-
-    def curves(figure: Any) -> None:
-        plots.learning_curves(history, best_epoch, figure=figure)
-
-    def regression(figure: Any) -> None:
-        figure.set_size_inches(5, 4.4)
-        plots.predicted_and_true(y, predicted, dataset.target_name, ax=figure.subplots())
-
-    def confusion(figure: Any) -> None:
-        figure.set_size_inches(5.4, 4.6)
-        labels = predicted.argmax(axis=1)
-        plots.confusion_matrix(y, labels, dataset.class_names, ax=figure.subplots())
-
-    def confused(figure: Any) -> None:
-        images = dataset.x_test if dataset.x_test.ndim == 4 else None
-        labels = predicted.argmax(axis=1)
-        plots.most_confused(y, labels, dataset.class_names, images, figure=figure)
-
-    drawings = {"learning_curves": curves}
-    if dataset.task == "regression":
-        drawings["predicted_and_true"] = regression
-    else:
-        drawings |= {"confusion_matrix": confusion, "most_confused": confused}
-    return [save_figure(folder / f"{name}.png", draw) for name, draw in drawings.items()]
+    view = View(dataset.facts, "run", None, history, best_epoch, dataset, predicted)
+    return [
+        save(folder / f"{picture.name.replace('-', '_')}.png", picture.figure)
+        for name in ("learning-curves", "predictions", "most-confused")
+        if not unsuited(name, view)
+        for picture in PICTURES[name](view)
+    ]
 
 
 def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
@@ -64,7 +47,7 @@ def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
 
 def save(path: Path, figure: Any) -> Path:
     """Write a figure as PNG, whole or not at all, in a folder made if need be; return the path."""
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     write_file(path, lambda temporary: temporary.write_bytes(png(figure)))
     return path
 

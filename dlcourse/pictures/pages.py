@@ -1,70 +1,108 @@
-"""One HTML page with its pictures inside: it needs no other file and no network."""
+"""One HTML page with its pictures inside: it needs no other file, no script and no network."""
 
+import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from importlib import resources
+from string import Template
+from typing import NamedTuple
+
+from dlcourse.pictures.gallery import BESIDE, SECTIONS
+from dlcourse.pictures.view import Picture
+
+WIDE = 560  # pixels: a wider picture is moved sideways on a phone, not shrunk
 
 
-class Picture(NamedTuple):
-    """A figure with the name of its file, what it shows in a sentence, and a table in words."""
+class Section(NamedTuple):
+    """A part of a page.
 
-    name: str
-    caption: str
-    figure: Any
-    text: str = ""
-
-    @property
-    def heading(self) -> str:
-        """The name in words."""
-        return self.name.replace("-", " ").replace("_", " ").capitalize()
-
-
-def page(
-    title: str,
-    facts: str,
-    pictures: Sequence[tuple[Picture, bytes]],
-    appendix: Sequence[tuple[str, str]] = (),
-) -> str:
-    """Return the page, readable on a screen, a phone and paper.
-
-    Args:
-        title: The heading.
-        facts: Plain text under it.
+    Attributes:
+        heading: In words.
+        html: What stands under it, as `table` and `text` give it.
         pictures: Each with its PNG.
-        appendix: (heading, plain text) of what follows them.
+        folded: Whether it opens only when asked.
     """
-    parts = [_figure(one, png) for one, png in pictures]
-    parts += [f"<h2>{escape(heading)}</h2><pre>{escape(text)}</pre>" for heading, text in appendix]
-    return PAGE.format(title=escape(title), facts=escape(facts), parts="\n".join(parts))
+
+    heading: str
+    html: str = ""
+    pictures: Sequence[tuple[Picture, bytes]] = ()
+    folded: bool = False
 
 
-def _figure(one: Picture, png: bytes) -> str:
+def picture_sections(drawn: Mapping[str, Sequence[tuple[Picture, bytes]]]) -> list[Section]:
+    """Return the pictures, given by kind, under the headings of `SECTIONS`."""
+    return [
+        Section(heading, pictures=[one for name in names for one in drawn.get(name, ())])
+        for heading, names in SECTIONS.items()
+        if drawn.keys() & names
+    ]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; the first cell of each row names it."""
+    cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+        for first, *rest in rows
+    )
+    return f'<div class="table"><table><thead><tr>{cells}<tbody>{body}</table></div>'
+
+
+def text(heading: str, lines: Iterable[str]) -> str:
+    """Return a paragraph per line under a small heading."""
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    small = f"<h3>{escape(heading)}</h3>" if heading else ""
+    return f'<div class="text">{small}{paragraphs}</div>'
+
+
+def page(title: str, sections: Sequence[Section]) -> str:
+    """Return the page, readable on a screen, a phone and paper."""
+    template = resources.files("dlcourse.pictures").joinpath("page.html").read_text("utf-8")
+    contents, body = ("\n".join(map(part, sections)) for part in (_entry, _section))
+    return Template(template).substitute(title=escape(title), contents=contents, body=body)
+
+
+def _entry(section: Section) -> str:
+    """Return a line of the contents, with those of the section's pictures under it."""
+    lines = [_link(picture.name, picture.heading) for picture, _ in section.pictures]
+    return f"{_link(_id(section), section.heading)}<ul>{''.join(lines)}</ul>"
+
+
+def _link(target: str, words: str) -> str:
+    return f'<li><a href="#{escape(target)}">{escape(words)}</a>'
+
+
+def _id(section: Section) -> str:
+    return section.heading.lower().replace(" ", "-")
+
+
+def _section(section: Section) -> str:
+    heading = f"<h2>{escape(section.heading)}</h2>"
+    figures = "".join(map(_figure, section.pictures))
+    pairs = any(picture.name.endswith(BESIDE) for picture, _ in section.pictures)
+    inside = f'{heading}{section.html}<div class="figures{" pairs" * pairs}">{figures}</div>'
+    if section.folded:
+        inside = f"<details><summary>{heading}</summary>{section.html}</details>"
+    return f'<section id="{_id(section)}">{inside}</section>'
+
+
+def _figure(shown: tuple[Picture, bytes]) -> str:
+    picture, png = shown
+    width, height = (int.from_bytes(png[k : k + 4]) * 7 // 10 for k in (16, 20))  # sharp
     source = f"data:image/png;base64,{b64encode(png).decode()}"
-    name, caption = escape(one.name), escape(one.caption)
-    text = f"<pre>{escape(one.text)}</pre>" if one.text else ""
+    name, heading, caption = map(escape, picture[:3])
+    wide, more = " wide" * (width > WIDE), "".join(map(_part, picture.text.split("\n\n")))
     return (
-        f'<figure id="{name}"><h2>{escape(one.heading)}</h2><img alt="{caption}" src="{source}">'
-        f"<figcaption>{caption}</figcaption></figure>{text}"
+        f'<figure id="{name}"><h3>{heading}</h3><div class="picture{wide}"><img width="{width}" '
+        f'height="{height}" alt="{heading}: {caption}" src="{source}"></div>'
+        f"<figcaption>{caption}</figcaption>{more}</figure>"
     )
 
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto }}
-body {{ padding: 0 1rem }}
-h1 {{ overflow-wrap: anywhere }}
-pre {{ overflow-x: auto; font-size: .9rem }}
-figure {{ margin: 2rem 0; break-inside: avoid }}
-img {{ max-width: 100%; background: white; border-radius: 4px }}
-figcaption {{ margin-top: .4rem }}
-@media print {{ body {{ max-width: none; margin: 0 }} pre {{ white-space: pre-wrap }} }}
-</style></head><body>
-<h1>{title}</h1>
-<pre>{facts}</pre>
-{parts}
-</body></html>
-"""
+def _part(lines: str) -> str:
+    """Return a paragraph per line; of lines in columns, two spaces apart, a table."""
+    rows = [re.split(" {2,}", line.rstrip()) for line in lines.splitlines()]
+    in_columns = rows and min(map(len, rows)) > 1
+    return table(rows[0], rows[1:]) if in_columns else text("", lines.splitlines())

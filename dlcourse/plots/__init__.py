@@ -3,10 +3,10 @@
 from dlcourse.plots.attributions import (
     attributions,
     feature_attributions,
-    image_grid,
     neuron_activity,
     overlay,
     show_map,
+    signed_colours,
 )
 from dlcourse.plots.axes import (
     new_axes,
@@ -19,6 +19,7 @@ from dlcourse.plots.classification import (
     highest_loss,
 )
 from dlcourse.plots.images import (
+    image_grid,
     short_name,
     show_image,
 )
@@ -52,4 +53,5 @@ __all__ = [
     "short_name",
     "show_image",
     "show_map",
+    "signed_colours",
 ]

@@ -1,6 +1,7 @@
 """Maps of evidence and pictures of layers: overlays, grids, templates, active neurons."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,14 +10,24 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
-from dlcourse.plots.images import show_image
+from dlcourse.plots.images import frame, label, show_image
 
 POSITIVE, SIGNED = "inferno", "RdBu_r"
 MOST_NEURONS = 400  # of a layer drawn as dots
 
 
+def signed_colours(values: np.ndarray) -> np.ndarray:
+    """Return `(…, 3)` colours of values: red above 0, blue below, white at 0."""
+    top = float(np.abs(values).max()) or 1.0
+    return colormaps[SIGNED](0.5 + values / (2 * top))[..., :3]
+
+
 def show_map(
-    ax: Axes, values: np.ndarray, *, limit: float | None = None, colorbar: bool = True
+    ax: Axes,
+    values: np.ndarray,
+    *,
+    limit: float | None = None,
+    colorbar: bool = True,
 ) -> Axes:
     """Draw one map `(height, width)`: from 0 up in one hue's brightness, or red and blue if signed.
 
@@ -31,7 +42,7 @@ def show_map(
     top = top or 1.0
     cmap = SIGNED if signed else POSITIVE
     picture = ax.imshow(values, cmap=cmap, vmin=-top if signed else 0, vmax=top)
-    ax.set_axis_off()
+    frame(ax)
     figure = ax.get_figure()
     if colorbar and figure is not None:
         bar = figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.03)
@@ -67,58 +78,18 @@ def overlay(
     size = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)  # a coarse map is stretched
     colours = colormaps[POSITIVE](0.25 + 0.75 * strength)
     ax.imshow(colours, alpha=alpha * strength**0.5, extent=size)
-    _frame(ax, box)
-    ax.set_axis_off()
+    _mark(ax, box)
+    frame(ax)
     ax.set_title(title, fontsize=10)
     return ax
 
 
-def _frame(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
-    """Frame (top, left, bottom, right), the last two excluded."""
+def _mark(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
+    """Draw the box (top, left, bottom, right), the last two excluded."""
     if box is not None:
         top, left, bottom, right = box
         place, width, height = (left - 0.5, top - 0.5), right - left, bottom - top
         ax.add_patch(Rectangle(place, width, height, fill=False, edgecolor="#56B4E9", lw=2))
-
-
-def image_grid(
-    images: np.ndarray | Sequence[np.ndarray],
-    titles: Sequence[str] = (),
-    *,
-    columns: int = 8,
-    rows: Sequence[str] = (),
-    value_range: tuple[float, float] | None = None,
-    figure: Figure | None = None,
-) -> list[Axes]:
-    """Return the axes of images side by side, in their order, row by row.
-
-    Args:
-        images: `(n, height, width, 1 or 3)`.
-        titles: One an image, or none.
-        columns: In a row.
-        rows: A label before each row, or none.
-        value_range: (black, white); None: each image its own.
-        figure: Drawn into; None makes a pyplot figure.
-    """
-    if not len(images) or columns < 1 or (titles and len(titles) != len(images)):
-        raise ValueError(
-            "image_grid: needs images, columns of 1 or more and a title for each or none, got "
-            f"{len(images)} images, {columns} columns and {len(titles)} titles"
-        )
-    number = -(-len(images) // columns)
-    columns = min(columns, len(images))
-    margin = 1.3 if rows else 0.0
-    figure = shown_figure(figure, max(2.5, 1.15 * columns + margin), 1.35 * number + 0.1)
-    panels = figure.subplots(number, columns, squeeze=False)
-    for ax in panels.flat:
-        ax.set_axis_off()
-    for k, (ax, image) in enumerate(zip(panels.flat, images, strict=False)):
-        show_image(ax, image, value_range)
-        if titles:
-            ax.set_title(titles[k], fontsize=9)
-    for ax, label in zip(panels[:, 0], rows, strict=False):
-        ax.text(-0.12, 0.5, label, transform=ax.transAxes, ha="right", va="center", fontsize=9)
-    return list(panels.flat)
 
 
 def attributions(
@@ -130,30 +101,35 @@ def attributions(
     boxes: np.ndarray | None = None,
     figure: Figure | None = None,
 ) -> list[Axes]:
-    """Return the axes of a row an image: the image, then the map of each method with its scale.
+    """Return the axes of a row per image: the image, then the map of each method.
+
+    Every map has its own scale; the number above it is the value of its strongest colour.
 
     Args:
         images: `(n, height, width, 1 or 3)`.
         maps: By the method's name, `(n, height, width)` each.
-        titles: One an image: its class and probability.
-        overlaid: Lay the maps over the image.
+        titles: One per image: its class and probability.
+        overlaid: Lay the maps over the image, without their values.
         boxes: Where the truth lies, `(n, 4)`, framed.
         figure: Drawn into; None makes a pyplot figure.
     """
     n, columns = len(images), len(maps) + 1
-    figure = shown_figure(figure, 1.9 * columns + 0.4, 1.85 * n + 0.4)
+    figure = shown_figure(figure, 1.1 * columns + 0.9, 1.25 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
         show_image(row[0], images[k])
-        _frame(row[0], None if boxes is None else boxes[k])
-        row[0].set_title(titles[k], fontsize=9)
-        for ax, (name, values) in zip(row[1:], maps.items(), strict=True):
+        label(row[0], titles[k])
+        for ax, values in zip(row[1:], maps.values(), strict=True):
             if overlaid:
                 overlay(images[k], values[k], ax)
             else:
-                show_map(ax, values[k])
-            _frame(ax, None if boxes is None else boxes[k])
-            ax.set_title(name.replace("_", " ") if k == 0 else "", fontsize=9)
+                show_map(ax, values[k], colorbar=False)
+                ax.set_title(f"{np.abs(values[k]).max():.2g}", fontsize=7, pad=2)
+        for ax in row:
+            _mark(ax, None if boxes is None else boxes[k])
+    for ax, name in zip(panels[0, 1:], maps, strict=True):
+        words = fill(name.replace("_plus_plus", "++").replace("_", " "), 16)
+        ax.set_title(f"{words}\n{ax.get_title()}".strip(), fontsize=8)
     return list(panels.ravel())
 
 

@@ -6,9 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlcourse.plots.attributions import image_grid
 from dlcourse.plots.axes import BLUE, GREY, new_axes
-from dlcourse.plots.images import short_name
+from dlcourse.plots.images import image_grid, short_name
 
 BINS = 10
 

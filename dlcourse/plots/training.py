@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
-from dlcourse.plots.images import short_name, show_image
+from dlcourse.plots.images import image_grid, short_name
 
 METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
 
@@ -134,16 +134,14 @@ def most_confused(
     if images is None:
         return [_bars(titles, [n for *_, n in worst], figure)]
     columns = min(6, worst[0][2])
-    figure = shown_figure(figure, max(3.2, 1.1 * columns), 1.35 * len(worst))
-    panels = figure.subplots(len(worst), columns, squeeze=False)
-    for row, (true, wrong, _), title in zip(panels, worst, titles, strict=True):
-        examples = np.flatnonzero((y == true) & (predicted == wrong))
-        for ax, index in zip(row, [*examples[:columns], *[None] * columns], strict=False):
-            ax.set_axis_off()
-            if index is not None:
-                show_image(ax, images[index])
-        row[0].set_title(title, loc="left", fontsize=10)
-    return list(panels.ravel())
+    tiles = []
+    for true, wrong, _ in worst:
+        examples = np.flatnonzero((y == true) & (predicted == wrong))[:columns]
+        tiles += [*images[examples], *[None] * (columns - len(examples))]
+    axes = image_grid(tiles, columns=columns, figure=figure)
+    for ax, title in zip(axes[::columns], titles, strict=True):
+        ax.set_title(title, loc="left", fontsize=10)
+    return axes
 
 
 def _bars(labels: list[str], counts: list[int], figure: Figure | None) -> Axes:

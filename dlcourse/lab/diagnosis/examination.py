@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dlcourse.datasets import Dataset
-    from dlcourse.lab.diagnosis import Evidence, Finding
+    from dlcourse.lab.diagnosis import Evidence
     from dlcourse.runs import Run
 
 
@@ -117,21 +117,3 @@ def _digests(x: "np.ndarray") -> Iterator[bytes]:
 
     for some in chunks(x):  # a digest takes 16 bytes, an image thousands
         yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in some)
-
-
-def layer_readings(run: "Run", found: Examination) -> list[Any]:
-    """Return the kept model's layers on real examples, if model and data are there."""
-    if not (found.evidence.xray and found.dataset and run.finished):
-        return []
-    from dlcourse.lab.diagnosis.xray import read_layers
-
-    return read_layers(run.model, found.dataset.x_train, found.dataset.y_train)
-
-
-def draw_curves(read: "Evidence", findings: "list[Finding]", figure: Any) -> None:
-    """Draw the run's curves with its findings, each marked where it shows first."""
-    from dlcourse.lab import plots as lab_plots
-
-    history = {key: list(values) for key, values in read.history.items()}
-    marked = [(finding.title, finding.epoch) for finding in findings]
-    lab_plots.diagnosed_curves(history, marked, figure=figure)

@@ -1,0 +1,128 @@
+"""A run as a page shows it: what its pictures are drawn from, its metrics, findings, settings."""
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from dlcourse.configuration.recipe import run_recipe
+from dlcourse.lab.diagnosis import diagnose_evidence
+from dlcourse.lab.diagnosis.examination import examine
+from dlcourse.pictures.gallery import NEEDS
+from dlcourse.pictures.pages import Section, table, text
+from dlcourse.pictures.view import View
+from dlcourse.runs import Run
+from dlcourse.runs.evaluation import check_fit
+
+EXAMINED = {"learning-curves", "layers"}
+"""The pictures for which a run is examined, as `dlcourse diagnose` does it."""
+
+ABOUT = ("data", "model", "parameters", "epochs", "training time")
+
+
+def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) -> View:
+    """Return the run as its pictures are drawn from it; only what they need is read.
+
+    Args:
+        run: A finished run.
+        names: The pictures' kinds.
+        images: How many test examples are shown, where no `inputs` are given.
+        given: Further fields of the `View`.
+
+    Raises:
+        RunError, DatasetError: The run or its data is missing, damaged, or has changed. Where the
+            run is examined, data that cannot be read is left out.
+    """
+    examined, dataset = None, None
+    if EXAMINED & set(names):
+        examined = examine(run)
+        dataset = examined.dataset
+    elif "inputs" not in given or NEEDS["test examples"] & set(names):
+        dataset = run_recipe(run).load_dataset()
+        check_fit(run, dataset)
+    if dataset is not None and "inputs" not in given:
+        given |= _examples(dataset, images)
+    known: dict[str, Any] = {"dataset": dataset, "examined": examined}
+    return View(run.facts, **{"name": run.name, "model": run.model} | known | given)
+
+
+def _examples(dataset: Any, number: int) -> dict[str, Any]:
+    """Return test examples, what is true of them, and where the truth lies."""
+    chosen = in_turn(dataset, number)
+    names, y = dataset.class_names, dataset.y_test[chosen]
+    return {
+        "inputs": dataset.x_test[chosen],
+        "true": [names[k] for k in y] if names else [f"{value:.4g}" for value in y],
+        "boxes": dataset.regions["object"][chosen] if dataset.regions else None,
+    }
+
+
+def in_turn(dataset: Any, number: int) -> list[int]:
+    """Return so many test examples, the first of each class, then the second of each, …"""
+    if dataset.task == "regression":
+        return list(range(min(number, len(dataset.y_test))))
+    order = np.argsort(dataset.y_test, kind="stable")
+    _, starts = np.unique(dataset.y_test[order], return_index=True)
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
+    return [int(k) for k in order[np.lexsort((dataset.y_test[order], rank))][:number]]
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """Return the runs' names, or their paths where the names are the same."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.path) for run in runs]
+
+
+def sections(runs: Sequence[Run], view: View) -> tuple[list[Section], list[Section]]:
+    """Return what stands before the pictures, metrics and findings, and what behind, folded."""
+    ends = [f": {label}" for label in labels(runs)] if len(runs) > 1 else [""]
+    front, back = [_metrics(runs)], []
+    for run, one, end in zip(runs, (view, view.beside), ends, strict=False):
+        if one is not None and one.examined:
+            front.append(Section(f"Findings{end}", _findings(one)))
+        recipe = run.file("recipe.yaml").read_text(encoding="utf-8")
+        environment = json.dumps(run.environment, indent=2, ensure_ascii=False)
+        for heading, content in (("Recipe", recipe), ("Environment", environment)):
+            back.append(Section(f"{heading}{end}", f"<pre>{escape(content)}</pre>", folded=True))
+    return front, back
+
+
+def _metrics(runs: Sequence[Run]) -> Section:
+    """Return the metrics of every run on each split, and what the runs are."""
+    rows, names = [], labels(runs)
+    for run, name in zip(runs, names, strict=True):
+        start = f"{name}: " if len(runs) > 1 else ""
+        for part in ("train", "val", "test"):
+            values = [f"{value:,.4f}" for value in run.metrics[part].values()]
+            rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
+    html = table(("split", "examples", *runs[0].metrics["test"]), rows)
+    html += table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
+    if len({run.facts.fingerprint for run in runs}) > 1:
+        html += text("", ["The runs' data or splits differ: each is measured on its own examples."])
+    return Section("Metrics", html)
+
+
+def _about(run: Run) -> list[str]:
+    """Return what a run is, a cell for each of `ABOUT`."""
+    known = run.metrics
+    return [
+        f"{run.facts.name}: {run.facts.task}",
+        run_recipe(run).model.name,
+        f"{known['parameters']:,}",
+        f"{known['epochs_run']} (kept: {known.get('best_epoch', '?')})",
+        f"{known['seconds']:,.1f} s" if "seconds" in known else "",
+    ]
+
+
+def _findings(view: View) -> str:
+    """Return what the diagnosis says of an examined run."""
+    note, found = view.examined.note, diagnose_evidence(view.examined.evidence)
+    said = [text("", [f"Note: {note}."])] if note else []
+    for number, finding in enumerate(found, 1):
+        title, *lines = str(finding).splitlines()
+        words = [re.sub(" {2,}", ": ", line.strip()) for line in lines]
+        said.append(text(f"{number}. {title}", words))
+    return "".join(said or [text("", ["Nothing stands out."])])
