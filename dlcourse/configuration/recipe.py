@@ -191,12 +191,6 @@ class Recipe(Settings):
         """The trained network that the model begins with; None where it begins with none."""
         return getattr(self.model, "base", None)
 
-    @property
-    def fine_tuning_epochs(self) -> int:
-        """The epochs in which layers of the base are trained, after `training.epochs`."""
-        layers = getattr(self.model, "trainable_layers", 0)
-        return self.model.fine_tuning_epochs if layers else 0
-
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
         values = getattr(self, part)

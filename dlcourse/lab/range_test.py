@@ -17,8 +17,8 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
+from dlcourse.lab.plots import range_test
 from dlcourse.pictures.figures import save_figure
-from dlcourse.plots import range_test
 from dlcourse.runs import make_folder, write_rows
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite

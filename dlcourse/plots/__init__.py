@@ -29,7 +29,6 @@ from dlcourse.plots.training import (
     learning_curves,
     most_confused,
     predicted_and_true,
-    range_test,
 )
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "new_figure",
     "overlay",
     "predicted_and_true",
-    "range_test",
     "short_name",
     "show_image",
     "show_map",

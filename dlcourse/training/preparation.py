@@ -247,16 +247,13 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
-    rows = [
-        (
-            layer.name,
-            type(layer).__name__,
-            " × ".join(map(str, layer.output.shape[1:])),
-            f"{layer.count_params():,}",
-        )
-        for layer in model.layers
-    ]
-    rows.append(("total", "", "", f"{model.count_params():,}"))
+    front = prepared.augmented.layers[:-1] if prepared.augmented else []
+
+    def row(layer: Any) -> tuple[str, ...]:
+        shape = " × ".join(map(str, layer.output.shape[1:]))
+        return layer.name, type(layer).__name__, shape, f"{layer.count_params():,}"
+
+    rows = [*map(row, [*front, *model.layers]), ("total", "", "", f"{model.count_params():,}")]
     head = ("layer", "type", "output shape", "parameters")
     return "\n".join([*lines, "", text_table(head, rows), ""])
 
