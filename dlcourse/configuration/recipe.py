@@ -182,7 +182,7 @@ class Recipe(Settings):
 
         What a file holds is known only when it is read.
         """
-        faults = conflicts(self.model_dump(), facts.inputs, facts.task)
+        faults = _conflicts(self.model_dump(), facts.inputs, facts.task)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
             raise RecipeError("\n".join(lines))
 
@@ -254,7 +254,7 @@ def _validate(source: Source) -> Recipe:
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    for at, text in conflicts(recipe.model_dump() if recipe else source.data):
+    for at, text in _conflicts(recipe.model_dump() if recipe else source.data):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
         one_line_each = (line.replace("\n", "\\n") for line in lines)
@@ -263,7 +263,7 @@ def _validate(source: Source) -> Recipe:
     return recipe
 
 
-def conflicts(
+def _conflicts(
     data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
 ) -> list[tuple[Location, str]]:
     """Return settings that are each valid but do not go together, as (location, reason).
