@@ -46,7 +46,7 @@ def _kernel(view: View) -> tuple[str, np.ndarray]:
     shape = view.facts.input_shape
     if layer in learning[:1] and kernel.ndim == 2 and len(kernel) == np.prod(shape):
         kernel = kernel.reshape(*shape, -1)
-    if kernel.ndim != 4:
+    if layer is None or kernel.ndim != 4:
         raise UserError("filters: the layer's weights are not small images")
     return layer.name, kernel
 
