@@ -50,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from dlcourse.datasets import load_dataset
     from dlcourse.runs import create_run
     from dlcourse.runs.environment import environment
-    from dlcourse.training import Fit, prepare
+    from dlcourse.training import Fit, Watch, prepare
 
     settings = {
         "jit_compile": arguments.jit == ["on"],
@@ -67,7 +67,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     prepared, clock = prepare(recipe, data), Clock()
     clock.mark()
     with tempfile.TemporaryDirectory() as runs:
-        fit = Fit(recipe, prepared, create_run(runs, "backends"), clock.mark)
+        fit = Fit(recipe, prepared, create_run(runs, "backends"), Watch(clock.mark))
         fit.train()
     epochs = clock.epochs()
     wall, cpu = np.median(epochs[1:], axis=0)

@@ -459,6 +459,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     from dlcourse.datasets import load_dataset
     from dlcourse.errors import DivergedError
     from dlcourse.lab.diagnosis.examination import examine
+    from dlcourse.lab.diagnosis.xray_callback import xray_callback
     from dlcourse.runs import read_run
 
     scenario = SCENARIOS[name]
@@ -485,16 +486,14 @@ def trained(name: str, seed: int) -> dict[str, Any]:
             changed: Any = scenario.change(arrays, np.random.default_rng(seed))
             np.savez(f"{folder}/data.npz", **changed)
             dataset = {"name": "npz", "path": f"{folder}/data.npz"}
-        settings = {**scenario.training, "xray": True}
-        recipe = Recipe.model_validate(
-            {"seed": seed, "dataset": dataset, "model": scenario.model, "training": settings}
-        )
+        parts = {"dataset": dataset, "model": scenario.model, "training": scenario.training}
+        recipe = Recipe.model_validate({"seed": seed, **parts})
         with (
             mock.patch.object(training, "save_figures"),
             mock.patch.object(training, "prepare", prepare_damaged),
             contextlib.suppress(DivergedError),
         ):
-            training.train(recipe, folder, name="run", bar=False)
+            training.train(recipe, folder, name="run", bar=False, callbacks=[xray_callback()])
         read = examine(read_run(f"{folder}/run")).evidence
     return {
         "scenario": name,

@@ -27,8 +27,7 @@ from keras import layers
 from dlcourse.configuration.recipe import Recipe, load_recipe
 from dlcourse.datasets import Dataset
 from dlcourse.runs import create_run
-from dlcourse.training import Fit, Prepared, compile_model, prepare
-from dlcourse.training.preparation import build
+from dlcourse.training import Fit, Watch, prepare
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BATCH = 128
@@ -100,9 +99,7 @@ def fit_plain(make: Callable[[], keras.Model], dataset: Dataset, epochs: int) ->
 def fit_raw(recipe: Recipe, dataset: Dataset, epochs: int) -> Clock:
     """Train the recipe's compiled model by Keras' own `fit`."""
     clock = Clock()
-    model = build(recipe, dataset, augmented=True)
-    compile_model(model, recipe, dataset)
-    model.fit(
+    prepare(recipe, dataset).whole.fit(
         dataset.x_train,
         dataset.y_train,
         batch_size=BATCH,
@@ -118,11 +115,10 @@ def fit_raw(recipe: Recipe, dataset: Dataset, epochs: int) -> Clock:
 def fit_dlcourse(recipe: Recipe, dataset: Dataset, _: int) -> Clock:
     """Train as the command does: batches, callbacks, history file."""
     clock = Clock()
-    model = build(recipe, dataset, augmented=True)
-    compile_model(model, recipe, dataset)
+    prepared = prepare(recipe, dataset)
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(folder, "speed")
-        Fit(recipe, Prepared(dataset, model, None), run, clock.mark).train()
+        Fit(recipe, prepared, run, Watch(clock.mark)).train()
     return clock
 
 

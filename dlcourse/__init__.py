@@ -3,7 +3,7 @@
 import os
 import platform
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # TensorFlow leaves oneDNN's kernels off on x86 processors without AVX512_VNNI and on Windows
 # (release notes of 2.9), where a CNN trains in half the CPU time with them

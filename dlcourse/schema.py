@@ -8,8 +8,8 @@ default are written in one place.
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import cache
-from typing import Annotated, Any, Literal, Union
+from functools import cache, wraps
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SkipValidation,
     Tag,
     ValidationError,
     create_model,
@@ -34,6 +35,7 @@ def _refuse_bool(value: Any) -> Any:
 _number = BeforeValidator(_refuse_bool)
 
 Integer = Annotated[int, _number]
+Natural = Annotated[int, _number, Field(ge=0)]
 Positive = Annotated[int, _number, Field(ge=1, le=10_000_000)]
 Number = Annotated[float, _number]
 NonNegative = Annotated[float, _number, Field(ge=0)]
@@ -43,6 +45,8 @@ Degrees = Annotated[float, _number, Field(ge=0, le=180)]
 Word = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
 """Text; a whole number, as YAML reads a class named `7`, is its digits."""
 Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
+Output = SkipValidation[int | str]
+"""A position or name of a model's output: a model is needed to check it."""
 Positives = Annotated[
     Annotated[Positive, Tag("number")]
     | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("list")],
@@ -79,7 +83,7 @@ def settings_model(
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"
-    return create_model(title, __base__=Settings, __doc__=first_line(function), **fields)
+    return create_model(title, __base__=Settings, __doc__=_first_line(function), **fields)
 
 
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
@@ -106,6 +110,27 @@ def checked_settings(
     return {key: getattr(checked, key) for key in model.model_fields}
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function as one that checks its keyword-only settings; see `checked_settings`.
+
+    They are checked before anything else is done, and filled in where they are not given.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    others = {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
+
+    @wraps(function)
+    def call(*arguments: Any, **given: Any) -> Any:
+        own = {key: given.pop(key) for key in others & given.keys()}
+        settings = checked_settings(function.__name__, function, given)
+        return function(*arguments, **own, **settings)  # pyright: ignore[reportCallIssue]
+
+    return call
+
+
 def _setting_fault(fault: Any, known: list[str]) -> str:
     key = ".".join(map(str, fault["loc"]))
     if fault["type"] == "extra_forbidden":
@@ -127,11 +152,16 @@ def expectation(fault: Any) -> str:
         return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
     if given is None:
         return f"{text}, got nothing"
-    shown = str(given).lower() if isinstance(given, bool) else repr(given)
-    return f"{text}, got {shown if len(shown) < 60 else shown[:57] + '…'}"
+    return f"{text}, got {str(given).lower() if isinstance(given, bool) else shown(given)}"
 
 
-def first_line(function: Callable[..., Any]) -> str:
+def shown(value: Any) -> str:
+    """Return the first line of how Python writes the value, shortened."""
+    line = repr(value).split("\n")[0]
+    return line if len(line) < 60 else f"{line[:57]}…"
+
+
+def _first_line(function: Callable[..., Any]) -> str:
     """Return the first line of a function's docstring, or an empty string."""
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
@@ -145,3 +175,13 @@ def did_you_mean(word: object, known: list[str]) -> str:
         return f" (did you mean '{lower[near[0]]}'?)"
     shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
     return f" (known: {shown})"
+
+
+def flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Return the settings by dotted key, as `training.optimizer.name`; a group stands there too."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found[start + key] = value
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{start}{key}.")
+    return found

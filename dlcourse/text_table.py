@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-NUMBER = re.compile(r"[-+]?[\d,]*\.?\d*(e[-+]?\d+)?( ?%)?|nan|[-+]?inf")
+NUMBER = re.compile(r"[-+−]?[\d,/]*\.?\d*(e[-+]?\d+)?(\W{0,2}| [KM]iB)|nan|[-+]?inf")
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -11,7 +11,8 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
     Args:
         head: One name per column.
-        rows: One cell per column, formatted as it is to be read; an empty one fits either side.
+        rows: One cell per column, formatted as it is to be read; an empty one fits either side,
+            and a number may bear a mark or a unit: `3.2×`, `40 %`, `12 KiB`.
     """
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     columns = list(zip(*lines, strict=True))

@@ -266,11 +266,9 @@ plt.show()
 # `dlcourse errata --id S3.eig` shows at a terminal.
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.errata import show
 
-slips = ("S3.det", "S3.eig", "S3.derivative", "S4.derivative")
-print(table([EXAMPLES[name] for name in slips], []))
+print(show("S3.det", "S3.eig", "S3.derivative", "S4.derivative"))
 
 # %% [markdown]
 # ## Exercises

@@ -302,10 +302,9 @@ print(f"{len(y)} examples a step, or 8: a step costs 1/{len(y) // 8}")
 # The path over the narrow bowl shows one of these; the heights of the first parabola show another.
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.lessons.errata import show
 
-print(table([EXAMPLES["S3.gd"]], [STATEMENTS["S2.gradient"], STATEMENTS["S0.minima"]]))
+print(show("S3.gd", "S2.gradient", "S0.minima"))
 
 # %% [markdown]
 # ## Exercises

@@ -284,11 +284,9 @@ print(f"of {len(y_test)} test tumours: {missed} malignant missed, {alarms} false
 # moved ten times too far.
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import STATEMENTS
+from dlcourse.lessons.errata import show
 
-statements = [STATEMENTS["S4.variables"], STATEMENTS["S4.squaring"]]
-print(table([EXAMPLES["S4.logistic"], EXAMPLES["S4.loop"]], statements))
+print(show("S4.logistic", "S4.loop", "S4.variables", "S4.squaring"))
 
 # %% [markdown]
 # ## Exercises

@@ -239,11 +239,9 @@ print(play.as_recipe())
 # Five sentences about activations, each with the correction:
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import STATEMENTS
+from dlcourse.lessons.errata import show
 
-slips = ("S3.relu", "S3.range", "S4.tanh", "S4.differentiable", "S4.left")
-print(table([], [STATEMENTS[name] for name in slips]))
+print(show("S3.relu", "S3.range", "S4.tanh", "S4.differentiable", "S4.left"))
 
 # %% [markdown]
 # ## Exercises

@@ -366,10 +366,9 @@ print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 # most of its numbers. S1's 3-2-1 network has no biases; with them it has 11 parameters.
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.lessons.errata import show
 
-print(table([EXAMPLES["S4.logistic"], EXAMPLES["S1.net"]], [STATEMENTS["S1.neuron"]]))
+print(show("S4.logistic", "S1.net", "S1.neuron"))
 
 # %% [markdown]
 # ## Exercises

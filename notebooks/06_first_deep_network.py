@@ -316,10 +316,9 @@ print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the 
 # measured, with three seeds:
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.errata import show
 
-print(table([EXAMPLES["S0.params"], EXAMPLES["S0.accuracy"]], []))
+print(show("S0.params", "S0.accuracy"))
 
 # %% [markdown]
 # ## Exercises

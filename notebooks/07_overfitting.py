@@ -325,10 +325,9 @@ print(
 # strength of one is not the strength of the other:
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.errata import show
 
-print(table([EXAMPLES["S1.weight_decay"], EXAMPLES["S2.dropout"]], []))
+print(show("S1.weight_decay", "S2.dropout"))
 
 # %% [markdown]
 # S2 says that over-fitting "is caused by making a model more complex than necessary". That is half

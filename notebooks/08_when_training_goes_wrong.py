@@ -331,10 +331,9 @@ for size in (1, 8, 64, 1221):
 # ## What the slides got wrong here
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import STATEMENTS
+from dlcourse.lessons.errata import show
 
-print(table([], [STATEMENTS[name] for name in ("S1.initialise", "S4.left", "S4.differentiable")]))
+print(show("S1.initialise", "S4.left", "S4.differentiable"))
 
 # %% [markdown]
 # ## Exercises

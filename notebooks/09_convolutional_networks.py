@@ -341,10 +341,9 @@ for row, (name, values) in zip(axes, maps.items(), strict=True):
 # slides' numbers are right; where they stop, the rest stands here:
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
+from dlcourse.lessons.errata import show
 
-print(table([EXAMPLES[name] for name in ("S2.conv", "S2.maxpool", "S2.flatten")], []))
+print(show("S2.conv", "S2.maxpool", "S2.flatten"))
 
 # %% [markdown]
 # ## Exercises

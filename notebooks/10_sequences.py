@@ -325,10 +325,9 @@ ax.invert_yaxis()
 # S3 says that conventional machine learning is probabilistic and so fails in sequence prediction.
 
 # %%
-from dlcourse.commands.errata import table
-from dlcourse.lessons.maths.worked_examples import STATEMENTS
+from dlcourse.lessons.errata import show
 
-print(table([], [STATEMENTS["S3.sequence"]]))
+print(show("S3.sequence"))
 
 # %% [markdown]
 # ## Exercises

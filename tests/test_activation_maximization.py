@@ -6,10 +6,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
 
 from dlcourse.errors import UserError
-from dlcourse.lessons import plots as lesson_plots
 from dlcourse.visualizers import (
     Regularizers,
     Transformations,
@@ -129,15 +127,13 @@ def test_a_callback_sees_every_step_and_changes_nothing(cnn):
     np.testing.assert_allclose(watched, alone, atol=0.5)  # one compiled loop, another rounding
 
 
-def test_the_bar_counts_the_steps_and_a_film_shows_them(cnn, capsys, tmp_path):
+def test_the_bar_counts_the_steps_and_the_callback_sees_every_image(cnn, capsys):
     frames = []
     activation_maximization(
         cnn, 1, steps=5, callback=lambda _, images, __: frames.append(images[0]), progress=True
     )
     assert "5/5" in capsys.readouterr().out
-    film = lesson_plots.animate_images(frames, value_range=(0, 255))
-    with Image.open(lesson_plots.save_gif(film, tmp_path / "ascent.gif")) as gif:
-        assert gif.n_frames == 5
+    assert len(frames) == 5
     alone = activation_maximization(cnn, 1, steps=30, progress=False, **FREE)
     told = activation_maximization(cnn, 1, steps=30, progress=True, **FREE)
     np.testing.assert_allclose(told, alone, atol=0.5)  # blocks of steps, another rounding
@@ -227,14 +223,17 @@ def test_an_image_and_its_spectrum_are_the_same_picture():
         ({"targets": 0, "layer": "con"}, "layer: no layer 'con' (did you mean 'conv'?)"),
         (
             {"targets": 0, "steps": 0},
-            "activation_maximization: steps is a whole number",
+            "activation_maximization: 'steps': expected greater than or equal to 1, got 0",
         ),
         (
             {"targets": 0, "learning_rate": float("nan")},
-            "activation_maximization: learning_rate",
+            "activation_maximization: 'learning_rate': expected a finite number, got nan",
         ),
         ({"targets": 0, "start": "x"}, "start: expected an array of numbers, got 'x'"),
-        ({"targets": 0, "regularizers": {}}, "activation_maximization: regularizers is a Regula"),
+        (
+            {"targets": 0, "regularizers": {}},
+            "activation_maximization: 'regularizers': expected an instance of Regularizers, got a",
+        ),
         ({"targets": 0, "value_range": 1}, "value_range: expected (least, largest)"),
         ({"targets": 0, "value_range": (1, 0)}, "value_range: expected (least, largest)"),
         (
@@ -281,8 +280,13 @@ def test_deep_dream_enlarges_and_makes_the_layer_answer_more(cnn):
         ({"images": np.zeros((8, 8, 1))}, "deep_dream: needs images (n, height, width, channels)"),
         (
             {"images": np.zeros((1, 8, 8, 1)), "octaves": 0},
-            "deep_dream: octaves is a whole",
+            "deep_dream: 'octaves': expected greater than or equal to 1, got 0",
         ),
+        (
+            {"images": np.zeros((1, 8, 8, 1)), "octave_scale": 1},
+            "deep_dream: 'octave_scale': expected greater than 1, got 1",
+        ),
+        ({"images": "cat.jpg"}, "images: expected an array of numbers, got 'cat.jpg'"),
         ({"images": np.zeros((1, 8, 8, 1)), "layers": "no"}, "layer: no layer 'no'"),
     ],
 )

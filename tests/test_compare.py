@@ -13,7 +13,7 @@ from dlcourse.configuration.recipe import load_recipe, recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import DatasetError, DivergedError, RecipeError
 from dlcourse.lab import plots as lab_plots
-from dlcourse.lab.comparison import Trial, compare
+from dlcourse.lab.comparison import Trial, compare, results
 from dlcourse.lab.comparison.classic import CLASSIFIERS, REGRESSORS, pipeline, rows
 from dlcourse.lab.comparison.rounds import curve_sizes, default_folds, repeated, rounds, subset
 from dlcourse.lab.comparison.trials import classic_trial, recipe_trial, scores
@@ -348,8 +348,8 @@ def test_a_regression_is_compared_by_r2_with_its_mae():
     recipe = load_recipe(ROOT / "configs" / "diabetes_linear.yaml", ["training.epochs=1"])
     found = compare({"net": recipe}, folds=2, models=["mean", "linear_regression"])
     assert found.score == "R²"
-    assert "MAE" in command.table(found).splitlines()[0]
-    assert max(map(len, command.table(found).splitlines())) <= 100
+    assert "MAE" in results.table(found).splitlines()[0]
+    assert max(map(len, results.table(found).splitlines())) <= 100
     assert next(row for row in found.rows if row.model == "linear_regression").score > 0.4
 
 

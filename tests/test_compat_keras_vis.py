@@ -235,7 +235,7 @@ def test_small_functions():
 
 
 def test_errors_say_what_is_wrong():
-    with pytest.raises(ValueError, match="No layer with name 'pred'"):
+    with pytest.raises(ValueError, match=r"no layer 'pred' \(did you mean 'preds'"):
         utils.find_layer_idx(MODEL, "pred")
     with pytest.raises(ValueError, match="could not interpret the identifier 'negat'"):
         visualize_saliency(MODEL, PREDS, 0, IMAGE, grad_modifier="negat")

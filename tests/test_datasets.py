@@ -1,5 +1,6 @@
 """The record of a data set, its checks, and the contract that every entry of DATASETS keeps."""
 
+import inspect
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from dlcourse.datasets import DATASETS, Dataset, DatasetError, fingerprint, load_dataset
 from dlcourse.datasets.dataset import Task, check, split, with_validation
 from dlcourse.errors import RecipeError
-from dlcourse.schema import first_line, settings_model
+from dlcourse.schema import settings_model
 
 ROOT = Path(__file__).parents[1]
 # Not among the real data at hand. They are mnist's code with another name, and test_tfds.py asks
@@ -215,7 +216,7 @@ def test_settings_build_a_model_and_are_described(name):
     model = settings_model(name, function)
     assert model.model_json_schema()["additionalProperties"] is False
     assert "validation_fraction" in model.model_fields
-    assert first_line(function).startswith("Return ")
+    assert inspect.getdoc(function).startswith("Return ")
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -132,7 +132,7 @@ def test_a_regressions_gradients_are_those_of_its_own_loss(tmp_path, monkeypatch
         train(wild, tmp_path, name="wild", bar=False)
     prepared = prepare(wild)
     dataset, model = prepared.dataset, prepared.model
-    rows = epoch_order(len(dataset.y_train), seed=wild.training_seed, epoch=0)[:32]
+    rows = epoch_order(len(dataset.y_train), seed=wild.seed, epoch=0)[:32]
     x, y = dataset.x_train[rows], dataset.y_train[rows]
     scaled = np.asarray(model.layers[0](x), "float64")
     errors = np.asarray(model(x), "float64")[:, 0] - y

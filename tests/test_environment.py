@@ -40,7 +40,7 @@ def gpu(monkeypatch):
 @pytest.fixture
 def driver(monkeypatch):
     """Let there be an NVIDIA driver."""
-    for module in ("environment.shutil", "training.preparation"):
+    for module in ("runs.environment.shutil", "training.preparation"):
         monkeypatch.setattr(f"dlcourse.{module}.which", lambda _: "/usr/bin/nvidia-smi")
 
 

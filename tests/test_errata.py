@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from dlcourse.commands.errata import main
+from dlcourse.errors import UserError
+from dlcourse.lessons import errata
 from dlcourse.lessons.maths.steps import render, show
 from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 
@@ -64,6 +66,18 @@ def test_the_steps_reach_the_numbers_of_the_table(id_):
     for q in EXAMPLES[id_].quantities:
         if id_ in STEPPED:
             assert any(f"= {show(q.computed(), n)}" in text for n in (10, 6)), q.name
+
+
+def test_a_notebook_shows_numbers_and_statements_by_their_ids():
+    lines = errata.show("S2.lr", "S3.relu").splitlines()
+    assert lines[0].split() == ["id", "quantity", "the", "slide", "says", "computed"]
+    assert lines[2].split() == ["S2.lr", "step", "0.025", "0.025", "agrees"]
+    assert lines[-2:] == [
+        'S3.relu: "Converts negative values to positive"',
+        "  → ReLU turns negative values into 0.",
+    ]
+    with pytest.raises(UserError, match=r"unknown id 'S3\.relo' \(did you mean 'S3\.relu'\?\)"):
+        errata.show("S3.relo")
 
 
 def test_json_holds_the_same(capsys):

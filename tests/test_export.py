@@ -176,7 +176,7 @@ def test_the_command_tells_size_difference_and_speed(call, digits_run, tmp_path)
     lines = text.splitlines()
     assert "input     float32 (n, 8, 8, 1), any n: raw values 0 to 16" in lines
     assert "compared  on 360 of 360 test images of digits" in lines
-    rows = {line.split()[0]: line.split() for line in lines[7:11]}
+    rows = {line.split()[0]: line.split() for line in lines[6:10]}
     assert list(rows) == ["keras", "litert", "onnx", "saved_model"]
     size = (out / "model.onnx").stat().st_size / 1024
     assert rows["onnx"][3:5] == [f"{size:.1f}", "KiB"]

@@ -171,6 +171,12 @@ def test_a_single_array_or_a_damaged_member_is_refused(tmp_path, save):
     (tmp_path / "own.npz").write_bytes(data)
     with pytest.raises(DatasetError, match=r"cannot be read as a \.npz file"):
         load_dataset("npz", path=path)
+    save(x_train=IMAGES, y_train=LABELS)
+    data = bytearray((tmp_path / "own.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + 10] = 99  # a compression that zipfile does not have
+    (tmp_path / "own.npz").write_bytes(data)
+    with pytest.raises(DatasetError, match=r"cannot be read as a \.npz file"):
+        load_dataset("npz", path=path)
 
 
 def test_a_missing_file_names_its_neighbour(save, tmp_path, monkeypatch):

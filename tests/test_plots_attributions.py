@@ -5,7 +5,6 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from dlcourse import plots
-from dlcourse.lessons import plots as lesson_plots
 
 IMAGE = np.arange(64.0).reshape(8, 8, 1)
 
@@ -63,8 +62,6 @@ def test_each_error_says_what_is_taken():
         plots.image_grid([IMAGE, IMAGE], ["one"])
     with pytest.raises(ValueError, match="takes one example"):
         plots.neuron_activity({"a": np.ones((2, 3))})
-    with pytest.raises(ValueError, match="frames: one or more"):
-        lesson_plots.animate_images([])
 
 
 def test_long_names_lose_their_middle():

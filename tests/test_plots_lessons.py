@@ -100,7 +100,7 @@ def test_no_line_is_drawn_through_a_jump():
 
 @pytest.mark.parametrize("reach", [0.01, 4, 61, 1e6])
 def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
-    for name in plots.functions.ELEMENTWISE:
+    for name in lesson_plots.functions.ELEMENTWISE:
         values, slopes = lesson_plots.activation(name, reach=reach).lines[2:]
         gaps = np.isnan(np.asarray(values.get_ydata())).sum()
         assert gaps == (2 if name in ("unit_step", "sign") else 0), name  # into 0 and out of it
@@ -365,25 +365,10 @@ def test_the_descent_is_animated_a_frame_a_point(tmp_path):
     assert "fa fa-" not in page
     assert "https:" not in page
     assert page.count("data:image/png;base64") == 4
-    path = lesson_plots.save_gif(
-        lesson_plots.animate_descent(bowl, TRACE_2D), tmp_path / "descent.gif"
-    )
+    path = tmp_path / "descent.gif"
+    lesson_plots.animate_descent(bowl, TRACE_2D).save(path)
     with Image.open(path) as image:
         assert (image.format, image.n_frames) == ("GIF", 4)  # pyright: ignore
-
-
-def test_the_boundary_is_animated_while_it_is_learned(tmp_path):
-    network = Network((2, 1), ("sigmoid",))
-    losses = []
-
-    def train():
-        losses.extend(network.fit(POINTS, LABELS[:, None], epochs=2))
-
-    animation = lesson_plots.animate_boundary(train, network.predict, POINTS, LABELS, frames=3)
-    assert len(losses) == 4
-    with Image.open(lesson_plots.save_gif(animation, tmp_path / "boundary.gif")) as image:
-        assert image.n_frames == 3  # pyright: ignore
-    assert len(losses) == 4  # drawing does not train
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -10,6 +10,7 @@ import yaml
 
 from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text
 from dlcourse.errors import RecipeError
+from dlcourse.schema import flat
 
 GOOD = """\
 seed: 3
@@ -71,6 +72,17 @@ def test_settings_are_frozen():
         recipe_from_text(GOOD).training.epochs = 5  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_settings_are_listed_by_dotted_key_and_groups_with_them():
+    optimizer = {"name": "sgd"}
+    assert flat({"seed": 1, "training": {"optimizer": optimizer, "class_weights": {}}}) == {
+        "seed": 1,
+        "training": {"optimizer": optimizer, "class_weights": {}},
+        "training.optimizer": optimizer,
+        "training.optimizer.name": "sgd",
+        "training.class_weights": {},
+    }
+
+
 def test_the_schema_accepts_the_good_recipe_and_refuses_an_unknown_key():
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(json.dumps(Recipe.model_json_schema()))
@@ -105,7 +117,7 @@ MISTAKES = {
         GOOD.replace("dropout: 0.25", "cell: lstm"),
         "x.yaml:7:3: unknown key 'model.cell' (a setting of rnn, not of cnn)",
     ),
-    "duplicate key": (GOOD + "  epochs: 5\n", "x.yaml:11:3: key 'training.epochs' stands twice"),
+    "duplicate key": (GOOD + "  epochs: 5\n", "x.yaml:11:3: duplicate key 'training.epochs'"),
     "broken YAML": (
         "model: [1",
         "x.yaml:1:10: broken YAML: expected ',' or ']', but got '<stream end>'",
@@ -284,7 +296,7 @@ def test_a_value_out_of_bounds_is_told_before_keras_would(override, text, recipe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seed: !!timestamp x", "x.yaml:1:7: is no value of tag:yaml.org,2002:timestamp"),
+        ("seed: !!timestamp x", "x.yaml:1:7: is not a value of tag:yaml.org,2002:timestamp"),
         ("model: |\n  two\n  lines\n", "x.yaml:1:8: 'model': expected a mapping of settings"),
     ],
 )
@@ -297,4 +309,4 @@ def test_each_fault_is_one_line_with_its_place(text, told, recipe_file):
 def test_an_override_of_two_lines_or_with_a_key_twice_is_one_line(recipe_file):
     path = recipe_file(GOOD)
     assert "\n" not in fault(path, '0=\n*0=null"')
-    assert "key 'a' stands twice" in fault(path, "training.class_weights={a: 1, a: 2}")
+    assert "duplicate key 'a'" in fault(path, "training.class_weights={a: 1, a: 2}")

@@ -6,7 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dlcourse.errors import RunError, WriteError
-from dlcourse.runs import create_run, list_runs, read_run, write_file, write_json, write_text
+from dlcourse.runs import (
+    Run,
+    create_run,
+    list_runs,
+    read_run,
+    write_file,
+    write_history,
+    write_text,
+)
 
 
 def test_runs_made_in_the_same_second_get_folders_of_their_own(tmp_path):
@@ -44,10 +52,20 @@ def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path):
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path):
-    write_json(tmp_path / "a.json", {"é": 1})
+    write_text(tmp_path / "a.json", '{"é": 1}')
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "b").stat().st_mode
-    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{"é": 1}'
+
+
+def test_a_history_is_written_and_read_at_full_precision(tmp_path):
+    history = {"loss": [0.1 + 0.2, 1e-07], "val_accuracy": [1.0, 0.5864045619964600]}
+    write_history(tmp_path / "history.csv", history)
+    text = (tmp_path / "history.csv").read_bytes()
+    assert text == (
+        b"epoch,loss,val_accuracy\n1,0.30000000000000004,1.0\n2,1e-07,0.58640456199646\n"
+    )
+    assert Run(tmp_path).history == {"epoch": [1.0, 2.0], **history}
 
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path):

@@ -274,7 +274,7 @@ def test_a_streamed_training_is_bit_equal_to_one_in_memory(folder, tmp_path):
     ]
     assert runs[0].history == runs[1].history
     assert runs[0].metrics["test"] == runs[1].metrics["test"]
-    assert runs[0].dataset["fingerprint"] == runs[1].dataset["fingerprint"]
+    assert runs[0].facts.fingerprint == runs[1].facts.fingerprint
     for one, other in zip(*(run.model.get_weights() for run in runs), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -16,3 +16,9 @@ def test_a_column_with_a_word_is_of_words():
 
 def test_a_column_of_empty_cells_is_of_words():
     assert text_table(["a", "note"], [[1, ""]]) == "a  note\n1"
+
+
+def test_a_number_may_bear_a_mark_or_a_unit():
+    rows = [["12 KiB", "3.2×", "40 %", "0.01?"], ["3.5 MiB", "1/210", "100%", "0.2≈"]]
+    lines = text_table(["size", "times", "share", "behind"], rows).splitlines()
+    assert lines[1:] == [" 12 KiB   3.2×   40 %   0.01?", "3.5 MiB  1/210   100%    0.2≈"]

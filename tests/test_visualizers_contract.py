@@ -601,9 +601,9 @@ def test_wrong_outputs_are_refused_in_one_line(method, output, text):
     [
         ("frist", "layer: no layer 'frist' (did you mean 'first'?)"),
         (9, "layer: 9 of 3 layers"),
-        (1.5, "layer: 1.5 is not called by the model; called are first, pool"),
-        (True, "layer: True is not called by the model"),
-        (layers.Dense(2, name="other"), "layer: 'other' is not called by the model"),
+        (1.5, "layer: expected a position, name or layer, got 1.5"),
+        (True, "layer: expected a position, name or layer, got True"),
+        (layers.Dense(2, name="other"), "layer: 'other' is another model's layer"),
     ],
     ids=str,
 )
@@ -748,7 +748,8 @@ def test_a_model_that_cannot_take_the_images_says_so_in_one_line():
     )
 
 
-NONSENSE = ["2", "a", None, [], {}, 2.5, float("nan"), float("inf"), -1, True, b"1", 1j, object()]
+# As in a recipe, a number may be written as text ("2"), and a whole one with a point (2.0).
+NONSENSE = ["a", None, [], {}, 2.5, float("nan"), float("inf"), -1, True, b"x", 1j, object()]
 WHOLE = {
     "integrated_gradients": ["steps"],
     "smooth_grad": ["samples", "seed"],
@@ -761,20 +762,29 @@ WHOLE = {
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in WHOLE.items() for n in names])
 def test_settings_that_are_no_whole_numbers_are_refused(method, name):
     may_be_none = {"steps", "patch", "stride"}
-    for value in NONSENSE:
+    for value in NONSENSE + ([] if name == "seed" else [0]):
         if value is None and name in may_be_none:
             continue
-        refused(
-            f"{method}: {name} is a whole number",
-            method,
-            built("sequential"),
-            IMAGES,
-            **{name: value},
-        )
-    if name != "seed":
-        refused(
-            f"{method}: {name} is a whole number", method, built("sequential"), IMAGES, **{name: 0}
-        )
+        text = f"{method}: '{name}': expected "
+        refused(text, method, built("sequential"), IMAGES, **{name: value})
+
+
+def test_a_wrong_setting_is_told_with_what_was_expected_and_what_came():
+    for settings, text in (
+        ({"samples": 0}, "smooth_grad: 'samples': expected greater than or equal to 1, got 0"),
+        ({"samples": 2.5}, "smooth_grad: 'samples': expected a valid integer, got 2.5"),
+        ({"noise": "much"}, "smooth_grad: 'noise': expected a valid number, got 'much'"),
+        ({"kind": "median"}, "smooth_grad: 'kind': expected 'mean', 'squared' or 'variance', got "),
+        ({"sample": 3}, "smooth_grad: unknown setting 'sample' (did you mean 'samples'?)"),
+    ):
+        refused(text, "smooth_grad", built("sequential"), IMAGES, **settings)
+
+
+@pytest.mark.parametrize("three", [np.int64(3), np.float32(3), "3", 3.0])
+def test_numbers_of_other_kinds_are_settings_too(three):
+    found = explain("smooth_grad", built("sequential"), IMAGES, samples=three)
+    wanted = explain("smooth_grad", built("sequential"), IMAGES, samples=3)
+    np.testing.assert_array_equal(found, wanted)
 
 
 REAL = {"smooth_grad": ["noise"], "rise": ["keep"], "occlusion": ["value"]}
@@ -785,9 +795,8 @@ def test_settings_that_are_no_numbers_are_refused(method, name):
     for value in NONSENSE:
         if (name == "value" and value in (2.5, -1)) or (name == "noise" and value == 2.5):
             continue
-        refused(
-            f"{method}: {name} is a number", method, built("sequential"), IMAGES, **{name: value}
-        )
+        text = f"{method}: '{name}': expected "
+        refused(text, method, built("sequential"), IMAGES, **{name: value})
 
 
 @pytest.mark.parametrize("baseline", ["a", None, {}, float("nan"), object(), np.zeros((8, 7, 2))])
@@ -808,11 +817,6 @@ def test_patches_that_do_not_fit_the_image_are_refused():
             patch=patch,
             stride=stride,
         )
-
-
-def test_an_unknown_kind_of_smooth_grad_is_refused():
-    text = "smooth_grad: kind is mean, squared or variance, got 'median'"
-    refused(text, "smooth_grad", built("sequential"), IMAGES, kind="median")
 
 
 def test_guided_backpropagation_needs_a_relu():

@@ -3,6 +3,8 @@
 # A method returns an array, or a list of them for a list of inputs; here it is always an array.
 # pyright: reportOperatorIssue=false, reportCallIssue=false
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -482,10 +484,9 @@ def test_score_cam_is_traced_once_however_many_maps_answer():
 
 
 def test_rise_is_the_mean_mask_weighted_by_the_class_s_probability(squares, monkeypatch):
-    from dlcourse.visualizers import rise as module  # the function shadows its module
-
     masks = RNG.random((5, 8, 8)).astype("float32")
-    monkeypatch.setitem(module.__globals__, "_random_masks", lambda *_: masks)
+    module = sys.modules["dlcourse.visualizers.rise"]  # the function shadows it
+    monkeypatch.setattr(module, "_random_masks", lambda *_: masks)
     images = 2 * RNG.random((2, 8, 8, 2)).astype("float32")
     found = rise(squares, images, 1, masks=5)
     for image, one in zip(images, found, strict=True):

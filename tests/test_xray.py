@@ -7,7 +7,15 @@ import pytest
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import InterruptedTraining, RunError, UserError
-from dlcourse.lab.diagnosis.xray import depth_scan, equal_share, read_layers, read_xray, xray
+from dlcourse.lab.diagnosis.xray import (
+    depth_scan,
+    equal_share,
+    read_layers,
+    read_xray,
+    write_xray,
+    xray,
+)
+from dlcourse.lab.diagnosis.xray_callback import xray_callback
 from dlcourse.models import build_model
 from dlcourse.runs import Run, read_run
 from dlcourse.training import resume, train
@@ -170,7 +178,13 @@ def recipe(**training):
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    return train(recipe(xray="true"), tmp_path_factory.mktemp("xray"), name="whole", bar=False)
+    return train(
+        recipe(),
+        tmp_path_factory.mktemp("xray"),
+        name="whole",
+        bar=False,
+        callbacks=[xray_callback()],
+    )
 
 
 def test_a_training_records_every_epoch_and_the_start(recorded):
@@ -182,7 +196,7 @@ def test_a_training_records_every_epoch_and_the_start(recorded):
 
 
 def test_recording_changes_nothing_of_the_training(recorded, tmp_path):
-    plain = train(recipe(xray="false"), tmp_path, name="plain", bar=False)
+    plain = train(recipe(), tmp_path, name="plain", bar=False)
     assert plain.history == recorded.history
     with pytest.raises(RunError, match=r"has no xray\.csv"):
         read_xray(plain)
@@ -191,9 +205,24 @@ def test_recording_changes_nothing_of_the_training(recorded, tmp_path):
 @pytest.mark.parametrize("looks", [1, 4])
 def test_an_interrupted_record_goes_on_equal(recorded, looks, tmp_path):
     with pytest.raises(InterruptedTraining):
-        train(recipe(xray="true"), tmp_path, name="part", bar=False, stop=After(looks))
-    run = resume(read_run(tmp_path / "part"), bar=False)
+        train(
+            recipe(),
+            tmp_path,
+            name="part",
+            bar=False,
+            stop=After(looks),
+            callbacks=[xray_callback()],
+        )
+    run = resume(read_run(tmp_path / "part"), bar=False, callbacks=[xray_callback()])
     assert (run.path / "xray.csv").read_text() == (recorded.path / "xray.csv").read_text()
+
+
+def test_a_layer_whose_name_has_a_comma_is_read_as_it_was_written(tmp_path):
+    name = keras.layers.Dense(1, name='a,"b"').name  # Keras accepts it
+    (layer,) = xray(dense(keras.layers.Dense(3)), POINTS.x_train, POINTS.y_train)
+    by_epoch = {0: [layer._replace(name=name)], 1: [layer._replace(gradient_to_weight=np.inf)]}
+    write_xray(Run(tmp_path), by_epoch)
+    assert read_xray(Run(tmp_path)) == by_epoch
 
 
 def test_a_broken_record_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """What every command shares: quiet start, exit codes, errors in one line."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
+from dlcourse.text_table import text_table
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,14 +62,18 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def write_json(content: Any) -> None:
+    """Print readable JSON."""
+    write(json.dumps(content, indent=2, ensure_ascii=False))
+
+
 def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
-    """Return a row a split: its number of examples and its metrics."""
+    """Return one row per split: its number of examples and its metrics."""
     names = list(metrics["test"])
-    lines = [f"{'split':<10}{'examples':>10}" + "".join(f"{name:>12}" for name in names)]
-    for part, size in sizes.items():
-        values = "".join(f"{shown(metrics[part][name]):>12}" for name in names)
-        lines.append(f"{part:<10}{size:>10,}{values}")
-    return "\n".join(lines)
+    rows = [
+        [part, f"{n:,}", *(shown(metrics[part][key]) for key in names)] for part, n in sizes.items()
+    ]
+    return text_table(["split", "examples", *names], rows)
 
 
 def shown(value: float) -> str:

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.commands.command_line import Parser, run_command, write, write_json
 from dlcourse.quiet import import_keras
+from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
     from dlcourse.lab.diagnosis import Evidence, Finding, LayerStatistics
@@ -40,9 +41,7 @@ def _run(arguments: argparse.Namespace) -> int:
     findings = diagnose_evidence(read)
     paths = _save_figures(run, found)
     if arguments.json:
-        import json
-
-        write(json.dumps(_as_json(run, read, findings, note), indent=2, ensure_ascii=False))
+        write_json(_as_json(run, read, findings, note))
         return 0
     write(f"run     {run.path}")
     if note:
@@ -62,15 +61,18 @@ def layer_table(read: "Evidence") -> str:
     epoch = max(read.xray)
     when = f"after epoch {epoch}" if epoch else "before training"
     names = ("mean", "spread", "saturated", "dead", "gradient", "grad/weight", "equal")
-    lines = [f"{when:<18}{'activation':<12}" + "".join(f"{name:>12}" for name in names)]
-    return "\n".join([*lines, *map(_layer_line, read.xray[epoch])])
+    return text_table([when, "activation", *names], list(map(_layer_row, read.xray[epoch])))
 
 
-def _layer_line(layer: "LayerStatistics") -> str:
-    shares = "".join(f"{share:>12.0%}" for share in (layer.saturated, layer.dead))
-    gradients = f"{layer.gradient_norm:>12.2g}{layer.gradient_to_weight:>12.2g}"
-    numbers = f"{layer.mean:>12.3g}{layer.spread:>12.3g}{shares}{gradients}{layer.equal:>12.0%}"
-    return f"{layer.name:<18}{layer.activation:<12}{numbers}"
+def _layer_row(layer: "LayerStatistics") -> list[str]:
+    return [
+        layer.name,
+        layer.activation,
+        *(f"{number:.3g}" for number in (layer.mean, layer.spread)),
+        *(f"{share:.0%}" for share in (layer.saturated, layer.dead)),
+        *(f"{number:.2g}" for number in (layer.gradient_norm, layer.gradient_to_weight)),
+        f"{layer.equal:.0%}",
+    ]
 
 
 def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import argparse
 
-from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.commands.command_line import Parser, run_command, split_table, write, write_json
 from dlcourse.quiet import import_keras
+from dlcourse.text_table import text_table
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,9 +47,7 @@ def _run(arguments: argparse.Namespace) -> int:
         else {}
     )
     if arguments.json:
-        import json
-
-        write(json.dumps({**metrics, **({"classes": classes} if classes else {})}, indent=2))
+        write_json({**metrics, **({"classes": classes} if classes else {})})
     else:
         write(f"run     {run.path}\ndata    {dataset.summary}\n")
         write(split_table(metrics, dataset.facts.examples))
@@ -58,9 +57,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _class_table(classes: dict[str, dict[str, float]]) -> str:
-    width = max(9, *(len(name) for name in classes)) + 2
-    lines = [f"{'on test':<{width}}{'precision':>10}{'recall':>10}{'F1':>10}{'examples':>10}"]
-    for name, row in classes.items():
-        scores = "".join(f"{row[key]:>10.4f}" for key in ("precision", "recall", "f1"))
-        lines.append(f"{name:<{width}}{scores}{row['examples']:>10,.0f}")
-    return "\n".join(lines)
+    keys = ("precision", "recall", "f1")
+    rows = [
+        [name, *(f"{row[key]:.4f}" for key in keys), f"{row['examples']:,.0f}"]
+        for name, row in classes.items()
+    ]
+    return text_table(["on test", "precision", "recall", "F1", "examples"], rows)

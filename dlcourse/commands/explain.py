@@ -11,10 +11,10 @@ Without numbers the slides' own are taken; a network's are ours, for the slides 
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.lessons.explain import TOPICS, explain
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,37 +36,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(topic: str, settings: dict[str, Any], parser: Parser) -> int:
-    from dlcourse.lessons.maths import walkthroughs
-    from dlcourse.lessons.maths.steps import render
-
     try:
-        write(render(getattr(walkthroughs, TOPICS[topic][0])(**settings)))
+        write(explain(topic, **settings))
     except ValueError as error:
         parser.error(f"{topic}: {error}")
     return 0
-
-
-def number(text: str) -> float:
-    """Return the number; its minus may be the true one, as this command prints it."""
-    return float(text.replace("−", "-"))
-
-
-def integer(text: str) -> int:
-    """Return the integer, likewise."""
-    return int(text.replace("−", "-"))
-
-
-def matrix(text: str) -> list[list[float]]:
-    """Return the rows of numbers in `"1 2; 3 4"`."""
-    try:
-        rows = [[number(word) for word in row.split()] for row in text.replace(",", " ").split(";")]
-    except ValueError:
-        rows = [[]]
-    if not all(len(row) == len(rows[0]) > 0 for row in rows):
-        raise argparse.ArgumentTypeError(
-            f"expected rows of equally many numbers such as '1 2; 3 4', got {text!r}"
-        )
-    return rows
 
 
 def _with_true_minus(word: str) -> str:
@@ -76,46 +50,3 @@ def _with_true_minus(word: str) -> str:
     except ValueError:
         return word
     return word.replace("-", "−", 1) if word.startswith("-") else word
-
-
-def _option(kind: Callable[[str], Any], default: Any, help_text: str) -> dict[str, Any]:
-    several = {"nargs": "+"} if isinstance(default, list) else {}
-    return {"type": kind, "default": default, "help": help_text, **several}
-
-
-IMAGE = "1 1 1 0 0; 0 1 1 1 0; 0 0 1 1 1; 0 0 1 1 0; 0 1 1 0 0"
-# topic: function of `maths.walkthroughs`, help, options
-TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
-    "logistic": ("logistic", "one gradient step of logistic regression", {
-        "x": _option(number, [5.0, 3.0], "features"),
-        "w": _option(number, [0.5, 0.5], "weights"),
-        "b": _option(number, 1.0, "bias"),
-        "y": _option(number, 1.0, "label, 0 or 1"),
-        "learning-rate": _option(number, 0.01, "α, at least 0"),
-    }),
-    "softmax": ("softmax_steps", "probabilities from logits", {
-        "z": _option(number, [5.0, 2.0, -1.0, 3.0], "logits"),
-        "temperature": _option(number, 1.0, "above 0"),
-    }),
-    "gradient-descent": ("descent", "descent on a polynomial, point by point", {
-        "coefficients": _option(number, [1.0, 0.0, 0.0], "highest power first: 1 0 0 is x²"),
-        "start": _option(number, 6.0, "x0"),
-        "learning-rate": _option(number, 0.1, "α, at least 0"),
-        "steps": _option(integer, 3, "at least 0"),
-        "momentum": _option(number, 0.0, "from 0 to 1"),
-    }),
-    "convolution": ("convolution", "a feature map cell by cell", {
-        "image": _option(matrix, IMAGE, 'rows: "1 2; 3 4"'),
-        "kernel": _option(matrix, "1 0 1; 0 1 0; 1 0 1", "likewise"),
-        "stride": _option(integer, 1, "at least 1"),
-        "padding": {"choices": ("valid", "same"), "default": "valid"},
-    }),
-    "network": ("network", "forward and back through a dense network", {
-        "sizes": _option(integer, [3, 2, 1], "input first"),
-        "activations": _option(str, ["tanh", "sigmoid"], "one per layer after the input"),
-        "x": _option(number, [1.0, 2.0, 3.0], "input"),
-        "y": _option(number, [1.0], "target"),
-        "learning-rate": _option(number, 0.1, "α, at least 0"),
-        "seed": _option(integer, 0, "of the weights"),
-    }),
-}  # fmt: skip

@@ -2,9 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.commands.command_line import Parser, run_command, write, write_json
 from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -55,36 +55,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.range_test import find_learning_rate
 
     test = find_learning_rate(recipe, **given)
-    figure = _save(test, Path(arguments.config).stem, arguments.out)
+    figure = test.save(arguments.out, Path(arguments.config).stem)
     if arguments.json:
-        import json
-
-        write(json.dumps({**_facts(test), "figure": str(figure)}, indent=2))
+        write_json({**test.as_data(), "figure": str(figure)})
     else:
         write(f"recipe  {arguments.config}, seed {recipe.seed}\n{_words(test, recipe)}")
         write(f"\nfigure  {figure}\ntable   {figure.with_suffix('.csv')}")
     return 0
-
-
-def _save(test: "RangeTest", name: str, out: str) -> Path:
-    from dlcourse import plots
-    from dlcourse.pictures.figures import save_figure
-    from dlcourse.runs import make_folder, write_rows
-
-    def draw(figure: Any) -> None:
-        ax = figure.subplots()
-        plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion, ax=ax)
-
-    folder = make_folder(out)
-    columns = {"learning_rate": test.rates, "loss": test.losses, "smoothed": test.smoothed}
-    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
-    write_rows(folder / f"{name}.csv", [dict(zip(columns, row, strict=True)) for row in rows])
-    return save_figure(folder / f"{name}.png", draw)
-
-
-def _facts(test: "RangeTest") -> dict[str, Any]:
-    keys = ("suggestion", "lowest", "steepest", "end")
-    return {"steps": len(test.rates), **{key: getattr(test, key) for key in keys}}
 
 
 def _words(test: "RangeTest", recipe: "Recipe") -> str:

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, print_error, run_command, write
+from dlcourse.commands.command_line import Parser, print_error, run_command, write, write_json
 from dlcourse.errors import UserError
 from dlcourse.quiet import import_keras
+from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,9 +63,7 @@ def _run(arguments: argparse.Namespace) -> int:
     inputs = np.concatenate([values for _, values in found])
     rows = predictions(names, outputs(run.model, inputs), run.facts)
     if arguments.json:
-        import json
-
-        write(json.dumps(rows, indent=2, ensure_ascii=False))
+        write_json(rows)
     else:
         write(_table(rows))
     return 1 if bad else 0
@@ -118,15 +117,12 @@ def predictions(
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    width = max(len(row["input"]) for row in rows) + 2
     if "prediction" in rows[0]:
-        lines = [f"{row['input']:<{width}}{row['prediction']:>14.6g}" for row in rows]
-        return "\n".join([f"{'input':<{width}}{'prediction':>14}", *lines])
-    names = max(7, *(len(row["class"]) for row in rows)) + 2
-    lines = [f"{'input':<{width}}{'class':<{names}}{'probability':>12}  next"]
+        lines = [[row["input"], f"{row['prediction']:.6g}"] for row in rows]
+        return text_table(["input", "prediction"], lines)
+    lines = []
     for row in rows:
-        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])
-        second = f"{ranked[1][0]} {ranked[1][1]:.4f}"
-        start = f"{row['input']:<{width}}{row['class']:<{names}}"
-        lines.append(f"{start}{row['probability']:>12.4f}  {second}")
-    return "\n".join(lines)
+        name, second = sorted(row["probabilities"].items(), key=lambda item: -item[1])[1]
+        start = [row["input"], row["class"], f"{row['probability']:.4f}"]
+        lines.append([*start, f"{name} {second:.4f}"])
+    return text_table(["input", "class", "probability", "next"], lines)

@@ -5,7 +5,8 @@ from collections import Counter
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, shown, write
+from dlcourse.commands.command_line import Parser, run_command, shown, write, write_json
+from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
     from dlcourse.runs import Run
@@ -29,9 +30,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_name(arguments.runs, None)
     rows = sorted((_row(run) for run in list_runs(arguments.runs)), key=_order)
     if arguments.json:
-        import json
-
-        write(json.dumps(rows, indent=2))
+        write_json(rows)
     elif not rows:
         write(f"no runs in {arguments.runs}: python -m dlcourse.train makes one")
     else:
@@ -43,12 +42,13 @@ def _row(run: "Run") -> dict[str, Any]:
     """Return what the table shows of a run; `state` says why a metric is missing."""
     from dlcourse.errors import RunError
 
-    row: dict[str, Any] = {"run": run.name, "data": "", "classes": [], "state": "unfinished"}
+    state = "broken" if run.finished else "unfinished"
+    row: dict[str, Any] = {"run": run.name, "data": "", "classes": [], "state": state}
     try:
         row |= {"data": run.facts.name, "classes": run.facts.class_names}
         metrics = run.metrics
-    except RunError as error:
-        return row if "has no" in str(error) else {**row, "state": "broken"}
+    except RunError:
+        return row
     score = "accuracy" if "accuracy" in metrics["test"] else "mae"
     return {
         **row,
@@ -83,7 +83,7 @@ def _tasks(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]]
+    lines = []
     for row, data in zip(rows, _tasks(rows), strict=True):
         start = [row["run"], data]
         if "test" not in row:
@@ -92,11 +92,5 @@ def _table(rows: list[dict[str, Any]]) -> str:
         metric = row["metric"] if row["state"] == "finished" else row["state"]
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
         lines.append([*start, metric, shown(row["val"]), shown(row["test"]), *size])
-    widths = [max(len(line[column]) for line in lines) for column in range(8)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < 3 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    head = ["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]
+    return text_table(head, lines)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, split_table, write
+from dlcourse.commands.command_line import Parser, run_command, split_table, write, write_json
 from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
     parser.add_argument("--name", metavar="N", help="the run's name (recipe and time)")
+    parser.add_argument(
+        "--xray", action="store_true", help="record every layer by epoch, for diagnose"
+    )
     parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
@@ -49,11 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.schema:
-        import json
-
         from dlcourse.configuration.recipe import Recipe
 
-        write(json.dumps(Recipe.model_json_schema(), indent=2))
+        write_json(Recipe.model_json_schema())
         return 0
     recipe = _recipe(arguments)
     _check_paths(recipe, resumed=bool(arguments.resume))
@@ -113,11 +114,16 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
 
     check_name(arguments.runs, arguments.name)
     import_keras()
+    from dlcourse.lab.diagnosis.xray import XRAY
+    from dlcourse.lab.diagnosis.xray_callback import xray_callback
     from dlcourse.training import StopRequest, resume, train
 
     # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
     bar = sys.stdout.isatty() and shutil.get_terminal_size().columns >= 120
     options: dict[str, Any] = {"report": write, "bar": bar}
+    recorded = arguments.resume and (Path(arguments.resume) / XRAY).exists()
+    if arguments.xray or recorded:
+        options["callbacks"] = [xray_callback()]
     with StopRequest() as stop:
         if arguments.resume:
             write(f"run     {arguments.resume}, seed {recipe.seed}")

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     import keras
 
 
-def sgd(
-    learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False
-) -> "keras.optimizers.Optimizer":
-    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked."""
+def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
+    """Return Keras' optimizer of this name; the settings bear Keras' own names."""
     import keras
 
-    return keras.optimizers.SGD(learning_rate, momentum=momentum, nesterov=nesterov)
+    return getattr(keras.optimizers, name)(**settings)
+
+
+def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> Any:
+    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked."""
+    return _optimizer("SGD", locals())
 
 
 def adam(
@@ -27,13 +30,9 @@ def adam(
     beta_2: Rate = 0.999,
     epsilon: PositiveNumber = 1e-7,
     amsgrad: bool = False,
-) -> "keras.optimizers.Optimizer":
+) -> Any:
     """Return Adam (Kingma and Ba 2015)."""
-    import keras
-
-    return keras.optimizers.Adam(
-        learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, amsgrad=amsgrad
-    )
+    return _optimizer("Adam", locals())
 
 
 def adamw(
@@ -43,26 +42,16 @@ def adamw(
     beta_1: Rate = 0.9,
     beta_2: Rate = 0.999,
     epsilon: PositiveNumber = 1e-7,
-) -> "keras.optimizers.Optimizer":
+) -> Any:
     """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
-    import keras
-
-    return keras.optimizers.AdamW(
-        learning_rate, weight_decay=weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
-    )
+    return _optimizer("AdamW", locals())
 
 
 def nadam(
-    learning_rate: Any,
-    *,
-    beta_1: Rate = 0.9,
-    beta_2: Rate = 0.999,
-    epsilon: PositiveNumber = 1e-7,
-) -> "keras.optimizers.Optimizer":
+    learning_rate: Any, *, beta_1: Rate = 0.9, beta_2: Rate = 0.999, epsilon: PositiveNumber = 1e-7
+) -> Any:
     """Return Adam with Nesterov momentum (Dozat 2016)."""
-    import keras
-
-    return keras.optimizers.Nadam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+    return _optimizer("Nadam", locals())
 
 
 def rmsprop(
@@ -72,13 +61,9 @@ def rmsprop(
     momentum: Rate = 0.0,
     epsilon: PositiveNumber = 1e-7,
     centered: bool = False,
-) -> "keras.optimizers.Optimizer":
+) -> Any:
     """Return RMSprop (Hinton 2012)."""
-    import keras
-
-    return keras.optimizers.RMSprop(
-        learning_rate, rho=rho, momentum=momentum, epsilon=epsilon, centered=centered
-    )
+    return _optimizer("RMSprop", locals())
 
 
 def adagrad(
@@ -86,51 +71,41 @@ def adagrad(
     *,
     initial_accumulator_value: NonNegative = 0.1,
     epsilon: PositiveNumber = 1e-7,
-) -> "keras.optimizers.Optimizer":
+) -> Any:
     """Return AdaGrad (Duchi et al. 2011)."""
-    import keras
-
-    return keras.optimizers.Adagrad(
-        learning_rate, initial_accumulator_value=initial_accumulator_value, epsilon=epsilon
-    )
+    return _optimizer("Adagrad", locals())
 
 
-def adadelta(
-    learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7
-) -> "keras.optimizers.Optimizer":
+def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7) -> Any:
     """Return AdaDelta (Zeiler 2012)."""
-    import keras
-
-    return keras.optimizers.Adadelta(learning_rate, rho=rho, epsilon=epsilon)
+    return _optimizer("Adadelta", locals())
 
 
-OPTIMIZERS = {
-    "sgd": sgd,
-    "adam": adam,
-    "adamw": adamw,
-    "nadam": nadam,
-    "rmsprop": rmsprop,
-    "adagrad": adagrad,
-    "adadelta": adadelta,
-}
+OPTIMIZERS = {one.__name__: one for one in (sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta)}
 
 
 def cosine(
-    learning_rate: float, steps: int, *, warmup: Rate = 0.0, end: NonNegative = 0.0
+    learning_rate: float,
+    steps: int,
+    *,
+    warmup: Rate = 0.0,
+    start: Rate = 0.0,
+    end: NonNegative = 0.0,
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Return a cosine from the learning rate to `end` times it (Loshchilov and Hutter 2017).
 
     Args:
-        learning_rate: the highest value.
-        steps: steps of the whole training.
-        warmup: fraction of the steps that first rise linearly from 0.
-        end: last value, as a fraction of `learning_rate`.
+        learning_rate: The highest value.
+        steps: Steps of the whole training.
+        warmup: Fraction of the steps that first rise linearly.
+        start: First value of that rise, as a fraction of `learning_rate`.
+        end: Last value, as a fraction of `learning_rate`.
     """
     import keras
 
-    rising = round(warmup * steps)
+    rising = max(1, round(warmup * steps)) if warmup else 0
     return keras.optimizers.schedules.CosineDecay(
-        0.0 if rising else learning_rate,
+        start * learning_rate if rising else learning_rate,
         max(steps - rising, 1),
         alpha=end,
         warmup_target=learning_rate if rising else None,
@@ -220,22 +195,7 @@ def one_cycle(
         start: first value, as a fraction of the peak.
         end: last value, as a fraction of the peak.
     """
-    import keras
-
-    rising = max(1, round(warmup * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        start * learning_rate,
-        max(steps - rising, 1),
-        alpha=end,
-        warmup_target=learning_rate,
-        warmup_steps=rising,
-    )
+    return cosine(learning_rate, steps, warmup=warmup, start=start, end=end)
 
 
-SCHEDULES = {
-    "cosine": cosine,
-    "exponential": exponential,
-    "linear": linear,
-    "step": step,
-    "one_cycle": one_cycle,
-}
+SCHEDULES = {one.__name__: one for one in (cosine, exponential, linear, step, one_cycle)}

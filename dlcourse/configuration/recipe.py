@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
-from dlcourse.datasets import DATASETS, Dataset, load_dataset
+from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.errors import DatasetError, RecipeError, UserError
-from dlcourse.models import MODELS, augmentation_layers, mismatch
+from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
+from dlcourse.runs.facts import DataFacts
 from dlcourse.schema import (
     Fraction,
     Integer,
@@ -28,6 +29,9 @@ from dlcourse.schema import (
     settings_model,
     settings_union,
 )
+
+if TYPE_CHECKING:
+    import keras
 
 DatasetSettings = settings_union({name: loader.function for name, loader in DATASETS.items()})
 ModelSettings = settings_union({name: builder.function for name, builder in MODELS.items()})
@@ -71,8 +75,7 @@ class Training(Settings):
     arXiv:1909.09148). `checkpoint_every` saves the state after that many steps, beside every
     epoch's end; with `steps_per_execution`, after the call in which they are reached. `device` auto
     takes a GPU where there is one, cpu keeps off it, gpu refuses to train without. `jit_compile` is
-    Keras' own (XLA), null its choice. `xray` records each layer's statistics before the training
-    and after every epoch (`xray.csv`), for `dlcourse diagnose`.
+    Keras' own (XLA), null its choice.
     """
 
     epochs: Positive = 20
@@ -99,7 +102,6 @@ class Training(Settings):
     checkpoint_every: Positive | None = None
     deterministic: bool = False
     tensorboard: bool = False
-    xray: bool = False
 
     def batch_size_in(self, epoch: int) -> int:
         """Return the batch size of an epoch (from 0)."""
@@ -161,11 +163,39 @@ class Recipe(Settings):
             DatasetError: the data is missing, broken or cannot be trained on.
         """
         try:
-            return load_dataset(self.dataset.name, self.seed, **self.settings("dataset"))
+            return read_dataset(self.dataset.name, self.seed, self.settings("dataset"))
         except (DatasetError, RecipeError) as error:
             if error.setting is None:
                 raise
             raise type(error)(self.located("dataset", error)) from None
+
+    def build_model(self, dataset: Dataset) -> "keras.Model":
+        """Return the recipe's model for a data set, untrained and not compiled.
+
+        Raises:
+            RecipeError: it cannot be built with these settings, or for this data.
+        """
+        return new_model(self.model.name, dataset, self.settings("model"))
+
+    def refuse_conflicts(self, facts: DataFacts) -> None:
+        """Raise a RecipeError, one line per fault, unless the settings fit together and the data.
+
+        What a file holds is known only when it is read.
+        """
+        faults = conflicts(self.model_dump(), facts.inputs, facts.task)
+        if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
+            raise RecipeError("\n".join(lines))
+
+    @property
+    def base(self) -> str | None:
+        """The trained network that the model begins with; None where it begins with none."""
+        return getattr(self.model, "base", None)
+
+    @property
+    def fine_tuning_epochs(self) -> int:
+        """The epochs in which layers of the base are trained, after `training.epochs`."""
+        layers = getattr(self.model, "trainable_layers", 0)
+        return self.model.fine_tuning_epochs if layers else 0
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
@@ -218,7 +248,7 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
 
 
 def _validate(source: Source) -> Recipe:
-    recipe, lines = None, list(source.faults)
+    recipe, lines = None, [str(fault) for fault in source.faults]
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
@@ -230,7 +260,7 @@ def _validate(source: Source) -> Recipe:
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    for at, text in conflicts(source.data):
+    for at, text in conflicts(recipe.model_dump() if recipe else source.data):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
         one_line_each = (line.replace("\n", "\\n") for line in lines)
@@ -256,37 +286,39 @@ def conflicts(
     if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
         task = "binary"
     faults: list[tuple[Location, str]] = []
-    name = model.get("name")
-    if name in MODELS and (reason := mismatch(str(name), inputs, task)):
-        faults.append((("model", "name"), reason))
+
+    def fault(at: str, reason: str) -> None:
+        faults.append((tuple(at.split(".")), reason))
+
+    name, epochs = str(model.get("name")), training.get("epochs", 20)
+    stages, clean = training.get("batch_size"), training.get("clean_epochs")
+    augmentation, counted = training.get("augmentation"), isinstance(epochs, int)
+    if name in MODELS and (reason := mismatch(name, inputs, task)):
+        fault("model.name", reason)
     if training.get("schedule") and training.get("reduce_on_plateau"):
         reason = "a schedule sets the learning rate already: keep one of the two"
-        faults.append((("training", "reduce_on_plateau"), reason))
+        fault("training.reduce_on_plateau", reason)
     if training.get("clip_norm") and training.get("clip_value"):
-        faults.append((("training", "clip_value"), "clip_norm is set already: keep one of the two"))
-    stages, epochs = training.get("batch_size"), training.get("epochs", 20)
-    if isinstance(stages, list | tuple) and isinstance(epochs, int) and len(stages) > epochs:
+        fault("training.clip_value", "clip_norm is set already: keep one of the two")
+    if counted and isinstance(stages, list | tuple) and len(stages) > epochs:
         reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
-        faults.append((("training", "batch_size"), reason))
-    if training.get("augmentation") and inputs == "rows":
-        faults.append((("training", "augmentation"), "is for images, this data is rows of a table"))
-    if training.get("augmentation") and model.get("cache_features", name == "transfer"):
+        fault("training.batch_size", reason)
+    if augmentation and inputs == "rows":
+        fault("training.augmentation", "is for images, this data is rows of a table")
+    if augmentation and model.get("cache_features"):
         reason = "augmented images have other features in each epoch: set it to false"
-        faults.append((("model", "cache_features"), reason))
-    clean = training.get("clean_epochs")
-    if clean and not training.get("augmentation"):
-        faults.append((("training", "clean_epochs"), "nothing is augmented: set augmentation too"))
-    elif isinstance(clean, int) and isinstance(epochs, int) and clean >= epochs:
-        reason = f"leaves no epoch to augment: there are {epochs}"
-        faults.append((("training", "clean_epochs"), reason))
-    if task == "regression":
-        for key in ("label_smoothing", "class_weights"):
-            if training.get(key):
-                faults.append((("training", key), "is for classes, this data is regression"))
+        fault("model.cache_features", reason)
+    if clean and not augmentation:
+        fault("training.clean_epochs", "nothing is augmented: set augmentation too")
+    elif counted and isinstance(clean, int) and clean >= epochs:
+        fault("training.clean_epochs", f"leaves no epoch to augment: there are {epochs}")
+    for key in ("label_smoothing", "class_weights"):
+        if task == "regression" and training.get(key):
+            fault(f"training.{key}", "is for classes, not for regression")
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
     for key in ("early_stopping", "reduce_on_plateau"):
         if metric and _group(training.get(key)).get("monitor") == metric:
-            faults.append((("training", key, "monitor"), f"'{metric}' is not measured on {task}"))
+            fault(f"training.{key}.monitor", f"'{metric}' is not measured on {task}")
     return faults
 
 

@@ -23,14 +23,14 @@ class Source:
         data: dictionaries, lists and scalars.
         marks: location → ((line, column) of the key, (line, column) of the value), from 1.
         overrides: location → the `key=value` that set it.
-        faults: keys that stand twice; the first counts.
+        faults: duplicate keys; the first counts.
     """
 
     path: str
     data: dict[str, Any]
     marks: dict[Location, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
     overrides: dict[Location, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: list[RecipeError] = field(default_factory=list)
 
     def where(self, location: Location, *, key: bool = False) -> str:
         """Return `file:line:column` of a value (or its key), or the override that set it."""
@@ -63,22 +63,22 @@ def parse(text: str, path: str) -> Source:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
-            raise RecipeError(f"{path}: the file is empty: a recipe has dataset, model, training")
+            raise RecipeError("the file is empty: a recipe has dataset, model, training", of=path)
         data = _build(loader, node, (), source, set())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        raise RecipeError(f"{place}: broken YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not a YAML text file: {one_line(error)}") from None
+        reason = f"broken YAML: {error.problem or error.context}"
+        raise RecipeError(reason, of=place) from None
+    except RecipeError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"not a YAML text file: {one_line(error)}", of=path) from None
     except RecursionError:
-        raise RecipeError(f"{path}: nested too deeply") from None
-    except ValueError as error:
-        if isinstance(error, RecipeError):
-            raise
-        raise RecipeError(f"{path}: not a YAML text file: {one_line(error)}") from None
+        raise RecipeError("nested too deeply", of=path) from None
     if not isinstance(data, dict):
-        raise RecipeError(f"{path}:1:1: expected keys such as 'model:', got a {_kind(data)}")
+        reason = f"expected keys such as 'model:', got a {_kind(data)}"
+        raise RecipeError(reason, of=f"{path}:1:1")
     source.data = data
     return source
 
@@ -111,13 +111,12 @@ def _build(
 ) -> Any:
     """Return the node's plain data, noting the place of every key and item."""
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    place = f"{source.path}:{line}:{column}"
     if id(node) in seen:
-        raise RecipeError(f"{source.path}:{line}:{column}: aliases (*name) are not used in recipes")
+        raise RecipeError("aliases (*name) are not used in recipes", of=place)
     seen.add(id(node))
     if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
-        raise RecipeError(
-            f"{source.path}:{line}:{column}: tags ({node.tag}) are not used in recipes"
-        )
+        raise RecipeError(f"tags ({node.tag}) are not used in recipes", of=place)
     source.marks.setdefault(location, ((line, column), (line, column)))
     if isinstance(node, yaml.SequenceNode):
         return [
@@ -129,7 +128,7 @@ def _build(
     try:
         return loader.construct_object(node)
     except (ValueError, TypeError, AttributeError, OverflowError):
-        raise RecipeError(f"{source.path}:{line}:{column}: is no value of {node.tag}") from None
+        raise RecipeError(f"is not a value of {node.tag}", of=place) from None
 
 
 def _build_mapping(
@@ -144,11 +143,11 @@ def _build_mapping(
         place = (key.start_mark.line + 1, key.start_mark.column + 1)
         where = f"{source.path}:{place[0]}:{place[1]}"
         if not isinstance(key, yaml.ScalarNode):
-            raise RecipeError(f"{where}: a key must be a word, got a {key.id}")
+            raise RecipeError(f"a key must be a word, got a {key.id}", of=where)
         name = str(key.value)
         if name in data:
             dotted = ".".join(map(str, (*location, name)))
-            source.faults.append(f"{where}: key '{dotted}' stands twice")
+            source.faults.append(RecipeError(f"duplicate key '{dotted}'", of=where))
             continue
         mark = value.start_mark
         source.marks[(*location, name)] = (place, (mark.line + 1, mark.column + 1))
@@ -180,10 +179,10 @@ def _override_value(override: str, text: str) -> Any:
     try:
         source = parse(f"value: {text}", "")
         if source.faults:
-            raise RecipeError(source.faults[0])
+            raise source.faults[0]
         return source.data["value"]
     except RecipeError as error:
-        reason = str(error).partition(": ")[2].replace("value.", "").replace("\n", "\\n")
+        reason = error.reason.replace("value.", "").replace("\n", "\\n")
         raise RecipeError(f"override '{override}': {reason}") from None
 
 

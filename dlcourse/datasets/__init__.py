@@ -72,5 +72,9 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
         raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
     if seed < 0:
         raise RecipeError(f"{name}: 'seed': expected greater than or equal to 0, got {seed}")
-    function = DATASETS[name].function
-    return check(function(seed, **checked_settings(name, function, settings)))
+    return read_dataset(name, seed, checked_settings(name, DATASETS[name].function, settings))
+
+
+def read_dataset(name: str, seed: int, settings: dict[str, Any]) -> Dataset:
+    """Return a data set whose settings are checked and complete, as a recipe's are."""
+    return check(DATASETS[name].function(seed, **settings))

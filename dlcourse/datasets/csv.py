@@ -12,10 +12,9 @@ import numpy as np
 
 from dlcourse.datasets.dataset import (
     Dataset,
+    dataset_of,
     task_of,
     value_range,
-    with_test,
-    with_validation,
 )
 from dlcourse.datasets.table import Table, is_numeric, number, read_table, refuse_empty
 from dlcourse.errors import DatasetError, RecipeError
@@ -62,22 +61,18 @@ def csv(
         "separator": separator,
     }
     x = _encode(table, encoding)
-    dataset = Dataset(
+    return dataset_of(
         table.file.stem,
-        task_of(class_names) if class_names else "regression",
-        x,
-        y,
-        x[:0],
-        y[:0],
-        x[:0],
-        y[:0],
+        {"train": (x, y)},
+        seed,
+        (validation_fraction, test_fraction),
+        task=task_of(class_names) if class_names else "regression",
         value_range=value_range(x),
         class_names=class_names,
         feature_names=_names(encoding),
         target_name=target,
         encoding=encoding,
     )
-    return with_validation(with_test(dataset, test_fraction), validation_fraction, seed=seed)
 
 
 def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> np.ndarray:

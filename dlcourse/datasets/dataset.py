@@ -208,6 +208,32 @@ def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
         )
 
 
+def dataset_of(
+    name: str,
+    parts: Mapping[str, tuple[Any, np.ndarray]],
+    seed: int,
+    fractions: tuple[float, float],
+    **facts: Any,
+) -> Dataset:
+    """Return the data set of the given splits; those that are missing are taken from `train`.
+
+    Args:
+        name: The data set's name.
+        parts: `(x, y)` of `train` and, where they are there, of `val` and `test`.
+        seed: Seed of the validation split.
+        fractions: Shares of the training examples for the validation and the test split.
+        **facts: The other fields of `Dataset`.
+    """
+    x, y = parts["train"]
+    arrays: dict[str, Any] = {}
+    for part in PARTS:
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = parts.get(part, (x[:0], y[:0]))
+    dataset = Dataset(name, **facts, **arrays)
+    if "test" not in parts:
+        dataset = with_test(dataset, fractions[1])
+    return dataset if "val" in parts else with_validation(dataset, fractions[0], seed=seed)
+
+
 def with_test(dataset: Dataset, fraction: float) -> Dataset:
     """Return `dataset` with a test split taken from its training split, the same for every seed.
 

@@ -1,14 +1,11 @@
-"""The data sets inside scikit-learn: real, small and always at hand.
+"""The data sets inside scikit-learn: real, small and always available.
 
 The test split is the same for every seed; the validation split is keyed by the seed.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from dlcourse.datasets.dataset import Dataset, Task, only, with_test, with_validation
+from dlcourse.datasets.dataset import Dataset, Task, dataset_of, only, value_range
 from dlcourse.schema import Fraction, Word
 
 TEST_FRACTION = 0.2
@@ -30,83 +27,52 @@ def digits(
     from sklearn.datasets import load_digits
 
     source: Any = load_digits()
-    images = source.images.astype("uint8")[..., None]
-    whole = _dataset(
-        "digits",
-        "multiclass",
-        images,
-        source.target,
-        seed,
-        validation_fraction,
-        value_range=(0.0, 16.0),
-        class_names=tuple(str(digit) for digit in range(10)),
-        target_name="digit",
-    )
+    parts = {"train": (source.images.astype("uint8")[..., None], source.target.astype("int64"))}
+    names = tuple(map(str, range(10)))
+    facts = {"value_range": (0.0, 16.0), "class_names": names, "target_name": "digit"}
+    fractions = (validation_fraction, TEST_FRACTION)
+    whole = dataset_of("digits", parts, seed, fractions, task="multiclass", **facts)
     return only(whole, classes)
 
 
 def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
     """Return 569 tumours, 30 measurements each, malignant or benign (Wolberg et al. 1995)."""
-    from sklearn.datasets import load_breast_cancer
-
-    return _table(
-        "breast_cancer", "binary", load_breast_cancer, "tumour", seed, validation_fraction
-    )
+    return _table("breast_cancer", "binary", "tumour", seed, validation_fraction)
 
 
 def iris(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
     """Return 150 iris flowers, 4 lengths in cm each, of three species (Fisher 1936)."""
-    from sklearn.datasets import load_iris
-
-    return _table("iris", "multiclass", load_iris, "species", seed, validation_fraction)
+    return _table("iris", "multiclass", "species", seed, validation_fraction)
 
 
 def wine(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
     """Return 178 wines, 13 chemical measurements each, of three cultivars (Aeberhard 1992)."""
-    from sklearn.datasets import load_wine
-
-    return _table("wine", "multiclass", load_wine, "cultivar", seed, validation_fraction)
+    return _table("wine", "multiclass", "cultivar", seed, validation_fraction)
 
 
 def diabetes(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
     """Return 442 patients, 10 measurements each, and a disease score 25 to 346 (Efron 2004)."""
-    from functools import partial
-
-    from sklearn.datasets import load_diabetes
-
-    unscaled = partial(load_diabetes, scaled=False)
     target = "disease progression after one year (score)"
-    return _table("diabetes", "regression", unscaled, target, seed, validation_fraction)
+    return _table("diabetes", "regression", target, seed, validation_fraction, scaled=False)
 
 
 def _table(
-    name: str, task: Task, load: Callable[[], Any], target: str, seed: int, fraction: float
+    name: str, task: Task, target: str, seed: int, fraction: float, **options: Any
 ) -> Dataset:
-    source = load()
+    """Return scikit-learn's table of this name."""
+    from sklearn import datasets
+
+    source = getattr(datasets, f"load_{name}")(**options)
     x = source.data.astype("float32")
-    return _dataset(
+    y = source.target.astype("float32" if task == "regression" else "int64")
+    return dataset_of(
         name,
-        task,
-        x,
-        source.target,
+        {"train": (x, y)},
         seed,
-        fraction,
-        value_range=(float(x.min()), float(x.max())),
+        (fraction, TEST_FRACTION),
+        task=task,
+        value_range=value_range(x),
         class_names=tuple(map(str, source.target_names)) if task != "regression" else (),
         feature_names=tuple(map(str, source.feature_names)),
         target_name=target,
     )
-
-
-def _dataset(
-    name: str,
-    task: Task,
-    x: np.ndarray,
-    y: np.ndarray,
-    seed: int,
-    validation_fraction: float,
-    **facts: Any,
-) -> Dataset:
-    y = y.astype("float32" if task == "regression" else "int64")
-    dataset = Dataset(name, task, x, y, x[:0], y[:0], x[:0], y[:0], **facts)
-    return with_validation(with_test(dataset, TEST_FRACTION), validation_fraction, seed=seed)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Dataset, task_of, with_test, with_validation
+from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
@@ -17,19 +17,11 @@ from dlcourse.schema import Fraction, Positive
 Color = Literal["grayscale", "rgb"]
 
 CHANNELS = {"grayscale": 1, "rgb": 3}
-PILLOW_FORMATS = (
-    "PNG",
-    "JPEG",
-    "BMP",
-    "GIF",
-)  # what keras.utils.image_dataset_from_directory reads
-PARTS_OF_FOLDERS = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
+# what keras.utils.image_dataset_from_directory reads
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+PARTS_OF_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(
+    ("val", "valid", "validation"), "val"
+)
 NAMED = 3  # broken files that a warning names
 
 
@@ -70,31 +62,19 @@ def image_folder(
     classes = tuple(folder.name for folder in _subfolders(folders["train"]))
     if not classes:
         raise DatasetError(f"{folders['train']}: no folder of a class: expected CLASS/IMAGE in it")
-    arrays: dict[str, Any] = {}
+    parts: dict[str, tuple[Any, np.ndarray]] = {}
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes) for part, folder in folders.items()}
     total = sum(map(len, listed.values()))
     stream = exceeds(memory_share, total, (*size, CHANNELS[color]), "uint8")
     for part, files in listed.items():
         x, kept = _read(folders[part], list(files), size, color, broken, stream)
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = x, np.array(list(files.values()))[kept]
-        _refuse_empty(folders[part], classes, arrays[f"y_{part}"], broken)
+        parts[part] = x, np.array(list(files.values()))[kept]
+        _refuse_empty(folders[part], classes, parts[part][1], broken)
     _warn(root, broken)
-    x, y = arrays["x_train"], arrays["y_train"]
-    empty = {f"x_{part}": x[:0] for part in ("val", "test")}
-    empty |= {f"y_{part}": y[:0] for part in ("val", "test")}
-    dataset = Dataset(
-        root.resolve().name,
-        task_of(classes),
-        **(empty | arrays),
-        value_range=(0.0, 255.0),
-        class_names=classes,
-    )
-    if "test" not in folders:
-        dataset = with_test(dataset, test_fraction)
-    if "val" not in folders:
-        dataset = with_validation(dataset, validation_fraction, seed=seed)
-    return dataset
+    facts = {"task": task_of(classes), "value_range": (0.0, 255.0), "class_names": classes}
+    fractions = (validation_fraction, test_fraction)
+    return dataset_of(root.resolve().name, parts, seed, fractions, **facts)
 
 
 def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The user's own arrays: `x_train`, `y_train` and, each optional, `x_val` … `y_test` in a .npz."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,12 +8,12 @@ import numpy as np
 from dlcourse.datasets.dataset import (
     PARTS,
     Dataset,
+    dataset_of,
     task_of,
-    with_test,
-    with_validation,
 )
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
+from dlcourse.runs.files import DAMAGED
 from dlcourse.schema import Fraction
 
 
@@ -59,21 +57,18 @@ def npz(
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
     names = () if task == "regression" else class_names or _names(file, arrays)
-    empty = {f"{axis}_{part}": a[:0] for axis, a in (("x", x), ("y", y)) for part in PARTS[1:]}
-    dataset = Dataset(
+    given = [part for part in PARTS if f"x_{part}" in arrays]
+    return dataset_of(
         file.stem,
-        "regression" if task == "regression" else task_of(names),
-        **(empty | arrays),
+        {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in given},
+        seed,
+        (validation_fraction, test_fraction),
+        task="regression" if task == "regression" else task_of(names),
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
         class_names=names,
         feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
         target_name="target" if task == "regression" else "class",
     )
-    if "x_test" not in arrays:
-        dataset = with_test(dataset, test_fraction)
-    if "x_val" not in arrays:
-        dataset = with_validation(dataset, validation_fraction, seed=seed)
-    return dataset
 
 
 def _types(arrays: dict[str, Any]) -> set[np.dtype]:
@@ -84,22 +79,20 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         # Opened here: np.load leaves a broken archive open.
         with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+            file: Any = np.load(stream, allow_pickle=False)
+            found = getattr(file, "files", None)  # an array has none
             known = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
-            return _complete(path, {name: file[name] for name in known if name in file}, file.files)
-    except DatasetError:  # a ValueError too
-        raise
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise DatasetError(f"{path}: a damaged file ({error})") from None
-        raise DatasetError(
-            f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
-            "code): save plain number arrays with numpy.savez"
-        ) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = {name: file[name] for name in known if name in (found or ())}
+    except DAMAGED as error:
+        if "pickle" in str(error):
+            raise DatasetError(
+                f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
+                "code): save plain number arrays with numpy.savez"
+            ) from None
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
+    if found is None:
+        raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+    return _complete(path, arrays, found)
 
 
 def _complete(path: Path, arrays: dict[str, Any], found: list[str]) -> dict[str, Any]:

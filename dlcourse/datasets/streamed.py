@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import DatasetError, WriteError
-from dlcourse.runs.files import HALF_WRITTEN, make_folder, write_file
+from dlcourse.runs.files import DAMAGED, HALF_WRITTEN, make_folder, write_file
 
 Batches = Iterable[tuple[np.ndarray, Any]]
 """Images `(k, height, width, channels)`, and k integers that belong to them: labels, numbers."""
@@ -175,7 +175,7 @@ def _numbers(path: Path) -> Path:
 def _found(path: Path) -> tuple[Streamed, np.ndarray] | None:
     try:
         x, numbers = Streamed([path]), np.load(_numbers(path), allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except DAMAGED:
         return None
     return (x, numbers) if len(x) == len(numbers) else None
 

@@ -5,7 +5,7 @@ TensorFlow and TensorFlow Datasets are imported when a set is loaded, not before
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,11 +16,10 @@ import numpy as np
 
 from dlcourse.datasets.dataset import (
     Dataset,
+    dataset_of,
     only,
     task_of,
     value_range,
-    with_test,
-    with_validation,
 )
 from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
@@ -69,39 +68,39 @@ def tfds(
     return only(_read(dataset, builder, size, seed, validation_fraction, memory_share), classes)
 
 
-def mnist(
-    seed: int = 0,
-    *,
-    data_dir: str | None = None,
-    classes: tuple[Word, ...] | None = None,
-    validation_fraction: Fraction = 0.1,
-) -> Dataset:
-    """Return 70,000 handwritten digits, 28×28×1, uint8 (LeCun et al. 1998)."""
-    own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
-    return tfds(seed, dataset="mnist", data_dir=data_dir, **own)
+def _named(name: str, examples: str) -> Callable[..., Dataset]:
+    """Return the loader of one set of TensorFlow Datasets."""
+
+    def load(
+        seed: int = 0,
+        *,
+        data_dir: str | None = None,
+        classes: tuple[Word, ...] | None = None,
+        validation_fraction: Fraction = 0.1,
+    ) -> Dataset:
+        own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
+        return tfds(seed, dataset=name, data_dir=data_dir, **own)
+
+    load.__name__ = load.__qualname__ = name
+    load.__doc__ = f"""Return {examples}.
+
+    Args:
+        seed: Seed of the validation split.
+        data_dir: Cache of TensorFlow Datasets; see `tfds`.
+        classes: Names of the classes to keep, labelled in this order; null keeps all.
+        validation_fraction: Share of the training examples.
+    """
+    return load
 
 
-def fashion_mnist(
-    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
-) -> Dataset:
-    """Return 70,000 pictures of clothes, 28×28×1, uint8, in 10 classes (Xiao et al. 2017)."""
-    return tfds(
-        seed, dataset="fashion_mnist", data_dir=data_dir, validation_fraction=validation_fraction
-    )
-
-
-def kmnist(
-    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
-) -> Dataset:
-    """Return 70,000 cursive Japanese characters, 28×28×1, uint8, 10 classes (Clanuwat 2018)."""
-    return tfds(seed, dataset="kmnist", data_dir=data_dir, validation_fraction=validation_fraction)
-
-
-def cifar10(
-    seed: int = 0, *, data_dir: str | None = None, validation_fraction: Fraction = 0.1
-) -> Dataset:
-    """Return 60,000 photographs, 32×32×3, uint8, in 10 classes (Krizhevsky 2009)."""
-    return tfds(seed, dataset="cifar10", data_dir=data_dir, validation_fraction=validation_fraction)
+mnist = _named("mnist", "70,000 handwritten digits, 28×28×1, uint8 (LeCun et al. 1998)")
+fashion_mnist = _named(
+    "fashion_mnist", "70,000 pictures of clothes, 28×28×1, uint8, in 10 classes (Xiao et al. 2017)"
+)
+kmnist = _named(
+    "kmnist", "70,000 cursive Japanese characters, 28×28×1, uint8, 10 classes (Clanuwat 2018)"
+)
+cifar10 = _named("cifar10", "60,000 photographs, 32×32×3, uint8, in 10 classes (Krizhevsky 2009)")
 
 
 def at_hand(name: str, data_dir: str | None = None) -> bool:
@@ -221,19 +220,17 @@ def _read(
     if "train" not in builder.info.splits:
         raise DatasetError(f"{name}: no split 'train' (it has {', '.join(builder.info.splits)})")
     try:
-        x, y = _arrays(builder, "train", size, memory_share)
-        x_test, y_test = x[:0], y[:0]
-        if "test" in builder.info.splits:
-            x_test, y_test = _arrays(builder, "test", size, memory_share)
+        present = [part for part in ("train", "test") if part in builder.info.splits]
+        parts = {part: _arrays(builder, part, size, memory_share) for part in present}
     except tf.errors.OpError as error:
         raise DatasetError(_unreadable(name, builder, error)) from error
     label = builder.info.features[builder.info.supervised_keys[1]]
     classes = tuple(label.names or map(str, range(label.num_classes)))
-    facts: dict[str, Any] = {"value_range": value_range(x), "class_names": classes}
-    whole = Dataset(name, task_of(classes), x, y, x[:0], y[:0], x_test, y_test, **facts)
-    if not len(y_test) or (y_test < 0).all():  # absent, or its labels are kept secret
-        whole = with_test(whole, TEST_FRACTION)
-    return with_validation(whole, validation_fraction, seed=seed)
+    if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are kept secret
+        del parts["test"]
+    facts = {"task": task_of(classes), "class_names": classes}
+    limits, fractions = value_range(parts["train"][0]), (validation_fraction, TEST_FRACTION)
+    return dataset_of(name, parts, seed, fractions, value_range=limits, **facts)
 
 
 def _arrays(

@@ -10,12 +10,16 @@ References:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
+from dlcourse.pictures.figures import save_figure
+from dlcourse.plots import range_test
+from dlcourse.runs import make_folder, write_rows
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, prepare, targets
@@ -48,6 +52,28 @@ class RangeTest:
     lowest: float
     suggestion: float
     end: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the suggestion and what it rests on as values that JSON holds."""
+        keys = ("suggestion", "lowest", "steepest", "end")
+        return {"steps": len(self.rates), **{key: getattr(self, key) for key in keys}}
+
+    def save(self, folder: str | Path, name: str) -> Path:
+        """Write the steps as CSV and draw them; return the figure's path.
+
+        Raises:
+            WriteError: They cannot be written.
+        """
+        folder = make_folder(folder)
+        drawn = {"learning_rate": self.rates, "loss": self.losses, "smoothed": self.smoothed}
+        rows = zip(*(values.tolist() for values in drawn.values()), strict=True)
+        write_rows(folder / f"{name}.csv", [dict(zip(drawn, row, strict=True)) for row in rows])
+
+        def draw(figure: Any) -> None:
+            ax = figure.subplots()
+            range_test(self.rates, self.losses, self.smoothed, self.suggestion, ax=ax)
+
+        return save_figure(folder / f"{name}.png", draw)
 
 
 def find_learning_rate(
@@ -89,7 +115,7 @@ def find_learning_rate(
 
 def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.ndarray, str]:
     """Return each step's loss and why the steps ended; every variable is put back."""
-    model = prepared.model
+    model = prepared.whole
     _refuse_schedule(recipe, model)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]

@@ -51,9 +51,7 @@ MODELS = {
 }
 
 
-def build_model(
-    name: str, dataset: "Dataset", augmentation: dict[str, Any] | None = None, **settings: Any
-) -> "keras.Model":
+def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model":
     """Return an untrained model for `dataset`, its preprocessing inside.
 
     The model takes what the data set gives (uint8 pixels or raw rows) and ends in `logits` and
@@ -62,7 +60,6 @@ def build_model(
     Args:
         name: a key of `MODELS`.
         dataset: gives the input's shape and scale, the task and the number of outputs.
-        augmentation: the arguments of `augmentation_layers`; None for none.
         **settings: the keyword arguments of the model's own function.
 
     Raises:
@@ -72,24 +69,31 @@ def build_model(
         raise RecipeError(f"unknown model '{name}'{did_you_mean(name, list(MODELS))}")
     if fault := mismatch(name, dataset.facts.inputs, dataset.task):
         raise RecipeError(fault)
-    values = checked_settings(name, MODELS[name].function, settings)
+    return new_model(name, dataset, checked_settings(name, MODELS[name].function, settings))
+
+
+def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras.Model":
+    """Return a model whose settings are checked and complete, as a recipe's are.
+
+    Raises:
+        RecipeError: it cannot be built with these settings.
+    """
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
     )
-    front = [*augmentation_layers(**(augmentation or {})), scaling_layer(dataset)]
     try:
         return MODELS[name].function(
             dataset.input_shape,
             1 if single else len(dataset.class_names),
             target_scale(dataset) if dataset.task == "regression" else False,
-            front,
-            **values,
+            [scaling_layer(dataset)],
+            **settings,
         )
+    except RecipeError:
+        raise
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
-        if isinstance(error, RecipeError):
-            raise
         raise RecipeError(
-            f"model: '{name}' cannot be built with these settings: {one_line(error)}"
+            f"'{name}' cannot be built with these settings: {one_line(error)}"
         ) from None
 
 

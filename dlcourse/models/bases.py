@@ -11,6 +11,7 @@ import numpy as np
 from dlcourse.errors import RecipeError, UserError, one_line
 from dlcourse.runs import read_run
 from dlcourse.schema import did_you_mean
+from dlcourse.visualizers.clones import clone
 
 if TYPE_CHECKING:
     import keras
@@ -148,7 +149,9 @@ def replay(
 ) -> Any:
     """Return what copies of a model's layers, up to `output`, make of what `front` gives.
 
-    The copies have the same weights, and recurrent layers no dropout; the model stays as it is.
+    The copies have the same weights, and recurrent layers no dropout; the model stays as it is. It
+    is a clone whose graph is taken over: the layers stand behind those of `front`, in one model
+    that has no model inside.
 
     Args:
         model: a Sequential or Functional model of one input.
@@ -159,66 +162,26 @@ def replay(
     import keras
 
     taken = {layer.name for layer in front.layers}
-    copies: dict[Any, Any] = {}
     results = list(front.outputs)
-
-    def copied(layer: Any) -> Any:
-        if layer not in copies:
-            copies[layer] = _copy(layer, taken, change)
-        return copies[layer]
 
     def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
         results.append(layer(*args, **kwargs))
         return results[-1]
 
-    keras.models.clone_model(
+    clone(
         keras.Model(model.inputs[0], output),
+        lambda layer: change(layer) or _copied(layer, taken),
         input_tensors=front.outputs[0],
-        clone_function=copied,
         call_function=called,
     )
-    for layer, copy in copies.items():
-        if getattr(layer, "weights", None):
-            copy.set_weights(layer.get_weights())
     return results[-1]
 
 
-def _copy(layer: Any, taken: set[str], change: Callable[[Any], Any]) -> Any:
-    """Return a layer's copy, or what `change` gives for it, also for those of a model inside."""
-    import keras
-
-    if (other := change(layer)) is not None:
-        return other
-    if not isinstance(layer, keras.Layer):
-        return layer  # an operation such as `a + b`: it keeps nothing
-    if isinstance(layer, keras.Model):
-        return keras.models.clone_model(layer, clone_function=lambda one: _copy(one, set(), change))
+def _copied(layer: Any, taken: set[str]) -> Any:
+    """Return a layer's copy without its own dropout, under a name that is free."""
     settings = layer.get_config()
     name = settings["name"]
     if name in taken or name.partition("_")[0] in HEAD:
         name = f"base_{name}"
     off = {key: 0.0 for key in ("dropout", "recurrent_dropout") if settings.get(key)}
     return type(layer).from_config({**settings, **off, "name": name})
-
-
-def output_of(model: "keras.Model", layer: str, whose: str = "model") -> Any:
-    """Return the symbolic output of one of a model's own layers; a model inside it is one.
-
-    Raises:
-        UserError: there is no such layer, or it gives no single tensor; `whose` names the model.
-    """
-    names = [one.name for one in model.layers]
-    if layer not in names:
-        raise UserError(f"the {whose} has no layer '{layer}'{did_you_mean(layer, names)}")
-    if (tensor := tensor_of(model, model.get_layer(layer))) is None:
-        raise UserError(f"the {whose}'s layer '{layer}' gives no single tensor: choose another")
-    return tensor
-
-
-def tensor_of(model: Any, layer: Any) -> Any:
-    """Return a layer's output in the model's own graph, or None where it has no place there."""
-    graph = getattr(model, "_functional", model)
-    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
-    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
-    found = [node.output_tensors for node in nodes if node.operation is layer]
-    return found[0][0] if found and len(found[0]) == 1 else None

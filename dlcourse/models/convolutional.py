@@ -110,17 +110,9 @@ def cnn(
     dense = hidden_layers(
         hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
     )
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            *preprocessing,
-            *noise_layer(noise),
-            *blocks,
-            *flat,
-            *dense,
-            *head(num_outputs, regression, kernel),
-        ]
-    )
+    front = [*preprocessing, *noise_layer(noise)]
+    end = head(num_outputs, regression, kernel)
+    return keras.Sequential([keras.Input(input_shape), *front, *blocks, *flat, *dense, *end])
 
 
 def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:

@@ -51,19 +51,9 @@ def dnn(
     import keras
 
     kernel = weights(initializer, l2)
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            *preprocessing,
-            *noise_layer(noise),
-            *flatten(input_shape),
-            *hidden_layers(
-                hidden,
-                activation=activation,
-                dropout=dropout,
-                batch_norm=batch_norm,
-                weights=kernel,
-            ),
-            *head(num_outputs, regression, kernel),
-        ]
+    front = [*preprocessing, *noise_layer(noise), *flatten(input_shape)]
+    dense = hidden_layers(
+        hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
     )
+    end = head(num_outputs, regression, kernel)
+    return keras.Sequential([keras.Input(input_shape), *front, *dense, *end])

@@ -39,8 +39,8 @@ Regression = bool | tuple[float, float]
 """False; True; or the targets' (mean, standard deviation)."""
 
 
-def weights(initializer: str, l2: float, kind: str = "kernel") -> dict[str, Any]:
-    """Return a layer's `…_initializer` and `…_regularizer` arguments.
+def weights(initializer: str, l2: float) -> dict[str, Any]:
+    """Return a layer's `kernel_initializer` and `kernel_regularizer`.
 
     `constant` gives every weight the value 0.1: neurons that start equal stay equal. `large_normal`
     has standard deviation 1, as NumPy's `randn`: activations and gradients explode. `l2` is Keras'
@@ -53,8 +53,8 @@ def weights(initializer: str, l2: float, kind: str = "kernel") -> dict[str, Any]
         "large_normal": lambda: keras.initializers.RandomNormal(stddev=1.0),
     }
     return {
-        f"{kind}_initializer": own[initializer]() if initializer in own else initializer,
-        f"{kind}_regularizer": keras.regularizers.L2(l2) if l2 else None,
+        "kernel_initializer": own[initializer]() if initializer in own else initializer,
+        "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None,
     }
 
 

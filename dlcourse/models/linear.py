@@ -1,9 +1,10 @@
-"""Linear, logistic and softmax regression: one layer of weights."""
+"""Linear, logistic and softmax regression: one layer of weights, a network without hidden ones."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlcourse.models.layers import Initializer, Regression, flatten, head, weights
+from dlcourse.models.dense import dnn
+from dlcourse.models.layers import Initializer, Regression
 from dlcourse.schema import NonNegative
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def linear_regression(
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
     """Return ŷ = w·x + b, trained on the mean squared error (slides S4)."""
-    return _one_layer(input_shape, num_outputs, regression, preprocessing, l2, initializer)
+    weights = {"hidden": (), "l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)
 
 
 def logistic_regression(
@@ -33,7 +35,8 @@ def logistic_regression(
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
     """Return σ(w·x + b), the probability of the second of two classes (slides S4)."""
-    return _one_layer(input_shape, num_outputs, regression, preprocessing, l2, initializer)
+    weights = {"hidden": (), "l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)
 
 
 def softmax_regression(
@@ -45,25 +48,6 @@ def softmax_regression(
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
-    """Return softmax(Wx + b), one probability a class (slides S4)."""
-    return _one_layer(input_shape, num_outputs, regression, preprocessing, l2, initializer)
-
-
-def _one_layer(
-    input_shape: tuple[int, ...],
-    num_outputs: int,
-    regression: Regression,
-    preprocessing: Sequence["keras.Layer"],
-    l2: float,
-    initializer: str,
-) -> "keras.Model":
-    import keras
-
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            *preprocessing,
-            *flatten(input_shape),
-            *head(num_outputs, regression, weights(initializer, l2)),
-        ]
-    )
+    """Return softmax(Wx + b), one probability per class (slides S4)."""
+    weights = {"hidden": (), "l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)

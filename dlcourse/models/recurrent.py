@@ -53,15 +53,9 @@ def rnn(
         recurrent.append(layer)
         if dropout:
             recurrent.append(keras.layers.Dropout(dropout, name=f"{name}_dropout"))
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            *preprocessing,
-            *_rows(input_shape),
-            *recurrent,
-            *head(num_outputs, regression, kernel),
-        ]
-    )
+    front = [*preprocessing, *_rows(input_shape)]
+    end = head(num_outputs, regression, kernel)
+    return keras.Sequential([keras.Input(input_shape), *front, *recurrent, *end])
 
 
 def _rows(input_shape: tuple[int, ...]) -> list["keras.Layer"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from dlcourse.errors import RecipeError, UserError
-from dlcourse.models.bases import PUBLISHED, load_base, output_of, replay
+from dlcourse.models.bases import PUBLISHED, load_base, replay
 from dlcourse.models.layers import (
     Activation,
     Initializer,
@@ -21,6 +21,7 @@ from dlcourse.models.layers import (
 )
 from dlcourse.models.layers import weights as kernel_settings
 from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate
+from dlcourse.visualizers import taps
 
 if TYPE_CHECKING:
     import keras
@@ -94,7 +95,7 @@ def transfer(
             kernel=kernel_settings(initializer, l2),
         )
     except UserError as error:
-        raise RecipeError(f"{base}: {error}", setting="layer") from None
+        raise RecipeError(f"{base}: {error.reason}", setting="layer") from None
     try:
         _trainable(made, trainable_layers)
     except UserError as error:
@@ -169,7 +170,7 @@ def _cut(base: Any, layer: str | None) -> Any:
     import keras
 
     if layer is not None:
-        return output_of(base, layer, "base")
+        return taps.part(base, layer).outputs[0]
     if base.name == PUBLISHED:
         return base.outputs[0]
     learners = [one for one in base.layers if one.weights]

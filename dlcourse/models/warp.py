@@ -22,8 +22,7 @@ def random_warp() -> Any:
     class RandomWarp(keras.Layer):
         """Maps images `(n, height, width, channels)`, each by its own random affine map.
 
-        The arguments are those of `augmentation_layers`. Outside of training the images stay, and
-        in it too while `active` is false; a function that Keras has traced keeps what it was then.
+        The arguments are those of `augmentation_layers`. Outside of training the images stay.
         """
 
         def __init__(
@@ -32,7 +31,6 @@ def random_warp() -> Any:
             ranges = {key: options.pop(key) for key in ("shift", "rotate", "zoom", "shear")}
             super().__init__(**{"dtype": "float32", **options})  # as TensorFlow's kernel has it
             self.ranges, self.flip, self.fill = ranges, flip, fill
-            self.active = True
             # TensorFlow's XLA has no such operation. JAX must have it compiled: Keras would run the
             # whole model operation by operation, fifty times slower.
             self.supports_jit = keras.backend.backend() == "jax"
@@ -40,7 +38,7 @@ def random_warp() -> Any:
 
         def call(self, images: Any, training: bool = False) -> Any:
             images = ops.cast(images, self.compute_dtype)
-            if not (training and self.active):
+            if not training:
                 return images
             shape: Any = ops.shape(images)
             return ops.image.affine_transform(

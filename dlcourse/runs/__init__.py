@@ -43,7 +43,6 @@ __all__ = [
     "sha256",
     "write_file",
     "write_history",
-    "write_json",
     "write_rows",
     "write_sealed",
     "write_text",
@@ -258,15 +257,11 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write readable JSON as `write_file` does."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
     """Write JSON with the SHA-256 of its content: a changed number is found when it is read."""
     content = json.loads(json.dumps(content))  # keys as they will be read
-    write_json(path, {**content, "sha256": _seal(content)})
+    sealed = {**content, "sha256": _seal(content)}
+    write_text(path, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -283,7 +278,5 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:
     """Write one row an epoch, `epoch` (from 1) first, at full precision."""
-    rows = [",".join(["epoch", *history])]
-    for epoch, values in enumerate(zip(*history.values(), strict=True), 1):
-        rows.append(",".join([str(epoch), *map(repr, values)]))
-    write_text(path, "\n".join(rows) + "\n")
+    epochs = enumerate(zip(*history.values(), strict=True), 1)
+    write_rows(path, [{"epoch": n, **dict(zip(history, row, strict=True))} for n, row in epochs])

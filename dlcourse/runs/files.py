@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,14 @@ from typing import Any
 from dlcourse.errors import WriteError
 
 HALF_WRITTEN = ".half-written-"
+DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy raises where a file of arrays is missing, damaged or of another kind.
+
+A RuntimeError, because a flipped bit may name a compression that zipfile does not have.
+"""
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:

@@ -1,12 +1,12 @@
 """Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dlcourse.configuration.recipe import Recipe, run_recipe
-from dlcourse.datasets import Dataset, fingerprint
+from dlcourse.datasets import fingerprint
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import (
@@ -22,26 +22,27 @@ from dlcourse.runs import (
 )
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
+from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
-from dlcourse.training.preparation import Prepared, build, compile_model, describe, prepare
-from dlcourse.training.stages import base_fingerprint, stages
+from dlcourse.training.preparation import Prepared, compile_model, describe, prepare
+from dlcourse.training.stages import base_fingerprint, fit_stages
+from dlcourse.training.watch import Report, UserCallbacks, Watch
 
 __all__ = [
     "Fit",
     "Prepared",
     "StopRequest",
-    "build",
+    "Watch",
     "compile_model",
     "describe",
+    "fit_stages",
+    "kept_model",
     "prepare",
     "resume",
-    "stages",
     "train",
 ]
-
-Report = Callable[[str], None]
 
 
 def train(
@@ -53,17 +54,20 @@ def train(
     report: Report | None = None,
     bar: bool = True,
     stop: StopRequest | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Run:
     """Return the run of a recipe: trained, evaluated and saved.
 
     Args:
-        recipe: what to train.
-        runs: the folder of all runs; nothing is written before the recipe and data are good.
-        name: the run directory's name; None makes `<recipe_name>-<time>`.
-        recipe_name: the start of that name.
-        report: called with a line an epoch, and with the device and layers before.
-        bar: show Keras' progress bar.
-        stop: asks the training to save and leave; None never does.
+        recipe: What to train.
+        runs: The folder of all runs; nothing is written before the recipe and data are good.
+        name: The run directory's name; None makes `<recipe_name>-<time>`.
+        recipe_name: The start of that name.
+        report: Called with one line per epoch, and with the device and the layers before.
+        bar: Whether Keras' progress bar is shown.
+        stop: Asks the training to save and leave; None never does.
+        callbacks: Keras callbacks (see `watch.UserCallbacks`); which weights are kept is the
+            recipe's to say (`training.restore_best_weights`).
 
     Raises:
         RecipeError, DatasetError: see `prepare`.
@@ -71,12 +75,12 @@ def train(
         DivergedError: the loss, a weight or a statistic became NaN or infinite.
         InterruptedTraining: `stop` asked for it.
     """
+    watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     prepared = prepare(recipe)
     run = create_run(runs, recipe_name, name)
     with locked(run):
-        if report:
-            report(describe(prepared, recipe.training.device))
-        return _train(recipe, prepared, run, report, bar, stop)
+        watch.tell(describe(prepared, recipe.training.device))
+        return _train(recipe, prepared, run, watch)
 
 
 def resume(
@@ -86,31 +90,21 @@ def resume(
     report: Report | None = None,
     bar: bool = True,
     stop: StopRequest | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Run:
     """Return the run, trained to its end exactly as if it had never been interrupted.
 
     Args:
-        run: a run that was interrupted or killed; a finished one is returned as it is.
+        run: A run that was interrupted or killed; a finished one is returned as it is.
         recipe: None, the run's own recipe, or that recipe with more `training.epochs`.
-        report, bar, stop: see `train`.
+        report, bar, stop, callbacks: See `train`; the callbacks go on with what they saved.
 
     Raises:
         RecipeError: the recipe differs in more than `training.epochs`.
         RunError: another process trains this run, its data has changed, or its state is damaged.
         DatasetError, DivergedError, InterruptedTraining: see `train`.
     """
-    return _resume(run, recipe, None, report, bar, stop)
-
-
-def _resume(
-    run: Run,
-    recipe: Recipe | None,
-    dataset: Dataset | None,
-    report: Report | None,
-    bar: bool,
-    stop: StopRequest | None,
-) -> Run:
-    """Resume; an ensemble's member has its `dataset` and is described already."""
+    watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     with locked(run):
         stored = run_recipe(run)
         wanted = recipe or stored
@@ -118,34 +112,35 @@ def _resume(
             raise RunError(f"{run.path}: trains several networks, which is left out: no resuming")
         _refuse_changes(stored, wanted, run)
         if run.finished and wanted == stored:
-            if report:
-                report(f"{run.path} is finished: nothing is left to train")
+            watch.tell(f"{run.path} is finished: nothing is left to train")
             return run
-        prepared = prepare(wanted, dataset)
-        facts = run.path / "dataset.json"
-        if facts.exists() and run.facts.fingerprint != fingerprint(prepared.dataset):
+        prepared = prepare(wanted)
+        begun = (run.path / "dataset.json").exists()
+        if begun and run.facts.fingerprint != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
         clean(run)
         if wanted != stored:  # before the recipe: a finished run has all the epochs it names
             (run.path / "metrics.json").unlink(missing_ok=True)
-        if report and dataset is None:
-            report(describe(prepared, wanted.training.device))
-        return _train(wanted, prepared, run, report, bar, stop)
+        watch.tell(describe(prepared, wanted.training.device))
+        return _train(wanted, prepared, run, watch)
 
 
 def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
-    if recipe.model.name != "transfer" or not (run.path / "environment.json").exists():
+    if not recipe.base or not (run.path / "environment.json").exists():
         return
     if run.environment.get("base") not in (None, base_fingerprint(prepared.model)):
         raise RunError(
-            f"{run.path}: its base {recipe.model.base} has changed since it began (start a new run)"
+            f"{run.path}: its base {recipe.base} has changed since it began (start a new run)"
         )
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
     """Raise a RecipeError unless the recipes are equal but for more epochs."""
-    before, after = _flat(stored.model_dump()), _flat(wanted.model_dump())
+    before, after = (
+        {key: value for key, value in flat(recipe.model_dump()).items() if type(value) is not dict}
+        for recipe in (stored, wanted)
+    )
     names = sorted(key for key in before | after if before.get(key) != after.get(key))
     epochs = "training.epochs"
     fewer = stored.training.epochs > wanted.training.epochs
@@ -171,25 +166,28 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         )
 
 
-def _flat(settings: dict[str, Any], start: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{start}{key}.") if isinstance(value, dict) else {start + key: value}
-    return flat
-
-
-def _train(
-    recipe: Recipe,
-    prepared: Prepared,
-    run: Run,
-    report: Report | None,
-    bar: bool,
-    stop: StopRequest | None,
-) -> Run:
+def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
     """Fit from where the run is, then finish it."""
+    _record(recipe, prepared, run)
+    model = prepared.model
+    epochs = recipe.training.epochs + recipe.fine_tuning_epochs
+    watch.callbacks.begin(run, prepared.dataset, model, epochs)
+    try:
+        fit = fit_stages(recipe, prepared, run, watch)
+    except NotFinite as fault:
+        message = _explain(fault.fit, fault)
+        _finish(fault.fit, prepared, diverged=message)
+        raise DivergedError(f"{run.path}: diverged: {message}") from None
+    watch.callbacks.end({key: values[-1] for key, values in fit.progress.history.items()})
+    _finish(fit, prepared)
+    return Run(run.path)
+
+
+def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
+    """Write what is trained, on what and where; a changed recipe or data set is found by it."""
     facts = replace(prepared.dataset.facts, fingerprint=fingerprint(prepared.dataset))
     seen = {"seed": recipe.seed, "data": facts.fingerprint}
-    if recipe.model.name == "transfer":
+    if recipe.base:
         seen["base"] = base_fingerprint(prepared.model)
     facts_path = run.path / "dataset.json"
     facts_path.unlink(missing_ok=True)  # it records the recipe's SHA-256
@@ -197,18 +195,6 @@ def _train(
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts.as_json(), **recorded})
-    fit: Any = None
-    for fit in stages(recipe, prepared, run, report, bar, stop):
-        if report and fit.resumed and not fit.done:
-            report(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
-        try:
-            fit.train()
-        except NotFinite as fault:
-            message = _explain(fit, fault)
-            _finish(fit, prepared, diverged=message)
-            raise DivergedError(f"{run.path}: diverged: {message}") from None
-    _finish(fit, prepared)
-    return Run(run.path)
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:
@@ -216,7 +202,7 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
 
     A state inside an epoch may hold weights that are still finite and overflow in use.
     """
-    rate = float(fit.prepared.model.optimizer.learning_rate)
+    rate = float(fit.model.optimizer.learning_rate)
     fit.load(epoch_end=True)
     norms = gradient_norms(
         fit.recipe,
@@ -227,37 +213,37 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     )
     fit.load()
     _, kept = fit.best_weights()
-    fine = fit.before is not None
+    fine = fit.previous is not None
     return explanation(fit.recipe, fault, rate, norms, kept_epoch=kept, fine_tuning=fine)
 
 
 def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
-    """Evaluate the kept weights and save the model, the figures and the metrics."""
-    progress = fit.progress
-    weights, best_epoch = fit.best_weights()
-    model = build(fit.recipe, prepared.dataset, augmented=False)
-    model.set_weights(weights)
-    if progress.history:
-        fit.write_xray()
+    """Evaluate the kept weights and save the model, the figures and, last, the metrics."""
+    progress, run = fit.progress, fit.run
+    model, best_epoch = kept_model(fit, prepared)
+    metrics, predicted = evaluate(model, prepared.dataset)
+    write_file(run.path / "model.keras", model.save)
+    if history := progress.history:
+        write_history(run.path / "history.csv", history)
+        save_figures(run.path / "figures", prepared.dataset, history, best_epoch, predicted)
     facts = {
+        "parameters": model.count_params(),
         "epochs_run": progress.epoch,
         "best_epoch": best_epoch,
         "seconds": round(progress.seconds, 3),
         "cpu_seconds": round(progress.cpu_seconds, 3),
         **({"diverged": diverged} if diverged else {}),
+        "model_sha256": sha256(run.path / "model.keras"),
     }
-    _save(model, fit.run, prepared.dataset, progress.history, facts)
+    write_sealed(run.path / "metrics.json", {**metrics, **facts})
 
 
-def _save(
-    model: Any, run: Run, dataset: Dataset, history: dict[str, list[float]], facts: dict[str, Any]
-) -> None:
-    """Evaluate the model and save it, the figures and, last, the metrics with the facts."""
-    metrics, predicted = evaluate(model, dataset)
-    write_file(run.path / "model.keras", model.save)
-    if history:
-        write_history(run.path / "history.csv", history)
-        save_figures(run.path / "figures", dataset, history, facts["best_epoch"], predicted)
-    found = {**metrics, "parameters": model.count_params(), **facts}
-    found["model_sha256"] = sha256(run.path / "model.keras")
-    write_sealed(run.path / "metrics.json", found)
+def kept_model(fit: Fit, prepared: Prepared) -> tuple[Any, int]:
+    """Return the model with the weights that a fit keeps, not compiled, and their epoch (from 1).
+
+    A compiled model would be saved with its optimizer, at two to three times the size.
+    """
+    weights, epoch = fit.best_weights()
+    model = type(prepared.model).from_config(prepared.model.get_config())
+    model.set_weights(weights)
+    return model, epoch

@@ -19,11 +19,19 @@ SHOWN = 6  # gradient norms that the message tells
 
 @dataclass
 class NotFinite(Exception):  # noqa: N818 - turned into a DivergedError where it is explained
-    """Something became NaN or infinite: what, in which epoch (from 0), after how many steps."""
+    """Something became NaN or infinite.
+
+    Attributes:
+        what: What, and which value it has.
+        epoch: The epoch (from 0) in which it was found.
+        step: The steps done in it.
+        fit: The `Fit` that was training, where it is known.
+    """
 
     what: str
     epoch: int
     step: int
+    fit: Any = None
 
 
 def refuse_infinite(model: Any, logs: dict[str, float], epoch: int, step: int) -> None:
@@ -50,7 +58,7 @@ def gradient_norms(
     """
     import keras
 
-    model: Any = prepared.model
+    model: Any = prepared.model_in(recipe, epoch)
     norms: list[float] = []
     apply = model.optimizer.apply
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -88,10 +96,10 @@ def gradient_norms(
 
 
 def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int) -> None:
-    dataset, model = prepared.dataset, prepared.model
+    dataset, model = prepared.dataset, prepared.model_in(recipe, epoch)
     batches, order = training_batches(
         dataset.x_train,
-        targets(model, recipe, dataset, "train"),
+        targets(prepared.model, recipe, dataset, "train"),
         batch_size=recipe.training.batch_size_in(epoch),
         seed=recipe.seed,
         first_step=begin,

@@ -5,21 +5,22 @@ settings of one, read them instead of running the network again.
 """
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
-from dlcourse.models.bases import output_of
-from dlcourse.runs import make_folder, write_file
 from dlcourse.runs.evaluation import predict
+from dlcourse.runs.files import DAMAGED, make_folder, write_file
+from dlcourse.visualizers import taps
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
     """Return a layer's outputs as rows `(n, values)`, float32; the model is not changed.
+
+    They are those of `visualizers.feature_maps`, for whole data sets: Keras' `predict` of the part
+    of the model up to the layer takes them in batches, as they are stored or streamed.
 
     Args:
         model: a Sequential or Functional model.
@@ -31,10 +32,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
         UserError: the model has no such layer, or it gives no single tensor.
         WriteError: the cache cannot be written.
     """
-    import keras
-
-    last = layer == model.layers[-1].name
-    part = model if last else keras.Model(model.inputs, output_of(model, layer))
+    part = model if layer == model.layers[-1].name else taps.part(model, layer)
     if cache is None:
         return _outputs(part, x)
     path = make_folder(cache) / f"{key(part, x)}.npz"
@@ -50,7 +48,7 @@ def _kept(path: Path) -> np.ndarray | None:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file["rows"]
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         return None
 
 

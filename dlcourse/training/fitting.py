@@ -1,20 +1,16 @@
 """The fit itself: it can be stopped after any step, killed at any instant, and goes on exactly."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
-from dlcourse.lab.diagnosis import LayerStatistics
-from dlcourse.lab.diagnosis.xray import write_xray, xray
 from dlcourse.runs import Run, write_history
 from dlcourse.training.batches import training_batches, validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
-from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, targets
 from dlcourse.training.state import (
     Progress,
@@ -24,6 +20,7 @@ from dlcourse.training.state import (
     restore_model,
     save_state,
 )
+from dlcourse.training.watch import Watch
 
 STATE = "state.npz"
 
@@ -33,55 +30,71 @@ class Fit:
     """One training on its way; `train` it until it is done.
 
     Attributes:
-        recipe, prepared, run: what is trained, and where its state is kept.
-        report: called with a line an epoch.
-        bar: show Keras' progress bar.
-        stop: asks to stop after the step that runs; None never does.
-        file: the state's name in the run: that of the last epoch's end. One from inside the epoch
-            that follows is beside it, and goes with that epoch's end.
-        before: a fit that this one goes on from; it has the same weights or fewer, the last ones.
+        recipe, prepared, run: What is trained, and where its state is kept.
+        watch: Who is told, shown and asked.
+        file: The state's name in the run: that of the last epoch's end. A state from inside the
+            epoch that follows is beside it, and is removed at that epoch's end.
+        previous: A fit that this one goes on from; it has the same weights or fewer, the last ones.
+        callbacks: Keras' own callbacks that remember something.
+        progress, arrays: How far the training is, and the state it was read from; always current.
+        resumed: Whether a state of an earlier process was found.
+        model: The model of the epochs that run now: behind the augmentation or not.
+        first_step, last_epoch, steps: Where the fit of Keras that runs now begins and ends, and the
+            steps of its epochs; valid while it runs.
+        saved_step: The step of the running epoch whose state was saved last.
+        clock: When the running fit was measured last: seconds on the clock and of the CPU.
+        running: With `ema`, the weights that the averages stand in for, from the begin of the
+            validation to the end of the epoch.
     """
 
     recipe: Recipe
     prepared: Prepared
     run: Run
-    report: Callable[[str], None] | None = None
-    bar: bool = False
-    stop: StopRequest | None = None
+    watch: Watch = field(default_factory=Watch)
     file: str = STATE
-    before: "Fit | None" = None
+    previous: "Fit | None" = None
+
+    callbacks: list[Any] = field(init=False)
+    progress: Progress = field(init=False, default_factory=Progress)
+    arrays: dict[str, Any] = field(init=False, default_factory=dict)
+    resumed: bool = field(init=False, default=False)
+    model: Any = field(init=False)
+    first_step: int = field(init=False, default=0)
+    last_epoch: int = field(init=False, default=0)
+    steps: int = field(init=False, default=0)
+    saved_step: int = field(init=False, default=0)
+    clock: tuple[float, float] = field(init=False, default=(0.0, 0.0))
+    running: list[np.ndarray] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        model = self.prepared.model
-        model.optimizer.build(model.trainable_variables)
+        self.model = self.prepared.model
+        self.model.optimizer.build(self.model.trainable_variables)
         self.path = self.run.path / self.file
         self.inside_path = self.path.with_name(f"inside_{self.file}")
         self.callbacks = memory_callbacks(self.recipe)
-        self.arrays: dict[str, Any] = {}
-        self.progress = Progress()
-        self.resumed = False
         if self.path.exists():
             self.load()
             self.resumed = bool(self.progress.epoch + self.progress.step)
-        elif self.before:
-            self._follow(self.before)
+            missing = self.watch.callbacks.restore(self.arrays["meta"]["users"])
+            if missing and not self.done:
+                self.watch.tell(f"going on without the callbacks {', '.join(missing)}")
+        elif self.previous:
+            self._follow(self.previous)
         else:
-            self._record_xray()
-            save_state(self.path, model, self.callbacks, self.progress)
+            self._write_state(self.path)
 
-    def _follow(self, before: "Fit") -> None:
+    def _follow(self, previous: "Fit") -> None:
         """Begin with what another fit reached, and keep that unless this one does better."""
-        model = self.prepared.model
-        weights, _ = before.best_weights()
-        model.set_weights(weights)
-        self.progress = replace(before.progress, step=0, stopped=False)
-        for callback, earlier in zip(self.callbacks, before.callbacks, strict=True):
+        weights, _ = previous.best_weights()
+        self.model.set_weights(weights)
+        self.progress = replace(previous.progress, step=0, stopped=False)
+        for callback, earlier in zip(self.callbacks, previous.callbacks, strict=True):
             for name in ("best", "best_epoch"):
                 if hasattr(earlier, name):
                     setattr(callback, name, getattr(earlier, name))
             if getattr(earlier, "best_weights", None):
                 callback.best_weights = weights
-        save_state(self.path, model, self.callbacks, self.progress)
+        self._write_state(self.path)
         self.load()
 
     def load(self, *, epoch_end: bool = False) -> None:
@@ -93,7 +106,7 @@ class Fit:
             inside = read_state(self.inside_path)
             if inside[0].epoch == self.progress.epoch:  # else a process was killed at its end
                 self.progress, self.arrays = inside
-        restore_model(self.arrays, self.path, self.prepared.model)
+        restore_model(self.arrays, self.path, self.prepared.whole)
 
     @property
     def done(self) -> bool:
@@ -104,14 +117,14 @@ class Fit:
         """Train until the recipe's last epoch or an early stop; the state file is kept current.
 
         Raises:
-            InterruptedTraining: `stop` asked for it; the state is saved.
+            InterruptedTraining: `watch.stop` asked for it; the state is saved.
             NotFinite: the loss, a weight or a statistic is NaN or infinite.
         """
         while not self.done:
             # An epoch that was interrupted is a fit of its own: its first steps are done.
             self.first_step = self.progress.step
             self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
-            self._set_augmentation()
+            self.model = self.prepared.model_in(self.recipe, self.progress.epoch)
             self._fit()
 
     def _stage_end(self) -> int:
@@ -126,19 +139,12 @@ class Fit:
             epoch += 1
         return epoch
 
-    def _set_augmentation(self) -> None:
-        model, active = self.prepared.model, self.recipe.training.augments_in(self.progress.epoch)
-        for layer in model.layers:
-            if getattr(layer, "active", active) != active:
-                layer.active = active
-                model.make_train_function(force=True)  # it was traced with the layer's other state
-
     def _fit(self) -> None:
-        import keras
-
-        dataset, model, training = self.prepared.dataset, self.prepared.model, self.recipe.training
+        dataset, model, training = self.prepared.dataset, self.model, self.recipe.training
         self.clock = (time.perf_counter(), time.process_time())
-        y_train, y_val = (targets(model, self.recipe, dataset, part) for part in ("train", "val"))
+        y_train, y_val = (
+            targets(self.prepared.model, self.recipe, dataset, part) for part in ("train", "val")
+        )
         batch_size = training.batch_size_in(self.progress.epoch)
         val_batch = max(batch_size, 256)
         if self.first_step:  # the metrics' variables exist only after a first batch
@@ -151,6 +157,22 @@ class Fit:
             first_step=self.first_step,
         )
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
+        model.fit(
+            batches,
+            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
+            validation_batch_size=val_batch,
+            initial_epoch=self.progress.epoch,
+            epochs=self.last_epoch,
+            class_weight=self.prepared.class_weights,
+            callbacks=[order, *self.callbacks, *self._listeners()],
+            shuffle=False,
+            verbose=1 if self.watch.bar else 0,
+        )
+
+    def _listeners(self) -> list[Any]:
+        """Return TensorBoard, the user's callbacks and, last, what keeps all that they remember."""
+        import keras
+
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
@@ -159,33 +181,20 @@ class Fit:
             on_epoch_end=self._end_epoch,
             on_test_begin=self._begin_test,
         )
-        boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
-        model.fit(
-            batches,
-            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
-            validation_batch_size=val_batch,
-            initial_epoch=self.progress.epoch,
-            epochs=self.last_epoch,
-            class_weight=self.prepared.class_weights,
-            callbacks=[
-                order,
-                *self.callbacks,
-                *(boards if training.tensorboard else []),
-                keeper,  # last: it keeps what the others remember
-            ],
-            shuffle=False,
-            verbose=1 if self.bar else 0,
-        )
+        boards = []
+        if self.recipe.training.tensorboard:
+            boards = [keras.callbacks.TensorBoard(str(self.run.path / "tensorboard"))]
+        return [*boards, *self.watch.callbacks.in_fit(self._sync), keeper]
 
     def _begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
         if self.arrays:  # Keras' callbacks forget at the begin of each fit
-            restore_model(self.arrays, self.path, self.prepared.model)
+            restore_model(self.arrays, self.path, self.prepared.whole)
             restore_callbacks(self.arrays, self.callbacks)
 
     def _begin_epoch(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self.saved_step = self.first_step
         if self.first_step:
-            restore_metrics(self.arrays, self.prepared.model)
+            restore_metrics(self.arrays, self.model)
 
     def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """PyTorch's dropout draws from a generator that no variable keeps: each step seeds it."""
@@ -200,9 +209,9 @@ class Fit:
     def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
         """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
         if self.recipe.training.ema is not None:
-            weights = self.prepared.model.trainable_variables
+            weights = self.model.trainable_variables
             self.running = [np.asarray(weight).copy() for weight in weights]
-            self.prepared.model.optimizer.finalize_variable_values(weights)
+            self.model.optimizer.finalize_variable_values(weights)
             for weight in weights:  # on JAX they now are the averages, which evaluating would free
                 weight.assign(np.asarray(weight).copy())
 
@@ -213,50 +222,32 @@ class Fit:
             raise NotFinite(f"the loss became {loss}", self.progress.epoch, done)
         if done == self.steps:
             return  # the end of the epoch saves, with the validation
-        every = self.recipe.training.checkpoint_every
-        asked = self.stop.signal if self.stop else None
-        if asked or (every and done - self.saved_step >= every):
+        every, signal = self.recipe.training.checkpoint_every, self.watch.signal
+        if signal or (every and done - self.saved_step >= every):
             self._save(step=done)
             self.saved_step = done
-        if asked:
-            self._leave(asked)
+        if signal:
+            self._leave(signal)
 
     def _end_epoch(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        found = {key: float(value) for key, value in (logs or {}).items()}
-        found = dict(sorted(found.items(), key=lambda item: COLUMNS.index(item[0])))
+        metrics = {key: float(value) for key, value in (logs or {}).items() if key in COLUMNS}
+        metrics = dict(sorted(metrics.items(), key=lambda item: COLUMNS.index(item[0])))
         self._sync()
-        refuse_infinite(self.prepared.model, found, epoch, self.steps)
-        for key, value in found.items():
+        refuse_infinite(self.prepared.whole, metrics, epoch, self.steps)
+        for key, value in metrics.items():
             self.progress.history.setdefault(key, []).append(value)
-        self._record_xray()
         if self.recipe.training.ema is not None:
-            weights = self.prepared.model.trainable_variables
-            for weight, value in zip(weights, self.running, strict=True):
+            for weight, value in zip(self.model.trainable_variables, self.running, strict=True):
                 weight.assign(value)
         self.progress.epoch = epoch + 1
-        self.progress.stopped = bool(self.prepared.model.stop_training)
+        self.progress.stopped = bool(self.model.stop_training)
         self._save(step=0)
         write_history(self.run.path / "history.csv", self.progress.history)
-        self.write_xray()
-        if self.report:
-            self.report(epoch_line(epoch + 1, self.recipe.training.epochs, found))
+        self.watch.tell(epoch_line(epoch + 1, self.recipe.training.epochs, metrics))
         if epoch + 1 == self.last_epoch and not self.done:
             self.load()  # before Keras ends this fit and puts the best or the averaged weights in
-        asked = self.stop.signal if self.stop else None
-        if asked and not self.done:
-            self._leave(asked)
-
-    def _record_xray(self) -> None:
-        if self.recipe.training.xray:
-            dataset = self.prepared.dataset
-            found = xray(self.prepared.model, dataset.x_train, dataset.y_train)
-            self.progress.xray.append([list(layer) for layer in found])
-
-    def write_xray(self) -> None:
-        """Write what is recorded of the layers so far."""
-        if self.progress.xray:
-            epochs = enumerate(self.progress.xray)
-            write_xray(self.run, {n: [LayerStatistics(*row) for row in rows] for n, rows in epochs})
+        if self.watch.signal and not self.done:
+            self._leave(self.watch.signal)
 
     def _save(self, *, step: int) -> None:
         self._sync()
@@ -265,15 +256,19 @@ class Fit:
         self.progress.cpu_seconds += now[1] - self.clock[1]
         self.clock = now
         self.progress.step = step
-        path = self.inside_path if step else self.path
-        save_state(path, self.prepared.model, self.callbacks, self.progress)
+        self._write_state(self.inside_path if step else self.path)
         if not step:
             self.inside_path.unlink(missing_ok=True)
 
+    def _write_state(self, path: Any) -> None:
+        metrics = self.model.metrics_variables if self.progress.step else []
+        users = self.watch.callbacks.state()
+        save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, users)
+
     def _sync(self) -> None:
         """JAX keeps the state of a running epoch outside the model's variables."""
-        if hasattr(self.prepared.model, "jax_state_sync"):
-            self.prepared.model.jax_state_sync()
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
 
     def _leave(self, signal: int) -> None:
         at = f"epoch {self.progress.epoch + 1}, {self.progress.step} of {self.steps} steps done"
@@ -281,14 +276,14 @@ class Fit:
 
     def best_weights(self) -> tuple[list[np.ndarray], int]:
         """Return the weights to keep and their epoch (from 1): the best, or the last."""
-        front = self.prepared.front
+        frozen = self.prepared.frozen_weights
         for callback in self.callbacks:
             if getattr(callback, "best_weights", None):
-                return [*front, *callback.best_weights], callback.best_epoch + 1
+                return [*frozen, *callback.best_weights], callback.best_epoch + 1
         model = self.prepared.model
         if self.recipe.training.ema is not None and int(model.optimizer.iterations):
             model.optimizer.finalize_variable_values(model.trainable_variables)
-        return [*front, *model.get_weights()], self.progress.epoch
+        return [*frozen, *model.get_weights()], self.progress.epoch
 
 
 COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")

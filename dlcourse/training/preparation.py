@@ -1,5 +1,7 @@
 """Recipe → data set and compiled model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from shutil import which
@@ -8,63 +10,91 @@ from typing import Any
 import numpy as np
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES
-from dlcourse.configuration.recipe import Recipe, Training, conflicts
+from dlcourse.configuration.recipe import Recipe, Training
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError, UserError
-from dlcourse.models import build_model, target_scale
+from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.runs.environment import device, no_gpu, use_device
+from dlcourse.text_table import text_table
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A data set and the compiled, untrained model for it.
 
-    `front` holds the weights of the frozen layers in front of the model where the data set is what
-    they made of the examples (`stages.on_features`).
+    Attributes:
+        dataset: What is trained on.
+        model: The model that is saved.
+        class_weights: Each class's weight in the loss, by label; None where all weigh the same.
+        augmented: The model behind the augmentation layers, sharing its layers and optimizer; None
+            without augmentation.
+        frozen_weights: The weights of the frozen layers before the model, where the data set is
+            what they made of the examples (`stages.on_features`).
     """
 
     dataset: Dataset
     model: Any
     class_weights: dict[int, float] | None
-    front: list[np.ndarray] = field(default_factory=list)
+    augmented: Any = None
+    frozen_weights: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def whole(self) -> Any:
+        """The model that holds every variable, those of the augmentation included."""
+        return self.augmented or self.model
+
+    def model_in(self, recipe: Recipe, epoch: int) -> Any:
+        """Return the model that is trained in an epoch (from 0)."""
+        return self.whole if recipe.training.augments_in(epoch) else self.model
 
 
 def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     """Return the recipe's data set and compiled model; the global random seeds are set.
 
     Args:
-        recipe: what is to be trained.
-        dataset: taken in place of the recipe's own, as for a fold of it; None loads that.
+        recipe: What is to be trained.
+        dataset: Taken in place of the recipe's own, as for a fold of it; None loads that.
 
     Raises:
         RecipeError: settings that do not go together or do not fit the data.
         DatasetError: the data is missing, broken or cannot be trained on.
     """
-    _refuse_conflicts(recipe)
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
     _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
-    _refuse_conflicts(recipe, dataset.facts.inputs, dataset.task)  # a file's task is known only now
+    recipe.refuse_conflicts(dataset.facts)
     weights = class_weights(recipe, dataset)
     import keras
 
     _set_determinism(recipe)
     keras.utils.set_random_seed(recipe.seed)
+    with _precision(recipe):
+        model, augmented = _build(recipe, dataset)
+    prepared = Prepared(dataset, model, weights, augmented)
+    _refuse_jit(prepared.whole, recipe)
+    compile_model(prepared, recipe)
+    return prepared
+
+
+def _build(recipe: Recipe, dataset: Dataset) -> tuple[Any, Any]:
+    """Return the recipe's model, and the same behind its augmentation or None.
+
+    The augmentation stands outside of the model, because Keras runs such layers in a plain call
+    `model(x)` too.
+    """
+    import keras
+
+    settings = recipe.training.augmentation
+    front = augmentation_layers(**settings.model_dump()) if settings else []
     try:
-        model = build(recipe, dataset, augmented=True)
+        model = recipe.build_model(dataset)
     except RecipeError as error:
         raise RecipeError(recipe.located("model", error)) from None
-    _refuse_jit(model, recipe)
-    compile_model(model, recipe, dataset)
-    return Prepared(dataset, model, weights)
-
-
-def _refuse_conflicts(recipe: Recipe, inputs: str | None = None, task: str | None = None) -> None:
-    if faults := conflicts(recipe.model_dump(), inputs, task):
-        raise RecipeError("\n".join(f"{recipe.where(*map(str, at))}: {why}" for at, why in faults))
+    inputs = keras.Input(dataset.input_shape, dtype=model.inputs[0].dtype)
+    return model, keras.Sequential([inputs, *front, model]) if front else None
 
 
 def _use_device(recipe: Recipe) -> None:
@@ -74,11 +104,26 @@ def _use_device(recipe: Recipe) -> None:
         raise RecipeError(f"{recipe.where('training', 'device')}: {error}") from None
 
 
+@contextmanager
+def _precision(recipe: Recipe) -> Iterator[None]:
+    """Build in mixed precision if the recipe says so: float16 on a GPU, bfloat16 on a CPU."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    if recipe.training.mixed_precision:
+        half = "mixed_float16" if device().startswith("GPU") else "mixed_bfloat16"
+        keras.config.set_dtype_policy(half)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def _refuse_jit(model: Any, recipe: Recipe) -> None:
     """Refuse a wish for XLA where a layer has operations that it does not know."""
     import keras
 
-    unable = [layer.name for layer in model.layers if not layer.supports_jit]
+    unable = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
     if recipe.training.jit_compile and unable:
         raise RecipeError(
             f"{recipe.where('training', 'jit_compile')}: the layer '{unable[0]}' cannot be "
@@ -95,36 +140,11 @@ def _set_determinism(recipe: Recipe) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def build(recipe: Recipe, dataset: Dataset, *, augmented: bool) -> Any:
-    """Return an uncompiled model, under mixed precision if the recipe says so.
-
-    With `augmented`, the recipe's augmentation layers stand in front. They have no weights, so
-    that weights move between the two; a trained model goes without them, because Keras runs them
-    in a plain call `model(x)` too.
-    """
-    import keras
-
-    augmentation = recipe.training.augmentation
-    before = keras.config.dtype_policy()
-    if recipe.training.mixed_precision:
-        half = "mixed_float16" if device().startswith("GPU") else "mixed_bfloat16"
-        keras.config.set_dtype_policy(half)
-    try:
-        return build_model(
-            recipe.model.name,
-            dataset,
-            augmentation.model_dump() if augmentation and augmented else None,
-            **recipe.settings("model"),
-        )
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
+def compile_model(prepared: Prepared, recipe: Recipe) -> None:
     """Compile with the recipe's optimizer and the loss that fits the model's last layer."""
     import keras
 
-    training = recipe.training
+    dataset, model, training = prepared.dataset, prepared.model, recipe.training
     steps = [training.steps_in(epoch, len(dataset.x_train)) for epoch in range(training.epochs)]
     rate: Any = training.learning_rate
     if training.schedule is not None:
@@ -145,14 +165,17 @@ def compile_model(model: Any, recipe: Recipe, dataset: Dataset) -> None:
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     if training.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, training.ema
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        loss_weights=loss_weights(dataset),
-        metrics=["mae" if dataset.task == "regression" else "accuracy"],
-        steps_per_execution=_steps_per_execution(training, model, min(steps)),
-        jit_compile="auto" if training.jit_compile is None else training.jit_compile,
-    )
+    for one in (model, prepared.augmented):
+        if one is not None:
+            one.compile(
+                optimizer=optimizer,
+                loss=loss,
+                loss_weights=loss_weights(dataset),
+                metrics=["mae" if dataset.task == "regression" else "accuracy"],
+                steps_per_execution=_steps_per_execution(training, model, min(steps)),
+                jit_compile="auto" if training.jit_compile is None else training.jit_compile,
+            )
+            optimizer = one.optimizer  # in mixed precision the one that scales the loss
 
 
 def loss_weights(dataset: Dataset) -> list[float]:
@@ -224,12 +247,18 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
-    lines.append(f"\n{'layer':<24}{'type':<22}{'output shape':<18}{'parameters':>11}")
-    for layer in model.layers:
-        shape = " × ".join(map(str, layer.output.shape[1:]))
-        kind = type(layer).__name__
-        lines.append(f"{layer.name:<24}{kind:<22}{shape:<18}{layer.count_params():>11,}")
-    return "\n".join([*lines, f"{'total':<64}{model.count_params():>11,}\n"])
+    rows = [
+        (
+            layer.name,
+            type(layer).__name__,
+            " × ".join(map(str, layer.output.shape[1:])),
+            f"{layer.count_params():,}",
+        )
+        for layer in model.layers
+    ]
+    rows.append(("total", "", "", f"{model.count_params():,}"))
+    head = ("layer", "type", "output shape", "parameters")
+    return "\n".join([*lines, "", text_table(head, rows), ""])
 
 
 def _device(model: Any) -> str:

@@ -1,11 +1,10 @@
-"""A recipe's fits, one after the other: one for most, for `transfer` the head and the fine-tuning.
+"""A recipe's fits, one after the other: one for most; on a frozen base the head, then fine-tuning.
 
 Each keeps its own state, so that an interrupted training goes on in the stage that it was in.
 """
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,50 +12,56 @@ from typing import Any
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
 from dlcourse.runs import Run
+from dlcourse.training.divergence import NotFinite
 from dlcourse.training.features import features
 from dlcourse.training.fitting import Fit
-from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, compile_model
+from dlcourse.training.watch import Watch
 
 FINE_TUNING = "fine_tuning.npz"
 
 
-def stages(
-    recipe: Recipe,
-    prepared: Prepared,
-    run: Run,
-    report: Callable[[str], None] | None = None,
-    bar: bool = False,
-    stop: StopRequest | None = None,
-) -> Iterator[Fit]:
-    """Yield a recipe's fits; each is to be trained before the next is asked for.
+def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None = None) -> Fit:
+    """Return the last of a recipe's fits, trained; its `best_weights` are of `prepared.model`.
 
-    The last one's `best_weights` are those of `prepared.model`.
+    Raises:
+        InterruptedTraining: `watch.stop` asked for it; the state is saved.
+        NotFinite: something is NaN or infinite; `fit` tells in which fit.
     """
-    if recipe.model.name != "transfer":
-        yield Fit(recipe, prepared, run, report, bar, stop)
-        return
-    first = prepared
-    if recipe.model.cache_features:
-        first = on_features(recipe, prepared, run.path.parent / "cache", report)
-    fit = Fit(recipe, first, run, report, bar, stop)
-    yield fit
-    if recipe.model.trainable_layers:
-        yield _fine_tuning(fit, prepared)
+    fit = first_fit(recipe, prepared, run, watch or Watch())
+    _train(fit)
+    if getattr(recipe.model, "trainable_layers", 0):
+        fit = _fine_tuning(fit, prepared)
+        _train(fit)
+    return fit
+
+
+def first_fit(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Fit:
+    """Return the fit of the model, or of the head alone on the cached features of its base."""
+    if getattr(recipe.model, "cache_features", False):
+        prepared = on_features(recipe, prepared, run.path.parent / "cache", watch)
+    return Fit(recipe, prepared, run, watch)
+
+
+def _train(fit: Fit) -> None:
+    if fit.resumed and not fit.done:
+        fit.watch.tell(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+    try:
+        fit.train()
+    except NotFinite as fault:
+        fault.fit = fit
+        raise
 
 
 def on_features(
-    recipe: Recipe,
-    prepared: Prepared,
-    cache: Path,
-    report: Callable[[str], None] | None = None,
+    recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch | None = None
 ) -> Prepared:
     """Return the head alone, compiled, and what the frozen base makes of the data.
 
     Args:
-        recipe, prepared: of a transfer.
-        cache: the folder that keeps the features.
-        report: told what they cost.
+        recipe, prepared: Of a model on a frozen base.
+        cache: The folder that keeps the features.
+        watch: Who is told what they cost.
     """
     import keras
 
@@ -68,13 +73,12 @@ def on_features(
         for part, (x, _) in dataset.splits.items()
         if part != "test"
     }
-    if report:
+    if watch:
         values, seconds = rows["x_train"].shape[1], time.process_time() - start
-        report(f"features: {values:,} an example, in {seconds:.1f} CPU-s, kept in {cache}")
-    head = head_alone(model)
-    compile_model(head, recipe, dataset)
-    known = base_weights(model)
-    return replace(prepared, model=head, dataset=replace(dataset, **rows), front=known)
+        watch.tell(f"features: {values:,} per example, in {seconds:.1f} CPU-s, kept in {cache}")
+    head = replace(prepared, model=head_alone(model), dataset=replace(dataset, **rows))
+    compile_model(head, recipe)
+    return replace(head, frozen_weights=base_weights(model))
 
 
 def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
@@ -88,12 +92,10 @@ def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
         "batch_size": training.batch_size_in(training.epochs - 1),
     }
     recipe = head.recipe.model_copy(update={"training": training.model_copy(update=changed)})
-    compile_model(prepared.model, recipe, prepared.dataset)
-    if head.report:
-        rate = f"{changed['learning_rate']:g}"
-        head.report(f"fine-tuning: {', '.join(names)} and the head, learning rate {rate}")
-    options: dict[str, Any] = {"report": head.report, "bar": head.bar, "stop": head.stop}
-    return Fit(recipe, prepared, head.run, **options, file=FINE_TUNING, before=head)
+    compile_model(prepared, recipe)
+    rate = f"{changed['learning_rate']:g}"
+    head.watch.tell(f"fine-tuning: {', '.join(names)} and the head, learning rate {rate}")
+    return Fit(recipe, prepared, head.run, head.watch, file=FINE_TUNING, previous=head)
 
 
 def base_fingerprint(model: Any) -> str:

@@ -6,16 +6,14 @@ needs no place in it: it is a function of (seed, epoch).
 """
 
 import json
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlcourse.errors import RunError
-from dlcourse.runs import write_file
+from dlcourse.errors import RunError, UserError
+from dlcourse.runs.files import DAMAGED, write_file
 
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
@@ -29,9 +27,7 @@ class Progress:
         step: steps done in the epoch that runs.
         stopped: early stopping has ended the training.
         seconds, cpu_seconds: spent in `fit` so far.
-        history: one list a metric, a value an epoch.
-        xray: one list an epoch, before the first too, of every layer's statistics; empty where
-            they are not recorded.
+        history: One list per metric, with one value per epoch.
     """
 
     epoch: int = 0
@@ -40,26 +36,43 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     history: dict[str, list[float]] = field(default_factory=dict)
-    xray: list[list[Any]] = field(default_factory=list)
 
 
-def save_state(path: Path, model: Any, callbacks: list[Any], progress: Progress) -> None:
+def save_state(
+    path: Path,
+    model: Any,
+    metrics: list[Any],
+    callbacks: list[Any],
+    progress: Progress,
+    users: dict[str, Any],
+) -> None:
     """Write the state, whole or not at all.
 
+    Args:
+        path: The file.
+        model: Its variables and its optimizer's are kept.
+        metrics: The half-summed metrics' variables; none at the end of an epoch.
+        callbacks: Keras' own, whose memory is kept.
+        progress: How far the training is.
+        users: What the user's callbacks want to be kept, by their names.
+
     Raises:
+        UserError: a callback's state is not made of values that JSON holds.
         WriteError: it cannot be written; the earlier state stays.
     """
     arrays = {f"model_{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
-    if progress.step:  # in the middle of an epoch the metrics are half summed
-        arrays |= {f"metric_{i}": np.asarray(v) for i, v in enumerate(model.metrics_variables)}
+    arrays |= {f"metric_{i}": np.asarray(v) for i, v in enumerate(metrics)}
     memories = []
     for number, callback in enumerate(callbacks):
         memories.append({key: _plain(getattr(callback, key, None)) for key in CALLBACK_MEMORY})
         for i, weights in enumerate(getattr(callback, "best_weights", None) or []):
             arrays[f"best_{number}_{i}"] = weights
-    meta = json.dumps({"progress": asdict(progress), "callbacks": memories})
-    arrays["meta"] = np.array(meta)
+    try:
+        meta = {"progress": asdict(progress), "callbacks": memories, "users": users}
+        arrays["meta"] = np.array(json.dumps(meta))
+    except TypeError as error:
+        raise UserError(f"a callback's get_state: numbers, words and lists only: {error}") from None
     write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, **arrays))
 
 
@@ -77,12 +90,10 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
         arrays["meta"] = json.loads(str(arrays["meta"]))
+        xray = arrays["meta"]["progress"].pop("xray", None)  # 0.1.0 kept the X-ray there
+        arrays["meta"].setdefault("users", {"XRay": xray} if xray else {})
         return Progress(**arrays["meta"]["progress"]), arrays
-    # RuntimeError: a flipped bit may name a compression or encryption that zipfile does not have
-    except (
-        *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ):
+    except DAMAGED:
         raise RunError(f"{path}: is damaged: the training cannot be resumed from it") from None
 
 

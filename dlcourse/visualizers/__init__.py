@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from dlcourse.visualizers.activation_maximization import (
-    Regularizers,
-    activation_maximization,
-)
+from dlcourse.visualizers.activation_maximization import Regularizers, activation_maximization
 from dlcourse.visualizers.class_activation_map import class_activation_map
 from dlcourse.visualizers.deep_dream import deep_dream
 from dlcourse.visualizers.eigen_cam import eigen_cam

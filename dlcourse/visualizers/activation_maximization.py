@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydantic import InstanceOf, SkipValidation
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Natural, NonNegative, Output, Positive, checked, shown
+from dlcourse.visualizers import taps
 from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.feature_maps import observed
-from dlcourse.visualizers.questions import Question, ask, model_shapes
-from dlcourse.visualizers.settings import number, shown, whole_number
+from dlcourse.visualizers.questions import Question, Reader, ask, model_shapes, numbers
 from dlcourse.visualizers.taps import LayerCall
 
 Range = tuple[float, float]
 Callback = Callable[[int, Any, np.ndarray], None]
 """`callback(step, images, scores)`, step from 1, after each step."""
-METHOD = "activation_maximization"
 SLOPE = 0.1
 """Of a unit where it does not answer: with ReLU's 0, most filters would see nowhere to climb."""
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
@@ -38,20 +38,21 @@ class Regularizers:
     p: float = 2.0
 
 
+@checked
 def activation_maximization(
     model: Any,
     targets: int | Sequence[int],
     *,
     layer: Any = None,
-    output: int | str = 0,
-    value_range: Range | Sequence[Range] = (0.0, 255.0),
+    output: Output = 0,
+    value_range: SkipValidation[Range | Sequence[Range]] = (0.0, 255.0),
     start: Any = None,
-    steps: int = 200,
-    learning_rate: float = 0.05,
-    regularizers: Regularizers | None = None,
-    transformations: moved.Transformations | None = None,
+    steps: Positive = 200,
+    learning_rate: NonNegative = 0.05,
+    regularizers: InstanceOf[Regularizers] | None = None,
+    transformations: InstanceOf[moved.Transformations] | None = None,
     fourier: bool = False,
-    seed: int = 0,
+    seed: Natural = 0,
     callback: Callback | None = None,
     progress: bool = False,
 ) -> Any:
@@ -79,8 +80,8 @@ def activation_maximization(
         fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
             natural images: smoother, with fewer fine ripples (images only).
         seed: Of the noise and the transformations.
-        callback: Called after each step (slower: without it the steps run as one compiled loop);
-            with a list's `append` of the images, `plots.animate_images` makes a film of them.
+        callback: Function called after each step (slower: without it the steps run as one
+            compiled loop).
         progress: Show Keras' progress bar, with the mean score.
 
     Returns:
@@ -94,11 +95,7 @@ def activation_maximization(
         Vedaldi, arXiv:1412.0035 (total variation); Olah et al., "Feature Visualization", 2017,
         doi:10.23915/distill.00007 (transformations, spectrum).
     """
-    whole_number(METHOD, "steps", steps)
-    number(METHOD, "learning_rate", learning_rate, 0.0)
-    rng = np.random.default_rng(whole_number(METHOD, "seed", seed, 0))
-    _check_kind("regularizers", regularizers, Regularizers)
-    _check_kind("transformations", transformations, moved.Transformations)
+    rng = np.random.default_rng(seed)
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
     question = ask(model, begin, 0 if layer is not None else indices, output=output)
@@ -112,21 +109,24 @@ def activation_maximization(
             "activation_maximization: total_variation, transformations and fourier are for images "
             "(n, height, width, channels)"
         )
-    ascent = Ascent(question, place, chosen, ranges, costs, views.blur, fourier, learning_rate)
-    state = ascent.state([_unit(x, r) for x, r in zip(begin, ranges, strict=True)])
+    ascent = Ascent(question.reader, place, ranges, costs, views.blur, fourier)
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
-    state = _climb(ascent, state, draws, steps, callback, progress)
-    result = ascent.images(state)
-    return result if len(result) > 1 else result[0]
 
+    def advance(state: Any, first: int, last: int) -> tuple[Any, Any]:
+        part = np.zeros((last - first, 1), "float32") if draws is None else draws[first:last]
+        numbers = np.asarray([first, learning_rate], "float32")
+        return question.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
 
-def _check_kind(name: str, given: Any, kind: type) -> None:
-    if given is not None and not isinstance(given, kind):
-        raise UserError(f"{METHOD}: {name} is a {kind.__name__}, got {shown(given)}")
+    return ascent.images(_climb(ascent, advance, ascent.state(begin), steps, callback, progress))
 
 
 def _climb(
-    ascent: "Ascent", state: Any, draws: Any, steps: int, callback: Callback | None, progress: bool
+    ascent: "Ascent",
+    advance: Callable[[Any, int, int], tuple[Any, Any]],
+    state: Any,
+    steps: int,
+    callback: Callback | None,
+    progress: bool,
 ) -> Any:
     """Return the state after all steps: compiled in one loop, or in blocks to be told of."""
     import keras
@@ -135,111 +135,101 @@ def _climb(
     bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
     for first in range(0, steps, block):
         last = min(first + block, steps)
-        state, scores = ascent.advance(state, draws, first, last)
+        state, scores = advance(state, first, last)
         if progress:
             bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
         if callback:
-            images = ascent.images(state)
-            callback(last, images if len(images) > 1 else images[0], np.asarray(scores))
+            callback(last, ascent.images(state), np.asarray(scores))
     return state
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """The steps of one activation maximization; `state` is (values, moments, squares)."""
+    """What an ascent follows, without the model; its state is (values, moments, squares)."""
 
-    question: Question
+    reader: Reader
     place: LayerCall | None
-    units: np.ndarray
     ranges: tuple[Range, ...]
     costs: Regularizers
     blur: float
     fourier: bool
-    learning_rate: float
 
-    def state(self, units: list[np.ndarray]) -> tuple[list, list, list]:
-        """Return the state that shows `units`, values in [0, 1]."""
+    def state(self, images: list[np.ndarray]) -> tuple[list, list, list]:
+        """Return the state that shows the images, given in their value ranges."""
+        pairs = zip(images, self.ranges, strict=True)
+        units = [np.clip((x - low) / (high - low), 0, 1) for x, (low, high) in pairs]
         values = [moved.spectrum(x) for x in units] if self.fourier else units
         values = [np.asarray(x, "float32") for x in values]
         zeros = [np.zeros_like(x) for x in values]
         return values, zeros, [z.copy() for z in zeros]
 
-    def images(self, state: Any) -> list[np.ndarray]:
-        """Return the images of a state, in their value ranges."""
-        show = self._shown()
-        values = [np.asarray(show(x)) for x in state[0]]
-        return [
-            (low + (high - low) * np.clip(x, 0, 1)).astype("float32")
-            for x, (low, high) in zip(values, self.ranges, strict=True)
+    def images(self, state: Any) -> Any:
+        """Return the images of a state in their value ranges, a list for several inputs."""
+        found = [
+            (low + (high - low) * np.clip(np.asarray(x), 0, 1)).astype("float32")
+            for x, (low, high) in zip(self.shown(state[0]), self.ranges, strict=True)
         ]
+        return found if len(found) > 1 else found[0]
 
-    def advance(self, state: Any, draws: Any, first: int, last: int) -> tuple[Any, Any]:
-        """Return the state after the steps `first` … `last` − 1, and the last step's scores."""
-        part = np.zeros((last - first, 1), "float32") if draws is None else draws[first:last]
-        place = (self.place.position, self.place.number) if self.place else None
-        key = (
-            "ascent", place, self.ranges, self.costs, self.blur, self.fourier, draws is None,
-        )  # fmt: skip
-        numbers = np.asarray([first, self.learning_rate], "float32")
-        return self.question.run(
-            key, self._loop(draws is not None), state, self.units, part, numbers
-        )
+    def shown(self, values: list) -> list:
+        """Return the images in [0, 1] of the values: pixels, or spectra."""
+        return [moved.image_of_spectrum(x) for x in values] if self.fourier else values
 
-    def _shown(self) -> Callable[[Any], Any]:
-        return moved.image_of_spectrum if self.fourier else lambda x: x
+    def steps(self, model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
+        """Return the state after a step per draw, and the last scores.
 
-    def _loop(self, transformed: bool) -> Callable[..., Any]:
-        """Return `loop(model, state, units, draws, numbers)`; it does not hold the model."""
-        score = self._score()
-        fourier = self.fourier
+        Args:
+            model, state, units: The model, where to begin, and what is asked of each image.
+            draws: Views `(steps, targets, 8)`, or `(steps, 1)` for none.
+            numbers: The number of the first step, and the learning rate.
+        """
+        from keras import ops
 
-        def loop(model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
-            from keras import ops
+        def step(number: Any, carried: Any) -> Any:
+            values, moments, squares, _ = carried
+            view = ops.take(draws, number, axis=0) if len(draws.shape) == 3 else None
+            _, gradient, scores = value_and_gradient(
+                lambda values: self.score(model, values, units, view)
+            )(values)
+            time = numbers[0] + ops.cast(number, "float32") + 1
+            moved_on = [
+                _adam(*one, time, numbers[1], clip=not self.fourier)
+                for one in zip(values, gradient, moments, squares, strict=True)
+            ]
+            return (*map(list, zip(*moved_on, strict=True)), scores)
 
-            def body(step: Any, carried: Any) -> Any:
-                values, moments, squares, _ = carried
-                view = ops.take(draws, step, axis=0) if transformed else None
-                _, gradient, scores = value_and_gradient(
-                    lambda values: score(model, values, units, view)
-                )(values)
-                time = numbers[0] + ops.cast(step, "float32") + 1
-                moved_on = [
-                    _adam(*one, time, numbers[1], clip=not fourier)
-                    for one in zip(values, gradient, moments, squares, strict=True)
-                ]
-                new = [list(part) for part in zip(*moved_on, strict=True)]
-                return (*new, scores)
+        start = [[ops.convert_to_tensor(x) for x in part] for part in state]
+        start = (*start, ops.zeros(ops.shape(units), "float32"))
+        *end, scores = ops.fori_loop(0, draws.shape[0], step, start)
+        return tuple(end), scores
 
-            values, moments, squares = ([ops.convert_to_tensor(x) for x in part] for part in state)
-            start = (values, moments, squares, ops.zeros(ops.shape(units), "float32"))
-            *end, scores = ops.fori_loop(0, draws.shape[0], body, start)
-            return tuple(end), scores
+    def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
+        """Return the score less its costs, and the score, both `(targets,)`."""
+        from keras import ops
 
-        return loop
+        shown = self.shown(values)
+        pairs = zip(shown, self.ranges, strict=True)
+        inputs = [low + (high - low) * moved.seen(x, view, self.blur) for x, (low, high) in pairs]
+        if self.place is None:
+            scores = self.reader.scores(self.reader.read(model, inputs)[0], units)
+        else:
+            edits = _without_relu(model, self.place)
+            _, (answers,) = taps.record(model, inputs, [self.place], edits)
+            answers = ops.leaky_relu(ops.cast(answers, "float32"), SLOPE)
+            scores = replace(self.reader, squash=None).scores(answers, units)
+        cost = sum(_cost(x, self.costs) for x in shown)
+        size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
+        return self.reader.scale * (scores / size - cost), scores
 
-    def _score(self) -> Callable[..., Any]:
-        """Return `score(model, values, units, view) → (objective, score)`, both `(targets,)`."""
-        reader = self.question.reader
-        show, ranges, costs, blur, place = (
-            self._shown(), self.ranges, self.costs, self.blur, self.place,
-        )  # fmt: skip
 
-        def score(model: Any, values: list, units: Any, view: Any) -> Any:
-            from keras import ops
+def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, taps.Edit]]:
+    """Return the edit that lets a layer give what goes into its own ReLU; none without one."""
+    from keras import activations
 
-            shown = [show(x) for x in values]
-            seen = [moved.seen(x, view, blur) for x in shown]
-            inputs = [low + (high - low) * x for x, (low, high) in zip(seen, ranges, strict=True)]
-            if place is None:
-                scores = reader.scores(reader.logits(model, inputs), units)
-            else:
-                answers = observed(reader, model, inputs, [place], linear=True)[0]
-                scores = replace(reader, squash=None).scores(ops.leaky_relu(answers, SLOPE), units)
-            cost = sum(_cost(x, costs) for x in shown)
-            size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
-            return reader.scale * (scores / size - cost), scores
-
-        return score
+    layer = taps.all_layers(model)[place.position]
+    if getattr(layer, "activation", None) is not activations.relu:
+        return []
+    return [(place.position, taps.with_activation(layer, activations.linear))]
 
 
 def _adam(
@@ -276,18 +266,11 @@ def _cost(x: Any, costs: Regularizers) -> Any:
     return total
 
 
-def _unit(x: np.ndarray, value_range: Range) -> np.ndarray:
-    low, high = value_range
-    return np.clip((x - low) / (high - low), 0, 1)
-
-
 def _units(question: Question, place: LayerCall | None, targets: Any) -> np.ndarray:
     """Return the asked units, checked against the layer's number of them."""
     if place is None:
         return question.indices
     units = np.asarray(targets)
-    if units.dtype.kind not in "iu" or units.ndim != 1:
-        raise UserError(f"targets: expected whole numbers, got {targets!r}")
     if place.shape is None:
         raise UserError(f"activation_maximization: layer {place.name} gives no single array")
     if units.min() < 0 or units.max() >= place.shape[-1]:
@@ -315,10 +298,7 @@ def _beginning(
             if None in shape:
                 raise UserError(f"start: the model takes images of any size {shape}: give one")
             x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((count, *shape)))
-        try:
-            x = np.asarray(x, "float32")
-        except (TypeError, ValueError):
-            raise UserError(f"start: expected an array of numbers, got {shown(x)}") from None
+        x = numbers(x, "start")
         x = x[None] if x.ndim == len(shape) else x
         if x.ndim != len(shape) + 1 or len(x) not in (1, count):
             raise UserError(f"start: an array of {x.shape} for {count} targets of {shape}")

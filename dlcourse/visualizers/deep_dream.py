@@ -1,33 +1,34 @@
 """Deep dream: an image changed so that a layer answers to it more strongly, at several sizes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, SkipValidation
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Natural, NonNegative, Number, Positive, checked
 from dlcourse.visualizers.activation_maximization import Range, value_ranges
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.feature_maps import observed
-from dlcourse.visualizers.questions import Images, Question, ask, model_shapes
+from dlcourse.visualizers.questions import Images, Question, ask, model_shapes, numbers
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.settings import number, whole_number
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers.taps import LayerCall, record
 
 EPSILON = 1e-8
 
 
+@checked
 def deep_dream(
     model: Any,
     images: Images,
     *,
     layers: Any = None,
-    octaves: int = 3,
-    octave_scale: float = 1.4,
-    steps: int = 20,
-    step_size: float = 0.02,
-    value_range: Range = (0.0, 255.0),
-    seed: int = 0,
+    octaves: Positive = 3,
+    octave_scale: Annotated[Number, Field(gt=1)] = 1.4,
+    steps: Positive = 20,
+    step_size: NonNegative = 0.02,
+    value_range: SkipValidation[Range] = (0.0, 255.0),
+    seed: Natural = 0,
 ) -> np.ndarray:
     """Return the images, enlarged, with what the layers see in them drawn ever more strongly.
 
@@ -55,14 +56,9 @@ def deep_dream(
     References:
         Mordvintsev et al., "Inceptionism", 2015 (Google Research blog).
     """
-    whole_number("deep_dream", "octaves", octaves)
-    whole_number("deep_dream", "steps", steps)
-    whole_number("deep_dream", "seed", seed, 0)
-    number("deep_dream", "step_size", step_size, 0.0)
-    if number("deep_dream", "octave_scale", octave_scale) <= 1:
-        raise UserError(f"deep_dream: octave_scale is above 1; got {octave_scale}")
     (value_range,) = value_ranges(value_range, 1)
-    images = _array(images)
+    single = isinstance(images, list | tuple) and len(images) == 1
+    images = numbers(images[0] if single else images, "images")
     window = _window(model, images)
     question = ask(model, images[:, : window[0], : window[1]], 0)
     several = layers if isinstance(layers, list | tuple) else [layers]
@@ -78,14 +74,6 @@ def deep_dream(
             mean = np.abs(slope).mean(axis=(1, 2, 3), keepdims=True) + EPSILON
             dream = np.clip(dream + step_size * (high - low) * slope / mean, low, high)
     return dream.astype("float32")
-
-
-def _array(images: Images) -> np.ndarray:
-    single = images[0] if isinstance(images, list | tuple) and len(images) == 1 else images
-    try:
-        return np.asarray(single, "float32")
-    except (TypeError, ValueError):
-        raise UserError("deep_dream: images is an array of numbers") from None
 
 
 def _window(model: Any, images: np.ndarray) -> tuple[int, int]:
@@ -134,13 +122,12 @@ def _slope(
 
 def _gradient(question: Question, places: Sequence[LayerCall], tiles: np.ndarray) -> np.ndarray:
     """Return d (mean square of the layers' outputs) / d tile."""
-    reader = question.reader
 
     def gradient(model: Any, tiles: Any) -> Any:
         from keras import ops
 
         def score(tiles: Any) -> Any:
-            found = observed(reader, model, [tiles], places)
+            found = [ops.cast(one, "float32") for one in record(model, [tiles], places)[1]]
             means = [ops.mean(ops.reshape(one * one, (one.shape[0], -1)), axis=1) for one in found]
             return sum(means), None
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.visualizers.feature_maps import layer_output
+from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
 
@@ -29,7 +29,8 @@ def eigen_cam(
         Muhammad and Yeasin, "Eigen-CAM", 2020, arXiv:2008.00299.
     """
     question = ask(model, images, class_indices, output=output)
-    maps = layer_output(question, spatial_layer(question, layer, "eigen_cam"))
+    place = spatial_layer(question, layer, "eigen_cam")
+    maps = outputs(question, [place])[place.name]
     rows = maps.reshape(len(maps), -1, maps.shape[-1])
     direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
     cam = np.einsum("npc,nc->np", rows, direction)

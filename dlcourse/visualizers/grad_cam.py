@@ -38,11 +38,10 @@ def grad_cam(
     References:
         Selvaraju et al., "Grad-CAM", 2017, arXiv:1610.02391, equations 1 and 2.
     """
+    from keras import ops
 
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
-
-    from keras import ops
 
     question = ask(model, images, class_indices, output=output)
     return weighted("grad_cam", formula, question, layer, enlarge)
@@ -67,6 +66,7 @@ def grad_cam_plus_plus(
     References:
         Chattopadhay et al., "Grad-CAM++", 2018, arXiv:1710.11063, equation 19.
     """
+    from keras import ops
 
     def formula(maps: Any, gradient: Any) -> Any:
         total = ops.sum(maps, axis=places(maps), keepdims=True)
@@ -74,8 +74,6 @@ def grad_cam_plus_plus(
         alpha = ops.where(below == 0, 0.0, gradient**2 / ops.where(below == 0, 1.0, below))
         weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
         return ops.sum(maps * weights, axis=-1)
-
-    from keras import ops
 
     question = ask(model, images, class_indices, output=output)
     return weighted("grad_cam_plus_plus", formula, question, layer, enlarge)
@@ -99,11 +97,10 @@ def layer_cam(
     References:
         Jiang et al., "LayerCAM", 2021, doi:10.1109/TIP.2021.3089943.
     """
+    from keras import ops
 
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.relu(gradient), axis=-1)
-
-    from keras import ops
 
     question = ask(model, images, class_indices, output=output)
     return weighted("layer_cam", formula, question, layer, enlarge)
@@ -160,15 +157,13 @@ def output_and_gradient(
     from keras import ops
 
     def score(offset: Any) -> Any:
-        seen = []
-
         def add(call: Any, *args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
-            seen.append(ops.cast(result, "float32"))
             return result + ops.cast(offset, result.dtype)
 
-        logits = reader.logits(model, inputs, [(place.position, nth(place.number, add))])
-        return reader.scale * reader.scores(logits, indices), seen[0]
+        edits = [(place.position, nth(place.number, add))]
+        logits, (maps,) = reader.read(model, inputs, [place], edits)
+        return reader.scale * reader.scores(logits, indices), maps
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)

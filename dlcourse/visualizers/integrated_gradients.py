@@ -8,23 +8,24 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask, class_scores
 from dlcourse.visualizers.saliency import gradients, sum_channels
-from dlcourse.visualizers.settings import whole_number
 
 ROWS = 512  # points of the path in one pass
 FIRST_STEPS, MOST_STEPS = 32, 1024
 TOLERANCE = 1e-4
 
 
+@checked
 def integrated_gradients(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
     baseline: Any = 0.0,
-    steps: int | None = None,
-    output: int | str = 0,
+    steps: Positive | None = None,
+    output: Output = 0,
     return_gap: bool = False,
 ) -> Any:
     """Return (input − baseline) · the gradient's mean along the straight path between them.
@@ -51,8 +52,6 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    if steps is not None:
-        steps = whole_number("integrated_gradients", "steps", steps)
     question = ask(model, images, class_indices, output=output)
     baselines = baselines_of(question, baseline)
     change = class_scores(question) - class_scores(question, baselines)

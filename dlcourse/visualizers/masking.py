@@ -23,16 +23,10 @@ def places_of(question: Question, method: str) -> tuple[int, ...]:
     return size
 
 
-def every_pair(question: Question, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images' and the masks' indices of every image behind every mask."""
-    n = len(question.indices)
-    return np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
-
-
 def masked_scores(
     question: Question,
     masks: np.ndarray,
-    pairs: tuple[np.ndarray, np.ndarray],
+    pairs: tuple[np.ndarray, np.ndarray] | None = None,
     *,
     value: float = 0.0,
     probabilities: bool = False,
@@ -43,14 +37,17 @@ def masked_scores(
     Args:
         question: Images `(n, places…, channels)` and their classes.
         masks: In [0, 1], `(masks, places…)`; of any size: they are enlarged.
-        pairs: Which image, and behind which mask: two arrays of indices.
+        pairs: Which image, and behind which mask: two arrays of indices; None: every image behind
+            every mask.
         value: What shows where a mask is 0.
         probabilities: Probabilities instead of logits.
         batch_size: Masked images in one pass.
     """
     from keras import ops
 
-    image, mask = (one.astype("int32") for one in pairs)
+    n = len(question.indices)
+    every = np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
+    image, mask = (one.astype("int32") for one in pairs or every)
     # The same size for every call of these masks, however many pairs are left: one trace.
     size = min(batch_size, max(len(masks), len(image)))
     run = _masked(question, masks.shape[1:], probabilities)

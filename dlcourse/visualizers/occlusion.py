@@ -6,21 +6,22 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.masking import every_pair, masked_scores, places_of
+from dlcourse.schema import Number, Output, Positive, checked
+from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
-from dlcourse.visualizers.settings import number, whole_number
 
 
+@checked
 def occlusion(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    patch: int | None = None,
-    stride: int | None = None,
-    value: float = 0.0,
-    output: int | str = 0,
-    batch_size: int = 128,
+    patch: Positive | None = None,
+    stride: Positive | None = None,
+    value: Number = 0.0,
+    output: Output = 0,
+    batch_size: Positive = 128,
 ) -> np.ndarray:
     """Return how much the logit falls, for each pixel the mean over the patches that cover it.
 
@@ -44,11 +45,8 @@ def occlusion(
     """
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "occlusion")
-    patch = max(1, round(min(size) / 6)) if patch is None else patch
-    patch = whole_number("occlusion", "patch", patch)
-    stride = whole_number("occlusion", "stride", max(1, patch // 2) if stride is None else stride)
-    batch_size = whole_number("occlusion", "batch_size", batch_size)
-    value = number("occlusion", "value", value)
+    patch = patch or max(1, round(min(size) / 6))
+    stride = stride or max(1, patch // 2)
     if not stride <= patch <= min(size):
         raise UserError(
             f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
@@ -56,8 +54,7 @@ def occlusion(
         )
     masks = _covers(size, patch, stride)
     whole = class_scores(question)
-    pairs = every_pair(question, masks)
-    left = masked_scores(question, masks, pairs, value=value, batch_size=batch_size)
+    left = masked_scores(question, masks, value=value, batch_size=batch_size)
     falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
     covered = 1 - masks.reshape(len(masks), -1)
     total = falls @ covered / covered.sum(axis=0)

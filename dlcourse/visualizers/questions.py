@@ -1,7 +1,6 @@
 """What is asked of a model: which inputs, which class of which output, read before the softmax."""
 
-import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import shown
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import compiled
-from dlcourse.visualizers.settings import shown
 from dlcourse.visualizers.taps import Edit, LayerCall
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
@@ -42,10 +41,6 @@ class Question:
     calls: tuple[LayerCall, ...]
     squash: str | None
 
-    def key(self, *more: Any) -> tuple:
-        """What a compiled function of this question depends on, besides shapes and weights."""
-        return (*more, self.output, taps.structure(self.model))
-
     @property
     def reader(self) -> "Reader":
         """How the score is read; holds no model."""
@@ -57,10 +52,21 @@ class Question:
         return Reader(self.output, last if self.squash else None, self.squash, half)
 
     def layer(self, layer: Any, method: str) -> LayerCall:
-        """Return the asked layer's call, by default the last convolution's."""
-        if layer is None:
-            return taps.last_convolution(self.calls, self.model, method)
-        return taps.find_layer(self.calls, layer, self.model)
+        """Return the last call of a layer; by default of the last convolution that gives an array.
+
+        Raises:
+            UserError: There is no such layer; `method` names who asks.
+        """
+        if layer is not None:
+            return taps.find_layer(self.calls, layer, self.model)
+        layers = taps.all_layers(self.model)
+        for one in reversed(self.calls):
+            if taps.is_convolution(layers[one.position]) and one.shape:
+                return one
+        raise UserError(
+            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
+            "gradient method such as saliency)"
+        )
 
     def run(
         self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
@@ -69,7 +75,7 @@ class Question:
         import keras
 
         shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
-        whole = self.key(*key, shapes)
+        whole = (*key, shapes, self.output, taps.structure(self.model))
         return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
@@ -96,21 +102,31 @@ class Reader:
         """What a score is multiplied and its gradient divided by, for half precision's sake."""
         return HALF_SCALE if self.half else 1.0
 
-    def logits(
-        self, model: Any, inputs: list, edits: Iterable[tuple[int, Edit]] = (), logits: bool = True
-    ) -> Any:
-        """Return the output `(n, …, classes)` in float32, without its softmax or sigmoid."""
-        import keras
+    def read(
+        self,
+        model: Any,
+        inputs: list,
+        places: Sequence[LayerCall] = (),
+        edits: Iterable[tuple[int, Edit]] = (),
+        *,
+        logits: bool = True,
+    ) -> tuple[Any, list]:
+        """Return the output `(n, …, classes)` and what layer calls gave, float32, from one call.
 
-        layers = taps.all_layers(model)
+        Args:
+            model, inputs, places, edits: As for `taps.record`.
+            logits: Read the output without its softmax or sigmoid.
+        """
+        from keras import ops
+
         edits = list(edits)
         if self.last is not None and logits:
-            edit = taps.without_squash(layers[self.last.position])
+            edit = taps.without_squash(taps.all_layers(model)[self.last.position])
             edits.insert(0, (self.last.position, taps.nth(self.last.number, edit)))
-        with taps.covered(layers, edits):
-            outputs = keras.tree.flatten(taps.call(model, inputs))
-        values = keras.ops.cast(outputs[self.output], "float32")
-        return values if len(values.shape) > 1 else keras.ops.expand_dims(values, -1)
+        outputs, seen = taps.record(model, inputs, places, edits)
+        values = ops.cast(outputs[self.output], "float32")
+        values = values if len(values.shape) > 1 else ops.expand_dims(values, -1)
+        return values, [ops.cast(one, "float32") for one in seen]
 
     def scores(self, output: Any, indices: Any) -> Any:
         """Return the score `(n,)` of each example's class; places of a map are averaged.
@@ -181,7 +197,7 @@ def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
     from keras import ops
 
     def score(model: Any, inputs: list, indices: Any) -> Any:
-        values = reader.logits(model, inputs, logits=not probabilities)
+        values, _ = reader.read(model, inputs, logits=not probabilities)
         if not probabilities:
             return reader.scores(values, indices)
         if reader.squash == "sigmoid" and values.shape[-1] == 1:
@@ -208,7 +224,7 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     expected = model_shapes(model) or [None] * len(given)
     if len(given) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
-    arrays = [_array(one, k if listed else None) for k, one in enumerate(given)]
+    arrays = [_array(one, f"images[{k}]" if listed else "images") for k, one in enumerate(given)]
     for array, shape in zip(arrays, expected, strict=True):
         _check_shape(array, shape)
     if len({len(one) for one in arrays}) > 1:
@@ -219,18 +235,13 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
 
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
     """Return the shape of each input without the batch; none for a model that names no inputs."""
-    with contextlib.suppress(AttributeError, ValueError):
-        return [tuple(one.shape[1:]) for one in model.inputs or ()]
-    return []
+    return [tuple(one.shape[1:]) for one in taps.symbolic_inputs(model)]
 
 
 def takes_whole_numbers(question: Question) -> bool:
     """Whether an input of the model, or an embedding, rounds what it is given."""
-    dtypes: list = []
-    with contextlib.suppress(AttributeError, ValueError):
-        dtypes = [str(one.dtype) for one in question.model.inputs or ()]
     embeds = any(one.kind == "Embedding" for one in question.calls)
-    return embeds or any("int" in dtype for dtype in dtypes)
+    return embeds or any("int" in str(x.dtype) for x in taps.symbolic_inputs(question.model))
 
 
 def _in_order(images: dict, form: dict) -> list:
@@ -244,16 +255,24 @@ def _in_order(images: dict, form: dict) -> list:
     return keras.tree.flatten({key: np.asarray(one) for key, one in images.items()})
 
 
-def _array(images: Any, number: int | None) -> np.ndarray:
-    where = "images" if number is None else f"images[{number}]"
+def numbers(values: Any, where: str) -> np.ndarray:
+    """Return an array of numbers, float32; one that is too large for it becomes infinite.
+
+    Raises:
+        UserError: They are something else; `where` names the argument.
+    """
     try:
-        array = np.asarray(images)
+        array = np.asarray(values)
         if array.dtype.kind in "OUScMm":
             raise TypeError
-        with np.errstate(over="ignore"):  # too large for float32: infinite, which is told below
-            array = array.astype("float32")
+        with np.errstate(over="ignore"):
+            return array.astype("float32")
     except (ValueError, TypeError):
-        raise UserError(f"{where}: expected an array of numbers") from None
+        raise UserError(f"{where}: expected an array of numbers, got {shown(values)}") from None
+
+
+def _array(images: Any, where: str) -> np.ndarray:
+    array = numbers(images, where)
     if array.ndim < 2 or not array.size:
         raise UserError(
             f"{where}: expected (n, …) with one example or more, got the shape {array.shape} "
@@ -297,7 +316,7 @@ def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
     reader = question.reader
 
     def predict(model: Any, inputs: list) -> Any:
-        return reader.logits(model, inputs)
+        return reader.read(model, inputs)[0]
 
     if given is None:
         output = np.asarray(question.run(("predict",), predict, question.inputs))
@@ -312,17 +331,10 @@ def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
         raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
         raise UserError(f"class_indices: {indices.size} for {n} images")
-    _check_range(indices, _units(question), question.squash)
+    shape = taps.output_shapes(question.model, question.inputs)[question.output]
+    units = shape[-1] if shape else 1  # where it is one number per example
+    classes = 2 if units == 1 and question.squash == "sigmoid" else units
+    for wrong in (indices.min(), indices.max()):
+        if not 0 <= wrong < classes:
+            raise UserError(f"class_indices: class {wrong} of {classes} (0 to {classes - 1})")
     return np.broadcast_to(indices, (n,)).astype("int32")
-
-
-def _units(question: Question) -> int:
-    """The length of the asked output's last axis; 1 where it is a number an example."""
-    return (taps.output_shapes(question.model, question.inputs)[question.output] or (1,))[-1]
-
-
-def _check_range(indices: np.ndarray, units: int, squash: str | None) -> None:
-    classes = 2 if units == 1 and squash == "sigmoid" else units
-    if indices.min() < 0 or indices.max() >= classes:
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise UserError(f"class_indices: class {wrong} of {classes} (0 to {classes - 1})")

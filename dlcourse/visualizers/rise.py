@@ -4,24 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.errors import UserError
-from dlcourse.visualizers.masking import every_pair, masked_scores, places_of
+from dlcourse.schema import Fraction, Natural, Output, Positive, checked
+from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.settings import number, shown, whole_number
 
 
+@checked
 def rise(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    masks: int = 1000,
-    cells: int = 7,
-    keep: float = 0.5,
-    seed: int = 0,
-    output: int | str = 0,
-    batch_size: int = 128,
+    masks: Positive = 1000,
+    cells: Positive = 7,
+    keep: Fraction = 0.5,
+    seed: Natural = 0,
+    output: Output = 0,
+    batch_size: Positive = 128,
 ) -> np.ndarray:
     """Return, for each pixel, the class's mean probability over the masks that leave it visible.
 
@@ -46,16 +46,10 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    masks, cells = whole_number("rise", "masks", masks), whole_number("rise", "cells", cells)
-    seed = whole_number("rise", "seed", seed, 0)
-    batch_size = whole_number("rise", "batch_size", batch_size)
-    if not 0 < number("rise", "keep", keep) < 1:
-        raise UserError(f"rise: keep is a number between 0 and 1; got {shown(keep)}")
     question = ask(model, images, class_indices, output=output)
     size = places_of(question, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    pairs = every_pair(question, drawn)
-    chances = masked_scores(question, drawn, pairs, probabilities=True, batch_size=batch_size)
+    chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
     visible = drawn.reshape(masks, -1)
     seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
     return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)

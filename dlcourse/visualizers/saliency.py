@@ -72,7 +72,7 @@ def gradients(
 
     def gradient(model: Any, inputs: list, indices: Any) -> Any:
         def score(inputs: list) -> Any:
-            logits = reader.logits(model, inputs, edits(model) if edits else ())
+            logits, _ = reader.read(model, inputs, edits=edits(model) if edits else ())
             return scale * reader.scores(logits, indices), None
 
         return value_and_gradient(score)(inputs)[1]
@@ -87,16 +87,11 @@ def gradients(
     return arrays
 
 
-def has_channels(values: np.ndarray) -> bool:
-    """Whether the last axis is an image's or a volume's channels, not a row's features."""
-    return values.ndim >= 4
-
-
 def largest_channel(values: np.ndarray) -> np.ndarray:
     """Return the maximum over the channels of images `(n, height, width, channels)`."""
-    return values.max(axis=-1) if has_channels(values) else values
+    return values.max(axis=-1) if values.ndim >= 4 else values  # else they are features
 
 
 def sum_channels(values: np.ndarray) -> np.ndarray:
     """Return the sum over the channels of images `(n, height, width, channels)`."""
-    return values.sum(axis=-1) if has_channels(values) else values
+    return values.sum(axis=-1) if values.ndim >= 4 else values

@@ -5,22 +5,23 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.feature_maps import layer_output
+from dlcourse.schema import Output, Positive, checked
+from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.questions import ClassIndices, Images, ask
-from dlcourse.visualizers.settings import whole_number
 
 
+@checked
 def score_cam(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
     layer: Any = None,
-    output: int | str = 0,
+    output: Output = 0,
     enlarge: bool = True,
-    batch_size: int = 128,
+    batch_size: Positive = 128,
 ) -> np.ndarray:
     """Return ReLU(Σ w·A), w the class's probability for the image masked by the feature map A.
 
@@ -41,7 +42,6 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    batch_size = whole_number("score_cam", "batch_size", batch_size)
     question = ask(model, images, class_indices, output=output)
     place = spatial_layer(question, layer, "score_cam")
     size = places_of(question, "score_cam")
@@ -49,7 +49,7 @@ def score_cam(
         raise UserError(
             f"score_cam: layer {place.name} has other places than the input: name another"
         )
-    maps = layer_output(question, place)
+    maps = outputs(question, [place])[place.name]
     axes = tuple(range(1, maps.ndim - 1))
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
     # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].

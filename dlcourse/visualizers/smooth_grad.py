@@ -4,24 +4,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.errors import UserError
+from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
 from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask
 from dlcourse.visualizers.saliency import gradients, largest_channel
-from dlcourse.visualizers.settings import number, shown, whole_number
 
 ROWS = 512  # noisy copies in one pass
 
 
+@checked
 def smooth_grad(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    samples: int = 20,
-    noise: float = 0.2,
+    samples: Positive = 20,
+    noise: NonNegative = 0.2,
     kind: Literal["mean", "squared", "variance"] = "mean",
-    seed: int = 0,
-    output: int | str = 0,
+    seed: Natural = 0,
+    output: Output = 0,
 ) -> np.ndarray | list[np.ndarray]:
     """Return |mean gradient| over noisy copies, or the gradient's mean square or variance.
 
@@ -43,18 +43,9 @@ def smooth_grad(
         Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
-    samples = whole_number("smooth_grad", "samples", samples)
-    seed = whole_number("smooth_grad", "seed", seed, 0)
-    noise = number("smooth_grad", "noise", noise, 0)
-    if kind not in ("mean", "squared", "variance"):
-        raise UserError(f"smooth_grad: kind is mean, squared or variance, got {shown(kind)}")
     question = ask(model, images, class_indices, output=output)
-    return question.give(
-        [
-            largest_channel(_combined(kind, first, second, samples))
-            for first, second in _moments(question, samples, noise, seed)
-        ]
-    )
+    sums = _moments(question, samples, noise, seed)
+    return question.give([largest_channel(_combined(kind, *both, samples)) for both in sums])
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:

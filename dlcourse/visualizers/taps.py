@@ -7,7 +7,7 @@ compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothi
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from numbers import Integral
@@ -16,8 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
-from dlcourse.schema import did_you_mean
-from dlcourse.visualizers.settings import shown
+from dlcourse.schema import did_you_mean, shown
 
 Edit = Callable[..., Any]
 """`edit(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
@@ -54,6 +53,13 @@ def all_layers(model: Any) -> list:
         found.append(layer)
         found += [] if isinstance(layer, closed) else all_layers(layer)
     return list(dict.fromkeys(found))
+
+
+def has_graph(model: Any) -> bool:
+    """Whether the model's layers are known without calling it: Sequential or Functional."""
+    import keras
+
+    return isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
 
 
 _CALLS: WeakKeyDictionary[Any, dict[Any, tuple]] = WeakKeyDictionary()
@@ -113,16 +119,16 @@ def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple
     if found is None:
         for other in [one for one in kept if one[0] != key[0]]:  # of an earlier structure
             kept.pop(other, None)
-        kept[key] = found = _probe(model, [x[: _least_batch(model)] for x in inputs])
+        fixed = any(one.shape[0] for one in symbolic_inputs(model))  # one size of batch alone
+        kept[key] = found = _probe(model, inputs if fixed else [x[:1] for x in inputs])
     return found
 
 
-def _least_batch(model: Any) -> int | None:
-    """1, or None (the whole) where the model takes one size of batch alone."""
-    with suppress(AttributeError, ValueError):  # a subclassed model names no inputs
-        if any(one.shape[0] for one in model.inputs or ()):
-            return None
-    return 1
+def symbolic_inputs(model: Any) -> list:
+    """Return the model's symbolic inputs; none where it names none (subclassed, or not built)."""
+    with suppress(AttributeError, ValueError):
+        return list(model.inputs or ())
+    return []
 
 
 def build(model: Any, inputs: list) -> None:
@@ -169,11 +175,10 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
 
         return record
 
-    with covered(layers, [(position, recorder(position)) for position in range(len(layers))]):
-        # A graph's layers have their variables, and keep their values; others may still build.
-        whole = isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
-        with keras.StatelessScope() if whole else nullcontext():
-            outputs = _called(model, inputs)
+    # A graph's layers have their variables, and keep their values; others may still build.
+    scope = keras.StatelessScope() if has_graph(model) else nullcontext()
+    with covered(layers, [(k, recorder(k)) for k in range(len(layers))]), scope:
+        outputs = _called(model, inputs)
     names = _names(model)
     found = []
     for position, number, result in seen:
@@ -212,6 +217,45 @@ def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     if form is not None:
         packed = keras.tree.pack_sequence_as(form, inputs)
     return model(packed, training=training)
+
+
+def record(
+    model: Any,
+    inputs: list,
+    places: Sequence[LayerCall],
+    edits: Iterable[tuple[int, Edit]] = (),
+    *,
+    entering: bool = False,
+    training: bool = False,
+    watch: Callable[[Any], Any] = lambda _: None,
+) -> tuple[list, list]:
+    """Return the model's outputs, and what each of the layer calls gave, from one call.
+
+    Args:
+        model: Any Keras 3 model.
+        inputs: One tensor or array per input.
+        places: The layer calls to record; their tensors come back as they are, in this order.
+        edits: What lies over the layers during the call, as for `covered`.
+        entering: Record what goes into the layers, instead of what they give.
+        training: Call the model in training mode.
+        watch: Function that gets each recorded tensor at once, such as a gradient tape's `watch`.
+    """
+    import keras
+
+    seen: dict[LayerCall, Any] = {}
+
+    def keep(place: LayerCall) -> tuple[int, Edit]:
+        def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            seen[place] = (args or (*kwargs.values(),))[0] if entering else result
+            watch(seen[place])
+            return result
+
+        return place.position, nth(place.number, edit)
+
+    with covered(all_layers(model), [*edits, *map(keep, places)]):
+        outputs = keras.tree.flatten(call(model, inputs, training=training))
+    return outputs, [seen[one] for one in places]
 
 
 _ONE_AT_A_TIME = RLock()
@@ -298,62 +342,86 @@ def nth(number: int, edit: Edit) -> Edit:
 
 
 def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> LayerCall:
-    """Return the last call of a layer given by name, by position among `model.layers`, or itself.
+    """Return the last call of a layer; see `named_layer`.
 
     Raises:
         UserError: There is no such layer, or the model does not call it.
     """
-    layers = all_layers(model)
-    found = named_layer(model, layer) if is_name(layer) else layer
+    found, layers = named_layer(model, layer), all_layers(model)
     matches = [one for one in calls if layers[one.position] is found]
     if not matches:
         called = ", ".join(dict.fromkeys(one.name for one in calls))
-        name = shown(getattr(found, "name", found))
-        raise UserError(f"layer: {name} is not called by the model; called are {called}")
+        reason = f"{found.name} is not called by the model; called are {called}"
+        raise UserError(reason, setting="layer")
     return matches[-1]
 
 
-def is_name(layer: Any) -> bool:
-    return isinstance(layer, str | Integral) and not isinstance(layer, bool)
-
-
-def named_layer(model: Any, layer: int | str) -> Any:
+def named_layer(model: Any, layer: int | str | Any) -> Any:
     """Return a layer by its position among `model.layers`, its name, or its path `base/conv`.
+
+    A layer of the model itself is given back.
 
     Raises:
         UserError: There is no such layer, or several of that name in different places.
     """
-    if not isinstance(layer, str):
-        if not -len(model.layers) <= layer < len(model.layers):
-            raise UserError(f"layer: {layer} of {len(model.layers)} layers")
-        return model.layers[layer]
+    import keras
+
     names = _names(model)
-    exact = [one for one, name in names.items() if name == layer]
-    found = exact or [one for one, name in names.items() if name.endswith(f"/{layer}")]
-    if not found:
+    if isinstance(layer, str):
+        exact = [one for one, name in names.items() if name == layer]
+        found = exact or [one for one, name in names.items() if name.endswith(f"/{layer}")]
+        if len(found) == 1:
+            return found[0]
+        several = ", ".join(names[one] for one in found)
         hint = did_you_mean(layer, list(names.values()))
-        raise UserError(f"layer: no layer {layer!r}{hint}")
-    if len(found) > 1:
-        raise UserError(f"layer: {layer!r} is one of {', '.join(names[one] for one in found)}")
-    return found[0]
+        reason = f"{layer!r} is one of {several}" if found else f"no layer {layer!r}{hint}"
+    elif isinstance(layer, Integral) and not isinstance(layer, bool):
+        if -len(model.layers) <= layer < len(model.layers):
+            return model.layers[layer]
+        reason = f"{layer} of {len(model.layers)} layers"
+    elif isinstance(layer, keras.Layer):
+        if layer in names:
+            return layer
+        reason = f"{layer.name!r} is another model's layer"
+    else:
+        reason = f"expected a position, name or layer, got {shown(layer)}"
+    raise UserError(reason, setting="layer")
+
+
+def tensor_of(model: Any, layer: int | str | Any) -> Any:
+    """Return a layer's output in the model's own graph, or None where it has no single one there.
+
+    Args:
+        model: Any Keras 3 model.
+        layer: As for `named_layer`; a model inside the model is one.
+    """
+    layer = named_layer(model, layer)
+    graph = getattr(model, "_functional", model)
+    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
+    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
+    found = [node.output_tensors for node in nodes if node.operation is layer]
+    return found[0][0] if found and len(found[0]) == 1 else None
+
+
+def part(model: Any, layer: int | str | Any) -> Any:
+    """Return the model up to a layer: it shares the layers, and gives this one's output.
+
+    Raises:
+        UserError: There is no such layer, or it has no single output in the model's own graph.
+    """
+    import keras
+
+    if (tensor := tensor_of(model, layer)) is None:
+        reason = f"{getattr(layer, 'name', layer)} gives no single tensor in the model's own graph"
+        raise UserError(f"{reason}: choose another", setting="layer")
+    return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], tensor)
+
+
+def has_kernel(layer: Any) -> bool:
+    """Whether the layer multiplies what it gets with weights: dense, convolution or recurrent."""
+    return getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")
 
 
 def is_convolution(layer: Any) -> bool:
     """Whether the layer slides a kernel over places, whatever its class."""
     return hasattr(layer, "kernel_size")
-
-
-def last_convolution(calls: tuple[LayerCall, ...], model: Any, method: str) -> LayerCall:
-    """Return the last call of a convolution whose output has places to look at.
-
-    Raises:
-        UserError: There is none.
-    """
-    layers = all_layers(model)
-    found = [one for one in calls if is_convolution(layers[one.position]) and one.shape]
-    if not found:
-        raise UserError(
-            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
-            "gradient method such as saliency)"
-        )
-    return found[-1]

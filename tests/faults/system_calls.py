@@ -132,9 +132,8 @@ def saves() -> dict[str, tuple[Save, Callable[[Path], Any]]]:
         model: Any = SimpleNamespace(
             variables=variables,
             optimizer=SimpleNamespace(variables=variables),
-            metrics_variables=[],
         )
-        save_state(path, model, [], Progress(epoch=version))
+        save_state(path, model, [], [], Progress(epoch=version), {})
 
     def figure(path: Path, version: int) -> None:
         write_file(path, pictures[version].save)

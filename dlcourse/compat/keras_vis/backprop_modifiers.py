@@ -7,9 +7,8 @@ import keras
 import tensorflow as tf
 
 from dlcourse.compat.keras_vis.utils.utils import get_identifier
-from dlcourse.compat.tf_keras_vis.reading import cloned
-from dlcourse.errors import UserError
 from dlcourse.visualizers import taps
+from dlcourse.visualizers.clones import clone
 
 
 def guided(model: Any) -> Any:
@@ -46,8 +45,6 @@ def change(model: Any, gradient: Callable[[Any, Any], Any]) -> None:
 
 
 def _modified(model: Any, gradient: Callable[[Any, Any], Any]) -> Any:
-    copy = cloned(model)
-    if copy is None:
-        raise UserError("backprop_modifier: Keras cannot clone this model (a subclassed one?)")
+    copy = clone(model)
     change(copy, gradient)
     return copy

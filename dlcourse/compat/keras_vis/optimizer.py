@@ -135,21 +135,10 @@ class Optimizer:
 def _losses_and_gradient(
     model: Any, x: Any, *, losses: list, wrt: Any, norm: bool, places: list
 ) -> tuple:
-    seen: dict = {}
     x = tf.cast(x, "float32")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-
-        def keep(place: taps.LayerCall) -> taps.Edit:
-            def edit(call: Any, *args: Any, **kwargs: Any) -> Any:
-                seen[place] = call(*args, **kwargs)
-                return seen[place]
-
-            return taps.nth(place.number, edit)
-
-        edits = [(place.position, keep(place)) for place in places]
-        with taps.covered(taps.all_layers(model), edits):
-            taps.call(model, [x])
+        seen = dict(zip(places, taps.record(model, [x], places)[1], strict=True))
         parts = [
             weight * tf.cast(value(x, seen.get(place)), "float32")
             for value, weight, place in losses

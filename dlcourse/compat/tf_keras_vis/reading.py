@@ -7,7 +7,7 @@ they changed is noted and at once undone, and laid over the model only while it 
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import clones, taps
 from dlcourse.visualizers.backend import compiled
 from dlcourse.visualizers.questions import HALF_SCALE
 
@@ -54,7 +54,7 @@ class Reading:
     @property
     def inputs(self) -> list | None:
         """The model's symbolic inputs; None where it has none (subclassed, or not yet built)."""
-        return _symbolic(self.model, "inputs")
+        return taps.symbolic_inputs(self.model) or None
 
     @property
     def outputs(self) -> int | None:
@@ -122,26 +122,16 @@ def _symbolic(model: Any, name: str) -> list | None:
 def _read(
     model: Any, inputs: list, *, changes: list, taps_at: tuple, training: bool, tape: Any = None
 ) -> tuple[list, Any]:
-    layers = taps.all_layers(model)
-    seen: dict = {}
-
-    def keep(number: int) -> taps.Edit:
-        def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            seen[number] = call(*args, **kwargs)
-            if tape is not None:
-                tape.watch(seen[number])
-            return seen[number]
-
-        return edit
-
-    edits = _over(layers, changes)
-    for number, place in enumerate(taps_at):
-        if place is not None:
-            edits.append((place.position, taps.nth(place.number, keep(number))))
-    with taps.covered(layers, edits):
-        outputs = keras.tree.flatten(taps.call(model, inputs, training=training))
     extracted, tapped = taps_at
-    return ([seen[0]] if extracted else outputs), (seen.get(1) if tapped else None)
+    outputs, seen = taps.record(
+        model,
+        inputs,
+        [place for place in taps_at if place],
+        _over(taps.all_layers(model), changes),
+        training=training,
+        watch=tape.watch if tape else lambda _: None,
+    )
+    return (seen[:1] if extracted else outputs), (seen[-1] if tapped else None)
 
 
 def _over(layers: list, changes: list) -> list[tuple[int, taps.Edit]]:
@@ -175,7 +165,9 @@ def _with_attributes(layer: Any, values: dict) -> taps.Edit:
 
 def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
     """Return the reading of a model through modifiers; the model itself stays as it is."""
-    own = cloned(model) if clone else None
+    own = None
+    with suppress(UserError):  # Keras cannot clone it
+        own = clones.clone(model) if clone else None
     reading = Reading(model if own is None else own)
     if own is not None:
         reading.twins = dict(zip(taps.all_layers(model), taps.all_layers(own), strict=True))
@@ -193,18 +185,6 @@ def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
     where = {id(layer): position for position, layer in enumerate(layers)}
     reading.changes = [(where[id(one)], n, v) for one, n, v in changed if id(one) in where]
     return reading
-
-
-def cloned(model: Any) -> Any:
-    """Return a copy with copied weights, or None where Keras cannot clone the model."""
-    try:
-        clone = keras.models.clone_model(model)
-        if model.built and not clone.built:
-            clone.build((None, *model.input_shape[1:]))
-        clone.set_weights(model.get_weights())
-    except Exception:  # noqa: BLE001 - subclassed models fail in as many ways as there are
-        return None
-    return clone
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def _result(
     explains = {name: known[name].explains for name in names}
     explains |= {name: NETWORKS.get(r.model.name, "saliency") for name, r in recipes.items()}
     return Comparison(
-        f"{dataset!r}"[:-1].replace("<Dataset ", ""),
+        dataset.summary,
         _protocol(folds, count, sizes[-1], trials),
         score,
         folds > 0,

@@ -18,7 +18,7 @@ from dlcourse.lab.comparison.classic import learners, pipeline, rows
 from dlcourse.lab.comparison.rounds import repeated
 from dlcourse.runs import Run, make_folder, write_file
 from dlcourse.runs.evaluation import outputs
-from dlcourse.training import Fit, Prepared, build, prepare, stages
+from dlcourse.training import fit_stages, kept_model, prepare
 from dlcourse.training.divergence import NotFinite
 
 
@@ -114,11 +114,10 @@ def recipe_trial(
     with tempfile.TemporaryDirectory() as folder:
         run = Run(make_folder(Path(folder) / "run"))
         try:
-            fit, wall, cpu = _timed(lambda: _trained(recipe, prepared, run))
+            fit, wall, cpu = _timed(lambda: fit_stages(recipe, prepared, run))
         except NotFinite as fault:
             raise DivergedError(f"{name}: diverged in round {number}: {fault.what}") from None
-        model = build(recipe, dataset, augmented=False)
-        model.set_weights(fit.best_weights()[0])
+        model, _ = kept_model(fit, prepared)
         path = run.path / "model.keras"
         write_file(path, model.save)
         size = path.stat().st_size
@@ -135,13 +134,6 @@ def recipe_trial(
         parameters=model.count_params(),
         bytes=size,
     )
-
-
-def _trained(recipe: Recipe, prepared: Prepared, run: Run) -> Fit:
-    fit: Any = None
-    for fit in stages(recipe, prepared, run):
-        fit.train()
-    return fit
 
 
 def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import flat
 
 ALIASES = {
     "acc": "accuracy",
@@ -163,7 +164,7 @@ def evidence(
     columns = _columns(history)
     read = _of_keras(history)
     classes = classes or read.pop("classes", None)
-    settings = {**read.pop("settings", {}), **_flat(settings or {})}
+    settings = {**read.pop("settings", {}), **flat(settings or {})}
     task = task or _task(columns, classes, class_counts)
     if task not in (None, "multiclass", "binary", "regression"):
         raise UserError(f"task: expected multiclass, binary or regression, got {task!r}")
@@ -261,13 +262,3 @@ def _by_epoch(xray: Any, epochs: int) -> dict[int, list[LayerStatistics]]:
     if xray is None:
         return {}
     return dict(xray) if isinstance(xray, Mapping) else {epochs: list(xray)}
-
-
-def _flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        inner = isinstance(value, Mapping) and value
-        flat |= _flat(value, f"{start}{key}.") if inner else {start + key: value}
-        if inner:
-            flat[start + key] = value
-    return flat

@@ -79,7 +79,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.training import prepare
 
     untrained = None
-    if recipe.model.name == "transfer":  # its base may be gone, or be another by now
+    if recipe.base:  # the base may be gone, or be another by now
         dataset = recipe.load_dataset()
     else:  # the model as it was before the first step, also where there is no GPU
         anywhere = recipe.training.model_copy(update={"device": "auto"})

@@ -49,8 +49,7 @@ def for_more_capacity(e: Evidence) -> str:
     for key in ("model.hidden", "model.filters", "model.head"):
         if sizes := e.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
-    larger = {
-        "rnn": f"model.units={2 * e.setting('model.units', 64)}",
-        "transfer": "model.head=[64]",
-    }
-    return larger.get(name, "model.hidden=[128,128]")
+    if e.setting("model.base"):
+        return "model.head=[64]"
+    units = e.setting("model.units")
+    return f"model.units={2 * units}" if units else "model.hidden=[128,128]"

@@ -10,7 +10,7 @@ from dlcourse.datasets.dataset import Dataset, value_range
 from dlcourse.errors import RunError, UserError
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
-from dlcourse.runs import Run, write_text
+from dlcourse.runs import Run, write_rows
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.questions import Question, ask
@@ -98,8 +98,7 @@ def _places(model: Any, calls: Sequence[LayerCall]) -> Places:
     layers = taps.all_layers(model)
     found: Places = []
     for number, one in enumerate(calls):
-        layer = layers[one.position]
-        if one.shape and (getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")):
+        if one.shape and taps.has_kernel(layers[one.position]):
             found.append((one, _shown(layers, one, calls[number + 1 :])))
     last: dict[int, tuple[LayerCall, LayerCall]] = {pair[0].position: pair for pair in found}
     return list(last.values())
@@ -151,12 +150,9 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
 
         def losses(values: list, inputs: list, targets: Any) -> tuple[Any, list]:
             changed = {**now, **dict(zip(map(id, learning), values, strict=True))}
-            seen: dict[LayerCall, Any] = {}
-            edits = [(one.position, taps.nth(one.number, _keep(seen, one))) for _, one in places]
             mapping = [(one, changed[id(one)]) for one in variables]
             with keras.StatelessScope(state_mapping=mapping):
-                outputs = reader.logits(model, inputs, edits)
-            shown = [keras.ops.cast(seen[one], "float32") for _, one in places]
+                outputs, shown = reader.read(model, inputs, [one for _, one in places])
             errors: Any = _errors(loss, outputs, targets)
             return errors / outputs.shape[0], shown
 
@@ -165,14 +161,6 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
         return shown, gradients
 
     return probe
-
-
-def _keep(seen: dict[LayerCall, Any], place: LayerCall) -> taps.Edit:
-    def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        seen[place] = call(*args, **kwargs)
-        return seen[place]
-
-    return edit
 
 
 def _errors(loss: str, outputs: Any, targets: Any) -> Any:
@@ -225,10 +213,12 @@ def equal_share(kernel: np.ndarray) -> float:
 
 def write_xray(run: Run, by_epoch: dict[int, list[LayerStatistics]]) -> None:
     """Write `xray.csv`: a row a layer and epoch, 0 for before the training."""
-    rows = [",".join(["epoch", *LayerStatistics._fields])]
-    for epoch, layers in by_epoch.items():
-        rows += [",".join([str(epoch), *map(str, layer)]) for layer in layers]
-    write_text(run.path / XRAY, "\n".join(rows) + "\n")
+    rows = [
+        {"epoch": epoch, **layer._asdict()}
+        for epoch, layers in by_epoch.items()
+        for layer in layers
+    ]
+    write_rows(run.path / XRAY, rows)
 
 
 def read_xray(run: Run) -> dict[int, list[LayerStatistics]]:

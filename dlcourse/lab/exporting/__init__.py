@@ -6,6 +6,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -13,13 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcourse.errors import RunError, UserError, WriteError, one_line
+from dlcourse.configuration.recipe import run_recipe
+from dlcourse.errors import DatasetError, RunError, UserError, WriteError, one_line
 from dlcourse.lab.exporting.formats import FORMATS, THREADS, Predict, float32_copy
-from dlcourse.runs import HALF_WRITTEN, make_folder, write_file
-from dlcourse.runs.evaluation import PREDICT_BATCH
+from dlcourse.runs import HALF_WRITTEN, Run, make_folder, write_file
+from dlcourse.runs.evaluation import PREDICT_BATCH, check_fit
 
 TOLERANCE = 1e-4
 BATCHES = (1, 256)
+COMPARED = 1000  # inputs
 
 
 class Exported(NamedTuple):
@@ -59,6 +62,21 @@ def in_float32(model: Any) -> Any:
     """Return the model; one trained in mixed precision as a copy that computes in float32."""
     types = {layer.dtype_policy.compute_dtype for layer in model._flatten_layers()}
     return model if types == {"float32"} else float32_copy(model)
+
+
+def inputs_of(run: Run) -> tuple[np.ndarray, str]:
+    """Return inputs to compare on, and what they are: of the test split, where it can be had."""
+    recipe = run_recipe(run)
+    try:
+        dataset = recipe.load_dataset()
+        check_fit(run, dataset)
+    except (DatasetError, RunError) as error:
+        inputs = random_inputs(run.model, run.facts.value_range, COMPARED)
+        return inputs, f"{COMPARED:,} random inputs, for the run's own are not at hand: {error}"
+    n = len(dataset.x_test)
+    chosen = np.linspace(0, n - 1, min(n, COMPARED)).astype(int)
+    kind = dataset.facts.inputs
+    return dataset.x_test[chosen], f"{len(chosen):,} of {n:,} test {kind} of {dataset.name}"
 
 
 def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
@@ -128,6 +146,37 @@ def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.nd
             mean, variance = np.array(layer.mean), np.array(layer.variance)
             return rng.normal(mean, np.sqrt(variance), shape).astype("float32")
     return rng.uniform(*value_range, shape).astype("float32")
+
+
+def measured(
+    run: Run, model: Any, done: Mapping[str, Exported], x: np.ndarray
+) -> list[dict[str, Any]]:
+    """Return size, difference and speed of each format, Keras first.
+
+    Args:
+        run: The run that the model is of.
+        model: The model that was exported.
+        done: What `export` gave, by the format's name.
+        x: Inputs `(n, …)` to time on.
+    """
+    ways = {"keras": model.predict_on_batch, **{name: one.predict for name, one in done.items()}}
+    paths = {"keras": run.file("model.keras"), **{name: one.path for name, one in done.items()}}
+    runtimes = {"keras": "keras", **{name: FORMATS[name].packages[-1] for name in done}}
+    times = {batch: microseconds(ways, x, batch) for batch in BATCHES}
+    return [
+        {
+            "format": way,
+            "path": str(path),
+            "runtime": f"{runtimes[way]} {version(runtimes[way])}",
+            "bytes": size(path),
+            "difference": done[way].difference if way in done else 0.0,
+            "microseconds": {
+                batch: dict(zip(("cpu", "wall"), taken[way], strict=True))
+                for batch, taken in times.items()
+            },
+        }
+        for way, path in paths.items()
+    ]
 
 
 def microseconds(

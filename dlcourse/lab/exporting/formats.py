@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlcourse.visualizers.clones import clone
+
 THREADS = 1
 INPUT = "inputs"
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -41,10 +43,12 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
             config["name"] = "float32"
         return config
 
-    config = json.loads(model.to_json(), object_hook=portable)
-    own = {_gelu.__name__: _gelu}  # where the model is such a copy itself
-    copy: Any = keras.models.model_from_json(json.dumps(config), custom_objects=own)
-    copy.set_weights(model.get_weights())
+    def changed(layer: Any) -> Any:
+        text = json.dumps(keras.saving.serialize_keras_object(layer))
+        own = {_gelu.__name__: _gelu}  # where the model is such a copy itself
+        return keras.saving.deserialize_keras_object(json.loads(text, object_hook=portable), own)
+
+    copy = clone(model, changed)
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)

@@ -1,10 +1,9 @@
-"""Whether maps are right: completeness, deletion, pointing, randomization, a report."""
+"""Whether maps are right: deletion, pointing, randomization, a report."""
 
 from dlcourse.lab.faithfulness.attention import AttentionReport, attention_report
 from dlcourse.lab.faithfulness.checks import (
     area,
     chance_inside,
-    completeness,
     deletion_curve,
     insertion_curve,
     pointing_hits,
@@ -18,7 +17,6 @@ __all__ = [
     "area",
     "attention_report",
     "chance_inside",
-    "completeness",
     "deletion_curve",
     "insertion_curve",
     "model_randomization",

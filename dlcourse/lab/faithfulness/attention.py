@@ -22,6 +22,8 @@ from dlcourse.lab.faithfulness.randomization import (
     model_randomization,
     supported,
 )
+from dlcourse.schema import Natural, Positive, checked
+from dlcourse.text_table import text_table
 from dlcourse.visualizers.questions import ask
 
 RANDOM = "random map"
@@ -94,15 +96,13 @@ class AttentionReport:
         heads = [f"{what} {self.names[one]}" for what in ("hits", "inside") for one in self.names]
         heads += ["deletion", "insertion", "all random"]
         last = {name: found[-1] for name, found in self.randomization.correlations.items()}
-        wide = max(len(row.method) for row in self.rows)
-        lines = ["  ".join([f"{'':{wide}}", *heads])]
+        lines = []
         for row in self.rows:
             values = [part[one] for part in (row.hits, row.inside) for one in self.names]
             values += [float(area(row.deletion)), float(area(row.insertion))]
-            cells = [f"{value:{len(head)}.3f}" for value, head in zip(values, heads, strict=False)]
-            cells += [f"{last[row.method]:{len(heads[-1])}.2f}"] if row.method in last else []
-            lines.append("  ".join([f"{row.method:{wide}}", *cells]))
-        return "\n".join(lines)
+            random = f"{last[row.method]:.2f}" if row.method in last else ""
+            lines.append([row.method, *(f"{value:.3f}" for value in values), random])
+        return text_table(["", *heads], lines)
 
     def __str__(self) -> str:
         """Return the table, what covering does and the verdict."""
@@ -114,14 +114,15 @@ class AttentionReport:
         return "\n".join([*lines, self.verdict])
 
 
+@checked
 def attention_report(
     model: Any,
     dataset: Any,
     methods: Methods = None,
     *,
-    images: int = 200,
-    steps: int = STEPS,
-    seed: int = 0,
+    images: Positive = 200,
+    steps: Positive = STEPS,
+    seed: Natural = 0,
 ) -> AttentionReport:
     """Return where the network looks in test images, by every method and by covering regions.
 
@@ -141,7 +142,8 @@ def attention_report(
         UserError: The data set has no images or classes, or a method refuses the model.
     """
     rng = np.random.default_rng(seed)
-    _check(dataset, images)
+    if dataset.x_test.ndim != 4 or dataset.task == "regression":
+        raise UserError(f"attention_report: {dataset.name} is no data set of images in classes")
     chosen = np.sort(rng.permutation(len(dataset.y_test))[:images])
     x, y = dataset.x_test[chosen], dataset.y_test[chosen]
     regions = {name: np.asarray(boxes)[chosen] for name, boxes in dataset.regions.items()}
@@ -176,13 +178,6 @@ def covered(images: np.ndarray, boxes: np.ndarray, value: float = 0.0) -> np.nda
     for image, (top, left, bottom, right) in zip(result, boxes, strict=True):
         image[top:bottom, left:right] = value
     return result
-
-
-def _check(dataset: Any, images: int) -> None:
-    if images < 1:
-        raise UserError(f"images: is 1 or more, got {images}")
-    if dataset.x_test.ndim != 4 or dataset.task == "regression":
-        raise UserError(f"attention_report: {dataset.name} is no data set of images in classes")
 
 
 def _answers(model: Any, images: np.ndarray) -> np.ndarray:

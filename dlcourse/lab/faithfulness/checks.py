@@ -1,4 +1,4 @@
-"""Is the map right? Curves of deletion and insertion, completeness, and boxes of the evidence."""
+"""Is the map right? Curves of deletion and insertion, and boxes of the evidence."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,23 +7,24 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.integrated_gradients import baselines_of
+from dlcourse.schema import Natural, Number, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+from dlcourse.visualizers.questions import ClassIndices, Images, ask
 
 BATCH = 256  # masked images in one pass
 
 
+@checked
 def deletion_curve(
     model: Any,
     images: Images,
     maps: Any,
     class_indices: ClassIndices = None,
     *,
-    steps: int = 24,
-    value: float = 0.0,
-    seed: int = 0,
-    batch_size: int = BATCH,
+    steps: Positive = 24,
+    value: Number = 0.0,
+    seed: Natural = 0,
+    batch_size: Positive = BATCH,
 ) -> np.ndarray:
     """Return the class's probability while pixels are removed, those of the largest values first.
 
@@ -47,23 +48,21 @@ def deletion_curve(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
     """
-
-    def kept(ranks: np.ndarray, gone: np.ndarray) -> np.ndarray:
-        return ranks >= gone
-
+    kept = np.greater_equal
     return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
 
 
+@checked
 def insertion_curve(
     model: Any,
     images: Images,
     maps: Any,
     class_indices: ClassIndices = None,
     *,
-    steps: int = 24,
-    value: float = 0.0,
-    seed: int = 0,
-    batch_size: int = BATCH,
+    steps: Positive = 24,
+    value: Number = 0.0,
+    seed: Natural = 0,
+    batch_size: Positive = BATCH,
 ) -> np.ndarray:
     """Return the class's probability while pixels appear, those of the largest values first.
 
@@ -72,10 +71,7 @@ def insertion_curve(
 
     Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
     """
-
-    def kept(ranks: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        return ranks < shown
-
+    kept = np.less
     return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
 
 
@@ -90,8 +86,6 @@ def _curve(
     seed: int,
     batch_size: int,
 ) -> np.ndarray:
-    if batch_size < 1:
-        raise UserError(f"batch_size: is 1 or more, got {batch_size}")
     question = ask(model, images, class_indices)
     size = places_of(question, "deletion and insertion")
     (x,) = question.inputs
@@ -100,7 +94,7 @@ def _curve(
         maps = maps.sum(axis=-1)
     maps = checked_maps(maps, (len(x), *size))
     pixels = int(np.prod(size))
-    if not 1 <= steps <= pixels:
+    if steps > pixels:
         raise UserError(f"steps: expected 1 to the image's {pixels} pixels, got {steps}")
     ranks = _ranks(maps, seed).reshape(maps.shape)
     counts = np.rint(np.linspace(0, pixels, steps + 1)).astype(int)
@@ -132,39 +126,6 @@ def area(curve: Any) -> np.ndarray:
     if curve.ndim < 1 or curve.shape[-1] < 2:
         raise UserError(f"area: expected a curve of two points or more, got {curve.shape}")
     return ((curve[..., 1:] + curve[..., :-1]) / 2).mean(axis=-1)
-
-
-def completeness(
-    model: Any,
-    images: Images,
-    maps: Any,
-    class_indices: ClassIndices = None,
-    *,
-    baseline: Any = 0.0,
-) -> np.ndarray:
-    """Return each map's sum minus the logit's change from the baseline to the image, `(n,)`.
-
-    It is 0 for a map that divides the change among the pixels, as integrated gradients do.
-
-    Args:
-        model, images, class_indices: As for `saliency`.
-        maps: `(n, …)`, or a list of them for a list of inputs.
-        baseline: As for `integrated_gradients`.
-
-    Raises:
-        UserError: What was given does not fit together.
-
-    References:
-        Sundararajan et al., arXiv:1703.01365, proposition 1.
-    """
-    question = ask(model, images, class_indices)
-    parts = [np.asarray(one) for one in (maps if question.listed else [maps])]
-    if {len(one) for one in parts} != {len(question.indices)}:
-        sizes = ", ".join(str(len(one)) for one in parts)
-        raise UserError(f"maps: expected one for each of {len(question.indices)} images: {sizes}")
-    total = sum(one.reshape(len(one), -1).sum(axis=1) for one in parts)
-    change = class_scores(question) - class_scores(question, baselines_of(question, baseline))
-    return total - change
 
 
 def pointing_hits(maps: Any, boxes: Any) -> np.ndarray:

@@ -9,8 +9,10 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.lab.faithfulness.checks import by_batch, checked_maps
-from dlcourse.schema import did_you_mean
+from dlcourse.schema import Natural, Positive, checked, did_you_mean
+from dlcourse.text_table import text_table
 from dlcourse.visualizers import taps
+from dlcourse.visualizers.clones import clone
 from dlcourse.visualizers.questions import ClassIndices, Question, ask
 
 Method = Callable[..., Any]
@@ -52,27 +54,23 @@ class Randomization:
 
     def __str__(self) -> str:
         """Return a table: a row a method, a column a stage."""
-        wide = max(map(len, self.correlations))
-        columns = [max(5, len(name)) for name in self.layers]
-        heads = (f"{name:>{k}}" for name, k in zip(self.layers, columns, strict=True))
         lines = ["rank correlation with the trained network's maps; random from the output back to"]
-        lines.append("  ".join([f"{'':{wide}}", *heads]))
-        for name, found in self.correlations.items():
-            cells = (f"{value:>{k}.2f}" for value, k in zip(found, columns, strict=True))
-            lines.append("  ".join([f"{name:{wide}}", *cells]))
+        rows = [[name, *(f"{r:.2f}" for r in found)] for name, found in self.correlations.items()]
+        lines.append(text_table(["", *self.layers], rows))
         if self.insensitive:
             lines.append(f"insensitive to the weights: {', '.join(self.insensitive)}")
         return "\n".join(lines)
 
 
+@checked
 def model_randomization(
     model: Any,
     images: Any,
     methods: Methods = None,
     class_indices: ClassIndices = None,
     *,
-    stages: int = STAGES,
-    seed: int = 0,
+    stages: Positive = STAGES,
+    seed: Natural = 0,
 ) -> Randomization:
     """Return how alike maps of the trained and of ever more randomised networks are.
 
@@ -95,12 +93,10 @@ def model_randomization(
     References:
         Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv:1810.03292.
     """
-    if stages < 1:
-        raise UserError(f"stages: is 1 or more, got {stages}")
     question = ask(model, images, class_indices)
     tried = supported(methods, model, images, question.indices)
     rng = np.random.default_rng(seed)
-    with _copy(question) as copy:
+    with _changeable(model) as copy:
         layers = _learning(question, copy)
         if not layers:
             raise UserError("model_randomization: the model has no weights")
@@ -202,7 +198,7 @@ def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
     """
     owner = getattr(layer, "cell", layer)
     initializer = getattr(owner, f"{weight}_initializer", None)
-    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
+    config = getattr(initializer, "get_config", dict)()
     if initializer is None or "seed" not in config:
         return None
 
@@ -229,21 +225,15 @@ def _holds(layer: Any, layers: list) -> bool:
 
 
 @contextmanager
-def _copy(question: Question) -> Iterator[Any]:
+def _changeable(model: Any) -> Iterator[Any]:
     """Within the block, a model that may be changed; after it the caller's is as it was."""
-    import keras
-
-    model = question.model
     try:
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-    except (ValueError, TypeError, NotImplementedError):
-        copy = None  # subclassed, or a layer without a config
-    if copy is not None and len(taps.all_layers(copy)) == len(taps.all_layers(model)):
-        yield copy
-        return
+        copy = clone(model)
+    except UserError:
+        copy = None
     kept = model.get_weights()
     try:
-        yield model
+        yield model if copy is None else copy
     finally:
-        model.set_weights(kept)
+        if copy is None:
+            model.set_weights(kept)

@@ -1,11 +1,8 @@
 """The lessons' pictures: arrays → matplotlib Axes."""
 
 from dlcourse.lessons.plots.animations import (
-    animate_boundary,
     animate_descent,
-    animate_images,
     html,
-    save_gif,
 )
 from dlcourse.lessons.plots.boundaries import (
     decision_boundary,
@@ -31,9 +28,7 @@ from dlcourse.lessons.plots.networks import (
 __all__ = [
     "activation",
     "activation_gallery",
-    "animate_boundary",
     "animate_descent",
-    "animate_images",
     "autograd_graph",
     "convolution_cell",
     "convolution_gallery",
@@ -45,5 +40,4 @@ __all__ = [
     "matrix_map",
     "network_diagram",
     "pooling_cell",
-    "save_gif",
 ]

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+from dlcourse.visualizers.clones import clone
 
 
 def set_random_seed(seed_value: int = 1337) -> None:
@@ -40,19 +42,16 @@ def get_identifier(identifier: Any, module_globals: dict, module_name: str) -> C
 
 def find_layer_idx(model: Any, layer_name: str) -> int:
     """Return the position of the layer of that name among `model.layers`."""
-    for position, layer in enumerate(model.layers):
-        if layer.name == layer_name:
-            return position
-    names = ", ".join(layer.name for layer in model.layers)
-    raise UserError(f"No layer with name '{layer_name}' in the model; there are {names}")
+    layer = taps.named_layer(model, layer_name)
+    if layer not in model.layers:
+        raise UserError(f"layer: {layer_name!r} has no position: it is inside another layer")
+    return model.layers.index(layer)
 
 
 def apply_modifications(model: Any, custom_objects: dict | None = None) -> Any:
     """Return a copy of the model in which changed activations hold, compiled functions too."""
     with keras.utils.custom_object_scope(custom_objects or {}):
-        copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy
+        return clone(model)
 
 
 def random_array(shape: tuple[int, ...], mean: float = 128.0, std: float = 20.0) -> np.ndarray:

@@ -15,7 +15,6 @@ from tf_keras_vis.utils.model_modifiers import ModelModifier
 from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers
 from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
-from dlcourse.models.bases import tensor_of
 from dlcourse.visualizers import taps
 from dlcourse.visualizers.taps import LayerCall
 
@@ -72,17 +71,16 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
 
     def sees(self, model: Any) -> bool:
         """Whether the layer stands in the model's own graph."""
-        return tensor_of(model, taps.named_layer(model, self.index_or_name)) is not None
+        return taps.tensor_of(model, self.index_or_name) is not None
 
     def __call__(self, model: Any) -> Any:
         """Return the model that ends in the layer."""
-        tensor = tensor_of(model, taps.named_layer(model, self.index_or_name))
-        if tensor is None:
+        if not self.sees(model):
             raise UserError(
                 f"ExtractIntermediateLayer: {self.index_or_name!r} is not in the model's graph: "
                 "pass the modifier to the visualizer as model_modifier=…"
             )
-        return keras.Model(inputs=model.inputs, outputs=tensor)
+        return taps.part(model, self.index_or_name)
 
     def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
         """Note the layer's call."""
@@ -108,7 +106,7 @@ class ExtractIntermediateLayerForGradcam(upstream.ExtractIntermediateLayerForGra
     def __call__(self, model: Any) -> Any:
         """Return a model of the outputs and the layer's, for layers in the model's own graph."""
         layer = penultimate(Reading(model), self.penultimate_layer, self.seek_conv_layer, None)
-        tensor = tensor_of(model, layer)
+        tensor = taps.tensor_of(model, layer)
         if tensor is None or len(tensor.shape) < 3:
             raise UserError(
                 f"penultimate_layer: {layer.name} gives no places and channels within the model's "
@@ -131,7 +129,8 @@ def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -
         UserError: There is none.
     """
     model = reading.model
-    start = _start(model, reading.twins.get(layer, layer) if layer.__hash__ else layer)
+    own = reading.twins.get(layer, layer) if layer.__hash__ else layer
+    start = taps.named_layer(model, -1 if own is None else own)
     found = start if not seek else find_layer(model, _is_convolution, offset=start)
     if seek and inputs is not None and (found is None or reading.inputs is None):
         found = _sought(reading, None if layer in (None, -1) else start, inputs)
@@ -145,16 +144,6 @@ def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -
 
 def _is_convolution(layer: Any) -> bool:
     return isinstance(layer, BaseConv)
-
-
-def _start(model: Any, layer: Any) -> Any:
-    if isinstance(layer, keras.layers.Layer):
-        if layer not in taps.all_layers(model):
-            raise UserError(f"penultimate_layer: {layer.name} is not a layer of the model")
-        return layer
-    if layer is not None and not isinstance(layer, int | str):
-        raise UserError(f"penultimate_layer: expected a position, name or layer, got {layer!r}")
-    return taps.named_layer(model, -1 if layer is None else layer)
 
 
 def _sought(reading: Reading, start: Any, inputs: list) -> Any:

@@ -1,0 +1,134 @@
+"""What a comparison found, as tables of text, as data for JSON and as files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dlcourse.lab import plots
+from dlcourse.lab.comparison import Comparison, Summary
+from dlcourse.lab.comparison.verdict import GUESSES, mean_scores, share, spread, times
+from dlcourse.pictures.figures import save_figure
+from dlcourse.runs import make_folder, write_rows
+from dlcourse.runs.environment import device
+from dlcourse.text_table import text_table
+
+
+def table(found: Comparison) -> str:
+    """Return one row per model, best first: what it reaches, how far behind, what it costs."""
+    mae = ["MAE"] if found.score == "R²" else []
+    head = ["model", found.score, "±", "behind", "± 95 %", *mae, "CPU-s"]
+    rows = [_row(row, found.rows[0], 3 if mae else 4, bool(mae)) for row in found.rows]
+    return text_table([*head, "of best", "predict", "parameters", "KiB"], rows)
+
+
+def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
+    mark = " " if row.told_apart else "≈" if row.level_with(best) else "?"
+    behind = [f"{row.behind:.{digits}f}{mark}", f"{row.interval:.{digits}f}"]
+    cost = share(row.fit_cpu, best.fit_cpu)
+    if row.fit_cpu > best.fit_cpu:
+        cost = times(row.fit_cpu / best.fit_cpu).replace(" times", "×")
+    return [
+        short(row.model) + ("*" if row.note else ""),
+        f"{row.score:.{digits}f}",
+        f"{row.spread:.{digits}f}",
+        *(["", ""] if row is best else behind),
+        *([f"{row.mae:.3g}"] if mae else []),
+        f"{row.fit_cpu:.3g}" if row.fit_cpu < 1000 else f"{row.fit_cpu:.0f}",
+        cost,
+        f"{row.predict_seconds:.2g}",
+        f"{row.parameters:,}",
+        f"{row.bytes / 1024:,.0f}",
+    ]
+
+
+def curve_table(found: Comparison) -> str:
+    """Return each model's mean score by the number of training examples."""
+    trials = [found.at(size) for size in found.sizes]
+    head = [f"{found.score} with examples", *(f"{size:,}" for size in found.sizes)]
+    scores = {row.model: mean_scores(trials, row.model) for row in found.rows}
+    rows = [[short(name), *(f"{one:.4f}" for one in own)] for name, own in scores.items()]
+    return text_table(head, rows)
+
+
+def short(name: str) -> str:
+    """Return a model's name in at most 20 characters."""
+    return name if len(name) <= 20 else f"{name[:12]}…{name[-7:]}"
+
+
+def notes(found: Comparison) -> str:
+    """Return what the signs and columns of the table mean, and how they were measured."""
+    source = (
+        "Nadeau and Bengio's corrected t-test"
+        if found.folds
+        else "of seeds and of the test examples"
+    )
+    fewer = "Where examples are fewer they are repeated: a recipe takes as many steps as ever. "
+    warnings = [f"* {row.model} {row.note}." for row in found.rows if row.note]
+    return (
+        "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
+        f"to the best over the same rounds ({source}). Behind: ≈ level, within one round's spread; "
+        "? perhaps, the interval holds 0. CPU-s: seconds to fit, median, of all threads: classic "
+        "learners have scikit-learn's default settings and one thread (n_jobs=1, BLAS and OpenMP "
+        f"held at 1), recipes run on {device()}, validation included. predict: seconds for 1,000 "
+        f"examples. {fewer if found.sizes[0] < found.full else ''}{' '.join(warnings)}"
+    ).rstrip()
+
+
+def as_data(found: Comparison) -> dict[str, Any]:
+    """Return what was found as values that JSON holds; NaN is None."""
+    best = found.rows[0]
+    extra = ({"told_apart": row.told_apart, "level": row.level_with(best)} for row in found.rows)
+    models = [{**vars(row), **more} for row, more in zip(found.rows, extra, strict=True)]
+    return {
+        "data": found.data,
+        "protocol": found.protocol,
+        "score": found.score,
+        "models": [{k: v if v == v else None for k, v in row.items()} for row in models],
+        "explains": dict(found.explains),
+        "verdict": list(found.verdict),
+        "sizes": list(found.sizes),
+    }
+
+
+def save(found: Comparison, folder: str | Path, name: str) -> list[Path]:
+    """Write every trial as CSV, and the figures; return their paths.
+
+    Raises:
+        WriteError: They cannot be written.
+    """
+    folder = make_folder(folder)
+    path = folder / f"{name}.csv"
+    write_rows(path, [trial.row for trial in found.trials])
+    figures = {name: _scores_and_costs(found)}
+    if len(found.sizes) > 1:
+        figures[f"{name}-curve"] = _curve(found)
+    return [path, *(save_figure(folder / f"{key}.png", draw) for key, draw in figures.items())]
+
+
+def _scores_and_costs(found: Comparison) -> Callable[[Any], Any]:
+    full = found.at(found.sizes[-1])
+    scores = {row.model: [trial.score for trial in full[row.model]] for row in found.rows}
+    costs = {row.model: row.fit_cpu for row in found.rows}
+    return lambda figure: plots.score_and_cost(
+        scores, costs, found.score, figure=figure, **_marked(found)
+    )
+
+
+def _curve(found: Comparison) -> Callable[[Any], Any]:
+    trials = [found.at(size) for size in found.sizes]
+    names = [row.model for row in found.rows]
+    means = {name: mean_scores(trials, name) for name in names}
+    spreads = {name: [spread([t.score for t in at[name]]) for at in trials] for name in names}
+
+    def draw(figure: Any) -> None:
+        figure.set_size_inches(8.4, 4.6)
+        ax = figure.subplots()
+        plots.score_by_size(found.sizes, means, spreads, found.score, ax=ax, **_marked(found))
+
+    return draw
+
+
+def _marked(found: Comparison) -> dict[str, Any]:
+    """Return the models that a figure highlights, and the guess that it draws apart."""
+    guess = next((row.model for row in found.rows if row.model in GUESSES), None)
+    return {"highlighted": found.recipes, "baseline": guess}

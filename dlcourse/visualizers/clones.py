@@ -1,0 +1,46 @@
+"""A copy of a model: its own layers, with the same weights and state."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dlcourse.errors import UserError
+from dlcourse.visualizers import taps
+
+
+def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings: Any) -> Any:
+    """Return a copy of a model with the same weights; the model stays as it is.
+
+    A Sequential or Functional model inside it is copied layer by layer too.
+
+    Args:
+        model: A Sequential or Functional model, or one that Keras makes of its config.
+        change: Function that returns another layer for a layer's place, or None to copy it.
+        settings: Other arguments of `keras.models.clone_model`.
+
+    Raises:
+        UserError: Keras cannot clone the model: its layers are known only when it is called, or
+            one has no config.
+    """
+    import keras
+
+    def copied(layer: Any) -> Any:
+        other = change(layer)
+        return type(layer).from_config(layer.get_config()) if other is None else other
+
+    layerwise = copied if taps.has_graph(model) else None
+    try:
+        copy: Any = keras.models.clone_model(
+            model, clone_function=layerwise, recursive=True, **settings
+        )
+        copy.set_weights(model.get_weights())
+        if len(taps.all_layers(copy)) != len(taps.all_layers(model)):
+            raise ValueError("the copy has other layers")
+    except Exception as error:
+        raise UserError(
+            f"model: Keras cannot clone this {type(model).__name__} (is it subclassed, or a layer "
+            "of it without a config?)"
+        ) from error
+    for layer in taps.all_layers(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # its mean and variance are worked out from its weights
+    return copy
