@@ -21,7 +21,6 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from PIL import Image
 
-from dlcourse import plots
 from dlcourse.lessons import plots as lesson_plots
 from dlcourse.lessons.maths.autograd import Value
 from dlcourse.lessons.maths.calculus import gradient_descent
