@@ -123,7 +123,6 @@ import os
 
 import keras
 
-from dlcourse import plots
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis.xray import depth_scan
 
@@ -240,7 +239,7 @@ dataset: {name: digits}
 model: {name: dnn, hidden: [64, 64], initializer: he_normal}
 """)
 )
-_ = plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
+_ = lab_plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
 
 # %% [markdown]
 # We train at the suggestion, at a hundredth, and at fifty times of it; at that last rate once more

@@ -11,6 +11,7 @@ from dlcourse import plots
 from dlcourse.commands import find_lr
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import RecipeError
+from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.range_test import find_learning_rate, one_figure, smooth
 from dlcourse.training import prepare
 from dlcourse.training.preparation import targets
@@ -132,7 +133,7 @@ def test_a_range_that_cannot_be_tested_is_refused(given, text):
 def test_the_figure_marks_the_suggestion():
     rates = np.geomspace(1e-4, 1, 30)
     losses = (np.log10(rates) + 1) ** 2
-    ax = plots.range_test(rates, losses, losses, 0.01, ax=plots.new_figure().subplots())
+    ax = lab_plots.range_test(rates, losses, losses, 0.01, ax=plots.new_figure().subplots())
     assert "suggestion: 0.01" in [line.get_label() for line in ax.lines]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "training loss")
 

@@ -8,50 +8,26 @@ from dlcourse.plots.attributions import (
     show_map,
     signed_colours,
 )
-from dlcourse.plots.axes import (
-    new_axes,
-    new_figure,
-)
+from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.classification import (
     calibration,
     calibration_bins,
     calibration_error,
     highest_loss,
 )
-from dlcourse.plots.images import (
-    image_grid,
-    short_name,
-    show_image,
-)
+from dlcourse.plots.images import image_grid, short_name, show_image
 from dlcourse.plots.training import (
     confused_pairs,
     confusion_matrix,
     learning_curves,
     most_confused,
     predicted_and_true,
-    range_test,
 )
 
 __all__ = [
-    "attributions",
-    "calibration",
-    "calibration_bins",
-    "calibration_error",
-    "confused_pairs",
-    "confusion_matrix",
-    "feature_attributions",
-    "highest_loss",
-    "image_grid",
-    "learning_curves",
-    "most_confused",
-    "neuron_activity",
-    "new_axes",
-    "new_figure",
-    "overlay",
-    "predicted_and_true",
-    "range_test",
-    "short_name",
-    "show_image",
-    "show_map",
+    "attributions", "calibration", "calibration_bins", "calibration_error", "confused_pairs",
+    "confusion_matrix", "feature_attributions", "highest_loss", "image_grid", "learning_curves",
+    "most_confused", "neuron_activity", "new_axes", "new_figure", "overlay",
+    "predicted_and_true", "short_name", "show_image", "show_map",
     "signed_colours",
-]
+]  # fmt: skip

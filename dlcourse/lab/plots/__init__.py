@@ -14,6 +14,7 @@ from dlcourse.lab.plots.diagnosis import (
     diagnosed_curves,
     layer_histograms,
 )
+from dlcourse.lab.plots.range_test import range_test
 
 __all__ = [
     "deletion_and_insertion",
@@ -22,6 +23,7 @@ __all__ = [
     "layer_histograms",
     "pointing_table",
     "randomization_bars",
+    "range_test",
     "score_and_cost",
     "score_by_size",
 ]
