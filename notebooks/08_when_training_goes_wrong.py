@@ -123,7 +123,6 @@ import os
 
 import keras
 
-from dlcourse import plots
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis.xray import depth_scan
 

@@ -1,7 +1,6 @@
 """dlcourse diagnose: what a run's curves and layers show, and one thing to try."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, run_command, write, write_json
@@ -10,7 +9,6 @@ from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
     from dlcourse.lab.diagnosis import Evidence, Finding, LayerStatistics
-    from dlcourse.lab.diagnosis.examination import Examination
     from dlcourse.runs import Run
 
 
@@ -35,11 +33,12 @@ def _run(arguments: argparse.Namespace) -> int:
     import_keras()
     from dlcourse.lab.diagnosis import diagnose_evidence
     from dlcourse.lab.diagnosis.examination import examine
+    from dlcourse.lab.pictures import save_diagnosis
 
     found = examine(run)
     read, note = found.evidence, found.note
     findings = diagnose_evidence(read)
-    paths = _save_figures(run, found)
+    paths = save_diagnosis(run, found)
     if arguments.json:
         write_json(_as_json(run, read, findings, note))
         return 0
@@ -84,18 +83,3 @@ def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str)
             str(epoch): [layer._asdict() for layer in layers] for epoch, layers in read.xray.items()
         },
     }
-
-
-def _save_figures(run: "Run", found: "Examination") -> list[Path]:
-    """Write the curves with their findings, and the layers where the model and data are there."""
-    from dlcourse.lab.pictures import layers, learning_curves
-    from dlcourse.pictures.figures import save
-    from dlcourse.pictures.view import View
-
-    model = run.model if run.finished and found.dataset and found.evidence.xray else None
-    view = View(run.facts, run.name, model, dataset=found.dataset, examined=found)
-    return [
-        save(run.path / "figures" / f"{name}.png", picture.figure)
-        for name, draw in (("diagnosis", learning_curves), ("xray", layers))
-        for picture in draw(view)
-    ]

@@ -1,6 +1,7 @@
 """The lab's pictures of a run: its curves with the findings, its layers, the check of its maps."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -8,11 +9,14 @@ from dlcourse import visualizers
 from dlcourse.errors import UserError
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis import diagnose_evidence
+from dlcourse.lab.diagnosis.examination import Examination
 from dlcourse.lab.diagnosis.xray import read_layers
 from dlcourse.lab.faithfulness.attention import attention_report
 from dlcourse.lab.faithfulness.randomization import INSENSITIVE
+from dlcourse.pictures.figures import save
 from dlcourse.pictures.gallery import Drawing
 from dlcourse.pictures.view import Picture, View, drawn_by
+from dlcourse.runs import Run
 
 CHECKED_METHODS = (
     "saliency",
@@ -89,3 +93,14 @@ PICTURES: dict[str, Drawing] = {
     "check": check,
 }
 """Further kinds of pictures, of views with an examination."""
+
+
+def save_diagnosis(run: Run, found: Examination) -> list[Path]:
+    """Write the curves with their findings, and the layers where model and data are there."""
+    model = run.model if run.finished and found.dataset and found.evidence.xray else None
+    view = View(run.facts, run.name, model, dataset=found.dataset, examined=found)
+    return [
+        save(run.path / "figures" / f"{name}.png", picture.figure)
+        for name, draw in (("diagnosis", learning_curves), ("xray", layers))
+        for picture in draw(view)
+    ]

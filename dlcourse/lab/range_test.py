@@ -18,7 +18,8 @@ import numpy as np
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
 from dlcourse.lab.plots import range_test
-from dlcourse.pictures.figures import save_figure
+from dlcourse.pictures.figures import save
+from dlcourse.pictures.view import drawn_by
 from dlcourse.runs import make_folder, write_rows
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
@@ -69,11 +70,8 @@ class RangeTest:
         rows = zip(*(values.tolist() for values in drawn.values()), strict=True)
         write_rows(folder / f"{name}.csv", [dict(zip(drawn, row, strict=True)) for row in rows])
 
-        def draw(figure: Any) -> None:
-            ax = figure.subplots()
-            range_test(self.rates, self.losses, self.smoothed, self.suggestion, ax=ax)
-
-        return save_figure(folder / f"{name}.png", draw)
+        given = (self.rates, self.losses, self.smoothed, self.suggestion)
+        return save(folder / f"{name}.png", drawn_by(range_test, *given, size=(6.4, 4.0)))
 
 
 def find_learning_rate(

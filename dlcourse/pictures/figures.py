@@ -1,13 +1,11 @@
 """Figures as files: those that a training saves, and the writing of any."""
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlcourse import plots
 from dlcourse.pictures.gallery import PICTURES, unsuited
 from dlcourse.pictures.view import View
 from dlcourse.runs import make_folder, write_file
@@ -36,13 +34,6 @@ def save_figures(
         if not unsuited(name, view)
         for picture in PICTURES[name](view)
     ]
-
-
-def save_figure(path: Path, draw: Callable[[Any], Any]) -> Path:
-    """Write what `draw(figure)` draws as PNG; return the path. Its folder is made if need be."""
-    figure = plots.new_figure()
-    draw(figure)
-    return save(path, figure)
 
 
 def save(path: Path, figure: Any) -> Path:

@@ -8,21 +8,14 @@ from dlcourse.plots.attributions import (
     show_map,
     signed_colours,
 )
-from dlcourse.plots.axes import (
-    new_axes,
-    new_figure,
-)
+from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.classification import (
     calibration,
     calibration_bins,
     calibration_error,
     highest_loss,
 )
-from dlcourse.plots.images import (
-    image_grid,
-    short_name,
-    show_image,
-)
+from dlcourse.plots.images import image_grid, short_name, show_image
 from dlcourse.plots.training import (
     confused_pairs,
     confusion_matrix,

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
 from dlcourse.plots.images import frame, label, show_image
@@ -38,17 +39,13 @@ def show_map(
         colorbar: Put the scale beside it.
     """
     signed = bool(values.min() < 0)
-    top = float(np.abs(values).max()) if limit is None else limit
-    top = top or 1.0
+    top = (float(np.abs(values).max()) if limit is None else limit) or 1.0
     cmap = SIGNED if signed else POSITIVE
     picture = ax.imshow(values, cmap=cmap, vmin=-top if signed else 0, vmax=top)
     frame(ax)
-    figure = ax.get_figure()
-    if colorbar and figure is not None:
-        bar = figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.03)
+    if colorbar:
+        bar = ax.figure.colorbar(picture, ax=ax, fraction=0.046, pad=0.03, ticks=MaxNLocator(4))
         bar.ax.tick_params(labelsize=8)
-        bar.locator = bar.ax.yaxis.get_major_locator()
-        bar.ax.locator_params(nbins=4)
     return ax
 
 
@@ -192,9 +189,8 @@ def neuron_activity(
         ax.text(
             column, 0.03, f"{name.split('/')[-1]}\n{len(values)}", ha="center", va="top", fontsize=8
         )
-        if len(shown) <= 12:
-            for k in range(len(shown)):
-                ax.text(x[k] + 0.16, y[k], f"{k}: {shown[k]:.2g}", va="center", fontsize=7)
+        for k in range(len(shown)) if len(shown) <= 12 else ():
+            ax.text(x[k] + 0.16, y[k], f"{k}: {shown[k]:.2g}", va="center", fontsize=7)
     ax.set(xlim=(-0.5, len(activity) - 0.3), ylim=(-0.06, 0.97))
     ax.set_axis_off()
     ax.set_title(title or "bright: active", fontsize=10)

@@ -51,10 +51,8 @@ def calibration(y: np.ndarray, probabilities: np.ndarray, *, ax: Axes | None = N
     confidence, accuracy, counts = (np.array(part) for part in zip(*bins, strict=True))
     ax.scatter(confidence, accuracy, s=20 + 180 * counts / counts.max(), color=BLUE, alpha=0.8)
     for x, height, n in bins:
-        below = height > 0.9
-        offset = (0, -16) if below else (0, 10)
-        ax.annotate(f"{n:,}", (x, height), xytext=offset, textcoords="offset points", ha="center",
-                    fontsize=8)  # fmt: skip
+        place = {"xytext": (0, -16 if height > 0.9 else 10), "textcoords": "offset points"}
+        ax.annotate(f"{n:,}", (x, height), **place, ha="center", fontsize=8)
     error = calibration_error(y, probabilities)
     ax.set(xlabel="probability of the predicted class", ylabel="share that is right")
     ax.set(xlim=(0, 1.06), ylim=(-0.02, 1.08))

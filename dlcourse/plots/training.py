@@ -1,5 +1,6 @@
 """Pictures of a training: learning curves, confusion, the examples that are confused."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,11 +32,10 @@ def learning_curves(
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     epochs = np.arange(1, len(history["loss"]) + 1)
     for ax, key in zip(panels, shown, strict=True):
-        marker = "o" if len(epochs) < 3 else None
-        ax.plot(epochs, history[key], marker=marker, color=BLUE, label="training")
+        style = "o-" if len(epochs) < 3 else "-"
+        ax.plot(epochs, history[key], style, color=BLUE, label="training")
         if f"val_{key}" in history:
-            values = history[f"val_{key}"]
-            ax.plot(epochs, values, marker=marker, ls="--", color=ORANGE, label="validation")
+            ax.plot(epochs, history[f"val_{key}"], f"{style}-", color=ORANGE, label="validation")
         if best_epoch is not None:
             ax.axvline(best_epoch, color=GREY, ls=":", label=f"kept: epoch {best_epoch}")
         ax.set(xlabel="epoch", ylabel=METRICS.get(key, key))
@@ -69,37 +69,27 @@ def confusion_matrix(
     counts = count(y, predicted, labels=np.arange(classes))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    if classes <= 20:
-        for row, column in np.ndindex(counts.shape):
-            if counts[row, column]:
-                color = "white" if share[row, column] > 0.55 else "black"
-                text = f"{counts[row, column]}"
-                ax.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
-    long = max(map(len, class_names)) > 3
+    for row, column in np.argwhere(counts) if classes <= 20 else ():
+        color = "white" if share[row, column] > 0.55 else "black"
+        text = str(counts[row, column])
+        ax.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
     step = max(1, classes // 25)
-    ticks = np.arange(0, classes, step)
     labels = [short_name(name) for name in class_names][::step]
-    ax.set_xticks(ticks, labels, rotation=90 if long else 0)
+    ticks = np.arange(0, classes, step)
+    ax.set_xticks(ticks, labels, rotation=90 if max(map(len, class_names)) > 3 else 0)
     ax.set_yticks(ticks, labels)
-    if classes > 15:
-        ax.tick_params(labelsize=7)
+    ax.tick_params(labelsize=7 if classes > 15 else 10)
     ax.set(xlabel="predicted", ylabel="true")
-    accuracy = float(np.mean(y == predicted))
-    ax.set_title(f"{accuracy:.1%} of {len(y):,} right", fontsize=11)
-    figure = ax.get_figure()
-    if figure is not None:
-        figure.colorbar(picture, ax=ax, label="share of the true class")
+    ax.set_title(f"{np.mean(y == predicted):.1%} of {len(y):,} right", fontsize=11)
+    ax.figure.colorbar(picture, ax=ax, label="share of the true class")
     return ax
 
 
 def confused_pairs(y: np.ndarray, predicted: np.ndarray) -> list[tuple[int, int, int]]:
     """Return `(true, predicted, count)` of every wrong pair that occurs, most frequent first."""
-    wrong = y != predicted
-    pairs, counts = np.unique(
-        np.stack([y[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True
-    )
-    order = np.argsort(-counts, kind="stable")
-    return [(int(pairs[i, 0]), int(pairs[i, 1]), int(counts[i])) for i in order]
+    counts = Counter(zip(y.tolist(), predicted.tolist(), strict=True))
+    pairs = [(a, b, n) for (a, b), n in counts.items() if a != b]
+    return sorted(pairs, key=lambda pair: (-pair[2], pair))
 
 
 def most_confused(
@@ -124,15 +114,17 @@ def most_confused(
         figure: drawn into; None makes a pyplot figure.
     """
     worst = confused_pairs(y, predicted)[:pairs]
-    if not worst:
-        figure = shown_figure(figure, 6.4, 1.6)
-        ax = figure.subplots()
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, "no test example is confused", ha="center", va="center", fontsize=12)
-        return [ax]
     titles = [f"{class_names[a]} taken for {class_names[b]}: {n}×" for a, b, n in worst]
-    if images is None:
-        return [_bars(titles, [n for *_, n in worst], figure)]
+    if images is None or not worst:
+        ax = shown_figure(figure, 6.4, 1.2 + 0.45 * len(worst)).subplots()
+        ax.barh(titles, [n for *_, n in worst], color=BLUE)
+        ax.invert_yaxis()
+        ax.set_xlabel("test examples")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if not worst:
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, "no test example is confused", ha="center", fontsize=12)
+        return [ax]
     columns = min(6, worst[0][2])
     tiles = []
     for true, wrong, _ in worst:
@@ -142,16 +134,6 @@ def most_confused(
     for ax, title in zip(axes[::columns], titles, strict=True):
         ax.set_title(title, loc="left", fontsize=10)
     return axes
-
-
-def _bars(labels: list[str], counts: list[int], figure: Figure | None) -> Axes:
-    figure = shown_figure(figure, 6.4, 0.8 + 0.45 * len(labels))
-    ax = figure.subplots()
-    ax.barh(labels, counts, color=BLUE)
-    ax.invert_yaxis()
-    ax.set_xlabel("test examples")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return ax
 
 
 def predicted_and_true(

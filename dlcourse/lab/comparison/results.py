@@ -1,13 +1,13 @@
 """What a comparison found, as tables of text, as data for JSON and as files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dlcourse.lab import plots
 from dlcourse.lab.comparison import Comparison, Summary
 from dlcourse.lab.comparison.verdict import GUESSES, mean_scores, share, spread, times
-from dlcourse.pictures.figures import save_figure
+from dlcourse.pictures.figures import save as save_figure
+from dlcourse.pictures.view import drawn_by
 from dlcourse.runs import make_folder, write_rows
 from dlcourse.runs.environment import device
 from dlcourse.text_table import text_table
@@ -102,30 +102,23 @@ def save(found: Comparison, folder: str | Path, name: str) -> list[Path]:
     figures = {name: _scores_and_costs(found)}
     if len(found.sizes) > 1:
         figures[f"{name}-curve"] = _curve(found)
-    return [path, *(save_figure(folder / f"{key}.png", draw) for key, draw in figures.items())]
+    return [path, *(save_figure(folder / f"{key}.png", one) for key, one in figures.items())]
 
 
-def _scores_and_costs(found: Comparison) -> Callable[[Any], Any]:
+def _scores_and_costs(found: Comparison) -> Any:
     full = found.at(found.sizes[-1])
     scores = {row.model: [trial.score for trial in full[row.model]] for row in found.rows}
     costs = {row.model: row.fit_cpu for row in found.rows}
-    return lambda figure: plots.score_and_cost(
-        scores, costs, found.score, figure=figure, **_marked(found)
-    )
+    return drawn_by(plots.score_and_cost, scores, costs, found.score, **_marked(found))
 
 
-def _curve(found: Comparison) -> Callable[[Any], Any]:
+def _curve(found: Comparison) -> Any:
     trials = [found.at(size) for size in found.sizes]
     names = [row.model for row in found.rows]
     means = {name: mean_scores(trials, name) for name in names}
     spreads = {name: [spread([t.score for t in at[name]]) for at in trials] for name in names}
-
-    def draw(figure: Any) -> None:
-        figure.set_size_inches(8.4, 4.6)
-        ax = figure.subplots()
-        plots.score_by_size(found.sizes, means, spreads, found.score, ax=ax, **_marked(found))
-
-    return draw
+    given = (found.sizes, means, spreads, found.score)
+    return drawn_by(plots.score_by_size, *given, size=(8.4, 4.6), **_marked(found))
 
 
 def _marked(found: Comparison) -> dict[str, Any]:
