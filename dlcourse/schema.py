@@ -27,7 +27,7 @@ from dlcourse.errors import RecipeError
 
 
 def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
+    if type(value).__name__ in ("bool", "bool_"):  # Python's or NumPy's
         raise ValueError("expected a number")
     return value
 

@@ -81,6 +81,16 @@ def test_a_module_imports_only_from_floors_below_or_its_own_folder():
     assert not faults
 
 
+def test_the_core_does_not_reach_an_annex_by_attribute_either():
+    faults = []
+    for file in FILES:
+        if part(file) in CORE:
+            nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            chains = [ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)]
+            faults += [chain for chain in chains if chain.split(".")[1] in ANNEXES]
+    assert not faults
+
+
 def test_heavy_packages_are_imported_inside_functions():
     faults = []
     for file in FILES:

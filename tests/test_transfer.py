@@ -197,7 +197,7 @@ def test_the_head_on_cached_features_learns_the_same_bits_as_behind_the_frozen_b
 def test_features_in_the_cache_are_read_again(low, tmp_path, monkeypatch):
     first = train(high(low), tmp_path, name="first", bar=False)
     monkeypatch.setattr(
-        "dlcourse.training.features._outputs", lambda *_: pytest.fail("computed again")
+        "dlcourse.training.features.predict", lambda *_: pytest.fail("computed again")
     )
     again = train(high(low), tmp_path, name="again", bar=False)
     assert equal(first.model.get_weights(), again.model.get_weights())
@@ -286,7 +286,7 @@ def test_more_epochs_before_a_fine_tuning_are_refused(low, tmp_path):
     run = train(high(low, ", trainable_layers: 1"), tmp_path, name="high", bar=False)
     more = high(low, ", trainable_layers: 1")
     more = more.model_copy(update={"training": more.training.model_copy(update={"epochs": 9})})
-    with pytest.raises(RecipeError, match="its fine-tuning follows them: start a new run"):
+    with pytest.raises(RecipeError, match="its fine-tuning is laid out over"):
         resume(run, more, bar=False)
 
 

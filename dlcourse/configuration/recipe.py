@@ -182,7 +182,7 @@ class Recipe(Settings):
 
         What a file holds is known only when it is read.
         """
-        faults = conflicts(self.model_dump(), facts.inputs, facts.task)
+        faults = _conflicts(self.model_dump(), facts.inputs, facts.task)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
             raise RecipeError("\n".join(lines))
 
@@ -190,12 +190,6 @@ class Recipe(Settings):
     def base(self) -> str | None:
         """The trained network that the model begins with; None where it begins with none."""
         return getattr(self.model, "base", None)
-
-    @property
-    def fine_tuning_epochs(self) -> int:
-        """The epochs in which layers of the base are trained, after `training.epochs`."""
-        layers = getattr(self.model, "trainable_layers", 0)
-        return self.model.fine_tuning_epochs if layers else 0
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
         """Return the keyword arguments of the part's function."""
@@ -260,7 +254,7 @@ def _validate(source: Source) -> Recipe:
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    for at, text in conflicts(recipe.model_dump() if recipe else source.data):
+    for at, text in _conflicts(recipe.model_dump() if recipe else source.data):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
         one_line_each = (line.replace("\n", "\\n") for line in lines)
@@ -269,7 +263,7 @@ def _validate(source: Source) -> Recipe:
     return recipe
 
 
-def conflicts(
+def _conflicts(
     data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
 ) -> list[tuple[Location, str]]:
     """Return settings that are each valid but do not go together, as (location, reason).

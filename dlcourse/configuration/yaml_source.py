@@ -77,7 +77,8 @@ def parse(text: str, path: str) -> Source:
     except RecursionError:
         raise RecipeError("nested too deeply", of=path) from None
     if not isinstance(data, dict):
-        reason = f"expected keys such as 'model:', got a {_kind(data)}"
+        kind = {list: "list", str: "text"}.get(type(data), type(data).__name__)
+        reason = f"expected keys such as 'model:', got a {kind}"
         raise RecipeError(reason, of=f"{path}:1:1")
     source.data = data
     return source
@@ -184,7 +185,3 @@ def _override_value(override: str, text: str) -> Any:
     except RecipeError as error:
         reason = error.reason.replace("value.", "").replace("\n", "\\n")
         raise RecipeError(f"override '{override}': {reason}") from None
-
-
-def _kind(data: Any) -> str:
-    return {list: "list", str: "text"}.get(type(data), type(data).__name__)

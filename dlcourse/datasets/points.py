@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Dataset, task_of, value_range, with_validation
+from dlcourse.datasets.dataset import Dataset, dataset_of, task_of, value_range
 from dlcourse.errors import RecipeError
 from dlcourse.schema import Fraction, Integer, NonNegative, Positive
 
@@ -68,20 +68,10 @@ def points(
     plane_test, y_test = _draw(shape, classes, test, noise, np.random.default_rng([2]))
     x, x_test = plane_features(plane, features), plane_features(plane_test, features)
     names = tuple(str(label) for label in range(classes))
-    dataset = Dataset(
-        "points",
-        task_of(names),
-        x,
-        y,
-        x[:0],
-        y[:0],
-        x_test,
-        y_test,
-        value_range=value_range(x),
-        class_names=names,
-        feature_names=features,
-    )
-    return with_validation(dataset, validation_fraction, seed=seed)
+    parts = {"train": (x, y), "test": (x_test, y_test)}
+    fractions = (validation_fraction, TEST_FRACTION)
+    facts = {"value_range": value_range(x), "class_names": names, "feature_names": features}
+    return dataset_of("points", parts, seed, fractions, task=task_of(names), **facts)
 
 
 def plane_features(plane: np.ndarray, features: tuple[str, ...]) -> np.ndarray:

@@ -20,11 +20,6 @@ def new_axes(ax: Axes | None = None, *, figsize: tuple[float, float] = (6.4, 4.8
     return shown_figure(None, *figsize).subplots() if ax is None else ax
 
 
-def new_grid(rows: int, columns: int, *, figsize: tuple[float, float]) -> list[Axes]:
-    """Return the axes of a new pyplot figure of `rows` × `columns`, row by row."""
-    return list(shown_figure(None, *figsize).subplots(rows, columns, squeeze=False).flat)
-
-
 def new_figure(width: float = 6.4, height: float = 4.0) -> Figure:
     """Return a figure outside pyplot, for saving: no window, no global state. Sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")

@@ -154,24 +154,19 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         "list of batch sizes": isinstance(stored.training.batch_size, tuple),
         "schedule": stored.training.schedule is not None,
         "clean_epochs": stored.training.clean_epochs,
+        "fine-tuning": getattr(stored.model, "trainable_layers", 0),
     }
     if names and (what := next((name for name, there in laid_out.items() if there), None)):
         raise RecipeError(
             f"{run.path}: training.epochs: its {what} is laid out over "
             f"{stored.training.epochs} epochs: start a new run for more"
         )
-    if names and getattr(stored.model, "trainable_layers", 0):
-        raise RecipeError(
-            f"{run.path}: training.epochs: its fine-tuning follows them: start a new run for more"
-        )
 
 
 def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
     """Fit from where the run is, then finish it."""
     _record(recipe, prepared, run)
-    model = prepared.model
-    epochs = recipe.training.epochs + recipe.fine_tuning_epochs
-    watch.callbacks.begin(run, prepared.dataset, model, epochs)
+    watch.callbacks.begin(run, prepared, recipe.training.epochs)
     try:
         fit = fit_stages(recipe, prepared, run, watch)
     except NotFinite as fault:

@@ -33,14 +33,13 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
         WriteError: the cache cannot be written.
     """
     part = model if layer == model.layers[-1].name else taps.part(model, layer)
-    if cache is None:
-        return _outputs(part, x)
-    path = make_folder(cache) / f"{key(part, x)}.npz"
-    if (kept := _kept(path)) is not None:
+    path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None
+    if path and (kept := _kept(path)) is not None:
         return kept
-    found = _outputs(part, x)
-    write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=found))
-    return found
+    rows = predict(part, x).reshape(len(x), -1).astype("float32")
+    if path:
+        write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=rows))
+    return rows
 
 
 def _kept(path: Path) -> np.ndarray | None:
@@ -52,7 +51,7 @@ def _kept(path: Path) -> np.ndarray | None:
         return None
 
 
-def key(part: Any, x: np.ndarray) -> str:
+def _key(part: Any, x: np.ndarray) -> str:
     """Return the SHA-256 of the model's structure and weights, the inputs and Keras' version."""
     import keras
 
@@ -67,7 +66,3 @@ def key(part: Any, x: np.ndarray) -> str:
         for some in chunks(array) if array.ndim else [array]:
             digest.update(np.ascontiguousarray(some).data)
     return digest.hexdigest()
-
-
-def _outputs(part: Any, x: np.ndarray) -> np.ndarray:
-    return predict(part, x).reshape(len(x), -1).astype("float32")

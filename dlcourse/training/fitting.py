@@ -54,20 +54,11 @@ class Fit:
     file: str = STATE
     previous: "Fit | None" = None
 
-    callbacks: list[Any] = field(init=False)
-    progress: Progress = field(init=False, default_factory=Progress)
-    arrays: dict[str, Any] = field(init=False, default_factory=dict)
-    resumed: bool = field(init=False, default=False)
-    model: Any = field(init=False)
-    first_step: int = field(init=False, default=0)
-    last_epoch: int = field(init=False, default=0)
-    steps: int = field(init=False, default=0)
-    saved_step: int = field(init=False, default=0)
-    clock: tuple[float, float] = field(init=False, default=(0.0, 0.0))
-    running: list[np.ndarray] = field(init=False, default_factory=list)
-
     def __post_init__(self) -> None:
-        self.model = self.prepared.model
+        self.model: Any = self.prepared.model
+        self.progress, self.arrays, self.resumed = Progress(), {}, False
+        self.first_step = self.last_epoch = self.steps = self.saved_step = 0
+        self.clock, self.running = (0.0, 0.0), []
         self.model.optimizer.build(self.model.trainable_variables)
         self.path = self.run.path / self.file
         self.inside_path = self.path.with_name(f"inside_{self.file}")
@@ -293,27 +284,16 @@ def memory_callbacks(recipe: Recipe) -> list[Any]:
     """Return the callbacks that remember something: early stopping, reduce-on-plateau."""
     import keras
 
-    stopping, training = recipe.training.early_stopping, recipe.training
-    result: list[Any] = []
-    if plateau := training.reduce_on_plateau:
-        result.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor=plateau.monitor,
-                factor=plateau.factor,
-                patience=plateau.patience,
-                min_lr=plateau.min_learning_rate,
-            )
-        )
-    if stopping is not None or training.restore_best_weights:
-        stop: Any = keras.callbacks.EarlyStopping  # its min_delta is annotated as an int
-        result.append(
-            stop(
-                monitor=stopping.monitor if stopping else "val_loss",
-                patience=stopping.patience if stopping else training.epochs,
-                min_delta=stopping.min_delta if stopping else 0.0,
-                restore_best_weights=training.restore_best_weights,
-            )
-        )
+    training, result = recipe.training, []
+    stop: Any = keras.callbacks.EarlyStopping  # its min_delta is annotated as an int
+    if training.reduce_on_plateau:
+        plateau = training.reduce_on_plateau.model_dump()
+        least = plateau.pop("min_learning_rate")
+        result.append(keras.callbacks.ReduceLROnPlateau(min_lr=least, **plateau))
+    if training.early_stopping or training.restore_best_weights:
+        never = {"monitor": "val_loss", "patience": training.epochs}
+        when = training.early_stopping.model_dump() if training.early_stopping else never
+        result.append(stop(restore_best_weights=training.restore_best_weights, **when))
     return result
 
 

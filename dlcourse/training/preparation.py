@@ -29,7 +29,7 @@ class Prepared:
         augmented: The model behind the augmentation layers, sharing its layers and optimizer; None
             without augmentation.
         frozen_weights: The weights of the frozen layers before the model, where the data set is
-            what they made of the examples (`stages.on_features`).
+            what they made of the examples (`stages.fit_stages`).
     """
 
     dataset: Dataset
@@ -151,16 +151,15 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
         course = training.schedule.model_dump()
         rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
-    smoothing = training.label_smoothing
+    losses, smoothing = keras.losses, training.label_smoothing
+    sparse = losses.SparseCategoricalCrossentropy()  # it takes no smoothing
     loss = {
-        "prediction": lambda: keras.losses.MeanSquaredError(),
-        "sigmoid": lambda: keras.losses.BinaryCrossentropy(label_smoothing=smoothing),
-        "softmax": lambda: (
-            keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-            if smoothing
-            else keras.losses.SparseCategoricalCrossentropy()
-        ),
-    }[_head(model)]()
+        "prediction": losses.MeanSquaredError(),
+        "sigmoid": losses.BinaryCrossentropy(label_smoothing=smoothing),
+        "softmax": losses.CategoricalCrossentropy(label_smoothing=smoothing)
+        if smoothing
+        else sparse,
+    }[_head(model)]
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     if training.ema is not None:
@@ -247,16 +246,13 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
-    rows = [
-        (
-            layer.name,
-            type(layer).__name__,
-            " × ".join(map(str, layer.output.shape[1:])),
-            f"{layer.count_params():,}",
-        )
-        for layer in model.layers
-    ]
-    rows.append(("total", "", "", f"{model.count_params():,}"))
+    front = prepared.augmented.layers[:-1] if prepared.augmented else []
+
+    def row(layer: Any) -> tuple[str, ...]:
+        shape = " × ".join(map(str, layer.output.shape[1:]))
+        return layer.name, type(layer).__name__, shape, f"{layer.count_params():,}"
+
+    rows = [*map(row, [*front, *model.layers]), ("total", "", "", f"{model.count_params():,}")]
     head = ("layer", "type", "output shape", "parameters")
     return "\n".join([*lines, "", text_table(head, rows), ""])
 

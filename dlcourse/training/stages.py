@@ -28,19 +28,15 @@ def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None
         InterruptedTraining: `watch.stop` asked for it; the state is saved.
         NotFinite: something is NaN or infinite; `fit` tells in which fit.
     """
-    fit = first_fit(recipe, prepared, run, watch or Watch())
+    watch, first = watch or Watch(), prepared
+    if getattr(recipe.model, "cache_features", False):  # the head alone, on what its base gives
+        first = _on_features(recipe, prepared, run.path.parent / "cache", watch)
+    fit = Fit(recipe, first, run, watch)
     _train(fit)
     if getattr(recipe.model, "trainable_layers", 0):
         fit = _fine_tuning(fit, prepared)
         _train(fit)
     return fit
-
-
-def first_fit(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Fit:
-    """Return the fit of the model, or of the head alone on the cached features of its base."""
-    if getattr(recipe.model, "cache_features", False):
-        prepared = on_features(recipe, prepared, run.path.parent / "cache", watch)
-    return Fit(recipe, prepared, run, watch)
 
 
 def _train(fit: Fit) -> None:
@@ -53,9 +49,7 @@ def _train(fit: Fit) -> None:
         raise
 
 
-def on_features(
-    recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch | None = None
-) -> Prepared:
+def _on_features(recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch) -> Prepared:
     """Return the head alone, compiled, and what the frozen base makes of the data.
 
     Args:
@@ -73,9 +67,8 @@ def on_features(
         for part, (x, _) in dataset.splits.items()
         if part != "test"
     }
-    if watch:
-        values, seconds = rows["x_train"].shape[1], time.process_time() - start
-        watch.tell(f"features: {values:,} per example, in {seconds:.1f} CPU-s, kept in {cache}")
+    values, seconds = rows["x_train"].shape[1], time.process_time() - start
+    watch.tell(f"features: {values:,} per example, in {seconds:.1f} CPU-s, kept in {cache}")
     head = replace(prepared, model=head_alone(model), dataset=replace(dataset, **rows))
     compile_model(head, recipe)
     return replace(head, frozen_weights=base_weights(model))

@@ -29,14 +29,14 @@ class UserCallbacks:
         self.callbacks = tuple(callbacks)
         self.model: Any = None
 
-    def begin(self, run: Run, dataset: Any, model: Any, epochs: int) -> None:
+    def begin(self, run: Run, prepared: Any, epochs: int) -> None:
         """Let the callbacks begin; once per training."""
-        self.model = model
+        self.model = prepared.model
         for callback in self.callbacks:
             if hasattr(callback, "set_run"):
-                callback.set_run(run, dataset)
+                callback.set_run(run, prepared.dataset)
             callback.set_params({"epochs": epochs, "verbose": 0})
-            callback.set_model(model)
+            callback.set_model(self.model)
             callback.on_train_begin()
 
     def end(self, logs: dict[str, float]) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from dlcourse.lessons.maths.checks import array, integer
 from dlcourse.lessons.maths.convolution import convolve2d, pool2d
 from dlcourse.lessons.maths.steps import show, term
-from dlcourse.plots.axes import COLOURS, new_axes, new_grid
+from dlcourse.lessons.plots.functions import new_grid
+from dlcourse.plots.axes import COLOURS, new_axes
 
 LARGEST = 12
 """Rows or columns of a matrix that is shown in numbers; a larger one in shades."""

@@ -13,12 +13,17 @@ from dlcourse.lessons.maths.checks import array, choice, number, probabilities
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs
 from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
 from dlcourse.lessons.maths.steps import show
-from dlcourse.plots.axes import COLOURS, new_axes, new_grid
+from dlcourse.plots.axes import COLOURS, new_axes, shown_figure
 
 ELEMENTWISE = [name for name in ACTIVATIONS if name not in ("softmax", "hardmax")]
 GALLERY = (
     "unit_step", "sign", "linear", "piecewise_linear", "sigmoid", "tanh", "relu", "leaky_relu",
 )  # fmt: skip
+
+
+def new_grid(rows: int, columns: int, *, figsize: tuple[float, float]) -> list[Axes]:
+    """Return the axes of a new pyplot figure of `rows` × `columns`, row by row."""
+    return list(shown_figure(None, *figsize).subplots(rows, columns, squeeze=False).flat)
 
 
 def activation(
