@@ -57,6 +57,7 @@ def test_most_confused_without_images_is_bars_and_without_errors_says_so(figure)
     assert [bar.get_width() for bar in bars.patches] == [2, 1]
     (nothing,) = plots.most_confused(Y, Y, ["a", "b", "c"], figure=plots.new_figure())
     assert nothing.texts[0].get_text() == "no test example is confused"
+    nothing.figure.canvas.draw()  # without a warning
 
 
 def test_predictions_stand_over_their_true_values(figure):

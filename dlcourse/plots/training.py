@@ -114,7 +114,8 @@ def most_confused(
         figure: drawn into; None makes a pyplot figure.
     """
     worst = confused_pairs(y, predicted)[:pairs]
-    titles = [f"{class_names[a]} taken for {class_names[b]}: {n}×" for a, b, n in worst]
+    names = [short_name(name) for name in class_names]
+    titles = [f"{names[a]} taken for {names[b]}: {n}×" for a, b, n in worst]
     if images is None or not worst:
         ax = shown_figure(figure, 6.4, 1.2 + 0.45 * len(worst)).subplots()
         ax.barh(titles, [n for *_, n in worst], color=BLUE)
@@ -123,9 +124,9 @@ def most_confused(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not worst:
             ax.set_axis_off()
-            ax.text(0.5, 0.5, "no test example is confused", ha="center", fontsize=12)
+            ax.text(0, 0, "no test example is confused", ha="center", fontsize=12)
         return [ax]
-    columns = min(6, worst[0][2])
+    columns = min(6, max(3, worst[0][2]))  # so wide that the titles have room
     tiles = []
     for true, wrong, _ in worst:
         examples = np.flatnonzero((y == true) & (predicted == wrong))[:columns]
