@@ -79,7 +79,7 @@ def test_memories_are_what_nvidia_smi_says(monkeypatch):
 
 @pytest.mark.usefixtures("no_driver")
 def test_gpu_without_one_is_refused_before_anything_is_loaded(monkeypatch):
-    monkeypatch.setattr("dlcourse.configuration.recipe.load_dataset", None)
+    monkeypatch.setattr("dlcourse.configuration.recipe.read_dataset", None)
     with pytest.raises(RecipeError) as caught:
         prepare(recipe_from_text(RECIPE + "gpu"))
     text = str(caught.value)
@@ -189,7 +189,12 @@ def test_jit_compile_is_keras_own(monkeypatch, setting, given):
     import keras
 
     seen = {}
-    monkeypatch.setattr(keras.Sequential, "compile", lambda _, **options: seen.update(options))
+
+    def compiled(model, **options):
+        seen.update(options)
+        model.optimizer = options["optimizer"]
+
+    monkeypatch.setattr(keras.Sequential, "compile", compiled)
     prepare(recipe_from_text(RECIPE + f"cpu\n  jit_compile: {setting}"))
     assert seen["jit_compile"] == given
 
