@@ -85,7 +85,7 @@ def _check_paths(recipe: "Recipe", *, resumed: bool) -> None:
     from dlcourse.datasets.paths import existing
     from dlcourse.errors import DatasetError, RecipeError
 
-    path, base = getattr(recipe.dataset, "path", None), getattr(recipe.model, "base", None)
+    path, base = getattr(recipe.dataset, "path", None), recipe.base
     if path is not None:
         existing(path)
     if base is not None and not resumed and ("/" in base or base.endswith(".keras")):

@@ -93,8 +93,10 @@ def _build(recipe: Recipe, dataset: Dataset) -> tuple[Any, Any]:
         model = recipe.build_model(dataset)
     except RecipeError as error:
         raise RecipeError(recipe.located("model", error)) from None
+    if not front:
+        return model, None
     inputs = keras.Input(dataset.input_shape, dtype=model.inputs[0].dtype)
-    return model, keras.Sequential([inputs, *front, model]) if front else None
+    return model, keras.Sequential([inputs, *front, model])
 
 
 def _use_device(recipe: Recipe) -> None:
