@@ -14,7 +14,7 @@ from dlcourse.commands import evaluate, predict, train
 from dlcourse.commands import runs as runs
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
-from dlcourse.runs.facts import DataFacts
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.training import train as train_recipe
 
 ROOT = Path(__file__).parent.parent

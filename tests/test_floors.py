@@ -11,14 +11,15 @@ CORE = {
     "quiet": 1,
     "schema": 1,
     "text_table": 1,
+    "files": 1,
     "plots": 1,
-    "runs": 1,
     "datasets": 2,
     "visualizers": 2,
-    "models": 3,
-    "pictures": 3,
-    "configuration": 4,
-    "training": 5,
+    "runs": 3,
+    "models": 4,
+    "pictures": 4,
+    "configuration": 5,
+    "training": 6,
 }
 ANNEXES = {"lab", "lessons", "compat"}
 ENTRIES = {"commands", "__main__", "train"}

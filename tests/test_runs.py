@@ -6,15 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dlcourse.errors import RunError, WriteError
-from dlcourse.runs import (
-    Run,
-    create_run,
-    list_runs,
-    read_run,
-    write_file,
-    write_history,
-    write_text,
-)
+from dlcourse.files import write_file
+from dlcourse.runs import Run, create_run, list_runs, read_run, write_history, write_text
 
 
 def test_runs_made_in_the_same_second_get_folders_of_their_own(tmp_path):

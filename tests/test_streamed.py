@@ -13,10 +13,10 @@ from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import Dataset, DatasetError, fingerprint, load_dataset
 from dlcourse.datasets.dataset import value_range
 from dlcourse.datasets.streamed import Streamed, exceeds, memory, state_of, streamed
+from dlcourse.files import HALF_WRITTEN
 from dlcourse.lab.diagnosis.examination import duplicates, examine
 from dlcourse.runs import read_run
 from dlcourse.runs.evaluation import outputs
-from dlcourse.runs.files import HALF_WRITTEN
 from dlcourse.training import StopRequest, prepare, resume, train
 from dlcourse.training.batches import training_batches, validation_batches
 from dlcourse.training.features import features

@@ -12,12 +12,12 @@ from PIL import Image
 from dlcourse import plots
 from dlcourse.commands import visualize
 from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import UserError
 from dlcourse.lab import pictures as lab
 from dlcourse.lab.run_page import in_turn
 from dlcourse.pictures import gallery, pages
 from dlcourse.pictures.view import Picture, View
-from dlcourse.runs.facts import DataFacts
 from dlcourse.training import train
 
 OLD_RUNS = Path(__file__).parent / "data" / "runs_0_1_0"

@@ -12,8 +12,8 @@ from dlcourse.text_table import text_table
 if TYPE_CHECKING:
     import numpy as np
 
+    from dlcourse.datasets.facts import DataFacts
     from dlcourse.runs import Run
-    from dlcourse.runs.facts import DataFacts
 
 
 def main(argv: list[str] | None = None) -> int:

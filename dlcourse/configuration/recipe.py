@@ -10,11 +10,11 @@ from pydantic import Field, PrivateAttr, ValidationError
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
-from dlcourse.runs.facts import DataFacts
 from dlcourse.schema import (
     Fraction,
     Integer,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.facts import DataFacts, Task
 from dlcourse.errors import DatasetError
-from dlcourse.runs.facts import DataFacts, Task
 from dlcourse.schema import did_you_mean
 
 

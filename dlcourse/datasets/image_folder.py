@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
 from dlcourse.errors import DatasetError
-from dlcourse.runs.facts import DataFacts
 from dlcourse.schema import Fraction, Positive
 
 Color = Literal["grayscale", "rgb"]

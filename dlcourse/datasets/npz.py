@@ -13,7 +13,7 @@ from dlcourse.datasets.dataset import (
 )
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
-from dlcourse.runs.files import DAMAGED
+from dlcourse.files import DAMAGED
 from dlcourse.schema import Fraction
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import DatasetError, WriteError
-from dlcourse.runs.files import DAMAGED, HALF_WRITTEN, make_folder, write_file
+from dlcourse.files import DAMAGED, HALF_WRITTEN, make_folder, write_file
 
 Batches = Iterable[tuple[np.ndarray, Any]]
 """Images `(k, height, width, channels)`, and k integers that belong to them: labels, numbers."""

@@ -17,10 +17,11 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
+from dlcourse.files import make_folder
 from dlcourse.lab.plots import range_test
 from dlcourse.pictures.figures import save
 from dlcourse.pictures.view import drawn_by
-from dlcourse.runs import make_folder, write_rows
+from dlcourse.runs import write_rows
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, prepare, targets

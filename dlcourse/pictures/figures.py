@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.files import make_folder, write_file
 from dlcourse.pictures.gallery import PICTURES, unsuited
 from dlcourse.pictures.view import View
-from dlcourse.runs import make_folder, write_file
 
 
 def save_figures(

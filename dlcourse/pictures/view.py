@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.plots import new_figure, short_name
 from dlcourse.runs.evaluation import outputs
-from dlcourse.runs.facts import DataFacts
 
 
 class Picture(NamedTuple):

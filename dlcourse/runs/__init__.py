@@ -26,22 +26,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
-from dlcourse.runs.facts import FIELDS, DataFacts
-from dlcourse.runs.files import HALF_WRITTEN, make_folder, write_file
+from dlcourse.files import HALF_WRITTEN, write_file
 
 __all__ = [
-    "HALF_WRITTEN",
     "Run",
     "check_name",
     "clean",
     "create_run",
     "list_runs",
     "locked",
-    "make_folder",
     "read_run",
     "sha256",
-    "write_file",
     "write_history",
     "write_rows",
     "write_sealed",

@@ -8,6 +8,7 @@ from typing import Any
 from dlcourse.configuration.recipe import Recipe, run_recipe
 from dlcourse.datasets import fingerprint
 from dlcourse.errors import DivergedError, RecipeError, RunError
+from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import (
     Run,
@@ -15,7 +16,6 @@ from dlcourse.runs import (
     create_run,
     locked,
     sha256,
-    write_file,
     write_history,
     write_sealed,
     write_text,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
+from dlcourse.files import DAMAGED, make_folder, write_file
 from dlcourse.runs.evaluation import predict
-from dlcourse.runs.files import DAMAGED, make_folder, write_file
 from dlcourse.visualizers import taps
 
 

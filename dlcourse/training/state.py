@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import RunError, UserError
-from dlcourse.runs.files import DAMAGED, write_file
+from dlcourse.files import DAMAGED, write_file
 
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 

@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.configuration.recipe import Recipe
+from dlcourse.files import HALF_WRITTEN
 from dlcourse.quiet import import_keras
-from dlcourse.runs import HALF_WRITTEN, Run, list_runs
+from dlcourse.runs import Run, list_runs
 from tests.faults.kinds import KINDS, KINDS_OF_TFDS, recipe_of
 from tests.faults.whole import NotWhole, check_files, leftovers, outcome, steps_saved
 

@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.quiet import import_keras
-from dlcourse.runs import HALF_WRITTEN, write_file, write_history, write_sealed, write_text
+from dlcourse.runs import write_history, write_sealed, write_text
 from tests.faults.whole import NotWhole, weights
 
 TRACEME, SYSCALL, SETOPTIONS = 0, 24, 0x4200

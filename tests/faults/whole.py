@@ -11,7 +11,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from dlcourse.runs import HALF_WRITTEN, sha256
+from dlcourse.files import HALF_WRITTEN
+from dlcourse.runs import sha256
 
 STEPS = tuple[int, int]
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from dlcourse.files import make_folder
 from dlcourse.lab import plots
 from dlcourse.lab.comparison import Comparison, Summary
 from dlcourse.lab.comparison.verdict import GUESSES, mean_scores, share, spread, times
 from dlcourse.pictures.figures import save as save_figure
 from dlcourse.pictures.view import drawn_by
-from dlcourse.runs import make_folder, write_rows
+from dlcourse.runs import write_rows
 from dlcourse.runs.environment import device
 from dlcourse.text_table import text_table
 

@@ -14,9 +14,10 @@ import numpy as np
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import DivergedError
+from dlcourse.files import make_folder, write_file
 from dlcourse.lab.comparison.classic import learners, pipeline, rows
 from dlcourse.lab.comparison.rounds import repeated
-from dlcourse.runs import Run, make_folder, write_file
+from dlcourse.runs import Run
 from dlcourse.runs.evaluation import outputs
 from dlcourse.training import fit_stages, kept_model, prepare
 from dlcourse.training.divergence import NotFinite

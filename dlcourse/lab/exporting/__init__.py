@@ -16,8 +16,9 @@ import numpy as np
 
 from dlcourse.configuration.recipe import run_recipe
 from dlcourse.errors import DatasetError, RunError, UserError, WriteError, one_line
+from dlcourse.files import HALF_WRITTEN, make_folder, write_file
 from dlcourse.lab.exporting.formats import FORMATS, THREADS, Predict, float32_copy
-from dlcourse.runs import HALF_WRITTEN, Run, make_folder, write_file
+from dlcourse.runs import Run
 from dlcourse.runs.evaluation import PREDICT_BATCH, check_fit
 
 TOLERANCE = 1e-4
