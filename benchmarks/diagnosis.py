@@ -458,8 +458,8 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     from dlcourse.configuration.recipe import Recipe
     from dlcourse.datasets import load_dataset
     from dlcourse.errors import DivergedError
+    from dlcourse.lab import callbacks
     from dlcourse.lab.diagnosis.examination import examine
-    from dlcourse.lab.diagnosis.xray_callback import xray_callback
     from dlcourse.runs import read_run
 
     scenario = SCENARIOS[name]
@@ -493,7 +493,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
             mock.patch.object(training, "prepare", prepare_damaged),
             contextlib.suppress(DivergedError),
         ):
-            training.train(recipe, folder, name="run", bar=False, callbacks=[xray_callback()])
+            training.train(recipe, folder, name="run", bar=False, callbacks=[callbacks.xray()])
         read = examine(read_run(f"{folder}/run")).evidence
     return {
         "scenario": name,

@@ -1,7 +1,19 @@
-"""dlcourse: recipe (YAML) → data set → Keras model → fit → run directory → pictures."""
+"""dlcourse: recipe → data set → Keras model → fit → run directory → pictures.
+
+    import dlcourse as dl
+
+    run = dl.fit("digits_cnn")
+    dl.plots.learning_curves(run.history)
+
+Nothing is imported before it is used. `__init__.pyi` tells editors the same names.
+"""
 
 import os
 import platform
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.2.0"
 
@@ -10,3 +22,54 @@ __version__ = "0.2.0"
 # (`python -m benchmarks.onednn`). It reads this once, as it is imported.
 if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def lazy(
+    package: str, modules: Iterable[str], names: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a package's `__getattr__` and `__dir__`, which import what is asked for (PEP 562).
+
+    Args:
+        package: The package's `__name__`.
+        modules: Modules that are names of the package, by the last part of theirs.
+        names: Module → the names in it that are names of the package, apart by spaces.
+    """
+    places = {module.rpartition(".")[2]: (module, "") for module in modules}
+    places |= {name: (module, name) for module, held in names.items() for name in held.split()}
+
+    def get(name: str) -> Any:
+        if name not in places:
+            near = get_close_matches(name, [] if name.startswith("_") else places, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}")
+        module, inside = places[name]
+        found = import_module(module)
+        return getattr(found, inside) if inside else found
+
+    return get, lambda: sorted(places)
+
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    (
+        *("dlcourse.models", "dlcourse.plots", "dlcourse.lab", "dlcourse.lessons"),
+        "dlcourse.lab.callbacks",
+    ),
+    {
+        "dlcourse.front_door": "fit resume evaluate predict",
+        "dlcourse.configuration.from_python": "recipe",
+        "dlcourse.configuration.shipped": "recipes",
+        "dlcourse.runs": "read_run list_runs",
+        "dlcourse.datasets": "load_dataset",
+        "dlcourse.models": "build_model",
+        "dlcourse.visualizers": (
+            "activation_maximization class_activation_map deep_dream eigen_cam feature_maps "
+            "filters grad_cam grad_cam_plus_plus gradient_times_input guided_backpropagation "
+            "integrated_gradients layer_cam neuron_activity occlusion rise saliency score_cam "
+            "smooth_grad Regularizers Transformations"
+        ),
+        "dlcourse.lab.diagnosis": "diagnose",
+        "dlcourse.lab.comparison": "compare",
+        "dlcourse.lab.range_test": "find_learning_rate",
+    },
+)

@@ -19,6 +19,10 @@ class UserError(ValueError):
         self.reason, self.setting = reason, setting
         super().__init__(": ".join(part for part in (of, setting, reason) if part))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in the place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class RecipeError(UserError):
     """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
@@ -55,7 +59,8 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
 
     def __init__(self, path: Path, at: str, signal: int):
         super().__init__(
-            f"interrupted in {at}; go on with: python -m dlcourse.train --resume {path}"
+            f"interrupted in {at}; go on with: python -m dlcourse.train --resume {path}, in Python "
+            f'dl.resume("{path}")'
         )
         self.at, self.signal = at, signal
         self.exit_code = 128 + signal

@@ -22,6 +22,7 @@ def import_keras() -> None:
     Raises:
         UserError: Keras or its backend is not installed.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with held_back_stderr():
             import keras  # noqa: F401

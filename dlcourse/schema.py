@@ -7,6 +7,7 @@ default are written in one place.
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, wraps
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
@@ -89,7 +90,18 @@ def settings_model(
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
     """Return the union of the functions' settings models, told apart by the key `name`."""
     models = tuple(settings_model(name, function) for name, function in functions.items())
-    return Annotated[Union[models], Field(discriminator="name")]  # noqa: UP007
+    union = Union[models]  # noqa: UP007
+    return Annotated[union, Field(discriminator="name"), _NameAlone(tuple(functions))]
+
+
+@dataclass(frozen=True)
+class _NameAlone:
+    """The JSON Schema of a union tells that a name alone will do; recipes make a mapping of it."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.names)}, handler(core)]}
 
 
 def checked_settings(
@@ -168,13 +180,18 @@ def _first_line(function: Callable[..., Any]) -> str:
 
 def did_you_mean(word: object, known: list[str]) -> str:
     """Return ` (did you mean 'x'?)`, or the known words where none is near."""
+    if near := nearest(word, known):
+        return f" (did you mean '{near}'?)"
+    shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
+    return f" (known: {shown})"
+
+
+def nearest(word: object, known: list[str]) -> str | None:
+    """Return the known word that is meant: another name of it, or the most similar; or None."""
     lower = {name.lower(): name for name in known}
     asked = OTHER_NAMES.get(str(word).lower(), str(word).lower())
     near = [asked] if asked in lower else get_close_matches(asked, lower, 1)
-    if near:
-        return f" (did you mean '{lower[near[0]]}'?)"
-    shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
-    return f" (known: {shown})"
+    return lower[near[0]] if near else None
 
 
 def flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Tables as plain text."""
+"""Tables as plain text and as HTML."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
 
 NUMBER = re.compile(r"[-+−]?[\d,/]*\.?\d*(e[-+]?\d+)?(\W{0,2}| [KM]iB)|nan|[-+]?inf")
 
@@ -27,3 +29,51 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         return "  ".join(padded).rstrip()
 
     return "\n".join(map(line, lines))
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table; the first cell of each row names it."""
+    cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(first))}</th>'
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in rest)
+        for first, *rest in rows
+    )
+    return f'<div class="table"><table><thead><tr>{cells}<tbody>{body}</table></div>'
+
+
+SHOWN_ROWS = 50
+
+
+class Table(list[dict[str, Any]]):
+    """Rows as dictionaries; printed as a table, in a notebook shown as one.
+
+    Args:
+        rows: Dictionaries of the same keys.
+        columns: Title → the text of a row's cell; None shows every key.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[dict[str, Any]],
+        columns: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
+    ):
+        super().__init__(rows)
+        keys = self[0] if self else ()
+        self.columns = columns or {key: lambda row, key=key: row[key] for key in keys}
+
+    def _cells(self, most: int | None = None) -> list[list[object]]:
+        return [[cell(row) for cell in self.columns.values()] for row in self[:most]]
+
+    def _more(self) -> str:
+        more = len(self) - SHOWN_ROWS
+        return f"and {more:,} more rows" if more > 0 else ""
+
+    def __str__(self) -> str:
+        return text_table(list(self.columns), self._cells())
+
+    def __repr__(self) -> str:
+        return f"{text_table(list(self.columns), self._cells(SHOWN_ROWS))}\n{self._more()}".rstrip()
+
+    def _repr_html_(self) -> str:
+        return html_table(list(self.columns), self._cells(SHOWN_ROWS)) + self._more()

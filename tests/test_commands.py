@@ -323,7 +323,7 @@ def test_a_regression_on_large_targets_learns_with_default_settings(tmp_path):
     ("arguments", "text"),
     [
         (["--name", "a b"], "run name 'a b': letters, digits"),
-        (["--name", "taken"], "taken: exists already: choose another --name"),
+        (["--name", "taken"], "taken: exists already: choose another name"),
         (["--runs", "{file}"], "is a file: a folder of runs is expected"),
         (
             [

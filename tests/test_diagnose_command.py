@@ -9,9 +9,8 @@ import pytest
 from dlcourse.commands import diagnose
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.errors import DivergedError, InterruptedTraining
-from dlcourse.lab import diagnosis
+from dlcourse.lab import callbacks, diagnosis
 from dlcourse.lab.diagnosis.examination import duplicates, examine
-from dlcourse.lab.diagnosis.xray_callback import xray_callback
 from dlcourse.runs import read_run
 from dlcourse.training import train
 from tests.test_commands import call  # noqa: F401 - a fixture
@@ -59,7 +58,7 @@ def test_the_findings_as_json(call, digits_run, tmp_path):  # noqa: F811
 def test_a_recorded_xray_is_read_instead_of_a_new_probe(tmp_path):
     given = recipe("hidden: [8]", "epochs: 2")
     read, note, _ = examine(
-        train(given, tmp_path, name="recorded", bar=False, callbacks=[xray_callback()])
+        train(given, tmp_path, name="recorded", bar=False, callbacks=[callbacks.xray()])
     )
     assert list(read.xray) == [0, 1, 2]
     assert note == ""

@@ -20,6 +20,7 @@ CORE = {
     "pictures": 4,
     "configuration": 5,
     "training": 6,
+    "front_door": 7,
 }
 ANNEXES = {"lab", "lessons", "compat"}
 ENTRIES = {"commands", "__main__", "train"}
@@ -137,7 +138,7 @@ def lines_of_code(file: Path) -> int:
     )
 
 
-BOUNDS = {"core": 6900, "commands": 1250, "lab": 3300, "compat": 1600, "lessons": 5200}
+BOUNDS = {"core": 7200, "commands": 1250, "lab": 3300, "compat": 1600, "lessons": 5200}
 
 
 def test_the_package_is_thin():

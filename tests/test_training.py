@@ -321,6 +321,6 @@ def test_averaged_weights_of_no_step_are_the_first_weights(rate, tmp_path):
 def test_a_name_in_use_is_refused(tmp_path):
     run = train(recipe(epochs=1), tmp_path, name="mine", bar=False)
     assert isinstance(run, Run)
-    with pytest.raises(RunError, match="mine: exists already: choose another --name"):
+    with pytest.raises(RunError, match="mine: exists already: choose another name"):
         train(recipe(epochs=1), tmp_path, name="mine", bar=False)
     assert read_run(tmp_path / "mine").metrics == run.metrics

@@ -18,6 +18,7 @@ from dlcourse.lab import pictures as lab
 from dlcourse.lab.run_page import in_turn
 from dlcourse.pictures import gallery, pages
 from dlcourse.pictures.view import Picture, View
+from dlcourse.text_table import html_table
 from dlcourse.training import train
 
 OLD_RUNS = Path(__file__).parent / "data" / "runs_0_1_0"
@@ -322,7 +323,7 @@ def test_what_a_page_is_given_stands_on_it_as_text():
 
     shown = Picture("a<b", "A & B", "x < y", figure, "a line\n\n     n  share\na    1  50 %\n\nend")
     sections = [
-        pages.Section("One", pages.table(("", "a&b"), [("x", "1")]), [(shown, png(figure))]),
+        pages.Section("One", html_table(("", "a&b"), [("x", "1")]), [(shown, png(figure))]),
         pages.Section("Two", pages.text("small", ["1 < 2"]), folded=True),
     ]
     page = pages.page("<run>", sections)

@@ -7,6 +7,7 @@ import pytest
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import InterruptedTraining, RunError, UserError
+from dlcourse.lab import callbacks
 from dlcourse.lab.diagnosis.xray import (
     depth_scan,
     equal_share,
@@ -15,7 +16,6 @@ from dlcourse.lab.diagnosis.xray import (
     write_xray,
     xray,
 )
-from dlcourse.lab.diagnosis.xray_callback import xray_callback
 from dlcourse.models import build_model
 from dlcourse.runs import Run, read_run
 from dlcourse.training import resume, train
@@ -183,7 +183,7 @@ def recorded(tmp_path_factory):
         tmp_path_factory.mktemp("xray"),
         name="whole",
         bar=False,
-        callbacks=[xray_callback()],
+        callbacks=[callbacks.xray()],
     )
 
 
@@ -211,9 +211,9 @@ def test_an_interrupted_record_goes_on_equal(recorded, looks, tmp_path):
             name="part",
             bar=False,
             stop=After(looks),
-            callbacks=[xray_callback()],
+            callbacks=[callbacks.xray()],
         )
-    run = resume(read_run(tmp_path / "part"), bar=False, callbacks=[xray_callback()])
+    run = resume(read_run(tmp_path / "part"), bar=False, callbacks=[callbacks.xray()])
     assert (run.path / "xray.csv").read_text() == (recorded.path / "xray.csv").read_text()
 
 

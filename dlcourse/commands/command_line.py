@@ -6,11 +6,10 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
-from dlcourse.text_table import text_table
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +25,6 @@ def run_command(body: Callable[[], int]) -> int:
 
     A user's mistake is a line on the error stream, without a traceback.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -65,17 +63,3 @@ def write(text: str) -> None:
 def write_json(content: Any) -> None:
     """Print readable JSON."""
     write(json.dumps(content, indent=2, ensure_ascii=False))
-
-
-def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
-    """Return one row per split: its number of examples and its metrics."""
-    names = list(metrics["test"])
-    rows = [
-        [part, f"{n:,}", *(shown(metrics[part][key]) for key in names)] for part, n in sizes.items()
-    ]
-    return text_table(["split", "examples", *names], rows)
-
-
-def shown(value: float) -> str:
-    """Return a metric with four decimals, or four figures where it is large."""
-    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"

@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 from dlcourse.commands.command_line import Parser, run_command, write, write_json
@@ -11,7 +10,7 @@ from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     from dlcourse.configuration.recipe import Recipe
-    from dlcourse.lab.comparison import Comparison, Trial
+    from dlcourse.lab.comparison import Trial
 
 EXAMPLE = """\
 examples:
@@ -87,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json({**as_data(found), "files": [str(file) for file in files]})
     else:
-        write(_text(found) + "\n\n" + "\n".join(f"saved   {file}" for file in files))
+        write(f"\n{found}" + "\n\n" + "\n".join(f"saved   {file}" for file in files))
     return 0
 
 
@@ -96,23 +95,3 @@ def _report(trial: "Trial") -> None:
         f"round {trial.round}  {trial.examples:>7,} examples  {trial.model:<24} "
         f"{trial.score:>8.4f}  {trial.fit_cpu:>9.3f} CPU-s"
     )
-
-
-def _text(found: "Comparison") -> str:
-    """Return the table, what can be explained, the verdict and how it was measured."""
-    from dlcourse.lab.comparison import results
-
-    parts = [f"data    {found.data}\nrounds  {found.protocol}", results.table(found)]
-    if len(found.sizes) > 1:
-        parts.append(results.curve_table(found))
-    names = {name: results.short(name) for name in found.explains}
-    width = max(map(len, names.values())) + 2
-    explained = (f"  {names[name]:<{width}}{text}" for name, text in found.explains.items())
-    parts.append("What can be explained\n" + "\n".join(explained))
-    parts.append("Verdict\n" + "\n".join(_wrapped(line) for line in found.verdict))
-    parts.append(_wrapped(results.notes(found), ""))
-    return "\n" + "\n\n".join(parts)
-
-
-def _wrapped(text: str, start: str = "  ") -> str:
-    return fill(text, 98, initial_indent=start, subsequent_indent=start)

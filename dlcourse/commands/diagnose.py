@@ -45,10 +45,7 @@ def _run(arguments: argparse.Namespace) -> int:
     write(f"run     {run.path}")
     if note:
         write(f"note    {note}")
-    for number, finding in enumerate(findings, 1):
-        write(f"\n{number}. {finding}")
-    if not findings:
-        write("\nno finding: too little is known, or nothing stands out")
+    write(f"\n{findings}")
     if read.xray:
         write("\n" + layer_table(read))
     write("".join(f"\nfigure  {path}" for path in paths))

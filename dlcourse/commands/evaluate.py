@@ -2,7 +2,7 @@
 
 import argparse
 
-from dlcourse.commands.command_line import Parser, run_command, split_table, write, write_json
+from dlcourse.commands.command_line import Parser, run_command, write, write_json
 from dlcourse.quiet import import_keras
 from dlcourse.text_table import text_table
 
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         recipe = run_recipe(run, arguments.overrides)
     import_keras()
-    from dlcourse.runs.evaluation import check_fit, evaluate, per_class
+    from dlcourse.runs.evaluation import check_fit, evaluate, per_class, split_table
 
     dataset = recipe.load_dataset()
     check_fit(run, dataset)

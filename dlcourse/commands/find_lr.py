@@ -67,11 +67,4 @@ def _run(arguments: argparse.Namespace) -> int:
 def _words(test: "RangeTest", recipe: "Recipe") -> str:
     schedule = recipe.training.schedule
     where = f", the highest of the schedule {schedule.name}" if schedule else ""
-    return (
-        f"steps   {len(test.rates)}, learning rate {test.rates[0]:.2g} to {test.rates[-1]:.2g}: "
-        f"{test.end}\n"
-        f"loss    falls fastest at {test.steepest:.2g}, is lowest at {test.lowest:.2g}\n"
-        f"now     {recipe.training.learning_rate:g}{where}\n\n"
-        f"A tenth of the rate at the lowest loss, ready to paste:\n\n"
-        f"training.learning_rate={test.suggestion:g}"
-    )
+    return f"now     {recipe.training.learning_rate:g}{where}\n{test}"

@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, split_table, write, write_json
+from dlcourse.commands.command_line import Parser, run_command, write, write_json
 from dlcourse.quiet import import_keras
 
 if TYPE_CHECKING:
     from dlcourse.configuration.recipe import Recipe
-    from dlcourse.runs import Run
 
 EXAMPLE = """\
 examples:
@@ -57,7 +56,9 @@ def _run(arguments: argparse.Namespace) -> int:
         write_json(Recipe.model_json_schema())
         return 0
     recipe = _recipe(arguments)
-    _check_paths(recipe, resumed=bool(arguments.resume))
+    if not arguments.resume:
+        command = "python -m dlcourse.train --config {0}"
+        recipe.refuse_missing(f"{command} --name {{0}}", command)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
@@ -80,22 +81,6 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     return load_recipe(arguments.config, arguments.overrides)
 
 
-def _check_paths(recipe: "Recipe", *, resumed: bool) -> None:
-    """Raise an error if the data or the base is not there, before Keras is loaded."""
-    from dlcourse.datasets.paths import existing
-    from dlcourse.errors import DatasetError, RecipeError
-
-    path, base = getattr(recipe.dataset, "path", None), recipe.base
-    if path is not None:
-        existing(path)
-    if base is not None and not resumed and ("/" in base or base.endswith(".keras")):
-        try:
-            existing(base)  # a plain word may name a network of keras.applications
-        except DatasetError as error:
-            where = recipe.where("model", "base")
-            raise RecipeError(f"{where}: {error}: train it first, or name another") from None
-
-
 def _plan(recipe: "Recipe") -> str:
     training = recipe.training
     early, stages = training.early_stopping, training.batch_size
@@ -114,8 +99,8 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
 
     check_name(arguments.runs, arguments.name)
     import_keras()
+    from dlcourse.lab import callbacks
     from dlcourse.lab.diagnosis.xray import XRAY
-    from dlcourse.lab.diagnosis.xray_callback import xray_callback
     from dlcourse.training import StopRequest, resume, train
 
     # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
@@ -123,7 +108,7 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     options: dict[str, Any] = {"report": write, "bar": bar}
     recorded = arguments.resume and (Path(arguments.resume) / XRAY).exists()
     if arguments.xray or recorded:
-        options["callbacks"] = [xray_callback()]
+        options["callbacks"] = [callbacks.xray()]
     with StopRequest() as stop:
         if arguments.resume:
             write(f"run     {arguments.resume}, seed {recipe.seed}")
@@ -134,24 +119,7 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
                 recipe,
                 arguments.runs,
                 name=arguments.name,
-                recipe_name=Path(arguments.config).stem,
                 stop=stop,
                 **options,
             )
-    write(result_table(run))
-
-
-def result_table(run: "Run") -> str:
-    """Return the run's metrics by split, its size, time and folder as text."""
-    metrics: dict[str, Any] = run.metrics
-    lines = [
-        "",
-        split_table(metrics, run.facts.examples),
-        "",
-        f"parameters  {metrics['parameters']:,}",
-        f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
-        f"seconds     {metrics['seconds']:.1f}",
-        f"run         {run.path}",
-        f"figures     {run.path / 'figures'}",
-    ]
-    return "\n".join(lines)
+    write(f"\n{run}")

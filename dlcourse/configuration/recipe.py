@@ -1,6 +1,6 @@
 """A recipe: the one file that says what is trained, on what, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -8,9 +8,11 @@ import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
-from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
+from dlcourse.configuration.shipped import shipped
+from dlcourse.configuration.yaml_source import Location, Source, expand_names, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.datasets.paths import existing
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
 from dlcourse.runs import Run
@@ -26,9 +28,11 @@ from dlcourse.schema import (
     Settings,
     did_you_mean,
     expectation,
+    nearest,
     settings_model,
     settings_union,
 )
+from dlcourse.text_table import html_table
 
 if TYPE_CHECKING:
     import keras
@@ -118,6 +122,9 @@ class Training(Settings):
         return -(-examples // self.batch_size_in(epoch))
 
 
+FIRST, THEN = 'dl.fit("{0}", name="{0}")', 'dl.fit("{0}")'
+
+
 class Recipe(Settings):
     """A whole training: the data set, the model, the training and the seed of every random choice.
 
@@ -152,9 +159,24 @@ class Recipe(Settings):
             return f"{self.where(part, error.setting)}: {error.reason}"
         return f"{self.where(part)}: {error}"
 
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix, or the names of the data set and the model."""
+        path = Path(self._source.path if self._source else "")
+        known = path.suffix and path.name != "recipe.yaml"  # a run's
+        return path.stem if known else f"{self.dataset.name}-{self.model.name}"
+
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def __str__(self) -> str:
+        return self.to_yaml().rstrip()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(["setting", "value", "meaning"], _rows(self))
 
     def load_dataset(self) -> Dataset:
         """Return the recipe's data set, as its seed splits it.
@@ -177,6 +199,29 @@ class Recipe(Settings):
         """
         return new_model(self.model.name, dataset, self.settings("model"))
 
+    def refuse_missing(self, first: str = FIRST, then: str = THEN) -> None:
+        """Raise an error if the data's file or the trained base is not there; cheap.
+
+        Args:
+            first, then: The two lines that train the base, where it is a shipped recipe's, and
+                this recipe.
+
+        Raises:
+            DatasetError, RecipeError: It is not there; the text says what to run first.
+        """
+        path, base = getattr(self.dataset, "path", None), self.base
+        if path is not None:
+            existing(path)
+        if base is None or not ("/" in base or base.endswith(".keras")):
+            return  # a plain word may name a network of keras.applications
+        try:
+            existing(base)
+        except DatasetError as error:
+            cure, name = "train it first, or name another", Path(base).name
+            if name in shipped():
+                cure = f"run {first.format(name)}, then {then.format(self.name)}"
+            raise RecipeError(f"{self.where('model', 'base')}: {error}: {cure}") from None
+
     def refuse_conflicts(self, facts: DataFacts) -> None:
         """Raise a RecipeError, one line per fault, unless the settings fit together and the data.
 
@@ -197,13 +242,23 @@ class Recipe(Settings):
         return {key: getattr(values, key) for key in type(values).model_fields if key != "name"}
 
 
+def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, str]]:
+    """Give every setting's dotted name, value and meaning."""
+    for key, field in type(settings).model_fields.items():
+        value = getattr(settings, key)
+        if isinstance(value, Settings):
+            yield from _rows(value, f"{start}{key}.")
+        else:
+            yield start + key, "none" if value is None else value, field.description or ""
+
+
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Return the recipe in a YAML file, with overrides such as `training.epochs=5` applied.
 
     Raises:
         RecipeError: a line for every fault: file:line:column, what was expected, what came.
     """
-    return _validate(read_source(path, overrides))
+    return validate(read_source(path, overrides))
 
 
 def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
@@ -214,14 +269,14 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """
     source = read_source(run.file("recipe.yaml"), overrides)
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
-    recipe = _validate(source)
+    recipe = validate(source)
     recipe._left_out = tuple(left_out)
     return recipe
 
 
 def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
     """Return the recipe in YAML text; `path` names it in errors."""
-    return _validate(parse(text, path))
+    return validate(parse(text, path))
 
 
 REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
@@ -241,8 +296,14 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
     return effective
 
 
-def _validate(source: Source) -> Recipe:
+def validate(source: Source) -> Recipe:
+    """Return the recipe that the data is.
+
+    Raises:
+        RecipeError: a line for every fault.
+    """
     recipe, lines = None, [str(fault) for fault in source.faults]
+    expand_names(source)
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
@@ -375,7 +436,42 @@ def _hint(location: Location) -> str:
     owners = [_tag(cls) for cls in siblings if word in cls.model_fields]
     if owners and word not in here.model_fields:
         return f" (a setting of {', '.join(owners)}, not of {_tag(here)})"
-    return did_you_mean(word, known)
+    return where_it_belongs(str(word), known)
+
+
+def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | None = None) -> str:
+    """Return did-you-mean for an unknown key: one of those known here, or of another group.
+
+    Args:
+        word: The key.
+        known: The keys that may stand in its place.
+        keywords: A recipe's data where the key was a keyword of Python: the answer is one, too.
+    """
+    owners: dict[str, list[str]] = {}
+    for group, cls in groups().items():
+        for key in cls.model_fields.keys() - {"name"}:
+            owners.setdefault(key, []).append(group)
+    near = nearest(word, known) or nearest(word, list(owners))
+    if near is None or near in known:
+        return did_you_mean(word, known)
+    told, *others = owners[near]
+    if keywords is not None:
+        chosen = {f"{part}.{_group(value).get('name')}" for part, value in keywords.items()}
+        told = next((owner for owner in owners[near] if owner in chosen), told)
+        group, _, kind = told.removeprefix("training.").partition(".")
+        named = f"'name': '{kind}', " if kind else ""
+        return f" (did you mean {group}={{{named}'{near}': …}}?)"
+    return f" ('{near}' is a setting of {', '.join([told, *others[:3]])})"
+
+
+def groups(settings: type[Settings] | None = None, start: str = "") -> dict[str, type[Settings]]:
+    """Return every group of settings by name: `training`, `model.cnn`, `training.optimizer.sgd`."""
+    found: dict[str, type[Settings]] = {}
+    for key, field in (settings or Recipe).model_fields.items():
+        for cls in _settings_classes(field.annotation):
+            name = start + key + (f".{_tag(cls)}" if "name" in cls.model_fields else "")
+            found |= {name: cls, **groups(cls, f"{name}.")}
+    return found
 
 
 def _tags(location: Location) -> list[str]:

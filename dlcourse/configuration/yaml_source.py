@@ -22,7 +22,7 @@ class Source:
         path: the file's name as the user wrote it.
         data: dictionaries, lists and scalars.
         marks: location → ((line, column) of the key, (line, column) of the value), from 1.
-        overrides: location → the `key=value` that set it.
+        overrides: location → the name in errors of what set it, as `override 'seed=1'`.
         faults: duplicate keys; the first counts.
     """
 
@@ -36,7 +36,7 @@ class Source:
         """Return `file:line:column` of a value (or its key), or the override that set it."""
         for end in range(len(location), 0, -1):
             if location[:end] in self.overrides:
-                return f"override '{self.overrides[location[:end]]}'"
+                return self.overrides[location[:end]]
             if location[:end] in self.marks:
                 line, column = self.marks[location[:end]][0 if key else 1]
                 return f"{self.path}:{line}:{column}"
@@ -52,7 +52,7 @@ def read_source(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
     """
     source = parse(_read_text(path), str(path))
     for override in overrides:
-        _apply(source, override)
+        apply(source, override)
     return source
 
 
@@ -156,27 +156,66 @@ def _build_mapping(
     return data
 
 
-def _apply(source: Source, override: str) -> None:
-    key, equals, text = override.partition("=")
-    override = override.replace("\n", "\\n")  # an error is one line
+def apply(source: Source, override: str) -> None:
+    """Set what `key=value` says, as in `training.epochs=5`.
+
+    Raises:
+        RecipeError: It is not so written.
+    """
+    key, equals, text = str(override).partition("=")
+    label = f"override '{override}'".replace("\n", "\\n")  # an error is one line
     location = tuple(part.strip() for part in key.split("."))
     if not equals or not all(location):
-        raise RecipeError(f"override '{override}': expected key=value, as in training.epochs=5")
-    value = _override_value(override, text)
-    data = source.data
+        raise RecipeError("expected key=value, as in training.epochs=5", of=label)
+    set_value(source, location, _override_value(label, text), label)
+
+
+def set_value(source: Source, location: Location, value: Any, label: str) -> None:
+    """Set a value; a mapping without a `name` changes only the settings that it names.
+
+    Args:
+        source: What is changed.
+        location: Where; groups that are missing on the way are made.
+        value: Plain data.
+        label: What names the value in errors.
+
+    Raises:
+        RecipeError: A part of the way has no settings of its own.
+    """
+    expand_names(source)
+    if isinstance(value, dict) and value and "name" not in value:
+        for key, setting in value.items():
+            set_value(source, (*location, key), setting, label)
+        return
+    data: dict[Any, Any] = source.data
     for part in location[:-1]:
         if data.get(part) is None:
             data[part] = {}
         data = data[part]
         if not isinstance(data, dict):
-            raise RecipeError(f"override '{override}': '{part}' has no settings of its own")
+            raise RecipeError(f"'{part}' has no settings of its own", of=label)
     data[location[-1]] = value
-    source.overrides[location] = override
+    for places in (source.marks, source.overrides):  # of what stood there before
+        for place in [place for place in places if place[: len(location)] == location]:
+            del places[place]
+    source.overrides[location] = label
 
 
-def _override_value(override: str, text: str) -> Any:
+NAMED = (("dataset",), ("model",), ("training", "optimizer"), ("training", "schedule"))
+"""Where a name alone stands for a mapping that holds it: `model: cnn`."""
+
+
+def expand_names(source: Source) -> None:
+    """Make a mapping of every name that stands alone."""
+    for *groups, key in NAMED:
+        data = source.data.get(groups[0]) if groups else source.data
+        if isinstance(data, dict) and isinstance(data.get(key), str):
+            data[key] = {"name": data[key]}
+
+
+def _override_value(label: str, text: str) -> Any:
     if not text.strip():
-        raise RecipeError(f"override '{override}': the value is missing (null for none)")
+        raise RecipeError("the value is missing (null for none)", of=label)
     try:
         source = parse(f"value: {text}", "")
         if source.faults:
@@ -184,4 +223,4 @@ def _override_value(override: str, text: str) -> Any:
         return source.data["value"]
     except RecipeError as error:
         reason = error.reason.replace("value.", "").replace("\n", "\\n")
-        raise RecipeError(f"override '{override}': {reason}") from None
+        raise RecipeError(reason, of=label) from None

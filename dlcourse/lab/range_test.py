@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
 from dlcourse.files import make_folder
@@ -55,6 +56,16 @@ class RangeTest:
     suggestion: float
     end: str
 
+    def __str__(self) -> str:
+        return (
+            f"steps   {len(self.rates)}, learning rate {self.rates[0]:.2g} to {self.rates[-1]:.2g}"
+            f": {self.end}\n"
+            f"loss    falls fastest at {self.steepest:.2g}, is lowest at {self.lowest:.2g}\n"
+            f"a tenth of that: training.learning_rate={self.suggestion:g}"
+        )
+
+    __repr__ = __str__
+
     def as_data(self) -> dict[str, Any]:
         """Return the suggestion and what it rests on as values that JSON holds."""
         keys = ("suggestion", "lowest", "steepest", "end")
@@ -76,7 +87,7 @@ class RangeTest:
 
 
 def find_learning_rate(
-    recipe: Recipe,
+    recipe: Any,
     prepared: Prepared | None = None,
     *,
     lowest: float = LOWEST,
@@ -89,7 +100,8 @@ def find_learning_rate(
     is not looked at. For a recipe with a schedule the suggestion is the schedule's highest rate.
 
     Args:
-        recipe: what is to be trained; its `learning_rate` is not used.
+        recipe: What is to be trained, as `dlcourse.recipe` takes it: a name, a file, a mapping or
+            a `Recipe`; its `learning_rate` is not used.
         prepared: what `prepare(recipe)` gave, to test a model of one's own; None prepares.
         lowest, highest: the rates of the first and the last step.
         steps: batches to train on, at most.
@@ -104,6 +116,7 @@ def find_learning_rate(
             "a range test needs 0 < lowest rate < highest rate and 10 steps or more, "
             f"got {lowest:g}, {highest:g} and {steps}"
         )
+    recipe = recipe_of(recipe)
     if prepared is None:
         plain = recipe.training.model_copy(update={"schedule": None})
         prepared = prepare(recipe.model_copy(update={"training": plain}))

@@ -12,10 +12,11 @@ from dlcourse.configuration.recipe import run_recipe
 from dlcourse.lab.diagnosis import diagnose_evidence
 from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
-from dlcourse.pictures.pages import Section, table, text
+from dlcourse.pictures.pages import Section, text
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
 from dlcourse.runs.evaluation import check_fit
+from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
 """The pictures for which a run is examined, as `dlcourse diagnose` does it."""
@@ -98,8 +99,8 @@ def _metrics(runs: Sequence[Run]) -> Section:
         for part in ("train", "val", "test"):
             values = [f"{value:,.4f}" for value in run.metrics[part].values()]
             rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
-    html = table(("split", "examples", *runs[0].metrics["test"]), rows)
-    html += table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
+    html = html_table(("split", "examples", *runs[0].metrics["test"]), rows)
+    html += html_table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
     if len({run.facts.fingerprint for run in runs}) > 1:
         html += text("", ["The runs' data or splits differ: each is measured on its own examples."])
     return Section("Metrics", html)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dlcourse.pictures.gallery import BESIDE, SECTIONS
 from dlcourse.pictures.view import Picture
+from dlcourse.text_table import html_table
 
 WIDE = 560  # pixels: a wider picture is moved sideways on a phone, not shrunk
 
@@ -37,17 +38,6 @@ def picture_sections(drawn: Mapping[str, Sequence[tuple[Picture, bytes]]]) -> li
         for heading, names in SECTIONS.items()
         if drawn.keys() & names
     ]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; the first cell of each row names it."""
-    cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
-        for first, *rest in rows
-    )
-    return f'<div class="table"><table><thead><tr>{cells}<tbody>{body}</table></div>'
 
 
 def text(heading: str, lines: Iterable[str]) -> str:
@@ -105,4 +95,4 @@ def _part(lines: str) -> str:
     """Return a paragraph per line; of lines in columns, two spaces apart, a table."""
     rows = [re.split(" {2,}", line.rstrip()) for line in lines.splitlines()]
     in_columns = rows and min(map(len, rows)) > 1
-    return table(rows[0], rows[1:]) if in_columns else text("", lines.splitlines())
+    return html_table(rows[0], rows[1:]) if in_columns else text("", lines.splitlines())

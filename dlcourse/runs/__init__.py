@@ -26,9 +26,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
+from dlcourse.runs.evaluation import shown, split_table
 
 __all__ = [
     "Run",
@@ -54,10 +58,47 @@ class Run:
 
     path: Path
 
+    def __repr__(self) -> str:
+        scores = self.metrics["test"] if self.finished else {}
+        said = ", ".join(f"test {key} {shown(value)}" for key, value in scores.items())
+        return f"<Run {self.path}: {said or 'not finished'}>"
+
+    def __str__(self) -> str:
+        """The metrics by split, the size, the time and the folder as text."""
+        if not self.finished:
+            return repr(self)
+        metrics: dict[str, Any] = self.metrics
+        lines = [
+            split_table(metrics, self.facts.examples),
+            "",
+            f"parameters  {metrics['parameters']:,}",
+            f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
+            f"seconds     {metrics['seconds']:.1f}",
+            f"run         {self.path}",
+            f"figures     {self.path / 'figures'}",
+        ]
+        return "\n".join(lines)
+
     @property
     def name(self) -> str:
         """The directory's name."""
         return self.path.name
+
+    def load_dataset(self) -> Dataset:
+        """Return the data set that it was trained on, split by the same seed.
+
+        Raises:
+            RunError: The run's recipe is missing or damaged.
+            DatasetError: The data is missing or broken.
+        """
+        path = self.file("recipe.yaml")
+        try:
+            recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+            seed, settings = recipe["seed"], dict(recipe["dataset"])
+            name = settings.pop("name")
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise RunError(f"{path}: is broken: {one_line(error)}") from None
+        return load_dataset(name, seed, **settings)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -163,7 +204,7 @@ def check_name(folder: str | Path, name: str | None) -> None:
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: is a file: a folder of runs is expected")
     if name is not None and (path / name).exists():
-        raise RunError(f"{path / name}: exists already: choose another --name")
+        raise RunError(f"{path / name}: exists already: choose another name")
 
 
 def create_run(folder: str | Path, recipe_name: str, name: str | None = None) -> Run:
@@ -184,7 +225,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
                 path.mkdir()
             except FileExistsError:
                 if name is not None:
-                    raise RunError(f"{path}: exists already: choose another --name") from None
+                    raise RunError(f"{path}: exists already: choose another name") from None
                 continue
             return Run(path)
     except OSError as error:
@@ -194,12 +235,14 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     raise RunError(f"{folder}: too many runs named {base}")
 
 
-def read_run(path: str | Path) -> Run:
-    """Return the run in a directory.
+def read_run(path: "str | Path | Run") -> Run:
+    """Return the run in a directory; a run is returned as it is.
 
     Raises:
         RunError: it is not a run directory.
     """
+    if isinstance(path, Run):
+        return path
     folder = Path(path).expanduser()
     if not folder.is_dir():
         near = sorted(run.name for run in list_runs(folder.parent))[-3:]

@@ -1,10 +1,12 @@
 """How good a model is on each split: the same numbers at training and from a saved run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import RunError
+from dlcourse.text_table import text_table
 
 PREDICT_BATCH = 1024  # examples, or fewer where they are large
 PREDICT_BYTES = 1 << 24  # a batch, at most
@@ -45,9 +47,13 @@ def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.
     predicted = np.empty(0)
     for part, (x, y) in dataset.splits.items():
         predicted = outputs(model, x)
-        measure = _regression if dataset.task == "regression" else _classification
-        metrics[part] = measure(y, predicted)
+        metrics[part] = measures(dataset.task, y, predicted)
     return metrics, predicted
+
+
+def measures(task: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Return the metrics of `outputs`, as that function gives them, against the truth `(n,)`."""
+    return _regression(y, outputs) if task == "regression" else _classification(y, outputs)
 
 
 def check_fit(run: Any, dataset: Any) -> None:
@@ -105,3 +111,17 @@ def per_class(
         name: dict(zip(keys, map(float, row), strict=True))
         for name, row in zip(class_names, zip(*columns, strict=True), strict=True)
     }
+
+
+def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
+    """Return one row per split: its number of examples and its metrics."""
+    names = list(metrics["test"])
+    rows = [
+        [part, f"{n:,}", *(shown(metrics[part][key]) for key in names)] for part, n in sizes.items()
+    ]
+    return text_table(["split", "examples", *names], rows)
+
+
+def shown(value: float) -> str:
+    """Return a metric with four decimals, or four figures where it is large."""
+    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"

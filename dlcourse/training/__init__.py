@@ -1,6 +1,5 @@
 """Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,24 +49,22 @@ def train(
     runs: str | Path = "runs",
     *,
     name: str | None = None,
-    recipe_name: str = "run",
     report: Report | None = None,
     bar: bool = True,
     stop: StopRequest | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Any = (),
 ) -> Run:
     """Return the run of a recipe: trained, evaluated and saved.
 
     Args:
         recipe: What to train.
         runs: The folder of all runs; nothing is written before the recipe and data are good.
-        name: The run directory's name; None makes `<recipe_name>-<time>`.
-        recipe_name: The start of that name.
+        name: The run directory's name; None makes `<recipe>-<time>`.
         report: Called with one line per epoch, and with the device and the layers before.
         bar: Whether Keras' progress bar is shown.
         stop: Asks the training to save and leave; None never does.
-        callbacks: Keras callbacks (see `watch.UserCallbacks`); which weights are kept is the
-            recipe's to say (`training.restore_best_weights`).
+        callbacks: Keras callbacks, or one (see `watch.UserCallbacks`); which weights are kept is
+            the recipe's to say (`training.restore_best_weights`).
 
     Raises:
         RecipeError, DatasetError: see `prepare`.
@@ -77,7 +74,7 @@ def train(
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     prepared = prepare(recipe)
-    run = create_run(runs, recipe_name, name)
+    run = create_run(runs, recipe.name, name)
     with locked(run):
         watch.tell(describe(prepared, recipe.training.device))
         return _train(recipe, prepared, run, watch)
@@ -90,7 +87,7 @@ def resume(
     report: Report | None = None,
     bar: bool = True,
     stop: StopRequest | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Any = (),
 ) -> Run:
     """Return the run, trained to its end exactly as if it had never been interrupted.
 

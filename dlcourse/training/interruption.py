@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the first lets the training save and leave, the second quits at once."""
 
 import signal
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
@@ -10,21 +11,26 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """A context in which the first Ctrl-C or SIGTERM is noted in `signal`; the second kills.
 
-    Only the main thread may set signal handlers; commands use it, notebooks go without.
+    Only the main thread may set signal handlers: in another one nothing is noted.
+
+    Args:
+        second: What the second Ctrl-C does; by default it ends the process at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, second: Any = signal.SIG_DFL) -> None:
         self.signal: int | None = None
+        self.second = second
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        if current_thread() is main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.signal = number
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, self.second)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -1,11 +1,13 @@
 """Who watches a training: what is told, shown and asked, and the callbacks of the user."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dlcourse.errors import UserError
 from dlcourse.runs import Run
+from dlcourse.schema import shown
 from dlcourse.training.interruption import StopRequest
 
 Report = Callable[[str], None]
@@ -25,8 +27,11 @@ class UserCallbacks:
     `set_state` when it is resumed.
     """
 
-    def __init__(self, callbacks: Iterable[Any] = ()):
-        self.callbacks = tuple(callbacks)
+    def __init__(self, callbacks: Any = ()):
+        several = isinstance(callbacks, list | tuple)
+        self.callbacks = tuple(callbacks) if several else (callbacks,)
+        if wrong := [one for one in self.callbacks if not hasattr(one, "on_train_begin")]:
+            raise UserError(f"callbacks: Keras callbacks are expected, got {shown(wrong[0])}")
         self.model: Any = None
 
     def begin(self, run: Run, prepared: Any, epochs: int) -> None:

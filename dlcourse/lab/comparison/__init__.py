@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
@@ -54,13 +56,21 @@ class Comparison:
     sizes: tuple[int, ...]
     full: int
 
+    def __str__(self) -> str:
+        """The table, what can be explained, the verdict and how it was measured."""
+        from dlcourse.lab.comparison import results
+
+        return results.text(self)
+
+    __repr__ = __str__
+
     def at(self, size: int) -> dict[str, list[Trial]]:
         """Return each model's trials at a size of `sizes`, in the order of the rounds."""
         return _by_model([trial for trial in self.trials if trial.examples == size])
 
 
 def compare(
-    recipes: Mapping[str, Recipe],
+    recipes: Any,
     *,
     folds: int | None = None,
     seeds: int | None = None,
@@ -72,7 +82,8 @@ def compare(
     """Return recipes and scikit-learn's classic learners, compared on the recipes' data set.
 
     Args:
-        recipes: by name; all of one data set.
+        recipes: A recipe as `dlcourse.recipe` takes it (a name, a file, a mapping, a `Recipe`), a
+            list of them, or a mapping of names to them; all of one data set.
         folds: cut the whole data set into so many; None and no `seeds`: 5 for up to 5,000 examples.
         seeds: keep the data set's test split, and train with so many seeds.
         models: the classic learners to take; None takes all.
@@ -86,6 +97,7 @@ def compare(
         DatasetError: see `load_dataset`; too few examples.
         DivergedError: a recipe's training became NaN or infinite.
     """
+    recipes = _named(recipes)
     first = _one_data_set(recipes)
     dataset = first.load_dataset()
     names = chosen(models, dataset.task)
@@ -105,6 +117,18 @@ def compare(
         if report:
             report(trial)
     return _result(dataset, recipes, names, trials, sizes, folds, len(parts), full)
+
+
+def _named(recipes: Any) -> dict[str, Recipe]:
+    """Return the recipes by name."""
+    if isinstance(recipes, Mapping) and "dataset" not in recipes:
+        return {str(name): recipe_of(given) for name, given in recipes.items()}
+    named: dict[str, Recipe] = {}
+    for given in recipes if isinstance(recipes, list | tuple) else [recipes]:
+        read = recipe_of(given)
+        same = sum(name.partition(" ")[0] == read.name for name in named)
+        named[f"{read.name} {same + 1}" if same else read.name] = read
+    return named
 
 
 def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:

@@ -1,6 +1,7 @@
 """What a comparison found, as tables of text, as data for JSON and as files."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from dlcourse.files import make_folder
@@ -12,6 +13,24 @@ from dlcourse.pictures.view import drawn_by
 from dlcourse.runs import write_rows
 from dlcourse.runs.environment import device
 from dlcourse.text_table import text_table
+
+
+def text(found: Comparison) -> str:
+    """Return the table, what can be explained, the verdict and how it was measured."""
+    parts = [f"data    {found.data}\nrounds  {found.protocol}", table(found)]
+    if len(found.sizes) > 1:
+        parts.append(curve_table(found))
+    names = {name: short(name) for name in found.explains}
+    width = max(map(len, names.values())) + 2
+    explained = (f"  {names[name]:<{width}}{text}" for name, text in found.explains.items())
+    parts.append("What can be explained\n" + "\n".join(explained))
+    parts.append("Verdict\n" + "\n".join(_wrapped(line) for line in found.verdict))
+    parts.append(_wrapped(notes(found), ""))
+    return "\n\n".join(parts)
+
+
+def _wrapped(text: str, start: str = "  ") -> str:
+    return fill(text, 98, initial_indent=start, subsequent_indent=start)
 
 
 def table(found: Comparison) -> str:

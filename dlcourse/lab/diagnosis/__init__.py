@@ -5,12 +5,15 @@ A rule is a small function `Evidence → Finding or None`; its thresholds stand 
 faults.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dlcourse.lab.diagnosis import fit, layers, learning_rate, splits
 from dlcourse.lab.diagnosis.evidence import Evidence, LayerStatistics, evidence
-from dlcourse.lab.diagnosis.findings import LINKS, THRESHOLDS, Finding
+from dlcourse.lab.diagnosis.findings import LINKS, THRESHOLDS, Finding, Findings
+from dlcourse.runs import Run, read_run
 
 __all__ = [
     "LINKS",
@@ -18,6 +21,7 @@ __all__ = [
     "THRESHOLDS",
     "Evidence",
     "Finding",
+    "Findings",
     "LayerStatistics",
     "diagnose",
     "diagnose_evidence",
@@ -50,6 +54,7 @@ RULES = {
 def diagnose(
     history: Any,
     *,
+    model: Any = None,
     task: str | None = None,
     classes: int | None = None,
     class_counts: Sequence[int] | None = None,
@@ -57,12 +62,14 @@ def diagnose(
     settings: Mapping[str, Any] | None = None,
     xray: Any = None,
     **known: Any,
-) -> list[Finding]:
+) -> Findings:
     """Return the findings, most serious first.
 
     Args:
-        history: a Keras `History`, its dict, or a `Run`; one value an epoch a column, `loss` at
+        history: A run or its folder, whose data and layers are looked at too; or the history of
+            any training: a Keras `History` or its dict, one value per epoch in a column, `loss` at
             least. Without validation, what needs it is not looked for.
+        model: The trained Keras model, where the history is a dict; its output tells the classes.
         task: `multiclass`, `binary` or `regression`; None reads it off the rest.
         classes: their number; of a Keras `History` it is read off the model.
         class_counts: training examples of each class.
@@ -78,8 +85,16 @@ def diagnose(
     Raises:
         UserError: the history is none, is empty, or its columns do not fit each other.
     """
+    if isinstance(history, Run | str | Path):
+        from dlcourse.lab.diagnosis.examination import examine
+
+        examined = examine(read_run(history))
+        if examined.note:
+            warnings.warn(examined.note, stacklevel=2)
+        return diagnose_evidence(examined.evidence)
     read = evidence(
         history,
+        model=model,
         task=task,
         classes=classes,
         class_counts=class_counts,
@@ -91,7 +106,7 @@ def diagnose(
     return diagnose_evidence(read)
 
 
-def diagnose_evidence(read: Evidence) -> list[Finding]:
+def diagnose_evidence(read: Evidence) -> Findings:
     """Return the findings of what is known, most serious first."""
     found = [finding for rule in RULES.values() if (finding := rule(read))]
-    return sorted(found, key=lambda finding: list(LINKS).index(finding.name))
+    return Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))

@@ -148,6 +148,7 @@ class Evidence:
 def evidence(
     history: Any,
     *,
+    model: Any = None,
     task: str | None = None,
     classes: int | None = None,
     class_counts: Sequence[int] | None = None,
@@ -162,7 +163,7 @@ def evidence(
         UserError: the history is none, is empty, or its columns do not fit each other.
     """
     columns = _columns(history)
-    read = _of_keras(history)
+    read = _of_keras(history, model)
     classes = classes or read.pop("classes", None)
     settings = {**read.pop("settings", {}), **flat(settings or {})}
     task = task or _task(columns, classes, class_counts)
@@ -224,14 +225,14 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
     return columns
 
 
-def _of_keras(history: Any) -> dict[str, Any]:
-    """Return what a plain Keras `History` tells: its model, its optimizer and its epochs."""
-    model = getattr(history, "model", None)
+def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
+    """Return what a plain Keras `History` and a model tell: classes, learning rate and epochs."""
+    model = model or getattr(history, "model", None)
     layers = getattr(model, "layers", None)
-    if not isinstance(layers, list) or not hasattr(history, "params"):
+    if not isinstance(layers, list):
         return {}
     kinds = {type(layer).__name__ for layer in layers}
-    settings = {"training.epochs": (history.params or {}).get("epochs")}
+    settings = {"training.epochs": (getattr(history, "params", None) or {}).get("epochs")}
     rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
     if rate is not None:
         settings["training.learning_rate"] = float(rate)

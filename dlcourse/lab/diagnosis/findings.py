@@ -116,5 +116,15 @@ class Finding:
         }
 
 
+class Findings(list[Finding]):
+    """Findings, most serious first; printed, they are numbered and explained."""
+
+    def __str__(self) -> str:
+        told = [f"{number}. {finding}" for number, finding in enumerate(self, 1)]
+        return "\n\n".join(told) or "no finding: too little is known, or nothing stands out"
+
+    __repr__ = __str__
+
+
 def _when(epoch: int) -> str:
     return f"epoch {epoch}" if epoch else "before the first epoch"

@@ -1,0 +1,47 @@
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dlcourse import lab as lab
+from dlcourse import lessons as lessons
+from dlcourse import models as models
+from dlcourse import plots as plots
+from dlcourse.configuration.from_python import recipe as recipe
+from dlcourse.configuration.shipped import recipes as recipes
+from dlcourse.datasets import load_dataset as load_dataset
+from dlcourse.front_door import evaluate as evaluate
+from dlcourse.front_door import fit as fit
+from dlcourse.front_door import predict as predict
+from dlcourse.front_door import resume as resume
+from dlcourse.lab import callbacks as callbacks
+from dlcourse.lab.comparison import compare as compare
+from dlcourse.lab.diagnosis import diagnose as diagnose
+from dlcourse.lab.range_test import find_learning_rate as find_learning_rate
+from dlcourse.models import build_model as build_model
+from dlcourse.runs import list_runs as list_runs
+from dlcourse.runs import read_run as read_run
+from dlcourse.visualizers import Regularizers as Regularizers
+from dlcourse.visualizers import Transformations as Transformations
+from dlcourse.visualizers import activation_maximization as activation_maximization
+from dlcourse.visualizers import class_activation_map as class_activation_map
+from dlcourse.visualizers import deep_dream as deep_dream
+from dlcourse.visualizers import eigen_cam as eigen_cam
+from dlcourse.visualizers import feature_maps as feature_maps
+from dlcourse.visualizers import filters as filters
+from dlcourse.visualizers import grad_cam as grad_cam
+from dlcourse.visualizers import grad_cam_plus_plus as grad_cam_plus_plus
+from dlcourse.visualizers import gradient_times_input as gradient_times_input
+from dlcourse.visualizers import guided_backpropagation as guided_backpropagation
+from dlcourse.visualizers import integrated_gradients as integrated_gradients
+from dlcourse.visualizers import layer_cam as layer_cam
+from dlcourse.visualizers import neuron_activity as neuron_activity
+from dlcourse.visualizers import occlusion as occlusion
+from dlcourse.visualizers import rise as rise
+from dlcourse.visualizers import saliency as saliency
+from dlcourse.visualizers import score_cam as score_cam
+from dlcourse.visualizers import smooth_grad as smooth_grad
+
+__version__: str
+
+def lazy(
+    package: str, modules: Iterable[str], names: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]: ...

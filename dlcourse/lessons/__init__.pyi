@@ -1,0 +1,9 @@
+from dlcourse.lessons import maths as maths
+from dlcourse.lessons import plots as plots
+from dlcourse.lessons.errata import show as show
+from dlcourse.lessons.exercises import check as check
+from dlcourse.lessons.exercises import hint as hint
+from dlcourse.lessons.exercises import solution as solution
+from dlcourse.lessons.interactive import interact as interact
+from dlcourse.lessons.interactive import quiet_start as quiet_start
+from dlcourse.lessons.playground import Playground as Playground
