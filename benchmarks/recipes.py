@@ -1,8 +1,9 @@
 """python -m benchmarks.recipes: train every recipe with three seeds and record what it reaches.
 
 Each training is the command that a user types, in a process of its own. The figures go into
-benchmarks/recipes.json, the `# Measured` line of each recipe and the README's table. A recipe
-whose data is not at hand is left out.
+benchmarks/recipes.json, the `# Measured` line of each recipe and the tables of configs/README.md
+and README.md. A recipe whose data is not at hand is left out. With `--table` nothing is trained:
+both tables are written from the recorded figures.
 """
 
 import argparse
@@ -13,16 +14,27 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from dlcourse.configuration.recipe import load_recipe
+from dlcourse.configuration.shipped import recipes, shipped
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "recipes.json"
 TABLE = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", re.DOTALL)
+FEW = (
+    "digits_cnn",
+    "mnist_cnn",
+    "mnist_fast",
+    "breast_cancer_logistic",
+    "diabetes_linear",
+    "digits_5_to_9_transfer",
+)
+"""The recipes in README.md's own table: one of each kind."""
 MEASURED = re.compile(r"^# Measured: .*\n(#   .*\n)*", re.MULTILINE)
 
 
@@ -31,22 +43,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train every recipe and record what it reaches.")
     parser.add_argument("recipes", nargs="*", help="names such as digits_cnn; all if none")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--table", action="store_true", help="train nothing, write the tables")
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for config in sorted((ROOT / "configs").glob("*.yaml")):
-        if arguments.recipes and config.stem not in arguments.recipes:
-            continue
-        runs = [measure(config, seed) for seed in arguments.seeds]
-        good = [run for run in runs if run is not None]
-        results.pop(config.stem, None)
-        if good:
-            results[config.stem] = summary(good)
-        print(config.stem, line(results[config.stem]) if good else "data not at hand", flush=True)
-        config.write_text(with_header(config.read_text(), results.get(config.stem)))
-    RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
-    readme = ROOT / "README.md"
-    readme.write_text(TABLE.sub(lambda m: m[1] + table(results) + m[2], readme.read_text()))
+    if not arguments.table:
+        for name, config in shipped().items():
+            if not arguments.recipes or name in arguments.recipes:
+                record(config, arguments.seeds, results)
+        RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
+    for file, text in tables(results).items():
+        file.write_text(TABLE.sub(lambda m, text=text: m[1] + text + m[2], file.read_text()))
     return 0
+
+
+def record(config: Path, seeds: list[int], results: dict[str, Any]) -> None:
+    """Train a recipe with each seed; put what it reaches into the results and its file's header."""
+    name = config.stem
+    runs = [measure(config, seed) for seed in seeds]
+    good = [run for run in runs if run is not None]
+    results.pop(name, None)
+    if good:
+        results[name] = summary(good)
+    print(name, line(results[name]) if good else "data not at hand", flush=True)
+    config.write_text(with_header(config.read_text(), results.get(name)))
 
 
 def measure(config: Path, seed: int) -> dict[str, Any] | None:
@@ -136,26 +155,34 @@ def with_header(text: str, result: dict[str, Any] | None) -> str:
     return f"{text[:command]}# Measured: {line(result)}\n{text[command:]}"
 
 
-def table(results: dict[str, Any]) -> str:
-    """Return the README's table: a row a recipe, measured or not."""
+def tables(results: dict[str, Any]) -> dict[Path, str]:
+    """Return by file what stands between its markers: all recipes, and README.md's few."""
+    places = dict.fromkeys(f"{one['machine']}, {one['date']}" for one in results.values())
+    note = f"Measured on {'; '.join(places)}: each recipe's file says which.\n"
+    more = (
+        f"[`configs/README.md`](configs/README.md) lists all {len(shipped())} recipes and tells\n"
+        "where they were measured. Seconds are of `fit`.\n"
+    )
+    return {
+        ROOT / "configs" / "README.md": f"{table(results, list(shipped()))}\n{note}",
+        ROOT / "README.md": f"{table(results, FEW, 'configs/')}\n{more}",
+    }
+
+
+def table(results: dict[str, Any], names: Sequence[str], folder: str = "") -> str:
+    """Return a table with a row per recipe, measured or not; its links lead into the folder."""
     rows = [
         "| recipe | shows | parameters | test, mean (range) | seconds |",
         "|---|---|--:|---|--:|",
     ]
-    for config in sorted((ROOT / "configs").glob("*.yaml")):
-        shows = config.read_text().partition("\n")[0].removeprefix("# ").rstrip(".")
-        cells = [f"[`{config.stem}`](configs/{config.name})", shows]
-        result = results.get(config.stem)
-        if result:
-            cells += [f"{result['parameters']:,}", scores(result), f"{result['seconds']:.0f}"]
-        else:
-            cells += ["", "", ""]
+    shows = {recipe["name"]: recipe["shows"] for recipe in recipes()}
+    for name in names:
+        cells = [f"[`{name}`]({folder}{name}.yaml)", shows[name], "", "", ""]
+        if result := results.get(name):
+            size, seconds = f"{result['parameters']:,}", f"{result['seconds']:.0f}"
+            cells[2:] = [size, scores(result), seconds]
         rows.append("| " + " | ".join(cells) + " |")
-    places = dict.fromkeys(f"{one['machine']}, {one['date']}" for one in results.values())
-    note = (
-        f"\nSeconds are of `fit`. Measured on {'; '.join(places)}: each recipe's file says which.\n"
-    )
-    return "\n".join(rows) + "\n" + (note if places else "")
+    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dlcourse.commands.command_line import print_error, write
 
 COMMANDS = {
     "train": "train a recipe, print its metrics, save its run",
+    "recipes": "the shipped recipes: what each shows and what it reached",
     "evaluate": "measure a saved run again, and each class on its own",
     "diagnose": "what a run's curves and layers show, and one thing to try",
     "predict": "class and probability of your own images or rows",

@@ -81,7 +81,7 @@ def test_a_dry_run_and_a_printed_recipe_write_nothing(call, tmp_path):
 def test_train_needs_a_recipe(call):
     code, _, err = call(train)
     assert code == 2
-    assert "--config FILE is needed" in err
+    assert "--config RECIPE is needed" in err
 
 
 def test_the_schema_is_json_and_names_every_model(call):
@@ -245,7 +245,7 @@ def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
         assert f"  {name} " in out
     code, _, err = call(__main__, "trian")
     assert code == 2
-    assert err.startswith("dlcourse: no command 'trian' (known: train, evaluate")
+    assert err.startswith("dlcourse: no command 'trian' (known: train, recipes, evaluate")
     code, out, _ = call(__main__, "runs", "--help")
     assert code == 0
     assert "best validation first" in out

@@ -1,4 +1,4 @@
-"""The shipped recipes: each loads, says what it shows, and stands in the README as measured."""
+"""The shipped recipes: each loads, says what it shows, and stands in the tables as measured."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recipes import RESULTS, TABLE, scores, table, with_header
+from benchmarks.recipes import FEW, RESULTS, TABLE, scores, tables, with_header
 from dlcourse.configuration.recipe import load_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -40,10 +40,17 @@ def test_a_header_holds_the_recorded_figures(config):
     assert with_header(text, MEASURED.get(config.stem)) == text
 
 
-def test_the_readme_holds_the_recorded_figures():
-    found = TABLE.search((ROOT / "README.md").read_text())
+@pytest.mark.parametrize("file", tables(MEASURED), ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_table_is_what_its_command_writes(file):
+    """`python -m benchmarks.recipes --table` writes it; its links lead to the recipes."""
+    found = TABLE.search(file.read_text())
     assert found is not None
-    assert found[0] == f"{found[1]}{table(MEASURED)}{found[2]}"
+    assert found[0] == f"{found[1]}{tables(MEASURED)[file]}{found[2]}"
+    links = re.findall(r"^\| \[`(\w+)`\]\(([\w/]+\.yaml)\)", found[0], re.MULTILINE)
+    assert [name for name, _ in links] == (
+        list(FEW) if file.parent == ROOT else [config.stem for config in CONFIGS]
+    )
+    assert all((file.parent / link).is_file() for _, link in links)
 
 
 def test_every_recipe_but_those_of_fashion_mnist_is_measured():

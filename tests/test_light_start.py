@@ -40,6 +40,7 @@ COMMANDS = [
     "dlcourse.commands.export",
     "dlcourse.commands.find_lr",
     "dlcourse.commands.predict",
+    "dlcourse.commands.recipes",
     "dlcourse.commands.runs",
     "dlcourse.commands.train",
     "dlcourse.commands.visualize",
@@ -64,6 +65,12 @@ def test_a_dry_run_loads_nothing_heavy():
 def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
     outcome = probe("dlcourse.commands.train", "--config", "configs/digits_cnn.yaml", override)
     assert outcome == "code 2 loaded []"
+
+
+def test_the_list_of_recipes_loads_nothing_heavy_not_even_numpy():
+    heavy = (*HEAVY, "numpy", "pydantic")
+    assert probe("dlcourse.commands.recipes", heavy=heavy) == "code 0 loaded []"
+    assert probe("dlcourse.commands.recipes", "--json", heavy=heavy) == "code 0 loaded []"
 
 
 def test_the_slides_numbers_load_nothing_heavy():

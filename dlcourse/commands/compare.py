@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 examples:
-  dlcourse compare --config configs/digits_cnn.yaml
-  dlcourse compare --config configs/digits_cnn.yaml --config configs/digits_dnn.yaml
-  dlcourse compare --config configs/digits_cnn.yaml --curve --models svm k_nn
-  dlcourse compare --config configs/mnist_dnn.yaml --examples 5000 --seeds 2
+  dlcourse compare --config digits_cnn
+  dlcourse compare --config digits_cnn --config digits_dnn
+  dlcourse compare --config digits_cnn --curve --models svm k_nn
+  dlcourse compare --config mnist_dnn --examples 5000 --seeds 2
 """
 
 
@@ -31,7 +31,11 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--config", required=True, action="append", metavar="FILE", help="a recipe; may be repeated"
+        "--config",
+        required=True,
+        action="append",
+        metavar="RECIPE",
+        help="name of a shipped recipe, or a file; may be repeated",
     )
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting of every recipe"

@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
-        "--config", metavar="FILE", help="measure on the data set of another recipe instead"
+        "--config", metavar="RECIPE", help="measure on the data set of another recipe instead"
     )
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting, as dataset.path=new"

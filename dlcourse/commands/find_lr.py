@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 examples:
-  dlcourse find_lr --config configs/digits_cnn.yaml
-  dlcourse find_lr --config configs/digits_dnn.yaml training.optimizer.name=sgd
+  dlcourse find_lr --config digits_cnn
+  dlcourse find_lr --config digits_dnn training.optimizer.name=sgd
 """
 
 
@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", required=True, metavar="FILE", help="the recipe")
+    parser.add_argument(
+        "--config", required=True, metavar="RECIPE", help="name of a shipped recipe, or a file"
+    )
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
     )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 examples:
-  python -m dlcourse.train --config configs/digits_cnn.yaml
-  python -m dlcourse.train --config configs/digits_cnn.yaml model.dropout=0.5 training.epochs=5
+  python -m dlcourse.train --config digits_cnn
+  python -m dlcourse.train --config digits_cnn model.dropout=0.5 training.epochs=5
   python -m dlcourse.train --resume runs/digits_cnn-20260131-101500
 """
 
@@ -24,11 +24,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="python -m dlcourse.train",
-        description="Train the recipe in a YAML file and save the run.",
+        description="Train a shipped recipe, or that in a YAML file, and save the run.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", help="the recipe")
+    parser.add_argument("--config", metavar="RECIPE", help="name of a shipped recipe, or a file")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
     )
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
     arguments = parser.parse_intermixed_args(argv)
     if not (arguments.config or arguments.schema or arguments.resume):
-        parser.error("--config FILE is needed (the shipped recipes are in configs/)")
+        parser.error("--config RECIPE is needed (dlcourse recipes lists the shipped ones)")
     if arguments.resume and arguments.name:
         parser.error("--resume goes on in its own folder: --name is for new runs")
     return run_command(lambda: _run(arguments))

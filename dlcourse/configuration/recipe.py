@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
-from dlcourse.configuration.shipped import shipped
+from dlcourse.configuration.shipped import recipe_path, shipped
 from dlcourse.configuration.yaml_source import Location, Source, expand_names, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
@@ -253,12 +253,12 @@ def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, st
 
 
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Return the recipe in a YAML file, with overrides such as `training.epochs=5` applied.
+    """Return a shipped recipe by its name, or the one in a YAML file, with overrides applied.
 
     Raises:
         RecipeError: a line for every fault: file:line:column, what was expected, what came.
     """
-    return validate(read_source(path, overrides))
+    return validate(read_source(recipe_path(path), overrides))
 
 
 def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:

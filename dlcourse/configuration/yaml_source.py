@@ -87,9 +87,14 @@ def parse(text: str, path: str) -> Source:
 def _read_text(path: str | Path) -> str:
     file = Path(path).expanduser()
     if not file.exists():
+        from dlcourse.configuration.shipped import shipped  # which imports this module
+
         beside = [entry.name for entry in file.parent.glob("*.yaml")]
         near = get_close_matches(file.name, beside, 1)
-        hint = f" (did you mean '{file.parent / near[0]}'?)" if near else ""
+        meant = [f"'{file.parent / name}'" for name in near]
+        if file.stem in shipped():
+            meant.append(f"the shipped recipe '{file.stem}'")
+        hint = f" (did you mean {' or '.join(meant)}?)" if meant else ""
         raise RecipeError(f"{path}: no such file{hint}")
     if file.is_dir():
         inside = sorted(entry.name for entry in file.glob("*.yaml"))[:3]

@@ -1,0 +1,41 @@
+"""dlcourse recipes: the shipped recipes as a table."""
+
+import argparse
+import re
+from itertools import zip_longest
+from textwrap import wrap
+
+from dlcourse.commands.command_line import Parser, run_command, write, write_json
+from dlcourse.text_table import text_table
+
+SHOWS_WIDTH = 68  # with the longest name and score beside it a line has 118 columns
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse recipes",
+        description="Print the shipped recipes: what each one shows and what it reached.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.configuration.shipped import recipes
+
+    if arguments.json:
+        write_json(recipes())
+        return 0
+    rows = [row for recipe in recipes() for row in _rows(recipe)]
+    write(text_table(["recipe", "shows", "test, mean"], rows))
+    write("\nTrain one: python -m dlcourse.train --config NAME")
+    return 0
+
+
+def _rows(recipe: dict[str, str]) -> list[list[str]]:
+    """Return a recipe's row, and more below it where what it shows is long."""
+    mean = re.sub(r" \(.*?\)", "", recipe["measured"])  # without the range over the seeds
+    shows = wrap(recipe["shows"], SHOWS_WIDTH)
+    return [list(row) for row in zip_longest([recipe["name"]], shows, [mean], fillvalue="")]
