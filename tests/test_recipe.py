@@ -282,7 +282,8 @@ training:
         ("training.clean_epochs=2", "nothing is augmented: set augmentation too"),
         ("training.ema=1", "expected less than 1, got 1"),
         ("training.augmentation={fill: white}", "expected 'nearest' or 'black', got 'white'"),
-        ("training.optimizer=sgd", "expected a mapping of settings, such as {name: sgd}"),
+        ("training.optimizer=sdg", "unknown optimizer 'sdg' (did you mean 'sgd'?)"),
+        ("training.optimizer=3", "expected a mapping of settings, got 3"),
         ("training.lr=1", "unknown key 'training.lr' (did you mean 'learning_rate'?)"),
         ("training.Epochs=1", "unknown key 'training.Epochs' (did you mean 'epochs'?)"),
         ("training.clip_norm=1", "clip_norm is set already"),
@@ -297,7 +298,7 @@ def test_a_value_out_of_bounds_is_told_before_keras_would(override, text, recipe
     ("text", "told"),
     [
         ("seed: !!timestamp x", "x.yaml:1:7: is not a value of tag:yaml.org,2002:timestamp"),
-        ("model: |\n  two\n  lines\n", "x.yaml:1:8: 'model': expected a mapping of settings"),
+        ("model: |\n  two\n  lines\n", "x.yaml:1:8: unknown model 'two\\nlines\\n'"),
     ],
 )
 def test_each_fault_is_one_line_with_its_place(text, told, recipe_file):

@@ -6,7 +6,6 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, run_command, write, write_json
-from dlcourse.runs.evaluation import shown
 from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
@@ -84,6 +83,8 @@ def _tasks(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
+    from dlcourse.runs.evaluation import shown
+
     lines = []
     for row, data in zip(rows, _tasks(rows), strict=True):
         start = [row["run"], data]

@@ -1,6 +1,7 @@
 """A recipe: the one file that says what is trained, on what, and how."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -391,7 +392,7 @@ def _describe(fault: Any, source: Source) -> str:
     if kind == "missing":
         return f"{source.where(location[:-1])}: '{_dotted(location)}' is missing"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        known = [str(tag).strip("'") for tag in _tags(fault["loc"])]
+        known = _named(_dotted(fault["loc"]))
         location = (*location, "name")
         if kind == "union_tag_not_found":
             text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
@@ -423,20 +424,16 @@ def _without_tags(location: Location, data: Any) -> Location:
 
 def _hint(location: Location) -> str:
     """Return did-you-mean for an unknown key, or which other model has such a setting."""
-    *path, word = location
-    siblings: list[type[Settings]] = [Recipe]
-    here: type[Settings] = Recipe
-    for part in path:
-        if part in here.model_fields:
-            siblings = _settings_classes(here.model_fields[str(part)].annotation)
-            here = siblings[0] if siblings else here
-        else:
-            here = next((cls for cls in siblings if _tag(cls) == part), here)
-    known = [key for key in here.model_fields if key != "name"]
-    owners = [_tag(cls) for cls in siblings if word in cls.model_fields]
-    if owners and word not in here.model_fields:
-        return f" (a setting of {', '.join(owners)}, not of {_tag(here)})"
-    return where_it_belongs(str(word), known)
+    *path, word = map(str, location)
+    group = ".".join(path)
+    here = groups().get(group, Recipe)
+    if word not in here.model_fields and "name" in here.model_fields:
+        beside = group.rpartition(".")[0]
+        if owners := [
+            name for name in _named(beside) if word in groups()[f"{beside}.{name}"].model_fields
+        ]:
+            return f" (a setting of {', '.join(owners)}, not of {path[-1]})"
+    return where_it_belongs(word, [key for key in here.model_fields if key != "name"])
 
 
 def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | None = None) -> str:
@@ -464,28 +461,22 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
     return f" ('{near}' is a setting of {', '.join([told, *others[:3]])})"
 
 
+@cache
 def groups(settings: type[Settings] | None = None, start: str = "") -> dict[str, type[Settings]]:
     """Return every group of settings by name: `training`, `model.cnn`, `training.optimizer.sgd`."""
     found: dict[str, type[Settings]] = {}
     for key, field in (settings or Recipe).model_fields.items():
         for cls in _settings_classes(field.annotation):
-            name = start + key + (f".{_tag(cls)}" if "name" in cls.model_fields else "")
+            tag = cls.model_fields.get("name")
+            name = start + key + (f".{get_args(tag.annotation)[0]}" if tag else "")
             found |= {name: cls, **groups(cls, f"{name}.")}
     return found
 
 
-def _tags(location: Location) -> list[str]:
-    here: type[Settings] = Recipe
-    classes: list[type[Settings]] = []
-    for part in location:
-        classes = _settings_classes(here.model_fields[str(part)].annotation)
-        here = classes[0]
-    return [_tag(cls) for cls in classes]
-
-
-def _tag(cls: type[Settings]) -> str:
-    field = cls.model_fields.get("name")
-    return get_args(field.annotation)[0] if field else cls.__name__
+def _named(group: str) -> list[str]:
+    """Return the names that may stand in a group: of all models, all optimizers, …"""
+    parts = [name.rpartition(".") for name, cls in groups().items() if "name" in cls.model_fields]
+    return [name for start, _, name in parts if start == group]
 
 
 def _settings_classes(annotation: Any) -> list[type[Settings]]:

@@ -61,7 +61,8 @@ class RangeTest:
             f"steps   {len(self.rates)}, learning rate {self.rates[0]:.2g} to {self.rates[-1]:.2g}"
             f": {self.end}\n"
             f"loss    falls fastest at {self.steepest:.2g}, is lowest at {self.lowest:.2g}\n"
-            f"a tenth of that: training.learning_rate={self.suggestion:g}"
+            f"\nA tenth of the rate at the lowest loss:\n\n"
+            f"training.learning_rate={self.suggestion:g}"
         )
 
     __repr__ = __str__

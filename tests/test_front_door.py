@@ -1,0 +1,549 @@
+"""`import dlcourse as dl`: everything flat, lazy, and called once; recipes from Python."""
+
+import ast
+import inspect
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+import dlcourse as dl
+from dlcourse.errors import DatasetError, DivergedError, InterruptedTraining, RecipeError, RunError
+from dlcourse.runs import Run
+
+PACKAGE = Path(dl.__file__).parent
+SMALL = {
+    "dataset": "digits",
+    "model": {"name": "cnn", "filters": [4], "pooling": "average", "hidden": []},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two epochs, made by keywords alone."""
+    runs = tmp_path_factory.mktemp("runs")
+    return dl.fit(**SMALL, epochs=2, batch_size=64, learning_rate=0.01, runs=runs, verbose=0)
+
+
+@pytest.fixture
+def images(run):
+    return run.load_dataset().x_test[:2]
+
+
+def fault(*arguments, **settings) -> str:
+    with pytest.raises(RecipeError) as caught:
+        dl.recipe(*arguments, **settings)
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------ the names
+
+
+def test_importing_the_package_loads_nothing():
+    code = "import sys, dlcourse; print({'numpy', 'pydantic', 'keras'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("stub", sorted(PACKAGE.rglob("*.pyi")), ids=lambda p: p.parent.name)
+def test_an_editor_knows_the_names_that_the_package_has(stub):
+    tree = ast.parse(stub.read_text())
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    names = {
+        alias.asname
+        for node in imported
+        if node.module.startswith("dlcourse")
+        for alias in node.names
+    }
+    module = sys.modules["dlcourse"]
+    for part in stub.parent.relative_to(PACKAGE).parts:
+        module = getattr(module, part)
+    assert names == set(dir(module))
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+def test_a_name_that_is_not_there_is_told_with_the_nearest():
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'gradcam' \(did you mean 'grad_cam'\?\)"
+    ):
+        dl.gradcam  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'dlcourse\.lab' has no attribute 'pl0ts'"):
+        dl.lab.pl0ts  # noqa: B018
+
+
+CALLS = {
+    "Regularizers": lambda _: dl.Regularizers(),
+    "Transformations": lambda _: dl.Transformations(),
+    "activation_maximization": lambda on: dl.activation_maximization(on.run.model, [3], steps=2),
+    "build_model": lambda on: dl.build_model("dnn", on.run.load_dataset(), hidden=[3]),
+    "compare": lambda _: dl.compare(
+        {**SMALL, "training": {"epochs": 1}}, seeds=1, models=["logistic_regression"], examples=200
+    ),
+    "deep_dream": lambda on: dl.deep_dream(on.run.model, on.x, steps=1, octaves=1),
+    "diagnose": lambda on: dl.diagnose(on.run),
+    "evaluate": lambda on: dl.evaluate(on.run),
+    "feature_maps": lambda on: dl.feature_maps(on.run.model, on.x),
+    "filters": lambda on: dl.filters(on.run.model),
+    "find_learning_rate": lambda _: dl.find_learning_rate(SMALL, steps=60),
+    "fit": lambda on: dl.fit(on.run, epochs=1, runs=None, verbose=0),
+    "integrated_gradients": lambda on: dl.integrated_gradients(on.run.model, on.x, steps=4),
+    "list_runs": lambda on: dl.list_runs(on.run.path.parent),
+    "load_dataset": lambda _: dl.load_dataset("iris"),
+    "neuron_activity": lambda on: dl.neuron_activity(on.run.model, on.x),
+    "occlusion": lambda on: dl.occlusion(on.run.model, on.x, patch=4),
+    "predict": lambda on: dl.predict(on.run, on.x),
+    "read_run": lambda on: dl.read_run(on.run.path),
+    "recipe": lambda _: dl.recipe("digits_cnn"),
+    "recipes": lambda _: dl.recipes(),
+    "resume": lambda on: dl.resume(on.run),
+    "rise": lambda on: dl.rise(on.run.model, on.x, masks=8),
+    "smooth_grad": lambda on: dl.smooth_grad(on.run.model, on.x, samples=2),
+}
+
+
+CALLABLES = [name for name in dir(dl) if not inspect.ismodule(getattr(dl, name))]
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_every_name_of_the_front_door_works_on_a_run(name, run, images):
+    function = getattr(dl, name)
+    call = CALLS.get(name, lambda on: function(on.run.model, on.x))
+    result = call(SimpleNamespace(run=run, x=images))
+    assert result is not None
+    if isinstance(result, np.ndarray) and name not in CALLS:
+        assert result.shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["cnn", "dnn", "rnn", "softmax_regression"])
+def test_a_builder_gives_a_plain_keras_model(name):
+    import keras
+
+    model = getattr(dl.models, name)((28, 28, 1), 10)
+    assert isinstance(model, keras.Model)
+    assert model.output_shape == (None, 10)
+
+
+# ------------------------------------------------------------------ recipes from Python
+
+
+def test_the_four_sources_give_the_same_recipe(tmp_path):
+    name = dl.recipe("digits_softmax")
+    assert dl.recipe("configs/digits_softmax.yaml") == name
+    assert dl.recipe(yaml.safe_load(str(name))) == name
+    data = yaml.safe_load(str(name))
+    keywords = {"seed": data["seed"], "dataset": data["dataset"], "model": data["model"]}
+    assert dl.recipe(**keywords, **data["training"]) == name
+    written = tmp_path / "mine.yaml"
+    written.write_text(str(name))
+    assert dl.recipe(written) == name
+    assert dl.recipe(name) is name
+
+
+def test_a_printed_recipe_is_yaml_and_in_a_notebook_a_table():
+    recipe = dl.recipe(dataset="digits", model="cnn", epochs=7)
+    assert "epochs: 7" in str(recipe)
+    assert repr(recipe) == str(recipe)
+    assert '<th scope="row">training.epochs</th><td>7</td>' in recipe._repr_html_()
+
+
+def test_a_name_alone_stands_for_a_mapping_wherever_a_mapping_holds_a_name(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text(
+        "dataset: digits\nmodel: cnn\ntraining: {optimizer: sgd, schedule: one_cycle}\n"
+    )
+    long = {
+        "dataset": {"name": "digits"},
+        "model": {"name": "cnn"},
+        "training": {"optimizer": {"name": "sgd"}, "schedule": {"name": "one_cycle"}},
+    }
+    assert dl.recipe(file) == dl.recipe(long)
+    short = {"optimizer": "sgd", "schedule": "one_cycle"}
+    assert dl.recipe(dataset="digits", model="cnn", **short) == dl.recipe(long)
+    overridden = dl.recipe(
+        {"dataset": "iris", "model": "dnn"},
+        *("dataset=digits", "model=cnn", "training.optimizer=sgd", "training.schedule=one_cycle"),
+    )
+    assert overridden == dl.recipe(long)
+    assert dl.recipe(file, "model.dropout=0.5").model.dropout == 0.5
+
+
+def test_a_mapping_without_a_name_changes_only_what_it_names():
+    before = dl.recipe("digits_cnn")
+    after = dl.recipe("digits_cnn", model={"dropout": 0.5}, training={"epochs": 3})
+    assert after.model == before.model.model_copy(update={"dropout": 0.5})
+    assert after.training == before.training.model_copy(update={"epochs": 3})
+    assert (
+        dl.recipe("digits_cnn", model={"name": "cnn"}).model
+        == dl.recipe(dataset="digits", model="cnn").model
+    )
+
+
+def test_numbers_and_lists_of_numpy_are_taken_as_pythons():
+    recipe = dl.recipe(
+        dataset="digits",
+        model={"name": "cnn", "filters": np.array([4, 8])},
+        epochs=np.int64(3),
+        learning_rate=np.float32(0.5),
+    )
+    assert recipe.model.filters == (4, 8)
+    assert (recipe.training.epochs, recipe.training.learning_rate) == (3, 0.5)
+
+
+def test_the_name_of_a_run_comes_from_the_recipe():
+    assert dl.recipe("digits_cnn", epochs=3).name == "digits_cnn"
+    assert dl.recipe(dl.recipe("digits_cnn"), epochs=3).name == "digits_cnn"
+    assert dl.recipe(dataset="digits", model="cnn").name == "digits-cnn"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"epoch": 3}, "unknown setting 'epoch' (did you mean 'epochs'?)"),
+        ({"lr": 1}, "unknown setting 'lr' (did you mean 'learning_rate'?)"),
+        (
+            {"dropout": 0.5},
+            "unknown setting 'dropout' (did you mean model={'name': 'cnn', 'dropout': …}?)",
+        ),
+        ({"drop_out": 0.5}, "did you mean model={'name': 'cnn', 'dropout': …}?"),
+        ({"filters": [3]}, "did you mean model={'name': 'cnn', 'filters': …}?"),
+        ({"patience": 3}, "did you mean early_stopping={'patience': …}?"),
+        ({"momentum": 0.9}, "did you mean optimizer={'name': 'sgd', 'momentum': …}?"),
+        ({"validation_fraction": 0.1}, "did you mean dataset={'name': 'digits', 'validation_fract"),
+        ({"shift": 0.1}, "did you mean augmentation={'shift': …}?"),
+        ({"zzz": 1}, "unknown setting 'zzz' (known: seed, dataset, model, training, epochs,"),
+        ({"epochs": 0}, "epochs=0: 'training.epochs': expected greater than or equal to 1, got 0"),
+        (
+            {"dataset": "digit"},
+            "dataset='digit': unknown data set 'digit' (did you mean 'digits'?)",
+        ),
+        ({"model": {"fliters": [1]}}, "unknown key 'model.fliters' (did you mean 'filters'?)"),
+        ({"optimizer": 3}, "optimizer=3: 'training.optimizer': expected a mapping of settings"),
+        ({"training": {"epochs": 3}, "epochs": 4}, "'training.epochs' is given twice"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_keyword_is_told_with_the_place_where_it_belongs(settings, told):
+    assert told in fault("digits_cnn", **settings)
+
+
+def test_several_wrong_keywords_are_told_together():
+    assert len(fault("digits_cnn", epoch=1, lr=2, batch_size=0).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "a shipped recipe's name (dl.recipes() lists them), a YAML file, a mapping, or"),
+        ((3,), "is a name, a file, a mapping or a Recipe, got 3"),
+        (("digit_cnn",), "unknown recipe 'digit_cnn' (did you mean 'digits_cnn'?)"),
+        (("none.yaml",), "none.yaml: no such file"),
+        (("digits_cnn", "epochs=3"), "unknown key 'epochs' ('epochs' is a setting of training)"),
+        (("digits_cnn", "epochs"), "override 'epochs': expected key=value"),
+        (({"dataset": "digits"},), "recipe: 'model' is missing"),
+    ],
+)
+def test_what_is_no_recipe_is_told(arguments, told):
+    assert told in fault(*arguments)
+
+
+def test_a_keras_model_in_the_place_of_a_recipes_is_told_what_to_do():
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert "train a Keras model of your own with its fit" in fault(model)
+
+
+def test_a_recipe_that_needs_another_run_says_which_two_lines_to_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError) as caught:
+        dl.fit("digits_5_to_9_transfer")
+    assert str(caught.value).endswith(
+        'run dl.fit("digits_0_to_4", name="digits_0_to_4"), then dl.fit("digits_5_to_9_transfer")'
+    )
+    assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------ fit, resume, evaluate, predict
+
+
+def test_a_training_tells_its_layers_epochs_and_metrics_and_shows_itself(run, capfd, tmp_path):
+    made = dl.fit(**SMALL, epochs=1, runs=tmp_path, name="mine")
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "conv_1" in out
+    assert "epoch 1/1  loss" in out
+    assert f"run         {made.path}" in out
+    assert repr(made).startswith(f"<Run {tmp_path / 'mine'}: test loss ")
+    assert run.finished
+
+
+def test_verbose_0_prints_nothing(capfd, tmp_path):
+    dl.fit(**SMALL, epochs=1, runs=tmp_path, verbose=0)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_runs_none_keeps_the_run_for_the_life_of_the_process():
+    code = (
+        "import dlcourse as dl\n"
+        "run = dl.fit(dataset='iris', model='softmax_regression', epochs=1, runs=None, verbose=0)\n"
+        "assert run.finished and run.model\n"
+        "print(run.path)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    path = Path(told.stdout.strip())
+    assert path.name.startswith("iris-softmax_regression-")
+    assert not path.parent.exists()
+
+
+def test_a_run_gives_the_very_data_that_it_was_trained_on(run):
+    given, expected = run.load_dataset(), dl.recipe(run).load_dataset()
+    for part in ("train", "val", "test"):
+        for mine, theirs in zip(given.splits[part], expected.splits[part], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_callback_alone_is_taken_and_what_is_none_is_refused(tmp_path):
+    import keras
+
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, *logs)[0])
+    )
+    dl.fit(**SMALL, epochs=2, runs=tmp_path, callbacks=note, verbose=0)
+    assert seen == [0, 1]
+    with pytest.raises(ValueError, match="callbacks: Keras callbacks are expected, got 'early'"):
+        dl.fit(**SMALL, runs=tmp_path, callbacks="early", verbose=0)
+
+
+def test_an_interrupted_training_goes_on_by_the_line_that_it_tells(tmp_path):
+    import keras
+
+    def press(epoch, logs):  # noqa: ARG001
+        if epoch == 0:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=press)
+    with pytest.raises(InterruptedTraining) as caught:
+        dl.fit(**SMALL, epochs=2, runs=tmp_path, name="cut", callbacks=stop, verbose=0)
+    path = tmp_path / "cut"
+    assert f'dl.resume("{path}")' in str(caught.value)
+    assert len(dl.resume(path, verbose=0).history["loss"]) == 2
+    whole = dl.fit(**SMALL, epochs=2, runs=tmp_path, name="whole", verbose=0)
+    np.testing.assert_array_equal(dl.read_run(path).history["loss"], whole.history["loss"])
+    assert len(dl.resume(whole, epochs=3, verbose=0).history["loss"]) == 3
+
+
+def test_a_training_runs_outside_the_main_thread_too(tmp_path):
+    runs = []
+    work = threading.Thread(
+        target=lambda: runs.append(dl.fit(**SMALL, epochs=1, runs=tmp_path, verbose=0))
+    )
+    work.start()
+    work.join()
+    assert runs[0].finished
+
+
+def test_a_notebook_shows_a_users_mistake_in_one_line():
+    with pytest.raises(RecipeError) as caught:
+        dl.recipe("digits_cnn", epoch=3)
+    shown = caught.value._render_traceback_()
+    assert shown == ["RecipeError: unknown setting 'epoch' (did you mean 'epochs'?)"]
+
+
+def test_evaluating_gives_the_metrics_of_the_training(run):
+    measured = dl.evaluate(run)
+    for part in ("train", "val", "test"):
+        assert measured[part] == pytest.approx(run.metrics[part], abs=1e-6)
+    data = run.load_dataset()
+    alone = dl.evaluate(run.path, (data.x_test, data.y_test))
+    assert alone == pytest.approx(measured["test"], abs=1e-6)
+    names = [data.class_names[label] for label in data.y_test]
+    assert dl.evaluate(run, (data.x_test, names)) == alone
+    assert dl.evaluate(run, data) == measured
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ((np.zeros((2, 9, 9, 1)), [0, 1]), r"inputs of shape \(n, 8, 8, 1\), got \(2, 9, 9, 1\)"),
+        ((np.zeros((2, 8, 8, 1)), [0]), "2 inputs are given, but 1 labels"),
+        ((np.zeros((2, 8, 8, 1)), [0, 11]), "no class '11'"),
+        ((np.zeros((2, 8, 8, 1)), ["0", "cat"]), "no class 'cat'"),
+        ((np.zeros((2, 8, 8, 1)), np.eye(10)[:2]), r"labels of shape \(n,\), got \(2, 10\)"),
+        ("digits", "expected a Dataset or .x, y., got str"),
+    ],
+)
+def test_data_that_does_not_fit_the_run_is_refused(run, data, told):
+    with pytest.raises(RunError, match=told):
+        dl.evaluate(run, data)
+
+
+def test_predicting_gives_a_row_per_input_and_a_table(run):
+    data = run.load_dataset()
+    rows = dl.predict(run, data.x_test[:3])
+    expected = run.model.predict(data.x_test[:3], verbose=0)
+    assert [row["class"] for row in rows] == [str(label) for label in expected.argmax(axis=1)]
+    assert rows[0]["probabilities"]["3"] == pytest.approx(float(expected[0, 3]), abs=1e-6)
+    assert str(rows).splitlines()[0].split() == ["input", "class", "probability", "next"]
+    assert dl.predict(run, data.x_test[0])[0]["class"] == rows[0]["class"]  # one example
+    assert (
+        dl.predict(run, data.x_test[0, ..., 0])[0]["class"] == rows[0]["class"]
+    )  # without channel
+
+
+def test_predicting_files_and_folders_gives_the_same_as_the_command(run, tmp_path, capfd):
+    from PIL import Image
+
+    from dlcourse.commands import predict
+
+    pixels = run.load_dataset().x_test[0, ..., 0]
+    for name in ("a.png", "b.png"):
+        Image.fromarray((pixels * 255 / 16).astype("uint8")).save(tmp_path / name)
+    rows = dl.predict(run, tmp_path)
+    assert [Path(row["input"]).name for row in rows] == ["a.png", "b.png"]
+    alone = dl.predict(run, [tmp_path / "a.png"])[0]
+    assert alone["probability"] == pytest.approx(rows[0]["probability"], abs=1e-6)
+    assert predict.main(["--run", str(run.path), str(tmp_path)]) == 0
+    assert capfd.readouterr().out.strip() == str(rows)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "told"),
+    [
+        (
+            np.full((1, 8, 8, 1), 255.0),
+            RunError,
+            "values from 255 to 255, the run's images from 0 to 16",
+        ),
+        (np.full((1, 8, 8, 1), np.nan), RunError, "NaN or infinite"),
+        (np.array([["a"]]), RunError, "expected numbers"),
+        (np.zeros((0, 8, 8, 1)), RunError, "expected inputs of shape"),
+        ([], RunError, "no file is named"),
+        ("nothing.png", DatasetError, "nothing.png: no such file"),
+    ],
+)
+def test_inputs_that_do_not_fit_the_run_are_refused(run, inputs, error, told):
+    with pytest.raises(error, match=told):
+        dl.predict(run, inputs)
+
+
+def test_images_scaled_to_1_are_warned_of(run):
+    with pytest.warns(UserWarning, match="values from 0 to 1, the run's images from 0 to 16"):
+        dl.predict(run, np.linspace(0, 1, 64).reshape(1, 8, 8, 1))
+
+
+def test_a_regression_predicts_numbers(tmp_path):
+    run = dl.fit(dataset="diabetes", model="linear_regression", epochs=1, runs=tmp_path, verbose=0)
+    data = run.load_dataset()
+    rows = dl.predict(run, data.x_test[:2])
+    assert rows[0]["prediction"] == pytest.approx(
+        float(run.model.predict(data.x_test[:1], verbose=0)[0, 0]), rel=1e-6
+    )
+    metrics = dl.evaluate(run, (data.x_test, data.y_test))
+    assert metrics == pytest.approx(run.metrics["test"], rel=1e-5)
+
+
+# ------------------------------------------------------------------ those who train with plain fit
+
+
+@pytest.fixture
+def points():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int64")
+
+
+def plain_model(rate=0.1):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(2, "softmax")]
+    model = keras.Sequential(layers)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
+    return model
+
+
+def test_a_training_whose_weights_are_nan_is_stopped_and_put_back_where_relu_hides_it(points):
+    import keras
+
+    told, model = [], plain_model()
+
+    def poison(epoch, logs):  # noqa: ARG001
+        if epoch == 1:
+            kernel, bias = model.layers[0].get_weights()
+            model.layers[0].set_weights([kernel * np.nan, bias])
+
+    stop = dl.callbacks.stop_on_nan(told.append)
+    broken = keras.callbacks.LambdaCallback(on_epoch_begin=poison)
+    history = model.fit(*points, epochs=5, callbacks=[broken, stop], verbose=0)
+    assert len(history.history["loss"]) == 2
+    assert "dense" in stop.reason
+    assert told == [
+        f"stopped in epoch 2: {stop.reason}; the weights are those before. Try a smaller learning "
+        "rate or the optimizer's clipnorm."
+    ]
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_a_loss_that_becomes_infinite_stops_the_training_within_the_epoch(points):
+    import keras
+
+    model = plain_model()
+    model.compile(keras.optimizers.SGD(1e20), "mse")
+    stop = dl.callbacks.stop_on_nan(lambda _: None)
+    x, y = points
+    with np.errstate(all="ignore"):
+        history = model.fit(x, np.eye(2)[y] * 1e30, epochs=5, callbacks=[stop], verbose=0)
+    assert len(history.history["loss"]) == 1
+    assert stop.reason
+
+
+def test_a_good_training_is_left_alone_and_tells_a_line_per_epoch(points):
+    lines = []
+    stop = dl.callbacks.stop_on_nan()
+    told = dl.callbacks.epoch_lines(lines.append)
+    plain_model().fit(*points, epochs=2, callbacks=[stop, told], verbose=0)
+    assert stop.reason is None
+    assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_the_history_of_a_plain_fit_is_diagnosed_with_its_xray(points):
+    model, xray = plain_model(), dl.callbacks.xray(*points)
+    history = model.fit(*points, validation_data=points, epochs=3, callbacks=[xray], verbose=0)
+    assert sorted(xray.by_epoch) == [0, 1, 2, 3]
+    from_history = dl.diagnose(history, xray=xray.by_epoch)
+    assert dl.diagnose(history.history, model=model, xray=xray.by_epoch) == from_history
+    assert str(dl.diagnose({"loss": [1.0]})).startswith("no finding")
+
+
+def test_an_xray_without_examples_says_so(points):
+    with pytest.raises(ValueError, match="xray: the examples x and their labels y are needed"):
+        plain_model().fit(*points, epochs=1, callbacks=[dl.callbacks.xray()], verbose=0)
+
+
+def test_a_diverged_training_ends_with_its_own_error(tmp_path):
+    with pytest.raises(DivergedError, match="diverged"):
+        dl.fit(
+            dataset="digits",
+            model="dnn",
+            optimizer="sgd",
+            learning_rate=1e9,
+            runs=tmp_path,
+            verbose=0,
+        )
+
+
+def test_printed_runs_comparisons_and_range_tests_are_what_the_commands_print(run):
+    assert isinstance(run, Run)
+    assert "test   " in str(run)
+    unfinished = Run(run.path / "nowhere")
+    assert str(unfinished) == f"<Run {run.path / 'nowhere'}: not finished>"
