@@ -92,7 +92,7 @@ def _mark(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
 def attributions(
     images: np.ndarray,
     maps: Mapping[str, np.ndarray],
-    titles: Sequence[str],
+    titles: Sequence[str] = (),
     *,
     overlaid: bool = False,
     boxes: np.ndarray | None = None,
@@ -105,7 +105,7 @@ def attributions(
     Args:
         images: `(n, height, width, 1 or 3)`.
         maps: By the method's name, `(n, height, width)` each.
-        titles: One per image: its class and probability.
+        titles: One per image: its class and probability; without any, none is shown.
         overlaid: Lay the maps over the image, without their values.
         boxes: Where the truth lies, `(n, 4)`, framed.
         figure: Drawn into; None makes a pyplot figure.
@@ -115,7 +115,7 @@ def attributions(
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
         show_image(row[0], images[k])
-        label(row[0], titles[k])
+        label(row[0], titles[k] if titles else "")
         for ax, values in zip(row[1:], maps.values(), strict=True):
             if overlaid:
                 overlay(images[k], values[k], ax)
