@@ -6,6 +6,7 @@ default are written in one place.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,19 +34,20 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-_number = BeforeValidator(_refuse_bool)
+# Last in an annotation: the JSON Schema names bounds that follow it as no editor knows them.
+is_number = BeforeValidator(_refuse_bool)
 
-Integer = Annotated[int, _number]
-Natural = Annotated[int, _number, Field(ge=0)]
-Positive = Annotated[int, _number, Field(ge=1, le=10_000_000)]
-Number = Annotated[float, _number]
-NonNegative = Annotated[float, _number, Field(ge=0)]
-PositiveNumber = Annotated[float, _number, Field(gt=0)]
-Rate = Annotated[float, _number, Field(ge=0, lt=1)]
-Degrees = Annotated[float, _number, Field(ge=0, le=180)]
+Integer = Annotated[int, is_number]
+Natural = Annotated[int, Field(ge=0), is_number]
+Positive = Annotated[int, Field(ge=1, le=10_000_000), is_number]
+Number = Annotated[float, is_number]
+NonNegative = Annotated[float, Field(ge=0), is_number]
+PositiveNumber = Annotated[float, Field(gt=0), is_number]
+Rate = Annotated[float, Field(ge=0, lt=1), is_number]
+Degrees = Annotated[float, Field(ge=0, le=180), is_number]
 Word = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
 """Text; a whole number, as YAML reads a class named `7`, is its digits."""
-Fraction = Annotated[float, _number, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1), is_number]
 Output = SkipValidation[int | str]
 """A position or name of a model's output: a model is needed to check it."""
 Positives = Annotated[
@@ -60,8 +62,19 @@ OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_
 MOST_SHOWN = 12
 
 
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are errors, values are frozen, numbers are finite."""
+def _describe(schema: dict[str, Any], settings: type[BaseModel]) -> None:
+    """Put what the docstring says of the settings into their JSON Schema."""
+    texts = {"name": first_line(settings), **descriptions(settings)}
+    schema["description"] = texts["name"]
+    for name in texts.keys() & schema.get("properties", {}).keys():
+        schema["properties"][name]["description"] = texts[name]
+
+
+class Settings(BaseModel, json_schema_extra=_describe):
+    """Base of all settings: unknown keys are errors, values are frozen, numbers are finite.
+
+    What the docstring's `Args` say of a setting is its description in the JSON Schema.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
@@ -72,7 +85,7 @@ class Settings(BaseModel):
 def settings_model(
     name: str, function: Callable[..., Any], *, tagged: bool = True
 ) -> type[Settings]:
-    """Return a pydantic model of `function`'s keyword-only parameters.
+    """Return a pydantic model of `function`'s keyword-only parameters, with its docstring.
 
     `tagged` adds the key `name`, which must be `name`: it tells the members of a union apart.
     """
@@ -84,7 +97,7 @@ def settings_model(
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"
-    return create_model(title, __base__=Settings, __doc__=_first_line(function), **fields)
+    return create_model(title, __base__=Settings, __doc__=inspect.getdoc(function), **fields)
 
 
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
@@ -173,9 +186,20 @@ def shown(value: Any) -> str:
     return line if len(line) < 60 else f"{line[:57]}…"
 
 
-def _first_line(function: Callable[..., Any]) -> str:
-    """Return the first line of a function's docstring, or an empty string."""
-    return (inspect.getdoc(function) or "").partition("\n")[0]
+def first_line(documented: Any) -> str:
+    """Return the first line of a docstring, without the `Return` of a function's."""
+    line = (inspect.getdoc(documented) or "").partition("\n")[0].removeprefix("Return ")
+    return line[:1].upper() + line[1:]
+
+
+ENTRY = re.compile(r"^ {4}(\w[\w, ]*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
+
+
+def descriptions(documented: Any) -> dict[str, str]:
+    """Return what the `Args` of a docstring say of each name; an entry may stand for several."""
+    entries = (inspect.getdoc(documented) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+    found = ENTRY.findall(entries)
+    return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
 
 
 def did_you_mean(word: object, known: list[str]) -> str:

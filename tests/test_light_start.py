@@ -59,6 +59,7 @@ def test_a_dry_run_loads_nothing_heavy():
         probe("dlcourse.commands.train", "--config", config, "--print-config") == "code 0 loaded []"
     )
     assert probe("dlcourse.commands.train", "--schema") == "code 0 loaded []"
+    assert probe("dlcourse.commands.train", "--settings", "model.cnn") == "code 0 loaded []"
 
 
 @pytest.mark.parametrize("override", ["training.epochs=2.5", "model.nmae=cnn", "dataset.name=wine"])

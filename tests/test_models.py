@@ -6,14 +6,24 @@ import keras
 import numpy as np
 import pytest
 
+import dlcourse.models
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import RecipeError
-from dlcourse.models import MODELS, augmentation_layers, build_model, mismatch, scaling_layer
-from dlcourse.models.convolutional import cnn
-from dlcourse.models.dense import dnn
-from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
-from dlcourse.models.recurrent import rnn
+from dlcourse.models import (
+    MODELS,
+    augmentation_layers,
+    build_model,
+    cnn,
+    dnn,
+    linear_regression,
+    logistic_regression,
+    mismatch,
+    rnn,
+    scaling_layer,
+    softmax_regression,
+    transfer,
+)
 from dlcourse.schema import settings_model
 from dlcourse.training import prepare
 
@@ -128,6 +138,33 @@ def test_scaling_is_inside_the_model(digits, diabetes):
     rows = np.asarray(scaling_layer(diabetes)(diabetes.x_train))
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-5)
+
+
+def test_a_range_is_mapped_to_0_to_1_inside_the_model():
+    model = cnn((8, 8, 1), 3, rescale=(-5, 250), filters=(2,), hidden=())
+    assert [layer.name for layer in model.layers[:2]] == ["rescaling", "conv_1"]
+    ends = np.asarray(model.layers[0](np.array([-5.0, 250.0])))
+    np.testing.assert_allclose(ends, [0, 1], atol=1e-6)  # float32
+    pixels = dnn((2,), 1, hidden=(), rescale=(0, 255))
+    assert float(np.asarray(pixels.layers[0](np.float32(255)))) == 1.0
+
+
+@pytest.mark.parametrize("build", [dnn, rnn, cnn, softmax_regression])
+def test_without_a_range_the_inputs_are_taken_as_they_are(build):
+    plain, scaled = (build((8, 8, 1), 3, rescale=rescale) for rescale in (None, (0, 255)))
+    assert [layer.name for layer in scaled.layers] == [
+        "rescaling",
+        *(layer.name for layer in plain.layers),
+    ]
+
+
+def test_a_layer_that_scales_stands_in_front():
+    rows = np.array([[0.0, 10.0], [2.0, 30.0]], "float32")
+    layer = keras.layers.Normalization()
+    layer.adapt(rows)
+    model = linear_regression((2,), rescale=layer, initializer="ones")
+    assert model.layers[0] is layer
+    np.testing.assert_allclose(model.predict(rows, verbose=0), [[-2], [2]], rtol=1e-5)  # float32
 
 
 def test_a_constant_column_is_only_shifted(diabetes):
@@ -367,6 +404,75 @@ def test_the_settings_are_the_keyword_only_parameters():
     fields = settings_model("rnn", rnn).model_fields
     assert list(fields)[:3] == ["name", "cell", "units"]
     assert "input_shape" not in fields
+
+
+def test_every_builder_is_a_name_of_the_package():
+    for name, builder in MODELS.items():
+        assert name in dlcourse.models.__all__
+        assert getattr(dlcourse.models, name) is builder.function
+
+
+def test_a_builder_takes_lists_and_numpys_numbers():
+    model = cnn([8, 8, 1], np.int64(3), filters=[4], hidden=[])
+    assert model.count_params() == cnn((8, 8, 1), 3, filters=(4,), hidden=()).count_params()
+
+
+def test_settings_of_a_recipe_are_not_checked_twice(digits, monkeypatch):
+    def twice(*_):
+        pytest.fail("checked again")
+
+    settings = {"filters": (2,), "hidden": ()}
+    complete = settings_model("cnn", cnn, tagged=False).model_validate(settings)
+    monkeypatch.setattr("dlcourse.schema.checked_settings", twice)
+    dlcourse.models.new_model("cnn", digits, dict(complete))
+
+
+IMAGE = (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: cnn(IMAGE, 3, **{"filter": 4}),
+            "cnn: unknown setting 'filter' (did you mean 'filters'?)",
+        ),
+        (lambda: cnn(IMAGE, 3, filters=4), "cnn: 'filters': expected a list, such as [4], got 4"),
+        (lambda: cnn(IMAGE, 3, dropout=1), "cnn: 'dropout': expected less than 1, got 1"),
+        (
+            lambda: rnn(IMAGE, 3, units=0),
+            "rnn: 'units': expected greater than or equal to 1, got 0",
+        ),
+        (lambda: transfer(IMAGE, 3, **{}), "transfer: 'base' is missing"),
+        (
+            lambda: cnn((28, 28), 10),
+            "input_shape: (height, width, channels) is expected, of whole numbers ≥ 1, "
+            "got (28, 28): write (28, 28, 1)",
+        ),
+        (lambda: cnn((8, -8, 1), 3), "got (8, -8, 1)"),
+        (lambda: cnn((60_000, 28, 28, 1), 10), "got (60000, 28, 28, 1)"),
+        (lambda: dnn(784, 10), "got 784: write (784,)"),
+        (lambda: dnn((784.0,), 10), "input_shape: (features,) or (steps, features) or (height, "),
+        (lambda: softmax_regression(4, 3), "got 4: write (4,)"),
+        (lambda: rnn((28,), 10), "input_shape: (steps, features) or (height, width, channels) is "),
+        (lambda: transfer("8", 3, base="none"), "input_shape: (features,) or"),
+        (lambda: cnn(IMAGE, 0), "num_outputs: a whole number ≥ 1 is expected, got 0"),
+        (lambda: dnn((4,), 2.5), "num_outputs: a whole number ≥ 1 is expected, got 2.5"),
+        (lambda: rnn((4, 2), True), "num_outputs: a whole number ≥ 1 is expected, got True"),
+        (
+            lambda: cnn(IMAGE, 3, rescale=(255, 0)),
+            "rescale: (low, high) with low < high, a Keras layer or None is expected, got (255, 0)",
+        ),
+        (lambda: dnn((4,), 3, rescale=(0, np.inf)), "rescale: (low, high) with low < high"),
+        (lambda: rnn((4, 2), 3, rescale="pixels"), "None is expected, got 'pixels'"),
+        (lambda: rnn((4, 2), 3, rescale=255), "None is expected, got 255"),
+    ],
+)
+def test_a_wrong_argument_of_a_builder_is_named_in_one_line(call, text):
+    with pytest.raises(RecipeError) as error:
+        call()
+    assert text in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ examples:
   python -m dlcourse.train --config digits_cnn
   python -m dlcourse.train --config digits_cnn model.dropout=0.5 training.epochs=5
   python -m dlcourse.train --resume runs/digits_cnn-20260131-101500
+  python -m dlcourse.train --settings model.cnn
 """
 
 
@@ -41,8 +42,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
+    parser.add_argument(
+        "--settings",
+        nargs="?",
+        const="",
+        metavar="GROUP",
+        help="explain the settings of model.cnn, training, …; list the groups; all: as Markdown",
+    )
     arguments = parser.parse_intermixed_args(argv)
-    if not (arguments.config or arguments.schema or arguments.resume):
+    told = arguments.schema or arguments.settings is not None
+    if not (arguments.config or told or arguments.resume):
         parser.error("--config RECIPE is needed (dlcourse recipes lists the shipped ones)")
     if arguments.resume and arguments.name:
         parser.error("--resume goes on in its own folder: --name is for new runs")
@@ -54,6 +63,12 @@ def _run(arguments: argparse.Namespace) -> int:
         from dlcourse.configuration.recipe import Recipe
 
         write_json(Recipe.model_json_schema())
+        return 0
+    if arguments.settings is not None:
+        from dlcourse.commands.settings_text import settings_markdown, settings_text
+
+        asked = arguments.settings
+        write(settings_markdown() if asked == "all" else settings_text(asked))
         return 0
     recipe = _recipe(arguments)
     if not arguments.resume:

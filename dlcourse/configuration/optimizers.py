@@ -19,7 +19,13 @@ def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimiz
 
 
 def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> Any:
-    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked."""
+    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked.
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        momentum: Fraction of the last update that is added to the new one; 0 adds none.
+        nesterov: Nesterov momentum: the gradient is taken where the momentum leads (Nesterov 1983).
+    """
     return _optimizer("SGD", locals())
 
 
@@ -31,7 +37,15 @@ def adam(
     epsilon: PositiveNumber = 1e-7,
     amsgrad: bool = False,
 ) -> Any:
-    """Return Adam (Kingma and Ba 2015)."""
+    """Return Adam (Kingma and Ba 2015).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        beta_1: Decay rate of the running mean of the gradients, from step to step.
+        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
+        epsilon: Small number added to the denominator, against a division by zero.
+        amsgrad: AMSGrad, which divides by the largest running mean so far (Reddi et al. 2018).
+    """
     return _optimizer("Adam", locals())
 
 
@@ -43,14 +57,30 @@ def adamw(
     beta_2: Rate = 0.999,
     epsilon: PositiveNumber = 1e-7,
 ) -> Any:
-    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        weight_decay: Fraction of each weight, times the learning rate, subtracted from it in every
+            step.
+        beta_1: Decay rate of the running mean of the gradients, from step to step.
+        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
+        epsilon: Small number added to the denominator, against a division by zero.
+    """
     return _optimizer("AdamW", locals())
 
 
 def nadam(
     learning_rate: Any, *, beta_1: Rate = 0.9, beta_2: Rate = 0.999, epsilon: PositiveNumber = 1e-7
 ) -> Any:
-    """Return Adam with Nesterov momentum (Dozat 2016)."""
+    """Return Adam with Nesterov momentum (Dozat 2016).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        beta_1: Decay rate of the running mean of the gradients, from step to step.
+        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
+        epsilon: Small number added to the denominator, against a division by zero.
+    """
     return _optimizer("Nadam", locals())
 
 
@@ -62,7 +92,15 @@ def rmsprop(
     epsilon: PositiveNumber = 1e-7,
     centered: bool = False,
 ) -> Any:
-    """Return RMSprop (Hinton 2012)."""
+    """Return RMSprop (Hinton 2012).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        rho: Decay rate of the running mean of the squared gradients, from step to step.
+        momentum: Fraction of the last update that is added to the new one; 0 adds none.
+        epsilon: Small number added to the denominator, against a division by zero.
+        centered: Division by the gradients' running variance instead of their running mean square.
+    """
     return _optimizer("RMSprop", locals())
 
 
@@ -72,12 +110,25 @@ def adagrad(
     initial_accumulator_value: NonNegative = 0.1,
     epsilon: PositiveNumber = 1e-7,
 ) -> Any:
-    """Return AdaGrad (Duchi et al. 2011)."""
+    """Return AdaGrad (Duchi et al. 2011).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        initial_accumulator_value: First value of each weight's sum of squared gradients.
+        epsilon: Small number added to the denominator, against a division by zero.
+    """
     return _optimizer("Adagrad", locals())
 
 
 def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7) -> Any:
-    """Return AdaDelta (Zeiler 2012)."""
+    """Return AdaDelta (Zeiler 2012).
+
+    Args:
+        learning_rate: Learning rate, or a schedule of it.
+        rho: Decay rate of the running means of the squared gradients and updates, from step to
+            step.
+        epsilon: Small number added to the denominator, against a division by zero.
+    """
     return _optimizer("Adadelta", locals())
 
 
@@ -95,11 +146,11 @@ def cosine(
     """Return a cosine from the learning rate to `end` times it (Loshchilov and Hutter 2017).
 
     Args:
-        learning_rate: The highest value.
+        learning_rate: Highest value.
         steps: Steps of the whole training.
-        warmup: Fraction of the steps that first rise linearly.
-        start: First value of that rise, as a fraction of `learning_rate`.
-        end: Last value, as a fraction of `learning_rate`.
+        warmup: Fraction of the steps that first rise linearly; 0 begins at the learning rate.
+        start: First value of that rise, as a fraction of the learning rate.
+        end: Last value, as a fraction of the learning rate.
     """
     import keras
 
@@ -116,7 +167,13 @@ def cosine(
 def exponential(
     learning_rate: float, steps: int, *, end: Fraction = 0.01
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return an exponential fall from the learning rate to `end` times it at the last step."""
+    """Return an exponential fall from the learning rate to `end` times it at the last step.
+
+    Args:
+        learning_rate: First and highest value.
+        steps: Steps of the whole training.
+        end: Last value, as a fraction of the learning rate.
+    """
     import keras
 
     return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, end)
@@ -128,10 +185,11 @@ def linear(
     """Return a straight fall from the learning rate to `end` times it at the last step.
 
     Args:
-        learning_rate: the highest value.
-        steps: steps of the whole training.
-        warmup: fraction of the steps that first rise linearly from 0.
-        end: last value, as a fraction of `learning_rate`.
+        learning_rate: Highest value.
+        steps: Steps of the whole training.
+        warmup: Fraction of the steps that first rise linearly from 0; 0 begins at the learning
+            rate.
+        end: Last value, as a fraction of the learning rate.
     """
     rising = round(warmup * steps)
     return _rise_and_fall()(
@@ -170,7 +228,14 @@ def step(
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.75),
     factor: PositiveNumber = 0.1,
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return a staircase: multiplied by `factor` at each fraction `at` of the training."""
+    """Return a staircase: the rate is multiplied by `factor` at each fraction `at` of the training.
+
+    Args:
+        learning_rate: First value.
+        steps: Steps of the whole training.
+        at: Fractions of the training after which the learning rate falls.
+        factor: Factor by which the learning rate is multiplied each time.
+    """
     import keras
 
     boundaries = sorted(max(1, round(fraction * steps)) for fraction in at)
@@ -189,11 +254,11 @@ def one_cycle(
     """Return a linear rise to the learning rate, then a cosine fall (Smith and Topin 2019).
 
     Args:
-        learning_rate: the peak.
-        steps: steps of the whole training.
-        warmup: fraction of the steps that rise.
-        start: first value, as a fraction of the peak.
-        end: last value, as a fraction of the peak.
+        learning_rate: Peak of the rate.
+        steps: Steps of the whole training.
+        warmup: Fraction of the steps that rise.
+        start: First value, as a fraction of the peak.
+        end: Last value, as a fraction of the peak.
     """
     return cosine(learning_rate, steps, warmup=warmup, start=start, end=end)
 

@@ -27,6 +27,7 @@ from dlcourse.schema import (
     Positives,
     Rate,
     Settings,
+    descriptions,
     did_you_mean,
     expectation,
     nearest,
@@ -46,7 +47,13 @@ Augmentation = settings_model("augmentation", augmentation_layers, tagged=False)
 
 
 class EarlyStopping(Settings):
-    """Stop when the monitored value has not improved for `patience` epochs (slides S1)."""
+    """Stop when the monitored value has not improved for `patience` epochs (slides S1).
+
+    Args:
+        patience: Number of epochs without improvement after which the training ends.
+        monitor: Value that is watched; `val_accuracy` is of classes, `val_mae` of a regression.
+        min_delta: Smallest change that counts as an improvement.
+    """
 
     patience: Positive = 5
     monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
@@ -54,7 +61,14 @@ class EarlyStopping(Settings):
 
 
 class ReduceOnPlateau(Settings):
-    """Multiply the learning rate by `factor` after `patience` epochs without improvement."""
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement.
+
+    Args:
+        patience: Number of epochs without improvement after which the learning rate falls.
+        factor: Factor by which the learning rate is multiplied.
+        monitor: Value that is watched; `val_accuracy` is of classes, `val_mae` of a regression.
+        min_learning_rate: Learning rate below which it does not fall.
+    """
 
     patience: Positive = 3
     factor: Fraction = 0.3
@@ -65,22 +79,52 @@ class ReduceOnPlateau(Settings):
 class Training(Settings):
     """How the model is fitted.
 
-    `batch_size` is one number, or a list that divides the epochs into as many stages, equally long
-    as whole epochs allow: [32, 64, 128] over six epochs is two epochs of each. `learning_rate` is
-    the constant rate, or the highest of a `schedule`. `ema` evaluates and keeps the average of the
-    weights over the steps in place of the last ones; each step counts `ema` times as much as the
-    next (0.99: about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
-    statistics are not averaged: they fit where the rate has fallen low. `steps_per_execution` null
-    chooses: up to 128 steps a call for small dense models, 16 for others (one on JAX; always one on
-    PyTorch). `restore_best_weights` keeps the weights of the epoch with the lowest validation loss
-    (or best `early_stopping.monitor`, as far as it was better by `min_delta`); false keeps the last
-    epoch's. `clip_norm` bounds the norm of the whole gradient, `clip_value` each of its entries. In
-    the last `clean_epochs` the images are as they are, not augmented: then the last steps and batch
-    normalization's statistics are of such images as the network will meet (He et al. 2019,
-    arXiv:1909.09148). `checkpoint_every` saves the state after that many steps, beside every
-    epoch's end; with `steps_per_execution`, after the call in which they are reached. `device` auto
-    takes a GPU where there is one, cpu keeps off it, gpu refuses to train without. `jit_compile` is
-    Keras' own (XLA), null its choice.
+    Args:
+        epochs: Number of passes over the training examples, at most.
+        batch_size: Examples per step. A list divides the epochs into as many stages, equally long
+            as whole epochs allow: [32, 64, 128] over six epochs is two epochs of each.
+        optimizer: Optimizer, with its settings.
+        learning_rate: Constant learning rate, or the highest of a `schedule`.
+        schedule: Course of the learning rate over the training, with its settings; null keeps the
+            rate constant.
+        clip_norm: Largest norm of the whole gradient, which is scaled down to it; null for none.
+        clip_value: Largest absolute value of each entry of the gradient, which is cut off there;
+            null for none.
+        ema: Momentum of a moving average of the weights over the steps, which is evaluated and kept
+            in place of the last weights: each step counts `ema` times as much as the next (0.99:
+            about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
+            statistics are not averaged: they fit where the rate has fallen low. Null for no
+            average.
+        label_smoothing: Fraction of a label that is spread evenly over all classes (Szegedy et al.
+            2016); 0 for none.
+        class_weights: Weights of the classes in the loss: `balanced`, inverse to their number of
+            examples (King and Zeng 2001), or a weight by class name, 1 for those not named. Null
+            weighs every example alike.
+        augmentation: Random changes of the training images, a new one in each epoch; null for none.
+        clean_epochs: Number of final epochs in which the images are as they are, not augmented:
+            then the last steps and batch normalization's statistics are of such images as the
+            network will meet (He et al. 2019, arXiv:1909.09148). Null for none.
+        early_stopping: End of the training once a validation value has stopped improving; null
+            trains all epochs.
+        reduce_on_plateau: Reduction of the learning rate when a validation value has stopped
+            improving; null for none.
+        restore_best_weights: Choice of the weights that are kept: true takes those of the epoch
+            with the lowest validation loss (or best `early_stopping.monitor`, as far as it was
+            better by `min_delta`), false those of the last epoch.
+        device: Device to compute on: `auto` takes a GPU where there is one, `cpu` keeps off it,
+            `gpu` refuses to train without.
+        mixed_precision: Computation in half precision (float16 on a GPU, bfloat16 on a CPU), with
+            weights in single precision.
+        jit_compile: Compilation by XLA, Keras' own `jit_compile`; null leaves it to Keras.
+        steps_per_execution: Number of steps in one call of the backend. Null chooses: up to 128 for
+            small dense models, 16 for others (one on JAX; always one on PyTorch).
+        checkpoint_every: Number of steps after which the state is saved, beside every epoch's end;
+            with `steps_per_execution`, after the call in which they are reached. Null saves at the
+            ends of epochs only.
+        deterministic: Restriction to operations that give the same bits in every run, in
+            TensorFlow.
+        tensorboard: Log for TensorBoard in the run's folder `tensorboard`; needs the package of
+            that name.
     """
 
     epochs: Positive = 20
@@ -131,6 +175,12 @@ class Recipe(Settings):
 
     The file is flat and complete: `dataset`, `model` and `training` with their settings. What is
     left out has the default of the function that the name stands for.
+
+    Args:
+        seed: Seed of every random choice, a whole number below 2³².
+        dataset: Data set, with its settings.
+        model: Model, with its settings.
+        training: Way in which the model is fitted.
     """
 
     seed: Integer = Field(default=0, ge=0, lt=2**32)
@@ -245,12 +295,13 @@ class Recipe(Settings):
 
 def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, str]]:
     """Give every setting's dotted name, value and meaning."""
-    for key, field in type(settings).model_fields.items():
+    told = descriptions(type(settings))
+    for key in type(settings).model_fields:
         value = getattr(settings, key)
         if isinstance(value, Settings):
             yield from _rows(value, f"{start}{key}.")
         else:
-            yield start + key, "none" if value is None else value, field.description or ""
+            yield start + key, "none" if value is None else value, told.get(key, "")
 
 
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:

@@ -38,15 +38,15 @@ def csv(
     """Return a CSV file's rows, `target` to be predicted from the other columns.
 
     Args:
-        seed: chooses the validation split.
-        path: a UTF-8 file with a header line, relative to the current folder; `~` expands.
-        target: the column to predict.
-        task: by default `classification` for text or at most 20 different integers, otherwise
-            `regression`.
-        ignore: columns to leave out, such as an identifier.
-        separator: one character between the values.
-        validation_fraction: share of the training rows.
-        test_fraction: share of all rows, the same for every seed.
+        seed: Seed of the validation split.
+        path: Path of a UTF-8 file with a header line, relative to the current folder; `~` expands.
+        target: Name of the column to predict.
+        task: Kind of target; null takes `classification` for text or at most 20 different integers,
+            otherwise `regression`.
+        ignore: Names of the columns to leave out, such as an identifier.
+        separator: Character between the values.
+        validation_fraction: Share of the training rows set aside for validation.
+        test_fraction: Share of all rows set aside for the test, the same rows for every seed.
 
     Raises:
         DatasetError: no such file; a column, row or value that cannot be used, with its line.

@@ -20,9 +20,9 @@ def digits(
     """Return 1,797 handwritten digits, 8×8×1, uint8 from 0 to 16 (Alpaydin and Kaynak 1998).
 
     Args:
-        seed: chooses the validation split.
-        classes: the digits to keep, labelled in this order; null keeps all ten.
-        validation_fraction: share of the examples that are not set aside for the test.
+        seed: Seed of the validation split.
+        classes: Digits to keep, labelled in this order; null keeps all ten.
+        validation_fraction: Share of the training examples set aside for validation.
     """
     from sklearn.datasets import load_digits
 
@@ -36,22 +36,42 @@ def digits(
 
 
 def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 569 tumours, 30 measurements each, malignant or benign (Wolberg et al. 1995)."""
+    """Return 569 tumours, 30 measurements each, malignant or benign (Wolberg et al. 1995).
+
+    Args:
+        seed: Seed of the validation split.
+        validation_fraction: Share of the training examples set aside for validation.
+    """
     return _table("breast_cancer", "binary", "tumour", seed, validation_fraction)
 
 
 def iris(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 150 iris flowers, 4 lengths in cm each, of three species (Fisher 1936)."""
+    """Return 150 iris flowers, 4 lengths in cm each, of three species (Fisher 1936).
+
+    Args:
+        seed: Seed of the validation split.
+        validation_fraction: Share of the training examples set aside for validation.
+    """
     return _table("iris", "multiclass", "species", seed, validation_fraction)
 
 
 def wine(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 178 wines, 13 chemical measurements each, of three cultivars (Aeberhard 1992)."""
+    """Return 178 wines, 13 chemical measurements each, of three cultivars (Aeberhard 1992).
+
+    Args:
+        seed: Seed of the validation split.
+        validation_fraction: Share of the training examples set aside for validation.
+    """
     return _table("wine", "multiclass", "cultivar", seed, validation_fraction)
 
 
 def diabetes(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 442 patients, 10 measurements each, and a disease score 25 to 346 (Efron 2004)."""
+    """Return 442 patients, 10 measurements each, and a disease score 25 to 346 (Efron 2004).
+
+    Args:
+        seed: Seed of the validation split.
+        validation_fraction: Share of the training examples set aside for validation.
+    """
     target = "disease progression after one year (score)"
     return _table("diabetes", "regression", target, seed, validation_fraction, scaled=False)
 

@@ -43,14 +43,16 @@ def image_folder(
     one warning.
 
     Args:
-        seed: chooses the validation split.
-        path: the folder, relative to the current one; `~` expands.
-        size: (height, width) to resize to; other proportions are stretched.
-        color: `rgb` or `grayscale`.
-        validation_fraction: share of the training images, where there is no `val` folder.
-        test_fraction: share of the training images, where there is no `test` folder.
-        memory_share: images that take more than this share of memory are decoded once, into the
-            cache folder, and streamed from there (`streamed`): the same images in the same order.
+        seed: Seed of the validation split.
+        path: Path of the folder, relative to the current folder; `~` expands.
+        size: Height and width, in pixels, to resize to; other proportions are stretched.
+        color: Channels of the images as they are read: `rgb` (3) or `grayscale` (1).
+        validation_fraction: Share of the training images set aside for validation, where there is
+            no `val` folder.
+        test_fraction: Share of the training images set aside for the test, where there is no `test`
+            folder.
+        memory_share: Share of the memory that the images may take. Larger data is decoded once,
+            into the cache folder, and streamed from there: the same images in the same order.
 
     Raises:
         DatasetError: no such folder, no class in it, a class without a readable image, other

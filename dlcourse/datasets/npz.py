@@ -32,12 +32,15 @@ def npz(
     `(n,)`. Labels are integers from 0, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
 
     Args:
-        seed: chooses the validation split, where the file has no `x_val`.
-        path: the file, relative to the current folder; `~` expands.
-        task: `classification`, or `regression` with one target an example.
-        class_names: one name a label, in order; by default the labels themselves.
-        validation_fraction: share of the training examples, where there is no `x_val`.
-        test_fraction: share of the training examples, where there is no `x_test`.
+        seed: Seed of the validation split, where the file has no `x_val`.
+        path: Path of the file, relative to the current folder; `~` expands.
+        task: Kind of target: `classification`, or `regression` with one number per example.
+        class_names: Names of the classes, one per label, in order; null takes the labels
+            themselves.
+        validation_fraction: Share of the training examples set aside for validation, where there is
+            no `x_val`.
+        test_fraction: Share of the training examples set aside for the test, where there is no
+            `x_test`.
 
     Raises:
         DatasetError: no such file, another kind of file, a missing array, pickled objects, or

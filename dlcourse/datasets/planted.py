@@ -22,11 +22,11 @@ from pydantic import Field
 from dlcourse.datasets.dataset import Dataset
 from dlcourse.datasets.embedded import digits
 from dlcourse.errors import RecipeError
-from dlcourse.schema import Fraction, Integer, NonNegative
+from dlcourse.schema import Fraction, NonNegative, is_number
 
-Images = Annotated[Integer, Field(ge=1, le=100_000)]
-Pixels = Annotated[Integer, Field(ge=8, le=256)]
-Pieces = Annotated[Integer, Field(ge=0, le=1000)]
+Images = Annotated[int, Field(ge=1, le=100_000), is_number]
+Pixels = Annotated[int, Field(ge=8, le=256), is_number]
+Pieces = Annotated[int, Field(ge=0, le=1000), is_number]
 Mark = Literal["none", "honest", "lying"]
 
 TEST_FRACTION = 0.2
@@ -52,18 +52,18 @@ def planted(
     of `mark` differ in the mark's pixels alone, those of `clutter` and `noise` keep the digits.
 
     Args:
-        seed: chooses and places digits and clutter for training and validation; the test images
-            are always the same.
-        n: images in all, all classes of one size; a fifth of them are for the test.
-        canvas: height and width of an image.
-        digit_size: height and width to which the 8×8 digit is enlarged, bilinearly.
-        clutter: pieces cut from other digits, `digit_size // 2` wide, a pixel or more off the
-            digit. They may lie on each other.
-        noise: standard deviation of the grey levels (0 … 255) added to each pixel.
-        mark: `none`; `honest`, two by two cells in the upper left corner, the class in binary; or
-            `lying`, which is honest in training and validation, but tells the next class (after 9
-            comes 0) in the test.
-        validation_fraction: share of the other images set aside for validation.
+        seed: Seed of the digits, their places and the clutter in training and validation; the test
+            images are always the same.
+        n: Number of images in all, all classes of one size; a fifth of them are for the test.
+        canvas: Height and width of an image, in pixels; 2.5 times `digit_size` or more.
+        digit_size: Height and width, in pixels, to which the 8×8 digit is enlarged, bilinearly.
+        clutter: Number of pieces cut from other digits, `digit_size // 2` wide, a pixel or more off
+            the digit. They may lie on each other.
+        noise: Standard deviation of the noise added to each pixel, in grey levels (0 … 255).
+        mark: Kind of mark in the upper left corner: `none`; `honest`, two by two cells, the class
+            in binary; or `lying`, which is honest in training and validation, but tells the next
+            class (after 9 comes 0) in the test.
+        validation_fraction: Share of the other images set aside for validation.
 
     Returns:
         The data set; its `regions` are `object`, the box of the digit's ink, and, with a mark,

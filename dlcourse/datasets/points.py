@@ -48,14 +48,14 @@ def points(
     """Return points of the plane in two or more classes, as columns of the chosen features.
 
     Args:
-        seed: draws the training and validation points; the test points are always the same.
-        shape: `blobs` (round clouds), `xor` (opposite quadrants, 2 classes), `circles` (rings),
-            `moons` (2 classes) or `spirals` (arms).
-        classes: how many, 2 or more, all of one size.
-        n: points in all; a fifth of them are for the test.
-        noise: standard deviation added to both coordinates, in units of the plane.
-        features: the columns, in order.
-        validation_fraction: share of the other points set aside for validation.
+        seed: Seed of the training and validation points; the test points are always the same.
+        shape: Shape of the classes: `blobs` (round clouds), `xor` (opposite quadrants, 2 classes),
+            `circles` (rings), `moons` (2 classes) or `spirals` (arms).
+        classes: Number of classes, 2 or more, all of one size.
+        n: Number of points in all; a fifth of them are for the test.
+        noise: Standard deviation of the noise added to both coordinates, in units of the plane.
+        features: Columns of the table, in order.
+        validation_fraction: Share of the other points set aside for validation.
 
     Raises:
         RecipeError: a number of classes that the shape cannot have; no feature, or one twice.

@@ -44,14 +44,17 @@ def tfds(
     """Return any image-classification set of TensorFlow Datasets, from its cache or downloaded.
 
     Args:
-        seed: chooses the validation split.
-        dataset: a name such as `mnist`, `cifar10` or `emnist/letters`.
-        data_dir: the cache; by default the variable `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
-        size: (height, width) to resize to; needed where the images' sizes differ.
-        classes: the names of those to keep, labelled in this order; null keeps all.
-        validation_fraction: share of the set's `train` split.
-        memory_share: images that take more than this share of memory are decoded once, into the
-            cache folder, and streamed from there (`streamed`): the same images in the same order.
+        seed: Seed of the validation split.
+        dataset: Name of the set in TensorFlow Datasets, such as `mnist`, `cifar10` or
+            `emnist/letters`.
+        data_dir: Folder of the cache; null takes the variable `TFDS_DATA_DIR`, else
+            `~/tensorflow_datasets`.
+        size: Height and width, in pixels, to resize to; null keeps the images' own size, which must
+            then be the same for all.
+        classes: Names of the classes to keep, labelled in this order; null keeps all.
+        validation_fraction: Share of the set's `train` split set aside for validation.
+        memory_share: Share of the memory that the images may take. Larger data is decoded once,
+            into the cache folder, and streamed from there: the same images in the same order.
 
     Raises:
         DatasetError: an unknown set, no images or classes in it, images of differing sizes, not
@@ -86,9 +89,9 @@ def _named(name: str, examples: str) -> Callable[..., Dataset]:
 
     Args:
         seed: Seed of the validation split.
-        data_dir: Cache of TensorFlow Datasets; see `tfds`.
+        data_dir: Folder of the cache; null for `TFDS_DATA_DIR`'s, else `~/tensorflow_datasets`.
         classes: Names of the classes to keep, labelled in this order; null keeps all.
-        validation_fraction: Share of the training examples.
+        validation_fraction: Share of the training examples set aside for validation.
     """
     return load
 

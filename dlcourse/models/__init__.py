@@ -1,5 +1,6 @@
 """The table of models, and `build_model`."""
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,9 +23,16 @@ __all__ = [
     "Builder",
     "augmentation_layers",
     "build_model",
+    "cnn",
+    "dnn",
+    "linear_regression",
+    "logistic_regression",
     "mismatch",
+    "rnn",
     "scaling_layer",
+    "softmax_regression",
     "target_scale",
+    "transfer",
 ]
 
 
@@ -82,11 +90,11 @@ def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras
         dataset.task == "binary" and name != "softmax_regression"
     )
     try:
-        return MODELS[name].function(
+        return inspect.unwrap(MODELS[name].function)(
             dataset.input_shape,
             1 if single else len(dataset.class_names),
             target_scale(dataset) if dataset.task == "regression" else False,
-            [scaling_layer(dataset)],
+            scaling_layer(dataset),
             **settings,
         )
     except RecipeError:

@@ -8,23 +8,26 @@ from dlcourse.models.layers import (
     Activation,
     Initializer,
     Regression,
+    Rescale,
     activated,
     head,
     hidden_layers,
+    input_layers,
     noise_layer,
     weights,
 )
-from dlcourse.schema import NonNegative, Positive, Positives, Rate
+from dlcourse.schema import NonNegative, Positive, Positives, Rate, checked
 
 if TYPE_CHECKING:
     import keras
 
 
+@checked
 def cnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     filters: tuple[Positive, ...] = (32, 64),
     convolutions: Positives = 1,
@@ -48,35 +51,43 @@ def cnn(
     list with one for each of `filters`.
 
     Args:
-        input_shape: `(height, width, channels)`.
-        num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities; see `layers.head`.
-        preprocessing: layers in front of the first.
-        filters: filters of each block's convolutions.
-        convolutions: convolutions in a block, before its pooling.
-        kernel_size: height and width of a filter.
-        strides: step of a block's first convolution.
-        padding: `same` keeps height and width, `valid` uses whole windows only.
-        pool: pooling at a block's end.
-        pool_size: height, width and step of the pooling window; 1 is a block without pooling.
-        pooling: what makes one vector of the last block: `flatten`, after its pooling, or in its
-            pooling's place the `average` or `max` of each whole map. With `average` and no hidden
-            layer the logits are sums over places: the class activation map is exact (Zhou et al.
-            2016, https://arxiv.org/abs/1512.04150).
-        hidden: units of the dense layers after the blocks.
-        activation: of every convolution and hidden layer.
-        dropout: fraction dropped after the blocks and after each hidden layer.
-        l2: weight decay, l2·Σw² over every kernel.
-        initializer: of every kernel.
-        batch_norm: normalise before each activation (Ioffe and Szegedy 2015).
-        noise: standard deviation of Gaussian noise added to the scaled inputs in training.
+        input_shape: Shape of one image, `(height, width, channels)`; grey images have 1 channel.
+        num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        filters: Number of filters of each block's convolutions; one block per number.
+        convolutions: Number of convolutions in each block, before its pooling.
+        kernel_size: Height and width of the filters.
+        strides: Step of each block's first convolution, in pixels.
+        padding: Padding of the convolutions: `same` keeps height and width, `valid` uses whole
+            windows only.
+        pool: Pooling at each block's end.
+        pool_size: Height, width and step of the pooling window; 1 is a block without pooling.
+        pooling: Operation that makes one vector of the last block: `flatten`, after its pooling, or
+            in its pooling's place the `average` or `max` of each whole map. With `average` and no
+            hidden layer the logits are sums over places: the class activation map is exact (Zhou et
+            al. 2016, https://arxiv.org/abs/1512.04150).
+        hidden: Units of each dense layer after the blocks; an empty list for none.
+        activation: Activation of every convolution and hidden layer.
+        dropout: Fraction of the outputs dropped in training, after the blocks and after each hidden
+            layer; 0 for none.
+        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
+        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
+            random, `large_normal` (standard deviation 1) why small.
+        batch_norm: Batch normalization before each activation (Ioffe and Szegedy 2015).
+        noise: Standard deviation of Gaussian noise added to the scaled inputs in training; 0 for
+            none.
 
     Raises:
-        RecipeError: a list has not one number for each block, or the blocks would shrink the image
-            to nothing.
+        RecipeError: an argument or a setting that is not as described, a list that has not one
+            number for each block, or blocks that would shrink the image to nothing.
     """
     import keras
 
+    front = [*input_layers(input_shape, rescale, axes=(3,)), *noise_layer(noise)]
     each = {
         "convolutions": convolutions,
         "kernel_size": kernel_size,
@@ -110,9 +121,8 @@ def cnn(
     dense = hidden_layers(
         hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
     )
-    front = [*preprocessing, *noise_layer(noise)]
     end = head(num_outputs, regression, kernel)
-    return keras.Sequential([keras.Input(input_shape), *front, *blocks, *flat, *dense, *end])
+    return keras.Sequential([*front, *blocks, *flat, *dense, *end])
 
 
 def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:

@@ -1,29 +1,30 @@
 """The deep neural network: dense hidden layers."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlcourse.models.layers import (
     Activation,
     Initializer,
     Regression,
-    flatten,
+    Rescale,
     head,
     hidden_layers,
+    input_layers,
     noise_layer,
     weights,
 )
-from dlcourse.schema import NonNegative, Positive, Rate
+from dlcourse.schema import NonNegative, Positive, Rate, checked
 
 if TYPE_CHECKING:
     import keras
 
 
+@checked
 def dnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     hidden: tuple[Positive, ...] = (64, 64),
     activation: Activation = "relu",
@@ -36,24 +37,35 @@ def dnn(
     """Return a network of dense layers (slides S0: 784-16-16-10 has 13,002 parameters).
 
     Args:
-        input_shape: `(features,)`, or an image's `(height, width, channels)`, which is flattened.
-        num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities; see `layers.head`.
-        preprocessing: layers in front of the first.
-        hidden: units of each hidden layer; none makes it logistic or softmax regression.
-        activation: of every hidden layer; `linear` shows that depth alone adds nothing.
-        dropout: fraction of a hidden layer's outputs dropped in training.
-        l2: weight decay, l2·Σw² over every kernel.
-        initializer: of every kernel; `zeros` and `constant` (0.1) show why it must be random.
-        batch_norm: normalise before each activation (Ioffe and Szegedy 2015).
-        noise: standard deviation of Gaussian noise added to the scaled inputs in training.
+        input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
+            `(height, width, channels)`, which is flattened.
+        num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        hidden: Units of each hidden layer; an empty list makes it logistic or softmax regression.
+        activation: Activation of every hidden layer; `linear` shows that depth alone adds nothing.
+        dropout: Fraction of each hidden layer's outputs dropped in training; 0 for none.
+        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
+        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
+            random, `large_normal` (standard deviation 1) why small.
+        batch_norm: Batch normalization before each activation (Ioffe and Szegedy 2015).
+        noise: Standard deviation of Gaussian noise added to the scaled inputs in training; 0 for
+            none.
+
+    Raises:
+        RecipeError: an argument or a setting that is not as described; it is named.
     """
     import keras
 
     kernel = weights(initializer, l2)
-    front = [*preprocessing, *noise_layer(noise), *flatten(input_shape)]
+    front = [*input_layers(input_shape, rescale), *noise_layer(noise)]
+    if len(input_shape) > 1:
+        front.append(keras.layers.Flatten(name="flatten"))
     dense = hidden_layers(
         hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
     )
     end = head(num_outputs, regression, kernel)
-    return keras.Sequential([keras.Input(input_shape), *front, *dense, *end])
+    return keras.Sequential([*front, *dense, *end])

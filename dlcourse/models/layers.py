@@ -1,7 +1,13 @@
 """The pieces that the builders share: setting types, the hidden layer and the head."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from math import inf, nan
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from dlcourse.errors import RecipeError
+from dlcourse.schema import shown
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +43,58 @@ Initializer = Literal[
 CONSTANT = 0.1
 Regression = bool | tuple[float, float]
 """False; True; or the targets' (mean, standard deviation)."""
+# the inputs' (low, high), a layer that scales them, or None, which takes them as they are
+Rescale: TypeAlias = "tuple[float, float] | keras.Layer | None"
+AXES = {1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
+
+
+def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2, 3)) -> list[Any]:
+    """Return the `Input` of a model, and the layer that scales it, if any.
+
+    Args:
+        input_shape: Shape of one example.
+        rescale: As for `rescaling`.
+        axes: How many axes the shape may have.
+
+    Raises:
+        RecipeError: the shape has other axes, or a size that is not a whole number ≥ 1.
+    """
+    import keras
+
+    sizes = input_shape if isinstance(input_shape, list | tuple) else ()
+    if len(sizes) not in axes or not all(map(_is_size, sizes)):
+        mended = (*sizes, 1) if sizes else (input_shape,)
+        cure = f": write {mended}" if len(mended) in axes and all(map(_is_size, mended)) else ""
+        reason = f"{' or '.join(AXES[number] for number in axes)} is expected, of whole numbers ≥ 1"
+        raise RecipeError(f"{reason}, got {shown(input_shape)}{cure}", setting="input_shape")
+    return [keras.Input(input_shape), *rescaling(rescale)]
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and type(value) is not bool and bool(value >= 1)
+
+
+def rescaling(rescale: Rescale) -> list["keras.Layer"]:
+    """Return the layer that maps low…high to 0…1, the one given, or none for None.
+
+    It computes in float32, under mixed precision too.
+
+    Raises:
+        RecipeError: neither a range nor a layer nor None.
+    """
+    from keras import Layer, layers
+
+    if rescale is None or isinstance(rescale, Layer):
+        return [] if rescale is None else [rescale]
+    try:
+        low, high = (float(end) for end in rescale if not isinstance(end, str))
+    except (TypeError, ValueError, OverflowError):
+        low = high = nan
+    if not 0 < high - low < inf:
+        reason = "(low, high) with low < high, a Keras layer or None is expected, got "
+        raise RecipeError(reason + shown(rescale), setting="rescale")
+    scale, offset = 1 / (high - low), -low / (high - low)
+    return [layers.Rescaling(scale, offset=offset, dtype="float32", name="rescaling")]
 
 
 def weights(initializer: str, l2: float) -> dict[str, Any]:
@@ -101,9 +159,16 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
     Classification: `logits`, then `probabilities` (softmax, or sigmoid for one output).
     Regression: `prediction`; where the targets' mean and standard deviation are given, the weights
     learn the standardised target and `prediction` puts it back into the target's unit.
+
+    Raises:
+        RecipeError: the number of outputs is not a whole number ≥ 1.
     """
     from keras import layers
 
+    if not _is_size(num_outputs):
+        reason = f"a whole number ≥ 1 is expected, got {shown(num_outputs)}"
+        raise RecipeError(reason, setting="num_outputs")
+    num_outputs = int(num_outputs)  # NumPy's too, which Keras refuses
     if regression is True:
         return [layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
     if regression:
@@ -117,13 +182,6 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
         layers.Dense(num_outputs, name="logits", **weights),
         layers.Activation(squash, dtype="float32", name="probabilities"),
     ]
-
-
-def flatten(input_shape: Sequence[int]) -> list["keras.Layer"]:
-    """Return a Flatten layer for inputs of more than one axis, nothing for rows."""
-    from keras import layers
-
-    return [layers.Flatten(name="flatten")] if len(input_shape) > 1 else []
 
 
 def noise_layer(standard_deviation: float) -> list["keras.Layer"]:

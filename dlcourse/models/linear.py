@@ -1,53 +1,106 @@
 """Linear, logistic and softmax regression: one layer of weights, a network without hidden ones."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlcourse.models.dense import dnn
-from dlcourse.models.layers import Initializer, Regression
-from dlcourse.schema import NonNegative
+from dlcourse.models.layers import Initializer, Regression, Rescale
+from dlcourse.schema import NonNegative, checked
 
 if TYPE_CHECKING:
     import keras
 
 
+@checked
 def linear_regression(
     input_shape: tuple[int, ...],
     num_outputs: int = 1,
     regression: Regression = True,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
-    """Return ŷ = w·x + b, trained on the mean squared error (slides S4)."""
+    """Return linear regression, ŷ = w·x + b, trained on the mean squared error (slides S4).
+
+    Args:
+        input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
+            `(height, width, channels)`, which is flattened.
+        num_outputs: Number of targets.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
+        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
+            random, `large_normal` (standard deviation 1) why small.
+
+    Raises:
+        RecipeError: an argument or a setting that is not as described; it is named.
+    """
     weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)
+    return dnn(input_shape, num_outputs, regression, rescale, **weights)
 
 
+@checked
 def logistic_regression(
     input_shape: tuple[int, ...],
     num_outputs: int = 1,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
-    """Return σ(w·x + b), the probability of the second of two classes (slides S4)."""
+    """Return logistic regression, σ(w·x + b), the probability of the second class (slides S4).
+
+    Args:
+        input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
+            `(height, width, channels)`, which is flattened.
+        num_outputs: Number of outputs, 1.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
+        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
+            random, `large_normal` (standard deviation 1) why small.
+
+    Raises:
+        RecipeError: an argument or a setting that is not as described; it is named.
+    """
     weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)
+    return dnn(input_shape, num_outputs, regression, rescale, **weights)
 
 
+@checked
 def softmax_regression(
     input_shape: tuple[int, ...],
     num_outputs: int,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
 ) -> "keras.Model":
-    """Return softmax(Wx + b), one probability per class (slides S4)."""
+    """Return softmax regression, softmax(Wx + b), one probability per class (slides S4).
+
+    Args:
+        input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
+            `(height, width, channels)`, which is flattened.
+        num_outputs: Number of classes.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
+        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
+            random, `large_normal` (standard deviation 1) why small.
+
+    Raises:
+        RecipeError: an argument or a setting that is not as described; it is named.
+    """
     weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, preprocessing, **weights)
+    return dnn(input_shape, num_outputs, regression, rescale, **weights)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dlcourse.models.layers import rescaling
 from dlcourse.models.warp import Flip, random_warp
 from dlcourse.schema import Degrees, Rate
 
@@ -22,9 +23,7 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
 
     if dataset.x_train.ndim > 2:
         low, high = dataset.value_range
-        high = high if high > low else low + 1  # images of one grey
-        scale, offset = 1 / (high - low), -low / (high - low)
-        return layers.Rescaling(scale, offset=offset, dtype="float32", name="rescaling")
+        return rescaling((low, high if high > low else low + 1))[0]  # images may be of one grey
     rows = dataset.x_train.astype("float64")
     variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
     return layers.Normalization(
@@ -50,12 +49,13 @@ def augmentation_layers(
     """Return the random layer in front of a model, active in training only; none if all is off.
 
     Args:
-        shift: largest shift in each direction, as a fraction of the height and width.
-        rotate: largest rotation to either side, in degrees.
-        zoom: largest zoom in or out, as a fraction.
-        shear: largest slant to either side: the shift of a row over its distance from the middle.
-        flip: the mirrorings that leave a picture's class as it is.
-        fill: what comes in at the borders: the `nearest` pixel, or `black` (0).
+        shift: Largest shift in each direction, as a fraction of the height and width; 0 for none.
+        rotate: Largest rotation to either side, in degrees; 0 for none.
+        zoom: Largest zoom in or out, as a fraction; 0 for none.
+        shear: Largest slant to either side: the shift of a row over its distance from the middle; 0
+            for none.
+        flip: Mirrorings drawn at random, such as leave a picture's class as it is.
+        fill: Filling of what comes in at the borders: the `nearest` pixel, or `black` (0).
     """
     how = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear}
     if not any(how.values()) and flip == "none":

@@ -1,20 +1,21 @@
 """The recurrent network: simple RNN, LSTM or GRU over a sequence."""
 
-from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
-from dlcourse.models.layers import Initializer, Regression, head, weights
-from dlcourse.schema import NonNegative, Positive, Rate
+from dlcourse.models.layers import Initializer, Regression, Rescale, head, input_layers, weights
+from dlcourse.schema import NonNegative, Positive, Rate, checked
 
 if TYPE_CHECKING:
     import keras
 
 
+@checked
 def rnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     cell: Literal["simple", "lstm", "gru"] = "lstm",
     units: Positive = 64,
@@ -27,18 +28,27 @@ def rnn(
     """Return a recurrent network; an image is read row by row, from the top.
 
     Args:
-        input_shape: `(steps, features)`, or an image's `(height, width, channels)`: height steps
-            of width·channels features.
-        num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities; see `layers.head`.
-        preprocessing: layers in front of the first.
-        cell: simple RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho 2014).
-        units: size of the state.
-        layers: recurrent layers; all but the last pass their whole sequence on.
-        bidirectional: read from both ends and concatenate (Schuster and Paliwal 1997).
-        dropout: fraction of each recurrent layer's outputs dropped in training.
-        l2: weight decay, l2·Σw² over every input kernel.
-        initializer: of every input kernel (recurrent kernels start orthogonal).
+        input_shape: Shape of one example: `(steps, features)`, or an image's `(height, width,
+            channels)`: height steps of width·channels features.
+        num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
+            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
+            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        cell: Kind of recurrent layer: simple RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber
+            1997) or GRU (Cho 2014).
+        units: Size of the state.
+        layers: Number of recurrent layers; all but the last pass their whole sequence on.
+        bidirectional: Reading from both ends, whose states are concatenated (Schuster and Paliwal
+            1997).
+        dropout: Fraction of each recurrent layer's outputs dropped in training; 0 for none.
+        l2: Factor of the penalty l2·Σw² over all input kernels, which is added to the loss; 0 for
+            none.
+        initializer: Initializer of every input kernel (recurrent kernels start orthogonal).
+
+    Raises:
+        RecipeError: an argument or a setting that is not as described; it is named.
     """
     import keras
 
@@ -53,15 +63,8 @@ def rnn(
         recurrent.append(layer)
         if dropout:
             recurrent.append(keras.layers.Dropout(dropout, name=f"{name}_dropout"))
-    front = [*preprocessing, *_rows(input_shape)]
+    front = input_layers(input_shape, rescale, axes=(2, 3))
+    if len(input_shape) == 3:
+        front.append(keras.layers.Reshape((input_shape[0], prod(input_shape[1:])), name="rows"))
     end = head(num_outputs, regression, kernel)
-    return keras.Sequential([keras.Input(input_shape), *front, *recurrent, *end])
-
-
-def _rows(input_shape: tuple[int, ...]) -> list["keras.Layer"]:
-    import keras
-
-    if len(input_shape) != 3:
-        return []
-    height, width, channels = input_shape
-    return [keras.layers.Reshape((height, width * channels), name="rows")]
+    return keras.Sequential([*front, *recurrent, *end])

@@ -6,9 +6,7 @@ may be trained a little further.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models.bases import PUBLISHED, load_base, replay
@@ -16,11 +14,13 @@ from dlcourse.models.layers import (
     Activation,
     Initializer,
     Regression,
+    Rescale,
     head,
     hidden_layers,
+    input_layers,
 )
 from dlcourse.models.layers import weights as kernel_settings
-from dlcourse.schema import Integer, NonNegative, Positive, PositiveNumber, Rate
+from dlcourse.schema import Natural, NonNegative, Positive, PositiveNumber, Rate, checked
 from dlcourse.visualizers import taps
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ FEATURES = "features"
 """The layer that ends the base: what it gives is what the head learns from."""
 
 
+@checked
 def transfer(
     input_shape: tuple[int, ...],
     num_outputs: int,
     regression: Regression = False,
-    preprocessing: Sequence["keras.Layer"] = (),
+    rescale: Rescale = None,
     *,
     base: str,
     weights: str | None = "imagenet",
@@ -46,48 +47,54 @@ def transfer(
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
     cache_features: bool = True,  # noqa: ARG001 - this and the next are read by training.stages
-    trainable_layers: Annotated[Integer, Field(ge=0)] = 0,
+    trainable_layers: Natural = 0,
     fine_tuning_epochs: Positive = 5,  # noqa: ARG001
     fine_tuning_rate: PositiveNumber = 0.1,  # noqa: ARG001
 ) -> "keras.Model":
     """Return a trained network's layers, frozen, with a new head.
 
     Args:
-        input_shape: of one example; the base's own.
-        num_outputs: classes, or 1 for a sigmoid output or a regression.
-        regression: end in `prediction` instead of probabilities; see `layers.head`.
-        preprocessing: layers in front; the last scales images to 0…1 and takes the place of the
-            base's own scaling, so that the new images may have another value range.
-        base: a run's folder, a `.keras` file, or a network of `keras.applications`.
-        weights: of a network of `keras.applications`: `imagenet` (downloaded once), a file, or null
-            for random ones.
-        layer: the base's last layer to keep; null keeps all but its last layer with weights.
-        head: units of the head's hidden layers, before its logits.
-        activation: of these hidden layers.
-        dropout: fraction dropped after each of them.
-        l2: weight decay of the head's kernels, l2·Σw².
-        initializer: of the head's kernels.
-        cache_features: compute the frozen base's outputs once and train the head on them; false
-            runs the base in every step, with the same result.
-        trainable_layers: the base's last layers with weights that are trained in a fine-tuning
-            after the head; 0 for none.
-        fine_tuning_epochs: epochs of the fine-tuning.
-        fine_tuning_rate: its constant learning rate, as a multiple of `training.learning_rate`.
+        input_shape: Shape of one example; the base's own.
+        num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
+        regression: True for a regression, which ends in `prediction` instead of probabilities; or
+            the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the images, or a layer that maps it to 0…1: it takes the place
+            of the scaling in the base, so that the new images may have another range. None keeps
+            the base's own; a base that is a `.keras` file or takes rows keeps it in any case.
+        base: Trained network to begin with: a run's folder, a `.keras` file, or a name of
+            `keras.applications`.
+        weights: Weights of a network of `keras.applications`: `imagenet` (downloaded once), a file,
+            or null for random ones.
+        layer: Name of the base's last layer to keep; null keeps all but its last layer with
+            weights.
+        head: Units of each of the head's hidden layers, before its logits; an empty list for none.
+        activation: Activation of the head's hidden layers.
+        dropout: Fraction of the outputs of each of the head's hidden layers dropped in training; 0
+            for none.
+        l2: Factor of the penalty l2·Σw² over the head's kernels, which is added to the loss; 0 for
+            none.
+        initializer: Initializer of the head's kernels.
+        cache_features: Computation of the frozen base's outputs once, before the head is trained on
+            them; false runs the base in every step, with the same result.
+        trainable_layers: Number of the base's last layers with weights that are trained in a
+            fine-tuning after the head; 0 for no fine-tuning.
+        fine_tuning_epochs: Number of epochs of the fine-tuning.
+        fine_tuning_rate: Constant learning rate of the fine-tuning, as a multiple of
+            `training.learning_rate`.
 
     Raises:
-        RecipeError: there is no such base or layer in it, it takes other inputs, or has fewer
-            layers to train.
+        RecipeError: an argument or a setting that is not as described; there is no such base or
+            layer in it, it takes other inputs, or has fewer layers to train.
     """
-    model, scales = load_base(base, input_shape, weights)
-    scaling = preprocessing[-1] if preprocessing and scales and len(input_shape) > 1 else None
+    _, *scaling = input_layers(input_shape, rescale)
+    model, scales = load_base(base, tuple(input_shape), weights)
     try:
         made = new_head(
             model,
             num_outputs,
             regression=regression,
             shape=input_shape,
-            front=preprocessing[:-1],
-            scaling=scaling,
+            scaling=scaling[0] if scaling and scales and len(input_shape) > 1 else None,
             layer=layer,
             hidden=head,
             activation=activation,
@@ -95,7 +102,7 @@ def transfer(
             kernel=kernel_settings(initializer, l2),
         )
     except UserError as error:
-        raise RecipeError(f"{base}: {error.reason}", setting="layer") from None
+        raise RecipeError(f"{base}: {error.reason}", setting=error.setting or "layer") from None
     try:
         _trainable(made, trainable_layers)
     except UserError as error:
@@ -109,7 +116,6 @@ def new_head(
     *,
     regression: Regression = False,
     shape: tuple[int, ...] | None = None,
-    front: Sequence["keras.Layer"] = (),
     scaling: "keras.Layer | None" = None,
     layer: str | None = None,
     hidden: Sequence[int] = (),
@@ -126,7 +132,6 @@ def new_head(
         base: a trained Sequential or Functional model of one input.
         num_outputs, regression: see `transfer`.
         shape: of one example; None takes the base's own, where that leaves nothing open.
-        front: layers before the base.
         scaling: takes the place of the base's layer `rescaling`; None leaves it.
         layer, hidden, activation, dropout: see `transfer`; `hidden` is its `head`.
         kernel: arguments of the head's kernels, as `layers.weights` makes them.
@@ -137,8 +142,9 @@ def new_head(
     import keras
 
     inputs = keras.Input(shape or base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
-    start = keras.Model(inputs, _applied(front, inputs))
-    tensor = replay(base, _cut(base, layer), start, lambda one: _still(one, scaling))
+    tensor = replay(
+        base, _cut(base, layer), keras.Model(inputs, inputs), lambda one: _still(one, scaling)
+    )
     for one in keras.Model(inputs, tensor).layers:
         one.trainable = False
     flat = len(tensor.shape) > 2

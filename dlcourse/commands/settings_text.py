@@ -1,0 +1,96 @@
+"""Every setting of a recipe in words: its type, its default and what it means.
+
+All of it comes from the settings' own classes and their JSON Schema.
+"""
+
+import json
+from collections.abc import Iterator
+from textwrap import fill
+from typing import Any
+
+from dlcourse.configuration.recipe import Recipe, groups
+from dlcourse.errors import RecipeError
+from dlcourse.schema import Settings, did_you_mean, first_line
+
+SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+NOUNS = {"integer": "whole number", "string": "text", "boolean": "true or false", "object": "map"}
+
+
+def all_groups() -> dict[str, type[Settings]]:
+    """Return the groups of settings by dotted name, as `model.cnn`; `recipe` is the outermost."""
+    return {"recipe": Recipe, **groups()}
+
+
+def settings_text(name: str = "") -> str:
+    """Return a group's settings as text; of a part such as `model`, or of all, its groups.
+
+    Raises:
+        RecipeError: there is no such group.
+    """
+    known = all_groups()
+    if name in known:
+        lines = [_wrapped(f"{name}: {first_line(known[name])}", 4)]
+        for setting, kind, default, meaning in _rows(known[name]):
+            lines += [
+                "",
+                _wrapped(f"{setting}: {kind}; {default}", 8),
+                _wrapped("    " + meaning, 4),
+            ]
+        return "\n".join(lines)
+    inside = [group for group in known if group.startswith(f"{name}.") or not name]
+    if not inside:
+        parts = {group.rpartition(".")[0] for group in known} - {""}
+        asked = next((group for group in known if group.endswith(f".{name}")), name)
+        hint = did_you_mean(asked, [*sorted(parts), *known])
+        raise RecipeError(f"--settings: unknown group of settings '{name}'{hint}")
+    return "\n".join(_wrapped(f"{group:<30} {first_line(known[group])}", 31) for group in inside)
+
+
+def _wrapped(text: str, indent: int) -> str:
+    return fill(text, 98, subsequent_indent=" " * indent)
+
+
+def settings_markdown() -> str:
+    """Return every group as Markdown, the text of docs/settings.md."""
+    command = "python -m dlcourse.train --settings all > docs/settings.md"
+    lines = ["# The settings of a recipe", "", f"Written from the docstrings by `{command}`."]
+    for name, group in all_groups().items():
+        lines += ["", f"## {name}", "", first_line(group), ""]
+        lines += ["| setting | type | default | meaning |", "|---|---|---|---|"]
+        for setting, kind, default, meaning in _rows(group):
+            default = default.removeprefix("default ")
+            lines.append(f"| `{setting}` | {kind} | `{default}` | {meaning} |".replace("*", r"\*"))
+    return "\n".join(lines)
+
+
+def _rows(group: type[Settings]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each setting's name, type, default and meaning."""
+    schemas = group.model_json_schema()["properties"]
+    for name, field in group.model_fields.items():
+        if name != "name":
+            value: Any = field.get_default(call_default_factory=True)
+            text = json.dumps(value, default=lambda one: getattr(one, "name", {})).strip('"')
+            text = "required" if field.is_required() else f"default {text}"
+            yield name, type_in_words(schemas[name]), text, schemas[name].get("description", "")
+
+
+def type_in_words(schema: dict[str, Any], many: str = "") -> str:
+    """Return what a JSON Schema allows, as `list of whole numbers ≥ 1 or null`."""
+    if "discriminator" in schema:
+        names = ", ".join(schema["discriminator"]["mapping"])
+        return f"one of {names} (the name alone, or a mapping with its settings)"
+    if options := schema.get("anyOf") or schema.get("oneOf"):
+        if any("discriminator" in option for option in options):  # the names alone are in it
+            options = [option for option in options if "enum" not in option]
+        return " or ".join(map(type_in_words, options))
+    if "enum" in schema:
+        return f"{'any' if many else 'one'} of {', '.join(schema['enum'])}"
+    kind: str = schema.get("type", "group of settings")
+    if kind == "array":
+        items = schema.get("prefixItems", [schema.get("items")])
+        return f"list of {'two ' if items[1:] else ''}{type_in_words(items[0], 's')}"
+    # an upper bound from 1e7 on only catches slips: it is not told
+    bounds = [
+        f"{sign} {schema[key]:,}" for key, sign in SIGNS.items() if schema.get(key, 1e7) < 1e7
+    ]
+    return f"{schema.get('const') or NOUNS.get(kind, kind) + many} {' and '.join(bounds)}".strip()
