@@ -59,13 +59,17 @@ def cnn(
             255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
             None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
         filters: Number of filters of each block's convolutions; one block per number.
-        convolutions: Number of convolutions in each block, before its pooling.
-        kernel_size: Height and width of the filters.
-        strides: Step of each block's first convolution, in pixels.
+        convolutions: Number of convolutions in each block, before its pooling; one number for all
+            blocks, or a list with one for each.
+        kernel_size: Height and width of the filters; one number for all blocks, or a list with one
+            for each.
+        strides: Step of each block's first convolution, in pixels; one number for all blocks, or a
+            list with one for each.
         padding: Padding of the convolutions: `same` keeps height and width, `valid` uses whole
             windows only.
         pool: Pooling at each block's end.
-        pool_size: Height, width and step of the pooling window; 1 is a block without pooling.
+        pool_size: Height, width and step of the pooling window; one number for all blocks, or a
+            list with one for each. 1 is a block without pooling.
         pooling: Operation that makes one vector of the last block: `flatten`, after its pooling, or
             in its pooling's place the `average` or `max` of each whole map. With `average` and no
             hidden layer the logits are sums over places: the class activation map is exact (Zhou et
