@@ -52,8 +52,8 @@ def lazy(
 __getattr__, __dir__ = lazy(
     __name__,
     (
-        *("dlcourse.models", "dlcourse.plots", "dlcourse.lab", "dlcourse.lessons"),
-        "dlcourse.lab.callbacks",
+        *("dlcourse.datasets", "dlcourse.models", "dlcourse.plots"),
+        *("dlcourse.lab", "dlcourse.lab.callbacks", "dlcourse.lessons"),
     ),
     {
         "dlcourse.front_door": "fit resume evaluate predict",

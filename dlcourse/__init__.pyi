@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from dlcourse import datasets as datasets
 from dlcourse import lab as lab
 from dlcourse import lessons as lessons
 from dlcourse import models as models

@@ -26,9 +26,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## Goal
@@ -52,10 +52,10 @@ quiet_start()
 import os
 
 import keras
+import tensorflow as tf
 
-from dlcourse.runs.environment import device
-
-print(f"Python {sys.version.split()[0]}, Keras {keras.version()} on {device()}")
+gpus = len(tf.config.list_physical_devices("GPU"))
+print(f"Python {sys.version.split()[0]}, Keras {keras.version()}, GPUs: {gpus}")
 
 # %% [markdown]
 # ## The data
@@ -65,16 +65,13 @@ print(f"Python {sys.version.split()[0]}, Keras {keras.version()} on {device()}")
 # The ten possible labels are the *classes*.
 
 # %%
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
-
-digits = load_dataset("digits")
+digits = dl.load_dataset("digits")
 digits
 
 # %%
 # Picture: The first sixteen training examples, small grey digits, each with its label above.
 names = [digits.class_names[label] for label in digits.y_train[:16]]
-_ = plots.image_grid(digits.x_train[:16], names)
+_ = dl.plots.image_grid(digits.x_train[:16], names)
 
 # %% [markdown]
 # For the computer this is a table of numbers, one for each pixel. This is the first picture:
@@ -101,35 +98,27 @@ digits.x_train[0, :, :, 0]
 #
 # $$a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 #
-# The *recipe* below says what is trained, on what, and how. It is YAML, the same as a file in
-# `configs/`. The numbers under `training` are *hyper-parameters*: we choose them, nothing learns
-# them.
+# The *recipe* below says what is trained, on what, and how. `epochs`, `batch_size` and
+# `learning_rate` are *hyper-parameters*: we choose them, nothing learns them. Every other setting
+# has a default; `print(recipe)` shows them all, in YAML, the language of the files in `configs/`.
 
 # %%
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.training import prepare, train
-
 epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 15
-recipe = recipe_from_text(f"""
-dataset:
-  name: digits
-model:
-  name: cnn
-  filters: [16, 32]
-  hidden: [32]
-  dropout: 0.2
-training:
-  epochs: {epochs}
-  batch_size: 32
-  learning_rate: 0.003
-""")
+recipe = dl.recipe(
+    dataset="digits",
+    model={"name": "cnn", "filters": [16, 32], "hidden": [32], "dropout": 0.2},
+    epochs=epochs,
+    batch_size=32,
+    learning_rate=0.003,
+)
 
 # %% [markdown]
 # The model of the recipe is a plain Keras model. Each row of its summary is a *layer*; the last
 # column counts the parameters. You meet convolutions in notebook 09.
 
 # %%
-model = prepare(recipe).model
+keras.utils.set_random_seed(0)
+model = recipe.build_model(digits)
 model.summary()
 
 # %% [markdown]
@@ -148,8 +137,7 @@ probabilities.round(3)
 # training examples have been seen once, an *epoch* is over.
 
 # %%
-run = train(recipe, bar=False)
-run.metrics["test"]
+run = dl.fit(recipe)
 
 # %% [markdown]
 # *Accuracy* is the share of the examples whose class is right. Guessing would give about 0.1.
@@ -157,7 +145,7 @@ run.metrics["test"]
 # %%
 # Picture: Two charts by epoch, training beside validation: the loss falls, the accuracy rises.
 # Both change quickly at first, then slowly.
-_ = plots.learning_curves(run.history, run.metrics["best_epoch"])
+_ = dl.plots.learning_curves(run.history, run.metrics["best_epoch"])
 
 # %% [markdown]
 # **What to notice.** Most is learned in the first few epochs. The training loss goes on falling;
@@ -174,13 +162,13 @@ _ = plots.learning_curves(run.history, run.metrics["best_epoch"])
 # Picture: A table of ten by ten digits, true class by predicted class. Nearly all test examples lie
 # on the diagonal, where both agree.
 predicted = run.model.predict(digits.x_test, verbose=0).argmax(axis=1)
-ax = plots.confusion_matrix(digits.y_test, predicted, digits.class_names)
+ax = dl.plots.confusion_matrix(digits.y_test, predicted, digits.class_names)
 ax.figure.set_size_inches(5.4, 4.6)
 
 # %%
 # Picture: Test examples that the network takes for another digit, with the true and the predicted
 # class of each pair.
-_ = plots.most_confused(digits.y_test, predicted, digits.class_names, digits.x_test, pairs=3)
+_ = dl.plots.most_confused(digits.y_test, predicted, digits.class_names, digits.x_test, pairs=3)
 
 # %% [markdown]
 # **What to notice.** Look at the pictures that it gets wrong. Would you have known?
@@ -194,7 +182,7 @@ _ = plots.most_confused(digits.y_test, predicted, digits.class_names, digits.x_t
 # Picture: Sixteen small grey maps of one digit. Each is bright at other strokes or edges of it.
 first = keras.Model(run.model.inputs, run.model.get_layer("conv_1").output)
 maps = first.predict(digits.x_test[:1], verbose=0)[0]
-_ = plots.image_grid(maps.transpose(2, 0, 1)[..., None])
+_ = dl.plots.image_grid(maps.transpose(2, 0, 1)[..., None])
 
 # %% [markdown]
 # **What to notice.** Nobody told the layer to look for edges. It found out that they help.
@@ -205,7 +193,7 @@ _ = plots.image_grid(maps.transpose(2, 0, 1)[..., None])
 # that of an ensemble of convolutional networks. What this network reaches on MNIST was measured:
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S0.accuracy"))
 
@@ -225,7 +213,7 @@ print(show("S0.accuracy"))
 # example have?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("00.1", answer)

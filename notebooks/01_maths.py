@@ -26,9 +26,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## Goal
@@ -46,13 +46,11 @@ quiet_start()
 # Picture: The ten mean digits, 0 to 9, each blurred but easy to read.
 import numpy as np
 
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
 from dlcourse.lessons import plots as lesson_plots
 
-digits = load_dataset("digits")
+digits = dl.load_dataset("digits")
 means = np.stack([digits.x_train[digits.y_train == k].mean(axis=0) for k in range(10)])
-_ = plots.image_grid(means, digits.class_names, columns=10)
+_ = dl.plots.image_grid(means, digits.class_names, columns=10)
 
 # %% [markdown]
 # The *dot product* multiplies two vectors number by number and adds up:
@@ -77,7 +75,7 @@ from matplotlib import pyplot as plt
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(8, 2.8), width_ratios=[1, 3], layout="constrained"
 )
-plots.show_image(left, digits.x_test[0])
+dl.plots.show_image(left, digits.x_test[0])
 left.set_title(f"a test digit: {label}")
 right.bar(digits.class_names, similarity, color="#0072B2")
 right.set(xlabel="mean of class", ylabel="cos θ", ylim=(0, 1))
@@ -95,10 +93,10 @@ plt.show()
 # to multiply two columns, (5, 1)·(5, 1); this says why that fails, and what to turn:
 
 # %%
-from dlcourse.lessons.maths.linalg import determinant, eigenpairs, explain_matmul
+from dlcourse.lessons import maths
 
-print(explain_matmul(np.ones((5, 1)), np.ones((5, 1))))
-print(explain_matmul(templates, digit))
+print(maths.explain_matmul(np.ones((5, 1)), np.ones((5, 1))))
+print(maths.explain_matmul(templates, digit))
 
 # %% [markdown]
 # A 2 × 2 matrix moves every point of the plane, and its columns are where the two unit vectors go.
@@ -107,7 +105,7 @@ print(explain_matmul(templates, digit))
 # $$\det\begin{pmatrix} a & b \\ c & d \end{pmatrix} = ad - bc$$
 
 # %%
-determinant([[2, 3], [4, 5]])
+maths.determinant([[2, 3], [4, 5]])
 
 # %%
 # Picture: The unit square, and beside it what two matrices make of it. [[2, 1], [0, 1]] makes a
@@ -128,7 +126,7 @@ plt.show()
 
 # %%
 # Picture: the unit square beside its image under the matrix that the sliders set.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def move(a=1.0, b=1.0, c=0.5, d=1.5):
@@ -150,7 +148,7 @@ interact(move, **dict.fromkeys("abcd", (-3.0, 3.0, 0.5)))
 
 # %%
 M = np.array([[1, 2], [3, 0]])
-print("\n".join(eigenpairs(M).steps))
+print("\n".join(maths.eigenpairs(M).steps))
 
 # %%
 # Picture: What [[1, 2], [3, 0]] makes of the unit square, with two broken lines: the directions
@@ -213,12 +211,10 @@ plt.show()
 # %%
 # Picture: The error of both difference quotients over the step h, on logarithmic axes. Each falls
 # as h shrinks, then rises again from rounding; the central one falls twice as steeply.
-from dlcourse.lessons.maths.calculus import gradient, numeric_derivative
-
 steps = np.logspace(-12, -1, 45)
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 for method, style in (("forward", "-"), ("central", "--")):
-    slopes = [numeric_derivative(np.sin, 1.0, step=h, method=method) for h in steps]
+    slopes = [maths.numeric_derivative(np.sin, 1.0, step=h, method=method) for h in steps]
     ax.loglog(steps, np.abs(np.array(slopes) - np.cos(1)) + 1e-17, style, label=method)
 ax.set(xlabel="step h", ylabel="error of the slope of sin at 1")
 ax.legend()
@@ -241,14 +237,14 @@ def bowl(x):
     return x[0] ** 2 + 2 * x[1] ** 2
 
 
-gradient(bowl, [1.0, 1.0])
+maths.gradient(bowl, [1.0, 1.0])
 
 # %%
 # Picture: Contour lines of a bowl, closed ellipses, with arrows: the gradient at points of a grid.
 # Every arrow points outwards, uphill, at a right angle to its contour line.
 a, b = np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-1.5, 1.5, 60))
 u, v = np.meshgrid(np.linspace(-1.8, 1.8, 7), np.linspace(-1.2, 1.2, 5))
-arrows = np.array([gradient(bowl, point) for point in zip(u.flat, v.flat, strict=True)])
+arrows = np.array([maths.gradient(bowl, point) for point in zip(u.flat, v.flat, strict=True)])
 figure, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
 lines = ax.contour(a, b, bowl([a, b]), levels=12, cmap="cividis")
 ax.quiver(u, v, *arrows.T, color="#D55E00", width=0.004)
@@ -266,7 +262,7 @@ plt.show()
 # `dlcourse errata --id S3.eig` shows at a terminal.
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S3.det", "S3.eig", "S3.derivative", "S4.derivative"))
 
@@ -280,7 +276,7 @@ print(show("S3.det", "S3.eig", "S3.derivative", "S4.derivative"))
 # out by hand.
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("01.1", answer)

@@ -26,9 +26,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## Goal
@@ -50,7 +50,6 @@ quiet_start()
 import numpy as np
 from matplotlib import pyplot as plt
 
-from dlcourse import plots
 from dlcourse.lessons import plots as lesson_plots
 
 x, h = 6.0, 0.1
@@ -62,12 +61,12 @@ for step in range(10):
 # Each step multiplies $x$ by $1 - 2h = 0.8$, so that $x_k = 6 \cdot 0.8^k$. The steps become
 # shorter by themselves, because the slope becomes smaller.
 #
-# `gradient_descent` does the same and returns every point on the way.
+# `maths.gradient_descent` does the same and returns every point on the way.
 
 # %%
 # Picture: The parabola y = x² with the points of ten steps. They start at x = 6 and come down the
 # right side towards 0, each step shorter than the one before.
-from dlcourse.lessons.maths.calculus import DESCENT_CASES, gradient_descent
+from dlcourse.lessons import maths
 
 
 def square(x):
@@ -78,7 +77,7 @@ def slope(x):
     return 2 * x
 
 
-_ = lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
+_ = lesson_plots.descent_on_curve(square, maths.gradient_descent(slope, 6.0, 0.1, 10))
 
 # %% [markdown]
 # ## The learning rate
@@ -91,8 +90,8 @@ _ = lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, 0.1, 10))
 # to side and still come nearer. With 1 they jump between 6 and −6 for ever. With 1.1 they climb
 # out.
 figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
-for ax, (case, h) in zip(axes.flat, DESCENT_CASES.items(), strict=True):
-    lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, h, 8), ax)
+for ax, (case, h) in zip(axes.flat, maths.DESCENT_CASES.items(), strict=True):
+    lesson_plots.descent_on_curve(square, maths.gradient_descent(slope, 6.0, h, 8), ax)
     ax.set_title(f"h = {h:g}: {case}")
     ax.get_legend().remove()
 plt.show()
@@ -109,7 +108,8 @@ plt.show()
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 styles = ("-", "--", "-.", ":", (0, (5, 1)))
 for h, style in zip((0.01, 0.1, 0.4, 0.9, 1.1), styles, strict=True):
-    ax.semilogy(np.abs(gradient_descent(slope, 6.0, h, 20)), linestyle=style, label=f"h = {h:g}")
+    trace = maths.gradient_descent(slope, 6.0, h, 20)
+    ax.semilogy(np.abs(trace), linestyle=style, label=f"h = {h:g}")
 ax.set(xlabel="step", ylabel="|x|, distance from 0", ylim=(1e-6, 1e3))
 ax.legend()
 plt.show()
@@ -123,11 +123,11 @@ plt.show()
 
 # %%
 # Picture: the parabola with the steps of a descent from 6, at the sliders' learning rate.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def descend(learning_rate=0.3, steps=10):
-    lesson_plots.descent_on_curve(square, gradient_descent(slope, 6.0, learning_rate, steps))
+    lesson_plots.descent_on_curve(square, maths.gradient_descent(slope, 6.0, learning_rate, steps))
     plt.show()
 
 
@@ -140,7 +140,7 @@ interact(descend, learning_rate=(0.01, 1.1, 0.01), steps=(1, 20))
 # Picture: A film of ten steps on the parabola, from side to side, ever nearer to the bottom.
 from IPython.display import HTML
 
-film = lesson_plots.animate_descent(square, gradient_descent(slope, 6.0, 0.85, 10))
+film = lesson_plots.animate_descent(square, maths.gradient_descent(slope, 6.0, 0.85, 10))
 plt.close()
 HTML(lesson_plots.html(film))
 
@@ -170,7 +170,7 @@ figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 x = np.linspace(-3.1, 3.1, 200)
 ax.plot(x, valleys(x), color="0.6", linewidth=2)
 for start, colour in ((-0.5, "#0072B2"), (3.0, "#D55E00")):
-    trace = gradient_descent(valleys_slope, start, 0.05, 40)
+    trace = maths.gradient_descent(valleys_slope, start, 0.05, 40)
     ends[start] = trace[-1]
     ax.plot(trace, valleys(trace), "o-", color=colour, markersize=4, label=f"from {start:g}")
 ax.set(xlabel="x", ylabel="f(x)")
@@ -189,7 +189,7 @@ for start, end in ends.items():
 # $$v \leftarrow \mu v - h f'(x) \qquad x \leftarrow x + v$$
 
 # %%
-rolled = gradient_descent(valleys_slope, 3.0, 0.05, 150, momentum=0.9)[-1]
+rolled = maths.gradient_descent(valleys_slope, 3.0, 0.05, 150, momentum=0.9)[-1]
 print(f"from 3 to x = {rolled:.3f}, where f = {valleys(rolled):.3f}")
 
 # %% [markdown]
@@ -216,7 +216,7 @@ def narrow_gradient(x):
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 traces = {
-    momentum: gradient_descent(narrow_gradient, [4.0, 1.5], 0.09, 15, momentum=momentum)
+    momentum: maths.gradient_descent(narrow_gradient, [4.0, 1.5], 0.09, 15, momentum=momentum)
     for momentum in (0.0, 0.6)
 }
 for ax, (momentum, trace) in zip(axes, traces.items(), strict=True):
@@ -237,10 +237,7 @@ plt.show()
 # the radius, *standardised*: mean 0, standard deviation 1.
 
 # %%
-from dlcourse.datasets import load_dataset
-from dlcourse.lessons.maths.activations import sigmoid
-
-tumours = load_dataset("breast_cancer")
+tumours = dl.load_dataset("breast_cancer")
 column = tumours.feature_names.index("mean radius")
 radius = tumours.x_train[:, column].astype(float)
 x, y = (radius - radius.mean()) / radius.std(), tumours.y_train
@@ -257,14 +254,14 @@ tumours.class_names, tumours.x_train.shape
 
 # %%
 def neuron_gradient(weights, rows=slice(None)):
-    error = sigmoid(weights[0] * x[rows] + weights[1]) - y[rows]
+    error = maths.sigmoid(weights[0] * x[rows] + weights[1]) - y[rows]
     return np.array([np.mean(error * x[rows]), np.mean(error)])
 
 
 # %%
 # Picture: The loss over the weight w and the bias b as contour lines: one long valley. The steps
 # lead from the start at the upper right to its bottom, long ones first.
-trace = gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
+trace = maths.gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
 _ = lesson_plots.loss_surface(x, y, trace=trace)
 
 # %% [markdown]
@@ -287,7 +284,8 @@ def batch_gradient(weights):
     return neuron_gradient(weights, rng.integers(0, len(y), 8))
 
 
-_ = lesson_plots.loss_surface(x, y, trace=gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60))
+trace = maths.gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60)
+_ = lesson_plots.loss_surface(x, y, trace=trace)
 
 # %% [markdown]
 # **What to notice.** The way is crooked, and it never comes to rest; a smaller learning rate
@@ -302,7 +300,7 @@ print(f"{len(y)} examples a step, or 8: a step costs 1/{len(y) // 8}")
 # The path over the narrow bowl shows one of these; the heights of the first parabola show another.
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S3.gd", "S2.gradient", "S0.minima"))
 
@@ -316,7 +314,7 @@ print(show("S3.gd", "S2.gradient", "S0.minima"))
 # steps?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("02.1", answer)

@@ -26,9 +26,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## Goal
@@ -46,10 +46,7 @@ quiet_start()
 import numpy as np
 from matplotlib import pyplot as plt
 
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
-
-diabetes = load_dataset("diabetes")
+diabetes = dl.load_dataset("diabetes")
 bmi = diabetes.x_train[:, diabetes.feature_names.index("bmi")].astype(float)
 progress = diabetes.y_train.astype(float)
 diabetes, diabetes.feature_names
@@ -64,13 +61,12 @@ diabetes, diabetes.feature_names
 # the minimum has a formula, *least squares*:
 
 # %%
-from dlcourse.lessons.maths.losses import mse
-from dlcourse.lessons.maths.regression import linear_regression, linear_regression_descent
+from dlcourse.lessons import maths
 
-best = linear_regression(bmi[:, None], progress)
+best = maths.linear_regression(bmi[:, None], progress)
 lines = {"flat": (0.0, 150.0), "steep": (20.0, -380.0), "best": (best.W[0], float(best.b))}
 for name, (w, b) in lines.items():
-    print(f"{name:>5}: w = {w:.0f}, b = {b:.1f}, MSE = {mse(w * bmi + b, progress):.0f}")
+    print(f"{name:>5}: w = {w:.0f}, b = {b:.1f}, MSE = {maths.mse(w * bmi + b, progress):.0f}")
 
 # %%
 # Picture: The disease's progression over the body-mass index, a wide cloud that rises to the right,
@@ -100,10 +96,11 @@ plt.show()
 # Picture: The mean squared error over fifty steps of descent. It falls fast and then follows the
 # broken line of the least-squares solution.
 scaled = (bmi - bmi.mean()) / bmi.std()
-learned = linear_regression_descent(scaled[:, None], progress, learning_rate=0.1, steps=50)
+learned = maths.linear_regression_descent(scaled[:, None], progress, learning_rate=0.1, steps=50)
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.plot(learned.costs, label="gradient descent")
-ax.axhline(mse(best.predict(bmi[:, None]), progress), color="#D55E00", ls="--", label="formula")
+lowest = maths.mse(best.predict(bmi[:, None]), progress)
+ax.axhline(lowest, color="#D55E00", ls="--", label="formula")
 ax.set(xlabel="step", ylabel="MSE (score²)")
 ax.legend()
 plt.show()
@@ -118,8 +115,8 @@ plt.show()
 # score.
 
 # %%
-all_ten = linear_regression(diabetes.x_train, progress)
-one = linear_regression(bmi[:, None], progress)
+all_ten = maths.linear_regression(diabetes.x_train, progress)
+one = maths.linear_regression(bmi[:, None], progress)
 column = diabetes.feature_names.index("bmi")
 for name, guess in {
     "mean of all": np.full(len(diabetes.y_test), progress.mean()),
@@ -142,7 +139,7 @@ for name, guess in {
 # probability of malignancy.
 
 # %%
-tumours = load_dataset("breast_cancer")
+tumours = dl.load_dataset("breast_cancer")
 mean, deviation = tumours.x_train.mean(axis=0), tumours.x_train.std(axis=0)
 X, X_val, X_test = ((x - mean) / deviation for x, _ in tumours.splits.values())
 y, y_val, y_test = (1.0 - labels for _, labels in tumours.splits.values())
@@ -151,9 +148,7 @@ print(f"{len(y)} tumours, {int(y.sum())} of them malignant; {X.shape[1]} measure
 # %%
 # Picture: Benign (0) and malignant (1) over the mean radius, with an S-shaped curve that rises from
 # 0 to 1: the probability that logistic regression gives.
-from dlcourse.lessons.maths.regression import logistic_regression
-
-single = logistic_regression(X[:, :1], y, learning_rate=1.0, steps=300)
+single = maths.logistic_regression(X[:, :1], y, learning_rate=1.0, steps=300)
 radius = tumours.x_train[:, 0]
 grid = np.linspace(radius.min(), radius.max(), 200)
 curve = single.predict(((grid - mean[0]) / deviation[0])[:, None])
@@ -189,10 +184,7 @@ plt.show()
 # the chain rule the gradient is short, $dz = a - y$. Every number:
 
 # %%
-from dlcourse.lessons.maths.steps import render
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
-
-print(render(EXAMPLES["S4.logistic"].steps()))
+print(maths.render(maths.EXAMPLES["S4.logistic"].steps()))
 
 # %% [markdown]
 # ## Loop or no loop
@@ -208,15 +200,14 @@ print(render(EXAMPLES["S4.logistic"].steps()))
 # %%
 from time import perf_counter
 
-from dlcourse.lessons.maths.regression import logistic_gradient_loop, logistic_gradient_vectorised
-
 arguments = (X.T, y[None], np.full((X.shape[1], 1), 0.1), 0.0)
 found, seconds = {}, {}
-for function in (logistic_gradient_loop, logistic_gradient_vectorised):
+loop, no_loop = maths.logistic_gradient_loop, maths.logistic_gradient_vectorised
+for function in (loop, no_loop):
     begin = perf_counter()
     found[function] = function(*arguments)
     seconds[function] = perf_counter() - begin
-difference = np.abs(found[logistic_gradient_loop].dw - found[logistic_gradient_vectorised].dw)
+difference = np.abs(found[loop].dw - found[no_loop].dw)
 print(f"largest difference {difference.max():.1e}")
 for function, time in seconds.items():
     print(f"{function.__name__}: {1000 * time:.2f} ms")
@@ -231,7 +222,7 @@ for function, time in seconds.items():
 # *validation* tumours. The test tumours wait.
 
 # %%
-model = logistic_regression(X, y, learning_rate=0.5, steps=500)
+model = maths.logistic_regression(X, y, learning_rate=0.5, steps=500)
 probability = model.predict(X_val)
 print(f"cost: {model.costs[0]:.3f} before, {model.costs[-1]:.3f} after {len(model.costs)} steps")
 print(f"validation accuracy {np.mean((probability > 0.5) == y_val):.3f}")
@@ -252,7 +243,7 @@ plt.show()
 # false alarm. Move the threshold.
 
 # %%
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def decide(threshold=0.5):
@@ -284,7 +275,7 @@ print(f"of {len(y_test)} test tumours: {missed} malignant missed, {alarms} false
 # moved ten times too far.
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S4.logistic", "S4.loop", "S4.variables", "S4.squaring"))
 
@@ -298,7 +289,7 @@ print(show("S4.logistic", "S4.loop", "S4.variables", "S4.squaring"))
 # cross-entropy of this example (three digits)?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("03.1", answer)

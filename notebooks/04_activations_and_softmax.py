@@ -26,9 +26,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## Goal
@@ -45,7 +45,6 @@ quiet_start()
 # %%
 # Picture: Eight activations, each with its derivative as a broken line. Step and sign are flat but
 # for a jump, linear is a straight line, sigmoid and tanh are S-shaped, ReLU has a corner at 0.
-from dlcourse import plots
 from dlcourse.lessons import plots as lesson_plots
 
 _ = lesson_plots.activation_gallery()
@@ -62,12 +61,12 @@ _ = lesson_plots.activation_gallery()
 # %%
 import numpy as np
 
-from dlcourse.lessons.maths.activations import relu, sigmoid, sigmoid_derivative, softmax, tanh
+from dlcourse.lessons import maths
 
 np.set_printoptions(suppress=True, precision=5)
 z = np.array([0.0, 2.0, 5.0, 10.0])
-print("slope of the sigmoid:", sigmoid_derivative(z))
-print("tanh z = 2σ(2z) − 1:", np.allclose(tanh(z), 2 * sigmoid(2 * z) - 1))
+print("slope of the sigmoid:", maths.sigmoid_derivative(z))
+print("tanh z = 2σ(2z) − 1:", np.allclose(maths.tanh(z), 2 * maths.sigmoid(2 * z) - 1))
 
 # %% [markdown]
 # ## Without a bend, depth is nothing
@@ -83,7 +82,7 @@ rng = np.random.default_rng(0)
 W1, b1, W2, b2 = (rng.normal(size=shape) for shape in ((5, 2), 5, (1, 5), 1))
 x = rng.normal(size=2)
 deep, collapsed = W2 @ (W1 @ x + b1) + b2, (W2 @ W1) @ x + (W2 @ b1 + b2)
-with_bend = W2 @ relu(W1 @ x + b1) + b2
+with_bend = W2 @ maths.relu(W1 @ x + b1) + b2
 print(f"two layers {deep[0]:.6f}, one layer {collapsed[0]:.6f}, with ReLU {with_bend[0]:.6f}")
 
 # %% [markdown]
@@ -97,7 +96,7 @@ import os
 
 from matplotlib import pyplot as plt
 
-from dlcourse.lessons.playground import Playground
+from dlcourse.lessons import Playground
 
 epochs = 5 if os.environ.get("DLCOURSE_SMOKE") else 20
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
@@ -122,10 +121,7 @@ plt.show()
 # The slides' example, step by step:
 
 # %%
-from dlcourse.lessons.maths.steps import render
-from dlcourse.lessons.maths.worked_examples import EXAMPLES
-
-print(render(EXAMPLES["S4.softmax"].steps()))
+print(maths.render(maths.EXAMPLES["S4.softmax"].steps()))
 
 # %% [markdown]
 # **What to notice.** The largest logit gets most, but the others keep something. *Hardmax* would
@@ -136,7 +132,7 @@ print(render(EXAMPLES["S4.softmax"].steps()))
 
 # %%
 logits = np.array([5.0, 2.0, -1.0, 3.0])
-print(softmax(logits), softmax(logits + 100), softmax(logits * 200), sep="\n")
+print(maths.softmax(logits), maths.softmax(logits + 100), maths.softmax(logits * 200), sep="\n")
 
 # %% [markdown]
 # ### Two classes
@@ -146,7 +142,7 @@ print(softmax(logits), softmax(logits + 100), softmax(logits * 200), sep="\n")
 
 # %%
 pair = np.array([1.0, 3.0])
-print(f"softmax {softmax(pair)[1]:.10f}, sigmoid {sigmoid(pair[1] - pair[0]):.10f}")
+print(f"softmax {maths.softmax(pair)[1]:.10f}, sigmoid {maths.sigmoid(pair[1] - pair[0]):.10f}")
 
 
 # %% [markdown]
@@ -158,7 +154,8 @@ print(f"softmax {softmax(pair)[1]:.10f}, sigmoid {sigmoid(pair[1] - pair[0]):.10
 
 # %%
 def bars(temperature, ax):
-    ax.bar(["z = 5", "z = 2", "z = −1", "z = 3"], softmax(logits, temperature), color="#0072B2")
+    probabilities = maths.softmax(logits, temperature)
+    ax.bar(["z = 5", "z = 2", "z = −1", "z = 3"], probabilities, color="#0072B2")
     ax.set(title=f"T = {temperature:g}", ylabel="probability", ylim=(0, 1))
 
 
@@ -173,11 +170,11 @@ plt.show()
 
 # %%
 # Picture: four bars, the probabilities of the scores at the slider's temperature.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def heat(temperature=1.0):
-    bars(temperature, plots.new_axes(figsize=(5, 2.8)))
+    bars(temperature, dl.plots.new_axes(figsize=(5, 2.8)))
     plt.show()
 
 
@@ -239,7 +236,7 @@ print(play.as_recipe())
 # Five sentences about activations, each with the correction:
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S3.relu", "S3.range", "S4.tanh", "S4.differentiable", "S4.left"))
 
@@ -253,7 +250,7 @@ print(show("S3.relu", "S3.range", "S4.tanh", "S4.differentiable", "S4.left"))
 # logit than the first (three digits)?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("04.1", answer)

@@ -31,9 +31,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -85,20 +85,18 @@ print(f"f = {f.data}   ∂f/∂x = {x.grad}   ∂f/∂y = {y.grad}")
 #
 # ## One neuron
 #
-# `dlcourse.lessons.maths.autograd.Value` is the same class with a few operations more, and it
-# visits each number only once, however many paths there are. Here is the slides' neuron:
-# $x = (5, 3)$, $w = (0.5, 0.5)$, $b = 1$, the sigmoid $\sigma$, and the loss $L = -\log a$ of an
-# example with $y = 1$.
+# `maths.Value` is the same class with a few operations more, and it visits each number only once,
+# however many paths there are. Here is the slides' neuron: $x = (5, 3)$, $w = (0.5, 0.5)$, $b = 1$,
+# the sigmoid $\sigma$, and the loss $L = -\log a$ of an example with $y = 1$.
 
 # %%
 # Picture: the graph of one neuron's calculation from left to right, a box for each number with its
 # value and its gradient; arrows lead from x, w and b through products, sum and sigmoid to the loss.
-from dlcourse import plots
+from dlcourse.lessons import maths
 from dlcourse.lessons import plots as lesson_plots
-from dlcourse.lessons.maths.autograd import Value
 
-x1, x2, b = Value(5, "x1"), Value(3, "x2"), Value(1, "b")
-w1, w2 = Value(0.5, "w1"), Value(0.5, "w2")
+x1, x2, b = maths.Value(5, "x1"), maths.Value(3, "x2"), maths.Value(1, "b")
+w1, w2 = maths.Value(0.5, "w1"), maths.Value(0.5, "w2")
 z = w1 * x1 + w2 * x2 + b
 a = z.sigmoid()
 loss = -a.log()
@@ -122,9 +120,9 @@ lesson_plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
 # %%
 import math
 
-W = [[Value(0.5, "W11"), Value(-0.2, "W12"), Value(0.1, "W13")]]
-W += [[Value(-0.3, "W21"), Value(0.4, "W22"), Value(0.2, "W23")]]
-v = [Value(0.7, "v1"), Value(-0.6, "v2")]
+W = [[maths.Value(0.5, "W11"), maths.Value(-0.2, "W12"), maths.Value(0.1, "W13")]]
+W += [[maths.Value(-0.3, "W21"), maths.Value(0.4, "W22"), maths.Value(0.2, "W23")]]
+v = [maths.Value(0.7, "v1"), maths.Value(-0.6, "v2")]
 weights = {weight.name: weight for weight in [*W[0], *W[1], *v]}
 
 
@@ -191,7 +189,7 @@ for place, name in enumerate(("W13", "v2"), 1):
 
 # %%
 # Picture: the same curve, tangent and step, for a weight and a learning rate of your choice.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5))
 
@@ -221,9 +219,7 @@ print(f"L before {loss.data:.5f}, after {-math.log(forward(example).data):.5f}")
 # Picture: four bar charts of the output neuron: the four activations that enter it, the gradients
 # by its four weights, whose lengths follow the activations, then its weights, and the gradients by
 # the activations, whose lengths follow the weights.
-from dlcourse.lessons.maths.network import Network
-
-net = Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=3)
+net = maths.Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=3)
 X, Y = np.array([[1.0], [0.5], [-1.0]]), np.array([[1.0]])
 found, activations = net.backward(X, Y), net.forward(X).a[1][:, 0]
 bars = {
@@ -287,7 +283,6 @@ for mine, theirs in zip((dW1, dW2, db1, db2), found.dW + found.db, strict=True):
 # %%
 # Picture: on logarithmic axes, the error of the forward and of the central difference over the
 # step h. Both fall as h shrinks, the central one twice as steeply, and then rise again.
-from dlcourse.lessons.maths.calculus import gradient, numeric_derivative
 
 
 def loss_of_W1(W):
@@ -304,7 +299,7 @@ def loss_of_w11(value):
 steps = np.logspace(-12, 0, 49)
 ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")[1]
 for method, marker in (("forward", "s"), ("central", "o")):
-    slopes = [numeric_derivative(loss_of_w11, W1[0, 0], step=h, method=method) for h in steps]
+    slopes = [maths.numeric_derivative(loss_of_w11, W1[0, 0], step=h, method=method) for h in steps]
     ax.loglog(
         steps,
         np.abs(np.array(slopes) - dW1[0, 0]),
@@ -324,7 +319,7 @@ _ = ax.legend()
 # $10^{-6}$ the formulas are right. Would it notice a mistake? We forget one factor, $\tanh'$:
 
 # %%
-differences = gradient(loss_of_W1, W1)
+differences = maths.gradient(loss_of_W1, W1)
 forgetful = (W2.T @ dz2) @ X.T
 for name, formula in (("right", dW1), ("without tanh′", forgetful)):
     size = np.linalg.norm(formula) + np.linalg.norm(differences)
@@ -347,7 +342,7 @@ print(f"{'dlcourse':14} relative difference {net.gradient_check(X, Y):.0e}")
 # negative.
 X = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, 8).astype(float)
 Y = (X[:1] != X[1:2]).astype(float)
-net = Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=1)
+net = maths.Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=1)
 losses = [net.step(X, Y, learning_rate=1.0) for _ in range(600)]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
 left.plot(losses)
@@ -366,7 +361,7 @@ print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 # most of its numbers. S1's 3-2-1 network has no biases; with them it has 11 parameters.
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S4.logistic", "S1.net", "S1.neuron"))
 
@@ -379,7 +374,7 @@ print(show("S4.logistic", "S1.net", "S1.neuron"))
 # **05.1** Let $f = x \cdot y + x$ with $x = 2$ and $y = 3$. What is $\partial f/\partial x$?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("05.1", answer)

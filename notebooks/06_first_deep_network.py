@@ -30,9 +30,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -93,26 +93,22 @@ for layer in slides_network.layers:
 # Picture: ten handwritten digits as small grey pictures, each with its label above it.
 from matplotlib import pyplot as plt
 
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
 from dlcourse.lessons import plots as lesson_plots
 
-digits = load_dataset("digits")
+digits = dl.load_dataset("digits")
 print(digits)
 figure, axes = plt.subplots(1, 10, figsize=(9, 1.3), layout="constrained")
 for ax, image, label in zip(axes, digits.x_train, digits.y_train, strict=False):
-    plots.show_image(ax, image)
+    dl.plots.show_image(ax, image)
     ax.set_title(str(label), fontsize=10)
 
 # %% [markdown]
-# `build_model` gives a plain Keras model. It brings its own scaling (pixels to 0…1) and the
+# `dl.build_model` gives a plain Keras model. It brings its own scaling (pixels to 0…1) and the
 # flattening of a picture into a row, so that it takes the pictures as they are.
 
 # %%
-from dlcourse.models import build_model
-
 keras.utils.set_random_seed(0)
-model = build_model("dnn", digits, hidden=(16, 16), activation="sigmoid")
+model = dl.build_model("dnn", digits, hidden=(16, 16), activation="sigmoid")
 for layer in model.layers:
     print(
         f"{layer.name:14} gives {layer.output.shape[1:]!s:10} {layer.count_params():6,} parameters"
@@ -130,13 +126,14 @@ for layer in model.layers:
 # %%
 import numpy as np
 
-from dlcourse.lessons.maths.activations import sigmoid, softmax
+from dlcourse.lessons import maths
 
 weights = model.get_weights()  # W1, b1, W2, b2, W3, b3
 X_test = digits.x_test.reshape(-1, 64) / 16
 
 a = X_test
-for W, b, activation in zip(weights[0::2], weights[1::2], (sigmoid, sigmoid, softmax), strict=True):
+activations = (maths.sigmoid, maths.sigmoid, maths.softmax)
+for W, b, activation in zip(weights[0::2], weights[1::2], activations, strict=True):
     a = activation(a @ W + b)
 
 difference = np.abs(a - model.predict(digits.x_test, verbose=0)).max()
@@ -148,15 +145,13 @@ print(
 # **What to notice.** The difference is what float32 (Keras) and float64 (NumPy) round differently,
 # in the seventh digit. There is nothing else in a dense network than this loop.
 #
-# `dlcourse.lessons.maths.network.Network` is that loop with the backward pass of notebook 05. Given
-# the same weights, one picture lights up its neurons like this:
+# `maths.Network` is that loop with the backward pass of notebook 05. Given the same weights, one
+# picture lights up its neurons like this:
 
 # %%
 # Picture: the untrained network 64-16-16-10 with one digit passing through: its hidden neurons are
 # grey, and none of the ten outputs stands out.
-from dlcourse.lessons.maths.network import Network
-
-network = Network((64, 16, 16, 10), ("sigmoid", "sigmoid", "softmax"))
+network = maths.Network((64, 16, 16, 10), ("sigmoid", "sigmoid", "softmax"))
 network.set_weights(weights[0::2], weights[1::2])
 print(f"largest difference to the loop above {np.abs(network.predict(X_test) - a).max():.0e}")
 ax = lesson_plots.network_diagram(network, X_test[0], classes=digits.class_names)
@@ -172,9 +167,7 @@ _ = ax.figure.suptitle(f"untrained, with a {digits.y_test[0]}", fontsize=11)
 # descent on the same batch must lead both to the same new weights.
 
 # %%
-from dlcourse.lessons.maths.losses import one_hot
-
-X, Y = digits.x_train.reshape(-1, 64) / 16, one_hot(digits.y_train, 10)
+X, Y = digits.x_train.reshape(-1, 64) / 16, maths.one_hot(digits.y_train, 10)
 model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.train_on_batch(digits.x_train[:32], digits.y_train[:32])
 network.step(X[:32], Y[:32], learning_rate=1.0)
@@ -213,7 +206,7 @@ keras_seconds = time.process_time() - start
 # %%
 # Picture: loss and accuracy over the epochs; the training's and the validation's curves of Keras
 # and the dotted loss of the NumPy network fall together.
-left, right = plots.learning_curves(history)
+left, right = dl.plots.learning_curves(history)
 left.plot(range(1, epochs + 1), losses, ":", color="black", label="training, NumPy")
 left.legend(frameon=False)
 for name, answers, seconds in (
@@ -249,7 +242,7 @@ light_up()
 
 # %%
 # Picture: the same for a test digit of your choice.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 interact(light_up, example=(0, len(X_test) - 1, 1))
 
@@ -279,7 +272,7 @@ _ = figure.colorbar(picture, ax=axes, label="weight of the pixel")
 # Picture: a table of true digits (rows) by predicted digits (columns): almost all of the 360 test
 # digits lie on the diagonal.
 predicted = model.predict(digits.x_test, verbose=0).argmax(axis=1)
-ax = plots.confusion_matrix(digits.y_test, predicted, digits.class_names)
+ax = dl.plots.confusion_matrix(digits.y_test, predicted, digits.class_names)
 ax.figure.set_size_inches(5.6, 4.6)
 
 # %% [markdown]
@@ -291,20 +284,18 @@ ax.figure.set_size_inches(5.6, 4.6)
 # %%
 # Picture: loss and accuracy over the epochs. The training loss goes on falling, the validation loss
 # levels off above it; both accuracies rise fast and then slowly.
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.datasets import at_hand
-from dlcourse.training import train
-
-mnist = at_hand("mnist")
+mnist = dl.datasets.at_hand("mnist")
 name, batch_size, rate = ("mnist", 128, 0.005) if mnist else ("digits", 32, 0.003)
 epochs = 1 if os.environ.get("DLCOURSE_SMOKE") else (10 if mnist else 30)
-recipe = recipe_from_text(f"""
-dataset: {{name: {name}}}
-model: {{name: dnn, hidden: [16, 16], activation: relu}}
-training: {{epochs: {epochs}, batch_size: {batch_size}, learning_rate: {rate}}}
-""")
-run = train(recipe, bar=False)
-plots.learning_curves(run.history, run.metrics["best_epoch"])
+run = dl.fit(
+    dataset=name,
+    model={"name": "dnn", "hidden": [16, 16], "activation": "relu"},
+    epochs=epochs,
+    batch_size=batch_size,
+    learning_rate=rate,
+    verbose=0,
+)
+dl.plots.learning_curves(run.history, run.metrics["best_epoch"])
 accuracy = run.metrics["test"]["accuracy"]
 print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the test digits right")
 
@@ -316,7 +307,7 @@ print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the 
 # measured, with three seeds:
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S0.params", "S0.accuracy"))
 
@@ -329,7 +320,7 @@ print(show("S0.params", "S0.accuracy"))
 # **06.1** How many parameters, weights and biases, has the network 784-32-10?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("06.1", answer)
