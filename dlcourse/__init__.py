@@ -56,7 +56,7 @@ __getattr__, __dir__ = lazy(
         *("dlcourse.lab", "dlcourse.lab.callbacks", "dlcourse.lessons"),
     ),
     {
-        "dlcourse.front_door": "fit resume evaluate predict",
+        "dlcourse.front_door": "fit resume",
         "dlcourse.configuration.from_python": "recipe",
         "dlcourse.configuration.shipped": "recipes",
         "dlcourse.runs": "read_run list_runs",
@@ -70,6 +70,7 @@ __getattr__, __dir__ = lazy(
         ),
         "dlcourse.lab.diagnosis": "diagnose",
         "dlcourse.lab.comparison": "compare",
+        "dlcourse.lab.prediction": "evaluate predict",
         "dlcourse.lab.range_test": "find_learning_rate",
     },
 )

@@ -9,13 +9,13 @@ from dlcourse import plots as plots
 from dlcourse.configuration.from_python import recipe as recipe
 from dlcourse.configuration.shipped import recipes as recipes
 from dlcourse.datasets import load_dataset as load_dataset
-from dlcourse.front_door import evaluate as evaluate
 from dlcourse.front_door import fit as fit
-from dlcourse.front_door import predict as predict
 from dlcourse.front_door import resume as resume
 from dlcourse.lab import callbacks as callbacks
 from dlcourse.lab.comparison import compare as compare
 from dlcourse.lab.diagnosis import diagnose as diagnose
+from dlcourse.lab.prediction import evaluate as evaluate
+from dlcourse.lab.prediction import predict as predict
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate
 from dlcourse.models import build_model as build_model
 from dlcourse.runs import list_runs as list_runs

@@ -4,7 +4,8 @@ import sys
 from importlib import import_module
 
 from dlcourse import __version__
-from dlcourse.commands.command_line import print_error, write
+from dlcourse.commands.command_line import print_error
+from dlcourse.quiet import write
 
 COMMANDS = {
     "train": "train a recipe, print its metrics, save its run",

@@ -1,23 +1,16 @@
-"""Train, go on, measure and predict in one line each; `import dlcourse as dl` offers them."""
+"""Train and go on in one line each; `import dlcourse as dl` offers them."""
 
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, run_recipe
-from dlcourse.datasets import Dataset
-from dlcourse.errors import RunError
-from dlcourse.quiet import import_keras
-from dlcourse.runs import Run, check_name, evaluation, read_run
-from dlcourse.runs.prediction import as_inputs, as_labels, files_of, predictions, read_file
-from dlcourse.text_table import Table
+from dlcourse.quiet import import_keras, write
+from dlcourse.runs import Run, check_name, read_run
 from dlcourse.training import StopRequest, train
 from dlcourse.training import resume as go_on
 
@@ -69,7 +62,9 @@ def fit(
     import_keras()
     with StopRequest(signal.default_int_handler) as stop:
         run = train(wanted, folder, name=name, callbacks=callbacks, **_told(verbose), stop=stop)
-    return _finished(run, verbose)
+    if verbose:
+        write(f"\n{run}")
+    return run
 
 
 def resume(
@@ -97,85 +92,13 @@ def resume(
     import_keras()
     with StopRequest(signal.default_int_handler) as stop:
         run = go_on(run, recipe, callbacks=callbacks, **_told(verbose), stop=stop)
-    return _finished(run, verbose)
-
-
-def evaluate(
-    run: Run | str | Path, data: "Dataset | tuple[Any, Any] | None" = None
-) -> dict[str, Any]:
-    """Return the metrics of a run's model, by split; of `(x, y)` those alone.
-
-    Classification: `loss` (cross-entropy) and `accuracy`; regression: `loss` (mean squared error),
-    `mae` (in the target's unit) and `r2`.
-
-    Args:
-        run: A finished run, or its folder.
-        data: None for the data that it was trained on; another `Dataset` of the same classes; or
-            inputs `(n, …)` as the data set gives them with labels or class names `(n,)`.
-
-    Raises:
-        RunError: The run is not finished, or the data does not fit it.
-        DatasetError: The run's data is missing or broken.
-    """
-    run = read_run(run)
-    run.file("model.keras")
-    import_keras()
-    if isinstance(data, tuple | list) and len(data) == 2:
-        x, y = as_inputs(run, data[0]), as_labels(run, data[1])
-        if len(x) != len(y):
-            raise RunError(f"{run.path}: {len(x)} inputs are given, but {len(y)} labels")
-        return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
-    dataset = run.load_dataset() if data is None else data
-    if not isinstance(dataset, Dataset):
-        raise RunError(f"data: expected a Dataset or (x, y), got {type(data).__name__}")
-    evaluation.check_fit(run, dataset)
-    return evaluation.evaluate(run.model, dataset)[0]
-
-
-def predict(run: Run | str | Path, inputs: Any) -> Table:
-    """Return one row per input: its class with the probability, or for regression its prediction.
-
-    The rows are dictionaries (`class`, `probability`, `probabilities`; or `prediction`); printed
-    they are a table.
-
-    Args:
-        run: A finished run, or its folder.
-        inputs: An array `(n, …)` of examples as the data set gives them, or one example; or a
-            file, a folder, or a list of them: images, or CSV files for a table.
-
-    Raises:
-        RunError: The run is not finished, or the inputs do not fit it.
-        DatasetError: A file is missing, broken, or does not fit the run.
-    """
-    run = read_run(run)
-    run.file("model.keras")
-    files = [inputs] if isinstance(inputs, str | Path) else inputs
-    if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
-        read = [read_file(run, each) for file in files for each in files_of(file, run.facts)]
-        if not read:
-            raise RunError("inputs: no file is named")
-        names = [name for some, _ in read for name in some]
-        x = np.concatenate([values for _, values in read])
-    else:
-        x = as_inputs(run, inputs)
-        names = [str(number) for number in range(len(x))]
-    import_keras()
-    return predictions(names, evaluation.outputs(run.model, x), run.facts)
+    if verbose:
+        write(f"\n{run}")
+    return run
 
 
 def _told(verbose: bool | int) -> dict[str, Any]:
-    return {"report": _say if verbose else None, "bar": False}
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _finished(run: Run, verbose: bool | int) -> Run:
-    if verbose:
-        _say(f"\n{run}")
-    return run
+    return {"report": write if verbose else None, "bar": False}
 
 
 @cache

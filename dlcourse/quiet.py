@@ -1,4 +1,4 @@
-"""Keras starts without what TensorFlow's libraries print on the way."""
+"""What is printed: nothing of what TensorFlow's libraries say at their start, lines at once."""
 
 import contextlib
 import logging
@@ -8,6 +8,12 @@ import tempfile
 from collections.abc import Iterator
 
 from dlcourse.errors import UserError
+
+
+def write(text: str) -> None:
+    """Print a line to the output stream, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def quiet_retracing() -> None:

@@ -65,15 +65,15 @@ class Table(list[dict[str, Any]]):
     def _cells(self, most: int | None = None) -> list[list[object]]:
         return [[cell(row) for cell in self.columns.values()] for row in self[:most]]
 
+    @property
     def _more(self) -> str:
-        more = len(self) - SHOWN_ROWS
-        return f"and {more:,} more rows" if more > 0 else ""
+        return f"and {len(self) - SHOWN_ROWS:,} more rows" if len(self) > SHOWN_ROWS else ""
 
     def __str__(self) -> str:
         return text_table(list(self.columns), self._cells())
 
     def __repr__(self) -> str:
-        return f"{text_table(list(self.columns), self._cells(SHOWN_ROWS))}\n{self._more()}".rstrip()
+        return f"{text_table(list(self.columns), self._cells(SHOWN_ROWS))}\n{self._more}".rstrip()
 
     def _repr_html_(self) -> str:
-        return html_table(list(self.columns), self._cells(SHOWN_ROWS)) + self._more()
+        return html_table(list(self.columns), self._cells(SHOWN_ROWS)) + self._more

@@ -227,7 +227,8 @@ def test_npz_files_and_streamed_folders_train(runs, tmp_path, monkeypatch):
 
 
 def test_a_set_of_tensorflow_datasets_says_what_is_missing():
-    from dlcourse.datasets import DatasetError, load_dataset
+    from dlcourse.datasets import load_dataset
+    from dlcourse.errors import DatasetError
 
     with pytest.raises(DatasetError, match="mnist: TensorFlow Datasets cannot be imported"):
         load_dataset("mnist")

@@ -388,7 +388,10 @@ def test_the_command_prints_json_for_ones_own_table(tmp_path, capfd):
     found = json.loads(capfd.readouterr().out)
     assert {row["model"] for row in found["models"]} == {"k_nn", "own"}
     assert found["models"][0]["mae"] is None
-    assert found["explains"]["own"] == "a weight for each input"
+    assert (
+        found["explains"]["own"]
+        == "what each input counts (saliency); of a cnn where it looks (Grad-CAM), its filters"
+    )
 
 
 def test_the_command_ends_with_2_for_a_mistake(tmp_path, capfd):

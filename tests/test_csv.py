@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder
 
-from dlcourse.datasets import DatasetError, load_dataset
+from dlcourse.datasets import load_dataset
 from dlcourse.datasets.csv import encode_rows
 from dlcourse.datasets.table import number
-from dlcourse.errors import RecipeError
+from dlcourse.errors import DatasetError, RecipeError
 
 COLOURS = ["red", "green", "blue"]
 ROWS = [(i, COLOURS[i % 3], i * 0.5, "yes" if i % 2 else "no") for i in range(60)]

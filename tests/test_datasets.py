@@ -13,9 +13,9 @@ from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
-from dlcourse.datasets import DATASETS, Dataset, DatasetError, fingerprint, load_dataset
+from dlcourse.datasets import DATASETS, Dataset, fingerprint, load_dataset
 from dlcourse.datasets.dataset import Task, check, split, with_validation
-from dlcourse.errors import RecipeError
+from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import settings_model
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse.datasets import DatasetError, load_dataset
+from dlcourse.datasets import load_dataset
 from dlcourse.datasets.image_folder import read_image
+from dlcourse.errors import DatasetError
 
 COLOURS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 

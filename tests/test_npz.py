@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dlcourse.datasets import DatasetError, load_dataset
+from dlcourse.datasets import load_dataset
+from dlcourse.errors import DatasetError
 
 IMAGES = np.arange(60 * 4 * 3, dtype="int64").reshape(60, 4, 3) % 256
 LABELS = np.arange(60) % 3

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dlcourse.datasets import DatasetError, fingerprint, load_dataset
+from dlcourse.datasets import fingerprint, load_dataset
 from dlcourse.datasets.dataset import check, with_test, with_validation
 from dlcourse.datasets.embedded import digits
 from dlcourse.datasets.planted import (
@@ -18,7 +18,7 @@ from dlcourse.datasets.planted import (
     _stamp,
     planted,
 )
-from dlcourse.errors import RecipeError
+from dlcourse.errors import DatasetError, RecipeError
 
 BARE = {"n": 500, "clutter": 0, "noise": 0.0}
 

@@ -10,9 +10,10 @@ import tiny_tfds
 from PIL import Image
 
 from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.datasets import Dataset, DatasetError, fingerprint, load_dataset
+from dlcourse.datasets import Dataset, fingerprint, load_dataset
 from dlcourse.datasets.dataset import value_range
 from dlcourse.datasets.streamed import Streamed, exceeds, memory, state_of, streamed
+from dlcourse.errors import DatasetError
 from dlcourse.files import HALF_WRITTEN
 from dlcourse.lab.diagnosis.examination import duplicates, examine
 from dlcourse.runs import read_run

@@ -16,8 +16,9 @@ import pytest
 pytest.importorskip("tensorflow_datasets")
 import tiny_tfds
 
-from dlcourse.datasets import DatasetError, at_hand, load_dataset
+from dlcourse.datasets import at_hand, load_dataset
 from dlcourse.datasets.tfds import _unreachable
+from dlcourse.errors import DatasetError
 
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 

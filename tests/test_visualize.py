@@ -11,11 +11,11 @@ from PIL import Image
 
 from dlcourse import plots
 from dlcourse.commands import visualize
+from dlcourse.commands.run_page import in_turn
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import UserError
 from dlcourse.lab import pictures as lab
-from dlcourse.lab.run_page import in_turn
 from dlcourse.pictures import gallery, pages
 from dlcourse.pictures.view import Picture, View
 from dlcourse.text_table import html_table
@@ -339,11 +339,11 @@ def test_the_calibration_error_is_the_mean_gap_between_sure_and_right():
     y = np.array([0, 0, 1, 1])
     p = np.array([[0.95, 0.05], [0.95, 0.05], [0.65, 0.35], [0.35, 0.65]])
     # two of 0.95, both right: gap 0.05; two of 0.65, one right: gap 0.15
-    assert plots.calibration_bins(y, p) == [
+    assert plots.classification.calibration_bins(y, p) == [
         (pytest.approx(0.65), 0.5, 2),
         (pytest.approx(0.95), 1.0, 2),
     ]
-    assert plots.calibration_error(y, p) == pytest.approx(0.1)
+    assert plots.classification.calibration_error(y, p) == pytest.approx(0.1)
     ax = plots.calibration(y, p, ax=plots.new_figure().subplots())
     assert "0.100" in ax.get_title()
 

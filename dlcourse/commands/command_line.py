@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
+from dlcourse.quiet import write
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,12 +53,6 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 def print_error(text: str) -> None:
     """Print to the error stream."""
     sys.stderr.write(text + "\n")
-
-
-def write(text: str) -> None:
-    """Print a line to the output stream, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def write_json(content: Any) -> None:

@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, write, write_json
-from dlcourse.quiet import import_keras
+from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.quiet import import_keras, write
 from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 import json
 
-from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.commands.command_line import Parser, run_command
 from dlcourse.errors import UserError
+from dlcourse.quiet import write
 
 
 def main(argv: list[str] | None = None) -> int:

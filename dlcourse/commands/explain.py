@@ -13,8 +13,9 @@ import argparse
 import sys
 from typing import Any
 
-from dlcourse.commands.command_line import Parser, run_command, write
+from dlcourse.commands.command_line import Parser, run_command
 from dlcourse.lessons.explain import TOPICS, explain
+from dlcourse.quiet import write
 
 
 def main(argv: list[str] | None = None) -> int:

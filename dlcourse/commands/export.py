@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, print_error, run_command, write, write_json
+from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
-from dlcourse.quiet import held_back_stderr, import_keras
+from dlcourse.quiet import held_back_stderr, import_keras, write
 from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:

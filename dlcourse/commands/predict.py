@@ -2,9 +2,9 @@
 
 import argparse
 
-from dlcourse.commands.command_line import Parser, print_error, run_command, write, write_json
+from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
-from dlcourse.quiet import import_keras
+from dlcourse.quiet import import_keras, write
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.lab.prediction import files_of, predictions, read_file
     from dlcourse.runs import read_run
-    from dlcourse.runs.prediction import files_of, predictions, read_file
 
     run = read_run(arguments.run)
     run.file("model.keras")

@@ -5,7 +5,8 @@ import re
 from itertools import zip_longest
 from textwrap import wrap
 
-from dlcourse.commands.command_line import Parser, run_command, write, write_json
+from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
 SHOWS_WIDTH = 68  # with the longest name and score beside it a line has 118 columns

@@ -5,7 +5,8 @@ from collections import Counter
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, write, write_json
+from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, write, write_json
-from dlcourse.quiet import import_keras
+from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.quiet import import_keras, write
 
 if TYPE_CHECKING:
     from dlcourse.configuration.recipe import Recipe

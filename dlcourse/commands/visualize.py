@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, print_error, run_command, write
+from dlcourse.commands.command_line import Parser, print_error, run_command
 from dlcourse.errors import RunError, UserError
-from dlcourse.quiet import import_keras
+from dlcourse.quiet import import_keras, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.image:
         asked["inputs"] = _own_images(runs[0], arguments)
     import_keras()
-    from dlcourse.lab import run_page
+    from dlcourse.commands import run_page
     from dlcourse.pictures.pages import page, picture_sections
 
     view = _view(runs, names, arguments.images, asked)
@@ -152,7 +152,7 @@ def _view(
     """Return the run to be drawn, with the one beside it, asked about the same examples."""
     from dataclasses import replace
 
-    from dlcourse.lab.run_page import labels, view_of
+    from dlcourse.commands.run_page import labels, view_of
 
     known = labels(runs)
     view = view_of(runs[0], names, images=images, name=known[0], **asked)

@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcourse.configuration.recipe import Recipe, Training, run_recipe, validate, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
-from dlcourse.configuration.yaml_source import Source, apply, read_source, set_value
+from dlcourse.configuration.yaml_source import Source, apply, expand_names, read_source, set_value
 from dlcourse.errors import RecipeError
 from dlcourse.runs import Run
 from dlcourse.schema import shown
@@ -47,16 +47,14 @@ def recipe(
     source = _source(recipe)
     for override in overrides:
         apply(source, override)
-    for key, value in settings.items():
-        _set(source, key, plain(value))
+    for key in sorted(settings, key=lambda key: key not in KEYWORDS):  # the unknown ones last
+        _set(source, key, plain(settings[key]))
     return validate(source)
 
 
 def _source(recipe: Any) -> Source:
-    if recipe is None:
-        return Source("recipe", {})
-    if isinstance(recipe, Mapping):
-        return Source("recipe", plain(recipe))
+    if recipe is None or isinstance(recipe, Mapping):
+        return Source("recipe", plain(recipe or {}))
     if isinstance(recipe, Run):
         recipe = run_recipe(recipe)
     if isinstance(recipe, Recipe):
@@ -73,6 +71,7 @@ def _source(recipe: Any) -> Source:
 def _set(source: Source, key: str, value: Any) -> None:
     """Set what a keyword says; an unknown one is a fault that tells where it belongs."""
     if key not in KEYWORDS:
+        expand_names(source)
         hint = where_it_belongs(key, list(KEYWORDS), source.data)
         source.faults.append(RecipeError(f"unknown setting '{key}'{hint}"))
         return

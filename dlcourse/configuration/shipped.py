@@ -2,9 +2,8 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
-from dlcourse.configuration.yaml_source import read_source
+from dlcourse.configuration.yaml_source import expand_names, read_source
 from dlcourse.errors import RecipeError
 from dlcourse.text_table import Table
 
@@ -63,16 +62,13 @@ def _from_here(file: Path) -> Path:
 
 
 def _row(name: str, file: Path) -> dict[str, str]:
-    text, data = file.read_text(encoding="utf-8"), read_source(file).data
+    text, source = file.read_text(encoding="utf-8"), read_source(file)
+    expand_names(source)
     measured = MEASURED.search(text)
     return {
         "name": name,
         "shows": text.partition("\n")[0].removeprefix("# ").removesuffix("."),
-        "dataset": _name(data.get("dataset")),
-        "model": _name(data.get("model")),
+        "dataset": source.data["dataset"]["name"],
+        "model": source.data["model"]["name"],
         "measured": measured[1] if measured else "",
     }
-
-
-def _name(part: Any) -> str:
-    return str(part.get("name", "")) if isinstance(part, dict) else str(part or "")

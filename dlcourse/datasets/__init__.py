@@ -11,13 +11,12 @@ from dlcourse.datasets.npz import npz
 from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
-from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.errors import RecipeError
 from dlcourse.schema import checked_settings, did_you_mean
 
 __all__ = [
     "DATASETS",
     "Dataset",
-    "DatasetError",
     "Loader",
     "at_hand",
     "fingerprint",

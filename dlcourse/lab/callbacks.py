@@ -1,6 +1,5 @@
 """Keras callbacks for a `fit` of one's own, and for `dlcourse.fit(callbacks=…)`."""
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.lab.diagnosis.xray import write_xray
 from dlcourse.lab.diagnosis.xray import xray as read_layers
+from dlcourse.quiet import write
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.fitting import epoch_line
 
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def stop_on_nan(report: Callable[[str], None] = _say) -> "keras.callbacks.Callback":
+def stop_on_nan(report: Callable[[str], None] = write) -> "keras.callbacks.Callback":
     """Return a callback that stops a training whose loss or weights became NaN or infinite.
 
     Keras' `TerminateOnNaN` looks at the loss alone, and on TensorFlow's CPU ReLU turns NaN into 0:
@@ -52,7 +47,7 @@ def xray(x: Any = None, y: Any = None) -> "keras.callbacks.Callback":
     return _classes()["XRay"](x, y)
 
 
-def epoch_lines(report: Callable[[str], None] = _say) -> "keras.callbacks.Callback":
+def epoch_lines(report: Callable[[str], None] = write) -> "keras.callbacks.Callback":
     """Return a callback that tells one line per epoch; for `fit(…, verbose=0)`.
 
     Args:

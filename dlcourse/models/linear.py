@@ -38,8 +38,8 @@ def linear_regression(
     Raises:
         RecipeError: an argument or a setting that is not as described; it is named.
     """
-    weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, rescale, **weights)
+    weights = {"l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
 
 
 @checked
@@ -70,8 +70,8 @@ def logistic_regression(
     Raises:
         RecipeError: an argument or a setting that is not as described; it is named.
     """
-    weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, rescale, **weights)
+    weights = {"l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
 
 
 @checked
@@ -102,5 +102,5 @@ def softmax_regression(
     Raises:
         RecipeError: an argument or a setting that is not as described; it is named.
     """
-    weights = {"hidden": (), "l2": l2, "initializer": initializer}
-    return dnn(input_shape, num_outputs, regression, rescale, **weights)
+    weights = {"l2": l2, "initializer": initializer}
+    return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)

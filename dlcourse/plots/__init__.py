@@ -11,13 +11,10 @@ from dlcourse.plots.attributions import (
 from dlcourse.plots.axes import new_axes, new_figure
 from dlcourse.plots.classification import (
     calibration,
-    calibration_bins,
-    calibration_error,
     highest_loss,
 )
 from dlcourse.plots.images import image_grid, short_name, show_image
 from dlcourse.plots.training import (
-    confused_pairs,
     confusion_matrix,
     learning_curves,
     most_confused,
@@ -27,9 +24,6 @@ from dlcourse.plots.training import (
 __all__ = [
     "attributions",
     "calibration",
-    "calibration_bins",
-    "calibration_error",
-    "confused_pairs",
     "confusion_matrix",
     "feature_attributions",
     "highest_loss",

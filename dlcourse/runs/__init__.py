@@ -34,21 +34,6 @@ from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.runs.evaluation import shown, split_table
 
-__all__ = [
-    "Run",
-    "check_name",
-    "clean",
-    "create_run",
-    "list_runs",
-    "locked",
-    "read_run",
-    "sha256",
-    "write_history",
-    "write_rows",
-    "write_sealed",
-    "write_text",
-]
-
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -67,17 +52,15 @@ class Run:
         """The metrics by split, the size, the time and the folder as text."""
         if not self.finished:
             return repr(self)
-        metrics: dict[str, Any] = self.metrics
-        lines = [
-            split_table(metrics, self.facts.examples),
-            "",
-            f"parameters  {metrics['parameters']:,}",
-            f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})",
-            f"seconds     {metrics['seconds']:.1f}",
-            f"run         {self.path}",
-            f"figures     {self.path / 'figures'}",
-        ]
-        return "\n".join(lines)
+        known = self.metrics
+        return (
+            f"{split_table(known, self.facts.examples)}\n\n"
+            f"parameters  {known['parameters']:,}\n"
+            f"epochs      {known['epochs_run']} (kept: {known['best_epoch']})\n"
+            f"seconds     {known['seconds']:.1f}\n"
+            f"run         {self.path}\n"
+            f"figures     {self.path / 'figures'}"
+        )
 
     @property
     def name(self) -> str:

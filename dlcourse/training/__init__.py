@@ -25,23 +25,9 @@ from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
 from dlcourse.training.interruption import StopRequest
-from dlcourse.training.preparation import Prepared, compile_model, describe, prepare
+from dlcourse.training.preparation import Prepared, describe, prepare
 from dlcourse.training.stages import base_fingerprint, fit_stages
 from dlcourse.training.watch import Report, UserCallbacks, Watch
-
-__all__ = [
-    "Fit",
-    "Prepared",
-    "StopRequest",
-    "Watch",
-    "compile_model",
-    "describe",
-    "fit_stages",
-    "kept_model",
-    "prepare",
-    "resume",
-    "train",
-]
 
 
 def train(

@@ -16,14 +16,7 @@ from dlcourse.training import prepare
 
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
 
-NETWORKS = {
-    "linear_regression": "a weight for each input",
-    "logistic_regression": "a weight for each input",
-    "softmax_regression": "a weight for each input and class, as a picture",
-    "dnn": "what each input counts (saliency, integrated gradients)",
-    "cnn": "where it looks (Grad-CAM and others), its filters and feature maps",
-    "rnn": "what each input counts (saliency, integrated gradients)",
-}
+OF_A_NETWORK = "what each input counts (saliency); of a cnn where it looks (Grad-CAM), its filters"
 
 
 @dataclass(frozen=True)
@@ -126,8 +119,7 @@ def _named(recipes: Any) -> dict[str, Recipe]:
     named: dict[str, Recipe] = {}
     for given in recipes if isinstance(recipes, list | tuple) else [recipes]:
         read = recipe_of(given)
-        same = sum(name.partition(" ")[0] == read.name for name in named)
-        named[f"{read.name} {same + 1}" if same else read.name] = read
+        named[f"{read.name} {len(named) + 1}" if read.name in named else read.name] = read
     return named
 
 
@@ -185,7 +177,7 @@ def _result(
         words += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
     known = learners(dataset.task)
     explains = {name: known[name].explains for name in names}
-    explains |= {name: NETWORKS.get(r.model.name, "saliency") for name, r in recipes.items()}
+    explains |= dict.fromkeys(recipes, OF_A_NETWORK)
     return Comparison(
         dataset.summary,
         _protocol(folds, count, sizes[-1], trials),

@@ -27,7 +27,7 @@ def examine(run: "Run") -> Examination:
         RunError: the run's files are missing or broken, or its data has changed since.
     """
     from dlcourse.configuration.recipe import run_recipe
-    from dlcourse.datasets import DatasetError
+    from dlcourse.errors import DatasetError
     from dlcourse.lab.diagnosis import evidence
 
     recipe = run_recipe(run)

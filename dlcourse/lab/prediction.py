@@ -1,21 +1,84 @@
-"""What a run's model answers to new inputs: arrays, image files, the rows of CSV files."""
+"""What a run's model answers to new inputs (arrays, images, CSV files), and how well."""
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets import Dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import RunError
+from dlcourse.quiet import import_keras
+from dlcourse.runs import Run, evaluation, read_run
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
-if TYPE_CHECKING:
-    from dlcourse.runs import Run
+
+def evaluate(
+    run: Run | str | Path, data: "Dataset | tuple[Any, Any] | None" = None
+) -> dict[str, Any]:
+    """Return the metrics of a run's model, by split; of `(x, y)` those alone.
+
+    Classification: `loss` (cross-entropy) and `accuracy`; regression: `loss` (mean squared error),
+    `mae` (in the target's unit) and `r2`.
+
+    Args:
+        run: A finished run, or its folder.
+        data: None for the data that it was trained on; another `Dataset` of the same classes; or
+            inputs `(n, …)` as the data set gives them with labels or class names `(n,)`.
+
+    Raises:
+        RunError: The run is not finished, or the data does not fit it.
+        DatasetError: The run's data is missing or broken.
+    """
+    run = read_run(run)
+    run.file("model.keras")
+    import_keras()
+    if isinstance(data, tuple | list) and len(data) == 2:
+        x, y = as_inputs(run, data[0]), as_labels(run, data[1])
+        if len(x) != len(y):
+            raise RunError(f"{run.path}: {len(x)} inputs are given, but {len(y)} labels")
+        return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
+    dataset = run.load_dataset() if data is None else data
+    if not isinstance(dataset, Dataset):
+        raise RunError(f"data: expected a Dataset or (x, y), got {type(data).__name__}")
+    evaluation.check_fit(run, dataset)
+    return evaluation.evaluate(run.model, dataset)[0]
 
 
-def read_file(run: "Run", file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
+def predict(run: Run | str | Path, inputs: Any) -> Table:
+    """Return one row per input: its class with the probability, or for regression its prediction.
+
+    The rows are dictionaries (`class`, `probability`, `probabilities`; or `prediction`); printed
+    they are a table.
+
+    Args:
+        run: A finished run, or its folder.
+        inputs: An array `(n, …)` of examples as the data set gives them, or one example; or a
+            file, a folder, or a list of them: images, or CSV files for a table.
+
+    Raises:
+        RunError: The run is not finished, or the inputs do not fit it.
+        DatasetError: A file is missing, broken, or does not fit the run.
+    """
+    run = read_run(run)
+    run.file("model.keras")
+    files = [inputs] if isinstance(inputs, str | Path) else inputs
+    if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
+        read = [read_file(run, each) for file in files for each in files_of(file, run.facts)]
+        if not read:
+            raise RunError("inputs: no file is named")
+        names = [name for some, _ in read for name in some]
+        x = np.concatenate([values for _, values in read])
+    else:
+        x = as_inputs(run, inputs)
+        names = [str(number) for number in range(len(x))]
+    import_keras()
+    return predictions(names, evaluation.outputs(run.model, x), run.facts)
+
+
+def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
     """Return names and inputs `(n, …)` of an image file, or of the rows of a CSV file.
 
     Args:
@@ -46,7 +109,7 @@ def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.name[0] != ".") or [folder]
 
 
-def as_inputs(run: "Run", x: Any) -> np.ndarray:
+def as_inputs(run: Run, x: Any) -> np.ndarray:
     """Return arrays as the run's model takes them, `(n, …)`; one example alone is given an axis.
 
     Raises:
@@ -65,7 +128,7 @@ def as_inputs(run: "Run", x: Any) -> np.ndarray:
     raise RunError(f"{run.path}: expected inputs of shape ({expected}), got {array.shape}")
 
 
-def _in_range(run: "Run", x: np.ndarray) -> np.ndarray:
+def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise RunError(f"{run.path}: the inputs hold NaN or infinite values")
     if run.facts.inputs == "images":
@@ -78,7 +141,7 @@ def _in_range(run: "Run", x: np.ndarray) -> np.ndarray:
     return x
 
 
-def as_labels(run: "Run", y: Any) -> np.ndarray:
+def as_labels(run: Run, y: Any) -> np.ndarray:
     """Return labels or targets `(n,)` as the run counts them; class names become their numbers.
 
     Raises:
