@@ -8,7 +8,7 @@ from dlcourse.plots.attributions import (
     show_map,
     signed_colours,
 )
-from dlcourse.plots.axes import new_axes, new_figure
+from dlcourse.plots.axes import COLOURS, new_axes, new_figure
 from dlcourse.plots.classification import (
     calibration,
     calibration_bins,
@@ -25,6 +25,7 @@ from dlcourse.plots.training import (
 )
 
 __all__ = [
+    "COLOURS",
     "attributions",
     "calibration",
     "calibration_bins",
