@@ -30,9 +30,9 @@ if "google.colab" in sys.modules:
     %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()"""
+dl.lessons.quiet_start()"""
 EXERCISE = """answer = ...
 check("{}", answer)"""
 
@@ -108,7 +108,7 @@ def test_a_notebook_ends_with_three_exercises_that_are_not_attempted(source):
     number = source.stem[:2]
     for k, text in enumerate(code(source)[-3:], 1):
         assert text.endswith(EXERCISE.format(f"{number}.{k}"))
-    assert "from dlcourse.lessons.exercises import check, hint, solution" in code(source)[-3]
+    assert "from dlcourse.lessons import check, hint, solution" in code(source)[-3]
     assert re.search(r"^## Exercises$", prose(source), re.MULTILINE)
 
 
