@@ -30,9 +30,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -86,7 +86,7 @@ for place, degree in enumerate((1, 4, 11), 1):
 
 # %%
 # Picture: the same for a degree and a decay of your choice.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 interact(draw_polynomial, degree=(0, 11, 1), decay=(0.0, 1.0, 0.01))
 
@@ -101,44 +101,37 @@ interact(draw_polynomial, degree=(0, 11, 1), decay=(0.0, 1.0, 0.01))
 # Picture: the 80 training points, violet circles and brown triangles, in two half-moons that touch.
 import os
 
-from dlcourse import plots
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.lab import plots as lab_plots
-from dlcourse.lab.diagnosis import diagnose
+import keras
+
 from dlcourse.lessons import plots as lesson_plots
-from dlcourse.lessons.plots.boundaries import draw_examples
-from dlcourse.training import prepare
 
 epochs = 5 if os.environ.get("DLCOURSE_SMOKE") else 60
 
 
-def recipe(model, n=200):
-    return recipe_from_text(f"""
-dataset: {{name: points, shape: moons, noise: 0.9, n: {n}, validation_fraction: 0.5}}
-model: {{name: dnn, {model}}}
-training: {{epochs: {epochs}, batch_size: 8, learning_rate: 0.005}}
-""")
+def moons(n=200):
+    return dl.load_dataset("points", shape="moons", noise=0.9, n=n, validation_fraction=0.5)
 
 
-def fit(model, n=200, epochs=epochs, callbacks=()):
+def fit(data, epochs=epochs, callbacks=(), **settings):
     """Return the trained model, its history and its data."""
-    prepared = prepare(recipe(model, n))
-    data = prepared.dataset
-    history = prepared.model.fit(
+    keras.utils.set_random_seed(0)
+    model = dl.build_model("dnn", data, **settings)
+    model.compile(keras.optimizers.Adam(0.005), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(
         data.x_train,
-        data.y_train[:, None],
+        data.y_train,
         batch_size=8,
         epochs=epochs,
-        validation_data=(data.x_val, data.y_val[:, None]),
+        validation_data=(data.x_val, data.y_val),
         validation_batch_size=1024,
-        callbacks=list(callbacks),
+        callbacks=callbacks,
         verbose=0,
     ).history
-    return prepared.model, history, data
+    return model, history, data
 
 
 def findings(history, data):
-    return diagnose(history, task="binary", val_examples=len(data.y_val))
+    return dl.diagnose(history, task="binary", val_examples=len(data.y_val))
 
 
 def draw_boundary(model, data, title):
@@ -148,10 +141,13 @@ def draw_boundary(model, data, title):
     ax.set_title(title, fontsize=10)
 
 
-points = recipe("hidden: []").load_dataset()
-ax = plots.new_axes(figsize=(5.5, 4))
-draw_examples(ax, points.x_train, points.y_train, ("class 0", "class 1"), 2)
-_ = ax.set(xlabel="x₁", ylabel="x₂")
+data = moons()
+ax = dl.plots.new_axes(figsize=(5.5, 4))
+for label, marker, colour in ((0, "o", "#542788"), (1, "^", "#B35806")):
+    points = data.x_train[data.y_train == label]
+    ax.scatter(*points.T, marker=marker, color=colour, label=f"class {label}")
+ax.set(xlabel="x₁", ylabel="x₂")
+_ = ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))
 
 # %% [markdown]
 # ## Too little, and too much
@@ -163,8 +159,8 @@ _ = ax.set(xlabel="x₁", ylabel="x₂")
 # Picture: the decision boundaries of both models, on the examples seen and on those not seen. The
 # line of the first has soft shades on both sides; the second bends with the moons, and its shades
 # are full almost everywhere.
-small, small_history, data = fit("hidden: []")
-large, large_history, _ = fit("hidden: [128, 128]")
+small, small_history, _ = fit(data, hidden=[])
+large, large_history, _ = fit(data, hidden=[128, 128])
 for model, history in ((small, small_history), (large, large_history)):
     loss, right = history["val_loss"][-1], history["val_accuracy"][-1]
     print(f"{model.count_params():6,} parameters: validation loss {loss:.2f}, accuracy {right:.2f}")
@@ -189,14 +185,14 @@ for row, (name, model) in enumerate({"no hidden layer": small, "128, 128": large
 # Picture: loss and accuracy of the large network: the training loss falls on towards 0, the
 # validation loss turns and rises; the finding is marked where it shows first.
 found = findings(large_history, data)
-lab_plots.diagnosed_curves(large_history, [(one.title, one.epoch) for one in found])
+dl.lab.plots.diagnosed_curves(large_history, [(one.title, one.epoch) for one in found])
 print(*found, sep="\n")
 
 # %%
 # Picture: loss and accuracy of the model without a hidden layer: the two losses lie side by side,
 # far above 0, and hardly fall at the end; so do the accuracies, a few examples apart.
 found = findings(small_history, data)
-lab_plots.diagnosed_curves(small_history, [(one.title, one.epoch) for one in found])
+dl.lab.plots.diagnosed_curves(small_history, [(one.title, one.epoch) for one in found])
 print(*found, sep="\n")
 
 # %% [markdown]
@@ -217,8 +213,8 @@ print(*found, sep="\n")
 # w \leftarrow w - \alpha \Big(\frac{\partial L_{\text{data}}}{\partial w} + 2 \lambda w\Big)$$
 #
 # In each step a weight loses a small part of itself: it decays, unless the data holds against it.
-# In a recipe $\lambda$ is called `l2`, with Keras' meaning as above. The formula is that of plain
-# gradient descent. Our recipes train with Adam, where a penalty in the loss and a decay in the step
+# In `dl.build_model` $\lambda$ is called `l2`, with Keras' meaning as above. The formula is that of
+# plain gradient descent. We train with Adam, where a penalty in the loss and a decay in the step
 # are two things (the second is called AdamW); `l2` is the penalty, and it tames large weights all
 # the same.
 #
@@ -229,10 +225,10 @@ print(*found, sep="\n")
 # average. In use, nothing is dropped.
 
 # %%
-from dlcourse.lessons.maths.network import dropout
+from dlcourse.lessons import maths
 
 for seed in range(3):
-    print("step", seed + 1, dropout(np.ones(12), 0.5, seed=seed))
+    print("step", seed + 1, maths.dropout(np.ones(12), 0.5, seed=seed))
 
 # %% [markdown]
 # ## Cure 4: early stopping
@@ -243,17 +239,15 @@ for seed in range(3):
 # Now all four, and one dose that is too strong:
 
 # %%
-import keras
-
 stop = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
 runs = {
     "no hidden layer": (small, small_history, data),
     "128, 128": (large, large_history, data),
-    "800 examples": fit("hidden: [128, 128]", n=2000, epochs=max(5, epochs // 3)),
-    "l2 = 0.003": fit("hidden: [128, 128], l2: 0.003"),
-    "l2 = 0.02": fit("hidden: [128, 128], l2: 0.02"),
-    "dropout 0.5": fit("hidden: [128, 128], dropout: 0.5"),
-    "early stopping": fit("hidden: [128, 128]", callbacks=[stop]),
+    "800 examples": fit(moons(2000), hidden=[128, 128], epochs=max(5, epochs // 3)),
+    "l2 = 0.003": fit(data, hidden=[128, 128], l2=0.003),
+    "l2 = 0.02": fit(data, hidden=[128, 128], l2=0.02),
+    "dropout 0.5": fit(data, hidden=[128, 128], dropout=0.5),
+    "early stopping": fit(data, hidden=[128, 128], callbacks=[stop]),
 }
 
 
@@ -325,7 +319,7 @@ print(
 # strength of one is not the strength of the other:
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S1.weight_decay", "S2.dropout"))
 
@@ -343,7 +337,7 @@ print(show("S1.weight_decay", "S2.dropout"))
 # numbers: the last epoch that is trained, and the epoch whose weights are kept.
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("07.1", answer)

@@ -29,9 +29,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -68,18 +68,16 @@ for layers in (1, 5, 10, 20):
 import numpy as np
 from matplotlib import pyplot as plt
 
-from dlcourse.datasets import load_dataset
-from dlcourse.lessons.maths.losses import one_hot
-from dlcourse.lessons.maths.network import Network
-from dlcourse.plots.axes import COLOURS
+from dlcourse.lessons import maths
 
+COLOURS = dl.plots.COLOURS
 STYLES = ("o-", "s--", "^-.", "D:")  # to be told apart without colours as well
-digits = load_dataset("digits")
-X, Y = digits.x_train.reshape(-1, 64) / 16, one_hot(digits.y_train, 10)
+digits = dl.load_dataset("digits")
+X, Y = digits.x_train.reshape(-1, 64) / 16, maths.one_hot(digits.y_train, 10)
 
 
 def draw_gradients(activation="tanh", spread=1.0):
-    net = Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
+    net = maths.Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
     random = np.random.default_rng(0)
     net.set_weights([random.normal(0, spread / 8, W.shape) for W in net.W], net.b)
     norms = [np.linalg.norm(da) for da in net.backward(X[:200], Y[:200]).da[1:-1]]
@@ -103,7 +101,7 @@ for spread in (0.5, 1.0, 2.0):
 
 # %%
 # Picture: the same for an activation and a spread of your choice.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 12.0, 0.05))
 
@@ -123,18 +121,15 @@ import os
 
 import keras
 
-from dlcourse.lab import plots as lab_plots
-from dlcourse.lab.diagnosis.xray import depth_scan
-
 keras.utils.set_random_seed(0)
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
-scan = depth_scan(
+scan = dl.lab.depth_scan(
     digits.x_train,
     digits.y_train,
     depth=5 if smoke else 20,
     initializers=("glorot_uniform", "he_normal", "large_normal"),
 )
-_ = lab_plots.depth_scan(scan)
+_ = dl.lab.plots.depth_scan(scan)
 
 # %% [markdown]
 # **What to notice.** Read the lower row from right to left. Under sigmoid, Glorot and He lose many
@@ -153,19 +148,17 @@ _ = lab_plots.depth_scan(scan)
 # %%
 # Picture: a row for each of three sigmoid layers and the output. Left, the hidden activations pile
 # up at 0 and 1; right, the sizes of the gradients.
-from dlcourse.lab.diagnosis.xray import read_layers, xray
-from dlcourse.models import build_model
-
 settings = {"hidden": (64, 64, 64), "activation": "sigmoid"}
 models = {
-    name: build_model("dnn", digits, initializer=name, **settings)
+    name: dl.build_model("dnn", digits, initializer=name, **settings)
     for name in ("glorot_uniform", "large_normal")
 }
-_ = lab_plots.layer_histograms(read_layers(models["large_normal"], digits.x_train, digits.y_train))
+layers = dl.lab.read_layers(models["large_normal"], digits.x_train, digits.y_train)
+_ = dl.lab.plots.layer_histograms(layers)
 
 # %%
 for name, model in models.items():
-    layers = xray(model, digits.x_train, digits.y_train)[:-1]
+    layers = dl.lab.xray(model, digits.x_train, digits.y_train)[:-1]
     print(f"{name:15} saturated:", ", ".join(f"{one.name} {one.saturated:.0%}" for one in layers))
 
 # %% [markdown]
@@ -183,36 +176,31 @@ for name, model in models.items():
 # %%
 # Picture: the training loss over the epochs for four initialisations. Zeros stay at 2.3, the loss
 # of a guess; constant weights stay high; Glorot and He fall quickly.
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.training import prepare
-
 epochs = 2 if smoke else 12
 
 
-def fit(model, rate=0.003):
+def fit(rate=0.003, **settings):
     """Return the trained model and its history."""
-    recipe = recipe_from_text(f"""
-dataset: {{name: digits}}
-model: {{name: dnn, {model}}}
-training: {{epochs: {epochs}, learning_rate: {rate}}}
-""")
-    prepared = prepare(recipe)
-    history = prepared.model.fit(
+    keras.utils.set_random_seed(0)
+    model = dl.build_model("dnn", digits, **settings)
+    adam = keras.optimizers.Adam(rate)
+    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(
         digits.x_train,
         digits.y_train,
         epochs=epochs,
         validation_data=(digits.x_val, digits.y_val),
         verbose=0,
     ).history
-    return prepared.model, history
+    return model, history
 
 
 plt.figure(figsize=(7, 3.8), layout="constrained")
 starts = ("zeros", "constant", "glorot_uniform", "he_normal")
 for name, style, colour in zip(starts, STYLES, COLOURS, strict=False):
-    model, history = fit(f"hidden: [32], initializer: {name}")
+    model, history = fit(hidden=[32], initializer=name)
     plt.plot(range(1, epochs + 1), history["loss"], style, color=colour, label=name)
-    first = xray(model, digits.x_train, digits.y_train)[0]
+    first = dl.lab.xray(model, digits.x_train, digits.y_train)[0]
     print(f"{name:15} {first.equal:4.0%} of the hidden neurons equal another after the training")
 plt.gca().set(xlabel="epoch", ylabel="training loss")
 _ = plt.legend()
@@ -231,15 +219,9 @@ _ = plt.legend()
 # Picture: the loss over the learning rate, from 0.000001 to about 0.5, where the test is stopped:
 # level, then falling, then rising steeply; the lowest point and the suggested rate, a tenth of it,
 # are marked.
-from dlcourse.lab.range_test import find_learning_rate
-
-test = find_learning_rate(
-    recipe_from_text("""
-dataset: {name: digits}
-model: {name: dnn, hidden: [64, 64], initializer: he_normal}
-""")
-)
-_ = lab_plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
+network = {"name": "dnn", "hidden": [64, 64], "initializer": "he_normal"}
+test = dl.find_learning_rate({"dataset": "digits", "model": network})
+_ = dl.lab.plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion)
 
 # %% [markdown]
 # We train at the suggestion, at a hundredth, and at fifty times of it; at that last rate once more
@@ -248,18 +230,16 @@ _ = lab_plots.range_test(test.rates, test.losses, test.smoothed, test.suggestion
 # %%
 # Picture: the training loss of the four runs on a logarithmic axis: the suggested rate falls fast,
 # the small one slowly, the large ones jump or rest high.
-from dlcourse.lab.diagnosis import diagnose
-
 best = test.suggestion
 plt.figure(figsize=(7, 3.8), layout="constrained")
 cases = (("relu", best / 100), ("relu", best), ("relu", best * 50), ("leaky_relu", best * 50))
 for (activation, rate), style, colour in zip(cases, STYLES, COLOURS, strict=False):
-    settings = f"hidden: [64, 64], initializer: he_normal, activation: {activation}"
-    model, history = fit(settings, rate)
-    layers = xray(model, digits.x_train, digits.y_train)
+    settings = {"hidden": [64, 64], "initializer": "he_normal", "activation": activation}
+    model, history = fit(rate, **settings)
+    layers = dl.lab.xray(model, digits.x_train, digits.y_train)
     label = f"{activation}, rate {rate:.2g}"
     plt.semilogy(range(1, epochs + 1), history["loss"], style, color=colour, label=label)
-    found = diagnose(history, classes=10, xray={epochs: layers})
+    found = dl.diagnose(history, classes=10, xray={epochs: layers})
     dead = ", ".join(f"{one.dead:.0%}" for one in layers[:-1])
     print(f"{label:22} dead: {dead:10} {', '.join(one.title for one in found)}")
 plt.gca().set(xlabel="epoch", ylabel="training loss")
@@ -280,7 +260,7 @@ _ = plt.legend()
 # %%
 # Picture: the relative error of a batch's gradient over the batch size on logarithmic axes: a
 # straight line that falls by half where the batch is four times as large.
-net = Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
+net = maths.Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
 whole = net.backward(X, Y).dW[0]
 random = np.random.default_rng(0)
 sizes = [1, 4, 16, 64, 256]
@@ -305,7 +285,7 @@ _ = ax.legend()
 # %%
 X_val, y_val = digits.x_val.reshape(-1, 64) / 16, digits.y_val
 for size in (1, 8, 64, 1221):
-    net = Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
+    net = maths.Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
     loss = net.fit(X, Y, epochs=epochs, batch_size=size, learning_rate=0.05)[-1]
     right = np.mean(net.predict(X_val).argmax(axis=1) == y_val)
     steps = epochs * -(-len(X) // size)
@@ -330,7 +310,7 @@ for size in (1, 8, 64, 1221):
 # ## What the slides got wrong here
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S1.initialise", "S4.left", "S4.differentiable"))
 
@@ -344,7 +324,7 @@ print(show("S1.initialise", "S4.left", "S4.differentiable"))
 # the gradient multiplied on its way back through all ten? (three digits)
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("08.1", answer)

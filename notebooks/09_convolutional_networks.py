@@ -29,9 +29,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -74,7 +74,6 @@ convolve(image, kernel)
 # %%
 # Picture: the 5 by 5 image with the upper left 3 by 3 pixels framed, the kernel, and the feature
 # map with its first cell framed; below, the nine products whose sum is 4.
-from dlcourse import plots
 from dlcourse.lessons import plots as lesson_plots
 
 _ = lesson_plots.convolution_cell(image, kernel, place=(0, 0))
@@ -94,12 +93,13 @@ _ = lesson_plots.convolution_gallery(image, kernel)
 # %%
 import keras
 
-from dlcourse.lessons.maths.convolution import convolve2d
+from dlcourse.lessons import maths
 
 by_keras = keras.ops.conv(
     image[None, :, :, None].astype("float32"), kernel[:, :, None, None].astype("float32")
 )
-np.array_equal(convolve2d(image, kernel), convolve(image, kernel)), np.array(by_keras)[0, :, :, 0]
+by_maths = maths.convolve2d(image, kernel)
+np.array_equal(by_maths, convolve(image, kernel)), np.array(by_keras)[0, :, :, 0]
 
 # %% [markdown]
 # ## It is a cross-correlation
@@ -109,10 +109,10 @@ np.array_equal(convolve2d(image, kernel), convolve(image, kernel)), np.array(by_
 # so nobody notices. This one does not: it is bright where dark lies to the left of bright.
 
 # %%
-from scipy.signal import convolve2d as mathematics
+from scipy.signal import convolve2d
 
 edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
-{"deep learning": convolve(image, edge), "mathematics": mathematics(image, edge, "valid")}
+{"deep learning": convolve(image, edge), "mathematics": convolve2d(image, edge, "valid")}
 
 # %% [markdown]
 # Every sign is turned round. A network would not mind: it *learns* its kernels, and learns them
@@ -130,8 +130,6 @@ edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 # in red and blue; its upper and lower edges; its outline.
 from matplotlib import pyplot as plt
 
-from dlcourse.datasets import load_dataset
-
 kernels = {
     "the slides'": kernel,
     "blur": np.ones((3, 3)) / 9,
@@ -139,13 +137,13 @@ kernels = {
     "upper and lower edges": edge.T,
     "outline": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
 }
-planted = load_dataset("planted", n=200, canvas=40, digit_size=16, clutter=4, noise=0.0)
+planted = dl.load_dataset("planted", n=200, canvas=40, digit_size=16, clutter=4, noise=0.0)
 picture = planted.x_test[5, :, :, 0]
 figure, axes = plt.subplots(1, 5, figsize=(9, 2.1), layout="constrained")
-plots.show_image(axes[0], picture[..., None])
+dl.plots.show_image(axes[0], picture[..., None])
 axes[0].set_title("image", fontsize=9)
 for ax, name in zip(axes[1:], list(kernels)[1:], strict=True):
-    plots.show_map(ax, convolve2d(picture, kernels[name]), colorbar=False)
+    dl.plots.show_map(ax, maths.convolve2d(picture, kernels[name]), colorbar=False)
     ax.set_title(name, fontsize=9)
 
 # %% [markdown]
@@ -154,7 +152,7 @@ for ax, name in zip(axes[1:], list(kernels)[1:], strict=True):
 
 # %%
 # Picture: the image with the window that the sliders move, the chosen kernel, and the result.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def draw(kernel, row, column):
@@ -189,10 +187,10 @@ for ax, kind in zip(axes, ("max", "average"), strict=True):
 # Count them for an 8×8 digit:
 
 # %%
-digits = load_dataset("digits")
+digits = dl.load_dataset("digits")
 digit = digits.x_train[0, :, :, 0]
 {
-    (k, s, padding): convolve2d(digit, np.ones((k, k)), stride=s, padding=padding).shape
+    (k, s, padding): maths.convolve2d(digit, np.ones((k, k)), stride=s, padding=padding).shape
     for k, s, padding in [(3, 1, "valid"), (3, 1, "same"), (5, 1, "valid"), (3, 2, "valid")]
 }
 
@@ -201,9 +199,7 @@ digit = digits.x_train[0, :, :, 0]
 # The slides' matrix becomes 1 1 0 4 2 1 0 2 1:
 
 # %%
-from dlcourse.lessons.maths.convolution import flatten
-
-flatten([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
+maths.flatten([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
 
 # %% [markdown]
 # ## Two networks, and one more
@@ -218,45 +214,44 @@ flatten([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
 # 160$ and $(3 \cdot 3 \cdot 16 + 1) \cdot 32 = 4640$.
 
 # %%
-import os
 from dataclasses import replace
 
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.training import prepare
-
-epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 20
-RECIPE = """
-dataset: {{name: digits}}
-model: {}
-training: {{epochs: {}, learning_rate: 0.01, schedule: {{name: one_cycle}}}}
-"""
-MODELS = {
-    "dense": "{name: dnn, hidden: [64, 32]}",
-    "convolutions, flattened": "{name: cnn, filters: [16, 32], hidden: [32]}",
-    "convolutions, mean": "{name: cnn, filters: [16, 32], pooling: average, hidden: []}",
-}
 MARGIN = ((0, 0), (2, 2), (2, 2), (0, 0))
 parts = {part: np.pad(x, MARGIN) for part, (x, _) in digits.splits.items()}
 framed = replace(digits, **{f"x_{part}": x for part, x in parts.items()})
-models = {
-    name: prepare(recipe_from_text(RECIPE.format(text, epochs)), framed).model
-    for name, text in MODELS.items()
+SETTINGS = {
+    "dense": {"name": "dnn", "hidden": [64, 32]},
+    "convolutions, flattened": {"name": "cnn", "filters": [16, 32], "hidden": [32]},
+    "convolutions, mean": {"name": "cnn", "filters": [16, 32], "pooling": "average", "hidden": []},
 }
+models = {}
+for name, settings in SETTINGS.items():
+    keras.utils.set_random_seed(0)
+    models[name] = dl.build_model(dataset=framed, **settings)
 models["convolutions, flattened"].summary()
 
 # %% [markdown]
-# They are plain Keras models, so `fit` trains them. The recipe has given them *Adam*, momentum with
-# a step size of its own for each weight, and the schedule `one_cycle`: within the training the
-# learning rate rises, and then falls to nearly 0.
+# They are plain Keras models, so `compile` and `fit` train them. We give them *Adam*, momentum with
+# a step size of its own for each weight, and a schedule: within the training the learning rate
+# rises, and then falls to nearly 0. (In a recipe this schedule is called `one_cycle`.)
 
 # %%
 # Picture: validation accuracy by epoch of three networks. The dense one and the one that flattens
 # rise at once; the one that takes the mean rises more slowly.
-from dlcourse.plots.axes import COLOURS
+import os
 
-ax = plots.new_axes(figsize=(7, 3.4))
+epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 20
+steps = epochs * int(np.ceil(len(framed.x_train) / 32))  # in batches of 32
+rise = steps // 4
+COLOURS = dl.plots.COLOURS
+ax = dl.plots.new_axes(figsize=(7, 3.4))
 for (name, model), style, colour in zip(models.items(), ("-", "--", "-."), COLOURS, strict=False):
     keras.utils.set_random_seed(0)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0004, steps - rise, warmup_target=0.01, warmup_steps=rise
+    )
+    adam = keras.optimizers.Adam(rate)
+    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         framed.x_train,
         framed.y_train,
@@ -280,7 +275,7 @@ _ = ax.legend(frameon=False)
 # Picture: test accuracy in place, moved by one pixel and by two. In place all three are high.
 # Moved, the dense network falls lowest; the one that takes the mean keeps the most.
 ways = {0: [(0, 0)], 1: [(0, 1), (0, -1), (1, 0), (-1, 0)], 2: [(0, 2), (0, -2), (2, 0), (-2, 0)]}
-ax = plots.new_axes(figsize=(7, 3.4))
+ax = dl.plots.new_axes(figsize=(7, 3.4))
 for k, (name, model) in enumerate(models.items()):
     moved = [[np.roll(framed.x_test, way, (1, 2)) for way in some] for some in ways.values()]
     found = [np.mean([model.evaluate(x, framed.y_test, verbose=0)[1] for x in xs]) for xs in moved]
@@ -296,7 +291,7 @@ _ = ax.legend(frameon=False, ncols=3, fontsize=9, loc="upper center")
 # a dense layer that expects each at its place. The mean does not ask where, and keeps most of what
 # it knew, with the fewest parameters. (By two pixels it is even better than by one: two are a whole
 # step of its pooling.) Pooling alone forgives a small shift. Most networks get the rest from
-# pictures that are moved in training: `augmentation: {shift: 0.1}` in a recipe.
+# pictures that are moved in training: `augmentation={"shift": 0.1}` in `dl.fit`.
 
 # %% [markdown]
 # ## What the layers see
@@ -307,24 +302,22 @@ _ = ax.legend(frameon=False, ncols=3, fontsize=9, loc="upper center")
 # %%
 # Picture: the 16 learned kernels of the first convolution, 3 by 3 squares each, red for positive
 # weights and blue for negative ones. Some look like edges, others like dots.
-from dlcourse.visualizers import feature_maps, filters
-
 cnn = models["convolutions, flattened"]
-learned = filters(cnn)[:, :, 0]
+learned = dl.filters(cnn)[:, :, 0]
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.2), layout="constrained")
 for ax, weights in zip(axes.flat, np.moveaxis(learned, -1, 0), strict=True):
-    plots.show_map(ax, weights, limit=float(abs(learned).max()), colorbar=False)
+    dl.plots.show_map(ax, weights, limit=float(abs(learned).max()), colorbar=False)
 
 # %%
 # Picture: a digit, and below it eight feature maps of each layer, from 12 by 12 pixels after the
 # first convolution to 3 by 3 after the last pooling: ever smaller and coarser.
-maps = feature_maps(cnn, framed.x_test[:1])
+maps = dl.feature_maps(cnn, framed.x_test[:1])
 figure, axes = plt.subplots(len(maps), 9, figsize=(9, 4.6), layout="constrained")
 for row, (name, values) in zip(axes, maps.items(), strict=True):
-    plots.show_image(row[0], framed.x_test[0])
+    dl.plots.show_image(row[0], framed.x_test[0])
     row[0].set_title(f"{name}: {values.shape[1]} × {values.shape[2]}", fontsize=9, loc="left")
     for ax, channel in zip(row[1:], np.moveaxis(values[0], -1, 0), strict=False):
-        plots.show_image(ax, channel[..., None])
+        dl.plots.show_image(ax, channel[..., None])
 
 # %% [markdown]
 # **What to notice.** The first maps still look like the digit, its edges or its strokes. After each
@@ -341,7 +334,7 @@ for row, (name, values) in zip(axes, maps.items(), strict=True):
 # slides' numbers are right; where they stop, the rest stands here:
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S2.conv", "S2.maxpool", "S2.flatten"))
 
@@ -355,7 +348,7 @@ print(show("S2.conv", "S2.maxpool", "S2.flatten"))
 # [[1, 0], [0, −1]], as a network computes it, without padding and with stride 1?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("09.1", answer)

@@ -30,9 +30,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -52,13 +52,10 @@ quiet_start()
 # Picture: one digit eight times. In the first only its top row is uncovered, in the last all of it.
 import numpy as np
 
-from dlcourse import plots
-from dlcourse.datasets import load_dataset
-
-digits = load_dataset("digits")
+digits = dl.load_dataset("digits")
 example = digits.x_test[7]
 seen = [np.where(np.arange(8)[:, None, None] <= t, example, 0) for t in range(8)]
-_ = plots.image_grid(seen, [f"{t + 1} of 8 rows" for t in range(8)], value_range=(0, 16))
+_ = dl.plots.image_grid(seen, [f"{t + 1} of 8 rows" for t in range(8)], value_range=(0, 16))
 
 # %% [markdown]
 # ## A recurrent network by hand
@@ -91,13 +88,13 @@ for t, x in enumerate(X, 1):
 # %%
 import keras
 
-from dlcourse.lessons.maths.recurrent import simple_rnn
+from dlcourse.lessons import maths
 
 layer = keras.layers.SimpleRNN(2, return_sequences=True)
 layer.build((None, 4, 1))
 layer.set_weights([W, U, b])
 by_keras = np.array(layer(X[None].astype("float32")))[0]
-np.allclose(states, simple_rnn(X, W, U, b).h), np.allclose(states, by_keras, atol=1e-6)
+np.allclose(states, maths.simple_rnn(X, W, U, b).h), np.allclose(states, by_keras, atol=1e-6)
 
 # %% [markdown]
 # ## Memory fades
@@ -116,9 +113,7 @@ np.allclose(states, simple_rnn(X, W, U, b).h), np.allclose(states, by_keras, ato
 # Picture: the length of the gradient by the input, over 40 steps back in time, on a logarithmic
 # axis. Factor 0.5 falls in a straight line to about 1e-12, 0.9 to about 1e-2; 1 stays as it is; 1.2
 # rises.
-from dlcourse.lessons.maths.recurrent import simple_rnn_backward
-from dlcourse.plots.axes import COLOURS
-
+COLOURS = dl.plots.COLOURS
 steps, units = 40, 16
 rng = np.random.default_rng(0)
 orthogonal = np.linalg.qr(rng.normal(size=(units, units)))[0]
@@ -128,12 +123,13 @@ inputs, kernel = 0.02 * rng.normal(size=(steps, 4)), rng.normal(size=(4, units))
 def gradient_lengths(factor):
     dh = np.zeros((steps, units))
     dh[-1] = 1 / np.sqrt(units)  # the loss sees the last state alone
-    gradient = simple_rnn_backward(inputs, kernel, factor * orthogonal, np.zeros(units), dh)
+    U = factor * orthogonal
+    gradient = maths.simple_rnn_backward(inputs, kernel, U, np.zeros(units), dh)
     return np.linalg.norm(gradient.dX, axis=1)[::-1]
 
 
 def draw(factors):
-    ax = plots.new_axes(figsize=(7, 3.4))
+    ax = dl.plots.new_axes(figsize=(7, 3.4))
     for factor, style, colour in zip(factors, ("-", "--", "-.", ":"), COLOURS, strict=False):
         ax.semilogy(gradient_lengths(factor), style, color=colour, label=f"factor {factor:g}")
     ax.set(xlabel="steps before the last", ylabel="length of the gradient by the input")
@@ -152,7 +148,7 @@ draw([0.5, 0.9, 1.0, 1.2])
 # %%
 # Picture: the gradient by the input over the steps before the last, on a logarithmic axis: it falls
 # for the slider's factor and stays for 1.
-from dlcourse.lessons.interactive import interact
+from dlcourse.lessons import interact
 
 
 def draw_one(factor=0.8):
@@ -175,18 +171,16 @@ interact(draw_one, factor=(0.3, 1.5, 0.05))
 # f_2 \cdots f_T$. One step, with one unit:
 
 # %%
-from dlcourse.lessons.maths.recurrent import lstm_cell
-
 W, U = [[2.0, 0.0, 1.0, 1.0]], [[0.0] * 4]  # input, forget, candidate, output
 b = [0.0, 1.0, 0.0, 0.0]
-step = lstm_cell([1.0], [0.0], [0.5], W, U, b)  # x, h and c
+step = maths.lstm_cell([1.0], [0.0], [0.5], W, U, b)  # x, h and c
 for name, value in step._asdict().items():
     print(f"{name:12} {value[0]:.4f}")
 
 # %%
 # Picture: what is left of a memory after 40 steps, for three forget gates: 0.5 loses it at once,
 # 0.731, Keras' start, within about 15 steps; 0.993 keeps three quarters of it.
-ax = plots.new_axes(figsize=(7, 3.2))
+ax = dl.plots.new_axes(figsize=(7, 3.2))
 for bias, style, colour in zip((0, 1, 5), (":", "--", "-"), COLOURS, strict=False):
     gate = 1 / (1 + np.exp(-bias))
     label = f"forget gate {gate:.3f} (bias {bias})"
@@ -203,34 +197,29 @@ _ = ax.legend(frameon=False)
 # %% [markdown]
 # ## Read digits, row by row
 #
-# The builder `rnn` turns an image into rows by itself. The recipe is as short as ever.
+# The model `rnn` turns an image into rows by itself. `dl.fit` is called as ever.
 
 # %%
 import os
 
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.training import prepare, train
-
-epochs = 2 if os.environ.get("DLCOURSE_SMOKE") else 25
-recipe = recipe_from_text(f"""
-dataset: {{name: digits}}
-model: {{name: rnn, cell: lstm, units: 32}}
-training: {{epochs: {epochs}, learning_rate: 0.01, schedule: {{name: one_cycle}}}}
-""")
-run = train(recipe, bar=False)
+run = dl.fit(
+    dataset="digits",
+    model={"name": "rnn", "cell": "lstm", "units": 32},
+    epochs=2 if os.environ.get("DLCOURSE_SMOKE") else 25,
+    learning_rate=0.01,
+    schedule="one_cycle",
+)
 run.model.count_params(), run.metrics["test"]
 
 # %% [markdown]
 # With its weights, the LSTM by hand gives the same last state as Keras, and every gate on the way.
 
 # %%
-from dlcourse.lessons.maths.recurrent import lstm
-from dlcourse.training.features import features
-
-weights = run.model.get_layer("lstm_1").get_weights()
+layer = run.model.get_layer("lstm_1")
 rows = digits.x_test[:, :, :, 0] / 16.0
-steps_of_all = lstm(rows, *weights)
-np.allclose(steps_of_all[-1].h, features(run.model, "lstm_1", digits.x_test), atol=1e-5)
+steps_of_all = maths.lstm(rows, *layer.get_weights())
+by_keras = keras.Model(run.model.inputs, layer.output).predict(digits.x_test, verbose=0)
+np.allclose(steps_of_all[-1].h, by_keras, atol=1e-5)
 
 # %%
 # Picture: four maps of eight rows by 32 units: input gate, forget gate and output gate between 0,
@@ -265,7 +254,7 @@ states = np.array([step.h for step in steps_of_all])
 guesses = np.array(keras.ops.softmax(states @ head_weights + head_bias))
 figure, axes = plt.subplots(2, 4, figsize=(8, 4.6), layout="constrained", height_ratios=[1, 2])
 for (top, below), k in zip(axes.T, (0, 3, 7, 9), strict=True):
-    plots.show_image(top, digits.x_test[k])
+    dl.plots.show_image(top, digits.x_test[k])
     top.set_title(f"a {digits.y_test[k]}")
     below.imshow(guesses[:, k].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     below.set(xlabel="after row", xticks=range(8), xticklabels=range(1, 9), yticks=range(10))
@@ -295,8 +284,10 @@ later = replace(digits, **longer)
 epochs = 1 if os.environ.get("DLCOURSE_SMOKE") else 15
 found = {}
 for cell, start in [("simple", 0.5), ("simple", 1), ("lstm", 1), ("lstm", 5)]:
-    settings = f"model: {{name: rnn, cell: {cell}, units: 32}}, training: {{learning_rate: 0.005}}"
-    model = prepare(recipe_from_text(f"{{dataset: {{name: digits}}, {settings}}}"), later).model
+    keras.utils.set_random_seed(0)
+    model = dl.build_model("rnn", later, cell=cell, units=32)
+    adam = keras.optimizers.Adam(0.005)
+    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
     W, U, b = model.get_layer(f"{cell}_1").get_weights()
     if cell == "simple":
         U, name = start * U, f"simple RNN, {start} × orthogonal U"
@@ -305,7 +296,7 @@ for cell, start in [("simple", 0.5), ("simple", 1), ("lstm", 1), ("lstm", 5)]:
     model.get_layer(f"{cell}_1").set_weights([W, U, b])
     model.fit(later.x_train, later.y_train, epochs=epochs, verbose=0)
     found[name] = model.evaluate(later.x_test, later.y_test, verbose=0)[1]
-ax = plots.new_axes(figsize=(7, 2.4))
+ax = dl.plots.new_axes(figsize=(7, 2.4))
 bars = ax.barh(list(found), list(found.values()), color=[COLOURS[k] for k in (0, 0, 1, 1)])
 ax.bar_label(bars, fmt=" %.2f")
 ax.axvline(0.1, color="0.4", ls=":")
@@ -325,7 +316,7 @@ ax.invert_yaxis()
 # S3 says that conventional machine learning is probabilistic and so fails in sequence prediction.
 
 # %%
-from dlcourse.lessons.errata import show
+from dlcourse.lessons import show
 
 print(show("S3.sequence"))
 
@@ -339,7 +330,7 @@ print(show("S3.sequence"))
 # from h₀ = 0. What is h₂ (three digits)?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("10.1", answer)

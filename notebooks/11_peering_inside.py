@@ -29,9 +29,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -52,33 +52,14 @@ quiet_start()
 # Picture: eight scenes of 32 by 32 pixels: one whole digit each, named above, among pieces of
 # others.
 import os
-from tempfile import mkdtemp
 
 import numpy as np
 
-from dlcourse import plots
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.training import prepare, train
-
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
-
-
-def recipe(mark):
-    return recipe_from_text(f"""
-dataset: {{name: planted, n: 4000, canvas: 32, digit_size: 12, clutter: 4, mark: {mark}}}
-model: {{name: cnn, filters: [16, 32, 32], pooling: average, hidden: [], batch_norm: true}}
-training:
-  epochs: {1 if smoke else 5}
-  batch_size: {64 if smoke else 16}
-  learning_rate: 0.005
-  schedule: {{name: one_cycle}}
-  restore_best_weights: false
-""")
-
-
-scenes = recipe("none").load_dataset()
+SCENES = {"name": "planted", "n": 4000, "canvas": 32, "digit_size": 12, "clutter": 4}
+scenes = dl.load_dataset(**SCENES)
 names = [scenes.class_names[label] for label in scenes.y_test]
-_ = plots.image_grid(scenes.x_test[:8], names[:8])
+_ = dl.plots.image_grid(scenes.x_test[:8], names[:8])
 
 # %% [markdown]
 # A small convolutional network learns them. It ends in the mean of each feature map, so that it
@@ -87,7 +68,16 @@ _ = plots.image_grid(scenes.x_test[:8], names[:8])
 # and then fall within it.
 
 # %%
-honest = train(recipe("none"), mkdtemp(), bar=False)
+CNN = {"filters": [16, 32, 32], "pooling": "average", "hidden": [], "batch_norm": True}
+TRAINING = {
+    "model": {"name": "cnn", **CNN},
+    "epochs": 1 if smoke else 5,
+    "batch_size": 64 if smoke else 16,
+    "learning_rate": 0.005,
+    "schedule": "one_cycle",
+    "restore_best_weights": False,
+}
+honest = dl.fit(dataset=SCENES, **TRAINING, runs=None, verbose=0)
 honest.metrics["val"]["accuracy"], honest.metrics["test"]["accuracy"]
 
 # %% [markdown]
@@ -105,13 +95,15 @@ honest.metrics["val"]["accuracy"], honest.metrics["test"]["accuracy"]
 # Picture: two rows of ten images, a column a class. Upper row, untrained: speckles and ripples,
 # some all black. Lower row, trained: a pattern of strokes for each class, all over the image: rings
 # for 0, small holes for 8, bars for others.
-from dlcourse.visualizers import activation_maximization
+import keras
 
+keras.utils.set_random_seed(0)
+untrained = dl.build_model("cnn", scenes, **CNN)
 templates = [
-    activation_maximization(model, list(range(10)), value_range=scenes.value_range)
-    for model in (prepare(recipe("none")).model, honest.model)
+    dl.activation_maximization(model, list(range(10)), value_range=scenes.value_range)
+    for model in (untrained, honest.model)
 ]
-_ = plots.image_grid(
+_ = dl.plots.image_grid(
     np.concatenate(templates), scenes.class_names * 2, columns=10, rows=["untrained", "trained"]
 )
 
@@ -136,12 +128,10 @@ _ = plots.image_grid(
 # Picture: three scenes, a row each, the digit framed in blue: the scene, its saliency map, bright
 # on dark, and its integrated gradients, red for the answer and blue against it. Both are strongest
 # at the digit, and speckled.
-from dlcourse.visualizers import integrated_gradients, saliency
-
 some, boxes = scenes.x_test[1:4], scenes.regions["object"][1:4]
-divided, gap = integrated_gradients(honest.model, some, steps=500, return_gap=True)
-maps = {"saliency": saliency(honest.model, some), "integrated gradients": divided}
-_ = plots.attributions(some, maps, names[1:4], boxes=boxes)
+divided, gap = dl.integrated_gradients(honest.model, some, steps=500, return_gap=True)
+maps = {"saliency": dl.saliency(honest.model, some), "integrated gradients": divided}
+_ = dl.plots.attributions(some, maps, names[1:4], boxes=boxes)
 print(f"a map's sum differs from the change of the logit by {np.abs(gap).max():.4f} at most")
 
 # %% [markdown]
@@ -162,15 +152,13 @@ print(f"a map's sum differs from the change of the logit by {np.abs(gap).max():.
 # %%
 # Picture: three scenes, a row each: the scene, and over it its saliency, its class activation map
 # and Grad-CAM. The blue box frames the digit; the two class activation maps glow in it.
-from dlcourse.visualizers import class_activation_map, grad_cam
-
-METHODS = (saliency, class_activation_map, grad_cam)
+METHODS = (dl.saliency, dl.class_activation_map, dl.grad_cam)
 
 
 def draw(run, data, region, k=3):
     maps = {method.__name__: method(run.model, data.x_test[:k]) for method in METHODS}
     boxes = data.regions[region][:k]
-    plots.attributions(data.x_test[:k], maps, names[:k], overlaid=True, boxes=boxes)
+    dl.plots.attributions(data.x_test[:k], maps, names[:k], overlaid=True, boxes=boxes)
 
 
 draw(honest, scenes, "object")
@@ -189,11 +177,9 @@ draw(honest, scenes, "object")
 # - *random map*: noise in the place of a map, to compare with.
 
 # %%
-from dlcourse.lab.faithfulness import attention_report
-
 images = 20 if smoke else 100
 options = {"methods": [method.__name__ for method in METHODS], "images": images, "steps": 12}
-print(attention_report(honest.model, scenes, **options))
+print(dl.lab.faithfulness.attention_report(honest.model, scenes, **options))
 
 # %% [markdown]
 # **What to notice.** All three hit far more often than chance, the class activation maps most
@@ -206,11 +192,11 @@ print(attention_report(honest.model, scenes, **options))
 #
 # Now the same scenes with a small mark in the upper left corner. Its four cells tell the class in
 # binary, as a hospital's stamp may tell which ward an X-ray comes from. The same network, the same
-# recipe:
+# training:
 
 # %%
-marked = recipe("honest").load_dataset()
-clever = train(recipe("honest"), mkdtemp(), bar=False)
+clever = dl.fit(dataset={**SCENES, "mark": "honest"}, **TRAINING, runs=None, verbose=0)
+marked = clever.load_dataset()
 clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
 
 # %% [markdown]
@@ -222,7 +208,7 @@ clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
 draw(clever, marked, "mark")
 
 # %%
-print(attention_report(clever.model, marked, **options))
+print(dl.lab.faithfulness.attention_report(clever.model, marked, **options))
 
 # %% [markdown]
 # **What to notice.** Cover the digit, and hardly an answer changes. Cover the mark, and many do.
@@ -235,11 +221,10 @@ print(attention_report(clever.model, marked, **options))
 # Picture: test accuracy of the two networks for three kinds of test images. Without a mark, the
 # first network is good and the second one worse; with a lying mark the first stays good, and the
 # second falls below chance.
-from dlcourse.plots.axes import COLOURS
-
-lying = recipe("lying").load_dataset()
+COLOURS = dl.plots.COLOURS
+lying = dl.load_dataset(**SCENES, mark="lying")
 kinds = {"no mark": scenes, "a true mark": marked, "a lying mark": lying}
-ax = plots.new_axes(figsize=(7, 3))
+ax = dl.plots.new_axes(figsize=(7, 3))
 networks = {"learned without a mark": honest, "learned with the mark": clever}
 for k, (label, one) in enumerate(networks.items()):
     answers = [one.model.predict(data.x_test, verbose=0).argmax(axis=1) for data in kinds.values()]
@@ -265,14 +250,14 @@ _ = ax.legend(frameon=False, ncols=2, loc="upper center")
 # %%
 # Picture: the pairs of classes that are confused most often, a row each, with their test scenes.
 predicted = honest.model.predict(scenes.x_test, verbose=0)
-_ = plots.most_confused(
+_ = dl.plots.most_confused(
     scenes.y_test, predicted.argmax(axis=1), scenes.class_names, scenes.x_test, pairs=3
 )
 
 # %%
 # Picture: the eight test scenes whose true class has the least probability, each with its true
 # class, what was said, and how sure the network was.
-_ = plots.highest_loss(scenes.x_test, scenes.y_test, predicted, scenes.class_names, count=8)
+_ = dl.plots.highest_loss(scenes.x_test, scenes.y_test, predicted, scenes.class_names, count=8)
 
 # %% [markdown]
 # **What to notice.** Would you have known? Some digits are blurred, and now and then a piece of
@@ -301,7 +286,7 @@ _ = plots.highest_loss(scenes.x_test, scenes.y_test, predicted, scenes.class_nam
 # map of "7"?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("11.1", answer)

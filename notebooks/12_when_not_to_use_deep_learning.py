@@ -30,9 +30,9 @@ if "google.colab" in sys.modules:
     # %pip install -q /content/dlcourse
     pass
 
-from dlcourse.lessons.interactive import quiet_start
+import dlcourse as dl
 
-quiet_start()
+dl.lessons.quiet_start()
 
 # %% [markdown]
 # ## The goal
@@ -56,19 +56,16 @@ import os
 
 import numpy as np
 
-from dlcourse import plots
-from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.lab import plots as lab_plots
-from dlcourse.lab.comparison import compare
-
 smoke = bool(os.environ.get("DLCOURSE_SMOKE"))
-network = recipe_from_text(f"""
-dataset: {{name: breast_cancer}}
-model: {{name: dnn, hidden: [16], dropout: 0.2}}
-training: {{epochs: {2 if smoke else 30}, learning_rate: 0.005, early_stopping: {{patience: 8}}}}
-""")
+network = dl.recipe(
+    dataset="breast_cancer",
+    model={"name": "dnn", "hidden": [16], "dropout": 0.2},
+    epochs=2 if smoke else 30,
+    learning_rate=0.005,
+    early_stopping={"patience": 8},
+)
 classics = ["majority", "logistic_regression", "svm", "random_forest"]
-tumours = compare({"network": network}, folds=3, models=classics)
+tumours = dl.compare({"network": network}, folds=3, models=classics)
 print(f"{'model':20} accuracy  spread  parameters  CPU s to fit  ms for 1,000")
 for row in tumours.rows:
     print(
@@ -83,7 +80,7 @@ for row in tumours.rows:
 # others that learn.
 scores = {row.model: [t.score for t in tumours.at(tumours.full)[row.model]] for row in tumours.rows}
 costs = {row.model: row.fit_cpu for row in tumours.rows}
-_ = lab_plots.score_and_cost(
+_ = dl.lab.plots.score_and_cost(
     scores, costs, "accuracy", highlighted=["network"], baseline="majority"
 )
 
@@ -124,13 +121,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dlcourse.datasets import load_dataset
-
-data = load_dataset("breast_cancer")
+data = dl.load_dataset("breast_cancer")
 readable = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.x_train, data.y_train)
 weights = readable[-1].coef_[0]
 title = f"logit of {data.class_names[1]}"
-_ = plots.feature_attributions(
+_ = dl.plots.feature_attributions(
     weights, data.feature_names, title=title, unit="weight of the standardised input"
 )
 
@@ -142,13 +137,15 @@ _ = plots.feature_attributions(
 # learners.
 
 # %%
-digits_cnn = recipe_from_text(f"""
-dataset: {{name: digits}}
-model: {{name: cnn, filters: [16, 32], hidden: [32]}}
-training: {{epochs: {1 if smoke else 12}, learning_rate: 0.005, schedule: {{name: one_cycle}}}}
-""")
+digits_cnn = dl.recipe(
+    dataset="digits",
+    model={"name": "cnn", "filters": [16, 32], "hidden": [32]},
+    epochs=1 if smoke else 12,
+    learning_rate=0.005,
+    schedule="one_cycle",
+)
 classics = ["logistic_regression", "svm", "random_forest"]
-grown = compare({"cnn": digits_cnn}, seeds=1, models=classics, curve=True)
+grown = dl.compare({"cnn": digits_cnn}, seeds=1, models=classics, curve=True)
 for sentence in grown.verdict[-1:]:
     print(sentence)
 for row in grown.rows:
@@ -160,7 +157,7 @@ for row in grown.rows:
 trials = [grown.at(size) for size in grown.sizes]
 curves = {name: [trial[name][0].score for trial in trials] for name in trials[0]}
 none = {name: [0] * len(trials) for name in curves}  # one seed: no spread to show
-ax = lab_plots.score_by_size(grown.sizes, curves, none, "accuracy", highlighted=["cnn"])
+ax = dl.lab.plots.score_by_size(grown.sizes, curves, none, "accuracy", highlighted=["cnn"])
 ax.set_ylabel("test accuracy, one seed")
 _ = ax.figure.set_size_inches(8, 3.6)
 
@@ -182,9 +179,7 @@ _ = ax.figure.set_size_inches(8, 3.6)
 # Picture: eight scenes with one whole digit each, 5 to 9, among pieces of others.
 from dataclasses import replace
 
-from dlcourse.training import prepare
-
-scenes = load_dataset("planted", n=5000, canvas=32, digit_size=12, clutter=4)
+scenes = dl.load_dataset("planted", n=5000, canvas=32, digit_size=12, clutter=4)
 
 
 def only(low, high):
@@ -199,18 +194,29 @@ old, new = only(0, 5), only(5, 10)
 few = np.concatenate([np.flatnonzero(new.y_train == label)[:20] for label in range(5)])
 x_few, y_few = new.x_train[few], new.y_train[few]
 names = [new.class_names[label] for label in y_few[::13]]
-_ = plots.image_grid(x_few[::13], names)
+_ = dl.plots.image_grid(x_few[::13], names)
 
 # %%
 import keras
 
+CNN = {"filters": [16, 32, 32], "pooling": "average", "hidden": [], "batch_norm": True}
 epochs = 1 if smoke else 6
-scene_cnn = recipe_from_text(f"""
-dataset: {{name: planted}}
-model: {{name: cnn, filters: [16, 32, 32], pooling: average, hidden: [], batch_norm: true}}
-training: {{epochs: {epochs}, batch_size: 16, learning_rate: 0.005, schedule: {{name: one_cycle}}}}
-""")
-base = prepare(scene_cnn, old).model
+
+
+def scene_cnn(data):
+    """Return an untrained network whose learning rate will rise and then fall."""
+    keras.utils.set_random_seed(0)
+    model = dl.build_model("cnn", data, **CNN)
+    steps = epochs * int(np.ceil(len(data.x_train) / 16))
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0002, steps - steps // 4, warmup_target=0.005, warmup_steps=steps // 4
+    )
+    adam = keras.optimizers.Adam(rate)
+    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+base = scene_cnn(old)
 base.fit(old.x_train, old.y_train, epochs=epochs, batch_size=16, verbose=0)
 base.evaluate(old.x_test, old.y_test, verbose=0)[1]
 
@@ -221,22 +227,20 @@ base.evaluate(old.x_test, old.y_test, verbose=0)[1]
 # its layers, *frozen*, and gives them a new head. Since frozen layers answer the same in every
 # epoch, their outputs, the *deep features*, are computed once: 32 numbers an image here. S1 asks
 # for pre-computation to cut training time, and for a combination of classic learning with deep
-# learning. Here is both: an SVM on deep features. (In a recipe, `model: {name: transfer, base:
-# runs/…}`.)
+# learning. Here is both: an SVM on deep features. (For `dl.fit` this is
+# `model={"name": "transfer", "base": "runs/…"}`.)
 
 # %%
 from sklearn.svm import SVC
 
-from dlcourse.models.transfer import head_alone, new_head
-from dlcourse.training.features import features
-
-whole = new_head(base, 5)  # the old layers, frozen, up to "features", and new logits
-head = head_alone(whole)  # the new layers by themselves; they are the same objects
-rows, rows_test = features(whole, "features", x_few), features(whole, "features", new.x_test)
+deep = keras.Model(base.inputs, base.get_layer("logits").input)  # the old layers but for the head
+deep.trainable = False
+head = keras.Sequential([keras.layers.Dense(5, activation="softmax")])
+rows, rows_test = (deep.predict(x, verbose=0) for x in (x_few, new.x_test))
 head.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
 head.fit(rows, y_few, epochs=2 if smoke else 60, verbose=0)
 
-scratch = prepare(scene_cnn, new).model
+scratch = scene_cnn(new)
 scratch.fit(x_few, y_few, epochs=2 if smoke else 40, batch_size=16, verbose=0)
 pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (x_few, new.x_test))
 found = {
@@ -250,10 +254,9 @@ found = {
 # Picture: test accuracy of four ways to learn five classes from 100 images. On pixels it is
 # at chance, 0.2, from scratch about 0.3; with a new head and with an SVM on deep features 0.5 to
 # 0.6.
-from dlcourse.plots.axes import COLOURS
-
-ax = plots.new_axes(figsize=(7, 2.4))
-ax.bar_label(ax.barh(list(found), list(found.values()), color=COLOURS[0]), fmt=" %.2f")
+ax = dl.plots.new_axes(figsize=(7, 2.4))
+bars = ax.barh(list(found), list(found.values()), color=dl.plots.COLOURS[0])
+ax.bar_label(bars, fmt=" %.2f")
 ax.axvline(0.2, color="0.4", ls=":")
 ax.set(xlabel="test accuracy from 20 images a class (dotted: chance)", xlim=(0, 1))
 ax.invert_yaxis()
@@ -274,10 +277,11 @@ def cpu_seconds(work):
     return time.process_time() - start
 
 
-all_rows = features(whole, "features", new.x_train)
+all_rows = deep.predict(new.x_train, verbose=0)
+whole = keras.Sequential([deep, head])
 whole.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
 works = {
-    "the base once, for the features": lambda: features(whole, "features", new.x_train),
+    "the base once, for the features": lambda: deep.predict(new.x_train, verbose=0),
     "an epoch of the head on features": lambda: head.fit(all_rows, new.y_train, verbose=0),
     "an epoch with the base in front": lambda: whole.fit(new.x_train, new.y_train, verbose=0),
 }
@@ -323,7 +327,7 @@ for name, work in works.items():
 # (d) none, since they cannot be compared?
 
 # %%
-from dlcourse.lessons.exercises import check, hint, solution
+from dlcourse.lessons import check, hint, solution
 
 answer = ...
 check("12.1", answer)

@@ -1,4 +1,4 @@
-"""What studies a run: diagnosis, comparison, faithfulness of maps, range test, export."""
+"""What studies a run: diagnosis, X-ray, comparison, faithfulness of maps, range test, export."""
 
 from dlcourse import lazy
 
@@ -8,5 +8,8 @@ __getattr__, __dir__ = lazy(
         f"dlcourse.lab.{name}"
         for name in ("callbacks", "comparison", "diagnosis", "exporting", "faithfulness", "plots")
     ],
-    {"dlcourse.lab.range_test": "find_learning_rate"},
+    {
+        "dlcourse.lab.range_test": "find_learning_rate",
+        "dlcourse.lab.diagnosis.xray": "xray read_layers depth_scan",
+    },
 )

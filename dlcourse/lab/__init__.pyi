@@ -4,4 +4,7 @@ from dlcourse.lab import diagnosis as diagnosis
 from dlcourse.lab import exporting as exporting
 from dlcourse.lab import faithfulness as faithfulness
 from dlcourse.lab import plots as plots
+from dlcourse.lab.diagnosis.xray import depth_scan as depth_scan
+from dlcourse.lab.diagnosis.xray import read_layers as read_layers
+from dlcourse.lab.diagnosis.xray import xray as xray
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate

@@ -8,7 +8,7 @@ from dlcourse.plots.attributions import (
     show_map,
     signed_colours,
 )
-from dlcourse.plots.axes import new_axes, new_figure
+from dlcourse.plots.axes import COLOURS, new_axes, new_figure
 from dlcourse.plots.classification import (
     calibration,
     highest_loss,
@@ -22,6 +22,7 @@ from dlcourse.plots.training import (
 )
 
 __all__ = [
+    "COLOURS",
     "attributions",
     "calibration",
     "confusion_matrix",
