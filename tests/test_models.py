@@ -505,3 +505,8 @@ def test_classification_may_still_be_binary_before_the_data_is_read():
     assert mismatch("logistic_regression", "rows", "classification") is None
     assert mismatch("linear_regression", "rows", "classification") is not None
     assert mismatch("cnn", None, None) is None
+
+
+def test_a_range_in_the_place_of_regression_is_told_where_it_belongs():
+    with pytest.raises(RecipeError, match=r"regression: True or .* for inputs: rescale="):
+        cnn((28, 28, 1), 10, (0, 255))

@@ -161,7 +161,8 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
     learn the standardised target and `prediction` puts it back into the target's unit.
 
     Raises:
-        RecipeError: the number of outputs is not a whole number ≥ 1.
+        RecipeError: the number of outputs is not a whole number ≥ 1, or a target's scale is given
+            for several.
     """
     from keras import layers
 
@@ -169,6 +170,9 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
         reason = f"a whole number ≥ 1 is expected, got {shown(num_outputs)}"
         raise RecipeError(reason, setting="num_outputs")
     num_outputs = int(num_outputs)  # NumPy's too, which Keras refuses
+    if not isinstance(regression, bool) and num_outputs > 1:
+        reason = "True or the (mean, deviation) of one target is expected; for inputs: rescale="
+        raise RecipeError(reason, setting="regression")
     if regression is True:
         return [layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
     if regression:

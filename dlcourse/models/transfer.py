@@ -150,18 +150,9 @@ def new_head(
     flat = len(tensor.shape) > 2
     end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
     kernel = kernel or {}
-    layers = [
-        end,
-        *hidden_layers(
-            hidden,
-            activation=activation,
-            dropout=dropout,
-            batch_norm=False,
-            weights=kernel,
-            name="head",
-        ),
-        *head(num_outputs, regression, kernel),
-    ]
+    how: Any = {"activation": activation, "dropout": dropout, "weights": kernel}
+    dense = hidden_layers(hidden, **how, batch_norm=False, name="head")
+    layers = [end, *dense, *head(num_outputs, regression, kernel)]
     return keras.Model(inputs, _applied(layers, tensor))
 
 
