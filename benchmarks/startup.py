@@ -19,6 +19,7 @@ COMMANDS = {
         "training.epoch=3",
     ],
     "train --dry-run": ["-m", "dlcourse.train", "--config", CONFIG, "--dry-run"],
+    "import dlcourse": ["-c", "import dlcourse"],
     "import keras": ["-c", "import keras"],
 }
 
