@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.commands.settings_text import groups, settings_text, type_in_words
+from dlcourse.commands.settings_text import all_groups, settings_text, type_in_words
 from dlcourse.commands.train import main
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
@@ -118,25 +118,25 @@ def test_a_groups_settings_are_told_with_type_default_and_meaning(capsys):
     assert "\npath: text; required\n" in told(capsys, "dataset.csv")
     training = told(capsys, "training")
     assert "\noptimizer: one of adadelta, adagrad, adam" in training
-    assert "default\n        adam\n" in training
+    assert re.search(r"default\s+adam\n", training)
     assert max(map(len, training.splitlines())) <= 98
 
 
-@pytest.mark.parametrize("group", groups())
+@pytest.mark.parametrize("group", all_groups())
 def test_every_group_is_told_with_all_its_settings(group):
     text = settings_text(group)
-    names = [name for name in groups()[group].model_fields if name != "name"]
+    names = [name for name in all_groups()[group].model_fields if name != "name"]
     assert re.findall(r"^(\w+): ", text, re.MULTILINE)[-len(names) :] == names
 
 
 def test_every_class_of_settings_is_a_group():
-    titles = {group.__name__ for group in groups().values()}
+    titles = {group.__name__ for group in all_groups().values()}
     assert titles == {"Recipe", *Recipe.model_json_schema()["$defs"]}
 
 
 def test_without_a_group_all_are_listed_and_a_part_lists_its_own(capsys):
     lines = told(capsys).splitlines()
-    assert {line.split()[0] for line in lines if line[0] != " "} == set(groups())
+    assert {line.split()[0] for line in lines if line[0] != " "} == set(all_groups())
     models = told(capsys, "model")
     assert re.findall(r"^\S+", models, re.MULTILINE)[-2:] == ["model.rnn", "model.transfer"]
     assert "model.cnn                      A convolutional network (LeCun" in models
