@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from dlcourse import plots
-from dlcourse.commands import visualize
+from dlcourse.commands import pages, visualize
 from dlcourse.commands.run_page import in_turn
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import UserError
 from dlcourse.lab import pictures as lab
-from dlcourse.pictures import gallery, pages
+from dlcourse.pictures import gallery
 from dlcourse.pictures.view import Picture, View
 from dlcourse.text_table import html_table
 from dlcourse.training import train

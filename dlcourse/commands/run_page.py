@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.commands.pages import Section, text
 from dlcourse.configuration.recipe import run_recipe
 from dlcourse.lab.diagnosis import diagnose_evidence
 from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
-from dlcourse.pictures.pages import Section, text
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
 from dlcourse.runs.evaluation import check_fit

@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
         asked["inputs"] = _own_images(runs[0], arguments)
     import_keras()
     from dlcourse.commands import run_page
-    from dlcourse.pictures.pages import page, picture_sections
+    from dlcourse.commands.pages import page, picture_sections
 
     view = _view(runs, names, arguments.images, asked)
     pictures = _draw(view, names, arguments.what, out)

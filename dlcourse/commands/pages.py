@@ -49,7 +49,7 @@ def text(heading: str, lines: Iterable[str]) -> str:
 
 def page(title: str, sections: Sequence[Section]) -> str:
     """Return the page, readable on a screen, a phone and paper."""
-    template = resources.files("dlcourse.pictures").joinpath("page.html").read_text("utf-8")
+    template = resources.files("dlcourse.commands").joinpath("page.html").read_text("utf-8")
     contents, body = ("\n".join(map(part, sections)) for part in (_entry, _section))
     return Template(template).substitute(title=escape(title), contents=contents, body=body)
 
