@@ -51,15 +51,15 @@ def lazy(
 
 __getattr__, __dir__ = lazy(
     __name__,
-    (
-        *("dlcourse.datasets", "dlcourse.models", "dlcourse.plots"),
-        *("dlcourse.lab", "dlcourse.lab.callbacks", "dlcourse.lessons"),
-    ),
+    [
+        f"dlcourse.{name}"
+        for name in ("datasets", "errors", "lab", "lab.callbacks", "lessons", "models", "plots")
+    ],
     {
         "dlcourse.front_door": "fit resume",
         "dlcourse.configuration.from_python": "recipe",
         "dlcourse.configuration.shipped": "recipes",
-        "dlcourse.runs": "read_run list_runs",
+        "dlcourse.runs": "Run read_run list_runs",
         "dlcourse.datasets": "load_dataset",
         "dlcourse.models": "build_model",
         "dlcourse.visualizers": (
@@ -74,3 +74,4 @@ __getattr__, __dir__ = lazy(
         "dlcourse.lab.range_test": "find_learning_rate",
     },
 )
+__all__ = __dir__()  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,15 +1,16 @@
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
 
 from dlcourse import datasets as datasets
+from dlcourse import errors as errors
 from dlcourse import lab as lab
 from dlcourse import lessons as lessons
 from dlcourse import models as models
 from dlcourse import plots as plots
-from dlcourse.configuration.from_python import recipe as recipe
+from dlcourse.configuration.recipe import Recipe
 from dlcourse.configuration.shipped import recipes as recipes
 from dlcourse.datasets import load_dataset as load_dataset
-from dlcourse.front_door import fit as fit
 from dlcourse.front_door import resume as resume
 from dlcourse.lab import callbacks as callbacks
 from dlcourse.lab.comparison import compare as compare
@@ -18,6 +19,7 @@ from dlcourse.lab.prediction import evaluate as evaluate
 from dlcourse.lab.prediction import predict as predict
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate
 from dlcourse.models import build_model as build_model
+from dlcourse.runs import Run as Run
 from dlcourse.runs import list_runs as list_runs
 from dlcourse.runs import read_run as read_run
 from dlcourse.visualizers import Regularizers as Regularizers
@@ -43,6 +45,51 @@ from dlcourse.visualizers import smooth_grad as smooth_grad
 
 __version__: str
 
+Group = str | Mapping[str, Any]
+Source = str | Path | Mapping[str, Any] | Recipe | Run
+
+class RecipeSettings(TypedDict, total=False):
+    """The keywords of `fit` and `recipe`; `python -m dlcourse.train --settings` explains them."""
+
+    dataset: Group
+    model: Group
+    seed: int
+    training: Mapping[str, Any]
+    epochs: int
+    batch_size: int | Sequence[int]
+    optimizer: Group
+    learning_rate: float
+    schedule: Group | None
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+    label_smoothing: float
+    class_weights: Literal["balanced"] | Mapping[str, float] | None
+    augmentation: Mapping[str, Any] | None
+    clean_epochs: int | None
+    early_stopping: Mapping[str, Any] | None
+    reduce_on_plateau: Mapping[str, Any] | None
+    restore_best_weights: bool
+    device: Literal["auto", "cpu", "gpu"]
+    mixed_precision: bool
+    jit_compile: bool | None
+    steps_per_execution: int | None
+    checkpoint_every: int | None
+    deterministic: bool
+    tensorboard: bool
+
+def fit(
+    recipe: Source | None = None,
+    *overrides: str,
+    callbacks: Any = (),
+    runs: str | Path | None = "runs",
+    name: str | None = None,
+    verbose: bool | int = True,
+    **settings: Unpack[RecipeSettings],
+) -> Run: ...
+def recipe(
+    recipe: Source | None = None, *overrides: str, **settings: Unpack[RecipeSettings]
+) -> Recipe: ...
 def lazy(
     package: str, modules: Iterable[str], names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]: ...

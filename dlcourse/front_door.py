@@ -1,7 +1,8 @@
 """Train and go on in one line each; `import dlcourse as dl` offers them."""
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +61,7 @@ def fit(
     folder = _temporary().name if runs is None else runs
     check_name(folder, name)
     import_keras()
-    with StopRequest(signal.default_int_handler) as stop:
+    with _interruptible() as stop:
         run = train(wanted, folder, name=name, callbacks=callbacks, **_told(verbose), stop=stop)
     if verbose:
         write(f"\n{run}")
@@ -90,11 +91,20 @@ def resume(
     run = read_run(run)
     recipe = run_recipe(run, [] if epochs is None else [f"training.epochs={epochs}"])
     import_keras()
-    with StopRequest(signal.default_int_handler) as stop:
+    with _interruptible() as stop:
         run = go_on(run, recipe, callbacks=callbacks, **_told(verbose), stop=stop)
     if verbose:
         write(f"\n{run}")
     return run
+
+
+@contextmanager
+def _interruptible() -> Iterator[StopRequest]:
+    """Let the first Ctrl-C save the training; one that comes as it ends is raised after that."""
+    with StopRequest(signal.default_int_handler) as stop:
+        yield stop
+    if stop.signal:
+        raise KeyboardInterrupt
 
 
 def _told(verbose: bool | int) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def import_keras() -> None:
     Raises:
         UserError: Keras or its backend is not installed.
     """
+    if "keras" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with held_back_stderr():

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
 
+import numpy as np
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -26,6 +28,7 @@ from pydantic import (
 )
 
 from dlcourse.errors import RecipeError
+from dlcourse.quiet import import_keras
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -59,6 +62,7 @@ Positives = Annotated[
 
 
 OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}
+OTHER_NAMES |= {"random_state": "seed", "random_seed": "seed"}
 MOST_SHOWN = 12
 
 
@@ -92,7 +96,7 @@ def settings_model(
     fields: dict[str, Any] = {}
     if tagged:
         fields["name"] = (Literal[name], ...)  # pyright: ignore[reportInvalidTypeForm]
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in inspect.signature(inspect.unwrap(function)).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
@@ -151,8 +155,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*arguments: Any, **given: Any) -> Any:
         own = {key: given.pop(key) for key in others & given.keys()}
         settings = checked_settings(function.__name__, function, given)
+        import_keras()
         return function(*arguments, **own, **settings)  # pyright: ignore[reportCallIssue]
 
+    plain_settings = [
+        one.replace(annotation=one.empty) if one.kind is one.KEYWORD_ONLY else one
+        for one in parameters
+    ]  # whose types are for pydantic, not for a reader
+    call.__signature__ = inspect.Signature(plain_settings)  # pyright: ignore
     return call
 
 
@@ -169,8 +179,7 @@ def expectation(fault: Any) -> str:
     text = text.partition(", got ")[0].partition(", unable to")[0]
     text = text.replace("Input should be", "expected")
     if "valid dictionary" in text:
-        example = f", such as {{name: {given}}}" if isinstance(given, str) else ""
-        text = f"expected a mapping of settings{example}"
+        text = "expected a mapping of settings"
     if "valid tuple" in text:
         text = f"expected a list, such as [{given}]"
     if isinstance(given, dict | list):
@@ -216,6 +225,30 @@ def nearest(word: object, known: list[str]) -> str | None:
     asked = OTHER_NAMES.get(str(word).lower(), str(word).lower())
     near = [asked] if asked in lower else get_close_matches(asked, lower, 1)
     return lower[near[0]] if near else None
+
+
+def plain(value: Any, of: str) -> Any:
+    """Return a setting as YAML could hold it: mappings, lists, text and numbers of Python.
+
+    Args:
+        value: The setting; arrays and numbers of NumPy, tuples and paths are converted.
+        of: What names it in the error.
+
+    Raises:
+        RecipeError: It is of another type: a set, which has no order, or an object of Keras.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner, of) for key, inner in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(inner, of) for inner in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    reason = "text, numbers, lists or mappings are expected (Keras' objects are for its own fit)"
+    raise RecipeError(f"{reason}, got {shown(value)}", of=of)
 
 
 def flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:

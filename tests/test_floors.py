@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent.parent / "dlcourse"
 CORE = {
     "__init__": 0,
     "errors": 0,
-    "quiet": 1,
+    "quiet": 0.5,
     "schema": 1,
     "text_table": 1,
     "files": 1,

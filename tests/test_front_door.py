@@ -54,18 +54,35 @@ def test_importing_the_package_loads_nothing():
 def test_an_editor_knows_the_names_that_the_package_has(stub):
     tree = ast.parse(stub.read_text())
     imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    names = {
-        alias.asname
-        for node in imported
-        if node.module.startswith("dlcourse")
-        for alias in node.names
-    }
+    names = {alias.asname for node in imported for alias in node.names if alias.asname}
+    names |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} - {"lazy"}
     module = sys.modules["dlcourse"]
     for part in stub.parent.relative_to(PACKAGE).parts:
         module = getattr(module, part)
     assert names == set(dir(module))
     for name in names:
         assert getattr(module, name) is not None
+
+
+def test_an_editor_completes_every_setting_of_fit():
+    from dlcourse.configuration.from_python import KEYWORDS
+
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    [settings] = [node for node in tree.body if getattr(node, "name", "") == "RecipeSettings"]
+    fields = [node.target.id for node in settings.body if isinstance(node, ast.AnnAssign)]
+    assert set(fields) == set(KEYWORDS)
+
+
+def test_a_star_import_brings_the_front_door_alone():
+    code = "from dlcourse import *\nprint('fit' in dir(), 'os' in dir())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "False"]
+
+
+def test_the_signature_of_a_builder_is_readable():
+    text = str(inspect.signature(dl.models.dnn))
+    assert "hidden=(64, 64), activation='relu', dropout=0.0" in text
+    assert "Annotated" not in text
 
 
 def test_a_name_that_is_not_there_is_told_with_the_nearest():
@@ -78,6 +95,7 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest():
 
 
 CALLS = {
+    "Run": lambda on: dl.Run(on.run.path),
     "Regularizers": lambda _: dl.Regularizers(),
     "Transformations": lambda _: dl.Transformations(),
     "activation_maximization": lambda on: dl.activation_maximization(on.run.model, [3], steps=2),
@@ -208,13 +226,13 @@ def test_the_name_of_a_run_comes_from_the_recipe():
         ({"lr": 1}, "unknown setting 'lr' (did you mean 'learning_rate'?)"),
         (
             {"dropout": 0.5},
-            "unknown setting 'dropout' (did you mean model={'name': 'cnn', 'dropout': …}?)",
+            "unknown setting 'dropout' (did you mean model={'dropout': …}?)",
         ),
-        ({"drop_out": 0.5}, "did you mean model={'name': 'cnn', 'dropout': …}?"),
-        ({"filters": [3]}, "did you mean model={'name': 'cnn', 'filters': …}?"),
+        ({"drop_out": 0.5}, "did you mean model={'dropout': …}?"),
+        ({"filters": [3]}, "did you mean model={'filters': …}?"),
         ({"patience": 3}, "did you mean early_stopping={'patience': …}?"),
         ({"momentum": 0.9}, "did you mean optimizer={'name': 'sgd', 'momentum': …}?"),
-        ({"validation_fraction": 0.1}, "did you mean dataset={'name': 'digits', 'validation_fract"),
+        ({"validation_fraction": 0.1}, "did you mean dataset={'validation_fract"),
         ({"shift": 0.1}, "did you mean augmentation={'shift': …}?"),
         ({"zzz": 1}, "unknown setting 'zzz' (known: seed, dataset, model, training, epochs,"),
         ({"epochs": 0}, "epochs=0: 'training.epochs': expected greater than or equal to 1, got 0"),
@@ -225,11 +243,71 @@ def test_the_name_of_a_run_comes_from_the_recipe():
         ({"model": {"fliters": [1]}}, "unknown key 'model.fliters' (did you mean 'filters'?)"),
         ({"optimizer": 3}, "optimizer=3: 'training.optimizer': expected a mapping of settings"),
         ({"training": {"epochs": 3}, "epochs": 4}, "'training.epochs' is given twice"),
+        ({"epochs": 4, "training": {"epochs": 3}}, "'training.epochs' is given twice"),
+        ({"activation": "tanh"}, "did you mean model={'activation': …}?"),
+        ({"batch_norm": True}, "did you mean model={'batch_norm': …}?"),
+        ({"random_state": 1}, "did you mean 'seed'?"),
+        ({"callback": []}, "did you mean 'callbacks'?"),
+        ({"runs": "x"}, "unknown setting 'runs' (of fit)"),
+        ({"model": {"filters": {3, 4}}}, "model: text, numbers, lists or mappings are expected"),
+        ({"class_weights": 3}, "class_weights=3: 'training.class_weights': expected"),
+        (
+            {"optimizer": {"beta": 1}},
+            "optimizer={'beta': 1}: unknown key 'training.optimizer.beta'",
+        ),
+        ({"early_stopping": 5}, "expected a mapping of settings, got 5"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_wrong_keyword_is_told_with_the_place_where_it_belongs(settings, told):
     assert told in fault("digits_cnn", **settings)
+
+
+@pytest.mark.parametrize("value", [np.zeros((2, 3)), (np.zeros((2, 3)), np.zeros(2)), [1, 2]])
+def test_arrays_in_the_place_of_a_data_set_are_told_where_they_belong(value):
+    assert "arrays are saved by numpy.savez and read by {'name': 'npz'" in fault(
+        dataset=value, model="dnn"
+    )
+
+
+def test_objects_of_keras_in_the_place_of_settings_are_told():
+    import keras
+
+    told = (
+        "text, numbers, lists or mappings are expected (Keras' objects are for its own fit), got "
+    )
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    for key, value in (("model", model), ("optimizer", keras.optimizers.SGD())):
+        assert f"{key}: {told}, got <" in fault("digits_cnn", **{key: value})
+
+
+def test_a_file_in_the_place_of_a_data_sets_name_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "houses.csv").write_text("a,b\n")
+    (tmp_path / "pets").mkdir()
+    for name, kind in (("houses.csv", "csv"), ("pets", "image_folder")):
+        hint = f"(did you mean {{name: {kind}, path: {name}}}?)"
+        assert hint in fault(dataset=name, model="dnn")
+
+
+def test_a_pair_of_one_number_is_told():
+    given = {"name": "image_folder", "path": "x", "size": [64]}
+    assert "'dataset.size': expected 2 numbers or more, as in [64, 64]" in fault(
+        dataset=given, model="cnn"
+    )
+
+
+def test_an_empty_mapping_changes_nothing_or_takes_the_defaults():
+    before = dl.recipe("digits_cnn")
+    assert dl.recipe("digits_cnn", training={}, model={}, dataset={}) == before
+    assert dl.recipe("digits_softmax", early_stopping={}).training.early_stopping.patience == 5
+    changed = dl.recipe("digits_dnn", optimizer={"beta_1": 0.5}).training.optimizer
+    assert (changed.name, changed.beta_1) == ("adam", 0.5)
+
+
+@pytest.mark.parametrize("text", ["032", "1:30", "1:30.5"])
+def test_a_number_that_yaml_reads_as_another_is_refused(text):
+    assert f"YAML reads {text} as " in fault("digits_cnn", f"training.batch_size={text}")
 
 
 def test_several_wrong_keywords_are_told_together():
@@ -349,6 +427,60 @@ def test_a_training_runs_outside_the_main_thread_too(tmp_path):
     work.start()
     work.join()
     assert runs[0].finished
+
+
+def test_a_ctrl_c_as_the_training_ends_is_not_lost(tmp_path):
+    import signal
+
+    import keras
+
+    press = keras.callbacks.LambdaCallback(
+        on_train_end=lambda logs: signal.raise_signal(signal.SIGINT)  # noqa: ARG005
+    )
+    with pytest.raises(KeyboardInterrupt):
+        dl.fit(**SMALL, epochs=1, runs=tmp_path, name="done", callbacks=press, verbose=0)
+    assert dl.read_run(tmp_path / "done").finished
+
+
+def test_a_run_that_was_read_before_it_went_on_is_read_anew(tmp_path):
+    run = dl.fit(**SMALL, epochs=1, runs=tmp_path, verbose=0)
+    assert run.metrics["epochs_run"] == 1
+    assert run.model
+    longer = dl.resume(run, epochs=2, verbose=0)
+    assert run.metrics == longer.metrics
+    assert dl.evaluate(run)["test"] == pytest.approx(run.metrics["test"], abs=1e-6)
+
+
+def test_a_training_that_stopped_early_says_so_when_more_epochs_are_asked(tmp_path, capsys):
+    import keras
+
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(stop.model, "stop_training", True)  # noqa: ARG005
+    )
+    run = dl.fit(**SMALL, epochs=3, runs=tmp_path, callbacks=stop, verbose=0)
+    dl.resume(run, epochs=4)
+    assert "stopped early in epoch 1: it is not trained further" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["callback class", "name", "runs"])
+def test_a_wrong_keyword_of_fit_leaves_nothing_behind(wrong, tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "callback class": {"callbacks": keras.callbacks.EarlyStopping},
+        "name": {"name": "a b"},
+        "runs": {"runs": 5},
+    }[wrong]
+    with pytest.raises(ValueError, match=r"callbacks: Keras|run name 'a b'|runs: a folder"):
+        dl.fit(**SMALL, epochs=1, verbose=0, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_a_run_is_told(run):
+    for wrong in (run.model, 5, None):
+        with pytest.raises(RunError, match="a run, or the path of its folder, is expected"):
+            dl.evaluate(wrong)
 
 
 def test_a_notebook_shows_a_users_mistake_in_one_line():

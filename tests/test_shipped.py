@@ -108,7 +108,8 @@ def test_a_shipped_recipe_is_named_as_it_is_found_from_here(monkeypatch):
     [
         ("digit_cnn", "unknown recipe 'digit_cnn' (did you mean 'digits_cnn'?)"),
         ("Digits_CNN", "unknown recipe 'Digits_CNN' (did you mean 'digits_cnn'?)"),
-        ("a\nb", r"unknown recipe 'a\nb' (known: breast_cancer_logistic, diabetes_linear, "),
+        ("a\nb", "a recipe's name or file is expected, not its text: save it first"),
+        ("dataset: digits", "a recipe's name or file is expected, not its text: save it first"),
         ("mine", "unknown recipe 'mine' (for the file of that name write ./mine)"),
         (
             "digits_cnn.yaml",

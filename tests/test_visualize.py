@@ -290,7 +290,7 @@ def test_the_filters_of_a_recurrent_network_are_not_pictures(tmp_path, capsys):
 def test_every_kind_of_picture_is_offered_and_has_a_place_on_the_page():
     kinds = {*gallery.PICTURES, *lab.PICTURES}
     assert {*visualize.OVERVIEW, *visualize.MORE} == kinds
-    placed = [name for names in gallery.SECTIONS.values() for name in names]
+    placed = [name for names in pages.SECTIONS.values() for name in names]
     assert sorted(placed) == sorted(kinds)
     assert set().union(*gallery.NEEDS.values()) <= kinds
 

@@ -2,16 +2,28 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
+from itertools import zip_longest
 from string import Template
 from typing import NamedTuple
 
-from dlcourse.pictures.gallery import BESIDE, SECTIONS
-from dlcourse.pictures.view import Picture
+from dlcourse.pictures.gallery import LEARNED, PICTURES, TEST, Drawing
+from dlcourse.pictures.view import Picture, View
 from dlcourse.text_table import html_table
 
+SECTIONS = {
+    "The training": ("learning-curves", "layers"),
+    "The test examples": TEST,
+    "What the network has learned": LEARNED,
+    "What the network looks at": ("saliency", "cam", "overlays", "check"),
+    "From layer to layer": ("feature-maps", "neurons"),
+}
+"""The headings of a page and the pictures under each; `layers` and `check` are the lab's."""
+
+BESIDE = "-beside"
+"""What the names of another run's pictures end in."""
 WIDE = 560  # pixels: a wider picture is moved sideways on a phone, not shrunk
 
 
@@ -96,3 +108,15 @@ def _part(lines: str) -> str:
     rows = [re.split(" {2,}", line.rstrip()) for line in lines.splitlines()]
     in_columns = rows and min(map(len, rows)) > 1
     return html_table(rows[0], rows[1:]) if in_columns else text("", lines.splitlines())
+
+
+def drawn(name: str, view: View, table: Mapping[str, Drawing] = PICTURES) -> Iterator[Picture]:
+    """Give a kind's pictures, each followed by that of the run beside, if there is one."""
+    if view.beside is None or name == "class-templates":  # which shows both in one figure
+        yield from table[name](view)
+        return
+    for pair in zip_longest(table[name](view), table[name](view.beside)):
+        for picture, run, end in zip(pair, (view, view.beside), ("", BESIDE), strict=True):
+            if picture is not None:
+                heading = f"{picture.heading}: {run.name}"
+                yield picture._replace(name=picture.name + end, heading=heading)

@@ -29,21 +29,29 @@ def settings_text(name: str = "") -> str:
     """
     known = all_groups()
     if name in known:
-        lines = [_wrapped(f"{name}: {first_line(known[name])}", 4)]
-        for setting, kind, default, meaning in _rows(known[name]):
-            lines += [
-                "",
-                _wrapped(f"{setting}: {kind}; {default}", 8),
-                _wrapped("    " + meaning, 4),
-            ]
-        return "\n".join(lines)
+        return "\n\n".join([f"{name}: {first_line(known[name])}", *_entries(known[name])])
     inside = [group for group in known if group.startswith(f"{name}.") or not name]
+    group, _, setting = name.rpartition(".")
+    owners = [one for one in known if setting in known[one].model_fields and one.endswith(group)]
+    if owners and not inside:  # a setting alone, in every group that has it
+        return "\n\n".join(
+            f"{one}.{text}" for one in owners for text in _entries(known[one], setting)
+        )
     if not inside:
         parts = {group.rpartition(".")[0] for group in known} - {""}
         asked = next((group for group in known if group.endswith(f".{name}")), name)
         hint = did_you_mean(asked, [*sorted(parts), *known])
         raise RecipeError(f"--settings: unknown group of settings '{name}'{hint}")
     return "\n".join(_wrapped(f"{group:<30} {first_line(known[group])}", 31) for group in inside)
+
+
+def _entries(group: type[Settings], only: str = "") -> list[str]:
+    """Return the text of each setting, or of one."""
+    return [
+        _wrapped(f"{setting}: {kind}; {default}", 8) + "\n" + _wrapped(f"    {meaning}", 4)
+        for setting, kind, default, meaning in _rows(group)
+        if only in ("", setting)
+    ]
 
 
 def _wrapped(text: str, indent: int) -> str:

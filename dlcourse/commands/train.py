@@ -52,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_intermixed_args(argv)
     told = arguments.schema or arguments.settings is not None
     if not (arguments.config or told or arguments.resume):
-        parser.error("--config RECIPE is needed (dlcourse recipes lists the shipped ones)")
+        named = [word for word in arguments.overrides if "=" not in word]
+        hint = f"did you mean --config {named[0]}?" if named else "dlcourse recipes lists them"
+        parser.error(f"--config RECIPE is needed ({hint})")
     if arguments.resume and arguments.name:
         parser.error("--resume goes on in its own folder: --name is for new runs")
     return run_command(lambda: _run(arguments))

@@ -166,9 +166,10 @@ def _draw(
     view: "View", names: tuple[str, ...], what: str | None, out: Path
 ) -> "dict[str, list[tuple[Picture, bytes]]]":
     """Write each picture as it is drawn; one that does not suit is an error only if named."""
+    from dlcourse.commands.pages import drawn
     from dlcourse.lab import pictures as lab
     from dlcourse.pictures.figures import save
-    from dlcourse.pictures.gallery import PICTURES, drawn, unsuited
+    from dlcourse.pictures.gallery import PICTURES, unsuited
 
     strict, found = what not in (None, "all"), {}
     for name in names:

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlcourse.configuration.recipe import Recipe, Training, run_recipe, validate, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
 from dlcourse.configuration.yaml_source import Source, apply, expand_names, read_source, set_value
 from dlcourse.errors import RecipeError
 from dlcourse.runs import Run
-from dlcourse.schema import shown
+from dlcourse.schema import plain, shown
 
 OF_TRAINING = tuple(Training.model_fields)
 KEYWORDS = (*Recipe.model_fields, *OF_TRAINING)
+OF_FIT = ("callbacks", "runs", "name", "verbose")
 
 
 def recipe(
@@ -47,14 +50,15 @@ def recipe(
     source = _source(recipe)
     for override in overrides:
         apply(source, override)
-    for key in sorted(settings, key=lambda key: key not in KEYWORDS):  # the unknown ones last
-        _set(source, key, plain(settings[key]))
+    first = sorted(settings, key=lambda key: (key not in KEYWORDS, key != "training"))
+    for key in first:  # the unknown ones last: what they may belong to is known then
+        _set(source, key, settings[key])
     return validate(source)
 
 
 def _source(recipe: Any) -> Source:
     if recipe is None or isinstance(recipe, Mapping):
-        return Source("recipe", plain(recipe or {}))
+        return Source("recipe", plain(recipe or {}, "recipe"))
     if isinstance(recipe, Run):
         recipe = run_recipe(recipe)
     if isinstance(recipe, Recipe):
@@ -72,21 +76,17 @@ def _set(source: Source, key: str, value: Any) -> None:
     """Set what a keyword says; an unknown one is a fault that tells where it belongs."""
     if key not in KEYWORDS:
         expand_names(source)
-        hint = where_it_belongs(key, list(KEYWORDS), source.data)
+        known = [*KEYWORDS, *OF_FIT]
+        hint = " (of fit)" if key in OF_FIT else where_it_belongs(key, known, source.data)
         source.faults.append(RecipeError(f"unknown setting '{key}'{hint}"))
         return
+    if key == "dataset" and isinstance(value, list | tuple | np.ndarray):
+        raise RecipeError(
+            "dataset: arrays are saved by numpy.savez and read by {'name': 'npz', 'path': …}, or "
+            "trained on by Keras' own fit"
+        )
+    value = plain(value, key)
     location = ("training", key) if key in OF_TRAINING else (key,)
     if location in source.overrides:
         source.faults.append(RecipeError(f"'{'.'.join(location)}' is given twice"))
     set_value(source, location, value, f"{key}={shown(value)}")
-
-
-def plain(value: Any) -> Any:
-    """Return the value as YAML could hold it: mappings, lists, text and numbers of Python."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(inner) for inner in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value.tolist() if type(value).__module__ == "numpy" else value  # arrays and scalars

@@ -214,8 +214,10 @@ class Recipe(Settings):
     def name(self) -> str:
         """The file's name without its suffix, or the names of the data set and the model."""
         path = Path(self._source.path if self._source else "")
-        known = path.suffix and path.name != "recipe.yaml"  # a run's
-        return path.stem if known else f"{self.dataset.name}-{self.model.name}"
+        if path.suffix and path.name != "recipe.yaml":  # a run's
+            return path.stem
+        data = Path(getattr(self.dataset, "path", self.dataset.name)).stem
+        return f"{data}-{self.model.name}"
 
     def to_yaml(self) -> str:
         """Return the resolved recipe, every default written out, as YAML."""
@@ -440,6 +442,9 @@ def _describe(fault: Any, source: Source) -> str:
     if kind == "extra_forbidden":
         place = source.where(location, key=True)
         return f"{place}: unknown key '{_dotted(location)}'{_hint(fault['loc'])}"
+    if kind == "missing" and isinstance(fault["loc"][-1], int):
+        text = f"expected {fault['loc'][-1] + 1} numbers or more, as in [64, 64]"
+        return f"{source.where(location)}: '{_dotted(location)}': {text}"
     if kind == "missing":
         return f"{source.where(location[:-1])}: '{_dotted(location)}' is missing"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -449,8 +454,12 @@ def _describe(fault: Any, source: Source) -> str:
             text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
             return f"{source.where(location)}: {text}"
         tag = fault["ctx"]["tag"]
+        hint = did_you_mean(tag, known)
+        if location[0] == "dataset" and (path := Path(tag)).exists():
+            kind = "image_folder" if path.is_dir() else path.suffix.strip(".")
+            hint = f" (did you mean {{name: {kind}, path: {tag}}}?)" if kind in known else hint
         what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
-        return f"{source.where(location)}: unknown {what} '{tag}'{did_you_mean(tag, known)}"
+        return f"{source.where(location)}: unknown {what} '{tag}'{hint}"
     return f"{source.where(location)}: '{_dotted(location)}': {expectation(fault)}"
 
 
@@ -499,7 +508,7 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
     for group, cls in groups().items():
         for key in cls.model_fields.keys() - {"name"}:
             owners.setdefault(key, []).append(group)
-    near = nearest(word, known) or nearest(word, list(owners))
+    near = word if word in owners else nearest(word, known) or nearest(word, list(owners))
     if near is None or near in known:
         return did_you_mean(word, known)
     told, *others = owners[near]
@@ -507,7 +516,7 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
         chosen = {f"{part}.{_group(value).get('name')}" for part, value in keywords.items()}
         told = next((owner for owner in owners[near] if owner in chosen), told)
         group, _, kind = told.removeprefix("training.").partition(".")
-        named = f"'name': '{kind}', " if kind else ""
+        named = f"'name': '{kind}', " if kind and told not in chosen else ""
         return f" (did you mean {group}={{{named}'{near}': …}}?)"
     return f" ('{near}' is a setting of {', '.join([told, *others[:3]])})"
 

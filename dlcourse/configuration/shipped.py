@@ -33,6 +33,8 @@ def recipe_path(recipe: str | Path) -> Path:
         RecipeError: no shipped recipe has that name.
     """
     known = shipped()
+    if ": " in str(recipe) or "\n" in str(recipe):
+        raise RecipeError("a recipe's name or file is expected, not its text: save it first")
     if isinstance(recipe, str) and not re.search(r"[./\\]", recipe):
         if recipe not in known:
             raise RecipeError(f"unknown recipe {recipe!r}{_hint(recipe, list(known))}")

@@ -1,5 +1,6 @@
 """A YAML file as plain data that remembers where every key stands, with overrides."""
 
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from dlcourse.errors import RecipeError, one_line
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -131,6 +133,8 @@ def _build(
         ]
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(loader, node, location, source, seen)
+    if node.tag in NUMBERS and re.fullmatch(r"[-+]?0\d+|.*:.*", node.value):
+        raise RecipeError(f"YAML reads {node.value} as {loader.construct_object(node)}", of=place)
     try:
         return loader.construct_object(node)
     except (ValueError, TypeError, AttributeError, OverflowError):
@@ -188,21 +192,22 @@ def set_value(source: Source, location: Location, value: Any, label: str) -> Non
         RecipeError: A part of the way has no settings of its own.
     """
     expand_names(source)
-    if isinstance(value, dict) and value and "name" not in value:
-        for key, setting in value.items():
-            set_value(source, (*location, key), setting, label)
-        return
+    merged = isinstance(value, dict) and "name" not in value
     data: dict[Any, Any] = source.data
-    for part in location[:-1]:
+    for part in location if merged else location[:-1]:
         if data.get(part) is None:
-            data[part] = {}
+            data[part] = {"name": "adam"} if part == "optimizer" else {}  # as the default is
         data = data[part]
         if not isinstance(data, dict):
             raise RecipeError(f"'{part}' has no settings of its own", of=label)
-    data[location[-1]] = value
-    for places in (source.marks, source.overrides):  # of what stood there before
-        for place in [place for place in places if place[: len(location)] == location]:
-            del places[place]
+    if merged:
+        for key, setting in value.items():
+            set_value(source, (*location, key), setting, label)
+    else:
+        data[location[-1]] = value
+        for places in (source.marks, source.overrides):  # of what stood there before
+            for place in [place for place in places if place[: len(location)] == location]:
+                del places[place]
     source.overrides[location] = label
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, check, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
@@ -12,7 +14,7 @@ from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import RecipeError
-from dlcourse.schema import checked_settings, did_you_mean
+from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 __all__ = [
     "DATASETS",
@@ -67,11 +69,12 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
         RecipeError: an unknown name or setting, or a value out of its bounds.
         DatasetError: the data is missing, broken or cannot be trained on.
     """
-    if name not in DATASETS:
-        raise RecipeError(f"unknown data set '{name}'{did_you_mean(name, list(DATASETS))}")
-    if seed < 0:
-        raise RecipeError(f"{name}: 'seed': expected greater than or equal to 0, got {seed}")
-    return read_dataset(name, seed, checked_settings(name, DATASETS[name].function, settings))
+    if not isinstance(name, str) or name not in DATASETS:
+        raise RecipeError(f"unknown data set {shown(name)}{did_you_mean(name, list(DATASETS))}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise RecipeError(f"{name}: 'seed': expected a whole number ≥ 0, got {shown(seed)}")
+    given = checked_settings(name, DATASETS[name].function, plain(settings, name))
+    return read_dataset(name, int(seed), given)
 
 
 def read_dataset(name: str, seed: int, settings: dict[str, Any]) -> Dataset:

@@ -11,7 +11,7 @@ from dlcourse.models.linear import linear_regression, logistic_regression, softm
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.models.transfer import transfer
-from dlcourse.schema import checked_settings, did_you_mean
+from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 if TYPE_CHECKING:
     import keras
@@ -73,11 +73,14 @@ def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model"
     Raises:
         RecipeError: an unknown name or setting, or a model that does not fit the data.
     """
-    if name not in MODELS:
-        raise RecipeError(f"unknown model '{name}'{did_you_mean(name, list(MODELS))}")
+    if not isinstance(name, str) or name not in MODELS:
+        raise RecipeError(f"unknown model {shown(name)}{did_you_mean(name, list(MODELS))}")
+    if not hasattr(dataset, "facts"):
+        raise RecipeError(f"a Dataset is expected, as load_dataset gives it, got {shown(dataset)}")
     if fault := mismatch(name, dataset.facts.inputs, dataset.task):
         raise RecipeError(fault)
-    return new_model(name, dataset, checked_settings(name, MODELS[name].function, settings))
+    given = checked_settings(name, MODELS[name].function, plain(settings, name))
+    return new_model(name, dataset, given)
 
 
 def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras.Model":

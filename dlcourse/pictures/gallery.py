@@ -1,7 +1,6 @@
 """The table of all pictures of a run, and which of them suit it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
+from collections.abc import Callable, Iterator
 
 from dlcourse.pictures import inside, results
 from dlcourse.pictures.view import Picture, View
@@ -27,15 +26,6 @@ PICTURES: dict[str, Drawing] = {
 
 TEST = ("predictions", "calibration", "most-confused", "highest-loss")
 LEARNED = ("class-templates", "templates", "filters", "dream")
-SECTIONS = {
-    "The training": ("learning-curves", "layers"),
-    "The test examples": TEST,
-    "What the network has learned": LEARNED,
-    "What the network looks at": ("saliency", "cam", "overlays", "check"),
-    "From layer to layer": ("feature-maps", "neurons"),
-}
-"""The headings of a page and the pictures under each; `layers` and `check` are the lab's."""
-
 NEEDS = {
     "images": {*LEARNED, "highest-loss", "cam", "overlays", "check", "feature-maps"},
     "classes": {*TEST[1:], "class-templates", "check"},
@@ -43,9 +33,6 @@ NEEDS = {
     "examples": {"dream", "saliency", "cam", "overlays", "feature-maps", "neurons"},
 }
 """What a run must have for some pictures."""
-
-BESIDE = "-beside"
-"""What the names of another run's pictures end in."""
 
 
 def unsuited(name: str, view: View) -> str:
@@ -58,15 +45,3 @@ def unsuited(name: str, view: View) -> str:
     }
     lacking = [what for what, names in NEEDS.items() if name in names and not given[what]]
     return f"{name}: is for {lacking[0]}, and this run has none" if lacking else ""
-
-
-def drawn(name: str, view: View, table: Mapping[str, Drawing] = PICTURES) -> Iterator[Picture]:
-    """Give a kind's pictures, each followed by that of the run beside, if there is one."""
-    if view.beside is None or name == "class-templates":  # which shows both in one figure
-        yield from table[name](view)
-        return
-    for pair in zip_longest(table[name](view), table[name](view.beside)):
-        for picture, run, end in zip(pair, (view, view.beside), ("", BESIDE), strict=True):
-            if picture is not None:
-                heading = f"{picture.heading}: {run.name}"
-                yield picture._replace(name=picture.name + end, heading=heading)

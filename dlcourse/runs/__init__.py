@@ -33,6 +33,7 @@ from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.runs.evaluation import shown, split_table
+from dlcourse.schema import shown as shown_value
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -66,6 +67,11 @@ class Run:
     def name(self) -> str:
         """The directory's name."""
         return self.path.name
+
+    def forget(self) -> None:
+        """Forget what was read: the files have changed."""
+        for read in self.__dict__.keys() - {"path"}:
+            del self.__dict__[read]
 
     def load_dataset(self) -> Dataset:
         """Return the data set that it was trained on, split by the same seed.
@@ -181,7 +187,9 @@ def _seal(content: dict[str, Any]) -> str:
 
 def check_name(folder: str | Path, name: str | None) -> None:
     """Raise a RunError if a new run may not have this name; cheap, before the work begins."""
-    if name is not None and not NAME.fullmatch(name):
+    if not isinstance(folder, str | Path):
+        raise RunError(f"runs: a folder is expected, got {shown_value(folder)}")
+    if name is not None and not NAME.fullmatch(str(name)):
         raise RunError(f"run name '{name}': letters, digits, '.', '_' and '-' are expected")
     path = Path(folder).expanduser()
     if path.exists() and not path.is_dir():
@@ -203,7 +211,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for attempt in range(1, 1000):
-            path = folder / (base if attempt == 1 else f"{base}-{attempt}")
+            path = folder / str(base if attempt == 1 else f"{base}-{attempt}")
             try:
                 path.mkdir()
             except FileExistsError:
@@ -226,6 +234,8 @@ def read_run(path: "str | Path | Run") -> Run:
     """
     if isinstance(path, Run):
         return path
+    if not isinstance(path, str | Path):
+        raise RunError(f"a run, or the path of its folder, is expected, got {shown_value(path)}")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         near = sorted(run.name for run in list_runs(folder.parent))[-3:]
@@ -238,7 +248,7 @@ def read_run(path: "str | Path | Run") -> Run:
     return Run(folder)
 
 
-def list_runs(folder: str | Path) -> list[Run]:
+def list_runs(folder: str | Path = "runs") -> list[Run]:
     """Return the runs in a folder, by name; none where there is no such folder."""
     found = Path(folder).expanduser().glob("*/recipe.yaml")
     return [Run(path.parent) for path in sorted(found)]

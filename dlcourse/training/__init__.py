@@ -88,6 +88,7 @@ def resume(
         DatasetError, DivergedError, InterruptedTraining: see `train`.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
+    run.forget()
     with locked(run):
         stored = run_recipe(run)
         wanted = recipe or stored
@@ -158,6 +159,7 @@ def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
         raise DivergedError(f"{run.path}: diverged: {message}") from None
     watch.callbacks.end({key: values[-1] for key, values in fit.progress.history.items()})
     _finish(fit, prepared)
+    run.forget()
     return Run(run.path)
 
 

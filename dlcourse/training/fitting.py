@@ -262,7 +262,8 @@ class Fit:
             self.model.jax_state_sync()
 
     def _leave(self, signal: int) -> None:
-        at = f"epoch {self.progress.epoch + 1}, {self.progress.step} of {self.steps} steps done"
+        epoch, step = self.progress.epoch, self.progress.step
+        at = f"epoch {epoch + 1}, {step} of {self.steps} steps done" if step else f"epoch {epoch}"
         raise InterruptedTraining(self.run.path, at, signal)
 
     def best_weights(self) -> tuple[list[np.ndarray], int]:

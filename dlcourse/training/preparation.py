@@ -62,6 +62,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
+    recipe.refuse_missing()
     _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()

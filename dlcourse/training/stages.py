@@ -42,6 +42,8 @@ def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None
 def _train(fit: Fit) -> None:
     if fit.resumed and not fit.done:
         fit.watch.tell(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+    if fit.resumed and fit.progress.stopped:
+        fit.watch.tell(f"stopped early in epoch {fit.progress.epoch}: it is not trained further")
     try:
         fit.train()
     except NotFinite as fault:

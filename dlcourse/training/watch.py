@@ -29,9 +29,10 @@ class UserCallbacks:
 
     def __init__(self, callbacks: Any = ()):
         several = isinstance(callbacks, list | tuple)
-        self.callbacks = tuple(callbacks) if several else (callbacks,)
-        if wrong := [one for one in self.callbacks if not hasattr(one, "on_train_begin")]:
-            raise UserError(f"callbacks: Keras callbacks are expected, got {shown(wrong[0])}")
+        self.callbacks = tuple(callbacks) if several else (callbacks,) if callbacks else ()
+        for one in self.callbacks:
+            if isinstance(one, type) or not hasattr(one, "on_train_begin"):
+                raise UserError(f"callbacks: Keras callbacks are expected, got {shown(one)}")
         self.model: Any = None
 
     def begin(self, run: Run, prepared: Any, epochs: int) -> None:
@@ -40,7 +41,7 @@ class UserCallbacks:
         for callback in self.callbacks:
             if hasattr(callback, "set_run"):
                 callback.set_run(run, prepared.dataset)
-            callback.set_params({"epochs": epochs, "verbose": 0})
+            callback.set_params({"epochs": epochs, "steps": None, "verbose": 0})
             callback.set_model(self.model)
             callback.on_train_begin()
 
