@@ -274,7 +274,7 @@ def test_objects_of_keras_in_the_place_of_settings_are_told():
     import keras
 
     told = (
-        "text, numbers, lists or mappings are expected (Keras' objects are for its own fit), got "
+        "text, numbers, lists or mappings are expected (Keras' objects are for its own fit)"
     )
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     for key, value in (("model", model), ("optimizer", keras.optimizers.SGD())):
@@ -485,7 +485,7 @@ def test_what_is_not_a_run_is_told(run):
 
 def test_a_notebook_shows_a_users_mistake_in_one_line():
     with pytest.raises(RecipeError) as caught:
-        dl.recipe("digits_cnn", epoch=3)
+        dl.recipe("digits_cnn", epoch=3)  # pyright: ignore[reportCallIssue]
     shown = caught.value._render_traceback_()
     assert shown == ["RecipeError: unknown setting 'epoch' (did you mean 'epochs'?)"]
 
