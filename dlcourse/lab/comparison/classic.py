@@ -63,7 +63,7 @@ def learners(task: str, seed: int = 0) -> dict[str, Classic]:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
 
-    random = {"random_state": seed}
+    random: dict[str, Any] = {"random_state": seed}
     if task == "regression":
         forest = ensemble.RandomForestRegressor(n_jobs=1, **random)
         boosted = ensemble.HistGradientBoostingRegressor(**random)
