@@ -557,7 +557,7 @@ def test_predicting_files_and_folders_gives_the_same_as_the_command(run, tmp_pat
         ),
         (np.full((1, 8, 8, 1), np.nan), RunError, "NaN or infinite"),
         (np.array([["a"]]), RunError, "expected numbers"),
-        (np.zeros((0, 8, 8, 1)), RunError, "expected inputs of shape"),
+        (np.zeros((0, 8, 8, 1)), RunError, "no inputs are given"),
         ([], RunError, "no file is named"),
         ("nothing.png", DatasetError, "nothing.png: no such file"),
     ],

@@ -11,8 +11,9 @@ from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.lab.diagnosis.xray import write_xray
 from dlcourse.lab.diagnosis.xray import xray as read_layers
 from dlcourse.quiet import write
+from dlcourse.schema import shown
 from dlcourse.training.divergence import NotFinite, refuse_infinite
-from dlcourse.training.fitting import epoch_line
+from dlcourse.training.fitting import COLUMNS, epoch_line
 
 if TYPE_CHECKING:
     import keras
@@ -62,10 +63,15 @@ def _classes() -> dict[str, Any]:
 
     base: Any = keras.callbacks.Callback  # its model is annotated as None
 
-    class StopOnNaN(base):
+    class Telling(base):
         def __init__(self, report: Callable[[str], None]):
             super().__init__()
-            self.report, self.reason, self.finite = report, None, None
+            if not callable(report):
+                raise UserError(f"report: expected a function of one line, got {shown(report)}")
+            self.report = report
+
+    class StopOnNaN(Telling):
+        reason, finite = None, None
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
             self.reason, self.finite = None, self.model.get_weights()
@@ -90,14 +96,12 @@ def _classes() -> dict[str, Any]:
         def _stop(self, reason: str) -> None:
             self.reason, self.model.stop_training = reason, True
 
-    class EpochLines(base):
-        def __init__(self, report: Callable[[str], None]):
-            super().__init__()
-            self.report = report
-
+    class EpochLines(Telling):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             epochs = int((self.params or {}).get("epochs") or epoch + 1)
-            self.report(epoch_line(epoch + 1, epochs, logs or {}))
+            logs = logs or {}
+            ordered = {key: logs[key] for key in (*COLUMNS, *logs) if key in logs}
+            self.report(epoch_line(epoch + 1, epochs, ordered))
 
     class XRay(base):
         def __init__(self, x: Any, y: Any):

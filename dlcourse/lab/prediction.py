@@ -1,6 +1,7 @@
 """What a run's model answers to new inputs (arrays, images, CSV files), and how well."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from dlcourse.datasets import Dataset
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.errors import RunError
+from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, read_run
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
+
+NAMED = 3  # skipped files that a warning names
 
 
 def evaluate(
@@ -26,7 +29,8 @@ def evaluate(
     Args:
         run: A finished run, or its folder.
         data: None for the data that it was trained on; another `Dataset` of the same classes; or
-            inputs `(n, …)` as the data set gives them with labels or class names `(n,)`.
+            inputs `(n, …)` as the data set gives them with `y` `(n,)`: whole numbers are the data
+            set's own labels, the positions of the classes from 0; text is the names of classes.
 
     Raises:
         RunError: The run is not finished, or the data does not fit it.
@@ -42,7 +46,8 @@ def evaluate(
         return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
     dataset = run.load_dataset() if data is None else data
     if not isinstance(dataset, Dataset):
-        raise RunError(f"data: expected a Dataset or (x, y), got {type(data).__name__}")
+        hint = ": the labels y are needed, too" if hasattr(data, "shape") else ""
+        raise RunError(f"data: expected a Dataset or (x, y), got {type(data).__name__}{hint}")
     evaluation.check_fit(run, dataset)
     return evaluation.evaluate(run.model, dataset)[0]
 
@@ -56,7 +61,8 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     Args:
         run: A finished run, or its folder.
         inputs: An array `(n, …)` of examples as the data set gives them, or one example; or a
-            file, a folder, or a list of them: images, or CSV files for a table.
+            file, a folder, or a list of them: images, or CSV files for a table. Of a folder, and
+            the folders in it, files that are no readable image are skipped with a warning.
 
     Raises:
         RunError: The run is not finished, or the inputs do not fit it.
@@ -66,16 +72,31 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     run.file("model.keras")
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
-        read = [read_file(run, each) for file in files for each in files_of(file, run.facts)]
-        if not read:
-            raise RunError("inputs: no file is named")
-        names = [name for some, _ in read for name in some]
-        x = np.concatenate([values for _, values in read])
+        names, x = _read_files(run, files)
     else:
         x = as_inputs(run, inputs)
         names = [str(number) for number in range(len(x))]
     import_keras()
     return predictions(names, evaluation.outputs(run.model, x), run.facts)
+
+
+def _read_files(run: Run, files: Sequence[str | Path]) -> tuple[list[str], np.ndarray]:
+    """Return names and inputs `(n, …)`; what cannot be read in a folder is skipped and told."""
+    read, skipped = [], []
+    for named in files:
+        for file in files_of(named, run.facts):
+            try:
+                read.append(read_file(run, file))
+            except DatasetError as error:
+                if file == Path(named).expanduser():
+                    raise
+                skipped.append(error)
+    if not read:
+        raise skipped[0] if skipped else RunError("inputs: no file is named")
+    if skipped:
+        told = "; ".join(map(str, skipped[:NAMED])) + ("; …" if len(skipped) > NAMED else "")
+        warnings.warn(f"skipped {len(skipped)} unreadable files: {told}", stacklevel=3)
+    return [name for some, _ in read for name in some], np.concatenate([x for _, x in read])
 
 
 def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
@@ -102,11 +123,13 @@ def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
-    """Return the file, or where images are taken and a folder is named, the files in it."""
+    """Return the file, or of a folder, where images are taken, the files in it and its folders."""
     folder = Path(named).expanduser()
     if facts.inputs != "images" or not str(named) or not folder.is_dir():
         return [folder]
-    return sorted(file for file in folder.iterdir() if file.name[0] != ".") or [folder]
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    shown = [file for file in files if "/." not in f"/{file.relative_to(folder).as_posix()}"]
+    return sorted(shown) or [folder]
 
 
 def as_inputs(run: Run, x: Any) -> np.ndarray:
@@ -115,17 +138,29 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
     Raises:
         RunError: Another shape, or values that no example of the run's data has.
     """
-    facts, array = run.facts, np.asarray(x)
+    facts, array = run.facts, _array(run, x)
     if hasattr(x, "columns") or array.dtype.kind not in "biuf":
         columns = ", ".join(facts.feature_names[:6]) or "pixels"
         raise RunError(f"{run.path}: expected numbers ({columns}), or the name of a file")
+    if not array.size:
+        raise RunError(f"{run.path}: no inputs are given: the array has the shape {array.shape}")
+    if array.dtype.kind == "b":
+        array = array.astype("float32")
     shape = facts.input_shape
     for grey in (array, array[..., None]) if shape[-1] == 1 else (array,):
         for found in (grey, grey[None]):
-            if found.shape[1:] == shape and len(found):
+            if found.shape[1:] == shape:
                 return _in_range(run, found)
     expected = ", ".join(map(str, ("n", *shape)))
     raise RunError(f"{run.path}: expected inputs of shape ({expected}), got {array.shape}")
+
+
+def _array(run: Run, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):
+        told = "expected one array (n, …): what is given differs in shape or kind"
+        raise RunError(f"{run.path}: {told}") from None
 
 
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
@@ -145,23 +180,37 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
     """Return labels or targets `(n,)` as the run counts them; class names become their numbers.
 
     Raises:
-        RunError: An unknown class, or another shape than `(n,)`.
+        RunError: An unknown class, a target that is no finite number, or another shape than `(n,)`.
     """
-    facts, array = run.facts, np.asarray(y)
+    facts, array = run.facts, _array(run, y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise RunError(f"{run.path}: expected labels of shape (n,), got {array.shape}")
+        one_hot = array.ndim == 2 and array.shape[1] == len(facts.class_names)
+        cure = ": y.argmax(axis=1) gives them" if one_hot else ""
+        raise RunError(f"{run.path}: expected labels of shape (n,), got {array.shape}{cure}")
+    array = _array(run, array.tolist())  # of the kind that its values have
     if facts.task == "regression":
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise RunError(f"{run.path}: expected finite numbers as targets, without gaps or text")
         return array.astype("float32")
-    classes = len(facts.class_names)
-    if array.dtype.kind in "iu" and ((array >= 0) & (array < classes)).all():
-        return array
     names = {name: label for label, name in enumerate(facts.class_names)}
-    if unknown := [name for name in array.tolist() if str(name) not in names]:
-        hint = did_you_mean(unknown[0], list(names))
-        raise RunError(f"{run.path}: no class '{unknown[0]}'{hint}")
-    return np.array([names[str(name)] for name in array.tolist()])
+    if array.dtype.kind in "UO":
+        if unknown := [name for name in array.tolist() if name not in names]:
+            hint = did_you_mean(unknown[0], list(names))
+            raise RunError(f"{run.path}: no class {unknown[0]!r}{hint}")
+        return np.array([names[name] for name in array.tolist()])
+    yes_or_no = array.dtype.kind == "b" and facts.task != "binary"
+    known = np.isin(array, [] if yes_or_no else range(len(names)))
+    if not known.all():
+        cure = (
+            ": y.astype(str) gives these" if names.keys() >= set(map(str, array.tolist())) else ""
+        )
+        raise RunError(
+            f"{run.path}: no class '{array[~known][0]}': numbers are the positions of the classes, "
+            f"0 to {len(names) - 1}; their names are given as text{cure}"
+        )
+    return array.astype("int64")
 
 
 def predictions(names: list[str], outputs: np.ndarray, facts: DataFacts) -> Table:

@@ -23,6 +23,7 @@ from dlcourse.lab.plots import range_test
 from dlcourse.pictures.figures import save
 from dlcourse.pictures.view import drawn_by
 from dlcourse.runs import write_rows
+from dlcourse.schema import Integer, Number, checked
 from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, prepare, targets
@@ -87,13 +88,14 @@ class RangeTest:
         return save(folder / f"{name}.png", drawn_by(range_test, *given, size=(6.4, 4.0)))
 
 
+@checked
 def find_learning_rate(
     recipe: Any,
     prepared: Prepared | None = None,
     *,
-    lowest: float = LOWEST,
-    highest: float = HIGHEST,
-    steps: int = STEPS,
+    lowest: Number = LOWEST,
+    highest: Number = HIGHEST,
+    steps: Integer = STEPS,
 ) -> RangeTest:
     """Return the range test of a recipe and the learning rate that it suggests.
 
@@ -112,7 +114,7 @@ def find_learning_rate(
         RecipeError: the loss is not finite from the start, or falls at no rate beyond its noise.
         DatasetError: see `prepare`.
     """
-    if not 0 < lowest < highest < np.inf or steps < 10:
+    if not 0 < lowest < highest or steps < 10:
         raise RecipeError(
             "a range test needs 0 < lowest rate < highest rate and 10 steps or more, "
             f"got {lowest:g}, {highest:g} and {steps}"

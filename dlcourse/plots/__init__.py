@@ -9,10 +9,7 @@ from dlcourse.plots.attributions import (
     signed_colours,
 )
 from dlcourse.plots.axes import COLOURS, new_axes, new_figure
-from dlcourse.plots.classification import (
-    calibration,
-    highest_loss,
-)
+from dlcourse.plots.classification import calibration, highest_loss
 from dlcourse.plots.images import image_grid, short_name, show_image
 from dlcourse.plots.training import (
     confusion_matrix,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from dlcourse.errors import UserError
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
 from dlcourse.plots.images import frame, label, show_image
 
@@ -24,11 +25,7 @@ def signed_colours(values: np.ndarray) -> np.ndarray:
 
 
 def show_map(
-    ax: Axes,
-    values: np.ndarray,
-    *,
-    limit: float | None = None,
-    colorbar: bool = True,
+    ax: Axes, values: np.ndarray, *, limit: float | None = None, colorbar: bool = True
 ) -> Axes:
     """Draw one map `(height, width)`: from 0 up in one hue's brightness, or red and blue if signed.
 
@@ -110,7 +107,12 @@ def attributions(
         boxes: Where the truth lies, `(n, 4)`, framed.
         figure: Drawn into; None makes a pyplot figure.
     """
+    if not isinstance(maps, Mapping):
+        raise UserError('attributions: expected maps by the name of their method: {"Grad-CAM": …}')
     n, columns = len(images), len(maps) + 1
+    for name, values in maps.items():
+        if len(values) != n:
+            raise UserError(f"attributions: {n} images are given, but {len(values)} maps of {name}")
     figure = shown_figure(figure, 1.1 * columns + 0.9, 1.25 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,18 +16,16 @@ METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
 
 
 def learning_curves(
-    history: dict[str, list[float]],
-    best_epoch: int | None = None,
-    *,
-    figure: Figure | None = None,
+    history: Any, best_epoch: int | None = None, *, figure: Figure | None = None
 ) -> list[Axes]:
     """Return the axes of the loss and of the metric by epoch, training beside validation.
 
     Args:
-        history: one list a metric, one value an epoch (`History.history`).
+        history: one list a metric, one value an epoch; or a run or Keras `History` that has them.
         best_epoch: the epoch (from 1) whose weights were kept; marked where given.
         figure: drawn into; None makes a pyplot figure.
     """
+    history = getattr(history, "history", history)
     shown = ["loss", *(key for key in METRICS if key in history)]
     figure = shown_figure(figure, 4.2 * len(shown), 3.4)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]

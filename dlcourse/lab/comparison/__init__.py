@@ -12,6 +12,7 @@ from dlcourse.lab.comparison.classic import chosen, learners
 from dlcourse.lab.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
 from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial
 from dlcourse.lab.comparison.verdict import Summary, curve_verdict, summaries, verdict
+from dlcourse.schema import Natural, Positive, checked
 from dlcourse.training import prepare
 
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
@@ -62,13 +63,14 @@ class Comparison:
         return _by_model([trial for trial in self.trials if trial.examples == size])
 
 
+@checked
 def compare(
     recipes: Any,
     *,
-    folds: int | None = None,
-    seeds: int | None = None,
+    folds: Natural | None = None,
+    seeds: Positive | None = None,
     models: Sequence[str] | None = None,
-    examples: int | None = None,
+    examples: Positive | None = None,
     curve: bool = False,
     report: Callable[[Trial], None] | None = None,
 ) -> Comparison:
@@ -86,7 +88,7 @@ def compare(
         report: called after each trial.
 
     Raises:
-        RecipeError: no recipe, data sets that differ, an unknown classic learner, odd folds.
+        RecipeError: no recipe, data sets that differ, an unknown classic learner, odd settings.
         DatasetError: see `load_dataset`; too few examples.
         DivergedError: a recipe's training became NaN or infinite.
     """
@@ -114,7 +116,7 @@ def compare(
 
 def _named(recipes: Any) -> dict[str, Recipe]:
     """Return the recipes by name."""
-    if isinstance(recipes, Mapping) and "dataset" not in recipes:
+    if isinstance(recipes, Mapping) and not recipes.keys() & Recipe.model_fields:
         return {str(name): recipe_of(given) for name, given in recipes.items()}
     named: dict[str, Recipe] = {}
     for given in recipes if isinstance(recipes, list | tuple) else [recipes]:
@@ -143,11 +145,7 @@ def _settings(recipe: Recipe) -> str:
 
 
 def _trials(
-    parts: Sequence[Dataset],
-    sizes: Sequence[int],
-    names: Sequence[str],
-    recipes: Mapping[str, Recipe],
-    full: int,
+    parts: list[Dataset], sizes: list[int], names: list[str], recipes: dict[str, Recipe], full: int
 ) -> Iterator[Trial]:
     """Give the trials, a round after the other: a machine's changing load meets all models."""
     for number, part in enumerate(parts, 1):

@@ -16,100 +16,11 @@ STEPS = 2000  # at most, for the solvers that iterate
 
 
 class Classic(NamedTuple):
-    """A learner: its function (a seed → an unfitted estimator), what it holds, what it explains.
+    """A learner: its unfitted estimator, how many numbers a fitted one keeps, what it explains."""
 
-    `parameters` counts the numbers that a fitted estimator keeps.
-    """
-
-    estimator: Callable[[int], Any]
+    estimator: Any
     parameters: Callable[[Any], int]
     explains: str
-
-
-def guess_class(seed: int) -> Any:  # noqa: ARG001 - nothing is random
-    """Return the guess of the most frequent class."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier()
-
-
-def guess_mean(seed: int) -> Any:  # noqa: ARG001
-    """Return the guess of the mean."""
-    from sklearn.dummy import DummyRegressor
-
-    return DummyRegressor()
-
-
-def logistic(seed: int) -> Any:
-    """Return multinomial logistic regression with scikit-learn's L2 penalty (C = 1)."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(max_iter=STEPS, random_state=seed)
-
-
-def least_squares(seed: int) -> Any:  # noqa: ARG001
-    """Return linear regression by least squares."""
-    from sklearn.linear_model import LinearRegression
-
-    return LinearRegression()
-
-
-def nearest_class(seed: int) -> Any:  # noqa: ARG001
-    """Return the vote of the 5 nearest training examples."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier()
-
-
-def nearest_mean(seed: int) -> Any:  # noqa: ARG001
-    """Return the mean of the 5 nearest training examples."""
-    from sklearn.neighbors import KNeighborsRegressor
-
-    return KNeighborsRegressor()
-
-
-def support_vectors(seed: int) -> Any:
-    """Return a support vector machine with a Gaussian kernel (C = 1, gamma = 1/(d·var))."""
-    from sklearn.svm import SVC
-
-    return SVC(random_state=seed)
-
-
-def support_vector_regression(seed: int) -> Any:  # noqa: ARG001
-    """Return the same for a number; its target is standardised, as C and epsilon suppose."""
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVR
-
-    return TransformedTargetRegressor(SVR(), transformer=StandardScaler())
-
-
-def forest_of_classes(seed: int) -> Any:
-    """Return a random forest of 100 trees."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(n_jobs=1, random_state=seed)
-
-
-def forest_of_numbers(seed: int) -> Any:
-    """Return a random forest of 100 trees."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(n_jobs=1, random_state=seed)
-
-
-def boosted_classes(seed: int) -> Any:
-    """Return gradient boosting on histograms: 100 trees (a class)."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(random_state=seed)
-
-
-def boosted_numbers(seed: int) -> Any:
-    """Return gradient boosting on histograms: 100 trees."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(random_state=seed)
 
 
 def _one(model: Any) -> int:  # noqa: ARG001
@@ -145,27 +56,38 @@ SUPPORTS = "the support vectors and their weights"
 FOREST = "each input's importance; no single tree decides"
 BOOSTED = "each input's importance, by permutation"
 
-CLASSIFIERS = {
-    "majority": Classic(guess_class, _one, NOTHING),
-    "logistic_regression": Classic(logistic, _weights, LINES),
-    "k_nn": Classic(nearest_class, _examples, NEIGHBOURS),
-    "svm": Classic(support_vectors, _supports, SUPPORTS),
-    "random_forest": Classic(forest_of_classes, _nodes, FOREST),
-    "gradient_boosting": Classic(boosted_classes, _boosted_nodes, BOOSTED),
-}
-REGRESSORS = {
-    "mean": Classic(guess_mean, _one, NOTHING),
-    "linear_regression": Classic(least_squares, _weights, LINES),
-    "k_nn": Classic(nearest_mean, _examples, NEIGHBOURS),
-    "svm": Classic(support_vector_regression, _supports, SUPPORTS),
-    "random_forest": Classic(forest_of_numbers, _nodes, FOREST),
-    "gradient_boosting": Classic(boosted_numbers, _boosted_nodes, BOOSTED),
-}
 
+def learners(task: str, seed: int = 0) -> dict[str, Classic]:
+    """Return the classic learners for a task, unfitted."""
+    from sklearn import dummy, ensemble, linear_model, neighbors, svm
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import StandardScaler
 
-def learners(task: str) -> dict[str, Classic]:
-    """Return the classic learners for a task."""
-    return REGRESSORS if task == "regression" else CLASSIFIERS
+    random: dict[str, Any] = {"random_state": seed}
+    if task == "regression":
+        forest = ensemble.RandomForestRegressor(n_jobs=1, **random)
+        boosted = ensemble.HistGradientBoostingRegressor(**random)
+        # standardised, as its C and epsilon suppose
+        machine = TransformedTargetRegressor(svm.SVR(), transformer=StandardScaler())
+        return {
+            "mean": Classic(dummy.DummyRegressor(), _one, NOTHING),
+            "linear_regression": Classic(linear_model.LinearRegression(), _weights, LINES),
+            "k_nn": Classic(neighbors.KNeighborsRegressor(), _examples, NEIGHBOURS),
+            "svm": Classic(machine, _supports, SUPPORTS),
+            "random_forest": Classic(forest, _nodes, FOREST),
+            "gradient_boosting": Classic(boosted, _boosted_nodes, BOOSTED),
+        }
+    logistic = linear_model.LogisticRegression(max_iter=STEPS, **random)
+    forest = ensemble.RandomForestClassifier(n_jobs=1, **random)
+    boosted = ensemble.HistGradientBoostingClassifier(**random)
+    return {
+        "majority": Classic(dummy.DummyClassifier(), _one, NOTHING),
+        "logistic_regression": Classic(logistic, _weights, LINES),
+        "k_nn": Classic(neighbors.KNeighborsClassifier(), _examples, NEIGHBOURS),
+        "svm": Classic(svm.SVC(**random), _supports, SUPPORTS),
+        "random_forest": Classic(forest, _nodes, FOREST),
+        "gradient_boosting": Classic(boosted, _boosted_nodes, BOOSTED),
+    }
 
 
 def chosen(names: Sequence[str] | None, task: str) -> list[str]:
@@ -187,7 +109,7 @@ def pipeline(name: str, dataset: Dataset, seed: int) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     scaler = [StandardScaler()] if dataset.x_train.ndim == 2 else []
-    return make_pipeline(*scaler, learners(dataset.task)[name].estimator(seed))
+    return make_pipeline(*scaler, learners(dataset.task, seed)[name].estimator)
 
 
 def rows(dataset: Dataset, x: np.ndarray) -> np.ndarray:

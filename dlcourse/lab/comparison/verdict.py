@@ -142,10 +142,8 @@ def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list
     apart = [row for row in others if row.told_apart]
     lines = [f"{best.model} is best: {score} {best.score:.4f} ± {best.spread:.4f}."]
     lines += [_level(row, best) for row in level]
-    what = (
-        f"Perhaps behind, but {best.rounds} round{'s do' if best.rounds > 1 else ' does'} not tell"
-    )
-    lines += [f"{what}: {_gaps(open_)}."] if open_ else []
+    rounds = f"{best.rounds} round{'s do' if best.rounds > 1 else ' does'} not tell"
+    lines += [f"Perhaps behind, but {rounds}: {_gaps(open_)}."] if open_ else []
     lines += [f"Behind it, beyond the uncertainty: {_gaps(apart)}."] if apart else []
     for row in apart:
         if row.model in recipes and row.fit_cpu > best.fit_cpu:
@@ -247,10 +245,7 @@ def curve_verdict(curve: Mapping[int, Trials], recipes: Sequence[str], *, folds:
         last = f"{gaps[-1][0]:+.4f} ± {gaps[-1][1]:.4f} at {sizes[-1]:,}"
         if not clear:
             last += ", not told apart"
-        scores = [
-            [float(np.mean([t.score for t in at[m]])) for at in trials] for m in (name, rival)
-        ]
-        cross = crossing(sizes, *scores)
+        cross = crossing(sizes, mean_scores(trials, name), mean_scores(trials, rival))
         if cross:
             at, below, above = cross
             text = f"passes {rival} at about {_two_figures(at)} training examples"

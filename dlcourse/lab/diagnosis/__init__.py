@@ -13,7 +13,9 @@ from typing import Any
 from dlcourse.lab.diagnosis import fit, layers, learning_rate, splits
 from dlcourse.lab.diagnosis.evidence import Evidence, LayerStatistics, evidence
 from dlcourse.lab.diagnosis.findings import LINKS, THRESHOLDS, Finding, Findings
+from dlcourse.lab.diagnosis.measures import too_short
 from dlcourse.runs import Run, read_run
+from dlcourse.schema import checked_settings
 
 __all__ = [
     "LINKS",
@@ -65,6 +67,8 @@ def diagnose(
 ) -> Findings:
     """Return the findings, most serious first.
 
+    Without `settings` what to try is told without a recipe's groups: `learning_rate=0.01`.
+
     Args:
         history: A run or its folder, whose data and layers are looked at too; or the history of
             any training: a Keras `History` or its dict, one value per epoch in a column, `loss` at
@@ -77,14 +81,18 @@ def diagnose(
             are of one size). A regression needs it: the target's variance for the squared error.
         settings: what was trained, as a recipe's mapping (`{"training": {"learning_rate": …}}`
             or flat): overrides are then in its numbers.
-        xray: layer statistics, of `xray(model, x, y)`, or a mapping epoch → such statistics,
-            with 0 for before the training.
+        xray: layer statistics, of `xray(model, x, y)`; a mapping epoch → such statistics, with 0
+            for before the training; or the callback `dlcourse.callbacks.xray` that read them.
         **known: more of `Evidence`: `val_examples`, `disturbed`, `stopped_early`, `duplicates`,
             `evaluated`, `chance`.
 
     Raises:
-        UserError: the history is none, is empty, or its columns do not fit each other.
+        UserError: the history is none, is empty, or its columns do not fit each other; an unknown
+            or wrong argument.
     """
+    given = {"model": model, "task": task, "classes": classes, "class_counts": class_counts}
+    given |= {"baseline": baseline, "settings": settings, "xray": xray, **known}
+    given = checked_settings("diagnose", evidence, given)
     if isinstance(history, Run | str | Path):
         from dlcourse.lab.diagnosis.examination import examine
 
@@ -92,21 +100,18 @@ def diagnose(
         if examined.note:
             warnings.warn(examined.note, stacklevel=2)
         return diagnose_evidence(examined.evidence)
-    read = evidence(
-        history,
-        model=model,
-        task=task,
-        classes=classes,
-        class_counts=class_counts,
-        baseline=baseline,
-        settings=settings,
-        xray=xray,
-        **known,
-    )
-    return diagnose_evidence(read)
+    findings = diagnose_evidence(evidence(history, **given))
+    if not settings:
+        findings[:] = [finding.without_group() for finding in findings]
+    return findings
 
 
 def diagnose_evidence(read: Evidence) -> Findings:
     """Return the findings of what is known, most serious first."""
     found = [finding for rule in RULES.values() if (finding := rule(read))]
-    return Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))
+    findings = Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))
+    if too_short(read):
+        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few to tell"
+        falls = " while the loss still falls" if read.epochs >= THRESHOLDS["told"] else ""
+        findings.why_none = f"{why}{falls}: train longer"
+    return findings

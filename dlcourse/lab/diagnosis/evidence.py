@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.schema import flat
+from dlcourse.schema import Natural, Number, Positive, flat, shown
 
 ALIASES = {
     "acc": "accuracy",
@@ -80,7 +80,7 @@ class Evidence:
     baseline: float | None = None
     chance: float | None = None
     val_examples: int | None = None
-    disturbed: bool = False
+    disturbed: bool | None = None
     stopped_early: bool = False
     duplicates: float | None = None
     evaluated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -150,12 +150,17 @@ def evidence(
     *,
     model: Any = None,
     task: str | None = None,
-    classes: int | None = None,
-    class_counts: Sequence[int] | None = None,
-    baseline: float | None = None,
+    classes: Positive | None = None,
+    class_counts: Any = None,
+    baseline: Number | None = None,
     settings: Mapping[str, Any] | None = None,
     xray: Any = None,
-    **known: Any,
+    val_examples: Natural | None = None,
+    disturbed: bool | None = None,
+    stopped_early: bool | None = None,
+    duplicates: Number | None = None,
+    evaluated: Mapping[str, Any] | None = None,
+    chance: Number | None = None,
 ) -> Evidence:
     """Return the evidence; see `diagnose` for the arguments.
 
@@ -166,31 +171,27 @@ def evidence(
     read = _of_keras(history, model)
     classes = classes or read.pop("classes", None)
     settings = {**read.pop("settings", {}), **flat(settings or {})}
-    task = task or _task(columns, classes, class_counts)
+    counts = _counts(class_counts)
+    task = task or _task(columns, classes, counts)
     if task not in (None, "multiclass", "binary", "regression"):
         raise UserError(f"task: expected multiclass, binary or regression, got {task!r}")
-    counts = tuple(int(count) for count in class_counts or ())
-    if counts and (min(counts) < 0 or not sum(counts)):
-        raise UserError(f"class_counts: expected the examples of each class, got {counts}")
     shares = np.array(counts or [1] * (classes or (2 if task == "binary" else 0)), "float64")
     if task != "regression" and len(shares) > 1:
         shares = shares / shares.sum()
         weighted = settings.get("training.class_weights") == "balanced"
         even = np.full(len(shares), 1 / len(shares))
         baseline = baseline or entropy(even if weighted else shares)
-        known.setdefault("chance", float(shares.max()))
-    disturbed = any(settings.get(key) for key in DISTURBING_SETTINGS)
-    known = {"disturbed": disturbed or read.get("disturbed", False), **known}
-    known.setdefault("stopped_early", _stopped(settings, len(columns["loss"])))
-    return Evidence(
-        columns,
-        task,
-        counts,
-        baseline,
-        settings=settings,
-        xray=_by_epoch(xray, len(columns["loss"])),
-        **known,
-    )
+        chance = float(shares.max()) if chance is None else chance
+    epochs = len(columns["loss"])
+    if disturbed is None:
+        told = [bool(settings[key]) for key in DISTURBING_SETTINGS if key in settings]
+        told += [read["disturbed"]] if "disturbed" in read else []
+        disturbed = any(told) if told else None
+    if stopped_early is None:
+        stopped_early = bool(epochs < (settings.get("training.epochs") or 0))
+    layers = _by_epoch(xray, epochs)
+    known = (val_examples, disturbed, stopped_early, duplicates, evaluated or {})
+    return Evidence(columns, task, counts, baseline, chance, *known, settings, layers)
 
 
 def entropy(shares: np.ndarray) -> float:
@@ -227,6 +228,8 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
 
 def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
     """Return what a plain Keras `History` and a model tell: classes, learning rate and epochs."""
+    if model is not None and not isinstance(getattr(model, "layers", None), list):
+        raise UserError(f"model: expected the trained Keras model, got {shown(model)}")
     model = model or getattr(history, "model", None)
     layers = getattr(model, "layers", None)
     if not isinstance(layers, list):
@@ -247,19 +250,27 @@ def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
     }
 
 
-def _task(columns: Mapping[str, Any], classes: int | None, counts: Any) -> str | None:
-    number = classes or len(counts or ())
+def _counts(given: Any) -> tuple[int, ...]:
+    counts = np.asarray(() if given is None else given)
+    good = counts.ndim == 1 and counts.dtype.kind in "iuf" and (counts >= 0).all()
+    if not good or (len(counts) and not counts.sum()):
+        raise UserError(f"class_counts: expected the examples of each class, got {shown(given)}")
+    return tuple(map(int, counts))
+
+
+def _task(columns: Mapping[str, Any], classes: int | None, counts: Sequence[int]) -> str | None:
+    number = classes or len(counts)
     if number:
         return "binary" if number == 2 else "multiclass"
     return "regression" if "mae" in columns and "accuracy" not in columns else None
 
 
-def _stopped(settings: Mapping[str, Any], epochs: int) -> bool:
-    planned = settings.get("training.epochs")
-    return planned is not None and epochs < planned
-
-
 def _by_epoch(xray: Any, epochs: int) -> dict[int, list[LayerStatistics]]:
     if xray is None:
         return {}
-    return dict(xray) if isinstance(xray, Mapping) else {epochs: list(xray)}
+    layers = getattr(xray, "by_epoch", xray)
+    course = dict(layers) if isinstance(layers, Mapping) else {epochs: layers}
+    for read in course.values():
+        if not isinstance(read, Sequence) or not all(isinstance(x, LayerStatistics) for x in read):
+            raise UserError(f"xray: expected LayerStatistics, or them by epoch, got {shown(xray)}")
+    return {epoch: read for epoch, read in course.items() if read}

@@ -1,6 +1,6 @@
 """What a diagnosis says: the record of a finding, all thresholds, and where each is explained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 THRESHOLDS = {
@@ -29,6 +29,8 @@ THRESHOLDS = {
     "duplicates": 0.10,  # share of validation or test examples that stand in the training too
     "imbalance": 6.0,  # examples of the largest class over those of the smallest
     "stopping_fall": 0.02,  # of the training loss an epoch, before an early stop
+    "told": 3,  # epochs: fewer show no course
+    "short": 5,  # epochs: fewer, if the loss falls in each, tell only that it falls
     # layers
     "vanishing": 1e-3,  # a layer's gradient norm over the largest of all layers
     "none_left": 1e-6,  # the largest gradient norm of a training that is done: nothing to vanish
@@ -67,7 +69,8 @@ class Finding:
         name: A key of `LINKS`.
         sentence: What it is and what it means.
         evidence: The numbers that it rests on.
-        override: One thing to try, as a recipe override; empty for a good fit.
+        override: One thing to try, as a recipe override (its setting alone, where no
+            recipe is known); empty for a good fit.
         epoch: The epoch (from 1) where it shows first; 0 is before the training, None the whole.
         layers: The layers that it is about; none for a finding on the curves.
     """
@@ -82,10 +85,7 @@ class Finding:
     @property
     def title(self) -> str:
         """The name in words."""
-        words = self.name.replace("_", " ")
-        return words.replace("over fitting", "over-fitting").replace(
-            "under fitting", "under-fitting"
-        )
+        return self.name.replace("_fitting", "-fitting").replace("_", " ")
 
     @property
     def slide(self) -> str:
@@ -97,6 +97,11 @@ class Finding:
         """The notebook that explains it."""
         return LINKS[self.name][1]
 
+    def without_group(self) -> "Finding":
+        """Return the finding with the override's setting alone: `learning_rate=0.01`."""
+        group, _, setting = self.override.partition(".")
+        return replace(self, override=setting) if group.isidentifier() else self
+
     def __str__(self) -> str:
         when = "" if self.epoch is None else f" ({_when(self.epoch)})"
         lines = [f"{self.title}{when}", f"  {self.sentence}", f"  evidence  {self.evidence}"]
@@ -106,22 +111,22 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything in plain types, for JSON."""
-        fields = {key: getattr(self, key) for key in ("name", "sentence", "evidence", "override")}
-        return {
-            **fields,
-            "epoch": self.epoch,
-            "layers": list(self.layers),
-            "slide": self.slide,
-            "notebook": self.notebook,
-        }
+        links = {"slide": self.slide, "notebook": self.notebook}
+        return {**asdict(self), "layers": list(self.layers), **links}
 
 
 class Findings(list[Finding]):
-    """Findings, most serious first; printed, they are numbered and explained."""
+    """Findings, most serious first; printed, they are numbered and explained.
+
+    Attributes:
+        why_none: Why there may be none.
+    """
+
+    why_none = "too little is known, or nothing stands out"
 
     def __str__(self) -> str:
         told = [f"{number}. {finding}" for number, finding in enumerate(self, 1)]
-        return "\n\n".join(told) or "no finding: too little is known, or nothing stands out"
+        return "\n\n".join(told) or f"no finding: {self.why_none}"
 
     __repr__ = __str__
 

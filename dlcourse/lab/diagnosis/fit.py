@@ -10,6 +10,7 @@ from dlcourse.lab.diagnosis.measures import (
     accuracy_gap,
     running_median,
     standard_error,
+    too_short,
     training_skill,
     undisturbed_skill,
 )
@@ -20,7 +21,9 @@ from dlcourse.lab.diagnosis.splits import leakage
 def not_learning(e: Evidence) -> Finding | None:
     """Training, or at least validation, never gets better than the constant answer."""
     train = undisturbed_skill(e)
-    if train is None or not e.finite or learning_rate_too_small(e) or early_stop_too_eager(e):
+    if train is None or not e.finite or too_short(e):
+        return None
+    if learning_rate_too_small(e) or early_stop_too_eager(e):
         return None
     if float(np.median(train[-5:])) < T["learned"]:
         part = "training"
@@ -124,7 +127,7 @@ def early_stop_too_eager(e: Evidence) -> Finding | None:
 def under_fitting(e: Evidence) -> Finding | None:
     """Training has come to rest far from learned, and validation no better."""
     reached = training_skill(e)
-    if reached is None or not e.finite or e.epochs < 3:
+    if reached is None or not e.finite or too_short(e):
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
     if reached >= T["fitted"] or any(rule(e) for rule in others):
@@ -145,14 +148,9 @@ def good_fit(e: Evidence) -> Finding | None:
     reached, val = training_skill(e), e.reached("val")
     if reached is None or val is None or reached < T["fitted"] or val < T["learned"]:
         return None
-    faults = (
-        learning_rate_too_large,
-        learning_rate_too_small,
-        leakage,
-        over_fitting,
-        early_stop_too_eager,
-    )
-    if any(rule(e) for rule in faults):
+    if learning_rate_too_large(e) or learning_rate_too_small(e) or leakage(e):
+        return None
+    if over_fitting(e) or early_stop_too_eager(e):
         return None
     return Finding(
         "good_fit",

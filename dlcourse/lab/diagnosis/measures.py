@@ -3,26 +3,35 @@
 import numpy as np
 
 from dlcourse.lab.diagnosis.evidence import Evidence
+from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
 
 
 def undisturbed_loss(e: Evidence) -> np.ndarray:
-    """Return the training loss, or the lower of both where dropout or noise is in it."""
-    return np.minimum(e.loss, e.val_loss) if e.disturbed and e.val_loss is not None else e.loss
+    """Return the training loss, or the lower of both where dropout or noise may be in it."""
+    if e.val_loss is None or e.disturbed is False:
+        return e.loss
+    return np.minimum(e.loss, e.val_loss)
 
 
 def undisturbed_skill(e: Evidence) -> np.ndarray | None:
-    """Return the training skill, or the better of both where dropout or noise is in it."""
+    """Return the training skill, or the better of both where dropout or noise may be in it."""
     train, val = e.skill(), e.skill("val_")
-    return (
-        np.maximum(train, val) if e.disturbed and train is not None and val is not None else train
-    )
+    if train is None or val is None or e.disturbed is False:
+        return train
+    return np.maximum(train, val)
 
 
 def training_skill(e: Evidence) -> float | None:
-    """Return how far training has come; where it is disturbed, validation may show more."""
-    values = [e.reached("train"), e.reached("val") if e.disturbed else None]
+    """Return how far training has come; where it may be disturbed, validation may show more."""
+    values = [e.reached("train"), None if e.disturbed is False else e.reached("val")]
     known = [value for value in values if value is not None]
     return max(known) if known else None
+
+
+def too_short(e: Evidence) -> bool:
+    """Whether the epochs are too few for a course, or show only that the loss still falls."""
+    falls = bool((np.diff(e.loss) < 0).all())
+    return e.epochs < T["told"] or (e.epochs < T["short"] and falls)
 
 
 def accuracy_gap(e: Evidence) -> tuple[float, float, float] | None:

@@ -5,7 +5,7 @@ import numpy as np
 from dlcourse.lab.diagnosis.evidence import Evidence
 from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
 from dlcourse.lab.diagnosis.findings import Finding
-from dlcourse.lab.diagnosis.measures import standard_error
+from dlcourse.lab.diagnosis.measures import standard_error, too_short
 
 
 def leakage(e: Evidence) -> Finding | None:
@@ -20,7 +20,7 @@ def leakage(e: Evidence) -> Finding | None:
             override,
         )
     better = _validation_better(e)
-    if better is None or e.disturbed:
+    if better is None or e.disturbed is not False or too_short(e):
         return None
     return Finding(
         "leakage",
@@ -71,15 +71,16 @@ def noisy_validation(e: Evidence) -> Finding | None:
     jumps = e.val_examples is None and jitter is not None and jitter >= T["jitter"]
     if not (few or jumps):
         return None
-    size = f"{e.val_examples} validation examples" if few else "validation split of unknown size"
+    size = "validation split of unknown size"
+    if few:
+        worth = 1 / (e.val_examples or 1)
+        size = f"{e.val_examples} validation examples, each worth {worth:.0%} of the accuracy"
     shown = f"; from epoch to epoch it moves by {jitter:.0%} of its range" if jitter else ""
     return Finding(
         "noisy_validation",
         "the validation split is too small: what its curve does is chance, and so are the early "
         "stop and the kept epoch that rest on it",
-        f"{size}, each worth {1 / (e.val_examples or 1):.0%} of the accuracy{shown}"
-        if few
-        else f"{size}{shown}",
+        size + shown,
         "dataset.validation_fraction=0.25",
     )
 

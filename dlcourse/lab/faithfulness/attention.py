@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,11 +153,10 @@ def attention_report(
     maps = {name: found for name, (_, found) in supported(methods, model, x, answers).items()}
     few = rng.permutation(len(x))[:FEW]
     randomization = model_randomization(model, x[few], methods, answers[few], seed=seed)
-    rows = [
-        _row(name, model, x, found, answers, regions, steps, blank) for name, found in maps.items()
-    ]
-    noise = rng.random(x.shape[:3])
-    rows.append(_random(_row(RANDOM, model, x, noise, answers, regions, steps, blank), regions, x))
+    settings = {"class_indices": answers, "steps": steps, "value": blank}
+    curves = [partial(curve, model, x, **settings) for curve in (deletion_curve, insertion_curve)]
+    rows = [_row(name, found, regions, curves) for name, found in maps.items()]
+    rows.append(_random(_row(RANDOM, rng.random(x.shape[:3]), regions, curves), regions, x))
     covers = {}
     for name, boxes in _to_cover(regions, x.shape[1:3], rng).items():
         hidden = x
@@ -185,23 +185,12 @@ def _answers(model: Any, images: np.ndarray) -> np.ndarray:
     return by_batch(lambda rows: ask(model, images[rows]).indices, len(images), BATCH)
 
 
-def _row(
-    name: str,
-    model: Any,
-    x: np.ndarray,
-    maps: np.ndarray,
-    answers: np.ndarray,
-    regions: Mapping[str, np.ndarray],
-    steps: int,
-    blank: float,
-) -> Row:
-    settings = {"steps": steps, "value": blank}
+def _row(name: str, maps: np.ndarray, regions: Mapping[str, np.ndarray], curves: Any) -> Row:
     return Row(
         name,
         {region: float(pointing_hits(maps, boxes).mean()) for region, boxes in regions.items()},
         {region: float(share_inside(maps, boxes).mean()) for region, boxes in regions.items()},
-        deletion_curve(model, x, maps, answers, **settings).mean(axis=0),
-        insertion_curve(model, x, maps, answers, **settings).mean(axis=0),
+        *(curve(maps).mean(axis=0) for curve in curves),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.lab.plots.comparisons import MARKERS
 from dlcourse.plots.axes import BLUE, COLOURS, ORANGE, PINK, shown_figure
 from dlcourse.plots.training import learning_curves
 
@@ -36,14 +37,9 @@ def diagnosed_curves(
     for ax in panels:
         for epoch, numbers in marks.items():
             ax.axvline(epoch, color=PINK, lw=1.2)
-            ax.annotate(
-                ", ".join(map(str, numbers)),
-                (epoch, 1.01),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                color="#8A3F6E",
-                fontweight="bold",
-            )
+            style: Any = {"ha": "center", "color": "#8A3F6E", "fontweight": "bold"}
+            words = ", ".join(map(str, numbers))
+            ax.text(epoch, 1.01, words, transform=ax.get_xaxis_transform(), **style)
         ax.margins(x=0.04)
     lines = [_line(number, title, epoch) for number, (title, epoch) in enumerate(findings, 1)]
     width, height = figure.get_size_inches()
@@ -118,20 +114,15 @@ def depth_scan(
     initializers = list(dict.fromkeys(initializer for _, initializer in scan))
     figure = shown_figure(figure, 3.1 * len(activations) + 1.8, 5.6)
     panels = figure.subplots(2, len(activations), squeeze=False, sharex=True, sharey="row")
-    markers = "osD^vPX"
     for (activation, initializer), layers in scan.items():
         column, number = activations.index(activation), initializers.index(initializer)
         depth = np.arange(1, len(layers) + 1)
+        style = f"{MARKERS[number % len(MARKERS)]}-"
+        colour = COLOURS[number % len(COLOURS)]
         for row, name in enumerate(("spread", "gradient_norm")):
             values = np.array([getattr(layer, name) for layer in layers])
-            panels[row, column].plot(
-                depth,
-                np.where(values > 0, values, np.nan),
-                color=COLOURS[number % len(COLOURS)],
-                marker=markers[number % len(markers)],
-                markersize=3.5,
-                label=initializer,
-            )
+            shown = np.where(values > 0, values, np.nan)
+            panels[row, column].plot(depth, shown, style, color=colour, ms=3.5, label=initializer)
     for ax, activation in zip(panels[0], activations, strict=True):
         ax.set_title(activation)
     for ax in panels.ravel():
