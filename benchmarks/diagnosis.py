@@ -504,7 +504,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
         "task": read.task,
         "class_counts": read.class_counts,
         "val_examples": read.val_examples,
-        "disturbed": read.disturbed,
+        "disturbed": read.noisy_training,
         "stopped_early": read.stopped_early,
         "duplicates": read.duplicates,
         "evaluated": read.evaluated,

@@ -15,7 +15,7 @@ from dlcourse.visualizers import (
     deep_dream,
     feature_maps,
 )
-from dlcourse.visualizers.questions import ask, class_scores
+from dlcourse.visualizers.targets import class_scores, target_of
 from dlcourse.visualizers.transformations import image_of_spectrum, seen, spectrum
 
 FREE = {"regularizers": Regularizers(0.0), "transformations": Transformations()}
@@ -42,7 +42,7 @@ def cnn():
 
 
 def scores(model, images, classes):
-    return class_scores(ask(model, images, classes))
+    return class_scores(target_of(model, images, classes))
 
 
 def test_the_maximiser_of_a_linear_unit_is_the_sign_pattern_of_its_weights(linear):

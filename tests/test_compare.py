@@ -31,12 +31,12 @@ ROOT = Path(__file__).parent.parent
 IRIS = "dataset: {name: iris}\nmodel: {name: dnn, hidden: [8]}\ntraining: {epochs: 2}\n"
 
 
-def trial(model="a", score=0.5, fit_cpu=1.0, number=1, examples=80, test=20, credit=None):
-    if credit is None:
-        credit = np.repeat([1.0, 0.0], [round(score * test), test - round(score * test)])
+def trial(model="a", score=0.5, fit_cpu=1.0, number=1, examples=80, test=20, per_example=None):
+    if per_example is None:
+        per_example = np.repeat([1.0, 0.0], [round(score * test), test - round(score * test)])
     costs = {"fit_cpu": fit_cpu, "fit_seconds": fit_cpu, "predict_seconds": 0.1}
     return Trial(
-        model, number, examples, np.asarray(credit), np.nan, **costs, parameters=1, bytes=1
+        model, number, examples, np.asarray(per_example), np.nan, **costs, parameters=1, bytes=1
     )
 
 
@@ -58,8 +58,8 @@ def test_the_difference_over_folds_is_the_corrected_t_test():
 
 def test_the_difference_over_seeds_counts_the_seeds_and_the_test_examples():
     """Examples differ by 1, 0, 0, 0 and 0, 0, 1, 0: their means ½, 0, ½, 0 have variance 1/16."""
-    a = [trial(credit=[1, 1, 0, 1]), trial(credit=[0, 1, 1, 1])]
-    b = [trial(credit=[0, 1, 0, 1]), trial(credit=[0, 1, 0, 1])]
+    a = [trial(per_example=[1, 1, 0, 1]), trial(per_example=[0, 1, 1, 1])]
+    b = [trial(per_example=[0, 1, 0, 1]), trial(per_example=[0, 1, 0, 1])]
     mean, width = difference(a, b, folds=False)
     assert mean == pytest.approx(0.25)
     assert width == pytest.approx(1.96 * np.sqrt(1 / 16 / 4))  # both seeds differ by ¼: variance 0
@@ -67,14 +67,14 @@ def test_the_difference_over_seeds_counts_the_seeds_and_the_test_examples():
 
 def test_the_mean_of_the_credits_is_accuracy_or_r2():
     iris, diabetes = load_dataset("iris"), load_dataset("diabetes")
-    credit, mae = scores(iris, np.zeros_like(iris.y_test))
-    assert credit.mean() == pytest.approx(np.mean(iris.y_test == 0))
+    per_example, mae = scores(iris, np.zeros_like(iris.y_test))
+    assert per_example.mean() == pytest.approx(np.mean(iris.y_test == 0))
     assert np.isnan(mae)
     from sklearn.metrics import mean_absolute_error, r2_score
 
     predicted = diabetes.y_test[::-1]
-    credit, mae = scores(diabetes, predicted)
-    assert credit.mean() == pytest.approx(r2_score(diabetes.y_test, predicted))
+    per_example, mae = scores(diabetes, predicted)
+    assert per_example.mean() == pytest.approx(r2_score(diabetes.y_test, predicted))
     assert mae == pytest.approx(mean_absolute_error(diabetes.y_test, predicted))
 
 
@@ -86,7 +86,7 @@ def test_the_cheap_model_within_the_uncertainty_is_the_one_to_take():
     }
     best, svm, guess = found = summaries(table, folds=True)
     assert [row.model for row in found] == ["cnn", "svm", "majority"]
-    assert (best.behind, best.interval, svm.told_apart, guess.told_apart) == (0, 0, False, True)
+    assert (best.behind, best.interval, svm.significant, guess.significant) == (0, 0, False, True)
     first, level, behind, take = verdict(found, ("cnn",), "accuracy")
     assert first == "cnn is best: accuracy 0.9833 ± 0.0289."
     assert level.startswith(
@@ -125,7 +125,7 @@ def test_a_gap_beyond_a_rounds_spread_that_the_interval_does_not_confirm_is_left
     assert "Take svm" in verdict(summaries(table, folds=True), ("cnn",), "accuracy")[-1]
     table["svm"] = trials("svm", [0.8, 0.85, 0.85], fit_cpu=0.1)  # 0.0667 ahead
     found = summaries(table, folds=True)
-    assert (found[1].told_apart, found[1].level_with(found[0])) == (False, False)
+    assert (found[1].significant, found[1].tied_with(found[0])) == (False, False)
     lines = verdict(found, ("cnn",), "accuracy")
     assert lines[1].startswith("Perhaps behind, but 3 rounds do not tell: svm (0.0667 ± 0.1")
     assert lines[-1] == "Take cnn: no cheaper one is as good."

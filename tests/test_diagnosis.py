@@ -193,9 +193,9 @@ def test_classes_of_very_different_size_are_named():
 
 def test_validation_much_better_than_undisturbed_training_looks_like_a_leak():
     curves = history(falling(end=1.2), falling(end=0.2), rising(0.6), rising(0.98))
-    assert only("leakage", curves, disturbed=False).override == "seed=1"
+    assert only("leakage", curves, noisy_training=False).override == "seed=1"
     assert "leakage" not in names(curves)  # dropout may explain it
-    assert "leakage" not in names(curves, disturbed=True)
+    assert "leakage" not in names(curves, noisy_training=True)
     assert "leakage" not in names(curves, settings={"model": {"dropout": 0.5}})
 
 

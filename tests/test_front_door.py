@@ -273,9 +273,7 @@ def test_arrays_in_the_place_of_a_data_set_are_told_where_they_belong(value):
 def test_objects_of_keras_in_the_place_of_settings_are_told():
     import keras
 
-    told = (
-        "text, numbers, lists or mappings are expected (Keras' objects are for its own fit)"
-    )
+    told = "text, numbers, lists or mappings are expected (Keras' objects are for its own fit)"
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     for key, value in (("model", model), ("optimizer", keras.optimizers.SGD())):
         assert f"{key}: {told}, got <" in fault("digits_cnn", **{key: value})

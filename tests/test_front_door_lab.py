@@ -168,18 +168,18 @@ def test_where_dropout_is_not_known_of_no_leak_is_told():
     found = {one.name for one in dl.diagnose(DISTURBED, classes=10)}
     assert "leakage" not in found
     assert "under_fitting" not in found
-    known = {one.name for one in dl.diagnose(DISTURBED, classes=10, disturbed=False)}
+    known = {one.name for one in dl.diagnose(DISTURBED, classes=10, noisy_training=False)}
     assert "leakage" in known
 
 
 def test_a_run_tells_whether_there_is_dropout_and_its_history_does_not(digits_run):
     from dlcourse.lab.diagnosis import evidence
 
-    assert evidence(digits_run.history).disturbed is None
+    assert evidence(digits_run.history).noisy_training is None
     settings = dl.recipe(digits_run).model_dump()
-    assert evidence(digits_run.history, settings=settings).disturbed is False
+    assert evidence(digits_run.history, settings=settings).noisy_training is False
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.5)])
-    assert evidence(digits_run.history, model=model).disturbed is True
+    assert evidence(digits_run.history, model=model).noisy_training is True
 
 
 @pytest.mark.parametrize(

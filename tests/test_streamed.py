@@ -12,7 +12,7 @@ from PIL import Image
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import Dataset, fingerprint, load_dataset
 from dlcourse.datasets.dataset import value_range
-from dlcourse.datasets.streamed import Streamed, exceeds, memory, state_of, streamed
+from dlcourse.datasets.streamed import Streamed, exceeds, memory, on_disk, state_of
 from dlcourse.errors import DatasetError
 from dlcourse.files import HALF_WRITTEN
 from dlcourse.lab.diagnosis.examination import duplicates, examine
@@ -189,7 +189,7 @@ def test_a_disk_without_room_is_one_line_with_the_cure(cache, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     shape = (64, 64, 3)
     with pytest.raises(DatasetError) as caught:
-        streamed([], 1000, shape, "uint8", source="x", state=0)
+        on_disk([], 1000, shape, "uint8", source="x", state=0)
     assert str(caught.value) == (
         f"{cache}: only 1 MiB are free: the images are to be streamed from there: free 12 MiB, "
         "set DLCOURSE_CACHE to a folder with room, or raise dataset.memory_share"
@@ -202,7 +202,7 @@ def test_a_disk_that_fills_while_images_are_decoded_leaves_nothing(cache):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(DatasetError, match=r"No space left on device: the images are to be"):
-        streamed(batches(), 2, (2, 2, 1), "uint8", source="x", state=0)
+        on_disk(batches(), 2, (2, 2, 1), "uint8", source="x", state=0)
     assert not list(cache.glob("*.npy"))
 
 
@@ -210,7 +210,7 @@ def test_a_cache_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "file"))
     with pytest.raises(DatasetError, match=r"file: cannot be written: .*set DLCOURSE_CACHE"):
-        streamed([], 2, (2, 2, 1), "uint8", source="x", state=0)
+        on_disk([], 2, (2, 2, 1), "uint8", source="x", state=0)
 
 
 def test_the_share_is_of_the_memory_that_a_limit_leaves(monkeypatch):

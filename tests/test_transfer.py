@@ -238,12 +238,12 @@ def test_an_interrupted_transfer_goes_on_exactly(whole, tmp_path, epoch):
     recipe = load_recipe(whole.file("recipe.yaml"))
     stop = StopRequest()
 
-    def ask(line):
+    def target_of(line):
         if line.startswith(f"epoch {epoch}/"):
             stop.signal = 15
 
     with pytest.raises(UserError, match="interrupted in"):
-        train(recipe, tmp_path, name="parts", bar=False, report=ask, stop=stop)
+        train(recipe, tmp_path, name="parts", bar=False, report=target_of, stop=stop)
     run = resume(read_run(tmp_path / "parts"), bar=False)
     assert run.history == whole.history
     assert equal(run.model.get_weights(), whole.model.get_weights())

@@ -489,7 +489,7 @@ def test_threads_ask_one_model_at_a_time():
     output = np.asarray(model(IMAGES))
     found, wrong = [], []
 
-    def ask(n):
+    def target_of(n):
         for method in ("saliency", "grad_cam", "occlusion"):
             explain(method, model, IMAGES[:n])
         found.append(np.abs(explain("grad_cam", model, IMAGES[:n]) - wanted[n]).max())
@@ -498,7 +498,7 @@ def test_threads_ask_one_model_at_a_time():
         for _ in range(20):
             wrong.append(np.abs(np.asarray(model(IMAGES)) - output).max())
 
-    several = [threading.Thread(target=ask, args=(n,)) for n in (1, 2, 3, 3)]
+    several = [threading.Thread(target=target_of, args=(n,)) for n in (1, 2, 3, 3)]
     several.append(threading.Thread(target=predict))
     for one in several:
         one.start()

@@ -159,10 +159,10 @@ def test_saliency_agrees_with_central_differences(cnn):
 
 def _gradient_difference(model, image, index):
     """The signed gradient of logit `index` minus logit 0, channels apart."""
-    from dlcourse.visualizers.questions import ask
     from dlcourse.visualizers.saliency import gradients
+    from dlcourse.visualizers.targets import target_of
 
-    found = [gradients(ask(model, image, one))[0][0] for one in (index, 0)]
+    found = [gradients(target_of(model, image, one))[0][0] for one in (index, 0)]
     return found[0] - found[1]
 
 
@@ -184,10 +184,10 @@ def test_integrated_gradients_add_up_to_the_change_of_the_score(name, baseline, 
     model, x = {**nets(), "images": (cnn, IMAGES)}[name]
     start = RNG.random(x.shape[1:]).astype("float32") if baseline == "array" else baseline
     maps, gap = integrated_gradients(model, x, 1, baseline=start, return_gap=True)
-    from dlcourse.visualizers.questions import ask, class_scores
+    from dlcourse.visualizers.targets import class_scores, target_of
 
     blank = np.broadcast_to(np.asarray(start, "float32"), x.shape)
-    change = class_scores(ask(model, x, 1)) - class_scores(ask(model, blank, 1))
+    change = class_scores(target_of(model, x, 1)) - class_scores(target_of(model, blank, 1))
     allowed = 1e-4 * np.maximum(1, np.abs(change))  # the promise of the docstring
     total = maps.reshape(3, -1).sum(axis=1)
     assert (np.abs(total - change) <= allowed + 1e-6).all()  # 1e-6: the sum in float32

@@ -249,7 +249,7 @@ def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
 
 
-def only(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
+def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
     """Return the examples of the named classes, labelled 0, 1, … in that order; None keeps all.
 
     Raises:

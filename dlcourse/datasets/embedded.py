@@ -5,7 +5,7 @@ The test split is the same for every seed; the validation split is keyed by the 
 
 from typing import Any
 
-from dlcourse.datasets.dataset import Dataset, Task, dataset_of, only, value_range
+from dlcourse.datasets.dataset import Dataset, Task, dataset_of, keep_classes, value_range
 from dlcourse.schema import Fraction, Word
 
 TEST_FRACTION = 0.2
@@ -32,7 +32,7 @@ def digits(
     facts = {"value_range": (0.0, 16.0), "class_names": names, "target_name": "digit"}
     fractions = (validation_fraction, TEST_FRACTION)
     whole = dataset_of("digits", parts, seed, fractions, task="multiclass", **facts)
-    return only(whole, classes)
+    return keep_classes(whole, classes)
 
 
 def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:

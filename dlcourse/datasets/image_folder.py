@@ -10,7 +10,7 @@ import numpy as np
 from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
-from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
+from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
 from dlcourse.schema import Fraction, Positive
 
@@ -215,10 +215,10 @@ def _read(
     every = images(range(len(files)))
     what = (len(files), (*size, CHANNELS[color]), "uint8")
     if not stream:
-        return held(every, *what)
+        return in_memory(every, *what)
     where, told = str(folder.resolve()), len(broken)
     state = (PILLOW_FORMATS, state_of(files, folder))
-    x, kept = streamed(every, *what, source=f"{color} {size} {where}", state=state)
+    x, kept = on_disk(every, *what, source=f"{color} {size} {where}", state=state)
     if len(broken) == told:  # found, not made: the files that are not in it are named as well
         list(images(np.setdiff1d(np.arange(len(files)), kept)))
     return x, kept

@@ -109,7 +109,9 @@ def exceeds(share: float, n: int, shape: tuple[int, ...], dtype: Any) -> bool:
     return n * int(np.prod(shape)) * np.dtype(dtype).itemsize > share * memory()
 
 
-def held(batches: Batches, n: int, shape: tuple[int, ...], dtype: Any) -> tuple[Any, np.ndarray]:
+def in_memory(
+    batches: Batches, n: int, shape: tuple[int, ...], dtype: Any
+) -> tuple[Any, np.ndarray]:
     """Return the images, at most `n`, in memory `(k, *shape)`, and their integers `(k,)`."""
     x, numbers = np.empty((n, *shape), dtype), np.empty(n, "int64")
     start = 0
@@ -120,7 +122,7 @@ def held(batches: Batches, n: int, shape: tuple[int, ...], dtype: Any) -> tuple[
     return x[:start], numbers[:start]
 
 
-def streamed(
+def on_disk(
     batches: Batches, n: int, shape: tuple[int, ...], dtype: Any, *, source: str, state: Any
 ) -> tuple[Any, np.ndarray]:
     """Return what `held` does, the images `Streamed` from the cache folder, there or made now.

@@ -17,11 +17,11 @@ import numpy as np
 from dlcourse.datasets.dataset import (
     Dataset,
     dataset_of,
-    only,
+    keep_classes,
     task_of,
     value_range,
 )
-from dlcourse.datasets.streamed import exceeds, held, state_of, streamed
+from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
 from dlcourse.schema import Fraction, Positive, Word
 
@@ -68,7 +68,9 @@ def tfds(
         prepared = builder.is_prepared()
     if not prepared:
         _download(dataset, builder, cache)
-    return only(_read(dataset, builder, size, seed, validation_fraction, memory_share), classes)
+    return keep_classes(
+        _read(dataset, builder, size, seed, validation_fraction, memory_share), classes
+    )
 
 
 def _named(name: str, examples: str) -> Callable[..., Dataset]:
@@ -262,10 +264,10 @@ def _arrays(
     what = (splits[part].num_examples, shape, dtype)
     total = sum(splits[one].num_examples for one in {"train", "test"} & set(splits))
     if not exceeds(memory_share, total, shape, dtype):
-        return held(batches, *what)
+        return in_memory(batches, *what)
     folder = Path(builder.data_dir)
     source = f"{part} {size or ''} {folder.resolve()}"
-    return streamed(batches, *what, source=source, state=state_of(sorted(folder.iterdir()), folder))
+    return on_disk(batches, *what, source=source, state=state_of(sorted(folder.iterdir()), folder))
 
 
 def _resize(image: Any, size: tuple[int, int]) -> Any:

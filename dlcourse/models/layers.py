@@ -181,10 +181,10 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
             layers.Dense(num_outputs, dtype="float32", name="standardised", **weights),
             layers.Rescaling(deviation, offset=mean, dtype="float32", name="prediction"),
         ]
-    squash = "softmax" if num_outputs > 1 else "sigmoid"
+    output_activation = "softmax" if num_outputs > 1 else "sigmoid"
     return [
         layers.Dense(num_outputs, name="logits", **weights),
-        layers.Activation(squash, dtype="float32", name="probabilities"),
+        layers.Activation(output_activation, dtype="float32", name="probabilities"),
     ]
 
 

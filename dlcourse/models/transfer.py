@@ -21,7 +21,7 @@ from dlcourse.models.layers import (
 )
 from dlcourse.models.layers import weights as kernel_settings
 from dlcourse.schema import Natural, NonNegative, Positive, PositiveNumber, Rate, checked
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 if TYPE_CHECKING:
     import keras
@@ -167,7 +167,7 @@ def _cut(base: Any, layer: str | None) -> Any:
     import keras
 
     if layer is not None:
-        return taps.part(base, layer).outputs[0]
+        return hooks.part(base, layer).outputs[0]
     if base.name == PUBLISHED:
         return base.outputs[0]
     learners = [one for one in base.layers if one.weights]

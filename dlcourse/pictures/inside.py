@@ -9,7 +9,7 @@ import numpy as np
 from dlcourse import plots, visualizers
 from dlcourse.errors import UserError
 from dlcourse.pictures.view import Picture, View, drawn_by
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 CLASSES, UNITS = 10, 16  # at most, in a grid of templates
 MAPS = 8  # of a layer, in a row of feature maps
@@ -38,10 +38,10 @@ def _kernel(view: View) -> tuple[str, np.ndarray]:
 
     It is a convolution's, or that of a dense layer that takes the pixels themselves.
     """
-    layers = taps.all_layers(view.model)
+    layers = hooks.all_layers(view.model)
     learning = [layer for layer in layers if layer.trainable_weights]
-    first = next(filter(taps.is_convolution, layers), learning[0] if learning else None)
-    layer = taps.named_layer(view.model, view.layer) if view.layer else first
+    first = next(filter(hooks.is_convolution, layers), learning[0] if learning else None)
+    layer = hooks.named_layer(view.model, view.layer) if view.layer else first
     kernel = np.asarray(getattr(layer, "kernel", np.empty(0)), "float32")
     shape = view.facts.input_shape
     if layer in learning[:1] and kernel.ndim == 2 and len(kernel) == np.prod(shape):
@@ -77,7 +77,7 @@ def _templates(view: View, model: Any, units: Sequence[int], layer: Any = None) 
 
 def templates(view: View) -> Iterator[Picture]:
     """What the units of each convolution, or of the layer asked, answer to most."""
-    convolutions = filter(taps.is_convolution, taps.all_layers(view.model))
+    convolutions = filter(hooks.is_convolution, hooks.all_layers(view.model))
     one = np.zeros((1, *view.facts.input_shape), "float32")
     for layer in [view.layer] if view.layer else [layer.name for layer in convolutions]:
         (answer,) = visualizers.feature_maps(view.model, one, layer).values()

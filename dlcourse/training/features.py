@@ -13,7 +13,7 @@ import numpy as np
 from dlcourse.datasets.dataset import chunks
 from dlcourse.files import DAMAGED, make_folder, write_file
 from dlcourse.runs.evaluation import predict
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
@@ -32,7 +32,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
         UserError: the model has no such layer, or it gives no single tensor.
         WriteError: the cache cannot be written.
     """
-    part = model if layer == model.layers[-1].name else taps.part(model, layer)
+    part = model if layer == model.layers[-1].name else hooks.part(model, layer)
     path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None
     if path and (kept := _kept(path)) is not None:
         return kept

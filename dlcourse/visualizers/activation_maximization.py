@@ -9,11 +9,11 @@ from pydantic import InstanceOf, SkipValidation
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked, shown
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import Question, Reader, ask, model_shapes, numbers
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.targets import Reader, Target, model_shapes, numbers, target_of
 
 Range = tuple[float, float]
 Callback = Callable[[int, Any, np.ndarray], None]
@@ -98,9 +98,9 @@ def activation_maximization(
     rng = np.random.default_rng(seed)
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
-    question = ask(model, begin, 0 if layer is not None else indices, output=output)
-    place = question.layer(layer, "activation_maximization") if layer is not None else None
-    chosen = _units(question, place, indices)
+    target = target_of(model, begin, 0 if layer is not None else indices, output=output)
+    place = target.layer(layer, "activation_maximization") if layer is not None else None
+    chosen = _units(target, place, indices)
     images = all(x.ndim == 4 for x in begin)
     costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
     views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
@@ -109,13 +109,13 @@ def activation_maximization(
             "activation_maximization: total_variation, transformations and fourier are for images "
             "(n, height, width, channels)"
         )
-    ascent = Ascent(question.reader, place, ranges, costs, views.blur, fourier)
+    ascent = Ascent(target.reader, place, ranges, costs, views.blur, fourier)
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
 
     def advance(state: Any, first: int, last: int) -> tuple[Any, Any]:
         part = np.zeros((last - first, 1), "float32") if draws is None else draws[first:last]
         numbers = np.asarray([first, learning_rate], "float32")
-        return question.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
+        return target.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
 
     return ascent.images(_climb(ascent, advance, ascent.state(begin), steps, callback, progress))
 
@@ -213,23 +213,23 @@ class Ascent:
         if self.place is None:
             scores = self.reader.scores(self.reader.read(model, inputs)[0], units)
         else:
-            edits = _without_relu(model, self.place)
-            _, (answers,) = taps.record(model, inputs, [self.place], edits)
+            changes = _without_relu(model, self.place)
+            _, (answers,) = hooks.record(model, inputs, [self.place], changes)
             answers = ops.leaky_relu(ops.cast(answers, "float32"), SLOPE)
-            scores = replace(self.reader, squash=None).scores(answers, units)
+            scores = replace(self.reader, output_activation=None).scores(answers, units)
         cost = sum(_cost(x, self.costs) for x in shown)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
         return self.reader.scale * (scores / size - cost), scores
 
 
-def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, taps.Edit]]:
-    """Return the edit that lets a layer give what goes into its own ReLU; none without one."""
+def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, hooks.Hook]]:
+    """Return the hook that lets a layer give what goes into its own ReLU; none without one."""
     from keras import activations
 
-    layer = taps.all_layers(model)[place.position]
+    layer = hooks.all_layers(model)[place.position]
     if getattr(layer, "activation", None) is not activations.relu:
         return []
-    return [(place.position, taps.with_activation(layer, activations.linear))]
+    return [(place.position, hooks.with_activation(layer, activations.linear))]
 
 
 def _adam(
@@ -266,10 +266,10 @@ def _cost(x: Any, costs: Regularizers) -> Any:
     return total
 
 
-def _units(question: Question, place: LayerCall | None, targets: Any) -> np.ndarray:
+def _units(target: Target, place: LayerCall | None, targets: Any) -> np.ndarray:
     """Return the asked units, checked against the layer's number of them."""
     if place is None:
-        return question.indices
+        return target.indices
     units = np.asarray(targets)
     if place.shape is None:
         raise UserError(f"activation_maximization: layer {place.name} gives no single array")

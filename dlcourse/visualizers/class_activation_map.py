@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged
-from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask, class_scores
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
 
 def class_activation_map(
@@ -41,36 +41,36 @@ def class_activation_map(
         Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
         arXiv:1512.04150.
     """
-    question = ask(model, images, class_indices, output=output)
-    scores = class_scores(question)
-    for place, kernel, bias in _endings(question):
-        maps = outputs(question, [place], entering=True)[place.name]
+    target = target_of(model, images, class_indices, output=output)
+    scores = class_scores(target)
+    for place, kernel, bias in _endings(target):
+        maps = outputs(target, [place], entering=True)[place.name]
         if maps.ndim < 3 or maps.shape[-1] != kernel.shape[0]:
             continue
         cam = np.einsum("n...c,nc->n...", maps, kernel.T)
         means = cam.mean(axis=tuple(range(1, cam.ndim)))
         # float16 keeps three digits; another ending misses by far more, or has the same map
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
-            return enlarged(question, cam, enlarge)
+            return enlarged(target, cam, enlarge)
     raise UserError(
         "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer "
         "(grad_cam works for every convolutional network)"
     )
 
 
-def _endings(question: Question) -> Iterator[tuple[LayerCall, np.ndarray, np.ndarray]]:
+def _endings(target: Target) -> Iterator[tuple[LayerCall, np.ndarray, np.ndarray]]:
     """Yield each pooling with each Dense layer behind it, as the classes' weights and biases.
 
     The weights are `(channels, n)` and the biases `(n,)`: those of each example's class.
     """
-    layers = taps.all_layers(question.model)
-    pooled = [one for one in question.calls if one.kind.startswith("GlobalAveragePooling")]
-    dense = [layers[one.position] for one in question.calls if one.kind == "Dense"]
+    layers = hooks.all_layers(target.model)
+    pooled = [one for one in target.calls if one.kind.startswith("GlobalAveragePooling")]
+    dense = [layers[one.position] for one in target.calls if one.kind == "Dense"]
     for place, layer in product(reversed(pooled), reversed(dense)):
         kernel = np.asarray(layer.kernel, "float32")
         bias = np.zeros(kernel.shape[1]) if layer.bias is None else np.asarray(layer.bias)
-        if question.squash == "sigmoid" and kernel.shape[1] == 1:
+        if target.output_activation == "sigmoid" and kernel.shape[1] == 1:
             # One unit answers for two classes: class 0 has minus the weights of class 1.
             kernel, bias = np.hstack([-kernel, kernel]), np.hstack([-bias, bias])
-        if question.indices.max() < kernel.shape[1]:
-            yield place, kernel[:, question.indices], bias[question.indices].astype("float32")
+        if target.indices.max() < kernel.shape[1]:
+            yield place, kernel[:, target.indices], bias[target.indices].astype("float32")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 
 def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings: Any) -> Any:
@@ -27,20 +27,20 @@ def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings:
         other = change(layer)
         return type(layer).from_config(layer.get_config()) if other is None else other
 
-    layerwise = copied if taps.has_graph(model) else None
+    layerwise = copied if hooks.has_graph(model) else None
     try:
         copy: Any = keras.models.clone_model(
             model, clone_function=layerwise, recursive=True, **settings
         )
         copy.set_weights(model.get_weights())
-        if len(taps.all_layers(copy)) != len(taps.all_layers(model)):
+        if len(hooks.all_layers(copy)) != len(hooks.all_layers(model)):
             raise ValueError("the copy has other layers")
     except Exception as error:
         raise UserError(
             f"model: Keras cannot clone this {type(model).__name__} (is it subclassed, or a layer "
             "of it without a config?)"
         ) from error
-    for layer in taps.all_layers(copy):
+    for layer in hooks.all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # its mean and variance are worked out from its weights
     return copy

@@ -10,9 +10,9 @@ from dlcourse.errors import UserError
 from dlcourse.schema import Natural, NonNegative, Number, Positive, checked
 from dlcourse.visualizers.activation_maximization import Range, value_ranges
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import Images, Question, ask, model_shapes, numbers
+from dlcourse.visualizers.hooks import LayerCall, record
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.taps import LayerCall, record
+from dlcourse.visualizers.targets import Images, Target, model_shapes, numbers, target_of
 
 EPSILON = 1e-8
 
@@ -60,9 +60,9 @@ def deep_dream(
     single = isinstance(images, list | tuple) and len(images) == 1
     images = numbers(images[0] if single else images, "images")
     window = _window(model, images)
-    question = ask(model, images[:, : window[0], : window[1]], 0)
+    target = target_of(model, images[:, : window[0], : window[1]], 0)
     several = layers if isinstance(layers, list | tuple) else [layers]
-    places = tuple(question.layer(one, "deep_dream") for one in several)
+    places = tuple(target.layer(one, "deep_dream") for one in several)
     low, high = value_range
     rng = np.random.default_rng(seed)
     dream = images
@@ -70,7 +70,7 @@ def deep_dream(
         size = [round(side * octave_scale**octave) for side in images.shape[1:3]]
         dream = resize(dream, size)
         for _ in range(steps):
-            slope = _slope(question, places, dream, window, rng)
+            slope = _slope(target, places, dream, window, rng)
             mean = np.abs(slope).mean(axis=(1, 2, 3), keepdims=True) + EPSILON
             dream = np.clip(dream + step_size * (high - low) * slope / mean, low, high)
     return dream.astype("float32")
@@ -100,7 +100,7 @@ def _window(model: Any, images: np.ndarray) -> tuple[int, int]:
 
 
 def _slope(
-    question: Question,
+    target: Target,
     places: tuple[LayerCall, ...],
     images: np.ndarray,
     window: tuple[int, int],
@@ -114,13 +114,13 @@ def _slope(
     n, height, width, channels = padded.shape
     rows, columns = height // window[0], width // window[1]
     tiles = padded.reshape(n, rows, window[0], columns, window[1], channels).swapaxes(2, 3)
-    slopes = _gradient(question, places, tiles.reshape(-1, *window, channels))
+    slopes = _gradient(target, places, tiles.reshape(-1, *window, channels))
     slopes = slopes.reshape(n, rows, columns, *window, channels).swapaxes(2, 3)
     whole = slopes.reshape(padded.shape)[:, : images.shape[1], : images.shape[2]]
     return np.roll(whole, [-one for one in shift], axis=(1, 2))
 
 
-def _gradient(question: Question, places: Sequence[LayerCall], tiles: np.ndarray) -> np.ndarray:
+def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) -> np.ndarray:
     """Return d (mean square of the layers' outputs) / d tile."""
 
     def gradient(model: Any, tiles: Any) -> Any:
@@ -134,4 +134,4 @@ def _gradient(question: Question, places: Sequence[LayerCall], tiles: np.ndarray
         return value_and_gradient(score)(tiles)[1]
 
     key = ("dream", tuple((one.position, one.number) for one in places))
-    return np.asarray(question.run(key, gradient, tiles))
+    return np.asarray(target.run(key, gradient, tiles))

@@ -6,7 +6,7 @@ import numpy as np
 
 from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
-from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 
 def eigen_cam(
@@ -28,11 +28,11 @@ def eigen_cam(
     References:
         Muhammad and Yeasin, "Eigen-CAM", 2020, arXiv:2008.00299.
     """
-    question = ask(model, images, class_indices, output=output)
-    place = spatial_layer(question, layer, "eigen_cam")
-    maps = outputs(question, [place])[place.name]
+    target = target_of(model, images, class_indices, output=output)
+    place = spatial_layer(target, layer, "eigen_cam")
+    maps = outputs(target, [place])[place.name]
     rows = maps.reshape(len(maps), -1, maps.shape[-1])
     direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
     cam = np.einsum("npc,nc->np", rows, direction)
     cam *= np.where(cam.sum(axis=1, keepdims=True) < 0, -1, 1)
-    return enlarged(question, np.maximum(cam, 0).reshape(maps.shape[:-1]), enlarge)
+    return enlarged(target, np.maximum(cam, 0).reshape(maps.shape[:-1]), enlarge)

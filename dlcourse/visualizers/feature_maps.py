@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
-from dlcourse.visualizers.questions import Images, Question, ask
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers import hooks
+from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.targets import Images, Target, target_of
 
 
 def feature_maps(
@@ -29,16 +29,16 @@ def feature_maps(
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
     """
-    question = ask(model, images, 0)
+    target = target_of(model, images, 0)
     if layers is not None:
         several = layers if isinstance(layers, list | tuple) else [layers]
-        return outputs(question, [question.layer(one, "feature_maps") for one in several])
-    found = taps.all_layers(model)
-    slides = [taps.is_convolution(found[one.position]) for one in question.calls]
+        return outputs(target, [target.layer(one, "feature_maps") for one in several])
+    found = hooks.all_layers(model)
+    slides = [hooks.is_convolution(found[one.position]) for one in target.calls]
     if not any(slides):
         raise UserError("feature_maps: the model has no convolutional layer: name the layers")
-    behind = question.calls[slides.index(True) :]
-    return outputs(question, [one for one in behind if one.shape and len(one.shape) >= 2])
+    behind = target.calls[slides.index(True) :]
+    return outputs(target, [one for one in behind if one.shape and len(one.shape) >= 2])
 
 
 def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
@@ -50,14 +50,14 @@ def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
     Raises:
         UserError: The images do not fit the model.
     """
-    question = ask(model, images, 0)
-    layers = taps.all_layers(model)
+    target = target_of(model, images, 0)
+    layers = hooks.all_layers(model)
     chosen = [
         one
-        for one in question.calls
-        if one.shape and (one.gives or taps.has_kernel(layers[one.position]))
+        for one in target.calls
+        if one.shape and (one.output_indices or hooks.has_kernel(layers[one.position]))
     ]
-    found = outputs(question, chosen)
+    found = outputs(target, chosen)
     return {
         name: values.mean(axis=tuple(range(1, values.ndim - 1))) for name, values in found.items()
     }
@@ -73,12 +73,12 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     Raises:
         UserError: There is no such layer, or it has no kernel.
     """
-    taps.check_model(model)
+    hooks.check_model(model)
     if layer is None:
-        layer = next(filter(taps.is_convolution, taps.all_layers(model)), None)
+        layer = next(filter(hooks.is_convolution, hooks.all_layers(model)), None)
         if layer is None:
             raise UserError("filters: the model has no convolutional layer")
-    layer = taps.named_layer(model, layer)
+    layer = hooks.named_layer(model, layer)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         raise UserError(f"filters: layer {layer.name} has no kernel")
@@ -86,7 +86,7 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
 
 
 def outputs(
-    question: Question, places: Sequence[LayerCall], *, entering: bool = False
+    target: Target, places: Sequence[LayerCall], *, entering: bool = False
 ) -> dict[str, np.ndarray]:
     """Return the output of each layer call by its name, float32, from one pass.
 
@@ -96,9 +96,9 @@ def outputs(
     from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
-        found = taps.record(model, inputs, places, entering=entering)[1]
+        found = hooks.record(model, inputs, places, entering=entering)[1]
         return [ops.cast(one, "float32") for one in found]
 
     marks = tuple((one.position, one.number) for one in places)
-    found = question.run(("outputs", marks, entering), read, question.inputs)
+    found = target.run(("outputs", marks, entering), read, target.inputs)
     return {one.name: np.array(value) for one, value in zip(places, found, strict=True)}

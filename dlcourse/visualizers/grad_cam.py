@@ -7,9 +7,9 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import ClassIndices, Images, Question, Reader, ask
+from dlcourse.visualizers.hooks import LayerCall, nth
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.taps import LayerCall, nth
+from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, target_of
 
 
 def grad_cam(
@@ -43,8 +43,8 @@ def grad_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
 
-    question = ask(model, images, class_indices, output=output)
-    return weighted("grad_cam", formula, question, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output)
+    return weighted("grad_cam", formula, target, layer, enlarge)
 
 
 def grad_cam_plus_plus(
@@ -75,8 +75,8 @@ def grad_cam_plus_plus(
         weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
         return ops.sum(maps * weights, axis=-1)
 
-    question = ask(model, images, class_indices, output=output)
-    return weighted("grad_cam_plus_plus", formula, question, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output)
+    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge)
 
 
 def layer_cam(
@@ -102,24 +102,24 @@ def layer_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.relu(gradient), axis=-1)
 
-    question = ask(model, images, class_indices, output=output)
-    return weighted("layer_cam", formula, question, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output)
+    return weighted("layer_cam", formula, target, layer, enlarge)
 
 
 def weighted(
-    method: str, formula: Callable[[Any, Any], Any], question: Question, layer: Any, enlarge: bool
+    method: str, formula: Callable[[Any, Any], Any], target: Target, layer: Any, enlarge: bool
 ) -> np.ndarray:
     """Return ReLU(formula(A, d score / d A)) of a layer's output A, enlarged on demand.
 
     Args:
         method: Its name, in errors and for keeping the compiled function.
         formula: Makes a map `(n, places…)` of two tensors `(n, places…, channels)`.
-        question: The model, its inputs and the classes.
+        target: The model, its inputs and the classes.
         layer: Whose output; None: the last convolution's.
         enlarge: Bring the map to the image's size.
     """
-    place = spatial_layer(question, layer, method)
-    reader = question.reader
+    place = spatial_layer(target, layer, method)
+    reader = target.reader
 
     def cam(model: Any, inputs: list, indices: Any) -> Any:
         from keras import ops
@@ -128,17 +128,17 @@ def weighted(
         return ops.relu(formula(maps, gradient))
 
     key = (method, place.position, place.number)
-    found = question.run(key, cam, question.inputs, question.indices, plain_first=True)
-    return enlarged(question, np.asarray(found), enlarge)
+    found = target.run(key, cam, target.inputs, target.indices, plain_first=True)
+    return enlarged(target, np.asarray(found), enlarge)
 
 
-def spatial_layer(question: Question, layer: Any, method: str) -> LayerCall:
+def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
     """Return the asked layer, whose output is `(places…, channels)`.
 
     Raises:
         UserError: Its output has no places.
     """
-    place = question.layer(layer, method)
+    place = target.layer(layer, method)
     if place.shape is None or len(place.shape) < 2:
         raise UserError(
             f"{method}: layer {place.name} gives {place.shape}, not places and channels: name a "
@@ -161,8 +161,8 @@ def output_and_gradient(
             result = call(*args, **kwargs)
             return result + ops.cast(offset, result.dtype)
 
-        edits = [(place.position, nth(place.number, add))]
-        logits, (maps,) = reader.read(model, inputs, [place], edits)
+        changes = [(place.position, nth(place.number, add))]
+        logits, (maps,) = reader.read(model, inputs, [place], changes)
         return reader.scale * reader.scores(logits, indices), maps
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
@@ -175,9 +175,9 @@ def places(maps: Any) -> tuple[int, ...]:
     return tuple(range(1, len(maps.shape) - 1))
 
 
-def enlarged(question: Question, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:
+def enlarged(target: Target, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:
     """Return the map `(n, places…)` at the size of the first input that has as many axes."""
     if not enlarge:
         return cam
-    sizes = [x.shape[1:-1] for x in question.inputs if x.ndim - 2 == cam.ndim - 1]
+    sizes = [x.shape[1:-1] for x in target.inputs if x.ndim - 2 == cam.ndim - 1]
     return resize(cam, sizes[0]) if sizes else cam

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
-from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.saliency import gradients, largest_channel
+from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 
 def guided_backpropagation(
@@ -26,25 +26,25 @@ def guided_backpropagation(
     References:
         Springenberg et al., "Striving for Simplicity", 2015, arXiv:1412.6806.
     """
-    question = ask(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output)
     if not guided(model):
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
-    found = gradients(question, "guided", guided)
-    return question.give([largest_channel(np.maximum(g, 0)) for g in found])
+    found = gradients(target, "guided", guided)
+    return target.as_given([largest_channel(np.maximum(g, 0)) for g in found])
 
 
-def guided(model: Any) -> list[tuple[int, taps.Edit]]:
-    """Return edits that give every ReLU of the model the guided gradient."""
+def guided(model: Any) -> list[tuple[int, hooks.Hook]]:
+    """Return hooks that give every ReLU of the model the guided gradient."""
     import keras
 
-    edits = []
-    for position, layer in enumerate(taps.all_layers(model)):
+    changes = []
+    for position, layer in enumerate(hooks.all_layers(model)):
         activation = getattr(layer, "activation", None)
         if getattr(activation, "__name__", "") in ("relu", "relu6"):
-            edits.append((position, taps.with_activation(layer, partial(_guided, activation))))
+            changes.append((position, hooks.with_activation(layer, partial(_guided, activation))))
         elif isinstance(layer, keras.layers.ReLU):
-            edits.append((position, _guided))
-    return edits
+            changes.append((position, _guided))
+    return changes
 
 
 def _guided(function: Any, *inputs: Any, **settings: Any) -> Any:

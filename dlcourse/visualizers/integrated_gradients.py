@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
-from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask, class_scores
 from dlcourse.visualizers.saliency import gradients, sum_channels
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
 ROWS = 512  # points of the path in one pass
 FIRST_STEPS, MOST_STEPS = 32, 1024
@@ -52,63 +52,63 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    question = ask(model, images, class_indices, output=output)
-    baselines = baselines_of(question, baseline)
-    change = class_scores(question) - class_scores(question, baselines)
+    target = target_of(model, images, class_indices, output=output)
+    baselines = baselines_of(target, baseline)
+    change = class_scores(target) - class_scores(target, baselines)
     edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))
     while True:
-        parts, rises = _integral(question, baselines, edges)
+        parts, rises = _integral(target, baselines, edges)
         gap = rises.sum(axis=1) - change
         complete = bool((np.abs(gap) <= TOLERANCE * np.maximum(1, np.abs(change))).all())
         if complete or steps is not None or edges.shape[1] > MOST_STEPS:
             break
-        edges = _divided(question, baselines, edges, rises)
+        edges = _divided(target, baselines, edges, rises)
     if not complete and steps is None:
         warnings.warn(
             f"integrated_gradients: the sum misses the score's change by {np.abs(gap).max():.2g} "
             f"with {edges.shape[1] - 1} steps",
             stacklevel=2,
         )
-    maps = question.give([sum_channels(part) for part in parts])
+    maps = target.as_given([sum_channels(part) for part in parts])
     return (maps, gap) if return_gap else maps
 
 
-def baselines_of(question: Question, baseline: Any) -> list[np.ndarray]:
+def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
     """Return the baseline of each input, `(n, …)`, from a number, an array or a list of them.
 
     Raises:
         UserError: It does not fit the inputs.
     """
-    given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(question.inputs)
-    if len(given) != len(question.inputs):
-        raise UserError(f"baseline: {len(given)} for {len(question.inputs)} inputs")
+    given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(target.inputs)
+    if len(given) != len(target.inputs):
+        raise UserError(f"baseline: {len(given)} for {len(target.inputs)} inputs")
     arrays = []
     with suppress(ValueError, TypeError):
         arrays = [
             np.broadcast_to(np.asarray(one, "float32"), x.shape)
-            for one, x in zip(given, question.inputs, strict=True)
+            for one, x in zip(given, target.inputs, strict=True)
         ]
     if not arrays or not all(np.isfinite(one).all() for one in arrays):
-        shapes = " and ".join(str(x.shape[1:]) for x in question.inputs)
+        shapes = " and ".join(str(x.shape[1:]) for x in target.inputs)
         raise UserError(f"baseline: expected a number or an array of {shapes}")
     return arrays
 
 
 def _integral(
-    question: Question, baselines: list[np.ndarray], edges: np.ndarray
+    target: Target, baselines: list[np.ndarray], edges: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return difference · gradient over the path, and what each interval of it adds, `(n, steps)`.
 
     Args:
-        question, baselines: Where the path leads, and where it starts.
+        target, baselines: Where the path leads, and where it starts.
         edges: `(n, steps + 1)` from 0 to 1; the gradient is taken in the middle of each interval.
     """
-    sums = [np.zeros(x.shape) for x in question.inputs]
+    sums = [np.zeros(x.shape) for x in target.inputs]
     rises = np.zeros((len(edges), edges.shape[1] - 1))
     widths = np.diff(edges, axis=1)
-    for columns, points in _path(question, baselines, edges[:, :-1] + widths / 2):
+    for columns, points in _path(target, baselines, edges[:, :-1] + widths / 2):
         found = gradients(points)
-        for total, x, b, g in zip(sums, question.inputs, baselines, found, strict=True):
+        for total, x, b, g in zip(sums, target.inputs, baselines, found, strict=True):
             width = widths[:, columns].T.reshape(-1, len(x), *(1,) * (x.ndim - 1))
             added = width * (x - b) * g.reshape(-1, *x.shape)
             total += added.sum(axis=0)
@@ -117,16 +117,16 @@ def _integral(
 
 
 def _divided(
-    question: Question, baselines: list[np.ndarray], edges: np.ndarray, rises: np.ndarray
+    target: Target, baselines: list[np.ndarray], edges: np.ndarray, rises: np.ndarray
 ) -> np.ndarray:
     """Return the edges with a new one in those intervals whose rise misses the score's the most.
 
     Between the corners of ReLUs the gradient hardly changes: only the intervals that hold a corner
     need to be small.
     """
-    scores = [class_scores(points) for _, points in _path(question, baselines, edges[:, :-1])]
+    scores = [class_scores(points) for _, points in _path(target, baselines, edges[:, :-1])]
     before = np.concatenate([one.reshape(-1, len(edges)) for one in scores]).T
-    changes = np.diff(np.column_stack([before, class_scores(question)]), axis=1)
+    changes = np.diff(np.column_stack([before, class_scores(target)]), axis=1)
     number = max(FIRST_STEPS, rises.shape[1] // 2 // FIRST_STEPS * FIRST_STEPS)
     worst = np.argsort(-np.abs(rises - changes), axis=1)[:, :number]
     middles = edges[:, :-1] + np.diff(edges, axis=1) / 2
@@ -134,9 +134,9 @@ def _divided(
 
 
 def _path(
-    question: Question, baselines: list[np.ndarray], places: np.ndarray
-) -> Iterator[tuple[slice, Question]]:
-    """Yield the question at `places` `(n, steps)` of the path, so many columns at a time."""
+    target: Target, baselines: list[np.ndarray], places: np.ndarray
+) -> Iterator[tuple[slice, Target]]:
+    """Yield the target at `places` `(n, steps)` of the path, so many columns at a time."""
     at_once = FIRST_STEPS
     while at_once > 1 and at_once * len(places) > ROWS:
         at_once //= 2
@@ -147,6 +147,6 @@ def _path(
             (b + share.reshape(-1, len(x), *(1,) * (x.ndim - 1)) * (x - b)).reshape(
                 -1, *x.shape[1:]
             )
-            for x, b in zip(question.inputs, baselines, strict=True)
+            for x, b in zip(target.inputs, baselines, strict=True)
         ]
-        yield columns, question.repeated(len(share), points)
+        yield columns, target.repeated(len(share), points)

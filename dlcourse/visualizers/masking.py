@@ -5,26 +5,26 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.questions import Question, scorer
 from dlcourse.visualizers.resizing import interpolation_matrix
+from dlcourse.visualizers.targets import Target, scorer
 
 
-def places_of(question: Question, method: str) -> tuple[int, ...]:
+def places_of(target: Target, method: str) -> tuple[int, ...]:
     """Return the size of the one input's places: `(height, width)` of images.
 
     Raises:
         UserError: The model has several inputs, or its input has no places.
     """
-    if len(question.inputs) > 1:
+    if len(target.inputs) > 1:
         raise UserError(f"{method}: masks one input, and the model has several (use saliency)")
-    size = question.inputs[0].shape[1:-1]
+    size = target.inputs[0].shape[1:-1]
     if not size:
         raise UserError(f"{method}: rows have no places to cover (use integrated_gradients)")
     return size
 
 
 def masked_scores(
-    question: Question,
+    target: Target,
     masks: np.ndarray,
     pairs: tuple[np.ndarray, np.ndarray] | None = None,
     *,
@@ -35,7 +35,7 @@ def masked_scores(
     """Return the class's score of images behind masks, `(pairs,)`.
 
     Args:
-        question: Images `(n, places…, channels)` and their classes.
+        target: Images `(n, places…, channels)` and their classes.
         masks: In [0, 1], `(masks, places…)`; of any size: they are enlarged.
         pairs: Which image, and behind which mask: two arrays of indices; None: every image behind
             every mask.
@@ -45,13 +45,13 @@ def masked_scores(
     """
     from keras import ops
 
-    n = len(question.indices)
+    n = len(target.indices)
     every = np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
     image, mask = (one.astype("int32") for one in pairs or every)
     # The same size for every call of these masks, however many pairs are left: one trace.
     size = min(batch_size, max(len(masks), len(image)))
-    run = _masked(question, masks.shape[1:], probabilities)
-    given = (*question.inputs, masks, question.indices, np.float32(value))
+    run = _masked(target, masks.shape[1:], probabilities)
+    given = (*target.inputs, masks, target.indices, np.float32(value))
     tensors = [ops.convert_to_tensor(one) for one in given]
     found = [np.empty(0, "float32")]
     for start in range(0, len(image), size):
@@ -60,10 +60,10 @@ def masked_scores(
     return np.concatenate(found)[: len(image)]
 
 
-def _masked(question: Question, coarse: tuple[int, ...], probabilities: bool) -> Any:
+def _masked(target: Target, coarse: tuple[int, ...], probabilities: bool) -> Any:
     """Return the compiled score of chosen images behind chosen masks of the size `coarse`."""
-    score = scorer(question.reader, probabilities)
-    size = question.inputs[0].shape[1:-1]
+    score = scorer(target.reader, probabilities)
+    size = target.inputs[0].shape[1:-1]
 
     def masked(
         model: Any, images: Any, masks: Any, classes: Any, value: Any, image: Any, mask: Any
@@ -80,4 +80,4 @@ def _masked(question: Question, coarse: tuple[int, ...], probabilities: bool) ->
         return score(model, [seen], ops.take(classes, image, axis=0))
 
     key = ("masked", coarse, probabilities)
-    return lambda *arguments: question.run(key, masked, *arguments)
+    return lambda *arguments: target.run(key, masked, *arguments)

@@ -8,7 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Number, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask, class_scores
+from dlcourse.visualizers.targets import ClassIndices, Images, class_scores, target_of
 
 
 @checked
@@ -43,8 +43,8 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
         arXiv:1311.2901, section 4.2.
     """
-    question = ask(model, images, class_indices, output=output)
-    size = places_of(question, "occlusion")
+    target = target_of(model, images, class_indices, output=output)
+    size = places_of(target, "occlusion")
     patch = patch or max(1, round(min(size) / 6))
     stride = stride or max(1, patch // 2)
     if not stride <= patch <= min(size):
@@ -53,8 +53,8 @@ def occlusion(
             f"stride={stride}"
         )
     masks = _covers(size, patch, stride)
-    whole = class_scores(question)
-    left = masked_scores(question, masks, value=value, batch_size=batch_size)
+    whole = class_scores(target)
+    left = masked_scores(target, masks, value=value, batch_size=batch_size)
     falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
     covered = 1 - masks.reshape(len(masks), -1)
     total = falls @ covered / covered.sum(axis=0)

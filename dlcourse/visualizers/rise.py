@@ -6,8 +6,8 @@ import numpy as np
 
 from dlcourse.schema import Fraction, Natural, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask
 from dlcourse.visualizers.resizing import resize
+from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 
 @checked
@@ -46,10 +46,10 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    question = ask(model, images, class_indices, output=output)
-    size = places_of(question, "rise")
+    target = target_of(model, images, class_indices, output=output)
+    size = places_of(target, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    chances = masked_scores(question, drawn, probabilities=True, batch_size=batch_size)
+    chances = masked_scores(target, drawn, probabilities=True, batch_size=batch_size)
     visible = drawn.reshape(masks, -1)
     seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
     return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)

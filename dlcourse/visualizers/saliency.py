@@ -7,12 +7,12 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import (
+from dlcourse.visualizers.targets import (
     ClassIndices,
     Images,
-    Question,
-    ask,
+    Target,
     takes_whole_numbers,
+    target_of,
 )
 
 
@@ -38,8 +38,8 @@ def saliency(
     References:
         Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
     """
-    question = ask(model, images, class_indices, output=output)
-    return question.give([largest_channel(np.abs(g)) for g in gradients(question)])
+    target = target_of(model, images, class_indices, output=output)
+    return target.as_given([largest_channel(np.abs(g)) for g in gradients(target)])
 
 
 def gradient_times_input(
@@ -52,34 +52,34 @@ def gradient_times_input(
     References:
         Shrikumar et al., "Not Just a Black Box", 2016, arXiv:1605.01713.
     """
-    question = ask(model, images, class_indices, output=output)
-    products = [g * x for g, x in zip(gradients(question), question.inputs, strict=True)]
-    return question.give([sum_channels(product) for product in products])
+    target = target_of(model, images, class_indices, output=output)
+    products = [g * x for g, x in zip(gradients(target), target.inputs, strict=True)]
+    return target.as_given([sum_channels(product) for product in products])
 
 
 def gradients(
-    question: Question, name: str = "gradient", edits: Callable[[Any], Any] | None = None
+    target: Target, name: str = "gradient", changes: Callable[[Any], Any] | None = None
 ) -> list[np.ndarray]:
     """Return d score / d input for each input, `(n, …)`.
 
     Args:
-        question: The model, its inputs and the classes.
-        name: Tells gradients through different `edits` apart.
-        edits: Makes, from the model, the edits that the gradient is taken through.
+        target: The model, its inputs and the classes.
+        name: Tells gradients through different `changes` apart.
+        changes: Makes, from the model, the hooks that the gradient is taken through.
     """
-    reader = question.reader
+    reader = target.reader
     scale = reader.scale
 
     def gradient(model: Any, inputs: list, indices: Any) -> Any:
         def score(inputs: list) -> Any:
-            logits, _ = reader.read(model, inputs, edits=edits(model) if edits else ())
+            logits, _ = reader.read(model, inputs, changes=changes(model) if changes else ())
             return scale * reader.scores(logits, indices), None
 
         return value_and_gradient(score)(inputs)[1]
 
-    found = question.run((name,), gradient, question.inputs, question.indices)
+    found = target.run((name,), gradient, target.inputs, target.indices)
     arrays = [np.asarray(one) / scale for one in found]
-    if not any(one.any() for one in arrays) and takes_whole_numbers(question):
+    if not any(one.any() for one in arrays) and takes_whole_numbers(target):
         raise UserError(
             "model: takes whole numbers (uint8 pixels, an embedding's indices), which have no "
             "gradient: ask the part of the model behind, or use a method of layers or masks"

@@ -9,7 +9,7 @@ from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 
 @checked
@@ -42,14 +42,14 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    question = ask(model, images, class_indices, output=output)
-    place = spatial_layer(question, layer, "score_cam")
-    size = places_of(question, "score_cam")
+    target = target_of(model, images, class_indices, output=output)
+    place = spatial_layer(target, layer, "score_cam")
+    size = places_of(target, "score_cam")
     if len(place.shape or ()) - 1 != len(size):
         raise UserError(
             f"score_cam: layer {place.name} has other places than the input: name another"
         )
-    maps = outputs(question, [place])[place.name]
+    maps = outputs(target, [place])[place.name]
     axes = tuple(range(1, maps.ndim - 1))
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
     # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
@@ -58,11 +58,11 @@ def score_cam(
     pairs = (answers // maps.shape[-1], answers)
     weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
     weights[answers] = masked_scores(
-        question,
+        target,
         masks.reshape(-1, *masks.shape[2:]),
         pairs,
         probabilities=True,
         batch_size=batch_size,
     )
     weights = weights.reshape(len(maps), -1)
-    return enlarged(question, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)
+    return enlarged(target, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)

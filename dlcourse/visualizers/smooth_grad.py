@@ -5,8 +5,8 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
-from dlcourse.visualizers.questions import ClassIndices, Images, Question, ask
 from dlcourse.visualizers.saliency import gradients, largest_channel
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 ROWS = 512  # noisy copies in one pass
 
@@ -43,9 +43,9 @@ def smooth_grad(
         Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
-    question = ask(model, images, class_indices, output=output)
-    sums = _moments(question, samples, noise, seed)
-    return question.give([largest_channel(_combined(kind, *both, samples)) for both in sums])
+    target = target_of(model, images, class_indices, output=output)
+    sums = _moments(target, samples, noise, seed)
+    return target.as_given([largest_channel(_combined(kind, *both, samples)) for both in sums])
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
@@ -57,17 +57,17 @@ def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) ->
 
 
 def _moments(
-    question: Question, samples: int, noise: float, seed: int
+    target: Target, samples: int, noise: float, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return, for each input, the sums over the copies of the gradient and of its square."""
     rng = np.random.default_rng(seed)
-    n = len(question.indices)
+    n = len(target.indices)
     at_once = min(samples, max(1, ROWS // n))
-    sums = [(np.zeros(x.shape), np.zeros(x.shape)) for x in question.inputs]
+    sums = [(np.zeros(x.shape), np.zeros(x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
-        noisy = [_noisy(x, copies, noise, rng) for x in question.inputs]
-        found = gradients(question.repeated(copies, noisy))
+        noisy = [_noisy(x, copies, noise, rng) for x in target.inputs]
+        found = gradients(target.repeated(copies, noisy))
         for (first, second), g in zip(sums, found, strict=True):
             g = g.reshape(copies, n, *g.shape[1:])
             first += g.sum(axis=0)

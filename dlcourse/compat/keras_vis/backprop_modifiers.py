@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from dlcourse.compat.keras_vis.utils.utils import get_identifier
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.clones import clone
 
 
@@ -37,7 +37,7 @@ def change(model: Any, gradient: Callable[[Any, Any], Any]) -> None:
         y = tf.nn.relu(x)
         return y, lambda dy: gradient(dy, y)
 
-    for layer in taps.all_layers(model):
+    for layer in hooks.all_layers(model):
         if getattr(layer, "activation", None) is keras.activations.relu:
             layer.activation = activation
         elif isinstance(layer, keras.layers.ReLU):

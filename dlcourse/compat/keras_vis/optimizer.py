@@ -12,7 +12,7 @@ from dlcourse.compat.keras_vis.callbacks import Print
 from dlcourse.compat.keras_vis.utils.utils import deprocess_input, random_array
 from dlcourse.compat.tf_keras_vis.reading import Reading
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 
 class Optimizer:
@@ -138,7 +138,7 @@ def _losses_and_gradient(
     x = tf.cast(x, "float32")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-        seen = dict(zip(places, taps.record(model, [x], places)[1], strict=True))
+        seen = dict(zip(places, hooks.record(model, [x], places)[1], strict=True))
         parts = [
             weight * tf.cast(value(x, seen.get(place)), "float32")
             for value, weight, place in losses

@@ -12,7 +12,7 @@ from dlcourse.compat.keras_vis.optimizer import Optimizer
 from dlcourse.compat.keras_vis.regularizers import LPNorm, TotalVariation
 from dlcourse.compat.keras_vis.utils import utils
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 Modifier = str | Callable[..., Any] | None
 
@@ -186,7 +186,7 @@ def _penultimate(model: Any, layer_idx: int, penultimate_layer_idx: int | None) 
             raise UserError("`penultimate_layer_idx` needs to be before `layer_idx`")
         return model.layers[penultimate_layer_idx]
     for layer in reversed(model.layers[:end]):
-        for inner in [*reversed(taps.all_layers(layer)), getattr(layer, "layer", None), layer]:
+        for inner in [*reversed(hooks.all_layers(layer)), getattr(layer, "layer", None), layer]:
             if hasattr(inner, "kernel_size") or hasattr(inner, "pool_size"):
                 return inner
     raise UserError(

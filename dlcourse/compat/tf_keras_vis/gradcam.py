@@ -12,8 +12,8 @@ from dlcourse.compat.tf_keras_vis.reading import differentiated
 from dlcourse.compat.tf_keras_vis.utils import normalize
 from dlcourse.compat.tf_keras_vis.utils.model_modifiers import penultimate
 from dlcourse.errors import UserError
+from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.taps import LayerCall
 
 
 def relu(values: Any) -> Any:

@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
 from dlcourse.errors import UserError
-from dlcourse.visualizers import clones, taps
+from dlcourse.visualizers import clones, hooks
 from dlcourse.visualizers.backend import compiled
-from dlcourse.visualizers.questions import HALF_SCALE
+from dlcourse.visualizers.targets import HALF_SCALE
 
 EAGER_CALLS = 3
 _SEEN: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
@@ -41,20 +41,20 @@ class Reading:
 
     model: Any
     changes: list[tuple[int, str, Any]] = field(default_factory=list)
-    extracted: taps.LayerCall | None = None
+    extracted: hooks.LayerCall | None = None
     deferred: list = field(default_factory=list)
     twins: dict = field(default_factory=dict)
 
     @property
     def half(self) -> bool:
         """Whether some layer computes in float16."""
-        layers = [self.model, *taps.all_layers(self.model)]
+        layers = [self.model, *hooks.all_layers(self.model)]
         return any(getattr(layer, "compute_dtype", "") == "float16" for layer in layers)
 
     @property
     def inputs(self) -> list | None:
         """The model's symbolic inputs; None where it has none (subclassed, or not yet built)."""
-        return taps.symbolic_inputs(self.model) or None
+        return hooks.symbolic_inputs(self.model) or None
 
     @property
     def outputs(self) -> int | None:
@@ -64,16 +64,16 @@ class Reading:
 
     def prepare(self, inputs: list) -> None:
         """Build an unbuilt model, and let the deferred modifiers look at it."""
-        taps.build(self.model, inputs)
+        hooks.build(self.model, inputs)
         for modifier in self.deferred:
-            modifier.look(self, taps.layer_calls(self.model, [np.asarray(x) for x in inputs]))
+            modifier.look(self, hooks.layer_calls(self.model, [np.asarray(x) for x in inputs]))
         self.deferred = []
 
     def lend(self, visualizer: Any) -> Callable[[], Any]:
         """Let the model show its changes until the returned function is called, or the
         visualizer goes.
         """
-        layers = taps.all_layers(self.model)
+        layers = hooks.all_layers(self.model)
         before = [
             (layers[at], name, getattr(layers[at], name, None)) for at, name, _ in self.changes
         ]
@@ -81,10 +81,10 @@ class Reading:
             setattr(layers[position], name, value)
         return weakref.finalize(visualizer, _put_back, before)
 
-    def place(self, layer: Any, inputs: list) -> taps.LayerCall:
+    def place(self, layer: Any, inputs: list) -> hooks.LayerCall:
         """Return the last call of a layer."""
-        calls = taps.layer_calls(self.model, [np.asarray(x) for x in inputs])
-        return taps.find_layer(calls, layer, self.model)
+        calls = hooks.layer_calls(self.model, [np.asarray(x) for x in inputs])
+        return hooks.find_layer(calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return `function(model, *arguments)`: eagerly a few times, then compiled.
@@ -93,14 +93,14 @@ class Reading:
         """
         laid = tuple((position, name, id(value)) for position, name, value in self.changes)
         shapes = tuple((x.shape, x.dtype) for x in tf.nest.flatten(arguments))
-        full = (*key, laid, self.extracted, shapes, taps.structure(self.model))
+        full = (*key, laid, self.extracted, shapes, hooks.structure(self.model))
         seen = _SEEN.setdefault(self.model, {})
         seen[full] = seen.get(full, 0) + 1
         if seen[full] <= EAGER_CALLS:
             return function(self.model, *arguments)
         return compiled(self.model, full, function)(*arguments)
 
-    def reader(self, training: bool, tap: taps.LayerCall | None = None) -> Callable[..., Any]:
+    def reader(self, training: bool, tap: hooks.LayerCall | None = None) -> Callable[..., Any]:
         """Return `read(model, inputs) → (outputs, tapped)`; it holds no model."""
         return partial(
             _read, changes=self.changes, taps_at=(self.extracted, tap), training=training
@@ -123,44 +123,44 @@ def _read(
     model: Any, inputs: list, *, changes: list, taps_at: tuple, training: bool, tape: Any = None
 ) -> tuple[list, Any]:
     extracted, tapped = taps_at
-    outputs, seen = taps.record(
+    outputs, seen = hooks.record(
         model,
         inputs,
         [place for place in taps_at if place],
-        _over(taps.all_layers(model), changes),
+        _over(hooks.all_layers(model), changes),
         training=training,
         watch=tape.watch if tape else lambda _: None,
     )
     return (seen[:1] if extracted else outputs), (seen[-1] if tapped else None)
 
 
-def _over(layers: list, changes: list) -> list[tuple[int, taps.Edit]]:
-    """Return the edits that lay the changes over the layers, and open what is now linear."""
+def _over(layers: list, changes: list) -> list[tuple[int, hooks.Hook]]:
+    """Return the hooks that lay the changes over the layers, and open what is now linear."""
     values: dict[int, dict] = {}
     for position, name, value in changes:
         values.setdefault(position, {})[name] = value
     for position, layer in enumerate(layers):
         if isinstance(layer, keras.layers.Softmax) and hasattr(layer, "activation"):
             values.setdefault(position, {}).setdefault("activation", layer.activation)
-    edits = []
+    changes = []
     for position, over in values.items():
         layer = layers[position]
         linear = over.get("activation") is keras.activations.linear
         if isinstance(layer, keras.layers.Softmax) and linear:
-            edits.append((position, taps.without_squash(layer)))
+            changes.append((position, hooks.without_activation(layer)))
         else:
-            edits.append((position, _with_attributes(layer, over)))
-    return edits
+            changes.append((position, _with_attributes(layer, over)))
+    return changes
 
 
-def _with_attributes(layer: Any, values: dict) -> taps.Edit:
-    def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _with_attributes(layer: Any, values: dict) -> hooks.Hook:
+    def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for name, value in values.items():
-                stack.enter_context(taps._instead(layer, name, value))
+                stack.enter_context(hooks._instead(layer, name, value))
             return call(*args, **kwargs)
 
-    return edit
+    return hook
 
 
 def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
@@ -170,7 +170,7 @@ def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
         own = clones.clone(model) if clone else None
     reading = Reading(model if own is None else own)
     if own is not None:
-        reading.twins = dict(zip(taps.all_layers(model), taps.all_layers(own), strict=True))
+        reading.twins = dict(zip(hooks.all_layers(model), hooks.all_layers(own), strict=True))
     with noted(model) as changed:
         for modifier in modifiers:
             waits = hasattr(modifier, "look") and (
@@ -181,7 +181,7 @@ def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
             else:
                 returned = modifier(reading.model)
                 reading.model = reading.model if returned is None else returned
-    layers = taps.all_layers(reading.model)
+    layers = hooks.all_layers(reading.model)
     where = {id(layer): position for position, layer in enumerate(layers)}
     reading.changes = [(where[id(one)], n, v) for one, n, v in changed if id(one) in where]
     return reading
@@ -193,7 +193,7 @@ def noted(model: Any) -> Iterator[list]:
     what was changed: `(layer, attribute, value)`.
     """
     changed: list = []
-    layers = taps.all_layers(model)
+    layers = hooks.all_layers(model)
     before = [dict(layer.__dict__) for layer in layers]
     try:
         yield changed
@@ -246,7 +246,7 @@ def differentiated(
     *,
     training: bool,
     unconnected: tf.UnconnectedGradients,
-    tap: taps.LayerCall | None = None,
+    tap: hooks.LayerCall | None = None,
 ) -> tuple[Any, Any, list]:
     """Return (gradient of the scores, the tapped layer's output, the scores).
 

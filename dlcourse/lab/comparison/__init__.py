@@ -192,7 +192,7 @@ def _result(
 
 
 def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:
-    test = len(trials[0].credit)
+    test = len(trials[0].per_example)
     if folds:
         return f"{folds} folds of all examples: {size:,} to learn, about {test:,} to test in each"
     return f"the data set's own test split ({test:,}), {count} seeds, {size:,} examples to learn"

@@ -42,7 +42,7 @@ def table(found: Comparison) -> str:
 
 
 def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
-    mark = " " if row.told_apart else "≈" if row.level_with(best) else "?"
+    mark = " " if row.significant else "≈" if row.tied_with(best) else "?"
     behind = [f"{row.behind:.{digits}f}{mark}", f"{row.interval:.{digits}f}"]
     cost = share(row.fit_cpu, best.fit_cpu)
     if row.fit_cpu > best.fit_cpu:
@@ -97,7 +97,7 @@ def notes(found: Comparison) -> str:
 def as_data(found: Comparison) -> dict[str, Any]:
     """Return what was found as values that JSON holds; NaN is None."""
     best = found.rows[0]
-    extra = ({"told_apart": row.told_apart, "level": row.level_with(best)} for row in found.rows)
+    extra = ({"told_apart": row.significant, "level": row.tied_with(best)} for row in found.rows)
     models = [{**vars(row), **more} for row, more in zip(found.rows, extra, strict=True)]
     return {
         "data": found.data,

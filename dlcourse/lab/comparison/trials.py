@@ -45,7 +45,7 @@ class Trial:
     model: str
     round: int
     examples: int
-    credit: np.ndarray
+    per_example: np.ndarray
     mae: float
     fit_cpu: float
     fit_seconds: float
@@ -57,13 +57,13 @@ class Trial:
     @property
     def score(self) -> float:
         """Accuracy, or R²."""
-        return float(self.credit.mean())
+        return float(self.per_example.mean())
 
     @property
     def row(self) -> dict[str, Any]:
         """The trial as a row of the CSV file."""
         values = {key: value for key, value in vars(self).items() if key != "credit"}
-        return {**values, "test_examples": len(self.credit), "score": self.score}
+        return {**values, "test_examples": len(self.per_example), "score": self.score}
 
 
 def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:

@@ -62,13 +62,13 @@ class Summary:
     note: str
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether the interval of the difference to the best leaves 0 out."""
         return abs(self.behind) > self.interval
 
-    def level_with(self, best: "Summary") -> bool:
+    def tied_with(self, best: "Summary") -> bool:
         """Whether it is as good as the best: not told apart, and within one round's spread."""
-        return not self.told_apart and self.behind <= max(self.spread, best.spread)
+        return not self.significant and self.behind <= max(self.spread, best.spread)
 
 
 def summaries(trials: Trials, *, folds: bool) -> list[Summary]:
@@ -116,11 +116,11 @@ def difference(a: Sequence[Trial], b: Sequence[Trial], *, folds: bool) -> tuple[
     if folds:
         from scipy.stats import t
 
-        ratio = float(np.mean([len(one.credit) / one.examples for one in a]))
+        ratio = float(np.mean([len(one.per_example) / one.examples for one in a]))
         width = t.ppf(0.975, len(gaps) - 1) * np.sqrt(variance * (1 / len(gaps) + ratio))
     else:
         both = zip(a, b, strict=True)
-        each = np.mean([one.credit - other.credit for one, other in both], axis=0)
+        each = np.mean([one.per_example - other.per_example for one, other in both], axis=0)
         width = 1.96 * np.sqrt(variance / len(gaps) + np.var(each) / len(each))
     return float(np.mean(gaps)), float(width)
 
@@ -137,25 +137,25 @@ def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list
         score: `accuracy` or `R²`.
     """
     best, others = rows[0], rows[1:]
-    level = [row for row in others if row.level_with(best)]
-    open_ = [row for row in others if not row.told_apart and row not in level]
-    apart = [row for row in others if row.told_apart]
+    level = [row for row in others if row.tied_with(best)]
+    undecided = [row for row in others if not row.significant and row not in level]
+    apart = [row for row in others if row.significant]
     lines = [f"{best.model} is best: {score} {best.score:.4f} ± {best.spread:.4f}."]
     lines += [_level(row, best) for row in level]
     rounds = f"{best.rounds} round{'s do' if best.rounds > 1 else ' does'} not tell"
-    lines += [f"Perhaps behind, but {rounds}: {_gaps(open_)}."] if open_ else []
+    lines += [f"Perhaps behind, but {rounds}: {_gaps(undecided)}."] if undecided else []
     lines += [f"Behind it, beyond the uncertainty: {_gaps(apart)}."] if apart else []
     for row in apart:
         if row.model in recipes and row.fit_cpu > best.fit_cpu:
             lines.append(f"{row.model} is behind {best.model} and costs {_cost(row, best)}.")
-    if guesses := [row.model for row in (best, *level, *open_) if row.model in GUESSES]:
+    if guesses := [row.model for row in (best, *level, *undecided) if row.model in GUESSES]:
         return [*lines, f"Nothing was learned: {guesses[0]} is a guess, and none is clear of it."]
     chosen = min([best, *level], key=lambda row: max(row.fit_cpu, CHEAP))
     if chosen is not best:
         take = f"Take {chosen.model}, at {_cost(chosen, best)}"
         more = f", unless more data or what {best.model} can show is what counts"
         return [*lines, f"{take}{more if best.model in recipes else ''}."]
-    why = "no cheaper one is as good" if level or open_ else "no other comes near"
+    why = "no cheaper one is as good" if level or undecided else "no other comes near"
     if best.fit_cpu <= CHEAP:
         why = "it costs less than a CPU second"
     return [*lines, f"Take {best.model}: {why}."]

@@ -80,7 +80,7 @@ class Evidence:
     baseline: float | None = None
     chance: float | None = None
     val_examples: int | None = None
-    disturbed: bool | None = None
+    noisy_training: bool | None = None
     stopped_early: bool = False
     duplicates: float | None = None
     evaluated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -156,7 +156,7 @@ def evidence(
     settings: Mapping[str, Any] | None = None,
     xray: Any = None,
     val_examples: Natural | None = None,
-    disturbed: bool | None = None,
+    noisy_training: bool | None = None,
     stopped_early: bool | None = None,
     duplicates: Number | None = None,
     evaluated: Mapping[str, Any] | None = None,
@@ -183,14 +183,14 @@ def evidence(
         baseline = baseline or entropy(even if weighted else shares)
         chance = float(shares.max()) if chance is None else chance
     epochs = len(columns["loss"])
-    if disturbed is None:
+    if noisy_training is None:
         told = [bool(settings[key]) for key in DISTURBING_SETTINGS if key in settings]
         told += [read["disturbed"]] if "disturbed" in read else []
-        disturbed = any(told) if told else None
+        noisy_training = any(told) if told else None
     if stopped_early is None:
         stopped_early = bool(epochs < (settings.get("training.epochs") or 0))
     layers = _by_epoch(xray, epochs)
-    known = (val_examples, disturbed, stopped_early, duplicates, evaluated or {})
+    known = (val_examples, noisy_training, stopped_early, duplicates, evaluated or {})
     return Evidence(columns, task, counts, baseline, chance, *known, settings, layers)
 
 

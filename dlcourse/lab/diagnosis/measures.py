@@ -8,7 +8,7 @@ from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
 
 def undisturbed_loss(e: Evidence) -> np.ndarray:
     """Return the training loss, or the lower of both where dropout or noise may be in it."""
-    if e.val_loss is None or e.disturbed is False:
+    if e.val_loss is None or e.noisy_training is False:
         return e.loss
     return np.minimum(e.loss, e.val_loss)
 
@@ -16,14 +16,14 @@ def undisturbed_loss(e: Evidence) -> np.ndarray:
 def undisturbed_skill(e: Evidence) -> np.ndarray | None:
     """Return the training skill, or the better of both where dropout or noise may be in it."""
     train, val = e.skill(), e.skill("val_")
-    if train is None or val is None or e.disturbed is False:
+    if train is None or val is None or e.noisy_training is False:
         return train
     return np.maximum(train, val)
 
 
 def training_skill(e: Evidence) -> float | None:
     """Return how far training has come; where it may be disturbed, validation may show more."""
-    values = [e.reached("train"), None if e.disturbed is False else e.reached("val")]
+    values = [e.reached("train"), None if e.noisy_training is False else e.reached("val")]
     known = [value for value in values if value is not None]
     return max(known) if known else None
 

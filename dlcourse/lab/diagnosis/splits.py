@@ -20,7 +20,7 @@ def leakage(e: Evidence) -> Finding | None:
             override,
         )
     better = _validation_better(e)
-    if better is None or e.disturbed is not False or too_short(e):
+    if better is None or e.noisy_training is not False or too_short(e):
         return None
     return Finding(
         "leakage",

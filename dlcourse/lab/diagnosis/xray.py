@@ -11,10 +11,10 @@ from dlcourse.errors import RunError, UserError
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
 from dlcourse.runs import Run, write_rows
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import value_and_gradient
-from dlcourse.visualizers.questions import Question, ask
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.targets import Target, target_of
 
 PROBE_EXAMPLES = 256
 XRAY = "xray.csv"
@@ -65,19 +65,19 @@ def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReadi
         else np.asarray(inputs[:PROBE_EXAMPLES])
     )
     targets = np.asarray(targets)[:PROBE_EXAMPLES]
-    question = ask(model, inputs, 0)
-    if len(targets) != len(question.inputs[0]):
-        raise UserError(f"xray: {len(question.inputs[0])} inputs but {len(targets)} targets")
-    places = _places(model, question.calls)
+    target = target_of(model, inputs, 0)
+    if len(targets) != len(target.inputs[0]):
+        raise UserError(f"xray: {len(target.inputs[0])} inputs but {len(targets)} targets")
+    places = _places(model, target.calls)
     if not places:
         raise UserError("xray: the model has no layer with weights")
-    loss = _loss(question, targets)
-    function = _probe(question.reader, places, loss)
+    loss = _loss(target, targets)
+    function = _probe(target.reader, places, loss)
     marks = tuple((one.position, one.number) for pair in places for one in pair)
-    outputs, gradients = question.run(
-        ("xray", marks, loss), function, question.inputs, _prepared(targets, loss)
+    outputs, gradients = target.run(
+        ("xray", marks, loss), function, target.inputs, _prepared(targets, loss)
     )
-    layers, rest = taps.all_layers(model), iter(gradients)
+    layers, rest = hooks.all_layers(model), iter(gradients)
     return [
         LayerReading(
             learner.name,
@@ -95,10 +95,10 @@ Places = list[tuple[LayerCall, LayerCall]]
 
 
 def _places(model: Any, calls: Sequence[LayerCall]) -> Places:
-    layers = taps.all_layers(model)
+    layers = hooks.all_layers(model)
     found: Places = []
     for number, one in enumerate(calls):
-        if one.shape and taps.has_kernel(layers[one.position]):
+        if one.shape and hooks.has_kernel(layers[one.position]):
             found.append((one, _shown(layers, one, calls[number + 1 :])))
     last: dict[int, tuple[LayerCall, LayerCall]] = {pair[0].position: pair for pair in found}
     return list(last.values())
@@ -110,7 +110,8 @@ def _shown(layers: list, learner: LayerCall, behind: Iterable[LayerCall]) -> Lay
         return learner
     for one in behind:
         if _activation(layers[one.position]) != "linear":
-            return learner if one.gives else one  # the model's softmax: the logits are shown
+            # of the model's softmax the logits are shown
+            return learner if one.output_indices else one
         if "Normalization" not in one.kind:
             break
     return learner
@@ -123,11 +124,11 @@ def _activation(layer: Any) -> str:
     return name or kinds.get(type(layer).__name__, "linear")
 
 
-def _loss(question: Question, targets: np.ndarray) -> str:
+def _loss(target: Target, targets: np.ndarray) -> str:
     """Return which loss fits the model's output and the targets."""
-    if question.squash is None and (targets.dtype.kind == "f" or len(targets.shape) > 1):
+    if target.output_activation is None and (targets.dtype.kind == "f" or len(targets.shape) > 1):
         return "squared error"
-    return "binary" if question.squash == "sigmoid" else "categorical"
+    return "binary" if target.output_activation == "sigmoid" else "categorical"
 
 
 def _prepared(targets: np.ndarray, loss: str) -> np.ndarray:
@@ -144,7 +145,7 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
     def probe(model: Any, inputs: list, targets: Any) -> tuple[list, list]:
         import keras
 
-        layers, variables = taps.all_layers(model), model.variables
+        layers, variables = hooks.all_layers(model), model.variables
         learning = [one for learner, _ in places for one in layers[learner.position].weights]
         now = {id(one): one.value for one in variables}
 

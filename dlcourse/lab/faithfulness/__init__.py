@@ -1,7 +1,7 @@
 """Whether maps are right: deletion, pointing, randomization, a report."""
 
 from dlcourse.lab.faithfulness.attention import AttentionReport, attention_report
-from dlcourse.lab.faithfulness.checks import (
+from dlcourse.lab.faithfulness.curves_and_boxes import (
     area,
     chance_inside,
     deletion_curve,

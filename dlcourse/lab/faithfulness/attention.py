@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.lab.faithfulness.checks import (
+from dlcourse.lab.faithfulness.curves_and_boxes import (
     area,
     by_batch,
     chance_inside,
@@ -25,7 +25,7 @@ from dlcourse.lab.faithfulness.randomization import (
 )
 from dlcourse.schema import Natural, Positive, checked
 from dlcourse.text_table import text_table
-from dlcourse.visualizers.questions import ask
+from dlcourse.visualizers.targets import target_of
 
 RANDOM = "random map"
 ALL, ELSEWHERE = "all", "elsewhere"
@@ -182,7 +182,7 @@ def covered(images: np.ndarray, boxes: np.ndarray, value: float = 0.0) -> np.nda
 
 def _answers(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the predicted class of each image."""
-    return by_batch(lambda rows: ask(model, images[rows]).indices, len(images), BATCH)
+    return by_batch(lambda rows: target_of(model, images[rows]).indices, len(images), BATCH)
 
 
 def _row(name: str, maps: np.ndarray, regions: Mapping[str, np.ndarray], curves: Any) -> Row:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.lab.faithfulness.checks import by_batch, checked_maps
+from dlcourse.lab.faithfulness.curves_and_boxes import by_batch, checked_maps
 from dlcourse.schema import Natural, Positive, checked, did_you_mean
 from dlcourse.text_table import text_table
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.clones import clone
-from dlcourse.visualizers.questions import ClassIndices, Question, ask
+from dlcourse.visualizers.targets import ClassIndices, Target, target_of
 
 Method = Callable[..., Any]
 Methods = Sequence[str] | Mapping[str, Method] | None
@@ -93,11 +93,11 @@ def model_randomization(
     References:
         Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv:1810.03292.
     """
-    question = ask(model, images, class_indices)
-    tried = supported(methods, model, images, question.indices)
+    target = target_of(model, images, class_indices)
+    tried = supported(methods, model, images, target.indices)
     rng = np.random.default_rng(seed)
     with _changeable(model) as copy:
-        layers = _learning(question, copy)
+        layers = _learning(target, copy)
         if not layers:
             raise UserError("model_randomization: the model has no weights")
         ends = np.unique(np.linspace(0, len(layers), min(stages, len(layers)) + 1).round())[1:]
@@ -108,7 +108,7 @@ def model_randomization(
                 randomize(layer, rng)
             done = end
             for name, (method, trained) in tried.items():
-                random = attributions(method, copy, images, question.indices)
+                random = attributions(method, copy, images, target.indices)
                 found[name].append(float(rank_correlation(trained, random).mean()))
     names = tuple(layers[end - 1][0] for end in ends.astype(int))
     return Randomization(names, {name: np.array(values) for name, values in found.items()})
@@ -209,12 +209,12 @@ def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
     return fresh
 
 
-def _learning(question: Question, model: Any) -> list[tuple[str, Any]]:
+def _learning(target: Target, model: Any) -> list[tuple[str, Any]]:
     """Return the layers with weights, the last called first, as (name, layer of `model`)."""
-    layers = taps.all_layers(model)
-    last = {one.position: one.name for one in question.calls}
+    layers = hooks.all_layers(model)
+    last = {one.position: one.name for one in target.calls}
     inner = {position for position in last if _holds(layers[position], layers)}
-    order = list(dict.fromkeys(one.position for one in reversed(question.calls)))
+    order = list(dict.fromkeys(one.position for one in reversed(target.calls)))
     return [(last[k], layers[k]) for k in order if layers[k].weights and k not in inner]
 
 

@@ -1,8 +1,12 @@
 """The lab's pictures: arrays → matplotlib Axes."""
 
-from dlcourse.lab.plots.checks import deletion_and_insertion, pointing_table, randomization_bars
 from dlcourse.lab.plots.comparisons import score_and_cost, score_by_size
 from dlcourse.lab.plots.diagnosis import depth_scan, diagnosed_curves, layer_histograms
+from dlcourse.lab.plots.faithfulness import (
+    deletion_and_insertion,
+    pointing_table,
+    randomization_bars,
+)
 from dlcourse.lab.plots.range_test import range_test
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array, number
+from dlcourse.lessons.maths.arguments import array, number
 
 
 def unit_step(z: ArrayLike) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array, choice, integer, number
+from dlcourse.lessons.maths.arguments import array, choice, integer, number
 
 DESCENT_CASES: dict[str, float] = {
     "converges": 0.1,  # 6, 4.8, 3.84, 3.072, …: 6·0.8ᵏ

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array, choice, integer
+from dlcourse.lessons.maths.arguments import array, choice, integer
 
 PLAIN = ("height", "width")
 BATCH = ("m", "height", "width", "channels")

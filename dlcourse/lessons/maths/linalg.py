@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array
+from dlcourse.lessons.maths.arguments import array
 from dlcourse.lessons.maths.steps import show, term
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import sigmoid, softmax
-from dlcourse.lessons.maths.checks import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
 
 
 def mse(y_hat: ArrayLike, y: ArrayLike) -> float:

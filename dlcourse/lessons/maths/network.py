@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
+from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
 from dlcourse.lessons.maths.calculus import gradient
-from dlcourse.lessons.maths.checks import array, choice, integer, number, probabilities
 from dlcourse.lessons.maths.losses import LOSS_OF_ACTIVATION, LOSSES, OF_LOGITS
 
 PROBABILITIES = ("sigmoid", "softmax", "hardmax", "piecewise_linear", "unit_step")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.checks import array
+from dlcourse.lessons.maths.arguments import array
 from dlcourse.lessons.maths.losses import OF_LOGITS
 from dlcourse.lessons.maths.network import Backward, Network, count_parameters, parameters_per_layer
 from dlcourse.lessons.maths.steps import Step, cross_entropy_text, products, show, term

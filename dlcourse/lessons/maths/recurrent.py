@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import sigmoid, tanh, tanh_derivative
-from dlcourse.lessons.maths.checks import array
+from dlcourse.lessons.maths.arguments import array
 
 
 class RNN(NamedTuple):

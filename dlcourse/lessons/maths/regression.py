@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS, sigmoid
-from dlcourse.lessons.maths.checks import array, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, integer, number, probabilities
 from dlcourse.lessons.maths.losses import (
     binary_cross_entropy_derivative,
     mse,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import hardmax, sigmoid, softmax
+from dlcourse.lessons.maths.arguments import array
 from dlcourse.lessons.maths.calculus import descent_case, gradient_descent, numeric_derivative
-from dlcourse.lessons.maths.checks import array
 from dlcourse.lessons.maths.convolution import convolve2d, padded, pool2d
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs, polynomial
 from dlcourse.lessons.maths.losses import binary_cross_entropy, l2_penalty, mse

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array
+from dlcourse.lessons.maths.arguments import array
 from dlcourse.lessons.maths.steps import show
 from dlcourse.lessons.plots.functions import descent_on_contour, descent_on_curve
 

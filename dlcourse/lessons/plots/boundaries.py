@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array, integer
+from dlcourse.lessons.maths.arguments import array, integer
 from dlcourse.plots.axes import COLOURS, new_axes
 
 MARKERS = "o^sDvP"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.checks import array, integer
+from dlcourse.lessons.maths.arguments import array, integer
 from dlcourse.lessons.maths.convolution import convolve2d, pool2d
 from dlcourse.lessons.maths.steps import show, term
 from dlcourse.lessons.plots.functions import new_grid

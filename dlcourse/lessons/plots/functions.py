@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.checks import array, choice, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, number, probabilities
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs
 from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
 from dlcourse.lessons.maths.steps import show

@@ -9,8 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from dlcourse.lessons.maths.arguments import array
 from dlcourse.lessons.maths.autograd import Value
-from dlcourse.lessons.maths.checks import array
 from dlcourse.lessons.maths.network import Network
 from dlcourse.lessons.maths.steps import show
 from dlcourse.plots.axes import new_axes

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.clones import clone
 
 
@@ -42,7 +42,7 @@ def get_identifier(identifier: Any, module_globals: dict, module_name: str) -> C
 
 def find_layer_idx(model: Any, layer_name: str) -> int:
     """Return the position of the layer of that name among `model.layers`."""
-    layer = taps.named_layer(model, layer_name)
+    layer = hooks.named_layer(model, layer_name)
     if layer not in model.layers:
         raise UserError(f"layer: {layer_name!r} has no position: it is inside another layer")
     return model.layers.index(layer)

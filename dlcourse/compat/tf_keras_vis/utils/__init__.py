@@ -17,12 +17,12 @@ from tf_keras_vis.utils import (  # noqa: F401
     zoom_factor,
 )
 
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 
 
 def is_mixed_precision(model: Any) -> bool:
     """Return whether some layer, at any depth, computes in float16."""
-    return any(getattr(one, "compute_dtype", "") == "float16" for one in taps.all_layers(model))
+    return any(getattr(one, "compute_dtype", "") == "float16" for one in hooks.all_layers(model))
 
 
 from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402,F401

@@ -15,8 +15,8 @@ from tf_keras_vis.utils.model_modifiers import ModelModifier
 from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers
 from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
-from dlcourse.visualizers import taps
-from dlcourse.visualizers.taps import LayerCall
+from dlcourse.visualizers import hooks
+from dlcourse.visualizers.hooks import LayerCall
 
 
 class ReplaceToLinear(upstream.ReplaceToLinear):
@@ -42,11 +42,13 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
 
     def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
         """Note for each output which layer's activation makes it."""
-        layers = taps.all_layers(reading.model)
-        outputs = {number for one in calls for number in one.gives}
+        layers = hooks.all_layers(reading.model)
+        outputs = {number for one in calls for number in one.output_indices}
         ends: list = [reading.extracted] if reading.extracted else []
         for number in [] if ends else sorted(outputs):
-            ends.append(next((c for c in calls if number in c.gives and _ends(layers, c)), None))
+            ends.append(
+                next((c for c in calls if number in c.output_indices and _ends(layers, c)), None)
+            )
         if None in ends or not ends:
             raise UserError(
                 "ReplaceToLinear: an output is not made by a layer with an activation (is it a "
@@ -71,7 +73,7 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
 
     def sees(self, model: Any) -> bool:
         """Whether the layer stands in the model's own graph."""
-        return taps.tensor_of(model, self.index_or_name) is not None
+        return hooks.tensor_of(model, self.index_or_name) is not None
 
     def __call__(self, model: Any) -> Any:
         """Return the model that ends in the layer."""
@@ -80,11 +82,11 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
                 f"ExtractIntermediateLayer: {self.index_or_name!r} is not in the model's graph: "
                 "pass the modifier to the visualizer as model_modifier=…"
             )
-        return taps.part(model, self.index_or_name)
+        return hooks.part(model, self.index_or_name)
 
     def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
         """Note the layer's call."""
-        reading.extracted = taps.find_layer(calls, self.index_or_name, reading.model)
+        reading.extracted = hooks.find_layer(calls, self.index_or_name, reading.model)
 
 
 class GuidedBackpropagation(upstream.GuidedBackpropagation):
@@ -95,7 +97,7 @@ class GuidedBackpropagation(upstream.GuidedBackpropagation):
 
     def __call__(self, model: Any) -> None:
         """Replace the target activations by guided ones."""
-        for layer in taps.all_layers(model):
+        for layer in hooks.all_layers(model):
             if getattr(layer, "activation", None) in self.target_activations:
                 layer.activation = self._get_guided_activation(layer.activation)
 
@@ -106,7 +108,7 @@ class ExtractIntermediateLayerForGradcam(upstream.ExtractIntermediateLayerForGra
     def __call__(self, model: Any) -> Any:
         """Return a model of the outputs and the layer's, for layers in the model's own graph."""
         layer = penultimate(Reading(model), self.penultimate_layer, self.seek_conv_layer, None)
-        tensor = taps.tensor_of(model, layer)
+        tensor = hooks.tensor_of(model, layer)
         if tensor is None or len(tensor.shape) < 3:
             raise UserError(
                 f"penultimate_layer: {layer.name} gives no places and channels within the model's "
@@ -130,7 +132,7 @@ def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -
     """
     model = reading.model
     own = reading.twins.get(layer, layer) if layer.__hash__ else layer
-    start = taps.named_layer(model, -1 if own is None else own)
+    start = hooks.named_layer(model, -1 if own is None else own)
     found = start if not seek else find_layer(model, _is_convolution, offset=start)
     if seek and inputs is not None and (found is None or reading.inputs is None):
         found = _sought(reading, None if layer in (None, -1) else start, inputs)
@@ -148,8 +150,8 @@ def _is_convolution(layer: Any) -> bool:
 
 def _sought(reading: Reading, start: Any, inputs: list) -> Any:
     """Return the last convolution that is called, up to the last call of `start`."""
-    layers = taps.all_layers(reading.model)
-    calls = taps.layer_calls(reading.model, [np.asarray(x) for x in inputs])
+    layers = hooks.all_layers(reading.model)
+    calls = hooks.layer_calls(reading.model, [np.asarray(x) for x in inputs])
     if start is not None:
         ends = [k for k, one in enumerate(calls, 1) if layers[one.position] is start]
         calls = calls[: max(ends, default=0)]

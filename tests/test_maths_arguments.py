@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.lessons.maths import checks, convolution, losses, network, recurrent, regression
+from dlcourse.lessons.maths import arguments, convolution, losses, network, recurrent, regression
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 SIZES = st.integers(1, 5)
@@ -13,19 +13,19 @@ SIZES = st.integers(1, 5)
 
 def test_a_fitting_array_becomes_float64_and_is_not_copied_needlessly():
     given_ = np.ones((2, 3))
-    assert checks.array("X", given_, ("m", 3)) is given_
-    assert checks.array("X", [[1, 2]], ("n",), (1, "n")).dtype == np.float64
+    assert arguments.array("X", given_, ("m", 3)) is given_
+    assert arguments.array("X", [[1, 2]], ("n",), (1, "n")).dtype == np.float64
 
 
 @PROPERTY
 @given(st.lists(SIZES, max_size=3).map(tuple), st.lists(SIZES, max_size=3).map(tuple))
 def test_a_wrong_shape_is_named_with_the_expected_one(came, expected):
     if came == expected:
-        assert checks.array("W", np.ones(came), expected).shape == came
+        assert arguments.array("W", np.ones(came), expected).shape == came
         return
     text = re.escape(f"W: expected shape {expected}, got {came}")
     with pytest.raises(ValueError, match=f"^{text}$"):
-        checks.array("W", np.ones(came), expected)
+        arguments.array("W", np.ones(came), expected)
 
 
 WRONG = {  # every function that takes arrays that must fit: a call with sizes that do not
@@ -57,12 +57,12 @@ def test_every_error_of_shape_has_name_expectation_and_shape(name, n):
 
 
 def test_numbers_and_integers_have_bounds():
-    assert checks.number("rate", 0.5, 0, 1) == 0.5
+    assert arguments.number("rate", 0.5, 0, 1) == 0.5
     with pytest.raises(ValueError, match=r"rate: expected a number from 0 to 1, got 1\.5"):
-        checks.number("rate", 1.5, 0, 1)
+        arguments.number("rate", 1.5, 0, 1)
     with pytest.raises(ValueError, match="steps: expected an integer of at least 1, got True"):
-        checks.integer("steps", True, 1)
+        arguments.integer("steps", True, 1)
     with pytest.raises(ValueError, match="b: expected real numbers, got None"):
-        checks.number("b", None)  # pyright: ignore[reportArgumentType]
+        arguments.number("b", None)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="z: expected finite numbers, got inf"):
-        checks.array("z", np.inf)
+        arguments.array("z", np.inf)

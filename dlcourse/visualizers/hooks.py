@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary, ref
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean, shown
 
-Edit = Callable[..., Any]
-"""`edit(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
+Hook = Callable[..., Any]
+"""`hook(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LayerCall:
         name: The layer's name, with those of the models around it: `base/block_2/conv`.
         kind: The layer's class name.
         shape: Of its output, without the batch; None where it gives no single tensor.
-        gives: Indices of the model's outputs that are this very tensor.
+        output_indices: Indices of the model's outputs that are this very tensor.
     """
 
     position: int
@@ -40,7 +40,7 @@ class LayerCall:
     name: str
     kind: str
     shape: tuple[int, ...] | None
-    gives: tuple[int, ...]
+    output_indices: tuple[int, ...]
 
 
 def all_layers(model: Any) -> list:
@@ -165,7 +165,7 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
     seen: list[tuple[int, int, Any]] = []
     layers = all_layers(model)
 
-    def recorder(position: int) -> Edit:
+    def recorder(position: int) -> Hook:
         count = iter(range(1 << 30))
 
         def record(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -177,17 +177,19 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
 
     # A graph's layers have their variables, and keep their values; others may still build.
     scope = keras.StatelessScope() if has_graph(model) else nullcontext()
-    with covered(layers, [(k, recorder(k)) for k in range(len(layers))]), scope:
+    with hooked(layers, [(k, recorder(k)) for k in range(len(layers))]), scope:
         outputs = _called(model, inputs)
     names = _names(model)
     found = []
     for position, number, result in seen:
         single = keras.tree.flatten(result)
         shape = tuple(single[0].shape[1:]) if len(single) == 1 and single[0] is not None else None
-        gives = tuple(k for k, output in enumerate(outputs) if any(t is output for t in single))
+        output_indices = tuple(
+            k for k, output in enumerate(outputs) if any(t is output for t in single)
+        )
         layer = layers[position]
         kind = type(layer).__name__
-        found.append(LayerCall(position, number, names[layer], kind, shape, gives))
+        found.append(LayerCall(position, number, names[layer], kind, shape, output_indices))
     return tuple(found), [tuple(one.shape[1:]) for one in outputs]
 
 
@@ -223,7 +225,7 @@ def record(
     model: Any,
     inputs: list,
     places: Sequence[LayerCall],
-    edits: Iterable[tuple[int, Edit]] = (),
+    changes: Iterable[tuple[int, Hook]] = (),
     *,
     entering: bool = False,
     training: bool = False,
@@ -235,7 +237,7 @@ def record(
         model: Any Keras 3 model.
         inputs: One tensor or array per input.
         places: The layer calls to record; their tensors come back as they are, in this order.
-        edits: What lies over the layers during the call, as for `covered`.
+        changes: What lies over the layers during the call, as for `covered`.
         entering: Record what goes into the layers, instead of what they give.
         training: Call the model in training mode.
         watch: Function that gets each recorded tensor at once, such as a gradient tape's `watch`.
@@ -244,16 +246,16 @@ def record(
 
     seen: dict[LayerCall, Any] = {}
 
-    def keep(place: LayerCall) -> tuple[int, Edit]:
-        def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def keep(place: LayerCall) -> tuple[int, Hook]:
+        def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
             seen[place] = (args or (*kwargs.values(),))[0] if entering else result
             watch(seen[place])
             return result
 
-        return place.position, nth(place.number, edit)
+        return place.position, nth(place.number, hook)
 
-    with covered(all_layers(model), [*edits, *map(keep, places)]):
+    with hooked(all_layers(model), [*changes, *map(keep, places)]):
         outputs = keras.tree.flatten(call(model, inputs, training=training))
     return outputs, [seen[one] for one in places]
 
@@ -262,24 +264,26 @@ _ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
-def covered(layers: list, edits: Iterable[tuple[int, Edit]]) -> Iterator[None]:
-    """Within the block, let each `(position, edit)` stand between a layer and its `call`.
+def hooked(layers: list, changes: Iterable[tuple[int, Hook]]) -> Iterator[None]:
+    """Within the block, let each `(position, hook)` stand between a layer and its `call`.
 
     Only in this thread: another that calls the model meets the layers as they are.
     """
     with _ONE_AT_A_TIME, ExitStack() as stack:
-        for position, edit in edits:
-            stack.enter_context(_instead(layers[position], "call", _cover(layers[position], edit)))
+        for position, hook in changes:
+            stack.enter_context(
+                _instead(layers[position], "call", _hooked_call(layers[position], hook))
+            )
         yield
 
 
-def _cover(layer: Any, edit: Edit) -> Callable[..., Any]:
+def _hooked_call(layer: Any, hook: Hook) -> Callable[..., Any]:
     original, here = layer.call, get_ident()
 
-    def cover(*args: Any, **kwargs: Any) -> Any:
-        return edit(original, *args, **kwargs) if get_ident() == here else original(*args, **kwargs)
+    def hook_call(*args: Any, **kwargs: Any) -> Any:
+        return hook(original, *args, **kwargs) if get_ident() == here else original(*args, **kwargs)
 
-    return cover
+    return hook_call
 
 
 @contextmanager
@@ -297,21 +301,21 @@ def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
             thing.__dict__[name] = before
 
 
-def with_activation(layer: Any, activation: Callable[..., Any]) -> Edit:
-    """Return the edit that lets the layer use another activation for one call."""
+def with_activation(layer: Any, activation: Callable[..., Any]) -> Hook:
+    """Return the hook that lets the layer use another activation for one call."""
     original, here = layer.activation, get_ident()
 
     def chosen(*args: Any, **kwargs: Any) -> Any:
         return (activation if get_ident() == here else original)(*args, **kwargs)
 
-    def edit(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with _instead(layer, "activation", chosen):
             return call(*args, **kwargs)
 
-    return edit
+    return hook
 
 
-def squash(layer: Any) -> str | None:
+def output_activation(layer: Any) -> str | None:
     """Return `softmax` or `sigmoid` where the layer ends in it, else None."""
     import keras
 
@@ -322,8 +326,8 @@ def squash(layer: Any) -> str | None:
     return names.get(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
-def without_squash(layer: Any) -> Edit:
-    """Return the edit that gives what goes into the layer's softmax or sigmoid: the logits."""
+def without_activation(layer: Any) -> Hook:
+    """Return the hook that gives what goes into the layer's softmax or sigmoid: the logits."""
     import keras
 
     if isinstance(layer, keras.layers.Softmax):
@@ -331,12 +335,12 @@ def without_squash(layer: Any) -> Edit:
     return with_activation(layer, keras.activations.linear)
 
 
-def nth(number: int, edit: Edit) -> Edit:
-    """Return `edit` for a layer's call of that number alone; the others stay as they are."""
+def nth(number: int, hook: Hook) -> Hook:
+    """Return `hook` for a layer's call of that number alone; the others stay as they are."""
     count = iter(range(1 << 30))
 
     def chosen(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return (edit(call, *args, **kwargs)) if next(count) == number else call(*args, **kwargs)
+        return (hook(call, *args, **kwargs)) if next(count) == number else call(*args, **kwargs)
 
     return chosen
 

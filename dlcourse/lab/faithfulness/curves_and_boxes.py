@@ -9,7 +9,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, Number, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.questions import ClassIndices, Images, ask
+from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 BATCH = 256  # masked images in one pass
 
@@ -86,9 +86,9 @@ def _curve(
     seed: int,
     batch_size: int,
 ) -> np.ndarray:
-    question = ask(model, images, class_indices)
-    size = places_of(question, "deletion and insertion")
-    (x,) = question.inputs
+    target = target_of(model, images, class_indices)
+    size = places_of(target, "deletion and insertion")
+    (x,) = target.inputs
     maps = np.asarray(maps)
     if maps.ndim == x.ndim:  # a sequence's map has its features: they are shown and hidden together
         maps = maps.sum(axis=-1)
@@ -101,7 +101,7 @@ def _curve(
     counts = counts.reshape(-1, *(1 for _ in size))
 
     def part(rows: np.ndarray) -> np.ndarray:
-        few = replace(question, inputs=[x[rows]], indices=question.indices[rows])
+        few = replace(target, inputs=[x[rows]], indices=target.indices[rows])
         masks = kept(ranks[rows, None], counts).astype("float32").reshape(-1, *size)
         pairs = (np.repeat(np.arange(len(rows)), steps + 1), np.arange(len(masks)))
         settings = {"value": value, "probabilities": True, "batch_size": batch_size}

@@ -7,7 +7,7 @@ from keras import layers
 
 from dlcourse.errors import UserError
 from dlcourse.training.features import features
-from dlcourse.visualizers import feature_maps, taps
+from dlcourse.visualizers import feature_maps, hooks
 from dlcourse.visualizers.clones import clone
 
 IMAGES = np.random.default_rng(0).random((3, 6, 6, 2)).astype("float32")
@@ -54,11 +54,11 @@ def nested():
 
 def test_a_record_holds_the_outputs_and_what_each_place_gave(nested):
     conv = nested.get_layer("base").get_layer("conv")
-    calls = taps.layer_calls(nested, [IMAGES])
-    places = [taps.find_layer(calls, name, nested) for name in ("head", "conv")]
-    (output,), (head, maps) = taps.record(nested, [IMAGES], places)
+    calls = hooks.layer_calls(nested, [IMAGES])
+    places = [hooks.find_layer(calls, name, nested) for name in ("head", "conv")]
+    (output,), (head, maps) = hooks.record(nested, [IMAGES], places)
     assert head is output
-    _, (entered,) = taps.record(nested, [IMAGES], places[1:], entering=True)
+    _, (entered,) = hooks.record(nested, [IMAGES], places[1:], entering=True)
     np.testing.assert_array_equal(maps, conv(entered))
 
 
@@ -66,9 +66,9 @@ def test_a_record_is_of_one_call_of_a_shared_layer_and_tells_whoever_watches():
     twice = layers.Conv2D(2, 3, name="twice")
     x = layers.Input((6, 6, 2))
     model = keras.Model(x, twice(twice(x)))
-    places = [one for one in taps.layer_calls(model, [IMAGES]) if one.name == "twice"]
+    places = [one for one in hooks.layer_calls(model, [IMAGES]) if one.name == "twice"]
     watched = []
-    _, seen = taps.record(model, [IMAGES], places, watch=watched.append)
+    _, seen = hooks.record(model, [IMAGES], places, watch=watched.append)
     assert [one.shape for one in seen] == [(3, 4, 4, 2), (3, 2, 2, 2)]
     assert all(a is b for a, b in zip(watched, seen, strict=True))
 
@@ -79,9 +79,9 @@ def test_a_record_is_of_one_call_of_a_shared_layer_and_tells_whoever_watches():
 def test_a_layer_is_found_by_name_path_position_or_as_itself(nested):
     conv = nested.get_layer("base").get_layer("conv")
     for layer in ("conv", "base/conv", conv):
-        assert taps.named_layer(nested, layer) is conv
+        assert hooks.named_layer(nested, layer) is conv
     for layer in (-1, np.int64(len(nested.layers) - 1), "head"):
-        assert taps.named_layer(nested, layer) is nested.layers[-1]
+        assert hooks.named_layer(nested, layer) is nested.layers[-1]
 
 
 @pytest.mark.parametrize(
@@ -100,15 +100,15 @@ def test_a_layer_is_found_by_name_path_position_or_as_itself(nested):
 )
 def test_a_layer_that_is_not_there_is_told_in_one_line(nested, layer, text):
     with pytest.raises(UserError, match=f"^{text}"):
-        taps.named_layer(nested, layer)
+        hooks.named_layer(nested, layer)
 
 
 def test_a_part_ends_in_a_layer_of_the_models_own_graph(nested):
-    part = taps.part(nested, "base")
+    part = hooks.part(nested, "base")
     maps = nested.get_layer("base")(nested.layers[1](IMAGES))
     np.testing.assert_array_equal(part(IMAGES), maps)
     with pytest.raises(UserError, match="layer: base/conv gives no single tensor in the model's"):
-        taps.part(nested, "base/conv")
+        hooks.part(nested, "base/conv")
 
 
 def test_features_are_the_feature_maps_as_rows(nested):
@@ -123,7 +123,7 @@ def test_features_are_the_feature_maps_as_rows(nested):
 def test_a_clone_has_the_weights_and_the_adapted_statistics_of_a_nested_model(nested):
     copy = clone(nested)
     np.testing.assert_array_equal(copy(IMAGES), nested(IMAGES))
-    own, other = taps.all_layers(copy), taps.all_layers(nested)
+    own, other = hooks.all_layers(copy), hooks.all_layers(nested)
     assert [type(one) for one in own] == [type(one) for one in other]
     assert not set(map(id, own)) & set(map(id, other))
     copy.set_weights([0 * one for one in copy.get_weights()])
@@ -136,7 +136,7 @@ def test_a_clone_may_have_other_layers_at_any_depth(nested):
 
     inputs = 100 * IMAGES
     copy = clone(nested, still)
-    assert not any(isinstance(one, layers.Dropout) for one in taps.all_layers(copy))
+    assert not any(isinstance(one, layers.Dropout) for one in hooks.all_layers(copy))
     base, other = (one.get_layer("base") for one in (copy, nested))
     np.testing.assert_array_equal(base(inputs, training=True), other(inputs))
 

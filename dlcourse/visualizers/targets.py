@@ -9,9 +9,9 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import shown
-from dlcourse.visualizers import taps
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import compiled
-from dlcourse.visualizers.taps import Edit, LayerCall
+from dlcourse.visualizers.hooks import Hook, LayerCall
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
 Images = Any
@@ -20,7 +20,7 @@ HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a 
 
 
 @dataclass(frozen=True)
-class Question:
+class Target:
     """A model, its inputs as float32, and the class whose score is asked of each example.
 
     Attributes:
@@ -30,26 +30,24 @@ class Question:
         indices: The class of each example, `(n,)` int32.
         output: Which of the model's outputs is read.
         calls: The model's layer calls.
-        squash: `softmax` or `sigmoid` where that stands between logits and output.
+        output_activation: `softmax` or `sigmoid` where that stands between logits and output.
     """
 
     model: Any
     inputs: list[np.ndarray]
-    listed: bool
+    was_list: bool
     indices: np.ndarray
     output: int
     calls: tuple[LayerCall, ...]
-    squash: str | None
+    output_activation: str | None
 
     @property
     def reader(self) -> "Reader":
         """How the score is read; holds no model."""
         last = _giving(self.calls, self.output)
-        half = any(
-            getattr(layer, "compute_dtype", "") == "float16"
-            for layer in taps.all_layers(self.model)
-        )
-        return Reader(self.output, last if self.squash else None, self.squash, half)
+        types = [getattr(one, "compute_dtype", "") for one in hooks.all_layers(self.model)]
+        last = last if self.output_activation else None
+        return Reader(self.output, last, self.output_activation, "float16" in types)
 
     def layer(self, layer: Any, method: str) -> LayerCall:
         """Return the last call of a layer; by default of the last convolution that gives an array.
@@ -58,10 +56,10 @@ class Question:
             UserError: There is no such layer; `method` names who asks.
         """
         if layer is not None:
-            return taps.find_layer(self.calls, layer, self.model)
-        layers = taps.all_layers(self.model)
+            return hooks.find_layer(self.calls, layer, self.model)
+        layers = hooks.all_layers(self.model)
         for one in reversed(self.calls):
-            if taps.is_convolution(layers[one.position]) and one.shape:
+            if hooks.is_convolution(layers[one.position]) and one.shape:
                 return one
         raise UserError(
             f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
@@ -75,17 +73,17 @@ class Question:
         import keras
 
         shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
-        whole = (*key, shapes, self.output, taps.structure(self.model))
+        whole = (*key, shapes, self.output, hooks.structure(self.model))
         return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
 
-    def repeated(self, times: int, inputs: list[np.ndarray]) -> "Question":
-        """Return the same question of `times` · n inputs, all examples after one another."""
+    def repeated(self, times: int, inputs: list[np.ndarray]) -> "Target":
+        """Return the same target of `times` · n inputs, all examples after one another."""
         return replace(self, inputs=inputs, indices=np.tile(self.indices, times))
 
-    def give(self, maps: list) -> Any:
+    def as_given(self, maps: list) -> Any:
         """Return one array, or a list where the caller gave a list."""
         arrays = [np.asarray(one, "float32") for one in maps]
-        return arrays if self.listed else arrays[0]
+        return arrays if self.was_list else arrays[0]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Reader:
 
     output: int
     last: LayerCall | None
-    squash: str | None
+    output_activation: str | None
     half: bool
 
     @property
@@ -107,23 +105,23 @@ class Reader:
         model: Any,
         inputs: list,
         places: Sequence[LayerCall] = (),
-        edits: Iterable[tuple[int, Edit]] = (),
+        changes: Iterable[tuple[int, Hook]] = (),
         *,
         logits: bool = True,
     ) -> tuple[Any, list]:
         """Return the output `(n, …, classes)` and what layer calls gave, float32, from one call.
 
         Args:
-            model, inputs, places, edits: As for `taps.record`.
+            model, inputs, places, changes: As for `hooks.record`.
             logits: Read the output without its softmax or sigmoid.
         """
         from keras import ops
 
-        edits = list(edits)
+        changes = list(changes)
         if self.last is not None and logits:
-            edit = taps.without_squash(taps.all_layers(model)[self.last.position])
-            edits.insert(0, (self.last.position, taps.nth(self.last.number, edit)))
-        outputs, seen = taps.record(model, inputs, places, edits)
+            hook = hooks.without_activation(hooks.all_layers(model)[self.last.position])
+            changes.insert(0, (self.last.position, hooks.nth(self.last.number, hook)))
+        outputs, seen = hooks.record(model, inputs, places, changes)
         values = ops.cast(outputs[self.output], "float32")
         values = values if len(values.shape) > 1 else ops.expand_dims(values, -1)
         return values, [ops.cast(one, "float32") for one in seen]
@@ -136,7 +134,7 @@ class Reader:
         """
         from keras import ops
 
-        if self.squash == "sigmoid" and output.shape[-1] == 1:
+        if self.output_activation == "sigmoid" and output.shape[-1] == 1:
             sign = 2.0 * ops.cast(indices, "float32") - 1.0
             values = output[..., 0] * ops.reshape(sign, (-1,) + (1,) * (len(output.shape) - 2))
         else:
@@ -146,10 +144,10 @@ class Reader:
         return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
 
 
-def ask(
+def target_of(
     model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
-) -> Question:
-    """Return the question, checked.
+) -> Target:
+    """Return the target, checked.
 
     Args:
         model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
@@ -161,35 +159,37 @@ def ask(
     Raises:
         UserError: What was given does not fit the model, or images and classes each other.
     """
-    inputs, listed = checked_inputs(model, images)
-    if any(getattr(one, "data_format", "") == "channels_first" for one in taps.all_layers(model)):
+    inputs, was_list = checked_inputs(model, images)
+    if any(getattr(one, "data_format", "") == "channels_first" for one in hooks.all_layers(model)):
         raise UserError("model: its layers are channels_first; visualizers read channels_last")
-    calls = taps.layer_calls(model, inputs)
-    number = _output_number(calls, len(taps.output_shapes(model, inputs)), output)
+    calls = hooks.layer_calls(model, inputs)
+    number = _output_number(calls, len(hooks.output_shapes(model, inputs)), output)
     last = _giving(calls, number)
-    squash = taps.squash(taps.all_layers(model)[last.position]) if last else None
-    question = Question(model, inputs, listed, np.zeros(0, "int32"), number, calls, squash)
-    return replace(question, indices=_class_indices(question, class_indices))
+    output_activation = (
+        hooks.output_activation(hooks.all_layers(model)[last.position]) if last else None
+    )
+    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, output_activation)
+    return replace(target, indices=_class_indices(target, class_indices))
 
 
 def _giving(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
     """Return the layer call that makes the output, if one does."""
-    return next((one for one in calls if output in one.gives), None)
+    return next((one for one in calls if output in one.output_indices), None)
 
 
 def class_scores(
-    question: Question, inputs: list[np.ndarray] | None = None, *, probabilities: bool = False
+    target: Target, inputs: list[np.ndarray] | None = None, *, probabilities: bool = False
 ) -> np.ndarray:
     """Return the score `(n,)` of each example's class: its logit, or its probability.
 
     Args:
-        question: The model and the classes.
-        inputs: Instead of the question's own, as many examples.
+        target: The model and the classes.
+        inputs: Instead of the target's own, as many examples.
         probabilities: Read the model's output after its softmax or sigmoid.
     """
-    score = scorer(question.reader, probabilities)
+    score = scorer(target.reader, probabilities)
     key = ("scores", probabilities)
-    return np.asarray(question.run(key, score, inputs or question.inputs, question.indices))
+    return np.asarray(target.run(key, score, inputs or target.inputs, target.indices))
 
 
 def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
@@ -200,11 +200,11 @@ def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
         values, _ = reader.read(model, inputs, logits=not probabilities)
         if not probabilities:
             return reader.scores(values, indices)
-        if reader.squash == "sigmoid" and values.shape[-1] == 1:
+        if reader.output_activation == "sigmoid" and values.shape[-1] == 1:
             values = ops.concatenate([1 - values, values], axis=-1)
-        elif reader.squash is None:
+        elif reader.output_activation is None:
             values = ops.softmax(values)
-        return replace(reader, squash="softmax").scores(values, indices)
+        return replace(reader, output_activation="softmax").scores(values, indices)
 
     return score
 
@@ -215,33 +215,33 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     Raises:
         UserError: Another number of inputs, another shape, or values that are not finite numbers.
     """
-    taps.check_model(model)
+    hooks.check_model(model)
     form = getattr(model, "_inputs_struct", None)
     if isinstance(images, dict) and isinstance(form, dict):
         images = _in_order(images, form)
-    listed = isinstance(images, list | tuple)
-    given = list(images) if listed else [images]
+    was_list = isinstance(images, list | tuple)
+    given = list(images) if was_list else [images]
     expected = model_shapes(model) or [None] * len(given)
     if len(given) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
-    arrays = [_array(one, f"images[{k}]" if listed else "images") for k, one in enumerate(given)]
+    arrays = [_array(one, f"images[{k}]" if was_list else "images") for k, one in enumerate(given)]
     for array, shape in zip(arrays, expected, strict=True):
         _check_shape(array, shape)
     if len({len(one) for one in arrays}) > 1:
         sizes = ", ".join(str(len(one)) for one in arrays)
         raise UserError(f"images: every input needs as many examples, got {sizes}")
-    return arrays, listed
+    return arrays, was_list
 
 
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
     """Return the shape of each input without the batch; none for a model that names no inputs."""
-    return [tuple(one.shape[1:]) for one in taps.symbolic_inputs(model)]
+    return [tuple(one.shape[1:]) for one in hooks.symbolic_inputs(model)]
 
 
-def takes_whole_numbers(question: Question) -> bool:
+def takes_whole_numbers(target: Target) -> bool:
     """Whether an input of the model, or an embedding, rounds what it is given."""
-    embeds = any(one.kind == "Embedding" for one in question.calls)
-    return embeds or any("int" in str(x.dtype) for x in taps.symbolic_inputs(question.model))
+    embeds = any(one.kind == "Embedding" for one in target.calls)
+    return embeds or any("int" in str(x.dtype) for x in hooks.symbolic_inputs(target.model))
 
 
 def _in_order(images: dict, form: dict) -> list:
@@ -296,9 +296,11 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> Non
 
 
 def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) -> int:
-    names = {k: one.name for one in reversed(calls) for k in one.gives}
+    names = {k: one.name for one in reversed(calls) for k in one.output_indices}
     if isinstance(output, str):
-        found = [k for one in calls for k in one.gives if f"/{one.name}".endswith(f"/{output}")]
+        found = [
+            k for one in calls for k in one.output_indices if f"/{one.name}".endswith(f"/{output}")
+        ]
         if not found:
             known = ", ".join(names[k] for k in sorted(names))
             raise UserError(f"output: no output {output!r}; there are {known}")
@@ -310,18 +312,18 @@ def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) 
     return int(output)
 
 
-def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
+def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
     """Return one class an example; the predicted ones where none is given."""
-    n = len(question.inputs[0])
-    reader = question.reader
+    n = len(target.inputs[0])
+    reader = target.reader
 
     def predict(model: Any, inputs: list) -> Any:
         return reader.read(model, inputs)[0]
 
     if given is None:
-        output = np.asarray(question.run(("predict",), predict, question.inputs))
+        output = np.asarray(target.run(("predict",), predict, target.inputs))
         values = output.reshape(n, -1, output.shape[-1]).mean(axis=1)
-        single = question.squash == "sigmoid" and values.shape[1] == 1
+        single = target.output_activation == "sigmoid" and values.shape[1] == 1
         return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
     try:
         indices = np.asarray(given)
@@ -331,9 +333,9 @@ def _class_indices(question: Question, given: ClassIndices) -> np.ndarray:
         raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
         raise UserError(f"class_indices: {indices.size} for {n} images")
-    shape = taps.output_shapes(question.model, question.inputs)[question.output]
+    shape = hooks.output_shapes(target.model, target.inputs)[target.output]
     units = shape[-1] if shape else 1  # where it is one number per example
-    classes = 2 if units == 1 and question.squash == "sigmoid" else units
+    classes = 2 if units == 1 and target.output_activation == "sigmoid" else units
     for wrong in (indices.min(), indices.max()):
         if not 0 <= wrong < classes:
             raise UserError(f"class_indices: class {wrong} of {classes} (0 to {classes - 1})")
