@@ -238,7 +238,7 @@ def test_an_image_and_its_spectrum_are_the_same_picture():
         ({"targets": 0, "value_range": (1, 0)}, "value_range: expected (least, largest)"),
         (
             {"targets": [0, 1], "start": np.zeros((3, 8, 8, 1))},
-            "start: an array of (3,",
+            "start: expected (8, 8, 1) for 2 targets, got (3,",
         ),
         ({"targets": 0, "start": np.zeros((7, 7, 1))}, "images: the model takes (n, 8, 8, 1)"),
     ],

@@ -562,9 +562,9 @@ def test_wrong_images_are_refused_in_one_line(method, images, text):
         (3, "class_indices: class 3 of 3 (0 to 2)"),
         (-1, "class_indices: class -1 of 3 (0 to 2)"),
         (2**40, f"class_indices: class {2**40} of 3 (0 to 2)"),
-        ([0, 1], "class_indices: 2 for 3 images"),
+        ([0, 1], "class_indices: expected one class or shape (3,), got (2,)"),
         ([], "class_indices: expected whole numbers"),
-        ([[0, 1, 2]], "class_indices: 3 for 3 images"),
+        ([[0, 1, 2]], "class_indices: expected one class or shape (3,), got (1, 3)"),
         ([[0], [1, 2]], "class_indices: expected whole numbers"),
         (0.5, "class_indices: expected whole numbers, got 0.5"),
         ("cat", "class_indices: expected whole numbers, got 'cat'"),
@@ -683,13 +683,13 @@ def test_methods_that_mask_take_one_input_with_places(method):
     refused(f"{method}: masks one input", method, two_inputs(), [IMAGES, ROWS])
     rows = keras.Sequential([layers.Input((5,)), dense()])
     if method != "score_cam":  # it has no layer with places to begin with
-        refused(f"{method}: rows have no places to cover", method, rows, ROWS)
+        refused(f"{method}: rows have no positions to cover", method, rows, ROWS)
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
 def test_inputs_that_do_not_fit_each_other_are_refused(method):
     refused("images: the model has 2 inputs, got 1", method, two_inputs(), IMAGES)
-    text = "images: every input needs as many examples, got 3, 2"
+    text = "images: every input needs the same number of examples, got 3, 2"
     refused(text, method, two_inputs(), [IMAGES, ROWS[:2]])
 
 
@@ -714,14 +714,14 @@ def test_whole_number_inputs_have_layers_and_masks(method):
 @pytest.mark.parametrize("method", VISUALIZERS)
 def test_channels_first_is_refused(method):
     body = [layers.Input((2, 8, 8)), layers.Flatten(data_format="channels_first"), dense()]
-    text = "model: its layers are channels_first; visualizers read channels_last"
+    text = "model: its layers are channels_first; visualizers need channels_last"
     refused(text, method, keras.Sequential(body), IMAGES.transpose(0, 3, 1, 2))
 
 
 def test_score_cam_needs_a_layer_with_the_input_s_places():
     body = [layers.Reshape((8, 16)), layers.Conv1D(3, 3), layers.GlobalAveragePooling1D(), dense()]
     model = keras.Sequential([layers.Input((8, 8, 2)), *body])
-    text = f"score_cam: layer {model.layers[1].name} has other places than the input"
+    text = f"score_cam: layer {model.layers[1].name} has other axes than the input"
     refused(text, "score_cam", model, IMAGES)
 
 
@@ -803,7 +803,7 @@ def test_settings_that_are_no_numbers_are_refused(method, name):
 def test_baselines_that_do_not_fit_are_refused(baseline):
     text = "baseline: expected a number or an array of (8, 8, 2)"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=baseline)
-    text = "baseline: 2 for 1 inputs"
+    text = "baseline: got 2 for 1 inputs"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=[0, 1])
 
 

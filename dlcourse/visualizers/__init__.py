@@ -1,4 +1,4 @@
-"""Windows into a trained network: any Keras 3 model in, raw arrays out, the model unchanged."""
+"""Visualizations of a trained network: any Keras 3 model in, raw arrays out; the model is kept."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {
     "occlusion": occlusion,
     "rise": rise,
 }
-"""Every method that maps a class's evidence: `f(model, images, class_indices) → (n, h, w)`."""
+"""Every method that maps evidence for a class: `f(model, images, class_indices) → (n, h, w)`."""
 
 __all__ = [
     "VISUALIZERS",

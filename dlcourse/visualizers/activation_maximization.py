@@ -1,4 +1,4 @@
-"""Activation maximization: the image that a class, a unit or a filter answers to most."""
+"""Activation maximization: the image that most activates a class, a unit or a filter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ Range = tuple[float, float]
 Callback = Callable[[int, Any, np.ndarray], None]
 """`callback(step, images, scores)`, step from 1, after each step."""
 SLOPE = 0.1
-"""Of a unit where it does not answer: with ReLU's 0, most filters would see nowhere to climb."""
+"""Negative slope of the leaky ReLU used in place of ReLU: an inactive unit still has a gradient."""
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
 @dataclass(frozen=True)
 class Regularizers:
-    """What an image pays for, in parts of its score, with values brought to [0, 1].
+    """Penalties on an image, relative to its score; its values are scaled to [0, 1].
 
     Attributes:
-        total_variation: Times the mean |difference| of neighbouring values: smooth images.
-        norm: Times the mean |value − middle|^p, to the power 1/p: small deviations.
-        p: The norm's order.
+        total_variation: Weight of the mean |difference| of neighbouring values: smooth images.
+        norm: Weight of (mean |value − middle|^p)^(1/p): small deviations.
+        p: Order of the norm.
     """
 
     total_variation: float = 0.5
@@ -56,39 +56,41 @@ def activation_maximization(
     callback: Callback | None = None,
     progress: bool = False,
 ) -> Any:
-    """Return, for each target, an image that it answers to strongly.
+    """Return, for each target, an image that activates it strongly.
 
-    Ascent on the score minus what the regularizers cost, by Adam. The score is a class's logit, or
-    a unit's output, for a filter its mean over the places, through a ReLU that leaks (see `SLOPE`).
-    At each step the network sees the image randomly shifted, turned and scaled: what survives is
-    the pattern rather than its noise.
+    Gradient ascent by Adam on the score minus the penalties. The score is a class's logit or a
+    unit's output through a leaky ReLU (see `SLOPE`), for a filter the mean over the positions. At
+    each step the network sees the image randomly shifted, rotated and scaled, so that the pattern
+    survives rather than noise.
 
     Args:
         model: Any Keras 3 model.
-        targets: Class indices, or with `layer` units or filters of that layer: an image each, all
-            optimised together.
-        layer: A name, a position or a layer whose units are asked; None: the model's output.
-        output: Which of several outputs, by position or name.
-        value_range: (least, largest) value of the model's input; a list for several inputs.
-        start: Where to begin: `(height, width, channels)` or one for each target, in the value
-            range; None: grey with a little noise.
-        steps: Of the ascent.
-        learning_rate: Of Adam, in units of the value range.
-        regularizers: The costs; by default some total variation, for images.
-        transformations: The random views; by default, for images, shifts of a twelfth of the side
-            and turns of some degrees.
-        fourier: Ascend in the image's spectrum instead of its pixels, each frequency scaled as in
-            natural images: smoother, with fewer fine ripples (images only).
-        seed: Of the noise and the transformations.
+        targets: Class indices or, with `layer`, units or filters of that layer. Each gives one
+            image; all are optimised together.
+        layer: Layer whose units are maximized: a name, a position or the layer. None for the
+            model's output.
+        output: Position or name of the output to read, where the model has several.
+        value_range: Pair (least, largest) of the model's input values; a list of pairs for several
+            inputs.
+        start: Initial image `(height, width, channels)` in the value range, or one per target.
+            None for grey with a little noise.
+        steps: Number of ascent steps.
+        learning_rate: Learning rate of Adam, in units of the value range.
+        regularizers: Penalties; by default some total variation, for images.
+        transformations: Random views; by default, for images, shifts by up to a twelfth of the
+            side, rotations by up to 5 degrees and scaling by up to 5 %.
+        fourier: Whether to ascend in the image's spectrum instead of its pixels, each frequency
+            scaled as in natural images: smoother, with fewer fine ripples (images only).
+        seed: Seed of the noise and the transformations.
         callback: Function called after each step (slower: without it the steps run as one
             compiled loop).
-        progress: Show Keras' progress bar, with the mean score.
+        progress: Whether to show Keras' progress bar, with the mean score.
 
     Returns:
-        `(targets, height, width, channels)`, or a list for a model of several inputs.
+        `(targets, height, width, channels)`, or a list of these for a model with several inputs.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Mahendran and
@@ -128,7 +130,7 @@ def _climb(
     callback: Callback | None,
     progress: bool,
 ) -> Any:
-    """Return the state after all steps: compiled in one loop, or in blocks to be told of."""
+    """Return the state after all steps: one compiled loop, or blocks that report in between."""
     import keras
 
     block = 1 if callback else max(1, steps // 20) if progress else steps
@@ -145,7 +147,7 @@ def _climb(
 
 @dataclass(frozen=True)
 class Ascent:
-    """What an ascent follows, without the model; its state is (values, moments, squares)."""
+    """The objective of an ascent, without the model; its state is (values, moments, squares)."""
 
     reader: Reader
     place: LayerCall | None
@@ -155,7 +157,7 @@ class Ascent:
     fourier: bool
 
     def state(self, images: list[np.ndarray]) -> tuple[list, list, list]:
-        """Return the state that shows the images, given in their value ranges."""
+        """Return the state that encodes the images, which are given in their value ranges."""
         pairs = zip(images, self.ranges, strict=True)
         units = [np.clip((x - low) / (high - low), 0, 1) for x, (low, high) in pairs]
         values = [moved.spectrum(x) for x in units] if self.fourier else units
@@ -164,24 +166,24 @@ class Ascent:
         return values, zeros, [z.copy() for z in zeros]
 
     def images(self, state: Any) -> Any:
-        """Return the images of a state in their value ranges, a list for several inputs."""
-        found = [
+        """Return the images of a state in their value ranges; a list for several inputs."""
+        images = [
             (low + (high - low) * np.clip(np.asarray(x), 0, 1)).astype("float32")
             for x, (low, high) in zip(self.shown(state[0]), self.ranges, strict=True)
         ]
-        return found if len(found) > 1 else found[0]
+        return images if len(images) > 1 else images[0]
 
     def shown(self, values: list) -> list:
-        """Return the images in [0, 1] of the values: pixels, or spectra."""
+        """Return the images in [0, 1] that the values encode: pixels or spectra."""
         return [moved.image_of_spectrum(x) for x in values] if self.fourier else values
 
     def steps(self, model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
-        """Return the state after a step per draw, and the last scores.
+        """Return the state after one step per draw, and the last scores.
 
         Args:
-            model, state, units: The model, where to begin, and what is asked of each image.
+            model, state, units: The model, the initial state, and each image's class or unit.
             draws: Views `(steps, targets, 8)`, or `(steps, 1)` for none.
-            numbers: The number of the first step, and the learning rate.
+            numbers: Index of the first step, and the learning rate.
         """
         from keras import ops
 
@@ -192,11 +194,11 @@ class Ascent:
                 lambda values: self.score(model, values, units, view)
             )(values)
             time = numbers[0] + ops.cast(number, "float32") + 1
-            moved_on = [
-                _adam(*one, time, numbers[1], clip=not self.fourier)
-                for one in zip(values, gradient, moments, squares, strict=True)
+            updated = [
+                _adam(*parts, time, numbers[1], clip=not self.fourier)
+                for parts in zip(values, gradient, moments, squares, strict=True)
             ]
-            return (*map(list, zip(*moved_on, strict=True)), scores)
+            return (*map(list, zip(*updated, strict=True)), scores)
 
         start = [[ops.convert_to_tensor(x) for x in part] for part in state]
         start = (*start, ops.zeros(ops.shape(units), "float32"))
@@ -204,7 +206,7 @@ class Ascent:
         return tuple(end), scores
 
     def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
-        """Return the score less its costs, and the score, both `(targets,)`."""
+        """Return the score minus its penalties, and the score, both `(targets,)`."""
         from keras import ops
 
         shown = self.shown(values)
@@ -214,16 +216,16 @@ class Ascent:
             scores = self.reader.scores(self.reader.read(model, inputs)[0], units)
         else:
             changes = _without_relu(model, self.place)
-            _, (answers,) = hooks.record(model, inputs, [self.place], changes)
-            answers = ops.leaky_relu(ops.cast(answers, "float32"), SLOPE)
-            scores = replace(self.reader, output_activation=None).scores(answers, units)
+            _, (activations,) = hooks.record(model, inputs, [self.place], changes)
+            activations = ops.leaky_relu(ops.cast(activations, "float32"), SLOPE)
+            scores = replace(self.reader, output_activation=None).scores(activations, units)
         cost = sum(_cost(x, self.costs) for x in shown)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
         return self.reader.scale * (scores / size - cost), scores
 
 
 def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, hooks.Hook]]:
-    """Return the hook that lets a layer give what goes into its own ReLU; none without one."""
+    """Return the hook that skips a layer's own ReLU; an empty list if it has none."""
     from keras import activations
 
     layer = hooks.all_layers(model)[place.position]
@@ -247,7 +249,7 @@ def _adam(
 
 
 def _cost(x: Any, costs: Regularizers) -> Any:
-    """Return what each image `(n, …)` in [0, 1] pays, `(n,)`."""
+    """Return the penalty of each image `(n, …)` in [0, 1], `(n,)`."""
     from keras import ops
 
     axes = tuple(range(1, len(x.shape)))
@@ -258,7 +260,7 @@ def _cost(x: Any, costs: Regularizers) -> Any:
         total = total + costs.total_variation * (down + across)
     if costs.norm:
         away = ops.abs(x - 0.5)
-        if costs.p != 1:  # the root has no slope at 0
+        if costs.p != 1:  # the root has no derivative at 0
             mean = ops.mean(ops.power(away + 1e-6, costs.p), axis=axes)
             total = total + costs.norm * ops.power(mean, 1 / costs.p)
         else:
@@ -267,12 +269,12 @@ def _cost(x: Any, costs: Regularizers) -> Any:
 
 
 def _units(target: Target, place: LayerCall | None, targets: Any) -> np.ndarray:
-    """Return the asked units, checked against the layer's number of them."""
+    """Return the requested units, checked against the layer's number of units."""
     if place is None:
         return target.indices
     units = np.asarray(targets)
     if place.shape is None:
-        raise UserError(f"activation_maximization: layer {place.name} gives no single array")
+        raise UserError(f"activation_maximization: layer {place.name} has no single output")
     if units.min() < 0 or units.max() >= place.shape[-1]:
         raise UserError(f"targets: layer {place.name} has units 0 to {place.shape[-1] - 1}")
     return units.astype("int32")
@@ -281,27 +283,27 @@ def _units(target: Target, place: LayerCall | None, targets: Any) -> np.ndarray:
 def _beginning(
     model: Any, targets: Any, value_range: Any, start: Any, rng: np.random.Generator
 ) -> tuple[tuple[Range, ...], list[np.ndarray]]:
-    """Return the value ranges and the first images, `(targets, …)` for each input."""
-    asked = np.asarray(targets)
-    if not asked.size or asked.ndim > 1 or asked.dtype.kind not in "iu":
+    """Return the value ranges and the initial images, `(targets, …)` for each input."""
+    indices = np.asarray(targets)
+    if not indices.size or indices.ndim > 1 or indices.dtype.kind not in "iu":
         raise UserError(f"targets: expected whole numbers, one or more, got {shown(targets)}")
-    count = asked.size
-    given = start if isinstance(start, list | tuple) else [start]
-    shapes = model_shapes(model) or [np.shape(x)[-3:] for x in given if x is not None]
+    count = indices.size
+    starts = start if isinstance(start, list | tuple) else [start]
+    shapes = model_shapes(model) or [np.shape(x)[-3:] for x in starts if x is not None]
     if not shapes:
-        raise UserError("start: this model names no input shape: give a start image")
+        raise UserError("start: this model has no known input shape: give a start image")
     ranges = value_ranges(value_range, len(shapes))
-    given = given if len(given) == len(shapes) else [None] * len(shapes)
+    starts = starts if len(starts) == len(shapes) else [None] * len(shapes)
     begin = []
-    for x, shape, (low, high) in zip(given, shapes, ranges, strict=True):
+    for x, shape, (low, high) in zip(starts, shapes, ranges, strict=True):
         if x is None:
             if None in shape:
-                raise UserError(f"start: the model takes images of any size {shape}: give one")
+                raise UserError(f"start: the model takes any size {shape}: give an image")
             x = low + (high - low) * (0.5 + 0.05 * rng.standard_normal((count, *shape)))
         x = numbers(x, "start")
         x = x[None] if x.ndim == len(shape) else x
         if x.ndim != len(shape) + 1 or len(x) not in (1, count):
-            raise UserError(f"start: an array of {x.shape} for {count} targets of {shape}")
+            raise UserError(f"start: expected {shape} for {count} targets, got {x.shape}")
         begin.append(np.broadcast_to(x, (count, *x.shape[1:])).astype("float32"))
     return ranges, begin
 
@@ -310,7 +312,7 @@ def value_ranges(value_range: Any, inputs: int) -> tuple[Range, ...]:
     """Return (least, largest) of each input.
 
     Raises:
-        UserError: It is no such pair, nor one for each input.
+        UserError: It is neither one such pair nor one pair per input.
     """
     try:
         pairs = np.broadcast_to(np.asarray(value_range, float), (inputs, 2)).tolist()

@@ -1,8 +1,8 @@
-"""What is special to a Keras backend: the gradient with respect to an input, and compiling.
+"""What depends on the Keras backend: the gradient with respect to an input, and compiling.
 
-On TensorFlow a compiled function is about ten times faster than the same steps taken one by one,
-but tracing it costs more than one call: it pays when it is used again. So compiled functions are
-kept, by model, for as long as the model lives.
+On TensorFlow a compiled function is about ten times faster than eager execution, but tracing it
+costs more than one eager call: it pays when the function is used again. So compiled functions are
+cached per model, for as long as the model lives.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `g(x, *rest) → (scores, gradient, extra)` of `function(x, *rest) → (scores, extra)`.
 
     Args:
-        function: Takes a tensor, or a list of them, and returns scores `(n,)` to be summed, and
-            anything else that is wanted of the same pass.
+        function: Function of a tensor, or of a list of tensors. It returns scores `(n,)` to be
+            summed, and anything else wanted from the same pass.
 
     Returns:
         A function whose `gradient` has the structure of `x`: d(sum of scores)/dx.
@@ -49,7 +49,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         import torch  # pyright: ignore[reportMissingImports]
 
         with torch.enable_grad():
-            x = keras.tree.map_structure(lambda one: one.detach().requires_grad_(), x)
+            x = keras.tree.map_structure(lambda tensor: tensor.detach().requires_grad_(), x)
             scores, extra = function(x, *rest)
             inputs = keras.tree.flatten(x)
             gradient = torch.autograd.grad(scores.sum(), inputs, materialize_grads=True)
@@ -65,43 +65,43 @@ def compiled(
     """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 
     Args:
-        model: Read at each call: its weights may change, its layers may not (put into `key` what
-            the trace depends on).
-        key: Tells one function of this model from another; its last part is the structure that
-            the trace depends on.
-        function: Must not hold `model`, so that a dropped model is freed.
-        plain_first: Take the steps one by one the first time (on TensorFlow): a single short pass
+        model: Model that is read at each call: its weights may change, its layers may not (put
+            into `key` what the trace depends on).
+        key: Key of this function among those of the model; its last part is the structure that the
+            trace depends on.
+        function: Function to compile. It must not hold `model`, so that a dropped model is freed.
+        plain_first: Whether to run eagerly the first time (on TensorFlow): a single short pass
             costs less than its tracing.
 
     Returns:
-        A function of arrays or tensors; what it returns are the backend's tensors, or NumPy's.
+        A function of arrays or tensors; it returns the backend's tensors, or NumPy arrays.
     """
     import keras
 
     kept = _COMPILED.setdefault(model, {})
     build = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend(), _with_tensorflow)
     if key not in kept:
-        for other in [one for one in kept if one[-1] != key[-1]]:  # traces of an earlier structure
+        for other in [k for k in kept if k[-1] != key[-1]]:  # traces of an earlier structure
             kept.pop(other, None)
         if plain_first and build is _with_tensorflow:
-            kept[key] = None  # asked once
+            kept[key] = None  # called once
             return partial(_call, ref(model), function)
-    found = kept.get(key)
-    if found is None:
-        kept[key] = found = build(ref(model), function)
-    return found
+    run = kept.get(key)
+    if run is None:
+        kept[key] = run = build(ref(model), function)
+    return run
 
 
 def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:
-    """A `partial`, not a lambda: TensorFlow would count all lambdas of this line as one function,
-    and warn that it is traced too often."""
+    """Use a `partial`, not a lambda: TensorFlow would count all lambdas of this line as one
+    function, and warn that it is retraced too often."""
     import tensorflow as tf
 
     return tf.function(partial(_call, model, function), autograph=False)
 
 
 def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
-    """Variables are read and never written: a stateful layer's new state is dropped."""
+    """Call without writing any variable: a stateful layer's new state is dropped."""
     import keras
 
     with keras.StatelessScope():
@@ -109,7 +109,7 @@ def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: An
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """The weights are arguments of the compiled function, or they would be frozen into it."""
+    """Pass the weights as arguments, or they would be constants of the compiled function."""
     import jax  # pyright: ignore[reportMissingImports]
     import keras
 
@@ -123,14 +123,14 @@ def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callabl
 
 
 def _with_torch(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """PyTorch takes the steps one by one; what it gives are NumPy's arrays."""
+    """Run eagerly, without compiling, and return NumPy arrays."""
     import keras
     import torch  # pyright: ignore[reportMissingImports]
 
     def run(*arguments: Any) -> Any:
         tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
         with torch.no_grad():
-            found = _call(model, function, *tensors)
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
+            result = _call(model, function, *tensors)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, result)
 
     return run

@@ -1,4 +1,4 @@
-"""The class activation map of a network that ends in global average pooling and one layer."""
+"""The class activation map (CAM) of a network with global average pooling and one Dense layer."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -22,20 +22,20 @@ def class_activation_map(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return Σ w·A: the pooled feature maps A with the class's own output weights w, with its sign.
+    """Return Σ w·A: the pooled feature maps A, weighted by the class's output weights w; signed.
 
-    The mean of a map, before it is enlarged, plus the bias is the class's logit.
+    The mean of a map (before it is enlarged) plus the bias is the class's logit.
 
     Args:
         model, images, class_indices, output: As for `saliency`. The model must end in
-            GlobalAveragePooling and one Dense layer (`pool`, `dropout` and such do not matter).
-        enlarge: Bring the map to the image's size.
+            GlobalAveragePooling and one Dense layer (dropout in between does not matter).
+        enlarge: Whether to resize the map to the image's size.
 
     Returns:
         `(n, height, width)` in units of the logit.
 
     Raises:
-        UserError: The model does not end so (use `grad_cam`), or the inputs do not fit.
+        UserError: The model does not end like this (use `grad_cam`), or the inputs do not fit.
 
     References:
         Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
@@ -49,7 +49,7 @@ def class_activation_map(
             continue
         cam = np.einsum("n...c,nc->n...", maps, kernel.T)
         means = cam.mean(axis=tuple(range(1, cam.ndim)))
-        # float16 keeps three digits; another ending misses by far more, or has the same map
+        # float16 keeps three digits; a wrong ending differs by far more, or has the same map
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
             return enlarged(target, cam, enlarge)
     raise UserError(
@@ -59,18 +59,18 @@ def class_activation_map(
 
 
 def _endings(target: Target) -> Iterator[tuple[LayerCall, np.ndarray, np.ndarray]]:
-    """Yield each pooling with each Dense layer behind it, as the classes' weights and biases.
+    """Yield each pooling call with the class weights and biases of each Dense layer.
 
-    The weights are `(channels, n)` and the biases `(n,)`: those of each example's class.
+    The weights `(channels, n)` and biases `(n,)` are those of each example's class.
     """
     layers = hooks.all_layers(target.model)
-    pooled = [one for one in target.calls if one.kind.startswith("GlobalAveragePooling")]
-    dense = [layers[one.position] for one in target.calls if one.kind == "Dense"]
+    pooled = [call for call in target.calls if call.kind.startswith("GlobalAveragePooling")]
+    dense = [layers[call.position] for call in target.calls if call.kind == "Dense"]
     for place, layer in product(reversed(pooled), reversed(dense)):
         kernel = np.asarray(layer.kernel, "float32")
         bias = np.zeros(kernel.shape[1]) if layer.bias is None else np.asarray(layer.bias)
         if target.output_activation == "sigmoid" and kernel.shape[1] == 1:
-            # One unit answers for two classes: class 0 has minus the weights of class 1.
+            # One unit stands for two classes: class 0 has minus the weights of class 1.
             kernel, bias = np.hstack([-kernel, kernel]), np.hstack([-bias, bias])
         if target.indices.max() < kernel.shape[1]:
             yield place, kernel[:, target.indices], bias[target.indices].astype("float32")

@@ -8,18 +8,18 @@ from dlcourse.visualizers import hooks
 
 
 def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings: Any) -> Any:
-    """Return a copy of a model with the same weights; the model stays as it is.
+    """Return a copy of a model with the same weights; the model itself is not changed.
 
-    A Sequential or Functional model inside it is copied layer by layer too.
+    Sequential and Functional models inside it are copied layer by layer too.
 
     Args:
-        model: A Sequential or Functional model, or one that Keras makes of its config.
-        change: Function that returns another layer for a layer's place, or None to copy it.
+        model: A Sequential or Functional model, or one that Keras can rebuild from its config.
+        change: Function that returns a layer's replacement, or None to copy the layer.
         settings: Other arguments of `keras.models.clone_model`.
 
     Raises:
         UserError: Keras cannot clone the model: its layers are known only when it is called, or
-            one has no config.
+            a layer has no config.
     """
     import keras
 
@@ -37,10 +37,10 @@ def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings:
             raise ValueError("the copy has other layers")
     except Exception as error:
         raise UserError(
-            f"model: Keras cannot clone this {type(model).__name__} (is it subclassed, or a layer "
-            "of it without a config?)"
+            f"model: Keras cannot clone this {type(model).__name__} (is it subclassed, or has it a "
+            "layer without a config?)"
         ) from error
     for layer in hooks.all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # its mean and variance are worked out from its weights
+            layer.finalize_state()  # computes its mean and variance from its weights
     return copy

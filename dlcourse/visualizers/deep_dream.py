@@ -1,4 +1,4 @@
-"""Deep dream: an image changed so that a layer answers to it more strongly, at several sizes."""
+"""Deep dream: an image changed, at several sizes, so that it activates a layer more strongly."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -30,28 +30,29 @@ def deep_dream(
     value_range: SkipValidation[Range] = (0.0, 255.0),
     seed: Natural = 0,
 ) -> np.ndarray:
-    """Return the images, enlarged, with what the layers see in them drawn ever more strongly.
+    """Return the images, enlarged, with the patterns that the layers detect in them amplified.
 
-    Ascent on the mean square of the layers' outputs. Each octave enlarges the image and adds detail
-    at the new size; the network looks at it through windows of its own input size, put at random
-    places so that no seams stay.
+    Gradient ascent on the mean square of the layers' outputs. Each octave enlarges the image and
+    adds detail at the new size. The network sees the image in tiles of its own input size, shifted
+    at random so that no seams remain.
 
     Args:
         model: A Keras 3 model with one input of images.
-        images: `(n, height, width, channels)` of the model's input size, or larger.
-        layers: One or several: names, positions or layers; None: the last convolution.
-        octaves: Sizes; the last is `octave_scale ** (octaves − 1)` times as large as `images`.
-        octave_scale: From one size to the next, above 1.
-        steps: In each octave.
+        images: Images `(n, height, width, channels)` of the model's input size, or larger.
+        layers: Names, positions or layers, one or several. None for the last convolution.
+        octaves: Number of sizes; the last is `octave_scale ** (octaves − 1)` times as large as
+            `images`.
+        octave_scale: Factor from one size to the next, above 1.
+        steps: Number of steps in each octave.
         step_size: Mean change of a value in a step, as a share of the value range.
-        value_range: (least, largest) value of the model's input.
-        seed: Of the windows' places.
+        value_range: Pair (least, largest) of the model's input values.
+        seed: Seed of the tiles' random shifts.
 
     Returns:
         `(n, larger height, larger width, channels)`, float32 in the value range.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Mordvintsev et al., "Inceptionism", 2015 (Google Research blog).
@@ -62,7 +63,7 @@ def deep_dream(
     window = _window(model, images)
     target = target_of(model, images[:, : window[0], : window[1]], 0)
     several = layers if isinstance(layers, list | tuple) else [layers]
-    places = tuple(target.layer(one, "deep_dream") for one in several)
+    places = tuple(target.layer(layer, "deep_dream") for layer in several)
     low, high = value_range
     rng = np.random.default_rng(seed)
     dream = images
@@ -77,10 +78,10 @@ def deep_dream(
 
 
 def _window(model: Any, images: np.ndarray) -> tuple[int, int]:
-    """Return the model's input size, or the images' where the model takes any.
+    """Return the model's input size, or the images' size where the model takes any.
 
     Raises:
-        UserError: The images are no batch of images, or smaller than the model's input.
+        UserError: The array is not a batch of images, or is smaller than the model's input.
     """
     shapes = model_shapes(model) or [(None, None, None)]
     if images.ndim != 4 or len(shapes) != 1 or len(shapes[0]) != 3:
@@ -106,7 +107,7 @@ def _slope(
     window: tuple[int, int],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the gradient at every value, taken in windows that together cover the images."""
+    """Return the gradient at every value, computed in tiles that together cover the images."""
     shift = [int(rng.integers(side)) for side in window]
     rolled = np.roll(images, shift, axis=(1, 2))
     over = [-side % w for side, w in zip(images.shape[1:3], window, strict=True)]
@@ -117,7 +118,7 @@ def _slope(
     slopes = _gradient(target, places, tiles.reshape(-1, *window, channels))
     slopes = slopes.reshape(n, rows, columns, *window, channels).swapaxes(2, 3)
     whole = slopes.reshape(padded.shape)[:, : images.shape[1], : images.shape[2]]
-    return np.roll(whole, [-one for one in shift], axis=(1, 2))
+    return np.roll(whole, [-s for s in shift], axis=(1, 2))
 
 
 def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) -> np.ndarray:
@@ -127,11 +128,11 @@ def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) ->
         from keras import ops
 
         def score(tiles: Any) -> Any:
-            found = [ops.cast(one, "float32") for one in record(model, [tiles], places)[1]]
-            means = [ops.mean(ops.reshape(one * one, (one.shape[0], -1)), axis=1) for one in found]
+            maps = [ops.cast(x, "float32") for x in record(model, [tiles], places)[1]]
+            means = [ops.mean(ops.reshape(x * x, (x.shape[0], -1)), axis=1) for x in maps]
             return sum(means), None
 
         return value_and_gradient(score)(tiles)[1]
 
-    key = ("dream", tuple((one.position, one.number) for one in places))
+    key = ("dream", tuple((place.position, place.number) for place in places))
     return np.asarray(target.run(key, gradient, tiles))

@@ -18,10 +18,10 @@ def eigen_cam(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return ReLU(A·v): a layer's feature maps along their first principal direction v.
+    """Return ReLU(A·v): a layer's feature maps projected on their first principal direction v.
 
-    No class is asked: it shows what the layer answers to, and `class_indices` changes nothing.
-    The direction's sign is the one in which the maps are positive on average.
+    It does not depend on a class: it shows what activates the layer, and `class_indices` has no
+    effect. The sign of the direction is chosen so that the map is positive on average.
 
     Args, returns and raises as for `grad_cam`.
 

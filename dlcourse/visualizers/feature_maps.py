@@ -1,4 +1,4 @@
-"""What the layers answer: feature maps, the filters themselves, and each neuron's activity."""
+"""Outputs of the layers: feature maps and each neuron's activity; and the filters themselves."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,17 +14,18 @@ from dlcourse.visualizers.targets import Images, Target, target_of
 def feature_maps(
     model: Any, images: Images, layers: Sequence[Any] | Any = None
 ) -> dict[str, np.ndarray]:
-    """Return the output of layers for each image, by the layer's name.
+    """Return the outputs of layers for each image, by layer name.
 
     Args:
         model: Any Keras 3 model.
-        images: `(n, height, width, channels)` in the model's own value range, or what it takes.
-        layers: One or several: names, positions or layers. None: every layer whose output has
-            places and channels, `(n, height, width, channels)`, from the first convolution on.
+        images: Images `(n, height, width, channels)` in the model's own value range, or other
+            inputs that it takes.
+        layers: Names, positions or layers, one or several. None for every layer whose output has
+            positions and channels, `(n, height, width, channels)`, from the first convolution on.
 
     Returns:
-        `{name: (n, height, width, channels)}` in the order of the layers, float32; of a layer that
-        is called more than once, its last output.
+        `{name: (n, height, width, channels)}` in the order of the layers, float32; the last output
+        of a layer that is called more than once.
 
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
@@ -32,13 +33,13 @@ def feature_maps(
     target = target_of(model, images, 0)
     if layers is not None:
         several = layers if isinstance(layers, list | tuple) else [layers]
-        return outputs(target, [target.layer(one, "feature_maps") for one in several])
-    found = hooks.all_layers(model)
-    slides = [hooks.is_convolution(found[one.position]) for one in target.calls]
+        return outputs(target, [target.layer(layer, "feature_maps") for layer in several])
+    every = hooks.all_layers(model)
+    slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):
         raise UserError("feature_maps: the model has no convolutional layer: name the layers")
     behind = target.calls[slides.index(True) :]
-    return outputs(target, [one for one in behind if one.shape and len(one.shape) >= 2])
+    return outputs(target, [call for call in behind if call.shape and len(call.shape) >= 2])
 
 
 def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
@@ -53,13 +54,13 @@ def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
     target = target_of(model, images, 0)
     layers = hooks.all_layers(model)
     chosen = [
-        one
-        for one in target.calls
-        if one.shape and (one.output_indices or hooks.has_kernel(layers[one.position]))
+        call
+        for call in target.calls
+        if call.shape and (call.output_indices or hooks.has_kernel(layers[call.position]))
     ]
-    found = outputs(target, chosen)
     return {
-        name: values.mean(axis=tuple(range(1, values.ndim - 1))) for name, values in found.items()
+        name: values.mean(axis=tuple(range(1, values.ndim - 1)))
+        for name, values in outputs(target, chosen).items()
     }
 
 
@@ -67,8 +68,8 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     """Return a layer's kernel: `(height, width, channels in, filters)` of a convolution.
 
     Args:
-        model: A Keras 3 model whose weights are there.
-        layer: A name, a position among `model.layers`, or the layer; None: the first convolution.
+        model: A Keras 3 model that is built.
+        layer: Name, position among `model.layers`, or the layer. None for the first convolution.
 
     Raises:
         UserError: There is no such layer, or it has no kernel.
@@ -88,17 +89,16 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
 def outputs(
     target: Target, places: Sequence[LayerCall], *, entering: bool = False
 ) -> dict[str, np.ndarray]:
-    """Return the output of each layer call by its name, float32, from one pass.
+    """Return the output of each layer call by its name, float32, from one forward pass.
 
-    `entering`: what goes into the layer, instead.
+    With `entering`, return the input of each layer call instead.
     """
-
     from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
-        found = hooks.record(model, inputs, places, entering=entering)[1]
-        return [ops.cast(one, "float32") for one in found]
+        tensors = hooks.record(model, inputs, places, entering=entering)[1]
+        return [ops.cast(tensor, "float32") for tensor in tensors]
 
-    marks = tuple((one.position, one.number) for one in places)
-    found = target.run(("outputs", marks, entering), read, target.inputs)
-    return {one.name: np.array(value) for one, value in zip(places, found, strict=True)}
+    marks = tuple((place.position, place.number) for place in places)
+    values = target.run(("outputs", marks, entering), read, target.inputs)
+    return {place.name: np.array(value) for place, value in zip(places, values, strict=True)}

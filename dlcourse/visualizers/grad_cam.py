@@ -25,15 +25,15 @@ def grad_cam(
 
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences.
-        layer: Whose feature maps: a name (`base/conv` within a nested model), a position, or the
-            layer; None: the last convolution.
-        enlarge: Bring the maps to the image's size, bilinear with aligned corners.
+        layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
+            layer. None for the last convolution.
+        enlarge: Whether to resize the maps to the image's size, bilinear with aligned corners.
 
     Returns:
         `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences.
 
     Raises:
-        UserError: What was given does not fit together, or the layer's output has no places.
+        UserError: The arguments do not fit together, or the layer's output has no positions.
 
     References:
         Selvaraju et al., "Grad-CAM", 2017, arXiv:1610.02391, equations 1 and 2.
@@ -56,8 +56,8 @@ def grad_cam_plus_plus(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return Grad-CAM++: positive gradients, each place weighted by α, so that all of a class's
-    objects count.
+    """Return Grad-CAM++: positive gradients, each position weighted by α, so that all objects of
+    a class count.
 
     The paper's factor exp(score), the same for a whole map, is left out: it overflows.
 
@@ -88,9 +88,9 @@ def layer_cam(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each place with its own weight.
+    """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each position with its own weight.
 
-    It gives sharp maps in early layers too, where Grad-CAM's means blur.
+    It gives sharp maps in early layers too, where the mean gradients of Grad-CAM blur.
 
     Args, returns and raises as for `grad_cam`.
 
@@ -109,14 +109,14 @@ def layer_cam(
 def weighted(
     method: str, formula: Callable[[Any, Any], Any], target: Target, layer: Any, enlarge: bool
 ) -> np.ndarray:
-    """Return ReLU(formula(A, d score / d A)) of a layer's output A, enlarged on demand.
+    """Return ReLU(formula(A, d score / d A)) of a layer's output A, resized if `enlarge`.
 
     Args:
-        method: Its name, in errors and for keeping the compiled function.
-        formula: Makes a map `(n, places…)` of two tensors `(n, places…, channels)`.
+        method: Name of the method, for errors and the cache of compiled functions.
+        formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`.
         target: The model, its inputs and the classes.
-        layer: Whose output; None: the last convolution's.
-        enlarge: Bring the map to the image's size.
+        layer: Layer whose output is read. None for the last convolution.
+        enlarge: Whether to resize the map to the image's size.
     """
     place = spatial_layer(target, layer, method)
     reader = target.reader
@@ -128,15 +128,15 @@ def weighted(
         return ops.relu(formula(maps, gradient))
 
     key = (method, place.position, place.number)
-    found = target.run(key, cam, target.inputs, target.indices, plain_first=True)
-    return enlarged(target, np.asarray(found), enlarge)
+    heatmap = target.run(key, cam, target.inputs, target.indices, plain_first=True)
+    return enlarged(target, np.asarray(heatmap), enlarge)
 
 
 def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
-    """Return the asked layer, whose output is `(places…, channels)`.
+    """Return the requested layer, whose output is `(places…, channels)`.
 
     Raises:
-        UserError: Its output has no places.
+        UserError: Its output has no positions.
     """
     place = target.layer(layer, method)
     if place.shape is None or len(place.shape) < 2:
@@ -152,7 +152,7 @@ def output_and_gradient(
 ) -> tuple[Any, Any]:
     """Return a layer's output and d score / d output, tensors `(n, places…, channels)`.
 
-    The gradient is that of an offset, zero, added to the output: it needs no other graph.
+    The gradient is taken at a zero offset that is added to the output: no second graph is needed.
     """
     from keras import ops
 
@@ -171,12 +171,12 @@ def output_and_gradient(
 
 
 def places(maps: Any) -> tuple[int, ...]:
-    """Return the axes of the places in `(n, places…, channels)`."""
+    """Return the axes of the positions in `(n, places…, channels)`."""
     return tuple(range(1, len(maps.shape) - 1))
 
 
 def enlarged(target: Target, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:
-    """Return the map `(n, places…)` at the size of the first input that has as many axes."""
+    """Return the map `(n, places…)` resized to the first input with the same number of axes."""
     if not enlarge:
         return cam
     sizes = [x.shape[1:-1] for x in target.inputs if x.ndim - 2 == cam.ndim - 1]

@@ -1,4 +1,4 @@
-"""Guided back-propagation: the gradient, but only what is positive passes each ReLU."""
+"""Guided back-propagation: the gradient, of which only positive values pass each ReLU."""
 
 from functools import partial
 from typing import Any
@@ -18,8 +18,8 @@ def guided_backpropagation(
 
     Warning: these sharp pictures say little about the class. They hardly change when the layers
     near the output are given random weights (Adebayo et al., "Sanity Checks for Saliency Maps",
-    2018, arXiv:1810.03292): the method restores edges of the image rather than the network's
-    reasons. Look at `saliency` or `grad_cam` beside it.
+    2018, arXiv:1810.03292): the method recovers edges of the image rather than the network's
+    reasons. Compare it with `saliency` or `grad_cam`.
 
     Args and raises as for `saliency`; the model needs a ReLU.
 
@@ -29,8 +29,8 @@ def guided_backpropagation(
     target = target_of(model, images, class_indices, output=output)
     if not guided(model):
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
-    found = gradients(target, "guided", guided)
-    return target.as_given([largest_channel(np.maximum(g, 0)) for g in found])
+    guided_gradients = gradients(target, "guided", guided)
+    return target.as_given([largest_channel(np.maximum(g, 0)) for g in guided_gradients])
 
 
 def guided(model: Any) -> list[tuple[int, hooks.Hook]]:
@@ -48,7 +48,7 @@ def guided(model: Any) -> list[tuple[int, hooks.Hook]]:
 
 
 def _guided(function: Any, *inputs: Any, **settings: Any) -> Any:
-    """Return `function(x)`; of the gradient that comes back to it, only what is positive goes on.
+    """Return `function(x)`, whose backward pass keeps only positive upstream gradients.
 
     The ReLU's own gradient then stops it where the input was not positive.
     """

@@ -1,9 +1,9 @@
 """Reading any Keras model from inside: every layer's output, the logits, other activations.
 
-Sequential, Functional, nested and subclassed models are read in one way: the model is called as it
-is, while chosen layers' `call` is covered by a function of ours, which sees and may change what the
-layer returns. The cover is on the layer for the length of that call (of its trace, where it is
-compiled) and is then taken off; no graph is rebuilt, no weight is copied, nothing is left behind.
+Sequential, Functional, nested and subclassed models are read in the same way: the model is called
+as it is, while a hook replaces the `call` of chosen layers; it sees, and may change, what the layer
+returns. The hook is in place during that call (or its tracing, where it is compiled) and is then
+removed. No graph is rebuilt, no weight is copied, nothing is left behind.
 """
 
 import re
@@ -19,20 +19,20 @@ from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean, shown
 
 Hook = Callable[..., Any]
-"""`hook(call, *args, **kwargs)` returns what the layer gives instead of `call(*args, **kwargs)`."""
+"""`hook(call, *args, **kwargs)`: its result replaces that of `call(*args, **kwargs)`."""
 
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One call of a layer within the model's.
+    """One call of a layer during a call of the model.
 
     Attributes:
-        position: Of the layer among `all_layers(model)`.
-        number: 0 for the layer's first call, 1 for the second of a shared layer, …
+        position: Position of the layer in `all_layers(model)`.
+        number: Number of the call: 0 for the layer's first, 1 for the second of a shared layer, …
         name: The layer's name, with those of the models around it: `base/block_2/conv`.
-        kind: The layer's class name.
-        shape: Of its output, without the batch; None where it gives no single tensor.
-        output_indices: Indices of the model's outputs that are this very tensor.
+        kind: Class name of the layer.
+        shape: Shape of its output, without the batch. None if it does not return a single tensor.
+        output_indices: Indices of the model's outputs that are this same tensor.
     """
 
     position: int
@@ -44,15 +44,15 @@ class LayerCall:
 
 
 def all_layers(model: Any) -> list:
-    """Return every layer within `model`, at any depth, without the steps of a recurrent layer."""
+    """Return every layer inside `model`, at any depth, except the cells of recurrent layers."""
     import keras
 
     closed = keras.layers.RNN | keras.layers.TimeDistributed
-    found: list = []
+    layers: list = []
     for layer in model._flatten_layers(include_self=False, recursive=False):
-        found.append(layer)
-        found += [] if isinstance(layer, closed) else all_layers(layer)
-    return list(dict.fromkeys(found))
+        layers.append(layer)
+        layers += [] if isinstance(layer, closed) else all_layers(layer)
+    return list(dict.fromkeys(layers))
 
 
 def has_graph(model: Any) -> bool:
@@ -66,10 +66,10 @@ _CALLS: WeakKeyDictionary[Any, dict[Any, tuple]] = WeakKeyDictionary()
 
 
 def check_model(model: Any) -> None:
-    """Refuse what is no Keras model.
+    """Check that `model` is a Keras model.
 
     Raises:
-        UserError: It is something else.
+        UserError: It is not.
     """
     import keras
 
@@ -80,28 +80,28 @@ def check_model(model: Any) -> None:
 def structure(model: Any) -> tuple:
     """Return what a trace of the model depends on besides its weights: layers and activations."""
     layers = all_layers(model)
-    return tuple((ref(one), _mark(getattr(one, "activation", None))) for one in layers)
+    return tuple((ref(layer), _mark(getattr(layer, "activation", None))) for layer in layers)
 
 
 def _mark(thing: Any) -> Any:
-    """Return what tells a thing from a later one at its address, and does not keep it alive."""
+    """Return an identity of a thing that a later one at its address lacks, by weak reference."""
     try:
         mark = ref(thing)
         hash(mark)
-    except TypeError:  # None, or a kind that has no weak references
+    except TypeError:  # None, or a type without weak references
         return id(thing)
     return mark
 
 
 def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
-    """Return the model's layer calls in the order in which they end, from one call on one example.
+    """Return the layer calls of one call of the model, in the order in which they end.
 
     Args:
         model: Any Keras 3 model; an unbuilt one is built.
-        inputs: One array an input, `(n, …)`; the first example is used.
+        inputs: One array `(n, …)` per input; only the first example is used.
 
     Raises:
-        UserError: The model cannot be called on them.
+        UserError: The model cannot be called on the inputs.
     """
     return _probed(model, inputs)[0]
 
@@ -115,24 +115,24 @@ def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple
     build(model, inputs)
     kept = _CALLS.setdefault(model, {})
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
-    found = kept.get(key)
-    if found is None:
-        for other in [one for one in kept if one[0] != key[0]]:  # of an earlier structure
+    probed = kept.get(key)
+    if probed is None:
+        for other in [k for k in kept if k[0] != key[0]]:  # of an earlier structure
             kept.pop(other, None)
-        fixed = any(one.shape[0] for one in symbolic_inputs(model))  # one size of batch alone
-        kept[key] = found = _probe(model, inputs if fixed else [x[:1] for x in inputs])
-    return found
+        fixed = any(x.shape[0] for x in symbolic_inputs(model))  # a fixed batch size
+        kept[key] = probed = _probe(model, inputs if fixed else [x[:1] for x in inputs])
+    return probed
 
 
 def symbolic_inputs(model: Any) -> list:
-    """Return the model's symbolic inputs; none where it names none (subclassed, or not built)."""
+    """Return the model's symbolic inputs; an empty list if it is subclassed or not built."""
     with suppress(AttributeError, ValueError):
         return list(model.inputs or ())
     return []
 
 
 def build(model: Any, inputs: list) -> None:
-    """Build a model that is not yet built; a Sequential for any batch size: a call would fix it."""
+    """Build the model if needed; a Sequential for any batch size, which a call would fix."""
     import keras
 
     if model.built:
@@ -144,10 +144,10 @@ def build(model: Any, inputs: list) -> None:
 
 
 def _called(model: Any, inputs: list) -> list:
-    """Return the model's outputs.
+    """Return the model's outputs as a flat list.
 
     Raises:
-        UserError: It fails.
+        UserError: The call fails.
     """
     import keras
 
@@ -175,12 +175,12 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
 
         return record
 
-    # A graph's layers have their variables, and keep their values; others may still build.
+    # Layers of a graph have their variables, which keep their values; others may still build.
     scope = keras.StatelessScope() if has_graph(model) else nullcontext()
     with hooked(layers, [(k, recorder(k)) for k in range(len(layers))]), scope:
         outputs = _called(model, inputs)
     names = _names(model)
-    found = []
+    calls = []
     for position, number, result in seen:
         single = keras.tree.flatten(result)
         shape = tuple(single[0].shape[1:]) if len(single) == 1 and single[0] is not None else None
@@ -189,32 +189,32 @@ def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[
         )
         layer = layers[position]
         kind = type(layer).__name__
-        found.append(LayerCall(position, number, names[layer], kind, shape, output_indices))
-    return tuple(found), [tuple(one.shape[1:]) for one in outputs]
+        calls.append(LayerCall(position, number, names[layer], kind, shape, output_indices))
+    return tuple(calls), [tuple(output.shape[1:]) for output in outputs]
 
 
 def _reason(error: Exception) -> str:
-    """The line of an error that says why, without Keras' frame around it and its colours."""
+    """Return the line of an error that gives the reason, without Keras' frame and colours."""
     lines = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n")
-    said = [one.strip() for one in lines if one.strip()]
-    said = [one for one in said if not one.startswith("Exception encountered")] or said
-    return said[0] if said else type(error).__name__
+    lines = [line.strip() for line in lines if line.strip()]
+    lines = [line for line in lines if not line.startswith("Exception encountered")] or lines
+    return lines[0] if lines else type(error).__name__
 
 
 def _names(model: Any, prefix: str = "") -> dict:
-    found: dict = {}
+    names: dict = {}
     for layer in model._flatten_layers(include_self=False, recursive=False):
-        found.setdefault(layer, prefix + layer.name)
+        names.setdefault(layer, prefix + layer.name)
         for inner, name in _names(layer, f"{prefix}{layer.name}/").items():
-            found.setdefault(inner, name)
-    return found
+            names.setdefault(inner, name)
+    return names
 
 
 def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     """Return the model's outputs, given the list of its inputs."""
     import keras
 
-    form = getattr(model, "_inputs_struct", None)  # a Functional's own: an array, list or dict
+    form = getattr(model, "_inputs_struct", None)  # of a Functional model: an array, list or dict
     packed = inputs if len(inputs) > 1 else inputs[0]
     if form is not None:
         packed = keras.tree.pack_sequence_as(form, inputs)
@@ -231,16 +231,16 @@ def record(
     training: bool = False,
     watch: Callable[[Any], Any] = lambda _: None,
 ) -> tuple[list, list]:
-    """Return the model's outputs, and what each of the layer calls gave, from one call.
+    """Return the model's outputs and the output of each given layer call, from one call.
 
     Args:
         model: Any Keras 3 model.
         inputs: One tensor or array per input.
-        places: The layer calls to record; their tensors come back as they are, in this order.
-        changes: What lies over the layers during the call, as for `covered`.
-        entering: Record what goes into the layers, instead of what they give.
-        training: Call the model in training mode.
-        watch: Function that gets each recorded tensor at once, such as a gradient tape's `watch`.
+        places: Layer calls to record; their tensors are returned unchanged, in this order.
+        changes: Hooks on the layers during the call, as for `hooked`.
+        entering: Whether to record the inputs of the layers instead of their outputs.
+        training: Whether to call the model in training mode.
+        watch: Function called at once with each recorded tensor, such as a gradient tape's `watch`.
     """
     import keras
 
@@ -257,7 +257,7 @@ def record(
 
     with hooked(all_layers(model), [*changes, *map(keep, places)]):
         outputs = keras.tree.flatten(call(model, inputs, training=training))
-    return outputs, [seen[one] for one in places]
+    return outputs, [seen[place] for place in places]
 
 
 _ONE_AT_A_TIME = RLock()
@@ -265,9 +265,9 @@ _ONE_AT_A_TIME = RLock()
 
 @contextmanager
 def hooked(layers: list, changes: Iterable[tuple[int, Hook]]) -> Iterator[None]:
-    """Within the block, let each `(position, hook)` stand between a layer and its `call`.
+    """Within the block, each `(position, hook)` wraps the `call` of a layer.
 
-    Only in this thread: another that calls the model meets the layers as they are.
+    This holds only for this thread: others that call the model see the layers unchanged.
     """
     with _ONE_AT_A_TIME, ExitStack() as stack:
         for position, hook in changes:
@@ -288,7 +288,7 @@ def _hooked_call(layer: Any, hook: Hook) -> Callable[..., Any]:
 
 @contextmanager
 def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
-    """Within the block, let `thing.name` be `value`, past Keras' tracking of attributes."""
+    """Within the block, `thing.name` is `value`; Keras' attribute tracking is bypassed."""
     missing = object()
     before = thing.__dict__.get(name, missing)
     thing.__dict__[name] = value
@@ -302,7 +302,7 @@ def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def with_activation(layer: Any, activation: Callable[..., Any]) -> Hook:
-    """Return the hook that lets the layer use another activation for one call."""
+    """Return the hook with which a layer uses another activation for one call."""
     original, here = layer.activation, get_ident()
 
     def chosen(*args: Any, **kwargs: Any) -> Any:
@@ -316,18 +316,18 @@ def with_activation(layer: Any, activation: Callable[..., Any]) -> Hook:
 
 
 def output_activation(layer: Any) -> str | None:
-    """Return `softmax` or `sigmoid` where the layer ends in it, else None."""
+    """Return `softmax` or `sigmoid` if the layer ends with it, else None."""
     import keras
 
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
-    # Keras, keras.ops, TensorFlow and JAX each have their own, under these names.
+    # Keras, keras.ops, TensorFlow and JAX each have their own functions, under these names.
     names = {"softmax": "softmax", "softmax_v2": "softmax", "sigmoid": "sigmoid"}
     return names.get(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
 def without_activation(layer: Any) -> Hook:
-    """Return the hook that gives what goes into the layer's softmax or sigmoid: the logits."""
+    """Return the hook that gives the input of the layer's softmax or sigmoid: the logits."""
     import keras
 
     if isinstance(layer, keras.layers.Softmax):
@@ -336,7 +336,7 @@ def without_activation(layer: Any) -> Hook:
 
 
 def nth(number: int, hook: Hook) -> Hook:
-    """Return `hook` for a layer's call of that number alone; the others stay as they are."""
+    """Return `hook` restricted to the layer's call of that number; other calls are unchanged."""
     count = iter(range(1 << 30))
 
     def chosen(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -351,11 +351,11 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
     Raises:
         UserError: There is no such layer, or the model does not call it.
     """
-    found, layers = named_layer(model, layer), all_layers(model)
-    matches = [one for one in calls if layers[one.position] is found]
+    wanted, layers = named_layer(model, layer), all_layers(model)
+    matches = [call for call in calls if layers[call.position] is wanted]
     if not matches:
-        called = ", ".join(dict.fromkeys(one.name for one in calls))
-        reason = f"{found.name} is not called by the model; called are {called}"
+        called = ", ".join(dict.fromkeys(call.name for call in calls))
+        reason = f"{wanted.name} is not called by the model; called are {called}"
         raise UserError(reason, setting="layer")
     return matches[-1]
 
@@ -363,22 +363,22 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
 def named_layer(model: Any, layer: int | str | Any) -> Any:
     """Return a layer by its position among `model.layers`, its name, or its path `base/conv`.
 
-    A layer of the model itself is given back.
+    A layer object of the model is returned as it is.
 
     Raises:
-        UserError: There is no such layer, or several of that name in different places.
+        UserError: There is no such layer, or several have this name.
     """
     import keras
 
     names = _names(model)
     if isinstance(layer, str):
-        exact = [one for one, name in names.items() if name == layer]
-        found = exact or [one for one, name in names.items() if name.endswith(f"/{layer}")]
-        if len(found) == 1:
-            return found[0]
-        several = ", ".join(names[one] for one in found)
+        exact = [item for item, name in names.items() if name == layer]
+        matches = exact or [item for item, name in names.items() if name.endswith(f"/{layer}")]
+        if len(matches) == 1:
+            return matches[0]
+        several = ", ".join(names[match] for match in matches)
         hint = did_you_mean(layer, list(names.values()))
-        reason = f"{layer!r} is one of {several}" if found else f"no layer {layer!r}{hint}"
+        reason = f"{layer!r} is one of {several}" if matches else f"no layer {layer!r}{hint}"
     elif isinstance(layer, Integral) and not isinstance(layer, bool):
         if -len(model.layers) <= layer < len(model.layers):
             return model.layers[layer]
@@ -393,22 +393,22 @@ def named_layer(model: Any, layer: int | str | Any) -> Any:
 
 
 def tensor_of(model: Any, layer: int | str | Any) -> Any:
-    """Return a layer's output in the model's own graph, or None where it has no single one there.
+    """Return a layer's output in the model's own graph, or None if it has no single output there.
 
     Args:
         model: Any Keras 3 model.
-        layer: As for `named_layer`; a model inside the model is one.
+        layer: As for `named_layer`; a model inside the model counts as a layer.
     """
     layer = named_layer(model, layer)
     graph = getattr(model, "_functional", model)
     by_depth = getattr(graph, "_nodes_by_depth", None) or {}
     nodes = [node for depth in sorted(by_depth) for node in by_depth[depth]]
-    found = [node.output_tensors for node in nodes if node.operation is layer]
-    return found[0][0] if found and len(found[0]) == 1 else None
+    tensors = [node.output_tensors for node in nodes if node.operation is layer]
+    return tensors[0][0] if tensors and len(tensors[0]) == 1 else None
 
 
 def part(model: Any, layer: int | str | Any) -> Any:
-    """Return the model up to a layer: it shares the layers, and gives this one's output.
+    """Return the model up to a layer: it shares the layers and returns the output of this one.
 
     Raises:
         UserError: There is no such layer, or it has no single output in the model's own graph.
@@ -422,10 +422,10 @@ def part(model: Any, layer: int | str | Any) -> Any:
 
 
 def has_kernel(layer: Any) -> bool:
-    """Whether the layer multiplies what it gets with weights: dense, convolution or recurrent."""
+    """Whether the layer multiplies its input with weights: dense, convolutional or recurrent."""
     return getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")
 
 
 def is_convolution(layer: Any) -> bool:
-    """Whether the layer slides a kernel over places, whatever its class."""
+    """Whether the layer slides a kernel over its input, whatever its class."""
     return hasattr(layer, "kernel_size")

@@ -1,4 +1,4 @@
-"""Integrated gradients: attributions that add up to the score's change from a baseline."""
+"""Integrated gradients: attributions that add up to the change of the score from a baseline."""
 
 import warnings
 from collections.abc import Iterator
@@ -28,26 +28,25 @@ def integrated_gradients(
     output: Output = 0,
     return_gap: bool = False,
 ) -> Any:
-    """Return (input − baseline) · the gradient's mean along the straight path between them.
+    """Return (input − baseline) times the mean gradient along the straight path between them.
 
-    The sum of a map is the score of the image minus that of the baseline (completeness); how far
-    it is from that is the gap. Without `steps`, the path is divided ever more finely where the
-    score bends (up to 1,344 points) until the gap is below 1e-4 of the change or of 1, whichever
-    is larger.
+    The sum of a map is the score of the image minus that of the baseline (completeness); the
+    deviation from it is the gap. Without `steps`, the path is refined where the score bends (up to
+    1,344 points) until the gap is below 1e-4 · max(1, |change of the score|).
 
     Args:
         model, images, class_indices, output: As for `saliency`.
-        baseline: A number for every value, or an array of an image's shape (a list of them for a
+        baseline: Number for every value, or array of the shape of one image (a list of these for a
             list of inputs).
-        steps: Points of the path (midpoints); None: as many as completeness needs.
-        return_gap: Also return the gap of each example, `(n,)`.
+        steps: Number of points on the path (midpoints). None for as many as completeness needs.
+        return_gap: Whether to return the gap of each example, `(n,)`, as well.
 
     Returns:
-        `(n, height, width)`, an image's channels summed; sequences and rows keep their shape.
+        `(n, height, width)`, summed over the channels; sequences and rows keep their shape.
         With `return_gap`, `(maps, gap)`.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
@@ -74,21 +73,21 @@ def integrated_gradients(
 
 
 def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
-    """Return the baseline of each input, `(n, …)`, from a number, an array or a list of them.
+    """Return the baseline of each input, `(n, …)`, from a number, an array or a list of these.
 
     Raises:
         UserError: It does not fit the inputs.
     """
-    given = baseline if isinstance(baseline, list | tuple) else [baseline] * len(target.inputs)
-    if len(given) != len(target.inputs):
-        raise UserError(f"baseline: {len(given)} for {len(target.inputs)} inputs")
+    values = baseline if isinstance(baseline, list | tuple) else [baseline] * len(target.inputs)
+    if len(values) != len(target.inputs):
+        raise UserError(f"baseline: got {len(values)} for {len(target.inputs)} inputs")
     arrays = []
     with suppress(ValueError, TypeError):
         arrays = [
-            np.broadcast_to(np.asarray(one, "float32"), x.shape)
-            for one, x in zip(given, target.inputs, strict=True)
+            np.broadcast_to(np.asarray(value, "float32"), x.shape)
+            for value, x in zip(values, target.inputs, strict=True)
         ]
-    if not arrays or not all(np.isfinite(one).all() for one in arrays):
+    if not arrays or not all(np.isfinite(array).all() for array in arrays):
         shapes = " and ".join(str(x.shape[1:]) for x in target.inputs)
         raise UserError(f"baseline: expected a number or an array of {shapes}")
     return arrays
@@ -97,18 +96,19 @@ def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
 def _integral(
     target: Target, baselines: list[np.ndarray], edges: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return difference · gradient over the path, and what each interval of it adds, `(n, steps)`.
+    """Return difference · gradient over the path, and the part of each interval, `(n, steps)`.
 
     Args:
-        target, baselines: Where the path leads, and where it starts.
-        edges: `(n, steps + 1)` from 0 to 1; the gradient is taken in the middle of each interval.
+        target, baselines: End and start of the path.
+        edges: Edges `(n, steps + 1)` of the intervals, from 0 to 1; the gradient is taken in the
+            middle of each interval.
     """
     sums = [np.zeros(x.shape) for x in target.inputs]
     rises = np.zeros((len(edges), edges.shape[1] - 1))
     widths = np.diff(edges, axis=1)
     for columns, points in _path(target, baselines, edges[:, :-1] + widths / 2):
-        found = gradients(points)
-        for total, x, b, g in zip(sums, target.inputs, baselines, found, strict=True):
+        slopes = gradients(points)
+        for total, x, b, g in zip(sums, target.inputs, baselines, slopes, strict=True):
             width = widths[:, columns].T.reshape(-1, len(x), *(1,) * (x.ndim - 1))
             added = width * (x - b) * g.reshape(-1, *x.shape)
             total += added.sum(axis=0)
@@ -119,13 +119,13 @@ def _integral(
 def _divided(
     target: Target, baselines: list[np.ndarray], edges: np.ndarray, rises: np.ndarray
 ) -> np.ndarray:
-    """Return the edges with a new one in those intervals whose rise misses the score's the most.
+    """Return the edges with a new edge in the intervals whose sum misses the score the most.
 
-    Between the corners of ReLUs the gradient hardly changes: only the intervals that hold a corner
-    need to be small.
+    Between the kinks of ReLUs the gradient hardly changes: only the intervals with a kink need to
+    be small.
     """
     scores = [class_scores(points) for _, points in _path(target, baselines, edges[:, :-1])]
-    before = np.concatenate([one.reshape(-1, len(edges)) for one in scores]).T
+    before = np.concatenate([part.reshape(-1, len(edges)) for part in scores]).T
     changes = np.diff(np.column_stack([before, class_scores(target)]), axis=1)
     number = max(FIRST_STEPS, rises.shape[1] // 2 // FIRST_STEPS * FIRST_STEPS)
     worst = np.argsort(-np.abs(rises - changes), axis=1)[:, :number]
@@ -136,7 +136,7 @@ def _divided(
 def _path(
     target: Target, baselines: list[np.ndarray], places: np.ndarray
 ) -> Iterator[tuple[slice, Target]]:
-    """Yield the target at `places` `(n, steps)` of the path, so many columns at a time."""
+    """Yield the target at `places` `(n, steps)` of the path, a few columns at a time."""
     at_once = FIRST_STEPS
     while at_once > 1 and at_once * len(places) > ROWS:
         at_once //= 2

@@ -1,4 +1,4 @@
-"""Scores of an image behind masks, a bounded number at a time."""
+"""Scores of masked images, a bounded number at a time."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from dlcourse.visualizers.targets import Target, scorer
 
 
 def places_of(target: Target, method: str) -> tuple[int, ...]:
-    """Return the size of the one input's places: `(height, width)` of images.
+    """Return the spatial size of the single input: `(height, width)` for images.
 
     Raises:
-        UserError: The model has several inputs, or its input has no places.
+        UserError: The model has several inputs, or its input has no positions.
     """
     if len(target.inputs) > 1:
-        raise UserError(f"{method}: masks one input, and the model has several (use saliency)")
+        raise UserError(f"{method}: masks one input, but the model has several (use saliency)")
     size = target.inputs[0].shape[1:-1]
     if not size:
-        raise UserError(f"{method}: rows have no places to cover (use integrated_gradients)")
+        raise UserError(f"{method}: rows have no positions to cover (use integrated_gradients)")
     return size
 
 
@@ -32,36 +32,35 @@ def masked_scores(
     probabilities: bool = False,
     batch_size: int = 128,
 ) -> np.ndarray:
-    """Return the class's score of images behind masks, `(pairs,)`.
+    """Return the class score of each pair of image and mask, `(pairs,)`.
 
     Args:
         target: Images `(n, places…, channels)` and their classes.
-        masks: In [0, 1], `(masks, places…)`; of any size: they are enlarged.
-        pairs: Which image, and behind which mask: two arrays of indices; None: every image behind
-            every mask.
-        value: What shows where a mask is 0.
-        probabilities: Probabilities instead of logits.
-        batch_size: Masked images in one pass.
+        masks: Masks `(masks, places…)` in [0, 1], of any size: they are resized.
+        pairs: Two arrays of indices, of images and of masks. None for every image with every mask.
+        value: Value of the image where a mask is 0.
+        probabilities: Whether to return probabilities instead of logits.
+        batch_size: Number of masked images per pass.
     """
     from keras import ops
 
     n = len(target.indices)
     every = np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
-    image, mask = (one.astype("int32") for one in pairs or every)
-    # The same size for every call of these masks, however many pairs are left: one trace.
+    image, mask = (indices.astype("int32") for indices in pairs or every)
+    # The same size for every call with these masks, however many pairs: one trace.
     size = min(batch_size, max(len(masks), len(image)))
     run = _masked(target, masks.shape[1:], probabilities)
-    given = (*target.inputs, masks, target.indices, np.float32(value))
-    tensors = [ops.convert_to_tensor(one) for one in given]
-    found = [np.empty(0, "float32")]
+    arrays = (*target.inputs, masks, target.indices, np.float32(value))
+    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    scores = [np.empty(0, "float32")]
     for start in range(0, len(image), size):
-        rows = np.minimum(np.arange(start, start + size), len(image) - 1)  # the last is filled up
-        found.append(np.asarray(run(*tensors, image[rows], mask[rows])))
-    return np.concatenate(found)[: len(image)]
+        rows = np.minimum(np.arange(start, start + size), len(image) - 1)  # pads the last
+        scores.append(np.asarray(run(*tensors, image[rows], mask[rows])))
+    return np.concatenate(scores)[: len(image)]
 
 
 def _masked(target: Target, coarse: tuple[int, ...], probabilities: bool) -> Any:
-    """Return the compiled score of chosen images behind chosen masks of the size `coarse`."""
+    """Return the compiled score of chosen images under chosen masks of the size `coarse`."""
     score = scorer(target.reader, probabilities)
     size = target.inputs[0].shape[1:-1]
 

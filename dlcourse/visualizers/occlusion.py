@@ -1,4 +1,4 @@
-"""Occlusion: how much the class score falls when a patch of the image is covered."""
+"""Occlusion: the fall of the class score when a patch of the image is covered."""
 
 from itertools import product
 from typing import Any
@@ -23,21 +23,21 @@ def occlusion(
     output: Output = 0,
     batch_size: Positive = 128,
 ) -> np.ndarray:
-    """Return how much the logit falls, for each pixel the mean over the patches that cover it.
+    """Return the fall of the logit: for each pixel, the mean over the patches that cover it.
 
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
             one input.
-        patch: Side of the covered square; None: a sixth of the shortest side.
-        stride: Its step; None: half the patch.
-        value: What it is covered with, in the image's own units.
-        batch_size: Covered images in one pass: it bounds the memory.
+        patch: Side of the covered square. None for a sixth of the shortest side.
+        stride: Step between patches. None for half the patch.
+        value: Value of the covered pixels, in the image's own units.
+        batch_size: Number of covered images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`: positive where the pixel speaks for the class.
+        `(n, height, width)`: positive where the pixel is evidence for the class.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
@@ -62,7 +62,7 @@ def occlusion(
 
 
 def _covers(size: tuple[int, ...], patch: int, stride: int) -> np.ndarray:
-    """Return masks `(patches, places…)`, 0 where covered; together they cover every place."""
+    """Return masks `(patches, places…)`, 0 where covered; together they cover every pixel."""
     starts = [sorted({*range(0, side - patch + 1, stride), side - patch}) for side in size]
     corners = list(product(*starts))
     masks = np.ones((len(corners), *size), "float32")

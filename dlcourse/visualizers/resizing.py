@@ -1,4 +1,4 @@
-"""Bilinear enlargement with aligned corners, as CAM methods draw their coarse maps on an image."""
+"""Bilinear resizing with aligned corners, for the coarse maps of CAM methods."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,9 +8,9 @@ import numpy as np
 
 @lru_cache(maxsize=256)
 def interpolation_matrix(before: int, after: int) -> np.ndarray:
-    """Return the matrix `(after, before)` that interpolates linearly; first and last values stay.
+    """Return the matrix `(after, before)` of linear interpolation; first and last values are kept.
 
-    It is what `scipy.ndimage.zoom(order=1)` does along one axis.
+    It equals `scipy.ndimage.zoom(order=1)` along one axis.
     """
     places = np.linspace(0, before - 1, after) if after > 1 else np.zeros(1)
     below = np.minimum(places.astype(int), max(before - 2, 0))
@@ -24,7 +24,7 @@ def interpolation_matrix(before: int, after: int) -> np.ndarray:
 
 
 def resize(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Return `maps` `(n, …)` with their axes after the first brought to `size`."""
+    """Return `maps` `(n, …)` with all axes but the first resized to `size`."""
     for axis, after in enumerate(size, 1):
         matrix = interpolation_matrix(maps.shape[axis], after)
         maps = np.moveaxis(np.tensordot(maps, matrix, axes=(axis, 1)), -1, axis)

@@ -1,4 +1,4 @@
-"""RISE: the mean of random masks, each weighted by the class's probability behind it."""
+"""RISE: the mean of random masks, each weighted by the class probability of the masked image."""
 
 from typing import Any
 
@@ -23,25 +23,25 @@ def rise(
     output: Output = 0,
     batch_size: Positive = 128,
 ) -> np.ndarray:
-    """Return, for each pixel, the class's mean probability over the masks that leave it visible.
+    """Return, for each pixel, the mean class probability over the masks that leave it visible.
 
-    Each pixel is divided by how often it was visible, not by the expected number: the masks' own
-    pattern does not show.
+    Each pixel is divided by how often it was visible, not by the expected number, so that the
+    pattern of the masks does not show.
 
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
             one input.
-        masks: How many; the map's noise falls with their square root.
-        cells: A mask has `cells` × `cells` random cells, smoothly enlarged and shifted.
-        keep: Chance of a cell to be visible.
-        seed: Of the masks.
-        batch_size: Masked images in one pass: it bounds the memory.
+        masks: Number of masks; the noise of the map falls with its square root.
+        cells: Cells per side of a mask: a random grid, smoothly enlarged and shifted.
+        keep: Probability that a cell is visible.
+        seed: Seed of the masks.
+        batch_size: Number of masked images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`, in units of a probability.
+        `(n, height, width)`, probabilities.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.

@@ -1,4 +1,4 @@
-"""Saliency: how much the class score changes with each input value."""
+"""Saliency: the sensitivity of the class score to each input value."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,21 +19,22 @@ from dlcourse.visualizers.targets import (
 def saliency(
     model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
 ) -> np.ndarray | list[np.ndarray]:
-    """Return |d score / d input|, for images its largest channel.
+    """Return |d score / d input|; for images its maximum over the channels.
 
     Args:
-        model: Any Keras 3 model; its logits are read, also where it ends in softmax or sigmoid.
-        images: `(n, height, width, channels)` in the model's own value range; also volumes `(n,
-            depth, height, width, channels)`, sequences `(n, steps, features)`, rows `(n,
+        model: Any Keras 3 model. Its logits are read, even if it ends with softmax or sigmoid.
+        images: Images `(n, height, width, channels)` in the model's own value range; also volumes
+            `(n, depth, height, width, channels)`, sequences `(n, steps, features)`, rows `(n,
             features)`, or a list of inputs.
-        class_indices: One for all, one for each image, or None: the predicted class.
-        output: Which of several outputs, by position or name.
+        class_indices: One class for all images, or one class per image. None for the predicted
+            class.
+        output: Position or name of the output to read, where the model has several.
 
     Returns:
-        `(n, height, width)`; sequences and rows keep their shape. A list for a list.
+        `(n, height, width)`; sequences and rows keep their shape. A list of inputs gives a list.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
@@ -45,7 +46,7 @@ def saliency(
 def gradient_times_input(
     model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
 ) -> np.ndarray | list[np.ndarray]:
-    """Return input · d score / d input with its sign, summed over an image's channels.
+    """Return input · d score / d input, signed and summed over the channels of images.
 
     Args and raises as for `saliency`.
 
@@ -64,8 +65,8 @@ def gradients(
 
     Args:
         target: The model, its inputs and the classes.
-        name: Tells gradients through different `changes` apart.
-        changes: Makes, from the model, the hooks that the gradient is taken through.
+        name: Name that distinguishes gradients through different `changes`.
+        changes: Function of the model that returns the hooks through which the gradient is taken.
     """
     reader = target.reader
     scale = reader.scale
@@ -77,19 +78,19 @@ def gradients(
 
         return value_and_gradient(score)(inputs)[1]
 
-    found = target.run((name,), gradient, target.inputs, target.indices)
-    arrays = [np.asarray(one) / scale for one in found]
-    if not any(one.any() for one in arrays) and takes_whole_numbers(target):
+    tensors = target.run((name,), gradient, target.inputs, target.indices)
+    arrays = [np.asarray(tensor) / scale for tensor in tensors]
+    if not any(array.any() for array in arrays) and takes_whole_numbers(target):
         raise UserError(
             "model: takes whole numbers (uint8 pixels, an embedding's indices), which have no "
-            "gradient: ask the part of the model behind, or use a method of layers or masks"
+            "gradient: use the part of the model behind them, or a CAM or masking method"
         )
     return arrays
 
 
 def largest_channel(values: np.ndarray) -> np.ndarray:
     """Return the maximum over the channels of images `(n, height, width, channels)`."""
-    return values.max(axis=-1) if values.ndim >= 4 else values  # else they are features
+    return values.max(axis=-1) if values.ndim >= 4 else values  # else the last axis holds features
 
 
 def sum_channels(values: np.ndarray) -> np.ndarray:

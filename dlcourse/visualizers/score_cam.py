@@ -1,4 +1,4 @@
-"""Score-CAM: each feature map weighted by the class's probability where it alone lets light in."""
+"""Score-CAM: each feature map, weighted by the class probability of the image masked by it."""
 
 from typing import Any
 
@@ -23,21 +23,21 @@ def score_cam(
     enlarge: bool = True,
     batch_size: Positive = 128,
 ) -> np.ndarray:
-    """Return ReLU(Σ w·A), w the class's probability for the image masked by the feature map A.
+    """Return ReLU(Σ w·A): w is the class probability of the image masked by the feature map A.
 
-    It takes no gradient. Each of the layer's maps is enlarged, brought to [0, 1] and multiplied
-    with the image; a mask darkens towards the value 0.
+    It needs no gradient. Each map of the layer is enlarged, scaled to [0, 1] and multiplied with
+    the image; masked pixels tend to the value 0.
 
     Args:
         model, images, class_indices, layer, output, enlarge: As for `grad_cam`; one input.
-        batch_size: Masked images in one pass: it bounds the memory, whatever the number of images
-            and filters.
+        batch_size: Number of masked images per pass; it bounds the memory, whatever the number of
+            images and filters.
 
     Returns:
         `(n, height, width)`, 0 or more.
 
     Raises:
-        UserError: What was given does not fit together, or the model has several inputs.
+        UserError: The arguments do not fit together, or the model has several inputs.
 
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
@@ -47,17 +47,17 @@ def score_cam(
     size = places_of(target, "score_cam")
     if len(place.shape or ()) - 1 != len(size):
         raise UserError(
-            f"score_cam: layer {place.name} has other places than the input: name another"
+            f"score_cam: layer {place.name} has other axes than the input: name another layer"
         )
     maps = outputs(target, [place])[place.name]
     axes = tuple(range(1, maps.ndim - 1))
     low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
-    # Enlarging is linear with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
+    # Resizing is linear, with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
     masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
-    answers = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
-    pairs = (answers // maps.shape[-1], answers)
+    active = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
+    pairs = (active // maps.shape[-1], active)
     weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
-    weights[answers] = masked_scores(
+    weights[active] = masked_scores(
         target,
         masks.reshape(-1, *masks.shape[2:]),
         pairs,

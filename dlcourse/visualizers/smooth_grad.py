@@ -27,16 +27,16 @@ def smooth_grad(
 
     Args:
         model, images, class_indices, output: As for `saliency`.
-        samples: Noisy copies of each image.
-        noise: Standard deviation, as a share of the image's own largest minus smallest value.
-        kind: `mean` (SmoothGrad), `squared` (SmoothGrad-Squared) or `variance` (VarGrad).
-        seed: Of the noise.
+        samples: Number of noisy copies per image.
+        noise: Standard deviation, as a fraction of the image's range of values (max − min).
+        kind: Statistic, `mean` (SmoothGrad), `squared` (SmoothGrad-Squared), `variance` (VarGrad).
+        seed: Seed of the noise.
 
     Returns:
-        `(n, height, width)`, as `saliency`.
+        `(n, height, width)`, as for `saliency`.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Smilkov et al., "SmoothGrad", 2017, arXiv:1706.03825; Hooker et al., "A Benchmark for
@@ -49,7 +49,7 @@ def smooth_grad(
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
-    """The map of the sums of the gradients and of their squares."""
+    """Return the map from the sums of the gradients and of their squares."""
     mean, square = first / samples, second / samples
     if kind == "mean":
         return np.abs(mean)
@@ -59,7 +59,7 @@ def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) ->
 def _moments(
     target: Target, samples: int, noise: float, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return, for each input, the sums over the copies of the gradient and of its square."""
+    """Return, for each input, the sums of the gradient and of its square over the copies."""
     rng = np.random.default_rng(seed)
     n = len(target.indices)
     at_once = min(samples, max(1, ROWS // n))
@@ -67,8 +67,8 @@ def _moments(
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
         noisy = [_noisy(x, copies, noise, rng) for x in target.inputs]
-        found = gradients(target.repeated(copies, noisy))
-        for (first, second), g in zip(sums, found, strict=True):
+        slopes = gradients(target.repeated(copies, noisy))
+        for (first, second), g in zip(sums, slopes, strict=True):
             g = g.reshape(copies, n, *g.shape[1:])
             first += g.sum(axis=0)
             second += np.square(g).sum(axis=0)
@@ -76,7 +76,7 @@ def _moments(
 
 
 def _noisy(x: np.ndarray, copies: int, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Return `(copies · n, …)`: every copy of the examples with its own noise."""
+    """Return `(copies · n, …)`: copies of the examples, each with its own noise."""
     axes = tuple(range(1, x.ndim))
     sigma = noise * (x.max(axis=axes, keepdims=True) - x.min(axis=axes, keepdims=True))
     draws = rng.standard_normal((copies, *x.shape), dtype="float32")

@@ -1,4 +1,4 @@
-"""What is asked of a model: which inputs, which class of which output, read before the softmax."""
+"""The target of an explanation: the inputs, and the class score, read before the softmax."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,22 +15,22 @@ from dlcourse.visualizers.hooks import Hook, LayerCall
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
 Images = Any
-"""An array `(n, …)`, or a list of them for a model of several inputs."""
-HALF_SCALE = 1024.0  # float16 gradients below 6e-8 vanish: they are taken of a larger score
+"""An array `(n, …)`, or a list of arrays for a model with several inputs."""
+HALF_SCALE = 1024.0  # float16 gradients below 6e-8 underflow: the score is scaled up
 
 
 @dataclass(frozen=True)
 class Target:
-    """A model, its inputs as float32, and the class whose score is asked of each example.
+    """A model, its inputs as float32, and the class whose score is explained for each example.
 
     Attributes:
         model: The Keras model; it is never changed.
-        inputs: One float32 array an input, `(n, …)`.
-        listed: Whether the caller gave a list, and gets one back.
+        inputs: One float32 array `(n, …)` per input.
+        was_list: Whether the caller gave a list, and gets a list back.
         indices: The class of each example, `(n,)` int32.
-        output: Which of the model's outputs is read.
+        output: Index of the model's output that is read.
         calls: The model's layer calls.
-        output_activation: `softmax` or `sigmoid` where that stands between logits and output.
+        output_activation: Activation between logits and output, `softmax` or `sigmoid`, or None.
     """
 
     model: Any
@@ -43,24 +43,24 @@ class Target:
 
     @property
     def reader(self) -> "Reader":
-        """How the score is read; holds no model."""
+        """How the score is read; it does not hold the model."""
         last = _giving(self.calls, self.output)
-        types = [getattr(one, "compute_dtype", "") for one in hooks.all_layers(self.model)]
+        types = [getattr(x, "compute_dtype", "") for x in hooks.all_layers(self.model)]
         last = last if self.output_activation else None
         return Reader(self.output, last, self.output_activation, "float16" in types)
 
     def layer(self, layer: Any, method: str) -> LayerCall:
-        """Return the last call of a layer; by default of the last convolution that gives an array.
+        """Return the last call of a layer; by default of the last convolution with one output.
 
         Raises:
-            UserError: There is no such layer; `method` names who asks.
+            UserError: There is no such layer; `method` is named in the message.
         """
         if layer is not None:
             return hooks.find_layer(self.calls, layer, self.model)
         layers = hooks.all_layers(self.model)
-        for one in reversed(self.calls):
-            if hooks.is_convolution(layers[one.position]) and one.shape:
-                return one
+        for call in reversed(self.calls):
+            if hooks.is_convolution(layers[call.position]) and call.shape:
+                return call
         raise UserError(
             f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
             "gradient method such as saliency)"
@@ -69,26 +69,26 @@ class Target:
     def run(
         self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
     ) -> Any:
-        """Return `function(model, *arguments)`, compiled for their shapes and kept under `key`."""
+        """Return `function(model, *arguments)`, compiled for their shapes, cached under `key`."""
         import keras
 
-        shapes = tuple(np.shape(one) for one in keras.tree.flatten(arguments))
+        shapes = tuple(np.shape(x) for x in keras.tree.flatten(arguments))
         whole = (*key, shapes, self.output, hooks.structure(self.model))
         return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Target":
-        """Return the same target of `times` · n inputs, all examples after one another."""
+        """Return the target for `times` · n inputs: all examples, `times` over."""
         return replace(self, inputs=inputs, indices=np.tile(self.indices, times))
 
     def as_given(self, maps: list) -> Any:
-        """Return one array, or a list where the caller gave a list."""
-        arrays = [np.asarray(one, "float32") for one in maps]
+        """Return one array, or a list if the caller gave a list."""
+        arrays = [np.asarray(heatmap, "float32") for heatmap in maps]
         return arrays if self.was_list else arrays[0]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads a class score of a model's output, and layers on the way."""
+    """Reads the class score from a model's output, and layers on the way."""
 
     output: int
     last: LayerCall | None
@@ -97,7 +97,7 @@ class Reader:
 
     @property
     def scale(self) -> float:
-        """What a score is multiplied and its gradient divided by, for half precision's sake."""
+        """Factor of the score, and divisor of its gradient, for the sake of half precision."""
         return HALF_SCALE if self.half else 1.0
 
     def read(
@@ -109,11 +109,11 @@ class Reader:
         *,
         logits: bool = True,
     ) -> tuple[Any, list]:
-        """Return the output `(n, …, classes)` and what layer calls gave, float32, from one call.
+        """Return the output `(n, …, classes)` and those of the layer calls, float32, from one call.
 
         Args:
             model, inputs, places, changes: As for `hooks.record`.
-            logits: Read the output without its softmax or sigmoid.
+            logits: Whether to read the output without its softmax or sigmoid.
         """
         from keras import ops
 
@@ -124,12 +124,12 @@ class Reader:
         outputs, seen = hooks.record(model, inputs, places, changes)
         values = ops.cast(outputs[self.output], "float32")
         values = values if len(values.shape) > 1 else ops.expand_dims(values, -1)
-        return values, [ops.cast(one, "float32") for one in seen]
+        return values, [ops.cast(tensor, "float32") for tensor in seen]
 
     def scores(self, output: Any, indices: Any) -> Any:
-        """Return the score `(n,)` of each example's class; places of a map are averaged.
+        """Return the score `(n,)` of each example's class, averaged over the positions of a map.
 
-        One sigmoid unit answers for two classes: its logit is the score of class 1, and minus its
+        One sigmoid unit stands for two classes: its logit is the score of class 1, and minus its
         logit that of class 0.
         """
         from keras import ops
@@ -147,21 +147,23 @@ class Reader:
 def target_of(
     model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
 ) -> Target:
-    """Return the target, checked.
+    """Return the checked target of an explanation.
 
     Args:
         model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
-        images: `(n, …)` in the model's own value range; a list of such for several inputs, or a
-            dict for a model that takes one (the answer is a list in the order of `model.inputs`).
-        class_indices: One class for all, one for each example, or None for the predicted class.
-        output: Which of several outputs, by position or by the name of its layer.
+        images: Array `(n, …)` in the model's own value range; a list of arrays for several inputs,
+            or a dict for a model that takes one (maps are then a list in the order of
+            `model.inputs`).
+        class_indices: One class for all examples, or one class per example. None for the predicted
+            class.
+        output: Position of the output to read, or the name of its layer.
 
     Raises:
-        UserError: What was given does not fit the model, or images and classes each other.
+        UserError: An argument does not fit the model, or images and classes do not fit together.
     """
     inputs, was_list = checked_inputs(model, images)
-    if any(getattr(one, "data_format", "") == "channels_first" for one in hooks.all_layers(model)):
-        raise UserError("model: its layers are channels_first; visualizers read channels_last")
+    if any(getattr(x, "data_format", "") == "channels_first" for x in hooks.all_layers(model)):
+        raise UserError("model: its layers are channels_first; visualizers need channels_last")
     calls = hooks.layer_calls(model, inputs)
     number = _output_number(calls, len(hooks.output_shapes(model, inputs)), output)
     last = _giving(calls, number)
@@ -173,8 +175,8 @@ def target_of(
 
 
 def _giving(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
-    """Return the layer call that makes the output, if one does."""
-    return next((one for one in calls if output in one.output_indices), None)
+    """Return the layer call that produces the output, or None."""
+    return next((call for call in calls if output in call.output_indices), None)
 
 
 def class_scores(
@@ -184,8 +186,8 @@ def class_scores(
 
     Args:
         target: The model and the classes.
-        inputs: Instead of the target's own, as many examples.
-        probabilities: Read the model's output after its softmax or sigmoid.
+        inputs: Inputs in place of the target's own, with the same number of examples.
+        probabilities: Whether to read the model's output after its softmax or sigmoid.
     """
     score = scorer(target.reader, probabilities)
     key = ("scores", probabilities)
@@ -213,53 +215,53 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     """Return the inputs as float32 arrays, and whether a list was given.
 
     Raises:
-        UserError: Another number of inputs, another shape, or values that are not finite numbers.
+        UserError: The number of inputs or a shape is wrong, or values are not finite numbers.
     """
     hooks.check_model(model)
     form = getattr(model, "_inputs_struct", None)
     if isinstance(images, dict) and isinstance(form, dict):
         images = _in_order(images, form)
     was_list = isinstance(images, list | tuple)
-    given = list(images) if was_list else [images]
-    expected = model_shapes(model) or [None] * len(given)
-    if len(given) != len(expected):
-        raise UserError(f"images: the model has {len(expected)} inputs, got {len(given)}")
-    arrays = [_array(one, f"images[{k}]" if was_list else "images") for k, one in enumerate(given)]
+    values = list(images) if was_list else [images]
+    expected = model_shapes(model) or [None] * len(values)
+    if len(values) != len(expected):
+        raise UserError(f"images: the model has {len(expected)} inputs, got {len(values)}")
+    arrays = [_array(x, f"images[{k}]" if was_list else "images") for k, x in enumerate(values)]
     for array, shape in zip(arrays, expected, strict=True):
         _check_shape(array, shape)
-    if len({len(one) for one in arrays}) > 1:
-        sizes = ", ".join(str(len(one)) for one in arrays)
-        raise UserError(f"images: every input needs as many examples, got {sizes}")
+    if len({len(array) for array in arrays}) > 1:
+        sizes = ", ".join(str(len(array)) for array in arrays)
+        raise UserError(f"images: every input needs the same number of examples, got {sizes}")
     return arrays, was_list
 
 
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
-    """Return the shape of each input without the batch; none for a model that names no inputs."""
-    return [tuple(one.shape[1:]) for one in hooks.symbolic_inputs(model)]
+    """Return the shape of each input without the batch; empty if the model's inputs are unknown."""
+    return [tuple(x.shape[1:]) for x in hooks.symbolic_inputs(model)]
 
 
 def takes_whole_numbers(target: Target) -> bool:
-    """Whether an input of the model, or an embedding, rounds what it is given."""
-    embeds = any(one.kind == "Embedding" for one in target.calls)
+    """Whether an input of the model, or an embedding, rounds its values."""
+    embeds = any(call.kind == "Embedding" for call in target.calls)
     return embeds or any("int" in str(x.dtype) for x in hooks.symbolic_inputs(target.model))
 
 
 def _in_order(images: dict, form: dict) -> list:
-    """Return a dict of inputs in the order of the model's own."""
+    """Return a dict of inputs as a list, in the order of the model's inputs."""
     import keras
 
     if images.keys() != form.keys():
         raise UserError(
             f"images: the model takes {', '.join(form)}; got {', '.join(map(str, images))}"
         )
-    return keras.tree.flatten({key: np.asarray(one) for key, one in images.items()})
+    return keras.tree.flatten({key: np.asarray(x) for key, x in images.items()})
 
 
 def numbers(values: Any, where: str) -> np.ndarray:
-    """Return an array of numbers, float32; one that is too large for it becomes infinite.
+    """Return the values as a float32 array; numbers too large for float32 become infinite.
 
     Raises:
-        UserError: They are something else; `where` names the argument.
+        UserError: They are not numbers; `where` names the argument.
     """
     try:
         array = np.asarray(values)
@@ -296,15 +298,15 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> Non
 
 
 def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) -> int:
-    names = {k: one.name for one in reversed(calls) for k in one.output_indices}
+    names = {k: call.name for call in reversed(calls) for k in call.output_indices}
     if isinstance(output, str):
-        found = [
-            k for one in calls for k in one.output_indices if f"/{one.name}".endswith(f"/{output}")
+        matches = [
+            k for c in calls for k in c.output_indices if f"/{c.name}".endswith(f"/{output}")
         ]
-        if not found:
+        if not matches:
             known = ", ".join(names[k] for k in sorted(names))
             raise UserError(f"output: no output {output!r}; there are {known}")
-        return found[0]
+        return matches[0]
     if isinstance(output, bool) or not isinstance(output, Integral):
         raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
@@ -313,7 +315,7 @@ def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) 
 
 
 def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
-    """Return one class an example; the predicted ones where none is given."""
+    """Return one class per example; the predicted classes if none are given."""
     n = len(target.inputs[0])
     reader = target.reader
 
@@ -332,9 +334,9 @@ def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
     if indices.dtype.kind not in "iu":
         raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
-        raise UserError(f"class_indices: {indices.size} for {n} images")
+        raise UserError(f"class_indices: expected one class or shape ({n},), got {indices.shape}")
     shape = hooks.output_shapes(target.model, target.inputs)[target.output]
-    units = shape[-1] if shape else 1  # where it is one number per example
+    units = shape[-1] if shape else 1  # a single number per example
     classes = 2 if units == 1 and target.output_activation == "sigmoid" else units
     for wrong in (indices.min(), indices.max()):
         if not 0 <= wrong < classes:

@@ -1,4 +1,4 @@
-"""The random views in which an image is shown while it is optimised, and its spectrum."""
+"""Random views of an image while it is optimised, and its parametrisation by a spectrum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from dlcourse.errors import UserError
 
 @dataclass(frozen=True)
 class Transformations:
-    """Random changes of the view at each step, each image its own.
+    """Random transformations at each step, drawn for each image.
 
     Attributes:
-        jitter: Shift up to so many pixels, down and across.
-        rotation: Turn up to so many degrees, either way.
-        scale: Enlarge by a factor of 1 ± `scale`.
+        jitter: Largest shift in pixels, down and across.
+        rotation: Largest rotation in degrees, either way.
+        scale: Largest change of the size: the factor is 1 ± `scale`.
         blur: Standard deviation of a Gaussian blur in pixels, the same at each step.
     """
 
@@ -30,7 +30,7 @@ class Transformations:
         """Check the values.
 
         Raises:
-            UserError: One is negative, or the scale 1 or more.
+            UserError: A value is negative, or the scale is 1 or more.
         """
         if min(self.jitter, self.rotation, self.scale, self.blur) < 0 or self.scale >= 1:
             raise UserError(f"transformations: need values >= 0 and scale < 1, got {self}")
@@ -38,7 +38,7 @@ class Transformations:
     def draw(
         self, steps: int, images: int, size: Sequence[int], rng: np.random.Generator
     ) -> np.ndarray | None:
-        """Return `(steps, images, 8)` for `keras.ops.image.affine_transform`; None for no change.
+        """Return `(steps, images, 8)` for `keras.ops.image.affine_transform`; None if all are 0.
 
         Row y and column x of the view show the image at (a·x + b·y + c, d·x + e·y + f).
         """
@@ -89,17 +89,17 @@ def _blur_matrix(side: int, sigma: float) -> np.ndarray:
 
 
 def _frequencies(height: int, width: int) -> np.ndarray:
-    """Return how strongly each frequency counts, `(height, width)`: 1/f, as in natural images."""
+    """Return the weight of each frequency, `(height, width)`: 1/f, as in natural images."""
     f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
     return (1 / np.maximum(f, 1 / max(height, width)) * np.sqrt(height * width)).astype("float32")
 
 
 SPREAD = 0.1
-"""Turns a unit of spectrum into so many logits of brightness."""
+"""Logits of brightness per unit of the spectrum."""
 
 
 def spectrum(x: np.ndarray) -> np.ndarray:
-    """Return the parameters `(n, 2, channels, height, width)` that show images in [0, 1]."""
+    """Return the parameters `(n, 2, channels, height, width)` of images in [0, 1]."""
     bounded = np.clip(x, 0.01, 0.99)
     logits = np.moveaxis(np.log(bounded / (1 - bounded)), -1, 1)
     parts = np.fft.fft2(logits) / (SPREAD * _frequencies(*x.shape[1:3]))
@@ -107,7 +107,7 @@ def spectrum(x: np.ndarray) -> np.ndarray:
 
 
 def image_of_spectrum(parameters: Any) -> Any:
-    """Return the images `(n, height, width, channels)` in [0, 1] of their spectrum."""
+    """Return the images `(n, height, width, channels)` in [0, 1] of the parameters."""
     from keras import ops
 
     weights = SPREAD * _frequencies(*parameters.shape[-2:])
