@@ -271,8 +271,8 @@ def test_learning_curves_take_whatever_has_a_history(digits_run):
 @pytest.mark.parametrize(
     ("maps", "told"),
     [
-        ({"saliency": np.zeros((2, 8, 8))}, "3 images are given, but 2 maps of saliency"),
-        (np.zeros((3, 8, 8)), r'expected maps by the name of their method: {"Grad-CAM": …}'),
+        ({"saliency": np.zeros((2, 8, 8))}, "got 2 maps of saliency for 3 images"),
+        (np.zeros((3, 8, 8)), r'expected a mapping of methods to maps: {"Grad-CAM": …}'),
     ],
 )
 def test_maps_that_do_not_belong_to_the_images_are_told(maps, told):

@@ -56,11 +56,11 @@ def test_a_single_neuron_is_as_bright_as_its_value():
 
 
 def test_each_error_says_what_is_taken():
-    with pytest.raises(ValueError, match="needs images, columns of 1 or more and a title for each"):
+    with pytest.raises(ValueError, match="expected images, 1 column or more and a title for each"):
         plots.image_grid([])
     with pytest.raises(ValueError, match="2 images, 8 columns and 1 titles"):
         plots.image_grid([IMAGE, IMAGE], ["one"])
-    with pytest.raises(ValueError, match="takes one example"):
+    with pytest.raises(ValueError, match="expected one example"):
         plots.neuron_activity({"a": np.ones((2, 3))})
 
 

@@ -619,7 +619,9 @@ def pooled_net():
 
 @pytest.mark.parametrize("method", CAMS)
 def test_layers_without_places_are_refused(method):
-    refused(f"{method}: layer pool gives (3,), not places", method, pooled_net(), IMAGES, layer=1)
+    refused(
+        f"{method}: layer pool gives (3,), not positions", method, pooled_net(), IMAGES, layer=1
+    )
 
 
 @pytest.mark.parametrize("method", CAMS)

@@ -1,4 +1,4 @@
-"""Arrays → matplotlib Axes. The only place that imports matplotlib."""
+"""Plots: arrays → matplotlib Axes. The only package that imports matplotlib."""
 
 from dlcourse.plots.attributions import (
     attributions,

@@ -15,11 +15,11 @@ from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
 from dlcourse.plots.images import frame, label, show_image
 
 POSITIVE, SIGNED = "inferno", "RdBu_r"
-MOST_NEURONS = 400  # of a layer drawn as dots
+MOST_NEURONS = 400  # drawn as dots, per layer
 
 
 def signed_colours(values: np.ndarray) -> np.ndarray:
-    """Return `(…, 3)` colours of values: red above 0, blue below, white at 0."""
+    """Return the colours `(…, 3)` of values: red above 0, blue below, white at 0."""
     top = float(np.abs(values).max()) or 1.0
     return colormaps[SIGNED](0.5 + values / (2 * top))[..., :3]
 
@@ -27,13 +27,13 @@ def signed_colours(values: np.ndarray) -> np.ndarray:
 def show_map(
     ax: Axes, values: np.ndarray, *, limit: float | None = None, colorbar: bool = True
 ) -> Axes:
-    """Draw one map `(height, width)`: from 0 up in one hue's brightness, or red and blue if signed.
+    """Draw one map `(height, width)`: dark to bright from 0 up, or blue and red if signed.
 
     Args:
-        ax: Where to draw.
-        values: The raw map; its unit is that of the score.
-        limit: Value of the strongest colour; None: the map's own largest.
-        colorbar: Put the scale beside it.
+        ax: Axes to draw on.
+        values: The raw map, in units of the score.
+        limit: Value of the strongest colour. None for the map's own largest.
+        colorbar: Whether to draw a colour bar.
     """
     signed = bool(values.min() < 0)
     top = (float(np.abs(values).max()) if limit is None else limit) or 1.0
@@ -55,15 +55,15 @@ def overlay(
     box: Sequence[int] | None = None,
     title: str = "",
 ) -> Axes:
-    """Return axes with the image in grey and the map over it, opaque where the map is strong.
+    """Return axes with the image in grey, and the map over it, opaque where it is strong.
 
     Args:
-        image: `(height, width, 1 or 3)` in any range.
-        values: `(height, width)`; negative values count as 0.
-        ax: Where to draw; a new figure by default.
+        image: Image `(height, width, 1 or 3)` in any range.
+        values: Map `(height, width)`; negative values count as 0.
+        ax: Axes to draw on. None for a new pyplot figure.
         alpha: Opacity of the strongest value.
-        box: (top, left, bottom, right) to frame, half-open.
-        title: Above the picture.
+        box: Box (top, left, bottom, right) to frame, the last two excluded.
+        title: Title above the picture.
     """
     ax = new_axes(ax, figsize=(3.2, 3.2))
     grey = image.mean(axis=-1).astype("float32")
@@ -95,24 +95,24 @@ def attributions(
     boxes: np.ndarray | None = None,
     figure: Figure | None = None,
 ) -> list[Axes]:
-    """Return the axes of a row per image: the image, then the map of each method.
+    """Return axes with one row per image: the image, then the map of each method.
 
     Every map has its own scale; the number above it is the value of its strongest colour.
 
     Args:
-        images: `(n, height, width, 1 or 3)`.
-        maps: By the method's name, `(n, height, width)` each.
-        titles: One per image: its class and probability; without any, none is shown.
-        overlaid: Lay the maps over the image, without their values.
-        boxes: Where the truth lies, `(n, 4)`, framed.
-        figure: Drawn into; None makes a pyplot figure.
+        images: Images `(n, height, width, 1 or 3)`.
+        maps: Maps `(n, height, width)` by the name of their method.
+        titles: One title per image, such as its class and probability, or none.
+        overlaid: Whether to draw the maps over the image, without their values.
+        boxes: True boxes `(n, 4)` to frame.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     if not isinstance(maps, Mapping):
-        raise UserError('attributions: expected maps by the name of their method: {"Grad-CAM": …}')
+        raise UserError('attributions: expected a mapping of methods to maps: {"Grad-CAM": …}')
     n, columns = len(images), len(maps) + 1
     for name, values in maps.items():
         if len(values) != n:
-            raise UserError(f"attributions: {n} images are given, but {len(values)} maps of {name}")
+            raise UserError(f"attributions: got {len(values)} maps of {name} for {n} images")
     figure = shown_figure(figure, 1.1 * columns + 0.9, 1.25 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
@@ -127,8 +127,8 @@ def attributions(
         for ax in row:
             _mark(ax, None if boxes is None else boxes[k])
     for ax, name in zip(panels[0, 1:], maps, strict=True):
-        words = fill(name.replace("_plus_plus", "++").replace("_", " "), 16)
-        ax.set_title(f"{words}\n{ax.get_title()}".strip(), fontsize=8)
+        heading = fill(name.replace("_plus_plus", "++").replace("_", " "), 16)
+        ax.set_title(f"{heading}\n{ax.get_title()}".strip(), fontsize=8)
     return list(panels.ravel())
 
 
@@ -141,15 +141,15 @@ def feature_attributions(
     title: str = "",
     unit: str = "change of the logit",
 ) -> Axes:
-    """Return axes with a bar a feature of one table row, the strongest first.
+    """Return axes with one bar per feature of a table row, the strongest first.
 
     Args:
-        values: `(features,)`, with their sign.
-        names: One a feature.
-        ax: Where to draw; a new figure by default.
-        most: Features shown.
-        title: Above the bars.
-        unit: Of the values.
+        values: Signed values `(features,)`.
+        names: One name per feature.
+        ax: Axes to draw on. None for a new pyplot figure.
+        most: Largest number of features shown.
+        title: Title above the bars.
+        unit: Unit of the values.
     """
     ax = new_axes(ax, figsize=(6.4, 0.3 * min(most, len(values)) + 1.2))
     order = np.argsort(-np.abs(values), kind="stable")[:most][::-1]
@@ -166,17 +166,17 @@ def feature_attributions(
 def neuron_activity(
     activity: Mapping[str, np.ndarray], ax: Axes | None = None, *, title: str = ""
 ) -> Axes:
-    """Return axes with a column a layer, every neuron a dot: the brighter, the more active.
+    """Return axes with one column per layer and one dot per neuron: bright if active.
 
     Args:
-        activity: By the layer's name, `(neurons,)` each, as `visualizers.neuron_activity` gives
-            for one image. A layer's brightest dot is its largest value (a single neuron's is 1);
-            more than 400 neurons are shown as the first 400.
-        ax: Where to draw; a new figure by default.
-        title: Above the layers.
+        activity: Values `(neurons,)` by layer name, as `visualizers.neuron_activity` returns them
+            for one image. The brightest dot of a layer is its largest value (1 for a single
+            neuron). Of more than 400 neurons, the first 400 are shown.
+        ax: Axes to draw on. None for a new pyplot figure.
+        title: Title above the layers.
     """
     if any(np.ndim(values) != 1 for values in activity.values()):
-        raise ValueError("neuron_activity: takes one example: {name: values[0], …}")
+        raise ValueError("neuron_activity: expected one example: {name: values[0], …}")
     ax = new_axes(ax, figsize=(1.3 * len(activity) + 0.8, 4.6))
     for column, (name, values) in enumerate(activity.items()):
         shown = values[:MOST_NEURONS]

@@ -1,4 +1,4 @@
-"""How sure a classifier is, and where it is surest of the wrong class."""
+"""Calibration of a classifier, and its most confident errors."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ BINS = 10
 
 
 def calibration_bins(y: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, float, int]]:
-    """Return (mean confidence, accuracy, examples) of each tenth of confidence that holds any.
+    """Return (mean confidence, accuracy, examples) of each non-empty tenth of confidence.
 
     Args:
-        y: true labels `(n,)`.
-        probabilities: `(n, classes)`; the largest is the confidence.
+        y: True labels `(n,)`.
+        probabilities: Probabilities `(n, classes)`; the largest is the confidence.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -29,7 +29,7 @@ def calibration_bins(y: np.ndarray, probabilities: np.ndarray) -> list[tuple[flo
 
 
 def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the expected calibration error: the mean |accuracy − confidence|, by examples.
+    """Return the expected calibration error: the mean |accuracy − confidence| over examples.
 
     References:
         Guo et al., "On Calibration of Modern Neural Networks", 2017, arXiv:1706.04599, equation 3.
@@ -39,11 +39,11 @@ def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def calibration(y: np.ndarray, probabilities: np.ndarray, *, ax: Axes | None = None) -> Axes:
-    """Return axes with how often the predicted class is right, over how sure the network was.
+    """Return axes with the accuracy over the confidence: a reliability diagram.
 
     Args:
-        y, probabilities: as for `calibration_bins`.
-        ax: drawn into; None makes a pyplot figure.
+        y, probabilities: As for `calibration_bins`.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     ax = new_axes(ax, figsize=(4.6, 4.2))
     bins = calibration_bins(y, probabilities)
@@ -71,22 +71,22 @@ def highest_loss(
     count: int = 16,
     figure: Figure | None = None,
 ) -> list[Axes]:
-    """Return the axes of the images whose true class has the least probability.
+    """Return the axes of the images whose true class has the lowest probability.
 
     Args:
-        images: `(n, height, width, channels)`.
-        y: true labels `(n,)`.
-        probabilities: `(n, classes)`.
-        class_names: one a class.
-        count: how many images.
-        figure: drawn into; None makes a pyplot figure.
+        images: Images `(n, height, width, channels)`.
+        y: True labels `(n,)`.
+        probabilities: Probabilities `(n, classes)`.
+        class_names: One name per class.
+        count: Number of images.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     chances = probabilities[np.arange(len(y)), y]
     worst = np.argsort(chances, kind="stable")[:count]
     names = [short_name(name) for name in class_names]
     titles = []
     for k in worst:
-        true, said = int(y[k]), int(probabilities[k].argmax())
-        words = f"{names[true]}, said {names[said]}" if said != true else names[true]
-        titles.append(f"{words}\n{probabilities[k, said]:.2f}")
+        true, predicted = int(y[k]), int(probabilities[k].argmax())
+        text = names[true] if predicted == true else f"{names[true]}, said {names[predicted]}"
+        titles.append(f"{text}\n{probabilities[k, predicted]:.2f}")
     return image_grid(images[worst], titles, figure=figure)

@@ -1,4 +1,4 @@
-"""Images, alone and side by side, in their own or a given range of values."""
+"""Images, alone and in a grid, in their own or a given range of values."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ LONGEST_NAME = 14
 
 
 def frame(ax: Axes) -> None:
-    """Put a thin frame round a small picture, without ticks: a white one shows on a white page."""
-    ax.set_axis_off()  # its axis would cost most of the drawing's time
+    """Draw a thin frame around a small picture, without ticks, visible on a white page."""
+    ax.set_axis_off()  # the axes would take most of the drawing time
     square = ([0, 1, 1, 0, 0], [0, 0, 1, 1, 0])
     ax.plot(*square, color=GREY, lw=0.8, transform=ax.transAxes, clip_on=False)
 
 
 def label(ax: Axes, text: str) -> None:
-    """Write beside a small picture, at its left."""
+    """Write a label to the left of a small picture."""
     ax.text(-0.12, 0.5, text, transform=ax.transAxes, ha="right", va="center", fontsize=9)
 
 
@@ -27,9 +27,9 @@ def show_image(ax: Axes, image: np.ndarray, value_range: tuple[float, float] | N
     """Draw one image `(height, width, 1 or 3)` in a thin frame, without ticks.
 
     Args:
-        ax: Where to draw.
-        image: In any range.
-        value_range: (black, white); None: the image's own least and largest value.
+        ax: Axes to draw on.
+        image: Image with values in any range.
+        value_range: Values (black, white). None for the image's own least and largest value.
     """
     values = in_range(np.asarray(image), value_range)
     values = values.squeeze(-1) if values.shape[-1] == 1 else values
@@ -49,23 +49,23 @@ def image_grid(
     """Return the axes of images side by side, in their order, row by row.
 
     Args:
-        images: `(n, height, width, 1 or 3)`; None leaves a place empty.
-        titles: One an image, or none.
-        columns: In a row.
-        rows: A label before each row, or none.
-        value_range: (black, white); None: each image its own.
-        figure: Drawn into; None makes a pyplot figure.
+        images: Images `(n, height, width, 1 or 3)`; None leaves a cell empty.
+        titles: One title per image, or none.
+        columns: Number of images per row.
+        rows: One label per row, or none.
+        value_range: Values (black, white). None for each image's own range.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     if not len(images) or columns < 1 or (titles and len(titles) != len(images)):
         raise ValueError(
-            "image_grid: needs images, columns of 1 or more and a title for each or none, got "
+            "image_grid: expected images, 1 column or more and a title for each or none, got "
             f"{len(images)} images, {columns} columns and {len(titles)} titles"
         )
-    number = -(-len(images) // columns)
+    height = -(-len(images) // columns)
     columns = min(columns, len(images))
     margin = 1.3 if rows else 0.0
-    figure = shown_figure(figure, max(2.5, 1.15 * columns + margin), 1.35 * number + 0.1)
-    panels = figure.subplots(number, columns, squeeze=False)
+    figure = shown_figure(figure, max(2.5, 1.15 * columns + margin), 1.35 * height + 0.1)
+    panels = figure.subplots(height, columns, squeeze=False)
     for ax in panels.flat:
         ax.set_axis_off()
     for k, (ax, image) in enumerate(zip(panels.flat, images, strict=False)):
@@ -79,11 +79,11 @@ def image_grid(
 
 
 def in_range(image: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Return the image brought to [0, 1] from its value range, or from its own."""
+    """Return the image scaled to [0, 1] from `value_range`, or from its own range."""
     low, high = value_range or (float(image.min()), float(image.max()))
     return np.clip((image.astype("float32") - low) / ((high - low) or 1.0), 0, 1)
 
 
 def short_name(name: str) -> str:
-    """Return a class's name, its middle left out where it is long."""
+    """Return a class name, shortened in the middle if it is long."""
     return name if len(name) <= LONGEST_NAME else f"{name[:7]}…{name[-6:]}"

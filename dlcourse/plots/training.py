@@ -1,4 +1,4 @@
-"""Pictures of a training: learning curves, confusion, the examples that are confused."""
+"""Plots of a training: learning curves, confusion matrix, confused examples."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
 def learning_curves(
     history: Any, best_epoch: int | None = None, *, figure: Figure | None = None
 ) -> list[Axes]:
-    """Return the axes of the loss and of the metric by epoch, training beside validation.
+    """Return the axes of loss and metric by epoch, for training and validation.
 
     Args:
-        history: one list a metric, one value an epoch; or a run or Keras `History` that has them.
-        best_epoch: the epoch (from 1) whose weights were kept; marked where given.
-        figure: drawn into; None makes a pyplot figure.
+        history: One list per metric with one value per epoch; or a run, or a Keras `History`.
+        best_epoch: Epoch (from 1) whose weights were kept, to be marked, or None.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     history = getattr(history, "history", history)
     shown = ["loss", *(key for key in METRICS if key in history)]
@@ -53,13 +53,13 @@ def confusion_matrix(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return axes with how often each true class (row) was predicted as each class (column).
+    """Return axes with the counts of each true class (row) predicted as each class (column).
 
     Args:
-        y: true labels `(n,)`.
-        predicted: predicted labels `(n,)`.
-        class_names: one a class.
-        ax: drawn into; None makes a pyplot figure.
+        y: True labels `(n,)`.
+        predicted: Predicted labels `(n,)`.
+        class_names: One name per class.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     from sklearn.metrics import confusion_matrix as count
 
@@ -85,7 +85,7 @@ def confusion_matrix(
 
 
 def confused_pairs(y: np.ndarray, predicted: np.ndarray) -> list[tuple[int, int, int]]:
-    """Return `(true, predicted, count)` of every wrong pair that occurs, most frequent first."""
+    """Return `(true, predicted, count)` of every confused pair, most frequent first."""
     counts = Counter(zip(y.tolist(), predicted.tolist(), strict=True))
     pairs = [(a, b, n) for (a, b), n in counts.items() if a != b]
     return sorted(pairs, key=lambda pair: (-pair[2], pair))
@@ -102,15 +102,15 @@ def most_confused(
 ) -> list[Axes]:
     """Return the axes of the pairs of classes that are confused most often.
 
-    With images, a row a pair with up to six of its images; without, a bar a pair.
+    With images, one row per pair with up to six of its images; without, one bar per pair.
 
     Args:
-        y: true labels `(n,)`.
-        predicted: predicted labels `(n,)`.
-        class_names: one a class.
-        images: `(n, height, width, channels)`, or None.
-        pairs: how many pairs to show.
-        figure: drawn into; None makes a pyplot figure.
+        y: True labels `(n,)`.
+        predicted: Predicted labels `(n,)`.
+        class_names: One name per class.
+        images: Images `(n, height, width, channels)`, or None.
+        pairs: Number of pairs to show.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     worst = confused_pairs(y, predicted)[:pairs]
     names = [short_name(name) for name in class_names]
@@ -125,7 +125,7 @@ def most_confused(
             ax.set_axis_off()
             ax.text(0, 0, "no test example is confused", ha="center", fontsize=12)
         return [ax]
-    columns = min(6, max(3, worst[0][2]))  # so wide that the titles have room
+    columns = min(6, max(3, worst[0][2]))  # wide enough for the titles
     tiles = []
     for true, wrong, _ in worst:
         examples = np.flatnonzero((y == true) & (predicted == wrong))[:columns]
@@ -139,13 +139,13 @@ def most_confused(
 def predicted_and_true(
     y: np.ndarray, predicted: np.ndarray, target_name: str, *, ax: Axes | None = None
 ) -> Axes:
-    """Return axes with each prediction over its true value; the diagonal is exact.
+    """Return axes with each prediction over its true value; exact ones lie on the diagonal.
 
     Args:
-        y: true values `(n,)`.
-        predicted: predictions `(n,)`.
-        target_name: what is predicted, with its unit.
-        ax: drawn into; None makes a pyplot figure.
+        y: True values `(n,)`.
+        predicted: Predictions `(n,)`.
+        target_name: Name of the target, with its unit.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     ax = new_axes(ax)
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())

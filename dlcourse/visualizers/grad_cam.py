@@ -141,7 +141,7 @@ def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
     place = target.layer(layer, method)
     if place.shape is None or len(place.shape) < 2:
         raise UserError(
-            f"{method}: layer {place.name} gives {place.shape}, not places and channels: name a "
+            f"{method}: layer {place.name} gives {place.shape}, not positions and channels: name a "
             "convolution, or a layer before the flattening"
         )
     return place
