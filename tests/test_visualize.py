@@ -151,7 +151,7 @@ def test_two_runs_are_drawn_side_by_side(image_run, longer_run, tmp_path, capsys
     assert "Confusion matrix: longer" in page
     assert '<th scope="row">longer: test</th>' in page
     assert "<td>4 (kept: 4)</td><td>6 (kept: " in page
-    text = "What each class answers to most, by network: untrained, images, longer."
+    text = "The image that activates each class most, by network: untrained, images, longer."
     assert text in capsys.readouterr().out
 
 
@@ -187,7 +187,7 @@ def test_rows_get_the_pictures_that_suit_them(row_run, capsys, tmp_path):
     assert run(row_run, "--what", "all", "--images", "2", "--out", str(folder)) == 0
     more = {"neurons-1", "neurons-2", "layers", "calibration", "most-confused"}
     assert pictures(folder) == {*overview, *more}
-    assert "left out: feature-maps: is for images" in capsys.readouterr().err
+    assert "left out: feature-maps: needs images" in capsys.readouterr().err
 
 
 def test_predicted_numbers_are_drawn_over_the_true_ones(tmp_path, capsys):
@@ -198,7 +198,7 @@ def test_predicted_numbers_are_drawn_over_the_true_ones(tmp_path, capsys):
     assert pictures(folder) == {"learning-curves", "predicted-and-true", "saliency-1"}
     assert '<th scope="col">r2</th>' in read_page(folder)
     assert run(numbers, "--what", "calibration") == 1
-    assert capsys.readouterr().err == "calibration: is for classes, and this run has none\n"
+    assert capsys.readouterr().err == "calibration: needs classes, and this run has none\n"
 
 
 def test_without_its_data_a_run_shows_what_it_is_itself(tmp_path, capsys):
@@ -239,7 +239,7 @@ def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, t
         (["--beside", "nowhere"], "nowhere: no such run"),
         (
             ["--layer", "hidden_1", "--what", "feature-maps"],
-            "feature-maps: the layer gives no maps",
+            "feature-maps: the layer has no feature maps",
         ),
         (
             ["--layer", "hidden_1", "--what", "filters"],

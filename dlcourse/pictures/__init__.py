@@ -1,1 +1,1 @@
-"""A run's pictures, and the page that shows them."""
+"""The pictures of a run."""

@@ -1,4 +1,4 @@
-"""Figures as files: those that a training saves, and the writing of any."""
+"""Figures as files: those that a training saves, and functions to write any figure."""
 
 from io import BytesIO
 from pathlib import Path
@@ -21,10 +21,10 @@ def save_figures(
     """Write the learning curves and the test split's pictures as PNG; return their paths.
 
     Args:
-        folder: Made if it is not there.
-        dataset: A `Dataset`; its test split is shown.
+        folder: Folder of the files; it is created if needed.
+        dataset: `Dataset` whose test split is shown.
         history: One list per metric, as Keras' `History.history`.
-        best_epoch: The epoch (from 1) whose weights were kept.
+        best_epoch: Epoch (from 1) whose weights were kept.
         predicted: Outputs on the test split, `(n, classes)` probabilities or `(n,)` predictions.
     """
     view = View(dataset.facts, "run", None, history, best_epoch, dataset, predicted)
@@ -37,7 +37,7 @@ def save_figures(
 
 
 def save(path: Path, figure: Any) -> Path:
-    """Write a figure as PNG, whole or not at all, in a folder made if need be; return the path."""
+    """Write a figure as PNG, completely or not at all; create its folder; return the path."""
     make_folder(path.parent)
     write_file(path, lambda temporary: temporary.write_bytes(png(figure)))
     return path

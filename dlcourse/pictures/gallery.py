@@ -1,4 +1,4 @@
-"""The table of all pictures of a run, and which of them suit it."""
+"""The table of all pictures of a run, and which of them apply to it."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,7 +22,7 @@ PICTURES: dict[str, Drawing] = {
     "feature-maps": inside.feature_maps,
     "neurons": inside.neurons,
 }
-"""Every kind of picture; each function gives its figures one after another."""
+"""Every kind of picture; each function yields its figures one by one."""
 
 TEST = ("predictions", "calibration", "most-confused", "highest-loss")
 LEARNED = ("class-templates", "templates", "filters", "dream")
@@ -32,16 +32,16 @@ NEEDS = {
     "test examples": {*TEST, "check"},
     "examples": {"dream", "saliency", "cam", "overlays", "feature-maps", "neurons"},
 }
-"""What a run must have for some pictures."""
+"""The pictures that need something which not every run has."""
 
 
 def unsuited(name: str, view: View) -> str:
-    """Return why a kind of picture does not suit the run; empty if it does."""
-    given = {
+    """Return why a kind of picture does not apply to the run; an empty text if it does."""
+    has = {
         "images": view.facts.inputs == "images",
         "classes": view.facts.class_names,
         "test examples": view.dataset is not None,
         "examples": len(view.inputs),
     }
-    lacking = [what for what, names in NEEDS.items() if name in names and not given[what]]
-    return f"{name}: is for {lacking[0]}, and this run has none" if lacking else ""
+    lacking = [what for what, names in NEEDS.items() if name in names and not has[what]]
+    return f"{name}: needs {lacking[0]}, and this run has none" if lacking else ""

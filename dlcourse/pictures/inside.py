@@ -1,4 +1,4 @@
-"""Pictures of a trained network: filters, templates, feature maps, evidence, dreams."""
+"""Pictures of a trained network: filters, templates, feature maps, attributions, dreams."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ from dlcourse.pictures.view import Picture, View, drawn_by
 from dlcourse.visualizers import hooks
 
 CLASSES, UNITS = 10, 16  # at most, in a grid of templates
-MAPS = 8  # of a layer, in a row of feature maps
+MAPS = 8  # feature maps per layer, in one row
 STEPS = 64  # of integrated gradients: enough for a small map
 GRADIENT_METHODS = (
     "saliency", "smooth_grad", "gradient_times_input", "integrated_gradients",
@@ -36,7 +36,7 @@ def filters(view: View) -> Iterator[Picture]:
 def _kernel(view: View) -> tuple[str, np.ndarray]:
     """Return a layer's name and its kernel `(height, width, channels, filters)`.
 
-    It is a convolution's, or that of a dense layer that takes the pixels themselves.
+    The layer is a convolution, or a dense layer on the pixels themselves.
     """
     layers = hooks.all_layers(view.model)
     learning = [layer for layer in layers if layer.trainable_weights]
@@ -52,7 +52,7 @@ def _kernel(view: View) -> tuple[str, np.ndarray]:
 
 
 def class_templates(view: View) -> Iterator[Picture]:
-    """What each class answers to most, before the training, after it, and in the run beside."""
+    """What activates each class most: untrained, trained, and in a second run."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -65,7 +65,7 @@ def class_templates(view: View) -> Iterator[Picture]:
         plots.image_grid, np.concatenate(images), names * len(rows), columns=len(names), rows=rows,
         value_range=view.facts.value_range,
     )  # fmt: skip
-    caption = f"What each class answers to most, by network: {', '.join(dict(runs))}."
+    caption = f"The image that activates each class most, by network: {', '.join(dict(runs))}."
     yield Picture("templates-classes", "Templates of the classes", caption, figure)
 
 
@@ -76,70 +76,70 @@ def _templates(view: View, model: Any, units: Sequence[int], layer: Any = None) 
 
 
 def templates(view: View) -> Iterator[Picture]:
-    """What the units of each convolution, or of the layer asked, answer to most."""
+    """What activates the units of each convolution, or of the requested layer, most."""
     convolutions = filter(hooks.is_convolution, hooks.all_layers(view.model))
-    one = np.zeros((1, *view.facts.input_shape), "float32")
+    image = np.zeros((1, *view.facts.input_shape), "float32")
     for layer in [view.layer] if view.layer else [layer.name for layer in convolutions]:
-        (answer,) = visualizers.feature_maps(view.model, one, layer).values()
-        units = list(range(min(UNITS, answer.shape[-1])))
+        (maps,) = visualizers.feature_maps(view.model, image, layer).values()
+        units = list(range(min(UNITS, maps.shape[-1])))
         images = _templates(view, view.model, units, layer)
         values, name = view.facts.value_range, f"templates-{layer.replace('/', '-')}"
         figure = drawn_by(plots.image_grid, images, list(map(str, units)), value_range=values)
-        caption = f"What the first {len(units)} units answer to most; flat: to brightness alone."
+        caption = f"What activates the first {len(units)} units most; flat: brightness alone."
         yield Picture(name, f"Templates of {layer}", caption, figure)
 
 
 def feature_maps(view: View) -> Iterator[Picture]:
-    """What the layers make of an image."""
-    caption = f"The image and the first {MAPS} feature maps of each layer, bright where it answers."
+    """The feature maps of an image, layer by layer."""
+    caption = f"The image and the first {MAPS} feature maps of each layer, bright where active."
     for k, title in enumerate(_on_a_line(view.titles)):
-        found = visualizers.feature_maps(view.model, view.inputs[k : k + 1], view.layer)
-        found = {name: maps[0] for name, maps in found.items() if maps.ndim == 4}
-        if not found:
-            raise UserError("feature-maps: the layer gives no maps (name a convolution)")
+        layers = visualizers.feature_maps(view.model, view.inputs[k : k + 1], view.layer)
+        layers = {name: maps[0] for name, maps in layers.items() if maps.ndim == 4}
+        if not layers:
+            raise UserError("feature-maps: the layer has no feature maps (name a convolution)")
         tiles: list[Any] = []
-        for maps in found.values():
+        for maps in layers.values():
             shown = np.moveaxis(maps, -1, 0)[:MAPS, ..., None]
             tiles += [view.inputs[k], *shown, *[None] * (MAPS - len(shown))]
-        rows = [f"{name}\n{'×'.join(map(str, maps.shape))}" for name, maps in found.items()]
+        rows = [f"{name}\n{'×'.join(map(str, maps.shape))}" for name, maps in layers.items()]
         figure = drawn_by(plots.image_grid, tiles, columns=MAPS + 1, rows=rows)
         yield Picture(f"feature-maps-{k + 1}", f"Feature maps of {title}", caption, figure)
 
 
 def neurons(view: View) -> Iterator[Picture]:
-    """Which neurons light up on an example, layer by layer."""
+    """Which neurons are active on an example, layer by layer."""
     activity = visualizers.neuron_activity(view.model, view.inputs)
-    caption = "Which neurons light up, layer by layer (of a filter, its mean)."
+    caption = "Active neurons are bright, layer by layer (a filter is shown by its mean)."
     for k, title in enumerate(_on_a_line(view.titles)):
-        one = {name: values[k] for name, values in activity.items()}
-        figure = drawn_by(plots.neuron_activity, one, title=title, size=(1.3 * len(one) + 1.2, 4.6))
+        own = {name: values[k] for name, values in activity.items()}
+        figure = drawn_by(plots.neuron_activity, own, title=title, size=(1.3 * len(own) + 1.2, 4.6))
         yield Picture(f"neurons-{k + 1}", f"Neurons on {title}", caption, figure)
 
 
 def saliency(view: View) -> Iterator[Picture]:
-    """Which pixels the score depends on, by gradient methods; of rows, what each feature adds."""
+    """Which pixels the score depends on, by gradient methods; for rows, what each feature adds."""
     if view.facts.inputs == "rows":
         yield from _features(view)
         return
-    found = _maps(view, GRADIENT_METHODS)
-    figure = drawn_by(plots.attributions, view.inputs, found, view.titles, boxes=view.boxes)
+    maps = _maps(view, GRADIENT_METHODS)
+    figure = drawn_by(plots.attributions, view.inputs, maps, view.titles, boxes=view.boxes)
     caption = (
-        "By gradients, how much the class's logit depends on each pixel: brightness is the amount; "
+        "How much the class's logit depends on each pixel, by gradients: brightness is the amount; "
         "red is for the class, blue against it. The number above a map is its strongest value."
     )
-    yield Picture("saliency", "Which pixels the answer depends on", caption, figure)
+    yield Picture("saliency", "Which pixels the prediction depends on", caption, figure)
 
 
 def _maps(view: View, methods: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the map of each method that suits the model; with a layer asked, all must."""
-    found = {}
+    """Return the maps of each method that works for the model; some methods must work."""
+    maps = {}
     for name in methods:
         settings = {"steps": STEPS} if name == "integrated_gradients" else {}
         settings |= {"layer": view.layer} if name in CAM_METHODS else {}
         with suppress(*() if name in ("saliency", "grad_cam") else (UserError,)):
             method = visualizers.VISUALIZERS[name]
-            found[name] = method(view.model, view.inputs, view.class_index, **settings)
-    return found
+            maps[name] = method(view.model, view.inputs, view.class_index, **settings)
+    return maps
 
 
 def _features(view: View) -> Iterator[Picture]:
@@ -157,10 +157,10 @@ def _features(view: View) -> Iterator[Picture]:
 
 
 def cam(view: View) -> Iterator[Picture]:
-    """Where the network finds the class, by class-activation-map methods."""
-    found = _maps(view, ("class_activation_map", *CAM_METHODS))
+    """Where the network finds evidence for the class, by CAM methods."""
+    maps = _maps(view, ("class_activation_map", *CAM_METHODS))
     figure = drawn_by(
-        plots.attributions, view.inputs, found, view.titles, overlaid=True, boxes=view.boxes
+        plots.attributions, view.inputs, maps, view.titles, overlaid=True, boxes=view.boxes
     )
     caption = f"By class activation maps: bright where {_place(view)} finds evidence for the class."
     yield Picture("cam", "Where the evidence lies", caption, figure)
@@ -168,23 +168,23 @@ def cam(view: View) -> Iterator[Picture]:
 
 def overlays(view: View) -> Iterator[Picture]:
     """Grad-CAM over each image, large."""
-    heat = _maps(view, ["grad_cam"])["grad_cam"]
+    heatmaps = _maps(view, ["grad_cam"])["grad_cam"]
     caption = f"Bright where {_place(view)} finds evidence for the class."
     for k, title in enumerate(_on_a_line(view.titles)):
         box = None if view.boxes is None else view.boxes[k]
-        figure = drawn_by(plots.overlay, view.inputs[k], heat[k], box=box, size=(3.2, 3.2))
+        figure = drawn_by(plots.overlay, view.inputs[k], heatmaps[k], box=box, size=(3.2, 3.2))
         yield Picture(f"overlay-{k + 1}", f"Grad-CAM of {title}", caption, figure)
 
 
 def dream(view: View) -> Iterator[Picture]:
-    """The images with what the network sees in them drawn ever more strongly."""
+    """The images with the patterns amplified that the network detects in them."""
     shown, value_range = view.inputs[:6], view.facts.value_range
     dreams = visualizers.deep_dream(view.model, shown, layers=view.layer, value_range=value_range)
     figure = drawn_by(
         plots.image_grid, [*shown, *dreams], columns=len(shown), rows=("image", "dream"),
         value_range=value_range,
     )  # fmt: skip
-    caption = f"Each image changed so that {_place(view)} answers ever more strongly."
+    caption = f"Each image changed so that it activates {_place(view)} ever more."
     yield Picture("dream", "Deep dream", caption, figure)
 
 

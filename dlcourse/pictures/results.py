@@ -1,4 +1,4 @@
-"""Pictures of a training and of what the network says of the test split."""
+"""Pictures of a training and of the predictions on the test split."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +14,9 @@ def learning_curves(view: View) -> Iterator[Picture]:
 
 
 def predictions(view: View) -> Iterator[Picture]:
-    """How often each class is taken for each other; of a number, predicted over true."""
+    """The confusion matrix; for a regression, predicted over true values."""
     if view.facts.class_names:
-        caption = "How often each true class of the test examples was taken for each other."
+        caption = "How often each true class of the test examples was predicted as each class."
         figure = drawn_by(plots.confusion_matrix, *_labels(view), size=(5.4, 4.6))
         yield Picture("confusion-matrix", "Confusion matrix", caption, figure)
     else:
@@ -37,21 +37,21 @@ def most_confused(view: View) -> Iterator[Picture]:
 
 
 def _labels(view: View) -> tuple[Any, ...]:
-    """Return the true labels, the predicted ones and the classes' names."""
-    y, found = view.test
-    return y, found.argmax(axis=1), view.facts.class_names
+    """Return the true labels, the predicted labels and the class names."""
+    y, probabilities = view.test
+    return y, probabilities.argmax(axis=1), view.facts.class_names
 
 
 def highest_loss(view: View) -> Iterator[Picture]:
-    """The images whose true class got the least probability."""
-    caption = "The test images whose true class got the least probability, and what was said."
+    """The images whose true class has the lowest probability."""
+    caption = "The test images whose true class has the lowest probability, and what was predicted."
     names = view.facts.class_names
     figure = drawn_by(plots.highest_loss, view.dataset.x_test, *view.test, names)
     yield Picture("highest-loss", "Highest loss", caption, figure)
 
 
 def calibration(view: View) -> Iterator[Picture]:
-    """How often the network is right over how sure it was."""
-    caption = "How often the predicted class is right over how sure the network was of it."
+    """Accuracy over confidence."""
+    caption = "How often the predicted class is right, by the network's confidence in it."
     figure = drawn_by(plots.calibration, *view.test, size=(4.8, 4.4))
     yield Picture("calibration", "Calibration", caption, figure)

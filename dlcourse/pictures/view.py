@@ -1,4 +1,4 @@
-"""What the pictures of a run are drawn from, and what they are made of."""
+"""The input of a run's pictures (`View`), and their result (`Picture`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from dlcourse.runs.evaluation import outputs
 
 
 class Picture(NamedTuple):
-    """A figure and what a page says of it.
+    """A figure with its texts.
 
     Attributes:
-        name: The stem of the file's name.
-        heading: In words.
-        caption: What is to be seen, in sentences.
+        name: Stem of the file name.
+        heading: Heading.
+        caption: Description of the figure, in sentences.
         figure: A matplotlib figure.
-        text: What belongs under it, such as a table in plain text.
+        text: Plain text below the figure, such as a table.
     """
 
     name: str
@@ -32,23 +32,23 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """A run as its pictures are drawn from it.
+    """What the pictures of a run are drawn from.
 
     Attributes:
-        facts: What is known of the data.
-        name: The run's name.
-        model: The trained Keras model; None where no picture asks it.
+        facts: Facts of the run's data.
+        name: Name of the run.
+        model: Trained Keras model. None if no picture needs it.
         history: One list per metric, one value per epoch.
-        best_epoch: The epoch whose weights were kept, or None.
-        dataset: A `Dataset`, for the pictures of the test split; None where it is not there.
-        predicted: The outputs on the test split, where they are known already.
-        inputs: The examples `(n, …)` that the model is asked about.
-        true: The true class or value of each in words, or nothing.
-        boxes: Where the truth lies in each image, `(n, 4)`, or None.
-        class_index: The class that is asked of every example; None: the predicted one.
-        layer: The layer that is asked; None: every layer, or the last convolution.
-        examined: What an annex knows of the run, for the pictures that it adds.
-        beside: Another run, drawn beside this one.
+        best_epoch: Epoch whose weights were kept, or None.
+        dataset: `Dataset` for the pictures of the test split. None if it is not available.
+        predicted: Outputs on the test split, if they are known already.
+        inputs: Examples `(n, …)` to be explained.
+        true: True class or value of each example as text, or nothing.
+        boxes: True box in each image, `(n, 4)`, or None.
+        class_index: Class explained for every example. None for the predicted class.
+        layer: Name of the layer to show. None for every layer, or the last convolution.
+        examined: Further evidence of the run, for pictures that other packages add.
+        beside: Another run to compare with, or None.
     """
 
     facts: DataFacts
@@ -68,36 +68,36 @@ class View:
 
     @cached_property
     def test(self) -> tuple[np.ndarray, np.ndarray]:
-        """The test split's labels or values, and what the model says of it."""
+        """The labels or values of the test split, and the model's outputs on it."""
         known = self.predicted
-        found = outputs(self.model, self.dataset.x_test) if known is None else known
-        return self.dataset.y_test, found
+        predicted = outputs(self.model, self.dataset.x_test) if known is None else known
+        return self.dataset.y_test, predicted
 
     @cached_property
     def outputs(self) -> np.ndarray:
-        """What the model says of the examples: `(n, classes)` probabilities, or `(n,)` numbers."""
+        """The model's outputs on the examples: `(n, classes)` probabilities, or `(n,)` numbers."""
         return outputs(self.model, self.inputs)
 
     @property
     def titles(self) -> list[str]:
-        """A title per example: `7 (0.98)`, the true class if it is another, the class asked."""
+        """One title per example: `7 (0.98)`, the true class if it differs, the class explained."""
         true, names = self.true or [None] * len(self.inputs), self.facts.class_names
         if not names:
             values = zip(self.outputs, true, strict=True)
             return [f"predicted {y:.4g}" + (f" (true {t})" if t else "") for y, t in values]
         asked = None if self.class_index is None else names[self.class_index]
-        found = []
+        titles = []
         for row, known in zip(self.outputs, true, strict=True):
             name = names[int(row.argmax())]
             lines = [f"{short_name(name)} ({row.max():.3f})"]
             lines += [f"true: {short_name(known)}"] if known not in (None, name) else []
-            found.append("\n".join([*lines, *([f"asked: {short_name(asked)}"] if asked else [])]))
-        return found
+            titles.append("\n".join([*lines, *([f"asked: {short_name(asked)}"] if asked else [])]))
+        return titles
 
 
-def drawn_by(draw: Callable[..., Any], *given: Any, size: Any = None, **settings: Any) -> Any:
-    """Return a new figure with what `draw` of `plots` makes: on axes of a size, or all over it."""
+def drawn_by(draw: Callable[..., Any], *values: Any, size: Any = None, **settings: Any) -> Any:
+    """Return a new figure drawn by `draw`: on axes, if a size is given, or on the whole figure."""
     figure = new_figure(*(size or ()))
     place = {"ax": figure.subplots()} if size else {"figure": figure}
-    draw(*given, **place, **settings)
+    draw(*values, **place, **settings)
     return figure
