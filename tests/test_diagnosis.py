@@ -134,7 +134,7 @@ def test_a_loss_that_swings_has_steps_too_large():
 
 def test_a_loss_far_above_the_constant_answers_was_thrown_there_unless_it_began_there():
     loss = [40.0, *[2.31] * 9]
-    assert "threw" in only("learning_rate_too_large", history(loss)).sentence
+    assert "moved" in only("learning_rate_too_large", history(loss)).sentence
     wide = {0: [layer("a", gradient_norm=900.0), layer("logits", output=True)]}
     assert "learning_rate_too_large" not in names(history(loss), xray=wide)
     assert "exploding_gradients" in names(history(loss), xray=wide)
@@ -154,7 +154,7 @@ def test_a_loss_that_stays_at_ln_k_learns_nothing():
     flat = np.full(20, np.log(10))
     curves = history(flat, flat, np.full(20, 0.1), np.full(20, 0.1))
     found = only("not_learning", curves)
-    assert "constant answer's loss (2.3)" in found.sentence
+    assert "constant baseline's loss (2.3)" in found.sentence
     assert only("not_learning", curves, settings={"model.initializer": "zeros"}).override == (
         "model.initializer=glorot_uniform"
     )

@@ -189,11 +189,11 @@ def test_a_run_tells_whether_there_is_dropout_and_its_history_does_not(digits_ru
         ({"classes": "ten"}, "diagnose: 'classes': expected a valid integer, got 'ten'"),
         ({"settings": 5}, "diagnose: 'settings': expected a mapping of settings, got 5"),
         ({"baseline": "x"}, "diagnose: 'baseline': expected a valid number, got 'x'"),
-        ({"class_counts": 5}, "class_counts: expected the examples of each class, got 5"),
-        ({"class_counts": "ab"}, "class_counts: expected the examples of each class, got 'ab'"),
+        ({"class_counts": 5}, "class_counts: expected one number per class, got 5"),
+        ({"class_counts": "ab"}, "class_counts: expected one number per class, got 'ab'"),
         ({"model": "cnn"}, "model: expected the trained Keras model, got 'cnn'"),
-        ({"xray": 5}, "xray: expected LayerStatistics, or them by epoch, got 5"),
-        ({"xray": [1]}, "xray: expected LayerStatistics, or them by epoch, got [1]"),
+        ({"xray": 5}, "xray: expected LayerStatistics, or lists by epoch, got 5"),
+        ({"xray": [1]}, "xray: expected LayerStatistics, or lists by epoch, got [1]"),
     ],
 )
 def test_a_wrong_argument_of_diagnose_is_told_by_its_name(known, told):
@@ -226,7 +226,7 @@ def test_a_short_training_whose_loss_falls_blames_nothing_and_says_to_train_long
     quickly = {"loss": 2.3 * 0.8**EPOCHS, "accuracy": [0.2, 0.4, 0.5, 0.6]}
     for history in (slowly, quickly):
         assert str(dl.diagnose(history, classes=10)) == (
-            "no finding: 4 epochs are too few to tell while the loss still falls: train longer"
+            "no finding: 4 epochs are too few for a diagnosis while the loss still falls: train longer"
         )
     flat = {"loss": [2.31, 2.3, 2.31, 2.3], "accuracy": [0.1] * 4}
     assert [one.name for one in dl.diagnose(flat, classes=10)] == ["not_learning"]
@@ -235,8 +235,8 @@ def test_a_short_training_whose_loss_falls_blames_nothing_and_says_to_train_long
 @pytest.mark.parametrize(
     ("epochs", "told"),
     [
-        (1, "no finding: 1 epoch is too few to tell: train longer"),
-        (2, "no finding: 2 epochs are too few to tell: train longer"),
+        (1, "no finding: 1 epoch is too few for a diagnosis: train longer"),
+        (2, "no finding: 2 epochs are too few for a diagnosis: train longer"),
         (9, "no finding: too little is known, or nothing stands out"),
     ],
 )

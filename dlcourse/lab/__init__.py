@@ -1,4 +1,4 @@
-"""What studies a run: diagnosis, X-ray, comparison, faithfulness of maps, range test, export."""
+"""Studies of a run: diagnosis, X-ray, comparison, faithfulness of maps, range test, export."""
 
 from dlcourse import lazy
 

@@ -1,7 +1,7 @@
-"""A training's history and layer statistics → findings in words. `diagnose(history, …)`.
+"""The history and layer statistics of a training → findings as text. `diagnose(history, …)`.
 
-A rule is a small function `Evidence → Finding or None`; its thresholds stand in
-`findings.THRESHOLDS`. `benchmarks/diagnosis.py` holds them against real trainings with known
+A rule is a small function `Evidence → Finding or None`; its thresholds are in
+`findings.THRESHOLDS`. `benchmarks/diagnosis.py` tests the rules on real trainings with known
 faults.
 """
 
@@ -67,28 +67,28 @@ def diagnose(
 ) -> Findings:
     """Return the findings, most serious first.
 
-    Without `settings` what to try is told without a recipe's groups: `learning_rate=0.01`.
+    Without `settings`, overrides are given without the groups of a recipe: `learning_rate=0.01`.
 
     Args:
-        history: A run or its folder, whose data and layers are looked at too; or the history of
-            any training: a Keras `History` or its dict, one value per epoch in a column, `loss` at
-            least. Without validation, what needs it is not looked for.
-        model: The trained Keras model, where the history is a dict; its output tells the classes.
-        task: `multiclass`, `binary` or `regression`; None reads it off the rest.
-        classes: their number; of a Keras `History` it is read off the model.
-        class_counts: training examples of each class.
-        baseline: loss of the best constant answer; by default of the classes (ln k where they
-            are of one size). A regression needs it: the target's variance for the squared error.
-        settings: what was trained, as a recipe's mapping (`{"training": {"learning_rate": …}}`
-            or flat): overrides are then in its numbers.
-        xray: layer statistics, of `xray(model, x, y)`; a mapping epoch → such statistics, with 0
-            for before the training; or the callback `dlcourse.callbacks.xray` that read them.
-        **known: more of `Evidence`: `val_examples`, `disturbed`, `stopped_early`, `duplicates`,
-            `evaluated`, `chance`.
+        history: A run or its folder, whose data and layers are examined too; or the history of any
+            training: a Keras `History` or its dict, one column per metric with one value per
+            epoch, at least `loss`. Without validation, rules that need it are skipped.
+        model: Trained Keras model, if the history is a dict; its output gives the classes.
+        task: Task, `multiclass`, `binary` or `regression`. None infers it from the rest.
+        classes: Number of classes; for a Keras `History` it is read from the model.
+        class_counts: Number of training examples of each class.
+        baseline: Loss of the constant baseline; by default that of the classes (ln k for k equally
+            large ones). A regression needs it: the target's variance for the squared error.
+        settings: Settings of the training, as a recipe's mapping (`{"training":
+            {"learning_rate": …}}` or flat): overrides are then based on its numbers.
+        xray: Layer statistics from `xray(model, x, y)`; a mapping of epochs to such statistics,
+            with 0 for before the training; or the callback `dlcourse.callbacks.xray`.
+        **known: Further attributes of `Evidence`: `val_examples`, `noisy_training`,
+            `stopped_early`, `duplicates`, `evaluated`, `chance`.
 
     Raises:
-        UserError: the history is none, is empty, or its columns do not fit each other; an unknown
-            or wrong argument.
+        UserError: The history is not a history, is empty, or has columns of different lengths; or
+            an argument is unknown or wrong.
     """
     given = {"model": model, "task": task, "classes": classes, "class_counts": class_counts}
     given |= {"baseline": baseline, "settings": settings, "xray": xray, **known}
@@ -107,11 +107,11 @@ def diagnose(
 
 
 def diagnose_evidence(read: Evidence) -> Findings:
-    """Return the findings of what is known, most serious first."""
+    """Return the findings from the evidence, most serious first."""
     found = [finding for rule in RULES.values() if (finding := rule(read))]
     findings = Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))
     if too_short(read):
-        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few to tell"
+        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few for a diagnosis"
         falls = " while the loss still falls" if read.epochs >= THRESHOLDS["told"] else ""
         findings.why_none = f"{why}{falls}: train longer"
     return findings

@@ -1,4 +1,4 @@
-"""What a diagnosis rests on: a history in one form, and what is known beside it."""
+"""The evidence of a diagnosis: a history in one form, and what else is known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,24 +22,24 @@ DISTURBING_SETTINGS = (
     "model.dropout",
     "model.noise",
     "training.augmentation",
-    "training.class_weights",  # they weigh the training loss alone
+    "training.class_weights",  # they weight only the training loss
 )
 
 
 class LayerStatistics(NamedTuple):
-    """One layer on a probe of real examples.
+    """Statistics of one layer on a sample of real examples.
 
     Attributes:
-        name: the layer with the weights.
-        activation: its activation's name, `linear` where it has none.
-        units: neurons, or filters.
-        mean, spread: mean and standard deviation of its activations.
-        saturated: share of its activations at the flat ends of sigmoid or tanh.
-        dead: share of its ReLU units that are 0 for every example.
-        gradient_norm: Euclidean norm of the loss's gradient in its weights.
-        gradient_to_weight: that norm over the weights' own.
-        equal: share of its units whose weights equal another unit's.
-        output: it is the model's last layer with weights.
+        name: Name of the layer with the weights.
+        activation: Name of its activation, `linear` if it has none.
+        units: Number of neurons or filters.
+        mean, spread: Mean and standard deviation of its activations.
+        saturated: Share of its activations in the saturated ranges of sigmoid or tanh.
+        dead: Share of its ReLU units that are 0 for every example.
+        gradient_norm: Euclidean norm of the gradient of the loss with respect to its weights.
+        gradient_to_weight: Ratio of that norm to the norm of the weights.
+        equal: Share of its units whose weights equal another unit's.
+        output: Whether it is the model's last layer with weights.
     """
 
     name: str
@@ -57,21 +57,21 @@ class LayerStatistics(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """A history and what is known of the training; None or empty is not known.
+    """A history and what is known of its training; None or empty means not known.
 
     Attributes:
-        history: one array `(epochs,)` a column; `loss`, and `val_loss`, `accuracy` … if measured.
-        task: `multiclass`, `binary` or `regression`.
-        class_counts: training examples of each class.
-        baseline: loss of the best constant answer.
-        chance: accuracy of the best constant answer.
-        val_examples: size of the validation split.
-        disturbed: training is measured under dropout, noise or augmentation.
-        stopped_early: an early stop ended the training.
-        duplicates: share of validation or test examples that are among the training's.
-        evaluated: metrics of the kept weights by split, without penalty or dropout.
-        settings: the recipe's, flat: `training.learning_rate` …
-        xray: layer statistics by epoch (0 is before the training).
+        history: One array `(epochs,)` per column: `loss`, and `val_loss`, `accuracy` … if measured.
+        task: Task, `multiclass`, `binary` or `regression`.
+        class_counts: Number of training examples of each class.
+        baseline: Loss of the constant baseline.
+        chance: Accuracy of the constant baseline (majority-class prediction).
+        val_examples: Size of the validation split.
+        noisy_training: Whether training is measured under dropout, noise or augmentation.
+        stopped_early: Whether early stopping ended the training.
+        duplicates: Share of validation or test examples that are training examples too.
+        evaluated: Metrics of the kept weights by split, without penalty or dropout.
+        settings: Settings of the recipe, flat: `training.learning_rate` …
+        xray: Layer statistics by epoch (0 is before the training).
     """
 
     history: dict[str, np.ndarray]
@@ -94,34 +94,34 @@ class Evidence:
 
     @property
     def val_loss(self) -> np.ndarray | None:
-        """The validation loss by epoch, if there is one."""
+        """The validation loss by epoch, or None."""
         return self.history.get("val_loss")
 
     @property
     def epochs(self) -> int:
-        """How many epochs were trained."""
+        """Number of epochs trained."""
         return len(self.loss)
 
     @property
     def finite(self) -> bool:
         """Whether no loss is NaN or infinite."""
         losses = [self.loss, *([] if self.val_loss is None else [self.val_loss])]
-        return all(np.isfinite(one).all() for one in losses)
+        return all(np.isfinite(loss).all() for loss in losses)
 
     @cached_property
     def unit(self) -> float:
-        """What losses are measured by: a constant answer's, ln k for k classes of any size.
+        """Unit of losses: the constant baseline's loss, at least ln k for k classes.
 
-        Where neither is known, the first epoch's.
+        If neither is known, the loss of the first epoch.
         """
         known = [self.baseline or 0.0, np.log(len(self.class_counts) or 1)]
         finite = self.loss[np.isfinite(self.loss)]
         return float(max(known)) or (float(finite[0]) if len(finite) else 0.0) or 1.0
 
     def skill(self, part: str = "") -> np.ndarray | None:
-        """Return the share of the way from the constant answer (0) to a perfect one (1), by epoch.
+        """Return the skill by epoch: 0 for the constant baseline, 1 for perfect predictions.
 
-        Of the accuracy where it is measured and its chance known, else of the loss.
+        It is that of the accuracy, if measured and its chance is known, else of the loss.
         """
         accuracy, loss = self.history.get(f"{part}accuracy"), self.history.get(f"{part}loss")
         if accuracy is not None and self.chance is not None:
@@ -129,7 +129,7 @@ class Evidence:
         return None if loss is None or not self.baseline else 1 - loss / self.baseline
 
     def reached(self, part: str) -> float | None:
-        """Return the skill of the last epochs on `train` or `val`, or of the kept weights there."""
+        """Return the skill on `train` or `val` at the end or, if better, of the kept weights."""
         curve = self.skill("val_" if part == "val" else "")
         values = [] if curve is None else [float(np.median(curve[-3:]))]
         scores = self.evaluated.get(part, {})
@@ -140,7 +140,7 @@ class Evidence:
         return max(values) if values else None
 
     def setting(self, name: str, default: Any = None) -> Any:
-        """Return a recipe setting, or the default where it is not known or null."""
+        """Return a recipe setting, or the default if it is unknown or null."""
         value = self.settings.get(name)
         return default if value is None else value
 
@@ -165,7 +165,7 @@ def evidence(
     """Return the evidence; see `diagnose` for the arguments.
 
     Raises:
-        UserError: the history is none, is empty, or its columns do not fit each other.
+        UserError: The history is not a history, is empty, or has columns of different lengths.
     """
     columns = _columns(history)
     read = _of_keras(history, model)
@@ -184,9 +184,9 @@ def evidence(
         chance = float(shares.max()) if chance is None else chance
     epochs = len(columns["loss"])
     if noisy_training is None:
-        told = [bool(settings[key]) for key in DISTURBING_SETTINGS if key in settings]
-        told += [read["disturbed"]] if "disturbed" in read else []
-        noisy_training = any(told) if told else None
+        noise = [bool(settings[key]) for key in DISTURBING_SETTINGS if key in settings]
+        noise += [read["disturbed"]] if "disturbed" in read else []
+        noisy_training = any(noise) if noise else None
     if stopped_early is None:
         stopped_early = bool(epochs < (settings.get("training.epochs") or 0))
     layers = _by_epoch(xray, epochs)
@@ -195,13 +195,13 @@ def evidence(
 
 
 def entropy(shares: np.ndarray) -> float:
-    """Return −Σ p ln p: the cross-entropy of the best constant answer."""
+    """Return −Σ p ln p: the cross-entropy of the constant baseline."""
     present = shares[shares > 0]
     return float(-(present * np.log(present)).sum())
 
 
 def _columns(history: Any) -> dict[str, np.ndarray]:
-    """Return the history's columns as float64 arrays, under the package's names."""
+    """Return the columns of the history as float64 arrays, under the names of this package."""
     table = getattr(history, "history", history)
     if not isinstance(table, Mapping):
         kind = type(history).__name__
@@ -227,7 +227,7 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
 
 
 def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
-    """Return what a plain Keras `History` and a model tell: classes, learning rate and epochs."""
+    """Return what a Keras `History` and its model contain: classes, learning rate, epochs."""
     if model is not None and not isinstance(getattr(model, "layers", None), list):
         raise UserError(f"model: expected the trained Keras model, got {shown(model)}")
     model = model or getattr(history, "model", None)
@@ -250,18 +250,18 @@ def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
     }
 
 
-def _counts(given: Any) -> tuple[int, ...]:
-    counts = np.asarray(() if given is None else given)
+def _counts(values: Any) -> tuple[int, ...]:
+    counts = np.asarray(() if values is None else values)
     good = counts.ndim == 1 and counts.dtype.kind in "iuf" and (counts >= 0).all()
     if not good or (len(counts) and not counts.sum()):
-        raise UserError(f"class_counts: expected the examples of each class, got {shown(given)}")
+        raise UserError(f"class_counts: expected one number per class, got {shown(values)}")
     return tuple(map(int, counts))
 
 
 def _task(columns: Mapping[str, Any], classes: int | None, counts: Sequence[int]) -> str | None:
-    number = classes or len(counts)
-    if number:
-        return "binary" if number == 2 else "multiclass"
+    classes = classes or len(counts)
+    if classes:
+        return "binary" if classes == 2 else "multiclass"
     return "regression" if "mae" in columns and "accuracy" not in columns else None
 
 
@@ -269,8 +269,8 @@ def _by_epoch(xray: Any, epochs: int) -> dict[int, list[LayerStatistics]]:
     if xray is None:
         return {}
     layers = getattr(xray, "by_epoch", xray)
-    course = dict(layers) if isinstance(layers, Mapping) else {epochs: layers}
-    for read in course.values():
+    by_epoch = dict(layers) if isinstance(layers, Mapping) else {epochs: layers}
+    for read in by_epoch.values():
         if not isinstance(read, Sequence) or not all(isinstance(x, LayerStatistics) for x in read):
-            raise UserError(f"xray: expected LayerStatistics, or them by epoch, got {shown(xray)}")
-    return {epoch: read for epoch, read in course.items() if read}
+            raise UserError(f"xray: expected LayerStatistics, or lists by epoch, got {shown(xray)}")
+    return {epoch: read for epoch, read in by_epoch.items() if read}

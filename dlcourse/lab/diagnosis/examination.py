@@ -1,4 +1,4 @@
-"""What is known of a run: its curves, its data, its layers; the evidence of a diagnosis."""
+"""The evidence of a run for a diagnosis: its curves, data and layers."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Examination(NamedTuple):
-    """What is known of a run, a note on what is not, and its data where that is there."""
+    """The evidence of a run, a note on what is missing, and the data if available."""
 
     evidence: "Evidence"
     note: str
@@ -21,10 +21,10 @@ class Examination(NamedTuple):
 
 
 def examine(run: "Run") -> Examination:
-    """Return what is known of a run; the data and model are probed.
+    """Return the evidence of a run; its data and model are examined.
 
     Raises:
-        RunError: the run's files are missing or broken, or its data has changed since.
+        RunError: The run's files are missing or broken, or its data has changed since.
     """
     from dlcourse.configuration.recipe import run_recipe
     from dlcourse.errors import DatasetError
@@ -39,7 +39,7 @@ def examine(run: "Run") -> Examination:
         "stopped_early": bool(metrics) and "diverged" not in metrics and epochs < planned,
         "evaluated": {part: metrics[part] for part in ("train", "val") if part in metrics},
     }
-    note = "" if metrics else "the training is not finished: its curves so far are read"
+    note = "" if metrics else "the training is not finished: its curves so far are used"
     dataset = None
     try:
         dataset, probed = _probed(run, recipe)
@@ -58,19 +58,19 @@ def examine(run: "Run") -> Examination:
 
 
 def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
-    """Return the run's history; a diverged training has an epoch of NaN more."""
+    """Return the history of the run; a diverged training gets a further epoch of NaN."""
     from dlcourse.errors import RunError
 
     if not diverged:
         return run.history
     try:
         return {key: [*values, float("nan")] for key, values in run.history.items()}
-    except RunError:  # it broke in the first epoch
+    except RunError:  # it diverged in the first epoch
         return {"loss": [float("nan")]}
 
 
 def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
-    """Return the data, and what it and the model tell: class counts, duplicates, statistics."""
+    """Return the data, and its class counts, duplicates and layer statistics."""
     import numpy as np
 
     from dlcourse.datasets import fingerprint
@@ -79,9 +79,9 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.training import prepare
 
     untrained = None
-    if recipe.base:  # the base may be gone, or be another by now
+    if recipe.base:  # the base may be missing or have changed
         dataset = recipe.load_dataset()
-    else:  # the model as it was before the first step, also where there is no GPU
+    else:  # the model before its first step, also without a GPU
         anywhere = recipe.training.model_copy(update={"device": "auto"})
         prepared = prepare(recipe.model_copy(update={"training": anywhere}))
         dataset, untrained = prepared.dataset, prepared.model
@@ -103,7 +103,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
 
 
 def duplicates(dataset: "Dataset") -> float:
-    """Return the share of validation or test examples, whichever is larger, seen in training."""
+    """Return the share of validation or of test examples seen in training, the larger one."""
     seen = set(_digests(dataset.x_train))
     return max(_share(x, seen) for x in (dataset.x_val, dataset.x_test))
 
@@ -115,5 +115,5 @@ def _share(x: "np.ndarray", seen: set[bytes]) -> float:
 def _digests(x: "np.ndarray") -> Iterator[bytes]:
     from dlcourse.datasets.dataset import chunks
 
-    for some in chunks(x):  # a digest takes 16 bytes, an image thousands
-        yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in some)
+    for rows in chunks(x):  # a digest takes 16 bytes, an image thousands
+        yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)

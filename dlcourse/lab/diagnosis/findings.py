@@ -1,43 +1,43 @@
-"""What a diagnosis says: the record of a finding, all thresholds, and where each is explained."""
+"""Findings of a diagnosis: the record, all thresholds, and links to the course."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 THRESHOLDS = {
-    # shares of the way from the constant answer (0) to a perfect one (1)
-    "learned": 0.12,  # below: no better than the constant answer
+    # skill: 0 for the constant baseline, 1 for perfect predictions
+    "learned": 0.12,  # below: no better than the constant baseline
     "fitted": 0.80,  # the training examples count as learned
     # over-fitting
-    "accuracy_gap": 0.08,  # training over validation accuracy, beside its sampling error
-    "loss_rise": 0.12,  # validation loss over its lowest, in units of the constant answer's
-    "loss_gap": 0.30,  # validation over training loss, in the same units
+    "accuracy_gap": 0.08,  # training minus validation accuracy, beyond its sampling error
+    "loss_rise": 0.12,  # validation loss minus its minimum, in units of the baseline's loss
+    "loss_gap": 0.30,  # validation minus training loss, in the same units
     # learning rate
-    "peak": 2.0,  # loss of an epoch, in units of the constant answer's
-    "peak_stuck": 1.5,  # the same, where the loss then rests at the constant answer's
+    "peak": 2.0,  # loss of an epoch, in units of the baseline's loss
+    "peak_stuck": 1.5,  # the same, if the loss then stays at the baseline's
     "peak_alone": 4.0,  # the same without an X-ray: wide initial weights may be the cause
-    "wide": 1.5,  # spread of the untrained logits that explains such a loss by itself
-    "scattered": 100.0,  # spread of the trained logits: probabilities of 0 and 1 alone
-    "rise": 1.3,  # last loss over the first
+    "wide": 1.5,  # spread of the untrained logits that by itself explains such a loss
+    "scattered": 100.0,  # spread of the trained logits: probabilities are only 0 and 1
+    "rise": 1.3,  # ratio of the last loss to the first
     "swing": 0.019,  # mean rise of the loss from epoch to epoch, in the same units as loss_rise
-    "swings": 0.35,  # rises over falls: 0 falls always, 1 gets nowhere
-    "late_fall": 0.25,  # share of the whole fall that lies in the last half of the epochs
-    "unfinished": 0.30,  # loss that is left, in units of the constant answer's
+    "swings": 0.35,  # rises over falls: 0 for a loss that only falls, 1 for no progress
+    "late_fall": 0.25,  # share of the whole fall that occurs in the last half of the epochs
+    "unfinished": 0.30,  # remaining loss, in units of the baseline's loss
     # validation
     "few": 14,  # validation examples: one of them is more than 7 points of accuracy
-    "jitter": 0.10,  # mean change of validation against training from epoch to epoch
-    "better": 0.10,  # validation over training, undisturbed by dropout and augmentation
-    "duplicates": 0.10,  # share of validation or test examples that stand in the training too
+    "jitter": 0.10,  # mean change of validation relative to training from epoch to epoch
+    "better": 0.10,  # validation over training, without dropout and augmentation
+    "duplicates": 0.10,  # share of validation or test examples that are in the training split too
     "imbalance": 6.0,  # examples of the largest class over those of the smallest
-    "stopping_fall": 0.02,  # of the training loss an epoch, before an early stop
-    "told": 3,  # epochs: fewer show no course
-    "short": 5,  # epochs: fewer, if the loss falls in each, tell only that it falls
+    "stopping_fall": 0.02,  # fall of the training loss per epoch before an early stop, as a share
+    "told": 3,  # epochs: fewer show no trend
+    "short": 5,  # epochs: fewer, if the loss falls in each, show only that it falls
     # layers
-    "vanishing": 1e-3,  # a layer's gradient norm over the largest of all layers
-    "none_left": 1e-6,  # the largest gradient norm of a training that is done: nothing to vanish
+    "vanishing": 1e-3,  # ratio of a layer's gradient norm to the largest of all layers
+    "none_left": 1e-6,  # the largest gradient norm of a converged training: nothing to vanish
     "exploding": 100.0,  # a layer's gradient norm
     "dead": 0.80,  # share of a layer's ReLU units that are 0 for every example
-    "saturated": 0.50,  # share of a layer's values at the flat ends, before training
-    "saturated_trained": 0.90,  # after training, when neurons that have decided are flat too
+    "saturated": 0.50,  # share of a layer's values that are saturated, before training
+    "saturated_trained": 0.90,  # after training, when confident neurons are saturated too
     "symmetric": 0.90,  # share of a layer's neurons whose weights equal another's
 }
 
@@ -63,16 +63,16 @@ LINKS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a training shows.
+    """One observation on a training.
 
     Attributes:
-        name: A key of `LINKS`.
-        sentence: What it is and what it means.
-        evidence: The numbers that it rests on.
-        override: One thing to try, as a recipe override (its setting alone, where no
-            recipe is known); empty for a good fit.
-        epoch: The epoch (from 1) where it shows first; 0 is before the training, None the whole.
-        layers: The layers that it is about; none for a finding on the curves.
+        name: Key of `LINKS`.
+        sentence: Description of the problem and its meaning.
+        evidence: Numbers that support it.
+        override: One change to try, as a recipe override (the setting alone, if no recipe is
+            known); empty for a good fit.
+        epoch: Epoch (from 1) where it shows first; 0 for before the training, None for all epochs.
+        layers: Names of the affected layers; empty for a finding on the curves.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The name in words."""
+        """The name as text."""
         return self.name.replace("_fitting", "-fitting").replace("_", " ")
 
     @property
@@ -110,7 +110,7 @@ class Finding:
         return "\n".join([*lines, f"  read      slides {self.slide}; {self.notebook}"])
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything in plain types, for JSON."""
+        """Return all fields as plain types, for JSON."""
         links = {"slide": self.slide, "notebook": self.notebook}
         return {**asdict(self), "layers": list(self.layers), **links}
 
@@ -119,14 +119,14 @@ class Findings(list[Finding]):
     """Findings, most serious first; printed, they are numbered and explained.
 
     Attributes:
-        why_none: Why there may be none.
+        why_none: Reason for an empty list.
     """
 
     why_none = "too little is known, or nothing stands out"
 
     def __str__(self) -> str:
-        told = [f"{number}. {finding}" for number, finding in enumerate(self, 1)]
-        return "\n\n".join(told) or f"no finding: {self.why_none}"
+        texts = [f"{number}. {finding}" for number, finding in enumerate(self, 1)]
+        return "\n\n".join(texts) or f"no finding: {self.why_none}"
 
     __repr__ = __str__
 

@@ -1,4 +1,4 @@
-"""Rules on the fit: nothing learned, over-fitting, stopped too early, under-fitting, good."""
+"""Rules on the fit: not learning, over-fitting, stopped too early, under-fitting, good fit."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from dlcourse.lab.diagnosis.splits import leakage
 
 
 def not_learning(e: Evidence) -> Finding | None:
-    """Training, or at least validation, never gets better than the constant answer."""
+    """Training, or at least validation, never gets better than the constant baseline."""
     train = undisturbed_skill(e)
     if train is None or not e.finite or too_short(e):
         return None
@@ -34,16 +34,16 @@ def not_learning(e: Evidence) -> Finding | None:
     loss = e.loss if part == "training" else e.val_loss
     known = f" ({e.baseline:.3g})" if e.baseline else ""
     if part == "training":
-        why = "wrong labels, a dead network, equal initial weights, or a model that cannot tell"
+        why = "wrong labels, a dead network, equal initial weights, or an unsuitable model"
     else:
-        why = "what is learned is of no use elsewhere; do the labels belong to the inputs?"
+        why = "nothing learned generalises; do the labels belong to the inputs?"
     low = f"lowest loss {np.min(loss):.3g}" if loss is not None else ""
     score = e.history.get("accuracy" if part == "training" else "val_accuracy")
     if score is not None:
         low += f", best accuracy {score.max():.2f}"
     return Finding(
         "not_learning",
-        f"nothing is learned: {part} stays at the constant answer's loss{known}: {why}",
+        f"nothing is learned: {part} stays at the constant baseline's loss{known}: {why}",
         low,
         for_learning(e, too_fast=bool(learning_rate_too_large(e))),
         1,
@@ -51,7 +51,7 @@ def not_learning(e: Evidence) -> Finding | None:
 
 
 def _validation_stuck(e: Evidence) -> bool:
-    """Whether validation was never better than a constant answer, beyond its sampling error."""
+    """Whether validation never beats the constant baseline, beyond its sampling error."""
     skill = e.skill("val_")
     if skill is None or e.val_loss is None:
         return False
@@ -61,18 +61,18 @@ def _validation_stuck(e: Evidence) -> bool:
 
 
 def over_fitting(e: Evidence) -> Finding | None:
-    """Validation gets worse while training goes on, or stays far behind it."""
+    """Validation gets worse while training improves, or stays far behind it."""
     if e.val_loss is None or not e.finite or e.epochs < 3 or not _learned(e):
         return None
     lowest = int(running_median(e.val_loss).argmin())
-    train, val = (float(np.median(one[-3:])) for one in (e.loss, e.val_loss))
+    train, val = (float(np.median(loss[-3:])) for loss in (e.loss, e.val_loss))
     rise, gap = (val - float(e.val_loss.min())) / e.unit, (val - train) / e.unit
     scores = accuracy_gap(e)
     far = scores is not None and scores[0] - scores[1] >= T["accuracy_gap"] + scores[2]
     if e.history.get("accuracy") is None:
         far = gap >= T["loss_gap"]
     worse = rise >= T["loss_rise"] and gap >= T["loss_gap"]
-    if train - e.loss.min() >= T["loss_rise"] * e.unit:  # training gets worse as well: it diverges
+    if train - e.loss.min() >= T["loss_rise"] * e.unit:  # training gets worse, too: it diverges
         return None
     if not (worse or (far and gap >= T["loss_gap"] / 2)):
         return None
@@ -83,7 +83,7 @@ def over_fitting(e: Evidence) -> Finding | None:
         evidence += f"; validation was at its best, {e.val_loss.min():.3g}, in epoch {lowest + 1}"
     return Finding(
         "over_fitting",
-        "the training examples are learned by heart: training goes on improving, validation does "
+        "the training examples are memorised: training goes on improving, validation does "
         + ("not follow" if not worse else "not follow but gets worse"),
         evidence,
         for_less_gap(e),
@@ -104,7 +104,7 @@ def _opened(e: Evidence) -> int:
 
 
 def early_stop_too_eager(e: Evidence) -> Finding | None:
-    """The training was stopped while its loss fell and validation was not yet worse."""
+    """The training was stopped while its loss fell and validation had not yet got worse."""
     if not e.stopped_early or e.val_loss is None or not e.finite or over_fitting(e):
         return None
     third = max(1, e.epochs // 3)
@@ -116,16 +116,16 @@ def early_stop_too_eager(e: Evidence) -> Finding | None:
     patience = e.setting("training.early_stopping.patience", 1)
     return Finding(
         "early_stop_too_eager",
-        "the training was stopped while it was still learning: one bad epoch is no trend",
-        f"at the end the training loss still fell by {fall:.1%} an epoch, and validation stood "
-        f"{rise:.2f} constant answers' loss above its best; patience {patience}",
+        "the training was stopped while it was still learning: one bad epoch is not a trend",
+        f"at the end the training loss still fell by {fall:.1%} per epoch, and validation was "
+        f"{rise:.2f} of the baseline's loss above its best; patience {patience}",
         f"training.early_stopping.patience={max(5, 4 * patience)}",
         e.epochs,
     )
 
 
 def under_fitting(e: Evidence) -> Finding | None:
-    """Training has come to rest far from learned, and validation no better."""
+    """Training has stalled far from learned, and validation is no better."""
     reached = training_skill(e)
     if reached is None or not e.finite or too_short(e):
         return None
@@ -134,9 +134,9 @@ def under_fitting(e: Evidence) -> Finding | None:
         return None
     return Finding(
         "under_fitting",
-        "not even the training examples are learned: the model is too small or held back too much, "
-        "or inputs and labels do not tell more",
-        f"training has come {reached:.0%} of the way from a constant answer to a perfect one; "
+        "not even the training examples are learned: the model is too small or too strongly "
+        "regularised, or the inputs do not determine the labels",
+        f"training reached {reached:.0%} of the way from the constant baseline to perfect; "
         f"last loss {e.loss[-1]:.3g}",
         for_more_capacity(e),
         e.epochs,
@@ -144,7 +144,7 @@ def under_fitting(e: Evidence) -> Finding | None:
 
 
 def good_fit(e: Evidence) -> Finding | None:
-    """Training is learned and validation follows."""
+    """The training examples are learned, and validation follows."""
     reached, val = training_skill(e), e.reached("val")
     if reached is None or val is None or reached < T["fitted"] or val < T["learned"]:
         return None
@@ -155,6 +155,6 @@ def good_fit(e: Evidence) -> Finding | None:
     return Finding(
         "good_fit",
         "a good fit: the training examples are learned and validation follows",
-        f"{reached:.0%} of the way from a constant answer to a perfect one on training, {val:.0%} "
+        f"{reached:.0%} of the way from the constant baseline to perfect on training, {val:.0%} "
         "on validation",
     )

@@ -1,4 +1,4 @@
-"""The X-ray read: which layers vanish, explode, are dead, saturated or symmetric.
+"""Rules on the X-ray: vanishing, exploding, dead, saturated and symmetric layers.
 
 References:
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
@@ -13,7 +13,7 @@ from dlcourse.lab.diagnosis.overrides import another_rate, possible
 
 
 def symmetric_layers(e: Evidence) -> Finding | None:
-    """Hidden layers whose neurons all have the same weights: they stay one neuron for ever."""
+    """Hidden layers whose neurons all have equal weights, and keep them equal."""
 
     def equal(layer: LayerStatistics) -> bool:
         return not layer.output and layer.equal >= THRESHOLDS["symmetric"]
@@ -23,8 +23,8 @@ def symmetric_layers(e: Evidence) -> Finding | None:
         return None
     return Finding(
         "symmetric_layers",
-        f"the neurons of {_named(found)} have equal weights: they compute one and the same thing "
-        "and get one and the same gradient, so the layer is worth a single neuron",
+        f"the neurons of {_named(found)} have equal weights: they compute the same output "
+        "and get the same gradient, so the layer acts as a single neuron",
         f"{_most(found, 'equal'):.0%} of the neurons equal another; initial weights must be random",
         "model.initializer=glorot_uniform",
         epoch,
@@ -33,7 +33,7 @@ def symmetric_layers(e: Evidence) -> Finding | None:
 
 
 def exploding_gradients(e: Evidence) -> Finding | None:
-    """Layers whose gradient is huge before the training, or whose activations grow with depth."""
+    """Layers whose gradient is very large, as a rule before the training."""
     start: Sequence[LayerStatistics] = e.xray[min(e.xray)] if e.xray else []
     found = [layer for layer in start if not layer.gradient_norm < THRESHOLDS["exploding"]]
     if not found:
@@ -45,7 +45,7 @@ def exploding_gradients(e: Evidence) -> Finding | None:
     return Finding(
         "exploding_gradients",
         f"the gradients of {_named(found)} explode: each layer multiplies them, and one step "
-        "throws the weights far away",
+        "moves the weights far away",
         f"gradient norm {largest.gradient_norm:.3g} in {largest.name}, activations spread "
         f"{start[0].spread:.3g} in {start[0].name} and {start[-1].spread:.3g} in {start[-1].name}",
         override,
@@ -55,7 +55,7 @@ def exploding_gradients(e: Evidence) -> Finding | None:
 
 
 def vanishing_gradients(e: Evidence) -> Finding | None:
-    """Layers whose gradient is a thousandth of the largest: they hardly learn."""
+    """Layers whose gradient is below a thousandth of the largest: they hardly learn."""
     epoch, found = _first(e, vanished)
     if not found:
         return None
@@ -75,7 +75,7 @@ def vanishing_gradients(e: Evidence) -> Finding | None:
 
 
 def vanished(layers: Sequence[LayerStatistics]) -> list[LayerStatistics]:
-    """Return the layers with a vanished gradient; symmetric and dead ones have another cause."""
+    """Return the layers with a vanished gradient, unless symmetric or dead layers cause it."""
     if any(layer.equal >= THRESHOLDS["symmetric"] for layer in layers if not layer.output):
         return []
     if any(layer.dead >= THRESHOLDS["dead"] for layer in layers):
@@ -88,7 +88,7 @@ def vanished(layers: Sequence[LayerStatistics]) -> list[LayerStatistics]:
 
 
 def dead_layers(e: Evidence) -> Finding | None:
-    """ReLU layers whose units are 0 for every example: no gradient passes them."""
+    """ReLU layers whose units are 0 for every example: no gradient passes through them."""
 
     def dead(layer: LayerStatistics) -> bool:
         return layer.dead >= THRESHOLDS["dead"] and layer.equal < THRESHOLDS["symmetric"]
@@ -98,9 +98,9 @@ def dead_layers(e: Evidence) -> Finding | None:
         return None
     return Finding(
         "dead_layers",
-        f"the ReLU units of {_named(found)} are dead: they give 0 for every example, so their "
-        "gradient is 0 and they cannot come back",
-        f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the probe",
+        f"the ReLU units of {_named(found)} are dead: they output 0 for every example, so their "
+        "gradient is 0 and they cannot recover",
+        f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the sample",
         possible(e, "model.activation=leaky_relu", another_rate(e, 0.1, "0.0001")),
         epoch,
         tuple(layer.name for layer in found),
@@ -108,7 +108,7 @@ def dead_layers(e: Evidence) -> Finding | None:
 
 
 def saturated_layers(e: Evidence) -> Finding | None:
-    """Sigmoid or tanh layers at their flat ends, where the derivative is almost 0."""
+    """Sigmoid or tanh layers in the saturated range, where the derivative is almost 0."""
     epoch, found = _first(e, lambda layers: _saturated(layers, before=layers is e.xray.get(0)))
     if not found:
         return None
@@ -116,9 +116,9 @@ def saturated_layers(e: Evidence) -> Finding | None:
     large = e.setting("model.initializer", random[0]) not in random
     return Finding(
         "saturated_layers",
-        f"{_named(found)} {'is' if len(found) == 1 else 'are'} saturated: the values stand at the "
+        f"{_named(found)} {'is' if len(found) == 1 else 'are'} saturated: the values are at the "
         "flat ends of the activation, where its derivative is almost 0",
-        f"{_most(found, 'saturated'):.0%} of the values are within a twentieth of the ends",
+        f"{_most(found, 'saturated'):.0%} of the values are within 0.05 of the ends",
         possible(
             e, *([] if large else ["model.activation=relu"]), "model.initializer=glorot_uniform"
         ),
@@ -128,7 +128,7 @@ def saturated_layers(e: Evidence) -> Finding | None:
 
 
 def _saturated(layers: Sequence[LayerStatistics], *, before: bool) -> list[LayerStatistics]:
-    """Return the saturated hidden layers; an output that has decided is not at fault."""
+    """Return the saturated hidden layers; a confident output layer is not a fault."""
     limit = THRESHOLDS["saturated" if before else "saturated_trained"]
     return [layer for layer in layers if not layer.output and layer.saturated >= limit]
 
@@ -136,7 +136,7 @@ def _saturated(layers: Sequence[LayerStatistics], *, before: bool) -> list[Layer
 def _lasting(
     e: Evidence, chosen: Callable[[LayerStatistics], bool]
 ) -> tuple[int, list[LayerStatistics]]:
-    """Return the layers chosen at the last probe, and the first at which all of them were."""
+    """Return the layers chosen in the last epoch, and the first epoch in which all of them are."""
     last = [layer for layer in e.xray[max(e.xray)] if chosen(layer)] if e.xray else []
     names = {layer.name for layer in last}
     for epoch in sorted(e.xray):
@@ -148,7 +148,7 @@ def _lasting(
 def _first(
     e: Evidence, chosen: Callable[[Sequence[LayerStatistics]], list[LayerStatistics]]
 ) -> tuple[int, list[LayerStatistics]]:
-    """Return the layers chosen before the training or at its end, and that epoch."""
+    """Return the layers chosen before the training or, if none, at its end, and that epoch."""
     ends: Iterable[int] = dict.fromkeys((min(e.xray), max(e.xray))) if e.xray else ()
     return next(((epoch, found) for epoch in ends if (found := chosen(e.xray[epoch]))), (0, []))
 
@@ -158,7 +158,7 @@ def _most(found: list[LayerStatistics], name: str) -> float:
 
 
 def _named(layers: Sequence[LayerStatistics]) -> str:
-    """Return `a`, `a and b`, or `a to e` of many."""
+    """Return `a`, `a and b`, or `5 layers, a to e,` for more than 3."""
     names = [layer.name for layer in layers]
     if len(names) > 3:
         return f"{len(names)} layers, {names[0]} to {names[-1]},"

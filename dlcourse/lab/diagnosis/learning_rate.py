@@ -1,7 +1,7 @@
 """Rules on the learning rate: too large, too small.
 
-Losses are measured in units of the best constant answer's loss (ln k for k equal classes, the
-variance of the target for a regression), so that one threshold serves every data set.
+Losses are measured in units of the constant baseline's loss (ln k for k equal classes, the variance
+of the target for a regression), so that one threshold serves every data set.
 """
 
 import numpy as np
@@ -14,11 +14,11 @@ from dlcourse.lab.diagnosis.measures import undisturbed_loss
 from dlcourse.lab.diagnosis.overrides import another_rate
 
 Reason = tuple[str, str, int]
-"""What is wrong, the evidence, and the epoch."""
+"""The problem, the evidence, and the epoch."""
 
 
 def learning_rate_too_large(e: Evidence) -> Finding | None:
-    """The loss became NaN, climbed, leapt or swings; or the steps killed whole ReLU layers."""
+    """The loss became NaN, climbs, leapt or oscillates; or the steps killed whole ReLU layers."""
     reason = (
         _not_finite(e) or _climbing(e) or _leap(e) or _killed(e) or _swinging(e) or _scattered(e)
     )
@@ -35,7 +35,7 @@ def _not_finite(e: Evidence) -> Reason | None:
     bad = ~np.isfinite(np.stack(losses)).all(axis=0)
     epoch = int(bad.argmax()) + 1
     before = f"{e.loss[epoch - 2]:.3g} the epoch before" if epoch > 1 else "from the first epoch on"
-    return "the training diverges: the loss is no number any more", f"NaN or ∞; {before}", epoch
+    return "the training diverges: the loss is not finite any more", f"NaN or ∞; {before}", epoch
 
 
 def _climbing(e: Evidence) -> Reason | None:
@@ -47,26 +47,26 @@ def _climbing(e: Evidence) -> Reason | None:
 
 
 def _leap(e: Evidence) -> Reason | None:
-    """A loss far above the constant answer's that wide initial weights or l2 do not explain."""
+    """A loss far above the baseline's that wide initial weights or l2 do not explain."""
     loss = undisturbed_loss(e)
     top = int(loss.argmax())
     half = e.epochs // 2
     gliding = np.mean(np.diff(loss[half:]) < 0) >= 0.8 if e.epochs > 2 else False
     stuck = float(np.median(loss[-5:])) > 0.95 * e.unit and not gliding
     start = e.xray.get(0, ())
-    wide = any(one.gradient_norm >= T["exploding"] for one in start) or (
+    wide = any(layer.gradient_norm >= T["exploding"] for layer in start) or (
         start and start[-1].spread >= T["wide"]
     )
     kind = "peak_stuck" if stuck and e.epochs > 1 else "peak"
     limit = T[kind if start else "peak_alone"] * e.unit
     if loss[top] < limit or e.baseline is None or wide or e.setting("model.l2"):
         return None
-    evidence = f"loss {loss[top]:.3g} in epoch {top + 1}, {e.baseline:.3g} for a constant answer"
-    return "the first steps threw the weights far from where they began", evidence, top + 1
+    evidence = f"loss {loss[top]:.3g} in epoch {top + 1}, {e.baseline:.3g} for the baseline"
+    return "the first steps moved the weights far away from their start", evidence, top + 1
 
 
 def _killed(e: Evidence) -> Reason | None:
-    """ReLU layers that lived before the training and died in it, without heavy dropout."""
+    """ReLU layers that were active before the training and died in it, without heavy dropout."""
     if len(e.xray) < 2 or e.setting("model.dropout", 0) >= 0.5:
         return None
     start, end = e.xray[min(e.xray)], e.xray[max(e.xray)]
@@ -76,21 +76,21 @@ def _killed(e: Evidence) -> Reason | None:
     names = [layer.name for layer in end if layer.name in alive and layer.dead >= T["dead"]]
     if not names:
         return None
-    evidence = f"{', '.join(names)}: ReLU units that lived before the training are dead after it"
+    evidence = f"{', '.join(names)}: ReLU units active before the training are dead after it"
     dead = dead_layers(e)
     epoch = (dead.epoch if dead else None) or max(e.xray)
-    return "the steps threw the ReLU units where no gradient comes back", evidence, epoch
+    return "the steps moved the ReLU units to where their gradient is 0", evidence, epoch
 
 
 def _scattered(e: Evidence) -> Reason | None:
-    """Logits that began near 0 and stand hundreds apart: probabilities of 0 and 1 alone."""
+    """Logits that began near 0 and now spread by hundreds: probabilities are only 0 and 1."""
     if len(e.xray) < 2 or e.task == "regression":
         return None
     before, after = e.xray[min(e.xray)][-1], e.xray[max(e.xray)][-1]
     if before.spread >= T["wide"] or after.spread < T["scattered"]:
         return None
     evidence = f"the logits spread {before.spread:.2g} before the training, {after.spread:.3g} now"
-    return "the steps carried the weights much too far", evidence, max(e.xray)
+    return "the steps moved the weights much too far", evidence, max(e.xray)
 
 
 def _swinging(e: Evidence) -> Reason | None:
@@ -104,11 +104,11 @@ def _swinging(e: Evidence) -> Reason | None:
     epoch = int(np.argmax(steps > 0)) + 3
     up = int((steps > 0).sum())
     evidence = f"the loss rises in {up} of {len(steps)} epochs, by {rises / up:.3g} on average"
-    return "the loss swings up and down: the steps jump over the minimum", evidence, epoch
+    return "the loss oscillates: the steps overshoot the minimum", evidence, epoch
 
 
 def learning_rate_too_small(e: Evidence) -> Finding | None:
-    """At the end the loss still falls as it did, on training and validation, and much is left."""
+    """At the end the loss still falls steadily, on training and validation, and is still high."""
     if e.epochs < 5 or not e.finite or e.stopped_early or dead_layers(e) or symmetric_layers(e):
         return None
     half = e.epochs // 2
@@ -121,8 +121,8 @@ def learning_rate_too_small(e: Evidence) -> Finding | None:
         return None
     return Finding(
         "learning_rate_too_small",
-        "the loss was still falling when the training ended: the steps are too small, or too few",
-        f"{share:.0%} of the fall lies in the last half of the epochs; the loss went from "
+        "the loss was still falling when the training ended: steps too small or too few",
+        f"{share:.0%} of the fall is in the last half of the epochs; the loss went from "
         f"{e.loss[0]:.4g} to {e.loss[-1]:.4g}",
         another_rate(e, 10, "0.01"),
         e.epochs,

@@ -1,4 +1,4 @@
-"""What the rules measure on a history: skill, gaps, smooth curves and sampling errors."""
+"""Measures of a history for the rules: skill, gaps, smoothed curves, sampling errors."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
 
 
 def undisturbed_loss(e: Evidence) -> np.ndarray:
-    """Return the training loss, or the lower of both where dropout or noise may be in it."""
+    """Return the training loss; if dropout or noise may affect it, the lower of both losses."""
     if e.val_loss is None or e.noisy_training is False:
         return e.loss
     return np.minimum(e.loss, e.val_loss)
 
 
 def undisturbed_skill(e: Evidence) -> np.ndarray | None:
-    """Return the training skill, or the better of both where dropout or noise may be in it."""
+    """Return the training skill; if dropout or noise may affect it, the better of both skills."""
     train, val = e.skill(), e.skill("val_")
     if train is None or val is None or e.noisy_training is False:
         return train
@@ -22,14 +22,14 @@ def undisturbed_skill(e: Evidence) -> np.ndarray | None:
 
 
 def training_skill(e: Evidence) -> float | None:
-    """Return how far training has come; where it may be disturbed, validation may show more."""
+    """Return the skill reached on training; if that may be noisy, at least validation's."""
     values = [e.reached("train"), None if e.noisy_training is False else e.reached("val")]
     known = [value for value in values if value is not None]
     return max(known) if known else None
 
 
 def too_short(e: Evidence) -> bool:
-    """Whether the epochs are too few for a course, or show only that the loss still falls."""
+    """Whether the epochs are too few for a trend, or show only that the loss still falls."""
     falls = bool((np.diff(e.loss) < 0).all())
     return e.epochs < T["told"] or (e.epochs < T["short"] and falls)
 
@@ -44,13 +44,13 @@ def accuracy_gap(e: Evidence) -> tuple[float, float, float] | None:
 
 
 def running_median(values: np.ndarray) -> np.ndarray:
-    """Return the running median of three epochs."""
+    """Return the running median over three epochs."""
     padded = np.pad(values, 1, mode="edge")
     return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
 
 
 def standard_error(accuracy: float, n: int | None) -> float:
-    """Return √(p(1−p)/n) with p drawn off 0 and 1 by half an example; 0 where n is not known."""
+    """Return √(p(1−p)/n), with p at least half an example from 0 and 1; 0 if n is unknown."""
     if not n:
         return 0.0
     p = min(max(accuracy, 0.5 / n), 1 - 0.5 / n)

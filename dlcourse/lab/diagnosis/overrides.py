@@ -1,23 +1,23 @@
-"""One thing to try, as a recipe override in the numbers of the training at hand."""
+"""One change to try, as a recipe override based on the numbers of the training."""
 
 from dlcourse.lab.diagnosis.evidence import Evidence
 
 
 def possible(e: Evidence, *overrides: str) -> str:
-    """Return the first override of a setting that the recipe has; the last, where it has none."""
+    """Return the first override whose setting the recipe has, else the last override."""
     known = {key for key in e.settings if key.startswith("model.")}
-    fitting = [one for one in overrides if not known or one.partition("=")[0] in known]
+    fitting = [text for text in overrides if not known or text.partition("=")[0] in known]
     return [*fitting, overrides[-1]][0]
 
 
 def another_rate(e: Evidence, factor: float, unknown: str) -> str:
-    """Return `factor` times the learning rate, or `unknown` where it is not known."""
+    """Return `factor` times the learning rate, or `unknown` if the rate is not known."""
     rate = e.setting("training.learning_rate")
     return f"training.learning_rate={unknown if rate is None else format(rate * factor, '.3g')}"
 
 
 def for_learning(e: Evidence, *, too_fast: bool) -> str:
-    """Return what keeps a network from learning, taken away; else another learning rate."""
+    """Return the override that removes an obstacle to learning, else another learning rate."""
     if e.setting("model.dropout", 0) >= 0.5:
         return f"model.dropout={e.setting('model.dropout') / 3:.2g}"
     if e.setting("model.initializer") in ("zeros", "ones", "constant"):
@@ -28,7 +28,7 @@ def for_learning(e: Evidence, *, too_fast: bool) -> str:
 
 
 def for_less_gap(e: Evidence) -> str:
-    """Return dropout, then early stopping, then weight decay: the first that is not yet used."""
+    """Return the first of dropout, early stopping and weight decay that is not yet used."""
     known = bool(e.settings) and "model.name" in e.settings
     if (not known or "model.dropout" in e.settings) and not e.setting("model.dropout"):
         return "model.dropout=0.3"
@@ -38,7 +38,7 @@ def for_less_gap(e: Evidence) -> str:
 
 
 def for_more_capacity(e: Evidence) -> str:
-    """Return less of what holds back, or a larger model."""
+    """Return an override for less regularisation, or for a larger model."""
     if e.setting("model.dropout", 0) >= 0.3:
         return f"model.dropout={e.setting('model.dropout') / 3:.2g}"
     if e.setting("model.l2", 0) > 1e-4:

@@ -1,4 +1,4 @@
-"""Rules on the splits: leaks, imbalance, a validation split that is too small."""
+"""Rules on the splits: leakage, imbalance, a validation split that is too small."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ from dlcourse.lab.diagnosis.measures import standard_error, too_short
 
 
 def leakage(e: Evidence) -> Finding | None:
-    """Validation much better than an undisturbed training, or examples that stand in both."""
+    """Validation is much better than noise-free training, or the splits share examples."""
     override = f"seed={e.setting('seed', 0) + 1}"
     if (e.duplicates or 0) >= T["duplicates"]:
         return Finding(
             "leakage",
-            "validation or test examples stand in the training split too: their metrics tell what "
-            "was learned by heart; remove the duplicates before splitting",
+            "validation or test examples are in the training split too: their metrics measure "
+            "memorisation; remove the duplicates before splitting",
             f"{e.duplicates:.0%} of the validation or test examples are training examples",
             override,
         )
@@ -33,7 +33,7 @@ def leakage(e: Evidence) -> Finding | None:
 
 
 def _validation_better(e: Evidence) -> str | None:
-    """Return the evidence that validation is better on loss and accuracy, beyond chance."""
+    """Return the evidence that validation is better in loss and accuracy, beyond chance."""
     if e.val_loss is None or not e.finite:
         return None
     last = slice(-max(1, e.epochs // 4), None)
@@ -50,22 +50,22 @@ def _validation_better(e: Evidence) -> str | None:
 
 
 def class_imbalance(e: Evidence) -> Finding | None:
-    """The largest class has several times the examples of the smallest."""
+    """The largest class has several times as many examples as the smallest."""
     if not e.class_counts or min(e.class_counts) * T["imbalance"] > max(e.class_counts):
         return None
     share = max(e.class_counts) / sum(e.class_counts)
     return Finding(
         "class_imbalance",
-        "the classes are of very different size: accuracy hides what happens to the rare ones, so "
+        "the classes are of very different size: accuracy hides the errors on rare classes, so "
         "look at the recall of each class",
         f"{max(e.class_counts)} examples of the largest class, {min(e.class_counts)} of the "
-        f"smallest; always answering the largest is right in {share:.0%}",
+        f"smallest; majority-class prediction has accuracy {share:.0%}",
         "training.class_weights=balanced",
     )
 
 
 def noisy_validation(e: Evidence) -> Finding | None:
-    """So few validation examples that one of them moves the metrics, or curves that jump."""
+    """There are so few validation examples that one moves the metrics, or the curves jump."""
     few = e.val_examples is not None and e.val_examples <= T["few"]
     jitter = _jitter(e)
     jumps = e.val_examples is None and jitter is not None and jitter >= T["jitter"]
@@ -78,15 +78,15 @@ def noisy_validation(e: Evidence) -> Finding | None:
     shown = f"; from epoch to epoch it moves by {jitter:.0%} of its range" if jitter else ""
     return Finding(
         "noisy_validation",
-        "the validation split is too small: what its curve does is chance, and so are the early "
-        "stop and the kept epoch that rest on it",
+        "the validation split is too small: its curve is dominated by chance, and so are the "
+        "early stop and the kept epoch that depend on it",
         size + shown,
         "dataset.validation_fraction=0.25",
     )
 
 
 def _jitter(e: Evidence) -> float | None:
-    """Return the mean change of validation against training, accuracy or loss in its unit."""
+    """Return the mean change of validation relative to training, in accuracy or units of loss."""
     for part, unit in (("accuracy", 1.0), ("loss", e.unit)):
         train, val = e.history.get(part), e.history.get(f"val_{part}")
         if train is not None and val is not None and e.epochs >= 5 and e.finite:

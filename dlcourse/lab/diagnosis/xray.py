@@ -1,4 +1,4 @@
-"""The X-ray: what each layer does on a few real examples, and what gradient reaches it."""
+"""The X-ray: activations and gradients of each layer on a few real examples."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -25,12 +25,12 @@ FLAT_ENDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": lambda a: np.abs(a) > 0.95,
     "softsign": lambda a: np.abs(a) > 0.95,
 }
-"""Where an activation's derivative is small: for sigmoid beyond ±2.9, for tanh beyond ±1.8."""
-EQUAL_WITHIN = 1e-5  # of a neuron's largest weight: float32 sums in another order differ by less
+"""Saturated values, of small derivative: inputs beyond ±2.9 for sigmoid, ±1.8 for tanh."""
+EQUAL_WITHIN = 1e-5  # relative to a neuron's largest weight: float32 rounding is smaller
 
 
 class LayerReading(NamedTuple):
-    """What one layer gave: activations `(n, …, units)`, and its weights with their gradients."""
+    """One layer's activations `(n, …, units)`, and its weights with their gradients."""
 
     name: str
     activation: str
@@ -42,38 +42,38 @@ class LayerReading(NamedTuple):
 def xray(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerStatistics]:
     """Return the statistics of every layer with weights, in order.
 
-    The gradients are of the mean loss over the examples: cross-entropy from the logits, or the
-    squared error over the targets' variance, without penalty, dropout or augmentation.
+    The gradients are those of the mean loss over the examples: cross-entropy from the logits, or
+    squared error divided by the targets' variance, without penalty, dropout or augmentation.
 
     Args:
-        model: any Keras 3 model; it is not changed and need not be compiled.
-        inputs: `(n, …)` real examples in the model's own value range; the first 256 are used.
-        targets: labels or target values `(n,)`, or one-hot rows.
+        model: Any Keras 3 model; it is not changed and need not be compiled.
+        inputs: Real examples `(n, …)` in the model's own value range; the first 256 are used.
+        targets: Labels or target values `(n,)`, or one-hot rows.
 
     Raises:
-        UserError: the examples do not fit the model, or no layer has weights.
+        UserError: The examples do not fit the model, or no layer has weights.
     """
     readings = read_layers(model, inputs, targets)
-    return [_statistics(one, output=one is readings[-1]) for one in readings]
+    return [_statistics(reading, output=reading is readings[-1]) for reading in readings]
 
 
 def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReading]:
     """Return activations, weights and gradients of every layer with weights; see `xray`."""
     inputs = (
-        [one[:PROBE_EXAMPLES] for one in inputs]
+        [x[:PROBE_EXAMPLES] for x in inputs]
         if isinstance(inputs, list | tuple)
         else np.asarray(inputs[:PROBE_EXAMPLES])
     )
     targets = np.asarray(targets)[:PROBE_EXAMPLES]
     target = target_of(model, inputs, 0)
     if len(targets) != len(target.inputs[0]):
-        raise UserError(f"xray: {len(target.inputs[0])} inputs but {len(targets)} targets")
+        raise UserError(f"xray: got {len(target.inputs[0])} inputs but {len(targets)} targets")
     places = _places(model, target.calls)
     if not places:
         raise UserError("xray: the model has no layer with weights")
     loss = _loss(target, targets)
     function = _probe(target.reader, places, loss)
-    marks = tuple((one.position, one.number) for pair in places for one in pair)
+    marks = tuple((call.position, call.number) for pair in places for call in pair)
     outputs, gradients = target.run(
         ("xray", marks, loss), function, target.inputs, _prepared(targets, loss)
     )
@@ -91,48 +91,48 @@ def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReadi
 
 
 Places = list[tuple[LayerCall, LayerCall]]
-"""Each layer with weights, and the layer that gives its activation: itself, or one behind it."""
+"""Each layer with weights, and the layer of its activation: itself, or one after it."""
 
 
 def _places(model: Any, calls: Sequence[LayerCall]) -> Places:
     layers = hooks.all_layers(model)
-    found: Places = []
-    for number, one in enumerate(calls):
-        if one.shape and hooks.has_kernel(layers[one.position]):
-            found.append((one, _shown(layers, one, calls[number + 1 :])))
-    last: dict[int, tuple[LayerCall, LayerCall]] = {pair[0].position: pair for pair in found}
+    pairs: Places = []
+    for number, call in enumerate(calls):
+        if call.shape and hooks.has_kernel(layers[call.position]):
+            pairs.append((call, _shown(layers, call, calls[number + 1 :])))
+    last: dict[int, tuple[LayerCall, LayerCall]] = {pair[0].position: pair for pair in pairs}
     return list(last.values())
 
 
 def _shown(layers: list, learner: LayerCall, behind: Iterable[LayerCall]) -> LayerCall:
-    """Return the call of the activation behind a linear layer, past its normalisation."""
+    """Return the call of the activation after a linear layer, past its normalisation."""
     if _activation(layers[learner.position]) != "linear":
         return learner
-    for one in behind:
-        if _activation(layers[one.position]) != "linear":
-            # of the model's softmax the logits are shown
-            return learner if one.output_indices else one
-        if "Normalization" not in one.kind:
+    for call in behind:
+        if _activation(layers[call.position]) != "linear":
+            # for the model's softmax, the logits are shown
+            return learner if call.output_indices else call
+        if "Normalization" not in call.kind:
             break
     return learner
 
 
 def _activation(layer: Any) -> str:
-    """Return the name of a layer's activation; `linear` where it has none."""
+    """Return the name of a layer's activation; `linear` if it has none."""
     kinds = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "ELU": "elu"}
     name = getattr(getattr(layer, "activation", None), "__name__", None)
     return name or kinds.get(type(layer).__name__, "linear")
 
 
 def _loss(target: Target, targets: np.ndarray) -> str:
-    """Return which loss fits the model's output and the targets."""
+    """Return the loss that fits the model's output and the targets."""
     if target.output_activation is None and (targets.dtype.kind == "f" or len(targets.shape) > 1):
         return "squared error"
     return "binary" if target.output_activation == "sigmoid" else "categorical"
 
 
 def _prepared(targets: np.ndarray, loss: str) -> np.ndarray:
-    """Return labels `(n,)`, or float32 targets `(n, outputs)`; a regression's in standard units."""
+    """Return labels `(n,)`, or float32 targets `(n, outputs)`."""
     if loss == "categorical":
         one_hot = targets.ndim > 1 and targets.shape[-1] > 1
         return (targets.argmax(-1) if one_hot else targets.reshape(len(targets))).astype("int32")
@@ -146,18 +146,18 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
         import keras
 
         layers, variables = hooks.all_layers(model), model.variables
-        learning = [one for learner, _ in places for one in layers[learner.position].weights]
-        now = {id(one): one.value for one in variables}
+        learning = [w for learner, _ in places for w in layers[learner.position].weights]
+        now = {id(variable): variable.value for variable in variables}
 
         def losses(values: list, inputs: list, targets: Any) -> tuple[Any, list]:
             changed = {**now, **dict(zip(map(id, learning), values, strict=True))}
-            mapping = [(one, changed[id(one)]) for one in variables]
+            mapping = [(variable, changed[id(variable)]) for variable in variables]
             with keras.StatelessScope(state_mapping=mapping):
-                outputs, shown = reader.read(model, inputs, [one for _, one in places])
+                outputs, shown = reader.read(model, inputs, [call for _, call in places])
             errors: Any = _errors(loss, outputs, targets)
             return errors / outputs.shape[0], shown
 
-        values = [now[id(one)] for one in learning]
+        values = [now[id(variable)] for variable in learning]
         _, gradients, shown = value_and_gradient(losses)(values, inputs, targets)
         return shown, gradients
 
@@ -177,24 +177,24 @@ def _errors(loss: str, outputs: Any, targets: Any) -> Any:
     return squares / variance
 
 
-def _statistics(one: LayerReading, *, output: bool) -> LayerStatistics:
-    values = one.activations.reshape(-1, one.activations.shape[-1])
-    flat = FLAT_ENDS.get(one.activation)
+def _statistics(reading: LayerReading, *, output: bool) -> LayerStatistics:
+    values = reading.activations.reshape(-1, reading.activations.shape[-1])
+    flat = FLAT_ENDS.get(reading.activation)
     gradient, weight = (
         float(np.sqrt(sum(np.square(part).sum() for part in parts)))
-        for parts in (one.gradients, one.weights)
+        for parts in (reading.gradients, reading.weights)
     )
     return LayerStatistics(
-        name=one.name,
-        activation=one.activation,
+        name=reading.name,
+        activation=reading.activation,
         units=values.shape[1],
         mean=float(values.mean()),
         spread=float(values.std()),
         saturated=float(flat(values).mean()) if flat else 0.0,
-        dead=float((values == 0).all(axis=0).mean()) if one.activation == "relu" else 0.0,
+        dead=float((values == 0).all(axis=0).mean()) if reading.activation == "relu" else 0.0,
         gradient_norm=gradient,
         gradient_to_weight=gradient / weight if weight else (np.inf if gradient else 0.0),
-        equal=equal_share(one.weights[0]),
+        equal=equal_share(reading.weights[0]),
         output=output,
     )
 
@@ -213,7 +213,7 @@ def equal_share(kernel: np.ndarray) -> float:
 
 
 def write_xray(run: Run, by_epoch: dict[int, list[LayerStatistics]]) -> None:
-    """Write `xray.csv`: a row a layer and epoch, 0 for before the training."""
+    """Write `xray.csv`: one row per layer and epoch, 0 for before the training."""
     rows = [
         {"epoch": epoch, **layer._asdict()}
         for epoch, layers in by_epoch.items()
@@ -226,7 +226,7 @@ def read_xray(run: Run) -> dict[int, list[LayerStatistics]]:
     """Return the statistics that a run recorded, by epoch.
 
     Raises:
-        RunError: it recorded none (`training.xray=true` does), or the file is broken.
+        RunError: It recorded none (`training.xray=true` does), or the file is broken.
     """
     path = run.file(XRAY)
     by_epoch: dict[int, list[LayerStatistics]] = {}
@@ -240,8 +240,8 @@ def read_xray(run: Run) -> dict[int, list[LayerStatistics]]:
 
 
 def _row(row: dict[str, str]) -> LayerStatistics:
-    words = {"name": str, "activation": str, "units": int, "output": lambda text: text == "True"}
-    return LayerStatistics(**{key: words.get(key, float)(value) for key, value in row.items()})
+    types = {"name": str, "activation": str, "units": int, "output": lambda text: text == "True"}
+    return LayerStatistics(**{key: types.get(key, float)(value) for key, value in row.items()})
 
 
 def depth_scan(
@@ -253,20 +253,20 @@ def depth_scan(
     activations: Sequence[str] = ("sigmoid", "tanh", "relu"),
     initializers: Sequence[str] = ("random_normal", "glorot_uniform", "he_normal", "large_normal"),
 ) -> dict[tuple[str, str], list[LayerStatistics]]:
-    """Return each (activation, initializer)'s hidden layers, untrained, on real examples.
+    """Return the statistics of untrained hidden layers for each (activation, initializer).
 
     Args:
-        x, y: examples `(n, …)` and labels `(n,)` from 0.
-        depth, units: hidden layers and their width.
-        activations, initializers: settings of the model `dnn`.
+        x, y: Real examples `(n, …)` and labels `(n,)` from 0.
+        depth, units: Number of hidden layers, and their width.
+        activations, initializers: Settings of the model `dnn`.
     """
     names = tuple(map(str, range(int(y.max()) + 1)))
     empty = (x[:0], y[:0], x[:0], y[:0])
     data = Dataset("examples", "multiclass", x, y, *empty, value_range(x), names)
-    found = {}
+    scan = {}
     for activation in activations:
         for initializer in initializers:
             settings: dict[str, Any] = {"activation": activation, "initializer": initializer}
             model = build_model("dnn", data, hidden=(units,) * depth, **settings)
-            found[activation, initializer] = xray(model, x, y)[:-1]
-    return found
+            scan[activation, initializer] = xray(model, x, y)[:-1]
+    return scan
