@@ -90,11 +90,11 @@ def test_the_cheap_model_within_the_uncertainty_is_the_one_to_take():
     first, level, behind, take = verdict(found, ("cnn",), "accuracy")
     assert first == "cnn is best: accuracy 0.9833 ± 0.0289."
     assert level.startswith(
-        "svm is 0.0167 behind, within one round's spread (0.0289), at 1/200 of its CPU: not told"
+        "svm is 0.0167 behind, within one round's spread (0.0289), at 1/200 of its CPU: tied ("
     )
-    assert behind.startswith("Behind it, beyond the uncertainty: majority (0.8833 ± ")
+    assert behind.startswith("Significantly behind: majority (0.8833 ± ")
     assert take == (
-        "Take svm, at 1/200 of its CPU, unless more data or what cnn can show is what counts."
+        "Take svm, at 1/200 of its CPU, unless more data or the explanations of cnn matter."
     )
 
 
@@ -114,21 +114,21 @@ def test_a_best_network_that_nothing_comes_near_is_taken_at_its_cost():
         "dnn": trials("dnn", [0.95, 0.95, 0.95], fit_cpu=32.0),
     }
     lines = verdict(summaries(table, folds=True), ("dnn",), "accuracy")
-    assert lines[-1] == "Take dnn: no other comes near."
+    assert lines[-1] == "Take dnn: no other comes close."
 
 
 def test_a_gap_beyond_a_rounds_spread_that_the_interval_does_not_confirm_is_left_open():
     table = {
         "svm": trials("svm", [0.85, 0.9, 0.85], fit_cpu=0.1),
         "cnn": trials("cnn", [0.9, 0.95, 0.85], fit_cpu=10.0),
-    }  # 0.0333 ahead, spread 0.05: level
+    }  # 0.0333 ahead, spread 0.05: tied
     assert "Take svm" in verdict(summaries(table, folds=True), ("cnn",), "accuracy")[-1]
     table["svm"] = trials("svm", [0.8, 0.85, 0.85], fit_cpu=0.1)  # 0.0667 ahead
     found = summaries(table, folds=True)
     assert (found[1].significant, found[1].tied_with(found[0])) == (False, False)
     lines = verdict(found, ("cnn",), "accuracy")
-    assert lines[1].startswith("Perhaps behind, but 3 rounds do not tell: svm (0.0667 ± 0.1")
-    assert lines[-1] == "Take cnn: no cheaper one is as good."
+    assert lines[1].startswith("Behind, not significantly in 3 rounds: svm (0.0667 ± 0.1")
+    assert lines[-1] == "Take cnn: no cheaper model is as good."
 
 
 def test_where_nothing_is_clear_of_a_guess_nothing_was_learned():
@@ -136,7 +136,7 @@ def test_where_nothing_is_clear_of_a_guess_nothing_was_learned():
         "majority": trials("majority", [0.5, 0.4, 0.6], fit_cpu=0.1),
         "dnn": trials("dnn", [0.6, 0.4, 0.55], fit_cpu=32.0),
     }
-    nothing = "Nothing was learned: majority is a guess, and none is clear of it."
+    nothing = "Nothing was learned: no model is significantly better than majority."
     assert verdict(summaries(table, folds=True), ("dnn",), "accuracy")[-1] == nothing
     table["dnn"] = trials("dnn", [0.4, 0.4, 0.55], fit_cpu=32.0)  # the guess is the best
     assert verdict(summaries(table, folds=True), ("dnn",), "accuracy")[-1] == nothing
@@ -256,7 +256,7 @@ def test_too_few_examples_are_told(call, text):
 
 @pytest.mark.parametrize("folds", [1, -1])
 def test_one_fold_is_refused(folds):
-    with pytest.raises(RecipeError, match=r"2 folds or more, or 1 seed or more are expected"):
+    with pytest.raises(RecipeError, match=r"expected 2 folds or more, or 1 seed or more"):
         rounds(load_dataset("iris"), folds=folds, seeds=0, seed=0)
 
 
@@ -325,7 +325,7 @@ def test_a_recipe_that_diverges_is_named():
 
 def test_recipes_of_different_data_are_refused():
     recipes = {"a": recipe_from_text(IRIS), "b": recipe_from_text(IRIS.replace("iris", "wine"))}
-    with pytest.raises(RecipeError, match=r"b is of wine \(validation_fraction 0.15\), a of iris"):
+    with pytest.raises(RecipeError, match=r"b has wine \(validation_fraction 0.15\), a has iris"):
         compare(recipes)
 
 
@@ -360,7 +360,7 @@ def test_the_command_prints_the_table_the_curve_and_the_verdict(tmp_path, capfd)
     out, err = capfd.readouterr()
     assert err == ""
     assert max(map(len, out.splitlines())) <= 100 or str(tmp_path) in max(out.splitlines(), key=len)
-    assert "2 folds of all examples: 763 to learn" in out
+    assert "2 folds of all examples: 763 to train" in out
     assert "one thread (n_jobs=1, BLAS and OpenMP" in " ".join(out.split())
     assert "svm is best: accuracy 0.9" in out
     assert "digits_softmax does not pass svm up to 763 training examples" in " ".join(out.split())

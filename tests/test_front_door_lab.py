@@ -226,7 +226,7 @@ def test_a_short_training_whose_loss_falls_blames_nothing_and_says_to_train_long
     quickly = {"loss": 2.3 * 0.8**EPOCHS, "accuracy": [0.2, 0.4, 0.5, 0.6]}
     for history in (slowly, quickly):
         assert str(dl.diagnose(history, classes=10)) == (
-            "no finding: 4 epochs are too few for a diagnosis while the loss still falls: train longer"
+            "no finding: 4 epochs are too few to judge while the loss still falls: train longer"
         )
     flat = {"loss": [2.31, 2.3, 2.31, 2.3], "accuracy": [0.1] * 4}
     assert [one.name for one in dl.diagnose(flat, classes=10)] == ["not_learning"]
@@ -235,8 +235,8 @@ def test_a_short_training_whose_loss_falls_blames_nothing_and_says_to_train_long
 @pytest.mark.parametrize(
     ("epochs", "told"),
     [
-        (1, "no finding: 1 epoch is too few for a diagnosis: train longer"),
-        (2, "no finding: 2 epochs are too few for a diagnosis: train longer"),
+        (1, "no finding: 1 epoch is too few to judge: train longer"),
+        (2, "no finding: 2 epochs are too few to judge: train longer"),
         (9, "no finding: too little is known, or nothing stands out"),
     ],
 )

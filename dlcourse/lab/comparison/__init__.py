@@ -1,4 +1,4 @@
-"""Classic machine learning and networks side by side, on the same splits."""
+"""Comparison of classic machine learning and networks on the same splits."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ from dlcourse.training import prepare
 
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
 
-OF_A_NETWORK = "what each input counts (saliency); of a cnn where it looks (Grad-CAM), its filters"
+OF_A_NETWORK = "each input's influence (saliency); for a cnn where it looks (Grad-CAM), its filters"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes:
-        data: the data set in words.
-        protocol: how the rounds were made, in words.
-        score: `accuracy` or `R²`.
-        folds: the rounds are folds; otherwise seeds on one test split.
-        recipes: the names of the networks.
-        trials: all of them, those of smaller training sets included.
-        rows: a summary a model, at the full training set, best first.
-        explains: what can be explained, by model.
-        verdict: sentences.
-        sizes: training-set sizes of the curve, rising; one without a curve.
-        full: training examples that there were to take.
+        data: Description of the data set.
+        protocol: Description of how the rounds were made.
+        score: Name of the score, `accuracy` or `R²`.
+        folds: Whether the rounds are folds; otherwise they are seeds on one test split.
+        recipes: Names of the networks.
+        trials: All trials, including those with smaller training sets.
+        rows: One summary per model, at the full training set, best first.
+        explains: What can be explained, by model.
+        verdict: Conclusions, as sentences.
+        sizes: Training-set sizes of the curve, increasing; a single size without a curve.
+        full: Number of training examples available.
     """
 
     data: str
@@ -51,7 +51,7 @@ class Comparison:
     full: int
 
     def __str__(self) -> str:
-        """The table, what can be explained, the verdict and how it was measured."""
+        """The table, what can be explained, the verdict and the protocol."""
         from dlcourse.lab.comparison import results
 
         return results.text(self)
@@ -74,23 +74,25 @@ def compare(
     curve: bool = False,
     report: Callable[[Trial], None] | None = None,
 ) -> Comparison:
-    """Return recipes and scikit-learn's classic learners, compared on the recipes' data set.
+    """Return the comparison of recipes with classic models of scikit-learn on one data set.
 
     Args:
         recipes: A recipe as `dlcourse.recipe` takes it (a name, a file, a mapping, a `Recipe`), a
-            list of them, or a mapping of names to them; all of one data set.
-        folds: cut the whole data set into so many; None and no `seeds`: 5 for up to 5,000 examples.
-        seeds: keep the data set's test split, and train with so many seeds.
-        models: the classic learners to take; None takes all.
-        examples: training examples to use, at most; None uses all. A recipe sees fewer of them the
-            more often, so that it takes as many steps as with all.
-        curve: repeat everything with smaller training sets, each half the next.
-        report: called after each trial.
+            list of recipes, or a mapping of names to recipes; all with the same data set.
+        folds: Number of folds of the whole data set. None without `seeds`: 5 for up to 5,000
+            examples.
+        seeds: Number of seeds to train with, on the data set's own test split.
+        models: Names of the classic models. None for all.
+        examples: Largest number of training examples. None for all. A recipe repeats fewer
+            examples, so that it takes as many steps as with all.
+        curve: Whether to repeat everything with smaller training sets, each half of the next.
+        report: Function called after each trial.
 
     Raises:
-        RecipeError: no recipe, data sets that differ, an unknown classic learner, odd settings.
-        DatasetError: see `load_dataset`; too few examples.
-        DivergedError: a recipe's training became NaN or infinite.
+        RecipeError: There is no recipe, the data sets differ, a classic model is unknown, or the
+            settings do not fit together.
+        DatasetError: The examples are too few; see also `load_dataset`.
+        DivergedError: The training of a recipe became NaN or infinite.
     """
     recipes = _named(recipes)
     first = _one_data_set(recipes)
@@ -102,7 +104,7 @@ def compare(
     full = min(len(part.y_train) for part in parts)
     if examples is not None:
         parts = [subset(part, examples, first.seed) for part in parts]
-    for recipe in recipes.values():  # a mistake in the last recipe is told before the first fit
+    for recipe in recipes.values():  # a mistake in the last recipe is reported before the first fit
         prepare(recipe, parts[0])
     smallest = min(parts, key=lambda part: len(part.y_train))
     sizes = curve_sizes(smallest) if curve else [len(smallest.y_train)]
@@ -117,37 +119,37 @@ def compare(
 def _named(recipes: Any) -> dict[str, Recipe]:
     """Return the recipes by name."""
     if isinstance(recipes, Mapping) and not recipes.keys() & Recipe.model_fields:
-        return {str(name): recipe_of(given) for name, given in recipes.items()}
+        return {str(name): recipe_of(recipe) for name, recipe in recipes.items()}
     named: dict[str, Recipe] = {}
-    for given in recipes if isinstance(recipes, list | tuple) else [recipes]:
-        read = recipe_of(given)
+    for recipe in recipes if isinstance(recipes, list | tuple) else [recipes]:
+        read = recipe_of(recipe)
         named[f"{read.name} {len(named) + 1}" if read.name in named else read.name] = read
     return named
 
 
 def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
-    """Return the first recipe; all must be of its data set."""
+    """Return the first recipe; all must have its data set."""
     if not recipes:
-        raise RecipeError("a comparison needs a recipe or more")
+        raise RecipeError("a comparison needs at least one recipe")
     (name, first), *others = recipes.items()
     for other, recipe in others:
         if recipe.dataset != first.dataset:
             raise RecipeError(
-                f"{recipe.where('dataset')}: {other} is of {_settings(recipe)}, {name} of "
-                f"{_settings(first)}: recipes of one data set are compared"
+                f"{recipe.where('dataset')}: {other} has {_settings(recipe)}, {name} has "
+                f"{_settings(first)}: a comparison needs one data set"
             )
     return first
 
 
 def _settings(recipe: Recipe) -> str:
-    given = recipe.settings("dataset").items()
-    return f"{recipe.dataset.name} ({', '.join(f'{key} {value}' for key, value in given)})"
+    settings = recipe.settings("dataset").items()
+    return f"{recipe.dataset.name} ({', '.join(f'{key} {value}' for key, value in settings)})"
 
 
 def _trials(
     parts: list[Dataset], sizes: list[int], names: list[str], recipes: dict[str, Recipe], full: int
 ) -> Iterator[Trial]:
-    """Give the trials, a round after the other: a machine's changing load meets all models."""
+    """Yield the trials round by round: a changing load of the machine affects all models."""
     for number, part in enumerate(parts, 1):
         for size in sizes:
             data = subset(part, size, number)
@@ -170,9 +172,9 @@ def _result(
     score = "R²" if dataset.task == "regression" else "accuracy"
     by_size = {size: _by_model([t for t in trials if t.examples == size]) for size in sizes}
     rows = summaries(by_size[sizes[-1]], folds=folds > 0)
-    words = verdict(rows, tuple(recipes), score)
+    sentences = verdict(rows, tuple(recipes), score)
     if len(sizes) > 1:
-        words += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
+        sentences += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
     known = learners(dataset.task)
     explains = {name: known[name].explains for name in names}
     explains |= dict.fromkeys(recipes, OF_A_NETWORK)
@@ -185,7 +187,7 @@ def _result(
         tuple(trials),
         tuple(rows),
         explains,
-        tuple(words),
+        tuple(sentences),
         tuple(sizes),
         full,
     )
@@ -194,12 +196,12 @@ def _result(
 def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:
     test = len(trials[0].per_example)
     if folds:
-        return f"{folds} folds of all examples: {size:,} to learn, about {test:,} to test in each"
-    return f"the data set's own test split ({test:,}), {count} seeds, {size:,} examples to learn"
+        return f"{folds} folds of all examples: {size:,} to train, about {test:,} to test in each"
+    return f"the data set's own test split ({test:,}), {count} seeds, {size:,} training examples"
 
 
 def _by_model(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = {}
+    by_model: dict[str, list[Trial]] = {}
     for trial in trials:
-        found.setdefault(trial.model, []).append(trial)
-    return found
+        by_model.setdefault(trial.model, []).append(trial)
+    return by_model

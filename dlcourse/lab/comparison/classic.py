@@ -1,6 +1,6 @@
-"""The classic learners, all scikit-learn's, with its default settings.
+"""The classic models, all of scikit-learn, with its default settings.
 
-Rows of a table are standardised; pixels go in as values from 0 to 1.
+Rows of a table are standardised; pixels are scaled to values from 0 to 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
 from dlcourse.schema import did_you_mean
 
-STEPS = 2000  # at most, for the solvers that iterate
+STEPS = 2000  # limit of the iterative solvers
 
 
 class Classic(NamedTuple):
-    """A learner: its unfitted estimator, how many numbers a fitted one keeps, what it explains."""
+    """A classic model: unfitted estimator, number of stored parameters, what it can explain."""
 
     estimator: Any
     parameters: Callable[[Any], int]
@@ -45,20 +45,20 @@ def _nodes(model: Any) -> int:
 
 
 def _boosted_nodes(model: Any) -> int:
-    # scikit-learn has no public way to these trees' sizes
+    # scikit-learn has no public attribute for the size of these trees
     return sum(len(tree.nodes) for trees in model._predictors for tree in trees)
 
 
-NOTHING = "nothing: it looks at no input"
-LINES = "a weight for each input (and class)"
-NEIGHBOURS = "the 5 training examples that decided"
+NOTHING = "nothing: it ignores the inputs"
+LINES = "one weight per input (and class)"
+NEIGHBOURS = "the 5 nearest training examples"
 SUPPORTS = "the support vectors and their weights"
 FOREST = "each input's importance; no single tree decides"
 BOOSTED = "each input's importance, by permutation"
 
 
 def learners(task: str, seed: int = 0) -> dict[str, Classic]:
-    """Return the classic learners for a task, unfitted."""
+    """Return the classic models for a task, unfitted."""
     from sklearn import dummy, ensemble, linear_model, neighbors, svm
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
@@ -67,7 +67,7 @@ def learners(task: str, seed: int = 0) -> dict[str, Classic]:
     if task == "regression":
         forest = ensemble.RandomForestRegressor(n_jobs=1, **random)
         boosted = ensemble.HistGradientBoostingRegressor(**random)
-        # standardised, as its C and epsilon suppose
+        # standardised targets, as its C and epsilon assume
         machine = TransformedTargetRegressor(svm.SVR(), transformer=StandardScaler())
         return {
             "mean": Classic(dummy.DummyRegressor(), _one, NOTHING),
@@ -91,10 +91,10 @@ def learners(task: str, seed: int = 0) -> dict[str, Classic]:
 
 
 def chosen(names: Sequence[str] | None, task: str) -> list[str]:
-    """Return the names of the classic learners to take; None takes all.
+    """Return the names of the classic models to compare; None for all.
 
     Raises:
-        RecipeError: an unknown name.
+        RecipeError: A name is unknown.
     """
     known = list(learners(task))
     for name in names or ():
@@ -104,7 +104,7 @@ def chosen(names: Sequence[str] | None, task: str) -> list[str]:
 
 
 def pipeline(name: str, dataset: Dataset, seed: int) -> Any:
-    """Return an unfitted estimator for this data set's `rows`: a table's are standardised."""
+    """Return an unfitted estimator for the `rows` of this data set; it standardises tables."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -113,7 +113,7 @@ def pipeline(name: str, dataset: Dataset, seed: int) -> Any:
 
 
 def rows(dataset: Dataset, x: np.ndarray) -> np.ndarray:
-    """Return inputs `(n, …)` as float32 rows `(n, values)`, pixels from 0 to 1."""
+    """Return inputs `(n, …)` as rows `(n, values)`, pixels as float32 from 0 to 1."""
     if x.ndim == 2:
         return x
     low, high = dataset.value_range

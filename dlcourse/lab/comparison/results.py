@@ -1,4 +1,4 @@
-"""What a comparison found, as tables of text, as data for JSON and as files."""
+"""The result of a comparison as text tables, as data for JSON and as files."""
 
 from pathlib import Path
 from textwrap import fill
@@ -16,7 +16,7 @@ from dlcourse.text_table import text_table
 
 
 def text(found: Comparison) -> str:
-    """Return the table, what can be explained, the verdict and how it was measured."""
+    """Return the table, what can be explained, the verdict and the protocol."""
     parts = [f"data    {found.data}\nrounds  {found.protocol}", table(found)]
     if len(found.sizes) > 1:
         parts.append(curve_table(found))
@@ -34,7 +34,7 @@ def _wrapped(text: str, start: str = "  ") -> str:
 
 
 def table(found: Comparison) -> str:
-    """Return one row per model, best first: what it reaches, how far behind, what it costs."""
+    """Return one row per model, best first: score, difference to the best, and costs."""
     mae = ["MAE"] if found.score == "R²" else []
     head = ["model", found.score, "±", "behind", "± 95 %", *mae, "CPU-s"]
     rows = [_row(row, found.rows[0], 3 if mae else 4, bool(mae)) for row in found.rows]
@@ -66,7 +66,7 @@ def curve_table(found: Comparison) -> str:
     trials = [found.at(size) for size in found.sizes]
     head = [f"{found.score} with examples", *(f"{size:,}" for size in found.sizes)]
     scores = {row.model: mean_scores(trials, row.model) for row in found.rows}
-    rows = [[short(name), *(f"{one:.4f}" for one in own)] for name, own in scores.items()]
+    rows = [[short(name), *(f"{score:.4f}" for score in own)] for name, own in scores.items()]
     return text_table(head, rows)
 
 
@@ -76,26 +76,26 @@ def short(name: str) -> str:
 
 
 def notes(found: Comparison) -> str:
-    """Return what the signs and columns of the table mean, and how they were measured."""
+    """Return the meaning of the table's signs and columns, and how they were measured."""
     source = (
         "Nadeau and Bengio's corrected t-test"
         if found.folds
         else "of seeds and of the test examples"
     )
-    fewer = "Where examples are fewer they are repeated: a recipe takes as many steps as ever. "
+    fewer = "Fewer examples are repeated, so that a recipe takes the same number of steps. "
     warnings = [f"* {row.model} {row.note}." for row in found.rows if row.note]
     return (
         "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
-        f"to the best over the same rounds ({source}). Behind: ≈ level, within one round's spread; "
-        "? perhaps, the interval holds 0. CPU-s: seconds to fit, median, of all threads: classic "
-        "learners have scikit-learn's default settings and one thread (n_jobs=1, BLAS and OpenMP "
-        f"held at 1), recipes run on {device()}, validation included. predict: seconds for 1,000 "
+        f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; ? "
+        "not significant, the interval contains 0. CPU-s: median CPU seconds to fit, all threads; "
+        "classic models have scikit-learn's default settings and one thread (n_jobs=1, BLAS and "
+        f"OpenMP set to 1), recipes run on {device()}, with validation. predict: seconds for 1,000 "
         f"examples. {fewer if found.sizes[0] < found.full else ''}{' '.join(warnings)}"
     ).rstrip()
 
 
 def as_data(found: Comparison) -> dict[str, Any]:
-    """Return what was found as values that JSON holds; NaN is None."""
+    """Return the result as plain values for JSON; NaN becomes None."""
     best = found.rows[0]
     extra = ({"told_apart": row.significant, "level": row.tied_with(best)} for row in found.rows)
     models = [{**vars(row), **more} for row, more in zip(found.rows, extra, strict=True)]
@@ -122,7 +122,7 @@ def save(found: Comparison, folder: str | Path, name: str) -> list[Path]:
     figures = {name: _scores_and_costs(found)}
     if len(found.sizes) > 1:
         figures[f"{name}-curve"] = _curve(found)
-    return [path, *(save_figure(folder / f"{key}.png", one) for key, one in figures.items())]
+    return [path, *(save_figure(folder / f"{key}.png", figure) for key, figure in figures.items())]
 
 
 def _scores_and_costs(found: Comparison) -> Any:
@@ -137,11 +137,11 @@ def _curve(found: Comparison) -> Any:
     names = [row.model for row in found.rows]
     means = {name: mean_scores(trials, name) for name in names}
     spreads = {name: [spread([t.score for t in at[name]]) for at in trials] for name in names}
-    given = (found.sizes, means, spreads, found.score)
-    return drawn_by(plots.score_by_size, *given, size=(8.4, 4.6), **_marked(found))
+    values = (found.sizes, means, spreads, found.score)
+    return drawn_by(plots.score_by_size, *values, size=(8.4, 4.6), **_marked(found))
 
 
 def _marked(found: Comparison) -> dict[str, Any]:
-    """Return the models that a figure highlights, and the guess that it draws apart."""
+    """Return the models that a figure highlights, and the constant baseline."""
     guess = next((row.model for row in found.rows if row.model in GUESSES), None)
     return {"highlighted": found.recipes, "baseline": guess}

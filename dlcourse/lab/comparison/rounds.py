@@ -1,9 +1,9 @@
-"""The rounds of a comparison: in each, every model has the same examples to learn and to be tested.
+"""The rounds of a comparison: in each, all models have the same training and test examples.
 
-Few examples are cut into folds, each the test of one round; a data set of many examples keeps its
-own test split, and the rounds differ in their seed and validation split. Nothing is chosen by a
-test split: the classic learners have scikit-learn's defaults, and what a recipe chooses, it
-chooses on the validation split.
+A small data set is divided into folds, each the test split of one round; a large data set keeps its
+own test split, and the rounds differ in their seed and validation split. No test split is used for
+model selection: the classic models have scikit-learn's defaults, and a recipe selects on its
+validation split.
 """
 
 from collections.abc import Iterator
@@ -17,35 +17,35 @@ from dlcourse.datasets import Dataset
 from dlcourse.datasets.dataset import check, split
 from dlcourse.errors import DatasetError, RecipeError
 
-FEW = 5000  # examples in all, up to which folds are the default
+FEW = 5000  # total examples up to which folds are the default
 FOLDS, SEEDS = 5, 3
 
 
 def default_folds(dataset: Dataset) -> int:
-    """Return how many folds suit the data: 0 where its own test split is to be kept.
+    """Return the default number of folds: 0 to keep the data set's own test split.
 
-    It is kept where there are many examples, and where it differs from the training examples on
-    purpose (`regions`, as in `planted`).
+    It is kept if there are many examples, and if it differs from the training examples on purpose
+    (`regions`, as in `planted`).
     """
     examples = sum(len(y) for _, y in dataset.splits.values())
     return FOLDS if examples <= FEW and not dataset.regions else 0
 
 
 def rounds(dataset: Dataset, *, folds: int, seeds: int, seed: int) -> list[Dataset]:
-    """Return a data set a round: `folds` of them, or `seeds` where there are no folds.
+    """Return one data set per round: `folds` of them, or `seeds` if there are no folds.
 
     Args:
-        dataset: what is cut up.
-        folds: 0 keeps the test split.
-        seeds: how often the rest is split into training and validation anew.
-        seed: keys the folds and the first round's validation split.
+        dataset: Data set to divide.
+        folds: Number of folds; 0 keeps the test split.
+        seeds: Number of different splits of the rest into training and validation.
+        seed: Seed of the folds and of the first round's validation split.
 
     Raises:
-        RecipeError: one fold, or neither folds nor seeds.
-        DatasetError: a class is too rare for so many folds.
+        RecipeError: There is one fold, or neither folds nor seeds.
+        DatasetError: A class is too rare for this many folds.
     """
     if folds == 1 or (folds < 1 and seeds < 1):
-        raise RecipeError(f"2 folds or more, or 1 seed or more are expected, got {folds or seeds}")
+        raise RecipeError(f"expected 2 folds or more, or 1 seed or more, got {folds or seeds}")
     parts = _folds(dataset, folds, seed) if folds else _seeds(dataset, seeds, seed)
     return [check(part) for part in parts]
 
@@ -60,7 +60,7 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
         what = f"its rarest class has {rarest}" if classes else f"it has {rarest}"
         raise DatasetError(
             f"{dataset.name}: {folds} folds need {folds} examples or more (of each class); {what}: "
-            "give fewer --folds, or --seeds to keep its test split"
+            "use fewer --folds, or --seeds to keep its test split"
         )
     cut = (StratifiedKFold if classes else KFold)(folds, shuffle=True, random_state=seed)
     for number, (rest, test) in enumerate(cut.split(y, y)):
@@ -76,28 +76,28 @@ def _seeds(dataset: Dataset, seeds: int, seed: int) -> Iterator[Dataset]:
 
 
 def _joined(parts: list[Any]) -> Any:
-    """Return the arrays one after the other; streamed images are not read."""
+    """Return the concatenated arrays; streamed images are not read."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    return reduce(lambda one, other: one.joined(other), parts)
+    return reduce(lambda x, other: x.joined(other), parts)
 
 
 def _with_validation(
     part: Dataset, x: np.ndarray, y: np.ndarray, whole: Dataset, seed: int
 ) -> Dataset:
-    """Return the part with `x` and `y` split as the whole is, for training and validation."""
+    """Return the part with `x` and `y` split into training and validation, as in the whole."""
     fraction = len(whole.y_val) / (len(whole.y_train) + len(whole.y_val))
     x, y, x_val, y_val = split(x, y, fraction, seed=seed, stratify=whole.task != "regression")
     return replace(part, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
 
 
 def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Return the data set with so many training examples, and its validation split as much smaller.
+    """Return the data set with `examples` training examples, and validation reduced in proportion.
 
-    Every class keeps its share, and an example in each. The test split stays whole.
+    Every class keeps its share, and at least one example per split. The test split is not reduced.
 
     Raises:
-        DatasetError: too few: two of each class and ten in all are needed.
+        DatasetError: The examples are too few: two per class and ten in total are needed.
     """
     full = len(dataset.y_train)
     if examples >= full:
@@ -114,11 +114,11 @@ def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
 
 
 def repeated(dataset: Dataset, examples: int) -> Dataset:
-    """Return the data set with its training examples repeated to so many.
+    """Return the data set with its training examples repeated up to `examples`.
 
-    So an epoch has as many steps as with the full training set. A recipe's epochs are made for
-    that: 40 epochs of a sixteenth of the digits leave the CNN untrained (0.85 of the test right,
-    0.95 with as many steps as ever).
+    So an epoch has as many steps as with the full training set, for which a recipe's epochs are
+    chosen: 40 epochs of a sixteenth of the digits leave the CNN under-trained (test accuracy 0.85;
+    0.95 with the full number of steps).
     """
     rows = np.resize(np.arange(len(dataset.y_train)), max(examples, len(dataset.y_train)))
     x = dataset.x_train.take(rows, axis=0)
@@ -138,13 +138,13 @@ def _some(dataset: Dataset, part: str, count: int, seed: int) -> tuple[np.ndarra
 
 
 def _stratified(y: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:
-    """Return the indices of `count` examples, each class in its share and at least once."""
+    """Return the indices of `count` examples: each class keeps its share, and one example."""
     order = np.random.default_rng(seed).permutation(len(y))
     rank = np.empty(len(y))
-    for label in range(classes):  # a class's i-th of n examples stands at (i + ½)/n
+    for label in range(classes):  # the i-th of a class's n examples has rank (i + ½)/n
         own = order[y[order] == label]
         rank[own] = (np.arange(len(own)) + 0.5) / len(own)
-        rank[own[0]] = -1  # its first goes in before all
+        rank[own[0]] = -1  # its first example comes before all others
     return np.sort(order[np.argsort(rank[order], kind="stable")][:count])
 
 
@@ -153,7 +153,7 @@ def _least(dataset: Dataset) -> int:
 
 
 def curve_sizes(dataset: Dataset, points: int = 5) -> list[int]:
-    """Return training-set sizes, each twice the one before, up to all examples."""
+    """Return training-set sizes, each twice the previous size, up to all examples."""
     full = len(dataset.y_train)
     sizes = {full // 2**power for power in range(points)}
     return sorted({size for size in sizes if size >= _least(dataset)} | {full})

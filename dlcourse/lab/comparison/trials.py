@@ -1,4 +1,4 @@
-"""One trial: a model learns a round's training examples; what it reaches and what it costs."""
+"""One trial: a model is fitted in one round; its score and its costs."""
 
 import pickle
 import tempfile
@@ -25,21 +25,21 @@ from dlcourse.training.divergence import NotFinite
 
 @dataclass(frozen=True)
 class Trial:
-    """What one model reached in one round.
+    """Score and costs of one model in one round.
 
     Attributes:
-        model: a classic learner's or a recipe's name.
-        round: from 1.
-        examples: training examples.
-        credit: each test example's part of the score `(n_test,)`; the score is the mean. Accuracy:
-            1 where right; R²: 1 - error²/variance.
-        mae: the mean absolute error, in the target's unit; NaN for classes.
-        fit_cpu: CPU seconds to fit, all threads together; of a recipe with its validation.
-        fit_seconds: the same on the clock.
-        predict_seconds: seconds to predict 1,000 examples, after a warm-up.
-        parameters: numbers that the model keeps.
-        bytes: size of the saved model: `.keras`, or a pickle.
-        note: a warning, as that a solver did not converge.
+        model: Name of the classic model or recipe.
+        round: Number of the round, from 1.
+        examples: Number of training examples.
+        per_example: Score of each test example `(n_test,)`; the score is their mean. Accuracy: 1 if
+            right, else 0; R²: 1 - error²/variance.
+        mae: Mean absolute error, in the target's unit; NaN for classes.
+        fit_cpu: CPU seconds to fit, all threads together; for a recipe with validation.
+        fit_seconds: Wall-clock seconds to fit.
+        predict_seconds: Seconds to predict 1,000 examples, after a warm-up.
+        parameters: Number of values that the model stores.
+        bytes: Size of the saved model: `.keras`, or a pickle.
+        note: Warning, for example that a solver did not converge.
     """
 
     model: str
@@ -67,7 +67,7 @@ class Trial:
 
 
 def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
-    """Return the trial of a classic learner, on one thread."""
+    """Return the trial of a classic model, on one thread."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
@@ -98,15 +98,15 @@ def recipe_trial(
     """Return the trial of a recipe: trained as `dlcourse train` trains it, on this data.
 
     Args:
-        name: the recipe's.
-        recipe: its seed counts up with the rounds.
-        dataset: to learn and to be tested on.
-        number: of the round, from 1.
-        full: training examples that an epoch shall have: fewer are `repeated`.
+        name: Name of the recipe.
+        recipe: Recipe; its seed increases with the rounds.
+        dataset: Data set of the round.
+        number: Number of the round, from 1.
+        full: Number of training examples per epoch: fewer are `repeated`.
 
     Raises:
-        RecipeError: the recipe does not fit the data.
-        DivergedError: the loss, a weight or a statistic became NaN or infinite.
+        RecipeError: The recipe does not fit the data.
+        DivergedError: The loss, a weight or a statistic became NaN or infinite.
     """
     recipe = recipe.model_copy(update={"seed": recipe.seed + number - 1})
     learned = len(dataset.y_train)
@@ -138,7 +138,7 @@ def recipe_trial(
 
 
 def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return each test example's credit `(n_test,)` and the mean absolute error (NaN: classes)."""
+    """Return the score of each test example `(n_test,)`, and the mean absolute error (or NaN)."""
     y = dataset.y_test
     if dataset.task != "regression":
         return (predicted == y).astype("float64"), float("nan")
@@ -148,7 +148,7 @@ def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return what `work` returns, the seconds on the clock and the CPU seconds of all threads."""
+    """Return the result of `work`, its wall-clock seconds and the CPU seconds of all threads."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return result, time.perf_counter() - wall, time.process_time() - cpu

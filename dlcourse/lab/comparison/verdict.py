@@ -1,16 +1,16 @@
-"""What the trials say in words: differences beside their uncertainty and their cost.
+"""The verdict of the trials as text: differences with their uncertainty and their cost.
 
-Models are compared in the same rounds, so that what makes a round hard for all cancels. The
-interval of a difference holds it in about 95 of 100 such comparisons:
+Models are compared in the same rounds, so that the difficulty of a round cancels. The interval of a
+difference contains it in about 95 of 100 such comparisons:
 
 - over folds, whose training sets overlap, the corrected resampled t-test of Nadeau and Bengio:
   d ± t · sqrt(var(d) · (1/folds + test/train));
-- over seeds on one test split, d ± 1.96 · sqrt(var(d)/seeds + var(c)/n), where c is a test
-  example's difference, averaged over the seeds.
+- over seeds on one test split, d ± 1.96 · sqrt(var(d)/seeds + var(c)/n), where c is the difference
+  of one test example, averaged over the seeds.
 
-Two models whose interval holds 0 are not told apart. Few rounds tell little, so that is not yet
-the same: level are two models that are not told apart and whose difference is within one round's
-spread (the larger of theirs).
+Two models whose interval contains 0 are not significantly different. With few rounds this does not
+yet mean that they are equally good: two models are tied if they are not significantly different and
+their difference is within one round's spread (the larger of the two spreads).
 
 References:
     Nadeau and Bengio, "Inference for the generalization error", 2003,
@@ -27,24 +27,24 @@ import numpy as np
 from dlcourse.lab.comparison.trials import Trial
 
 GUESSES = ("majority", "mean")
-CHEAP = 1.0  # CPU seconds to fit, below which nobody looks at the cost
+CHEAP = 1.0  # CPU seconds to fit below which the cost does not matter
 Trials = Mapping[str, Sequence[Trial]]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One model's row of the table.
+    """The row of one model in the table.
 
     Attributes:
-        model: its name.
-        score, spread: mean and standard deviation of accuracy or R² over the rounds.
-        mae: mean over the rounds, NaN for classes.
-        behind, interval: how far its score is behind the best model's, and half the width of the
-            95 % interval of that; 0 for the best.
-        fit_cpu, fit_seconds, predict_seconds: medians over the rounds; predict for 1,000 examples.
-        parameters, bytes: medians over the rounds.
-        rounds: how many.
-        note: a warning of one of its trials.
+        model: Name of the model.
+        score, spread: Mean and standard deviation of accuracy or R² over the rounds.
+        mae: Mean over the rounds, NaN for classes.
+        behind, interval: Difference of the best model's score to its score, and half the width of
+            the 95 % interval of the difference; 0 for the best model.
+        fit_cpu, fit_seconds, predict_seconds: Medians over the rounds; predict for 1,000 examples.
+        parameters, bytes: Medians over the rounds.
+        rounds: Number of rounds.
+        note: Warning of one of its trials.
     """
 
     model: str
@@ -63,20 +63,20 @@ class Summary:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval of the difference to the best leaves 0 out."""
+        """Whether the interval of the difference to the best excludes 0."""
         return abs(self.behind) > self.interval
 
     def tied_with(self, best: "Summary") -> bool:
-        """Whether it is as good as the best: not told apart, and within one round's spread."""
+        """Whether it is tied with the best: not significant, and within one round's spread."""
         return not self.significant and self.behind <= max(self.spread, best.spread)
 
 
 def summaries(trials: Trials, *, folds: bool) -> list[Summary]:
-    """Return a row a model, best first.
+    """Return one row per model, best first.
 
     Args:
-        trials: each model's, in the order of the rounds.
-        folds: the rounds are folds; otherwise seeds on one test split.
+        trials: Trials of each model, in the order of the rounds.
+        folds: Whether the rounds are folds; otherwise they are seeds on one test split.
     """
     means = {name: float(np.mean([t.score for t in own])) for name, own in trials.items()}
     best = max(means, key=lambda name: means[name])
@@ -105,67 +105,67 @@ def _summary(name: str, trials: Trials, best: str, folds: bool) -> Summary:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Return the standard deviation (n - 1); 0 for a single value."""
+    """Return the sample standard deviation (n - 1); 0 for a single value."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def difference(a: Sequence[Trial], b: Sequence[Trial], *, folds: bool) -> tuple[float, float]:
-    """Return the mean of a's score less b's, and half the width of its 95 % interval."""
-    gaps = [one.score - other.score for one, other in zip(a, b, strict=True)]
+    """Return the mean difference of the scores, a - b, and half the width of its 95 % interval."""
+    gaps = [trial.score - other.score for trial, other in zip(a, b, strict=True)]
     variance = spread(gaps) ** 2
     if folds:
         from scipy.stats import t
 
-        ratio = float(np.mean([len(one.per_example) / one.examples for one in a]))
+        ratio = float(np.mean([len(trial.per_example) / trial.examples for trial in a]))
         width = t.ppf(0.975, len(gaps) - 1) * np.sqrt(variance * (1 / len(gaps) + ratio))
     else:
         both = zip(a, b, strict=True)
-        each = np.mean([one.per_example - other.per_example for one, other in both], axis=0)
+        each = np.mean([trial.per_example - other.per_example for trial, other in both], axis=0)
         width = 1.96 * np.sqrt(variance / len(gaps) + np.var(each) / len(each))
     return float(np.mean(gaps)), float(width)
 
 
 def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list[str]:
-    """Return sentences: the best, who is not told apart from it, who is behind, which to take.
+    """Return sentences: the best model, the tied models, those behind, and which to take.
 
-    Of the best and those level with it, the one to take costs least to fit; costs below a CPU
-    second count as one, and the better score decides.
+    Of the best model and those tied with it, the one to take is the cheapest to fit; costs below
+    one CPU second count as equal, and then the better score decides.
 
     Args:
-        rows: best first, as `summaries` gives them.
-        recipes: the names of the networks among them.
-        score: `accuracy` or `R²`.
+        rows: Summaries, best first, as `summaries` returns them.
+        recipes: Names of the networks among them.
+        score: Name of the score, `accuracy` or `R²`.
     """
     best, others = rows[0], rows[1:]
-    level = [row for row in others if row.tied_with(best)]
-    undecided = [row for row in others if not row.significant and row not in level]
-    apart = [row for row in others if row.significant]
+    tied = [row for row in others if row.tied_with(best)]
+    undecided = [row for row in others if not row.significant and row not in tied]
+    behind = [row for row in others if row.significant]
     lines = [f"{best.model} is best: {score} {best.score:.4f} ± {best.spread:.4f}."]
-    lines += [_level(row, best) for row in level]
-    rounds = f"{best.rounds} round{'s do' if best.rounds > 1 else ' does'} not tell"
-    lines += [f"Perhaps behind, but {rounds}: {_gaps(undecided)}."] if undecided else []
-    lines += [f"Behind it, beyond the uncertainty: {_gaps(apart)}."] if apart else []
-    for row in apart:
+    lines += [_tied(row, best) for row in tied]
+    rounds = f"{best.rounds} round{'s' if best.rounds > 1 else ''}"
+    lines += [f"Behind, not significantly in {rounds}: {_gaps(undecided)}."] if undecided else []
+    lines += [f"Significantly behind: {_gaps(behind)}."] if behind else []
+    for row in behind:
         if row.model in recipes and row.fit_cpu > best.fit_cpu:
             lines.append(f"{row.model} is behind {best.model} and costs {_cost(row, best)}.")
-    if guesses := [row.model for row in (best, *level, *undecided) if row.model in GUESSES]:
-        return [*lines, f"Nothing was learned: {guesses[0]} is a guess, and none is clear of it."]
-    chosen = min([best, *level], key=lambda row: max(row.fit_cpu, CHEAP))
+    if guesses := [row.model for row in (best, *tied, *undecided) if row.model in GUESSES]:
+        return [*lines, f"Nothing was learned: no model is significantly better than {guesses[0]}."]
+    chosen = min([best, *tied], key=lambda row: max(row.fit_cpu, CHEAP))
     if chosen is not best:
         take = f"Take {chosen.model}, at {_cost(chosen, best)}"
-        more = f", unless more data or what {best.model} can show is what counts"
+        more = f", unless more data or the explanations of {best.model} matter"
         return [*lines, f"{take}{more if best.model in recipes else ''}."]
-    why = "no cheaper one is as good" if level or undecided else "no other comes near"
+    why = "no cheaper model is as good" if tied or undecided else "no other comes close"
     if best.fit_cpu <= CHEAP:
         why = "it costs less than a CPU second"
     return [*lines, f"Take {best.model}: {why}."]
 
 
-def _level(row: Summary, best: Summary) -> str:
+def _tied(row: Summary, best: Summary) -> str:
     low, high = row.behind - row.interval, row.behind + row.interval
     return (
         f"{row.model} is {row.behind:.4f} behind, within one round's spread "
-        f"({max(best.spread, row.spread):.4f}), at {_cost(row, best)}: not told apart (95 % "
+        f"({max(best.spread, row.spread):.4f}), at {_cost(row, best)}: tied (95 % "
         f"interval {low:.4f} to {high:.4f})."
     )
 
@@ -175,14 +175,14 @@ def _gaps(rows: Sequence[Summary]) -> str:
 
 
 def _cost(row: Summary, best: Summary) -> str:
-    """Return `1/210 of its CPU`, or `3.2 times its CPU`: to fit, beside the best's."""
+    """Return the fitting cost relative to the best: `1/210 of its CPU`, `3.2 times its CPU`."""
     less = row.fit_cpu <= best.fit_cpu
     part = share(row.fit_cpu, best.fit_cpu)
     return f"{part} of its CPU" if less else f"{times(row.fit_cpu / best.fit_cpu)} its CPU"
 
 
 def share(part: float, whole: float) -> str:
-    """Return `1/210`, or `0.71` where it is more than a half."""
+    """Return `1/210`, or `0.71` if it is more than a half."""
     ratio = whole / max(part, 1e-9)
     return f"1/{_two_figures(ratio)}" if ratio >= 2 else f"{1 / ratio:.2f}"
 
@@ -200,15 +200,15 @@ def _two_figures(value: float) -> str:
 def crossing(
     sizes: Sequence[int], network: Sequence[float], classic: Sequence[float]
 ) -> tuple[float, int, int] | None:
-    """Return where the network's score passes the classic learner's for good.
+    """Return where the network's score passes that of the classic model for good.
 
     Args:
-        sizes: training-set sizes, rising.
-        network, classic: their scores at these sizes.
+        sizes: Training-set sizes, increasing.
+        network, classic: Scores at these sizes.
 
     Returns:
-        `(at, below, above)`: the size interpolated on the logarithm of the sizes, and the measured
-        sizes around it; None if the network is not ahead at the largest size, or is ahead at all.
+        `(at, below, above)`: the size, interpolated on the logarithm of the sizes, and the measured
+        sizes around it; None if the network is behind at the largest size, or ahead at all sizes.
     """
     ahead = np.asarray(network) - np.asarray(classic)
     behind = np.flatnonzero(ahead <= 0)
@@ -226,12 +226,12 @@ def mean_scores(trials: Sequence[Trials], model: str) -> list[float]:
 
 
 def curve_verdict(curve: Mapping[int, Trials], recipes: Sequence[str], *, folds: bool) -> list[str]:
-    """Return a sentence a recipe: from which training-set size on it is ahead of classic ML.
+    """Return one sentence per recipe: the training-set size from which it beats classic ML.
 
     Args:
-        curve: training-set size, rising → each model's trials.
-        recipes: the names of the networks.
-        folds: see `summaries`.
+        curve: Training-set size, increasing → trials of each model.
+        recipes: Names of the networks.
+        folds: As for `summaries`.
     """
     sizes, trials = list(curve), list(curve.values())
     classics = [name for name in trials[-1] if name not in recipes]
@@ -241,10 +241,10 @@ def curve_verdict(curve: Mapping[int, Trials], recipes: Sequence[str], *, folds:
     lines = []
     for name in recipes:
         gaps = [difference(at[name], at[rival], folds=folds) for at in trials]
-        clear = abs(gaps[-1][0]) > gaps[-1][1]
+        significant = abs(gaps[-1][0]) > gaps[-1][1]
         last = f"{gaps[-1][0]:+.4f} ± {gaps[-1][1]:.4f} at {sizes[-1]:,}"
-        if not clear:
-            last += ", not told apart"
+        if not significant:
+            last += ", not significant"
         cross = crossing(sizes, mean_scores(trials, name), mean_scores(trials, rival))
         if cross:
             at, below, above = cross

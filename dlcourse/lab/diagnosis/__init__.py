@@ -111,7 +111,7 @@ def diagnose_evidence(read: Evidence) -> Findings:
     found = [finding for rule in RULES.values() if (finding := rule(read))]
     findings = Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))
     if too_short(read):
-        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few for a diagnosis"
+        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few to judge"
         falls = " while the loss still falls" if read.epochs >= THRESHOLDS["told"] else ""
         findings.why_none = f"{why}{falls}: train longer"
     return findings
