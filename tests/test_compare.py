@@ -390,7 +390,7 @@ def test_the_command_prints_json_for_ones_own_table(tmp_path, capfd):
     assert found["models"][0]["mae"] is None
     assert (
         found["explains"]["own"]
-        == "what each input counts (saliency); of a cnn where it looks (Grad-CAM), its filters"
+        == "effect of each input (saliency); for a cnn where it looks (Grad-CAM), its filters"
     )
 
 

@@ -220,7 +220,7 @@ def test_an_export_that_answers_otherwise_is_not_written(
     code, text, err = call("--run", digits_run.path, "--to", name, "--out", out)
     assert code == 1
     assert err == (
-        f"{name}: its outputs differ from Keras' by up to 2.0e-04, and 1.0e-04 is allowed: "
+        f"{name}: its outputs differ from Keras' by up to 2.0e-04, but only 1.0e-04 is allowed: "
         "nothing was written\n"
     )
     assert "wrote" not in text
@@ -271,7 +271,7 @@ def test_a_folder_that_is_no_export_is_not_replaced(call, digits_run, tmp_path):
     code, _, err = call("--run", digits_run.path, "--to", "saved_model", "--out", tmp_path)
     assert code == 1
     assert err == (
-        f"{tmp_path / 'saved_model'}: is there already and is no export: choose another --out\n"
+        f"{tmp_path / 'saved_model'}: exists already and is not an export: choose another --out\n"
     )
     assert (tmp_path / "saved_model" / "mine.txt").read_text() == "dear"
 
@@ -304,7 +304,7 @@ def test_without_the_data_random_inputs_are_compared_and_that_is_said(call, tmp_
     path.unlink()
     code, out, err = call("--run", run.path, "--to", "saved_model")
     assert (code, err) == (0, "")
-    assert "compared  on 1,000 random inputs, for the run's own are not at hand: " in out
+    assert "compared  on 1,000 random inputs, as the run's data is not available: " in out
     inputs = exporting.random_inputs(run.model, run.facts.value_range, 1000)
     assert inputs.mean() == pytest.approx(5e5, rel=0.1)  # as the training rows were
     pixels = exporting.random_inputs(build_model("cnn", load_dataset("digits")), (0.0, 16.0), 9)

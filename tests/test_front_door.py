@@ -504,7 +504,7 @@ def test_evaluating_gives_the_metrics_of_the_training(run):
     ("data", "told"),
     [
         ((np.zeros((2, 9, 9, 1)), [0, 1]), r"inputs of shape \(n, 8, 8, 1\), got \(2, 9, 9, 1\)"),
-        ((np.zeros((2, 8, 8, 1)), [0]), "2 inputs are given, but 1 labels"),
+        ((np.zeros((2, 8, 8, 1)), [0]), "got 2 inputs, but 1 labels"),
         ((np.zeros((2, 8, 8, 1)), [0, 11]), "no class '11'"),
         ((np.zeros((2, 8, 8, 1)), ["0", "cat"]), "no class 'cat'"),
         ((np.zeros((2, 8, 8, 1)), np.eye(10)[:2]), r"labels of shape \(n,\), got \(2, 10\)"),
@@ -555,8 +555,8 @@ def test_predicting_files_and_folders_gives_the_same_as_the_command(run, tmp_pat
         ),
         (np.full((1, 8, 8, 1), np.nan), RunError, "NaN or infinite"),
         (np.array([["a"]]), RunError, "expected numbers"),
-        (np.zeros((0, 8, 8, 1)), RunError, "no inputs are given"),
-        ([], RunError, "no file is named"),
+        (np.zeros((0, 8, 8, 1)), RunError, "expected one input or more"),
+        ([], RunError, "expected a file or more, got none"),
         ("nothing.png", DatasetError, "nothing.png: no such file"),
     ],
 )
@@ -618,7 +618,7 @@ def test_a_training_whose_weights_are_nan_is_stopped_and_put_back_where_relu_hid
     assert len(history.history["loss"]) == 2
     assert "dense" in stop.reason
     assert told == [
-        f"stopped in epoch 2: {stop.reason}; the weights are those before. Try a smaller learning "
+        f"stopped in epoch 2: {stop.reason}; earlier weights are restored. Try a smaller learning "
         "rate or the optimizer's clipnorm."
     ]
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
@@ -656,7 +656,7 @@ def test_the_history_of_a_plain_fit_is_diagnosed_with_its_xray(points):
 
 
 def test_an_xray_without_examples_says_so(points):
-    with pytest.raises(ValueError, match="xray: the examples x and their labels y are needed"):
+    with pytest.raises(ValueError, match="xray: give the examples x and labels y"):
         plain_model().fit(*points, epochs=1, callbacks=[dl.callbacks.xray()], verbose=0)
 
 

@@ -84,7 +84,7 @@ def test_whole_numbers_are_positions_whatever_the_classes_are_called(two_digits)
             [[0, 1], [1, 0]],
             "expected labels of shape (n,), got (2, 2): y.argmax(axis=1) gives them",
         ),
-        ([[0], [0, 1]], "expected one array (n, …): what is given differs in shape or kind"),
+        ([[0], [0, 1]], "expected one array (n, …), got values of different shape or type"),
     ],
 )
 def test_labels_that_the_run_does_not_know_are_told_with_the_cure(two_digits, y, told):
@@ -101,7 +101,7 @@ def test_true_and_false_are_labels_of_two_classes_alone(digits_run):
 
 @pytest.mark.parametrize("y", [["a", "b"], ["1", "2"], [1.0, np.nan], [1.0, None], [1.0, np.inf]])
 def test_targets_are_finite_numbers(regression, y):
-    with pytest.raises(RunError, match="expected finite numbers as targets, without gaps or text"):
+    with pytest.raises(RunError, match="expected finite numbers as targets, no gaps or text"):
         dl.evaluate(regression, (np.zeros((2, 10)), y))
 
 
@@ -120,7 +120,7 @@ def test_inputs_alone_are_told_that_labels_are_needed(digits_run):
     [
         ([np.zeros((8, 8, 1)), "x.png"], "expected one array"),
         ([np.zeros((8, 8, 1)), np.zeros((9, 9, 1))], "expected one array"),
-        (np.zeros((0, 8, 8, 1)), "no inputs are given: the array has the shape (0, 8, 8, 1)"),
+        (np.zeros((0, 8, 8, 1)), "expected one input or more, got the shape (0, 8, 8, 1)"),
     ],
 )
 def test_inputs_that_are_no_array_are_told_in_one_line(digits_run, inputs, told):

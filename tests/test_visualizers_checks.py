@@ -291,10 +291,10 @@ NONE_RANDOM = Randomization((), {})
     ("changed", "text"),
     [
         ((0.8, 0.0, 0.8), "the network looks at the digit"),
-        ((0.0, 0.6, 0.7), "the network looks at the mark: a short cut"),
+        ((0.0, 0.6, 0.7), "the network looks at the mark: a shortcut"),
         ((0.5, 0.2, 0.8), "the network looks at the digit and the mark"),
-        ((0.2, 0.5, 0.8), "the network looks at the mark and the digit: a short cut"),
-        ((0.02, 0.0, 0.8), "looks at the digit or the mark: one of them is enough for it"),
+        ((0.2, 0.5, 0.8), "the network looks at the mark and the digit: a shortcut"),
+        ((0.02, 0.0, 0.8), "looks at the digit or the mark: either is enough"),
         ((0.09, 0.05, 0.1), "it is not shown that the network looks at the digit or the mark"),
     ],
 )
@@ -304,8 +304,8 @@ def test_the_verdict_is_what_changes_the_answers(changed, text):
     first, *others = _verdict([], covers, 1.0, NAMES, NONE_RANDOM).splitlines()
     assert first.endswith(text)
     assert others[0] == (
-        f"with the digit covered, {changed[0]:.0%} of the answers change and accuracy goes from "
-        f"1.00 to {1 - changed[0]:.2f}"
+        f"with the digit covered, {changed[0]:.0%} of the predictions change and accuracy goes "
+        f"from 1.00 to {1 - changed[0]:.2f}"
     )
 
 
@@ -356,14 +356,14 @@ def test_an_honest_network_is_seen_to_look_at_the_digit(honest):
     assert rows["class_activation_map"].faithful > rows["random map"].faithful + 0.2
     first, covered_digit, *_ = honest.verdict.splitlines()
     assert first == "the network looks at the digit"
-    assert re.match(r"with the digit covered, \d\d% of the answers change and accuracy goes from "
-                    r"0\.\d\d to 0\.\d\d", covered_digit)  # fmt: skip
+    assert re.match(r"with the digit covered, \d\d% of the predictions change and accuracy goes "
+                    r"from 0\.\d\d to 0\.\d\d", covered_digit)  # fmt: skip
     assert honest.covers["object"].accuracy < 0.4 < 0.8 < honest.accuracy
 
 
 def test_a_short_cut_is_named(marked):
     assert marked.accuracy > 0.95
-    assert marked.verdict.startswith("the network looks at the mark: a short cut\n")
+    assert marked.verdict.startswith("the network looks at the mark: a shortcut\n")
     assert marked.covers["mark"].changed > 0.3 > 0.1 > marked.covers["object"].changed
     row = next(row for row in marked.rows if row.method == "class_activation_map")
     assert row.hits["mark"] > 0.7 > 0.1 > row.hits["object"]
@@ -377,7 +377,7 @@ def test_a_lying_mark_convicts_the_network_on_its_answers_not_its_accuracy(short
     first = report.verdict.splitlines()[0]
     # Mark and digit disagree here, so that the digit's cover may matter too.
     assert first.startswith("the network looks at the mark")
-    assert first.endswith(": a short cut")
+    assert first.endswith(": a shortcut")
 
 
 def test_the_report_prints_a_row_a_method_and_what_chance_gives(marked):
@@ -468,7 +468,7 @@ def test_the_pointing_table_shows_each_share():
         (lambda m: model_randomization(m, ONES, "saliency"), "methods: expected names of VISUAL"),
         (lambda m: model_randomization(m, ONES, ["grad_cam"]), "no convolutional layer"),
         (lambda m: model_randomization(m, ONES, stages=0), "'stages': expected greater than or"),
-        (lambda m: attention_report(m, load_dataset("iris")), "iris is no data set of images in"),
+        (lambda m: attention_report(m, load_dataset("iris")), "iris is not a data set of images"),
         (
             lambda m: attention_report(m, load_dataset("digits"), images=0),
             "attention_report: 'images': expected greater than or equal to 1, got 0",

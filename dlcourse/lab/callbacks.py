@@ -1,4 +1,4 @@
-"""Keras callbacks for a `fit` of one's own, and for `dlcourse.fit(callbacks=…)`."""
+"""Keras callbacks for your own `fit`, and for `dlcourse.fit(callbacks=…)`."""
 
 from collections.abc import Callable
 from functools import cache
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 def stop_on_nan(report: Callable[[str], None] = write) -> "keras.callbacks.Callback":
     """Return a callback that stops a training whose loss or weights became NaN or infinite.
 
-    Keras' `TerminateOnNaN` looks at the loss alone, and on TensorFlow's CPU ReLU turns NaN into 0:
-    the loss of a network whose weights are NaN reads ln k, and a model is saved that knows nothing.
-    This one looks at every weight at each epoch's end, too, and puts the weights of the last epoch
-    back in which all were finite. Its `reason` says what was found; None while all is well.
+    Keras' `TerminateOnNaN` checks only the loss, but on a CPU TensorFlow's ReLU turns NaN into 0:
+    the loss of a network with NaN weights is then ln k, and a useless model is saved. This callback
+    also checks every weight at the end of each epoch, and restores the weights of the last epoch in
+    which all were finite. Its `reason` gives the cause; None while all is well.
 
     Args:
-        report: Called with one line where the training is stopped.
+        report: Function called with one line when the training is stopped.
     """
     return _classes()["StopOnNaN"](report)
 
 
 def xray(x: Any = None, y: Any = None) -> "keras.callbacks.Callback":
-    """Return a callback that reads every layer before the first epoch and after each.
+    """Return a callback that records layer statistics before the first epoch and after each epoch.
 
     Its `by_epoch` holds the `LayerStatistics` of each epoch, 0 for before the training:
-    `diagnose(history, xray=callback.by_epoch)`. In a training of a recipe it is written to the
-    run's `xray.csv`, and goes on when the run is resumed.
+    `diagnose(history, xray=callback.by_epoch)`. When a recipe is trained, they are written to the
+    run's `xray.csv`, and continued when the run is resumed.
 
     Args:
-        x: Examples `(n, …)` as the model takes them, of which 256 are read; None takes the training
+        x: Examples `(n, …)` as the model takes them; the first 256 are used. None for the training
             examples of the recipe.
-        y: Their labels or targets `(n,)`.
+        y: Labels or targets `(n,)` of the examples.
     """
     return _classes()["XRay"](x, y)
 
 
 def epoch_lines(report: Callable[[str], None] = write) -> "keras.callbacks.Callback":
-    """Return a callback that tells one line per epoch; for `fit(…, verbose=0)`.
+    """Return a callback that reports one line per epoch; for `fit(…, verbose=0)`.
 
     Args:
-        report: Called with each line.
+        report: Function called with each line.
     """
     return _classes()["EpochLines"](report)
 
@@ -63,14 +63,14 @@ def _classes() -> dict[str, Any]:
 
     base: Any = keras.callbacks.Callback  # its model is annotated as None
 
-    class Telling(base):
+    class Reporting(base):
         def __init__(self, report: Callable[[str], None]):
             super().__init__()
             if not callable(report):
                 raise UserError(f"report: expected a function of one line, got {shown(report)}")
             self.report = report
 
-    class StopOnNaN(Telling):
+    class StopOnNaN(Reporting):
         reason, finite = None, None
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
@@ -88,7 +88,7 @@ def _classes() -> dict[str, Any]:
             except NotFinite as fault:
                 self._stop(self.reason or fault.what)
                 self.report(
-                    f"stopped in epoch {epoch + 1}: {self.reason}; the weights are those before. "
+                    f"stopped in epoch {epoch + 1}: {self.reason}; earlier weights are restored. "
                     "Try a smaller learning rate or the optimizer's clipnorm."
                 )
                 self.model.set_weights(self.finite)
@@ -96,7 +96,7 @@ def _classes() -> dict[str, Any]:
         def _stop(self, reason: str) -> None:
             self.reason, self.model.stop_training = reason, True
 
-    class EpochLines(Telling):
+    class EpochLines(Reporting):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             epochs = int((self.params or {}).get("epochs") or epoch + 1)
             logs = logs or {}
@@ -124,7 +124,7 @@ def _classes() -> dict[str, Any]:
 
         def _read(self, epoch: int) -> None:
             if self.x is None or self.y is None:
-                raise UserError("xray: the examples x and their labels y are needed here")
+                raise UserError("xray: give the examples x and labels y, or train a recipe")
             self.by_epoch[epoch] = read_layers(self.model, self.x, self.y)
             if self.run is not None:
                 write_xray(self.run, self.by_epoch)
@@ -133,7 +133,7 @@ def _classes() -> dict[str, Any]:
             return {str(epoch): list(map(list, rows)) for epoch, rows in self.by_epoch.items()}
 
         def set_state(self, state: Any) -> None:
-            # 0.1.0 kept a list, one item per epoch
+            # 0.1.0 stored a list, one item per epoch
             items = state.items() if isinstance(state, dict) else enumerate(state)
             self.by_epoch = {
                 int(epoch): [LayerStatistics(*row) for row in rows] for epoch, rows in items

@@ -1,4 +1,4 @@
-"""The lab's pictures of a run: its curves with the findings, its layers, the check of its maps."""
+"""Pictures of a run by the lab: curves with findings, layers, faithfulness of maps."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def learning_curves(view: View) -> Iterator[Picture]:
 
 
 def layers(view: View) -> Iterator[Picture]:
-    """What each layer of the kept model answers to real examples, and what gradient reaches it."""
+    """Activations and gradients of each layer of the kept model on real examples."""
     if view.model is None or view.dataset is None or not view.examined.evidence.xray:
         return
     readings = read_layers(view.model, view.dataset.x_train, view.dataset.y_train)
@@ -52,7 +52,7 @@ def layers(view: View) -> Iterator[Picture]:
 
 
 def check(view: View) -> Iterator[Picture]:
-    """Whether the maps are right: measured by what the network does, and by known boxes."""
+    """Whether the maps are faithful: deletion and insertion, random weights, known boxes."""
     methods = [name for name in CHECKED_METHODS if _suits(name, view)]
     report = attention_report(view.model, view.dataset, methods, images=CHECKED_IMAGES)
     rows = report.rows
@@ -64,24 +64,24 @@ def check(view: View) -> Iterator[Picture]:
     curves = {row.method: (row.deletion, row.insertion) for row in rows}
     figure = drawn_by(lab_plots.deletion_and_insertion, curves)
     caption = (
-        "The class's probability as pixels are covered, and shown, in the order of each map: a "
-        "faithful map falls fast and rises fast."
+        "The class probability as pixels are removed, and inserted, in the order of each map: for "
+        "a faithful map it falls fast and rises fast."
     )
     yield Picture("check-curves", "Are the maps faithful?", caption, figure, str(report))
     correlations, random = report.randomization.correlations, report.randomization.layers
     size = (7.2, 0.5 * len(correlations) + 1.6)
     figure = drawn_by(lab_plots.randomization_bars, correlations, random, INSENSITIVE, size=size)
     caption = (
-        "How alike each map stays when the layers get random weights, from the output backwards: "
-        "a map that stays does not show what the network has learned."
+        "How similar each map stays when the layers get random weights, from the output backwards: "
+        "a map that does not change does not show what the network has learned."
     )
     yield Picture("check-randomisation", "Do the maps depend on the weights?", caption, figure)
 
 
 def _suits(method: str, view: View) -> bool:
-    one = np.asarray(view.dataset.x_test[:1])
+    image = np.asarray(view.dataset.x_test[:1])
     try:
-        visualizers.VISUALIZERS[method](view.model, one, [0])
+        visualizers.VISUALIZERS[method](view.model, image, [0])
     except UserError:
         return False
     return True
@@ -92,11 +92,11 @@ PICTURES: dict[str, Drawing] = {
     "layers": layers,
     "check": check,
 }
-"""Further kinds of pictures, of views with an examination."""
+"""Further kinds of pictures, for views with an examination."""
 
 
 def save_diagnosis(run: Run, found: Examination) -> list[Path]:
-    """Write the curves with their findings, and the layers where model and data are there."""
+    """Write the curves with their findings and, if model and data are available, the layers."""
     model = run.model if run.finished and found.dataset and found.evidence.xray else None
     view = View(run.facts, run.name, model, dataset=found.dataset, examined=found)
     return [

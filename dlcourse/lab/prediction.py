@@ -1,4 +1,4 @@
-"""What a run's model answers to new inputs (arrays, images, CSV files), and how well."""
+"""Predictions of a run's model for new inputs (arrays, images, CSV files), and its metrics."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from dlcourse.runs import Run, evaluation, read_run
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
-NAMED = 3  # skipped files that a warning names
+NAMED = 3  # number of skipped files that a warning names
 
 
 def evaluate(
     run: Run | str | Path, data: "Dataset | tuple[Any, Any] | None" = None
 ) -> dict[str, Any]:
-    """Return the metrics of a run's model, by split; of `(x, y)` those alone.
+    """Return the metrics of a run's model by split; for `(x, y)` those of this data alone.
 
     Classification: `loss` (cross-entropy) and `accuracy`; regression: `loss` (mean squared error),
     `mae` (in the target's unit) and `r2`.
 
     Args:
-        run: A finished run, or its folder.
-        data: None for the data that it was trained on; another `Dataset` of the same classes; or
-            inputs `(n, …)` as the data set gives them with `y` `(n,)`: whole numbers are the data
-            set's own labels, the positions of the classes from 0; text is the names of classes.
+        run: Finished run, or its folder.
+        data: None for the run's own data; another `Dataset` with the same classes; or inputs
+            `(n, …)` as the data set gives them, with `y` `(n,)`. Whole numbers in `y` are the data
+            set's own labels, the positions of the classes from 0; text gives names of classes.
 
     Raises:
         RunError: The run is not finished, or the data does not fit it.
@@ -42,7 +42,7 @@ def evaluate(
     if isinstance(data, tuple | list) and len(data) == 2:
         x, y = as_inputs(run, data[0]), as_labels(run, data[1])
         if len(x) != len(y):
-            raise RunError(f"{run.path}: {len(x)} inputs are given, but {len(y)} labels")
+            raise RunError(f"{run.path}: got {len(x)} inputs, but {len(y)} labels")
         return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
     dataset = run.load_dataset() if data is None else data
     if not isinstance(dataset, Dataset):
@@ -53,16 +53,16 @@ def evaluate(
 
 
 def predict(run: Run | str | Path, inputs: Any) -> Table:
-    """Return one row per input: its class with the probability, or for regression its prediction.
+    """Return one row per input: its class and probability or, for a regression, its prediction.
 
-    The rows are dictionaries (`class`, `probability`, `probabilities`; or `prediction`); printed
-    they are a table.
+    The rows are dictionaries (`class`, `probability`, `probabilities`; or `prediction`); printed,
+    they form a table.
 
     Args:
-        run: A finished run, or its folder.
-        inputs: An array `(n, …)` of examples as the data set gives them, or one example; or a
-            file, a folder, or a list of them: images, or CSV files for a table. Of a folder, and
-            the folders in it, files that are no readable image are skipped with a warning.
+        run: Finished run, or its folder.
+        inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
+            folder, or a list of these: images, or CSV files for a table. In a folder and its
+            subfolders, files that are not readable images are skipped with a warning.
 
     Raises:
         RunError: The run is not finished, or the inputs do not fit it.
@@ -81,7 +81,7 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
 
 
 def _read_files(run: Run, files: Sequence[str | Path]) -> tuple[list[str], np.ndarray]:
-    """Return names and inputs `(n, …)`; what cannot be read in a folder is skipped and told."""
+    """Return names and inputs `(n, …)`; unreadable files in a folder are skipped with a warning."""
     read, skipped = [], []
     for named in files:
         for file in files_of(named, run.facts):
@@ -92,20 +92,20 @@ def _read_files(run: Run, files: Sequence[str | Path]) -> tuple[list[str], np.nd
                     raise
                 skipped.append(error)
     if not read:
-        raise skipped[0] if skipped else RunError("inputs: no file is named")
+        raise skipped[0] if skipped else RunError("inputs: expected a file or more, got none")
     if skipped:
-        told = "; ".join(map(str, skipped[:NAMED])) + ("; …" if len(skipped) > NAMED else "")
-        warnings.warn(f"skipped {len(skipped)} unreadable files: {told}", stacklevel=3)
-    return [name for some, _ in read for name in some], np.concatenate([x for _, x in read])
+        reasons = "; ".join(map(str, skipped[:NAMED])) + ("; …" if len(skipped) > NAMED else "")
+        warnings.warn(f"skipped {len(skipped)} unreadable files: {reasons}", stacklevel=3)
+    return [name for names, _ in read for name in names], np.concatenate([x for _, x in read])
 
 
 def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
     """Return names and inputs `(n, …)` of an image file, or of the rows of a CSV file.
 
     Args:
-        run: Says which of the two its model takes, and how.
-        file: The file.
-        invert: Whether dark and light are swapped in an image.
+        run: Run, whose model takes one of the two.
+        file: Path of the file.
+        invert: Whether to swap dark and light in an image.
 
     Raises:
         DatasetError: The file is missing, broken, or does not fit the run.
@@ -123,7 +123,7 @@ def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
-    """Return the file, or of a folder, where images are taken, the files in it and its folders."""
+    """Return the file, or all files of a folder and its subfolders if the run takes images."""
     folder = Path(named).expanduser()
     if facts.inputs != "images" or not str(named) or not folder.is_dir():
         return [folder]
@@ -133,24 +133,24 @@ def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
 
 
 def as_inputs(run: Run, x: Any) -> np.ndarray:
-    """Return arrays as the run's model takes them, `(n, …)`; one example alone is given an axis.
+    """Return the inputs as an array `(n, …)` for the run's model; one example gets an axis.
 
     Raises:
-        RunError: Another shape, or values that no example of the run's data has.
+        RunError: The shape is wrong, or values are outside the range of the run's data.
     """
     facts, array = run.facts, _array(run, x)
     if hasattr(x, "columns") or array.dtype.kind not in "biuf":
         columns = ", ".join(facts.feature_names[:6]) or "pixels"
-        raise RunError(f"{run.path}: expected numbers ({columns}), or the name of a file")
+        raise RunError(f"{run.path}: expected an array of numbers ({columns}), or a file name")
     if not array.size:
-        raise RunError(f"{run.path}: no inputs are given: the array has the shape {array.shape}")
+        raise RunError(f"{run.path}: expected one input or more, got the shape {array.shape}")
     if array.dtype.kind == "b":
         array = array.astype("float32")
     shape = facts.input_shape
     for grey in (array, array[..., None]) if shape[-1] == 1 else (array,):
-        for found in (grey, grey[None]):
-            if found.shape[1:] == shape:
-                return _in_range(run, found)
+        for batch in (grey, grey[None]):
+            if batch.shape[1:] == shape:
+                return _in_range(run, batch)
     expected = ", ".join(map(str, ("n", *shape)))
     raise RunError(f"{run.path}: expected inputs of shape ({expected}), got {array.shape}")
 
@@ -159,28 +159,28 @@ def _array(run: Run, values: Any) -> np.ndarray:
     try:
         return np.asarray(values)
     except (TypeError, ValueError):
-        told = "expected one array (n, …): what is given differs in shape or kind"
-        raise RunError(f"{run.path}: {told}") from None
+        reason = "expected one array (n, …), got values of different shape or type"
+        raise RunError(f"{run.path}: {reason}") from None
 
 
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise RunError(f"{run.path}: the inputs hold NaN or infinite values")
+        raise RunError(f"{run.path}: the inputs contain NaN or infinite values")
     if run.facts.inputs == "images":
         (low, high), least, most = run.facts.value_range, float(x.min()), float(x.max())
-        told = f"values from {least:g} to {most:g}, the run's images from {low:g} to {high:g}"
+        ranges = f"values from {least:g} to {most:g}, the run's images from {low:g} to {high:g}"
         if least < low or most > high:
-            raise RunError(f"{run.path}: the images have {told}: scale them so")
+            raise RunError(f"{run.path}: the images have {ranges}: scale them")
         if x.dtype.kind == "f" and 0 < most <= 1 < high:
-            warnings.warn(f"the images have {told}: are they scaled?", stacklevel=4)
+            warnings.warn(f"the images have {ranges}: are they scaled?", stacklevel=4)
     return x
 
 
 def as_labels(run: Run, y: Any) -> np.ndarray:
-    """Return labels or targets `(n,)` as the run counts them; class names become their numbers.
+    """Return labels or targets `(n,)` in the run's encoding; class names become labels.
 
     Raises:
-        RunError: An unknown class, a target that is no finite number, or another shape than `(n,)`.
+        RunError: A class is unknown, a target is not a finite number, or the shape is not `(n,)`.
     """
     facts, array = run.facts, _array(run, y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -189,10 +189,10 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
         one_hot = array.ndim == 2 and array.shape[1] == len(facts.class_names)
         cure = ": y.argmax(axis=1) gives them" if one_hot else ""
         raise RunError(f"{run.path}: expected labels of shape (n,), got {array.shape}{cure}")
-    array = _array(run, array.tolist())  # of the kind that its values have
+    array = _array(run, array.tolist())  # with the type of its values
     if facts.task == "regression":
         if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-            raise RunError(f"{run.path}: expected finite numbers as targets, without gaps or text")
+            raise RunError(f"{run.path}: expected finite numbers as targets, no gaps or text")
         return array.astype("float32")
     names = {name: label for label, name in enumerate(facts.class_names)}
     if array.dtype.kind in "UO":
@@ -200,35 +200,35 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
             hint = did_you_mean(unknown[0], list(names))
             raise RunError(f"{run.path}: no class {unknown[0]!r}{hint}")
         return np.array([names[name] for name in array.tolist()])
-    yes_or_no = array.dtype.kind == "b" and facts.task != "binary"
-    known = np.isin(array, [] if yes_or_no else range(len(names)))
+    boolean = array.dtype.kind == "b" and facts.task != "binary"
+    known = np.isin(array, [] if boolean else range(len(names)))
     if not known.all():
         cure = (
             ": y.astype(str) gives these" if names.keys() >= set(map(str, array.tolist())) else ""
         )
         raise RunError(
             f"{run.path}: no class '{array[~known][0]}': numbers are the positions of the classes, "
-            f"0 to {len(names) - 1}; their names are given as text{cure}"
+            f"0 to {len(names) - 1}; class names are text{cure}"
         )
     return array.astype("int64")
 
 
 def predictions(names: list[str], outputs: np.ndarray, facts: DataFacts) -> Table:
-    """Return a row per input: its class, probability and all classes', or its prediction."""
+    """Return one row per input: class, probability, all probabilities; or the prediction."""
     if facts.task == "regression":
         rows = zip(names, map(float, outputs), strict=True)
         return Table(
             ({"input": name, "prediction": value} for name, value in rows),
             {"input": lambda row: row["input"], "prediction": lambda r: f"{r['prediction']:.6g}"},
         )
-    found = []
+    rows = []
     for name, row in zip(names, outputs, strict=True):
         best = int(row.argmax())
         every = dict(zip(facts.class_names, map(float, row), strict=True))
         known = {"class": facts.class_names[best], "probability": float(row[best])}
-        found.append({"input": name, **known, "probabilities": every})
+        rows.append({"input": name, **known, "probabilities": every})
     return Table(
-        found,
+        rows,
         {
             "input": lambda row: row["input"],
             "class": lambda row: row["class"],

@@ -1,7 +1,7 @@
-"""The learning-rate range test: which rate a recipe can train at, found in a hundred steps.
+"""The learning-rate range test: a learning rate for a recipe, found in a hundred steps.
 
-The rate grows by the same factor from step to step while the model trains. The loss stays level
-while the rate is too low, falls while it fits, and rises where it is too high.
+The rate grows by a constant factor per step while the model trains. The loss is constant while the
+rate is too low, falls while it is suitable, and rises when it is too high.
 
 References:
     Smith, "Cyclical learning rates for training neural networks", 2017,
@@ -29,24 +29,24 @@ from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, prepare, targets
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 100
-WINDOW = 0.5  # decades of the rate that the smoothing looks at, to either side
-MARGIN = 10  # from the rate of the lowest loss down to the suggestion
-CLEAR = 1.5  # the fall of the loss over the standard deviation of the batches: below, it is noise
-EXPLODED = 4.0  # times the lowest loss: the test ends there
+WINDOW = 0.5  # half-width of the smoothing, in decades of the rate
+MARGIN = 10  # ratio of the rate of the lowest loss to the suggestion
+CLEAR = 1.5  # fall of the loss over the batches' standard deviation; below, it is noise
+EXPLODED = 4.0  # times the lowest loss: the test ends
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test saw.
+    """The result of a range test.
 
     Attributes:
-        rates: the learning rate of each step `(n,)`, growing by one factor.
-        losses: the training loss of that step's batch before the step `(n,)`.
-        smoothed: the losses, smoothed over the rates `(n,)`.
-        steepest: the rate at which the smoothed loss falls fastest.
-        lowest: the rate at which the smoothed loss is lowest.
-        suggestion: a tenth of `lowest`, with one figure: the learning rate to train at.
-        end: why the test ended, in words.
+        rates: Learning rate of each step `(n,)`, growing by a constant factor.
+        losses: Training loss of the step's batch, before the step `(n,)`.
+        smoothed: Losses, smoothed over the rates `(n,)`.
+        steepest: Rate at which the smoothed loss falls fastest.
+        lowest: Rate at which the smoothed loss is lowest.
+        suggestion: Learning rate to train with: a tenth of `lowest`, to one significant figure.
+        end: Reason why the test ended.
     """
 
     rates: np.ndarray
@@ -69,7 +69,7 @@ class RangeTest:
     __repr__ = __str__
 
     def as_data(self) -> dict[str, Any]:
-        """Return the suggestion and what it rests on as values that JSON holds."""
+        """Return the suggestion and its evidence as plain values for JSON."""
         keys = ("suggestion", "lowest", "steepest", "end")
         return {"steps": len(self.rates), **{key: getattr(self, key) for key in keys}}
 
@@ -80,12 +80,12 @@ class RangeTest:
             WriteError: They cannot be written.
         """
         folder = make_folder(folder)
-        drawn = {"learning_rate": self.rates, "loss": self.losses, "smoothed": self.smoothed}
-        rows = zip(*(values.tolist() for values in drawn.values()), strict=True)
-        write_rows(folder / f"{name}.csv", [dict(zip(drawn, row, strict=True)) for row in rows])
+        columns = {"learning_rate": self.rates, "loss": self.losses, "smoothed": self.smoothed}
+        rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+        write_rows(folder / f"{name}.csv", [dict(zip(columns, row, strict=True)) for row in rows])
 
-        given = (self.rates, self.losses, self.smoothed, self.suggestion)
-        return save(folder / f"{name}.png", drawn_by(range_test, *given, size=(6.4, 4.0)))
+        values = (self.rates, self.losses, self.smoothed, self.suggestion)
+        return save(folder / f"{name}.png", drawn_by(range_test, *values, size=(6.4, 4.0)))
 
 
 @checked
@@ -99,20 +99,20 @@ def find_learning_rate(
 ) -> RangeTest:
     """Return the range test of a recipe and the learning rate that it suggests.
 
-    The model's and the optimizer's variables are the same afterwards, bit for bit. The test split
-    is not looked at. For a recipe with a schedule the suggestion is the schedule's highest rate.
+    The variables of the model and the optimizer are restored afterwards, bit for bit. The test
+    split is not used. For a recipe with a schedule, the suggestion is the schedule's highest rate.
 
     Args:
-        recipe: What is to be trained, as `dlcourse.recipe` takes it: a name, a file, a mapping or
-            a `Recipe`; its `learning_rate` is not used.
-        prepared: what `prepare(recipe)` gave, to test a model of one's own; None prepares.
-        lowest, highest: the rates of the first and the last step.
-        steps: batches to train on, at most.
+        recipe: Recipe as `dlcourse.recipe` takes it: a name, a file, a mapping or a `Recipe`; its
+            `learning_rate` is not used.
+        prepared: Result of `prepare(recipe)`, to test your own model. None to prepare the recipe.
+        lowest, highest: Rates of the first and the last step.
+        steps: Largest number of batches to train on.
 
     Raises:
-        RecipeError: rates or steps that make no range, or a prepared model with a schedule.
-        RecipeError: the loss is not finite from the start, or falls at no rate beyond its noise.
-        DatasetError: see `prepare`.
+        RecipeError: The rates or steps do not form a range, or a prepared model has a schedule.
+        RecipeError: The loss is not finite from the start, or at no rate falls beyond its noise.
+        DatasetError: As for `prepare`.
     """
     if not 0 < lowest < highest or steps < 10:
         raise RecipeError(
@@ -129,7 +129,7 @@ def find_learning_rate(
 
 
 def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return each step's loss and why the steps ended; every variable is put back."""
+    """Return the loss of each step and why the test ended; every variable is restored."""
     model = prepared.whole
     _refuse_schedule(recipe, model)
     model.optimizer.build(model.trainable_variables)
@@ -144,7 +144,7 @@ def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.n
                     x, y, class_weight=prepared.class_weights, return_dict=True
                 )
                 losses.append(float(logs["loss"]))
-                # ReLU hides NaN weights from the loss: the weights are looked at as well
+                # ReLU hides NaN weights from the loss: the weights are checked as well
                 refuse_infinite(model, {"loss": losses[-1]}, 0, len(losses))
                 means = np.convolve(losses, np.ones(3) / 3, mode="valid")
                 if len(losses) > 10 and means[-1] > EXPLODED * means.min():
@@ -170,7 +170,7 @@ def _refuse_schedule(recipe: Recipe, model: Any) -> None:
 
 
 def _batches(recipe: Recipe, prepared: Prepared) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give whole batches as a training begins with, epoch after epoch without end."""
+    """Yield full batches in the order of a training, epoch after epoch without end."""
     x = prepared.dataset.x_train
     y = targets(prepared.model, recipe, prepared.dataset, "train")
     size, epoch = min(recipe.training.batch_size_in(0), len(x)), 0
@@ -195,8 +195,8 @@ def _read(recipe: Recipe, rates: np.ndarray, losses: np.ndarray, end: str) -> Ra
     fall = float(smoothed[: len(rates) // 10].mean() - smoothed[bottom])
     if fall <= CLEAR * noise:
         raise RecipeError(
-            f"{where}: from {rates[0]:.2g} to {rates[-1]:.2g} the loss fell at no rate beyond what "
-            f"batches differ by ({fall:.2g}, they differ by {noise:.2g}): give a wider range, more "
+            f"{where}: from {rates[0]:.2g} to {rates[-1]:.2g} the loss never fell beyond the noise "
+            f"of the batches (it fell by {fall:.2g}, noise {noise:.2g}): give a wider range, more "
             "steps or a larger training.batch_size, or look at the data and the model"
         )
     steep = int(slope[: bottom + 1].argmin())
@@ -212,15 +212,15 @@ def _read(recipe: Recipe, rates: np.ndarray, losses: np.ndarray, end: str) -> Ra
 
 
 def smooth(position: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the height and the slope of the straight line fitted around each position.
+    """Return the value and the slope of the straight line fitted around each position.
 
-    Near points weigh more (a tricube over `WINDOW`, or two points if that is more, to either side:
-    Cleveland 1979). A running mean of the past, which is common here, would shift the curve to
-    higher rates.
+    Near points have larger weights (a tricube over `WINDOW`, or two points if that is more, on
+    either side: Cleveland 1979). A running mean of the past, which is common here, would shift the
+    curve to higher rates.
 
     Args:
-        position: equally spaced, increasing `(n,)`.
-        values: at these positions `(n,)`.
+        position: Positions `(n,)`, equally spaced and increasing.
+        values: Values `(n,)` at these positions.
     """
     window = max(WINDOW, 3 * (position[1] - position[0]))
     distance = np.abs(position[:, None] - position) / window
@@ -233,5 +233,5 @@ def smooth(position: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def one_figure(rate: float) -> float:
-    """Return the rate with one figure, as one writes a learning rate: 0.00317 → 0.003."""
+    """Return the rate rounded to one significant figure: 0.00317 → 0.003."""
     return float(f"{rate:.0e}")

@@ -17,7 +17,7 @@ from dlcourse.training import prepare
 
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
 
-OF_A_NETWORK = "each input's influence (saliency); for a cnn where it looks (Grad-CAM), its filters"
+OF_A_NETWORK = "effect of each input (saliency); for a cnn where it looks (Grad-CAM), its filters"
 
 
 @dataclass(frozen=True)

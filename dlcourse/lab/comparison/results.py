@@ -86,8 +86,8 @@ def notes(found: Comparison) -> str:
     warnings = [f"* {row.model} {row.note}." for row in found.rows if row.note]
     return (
         "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
-        f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; ? "
-        "not significant, the interval contains 0. CPU-s: median CPU seconds to fit, all threads; "
+        f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; "
+        "? not significant (interval contains 0). CPU-s: median CPU seconds to fit, all threads; "
         "classic models have scikit-learn's default settings and one thread (n_jobs=1, BLAS and "
         f"OpenMP set to 1), recipes run on {device()}, with validation. predict: seconds for 1,000 "
         f"examples. {fewer if found.sizes[0] < found.full else ''}{' '.join(warnings)}"

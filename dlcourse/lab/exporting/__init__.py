@@ -1,4 +1,4 @@
-"""A trained model in other runtimes' formats: written, loaded again there, compared with Keras."""
+"""Export of a trained model to other formats: written, loaded by their runtime, compared."""
 
 import os
 import shutil
@@ -23,17 +23,17 @@ from dlcourse.runs.evaluation import PREDICT_BATCH, check_fit
 
 TOLERANCE = 1e-4
 BATCHES = (1, 256)
-COMPARED = 1000  # inputs
+COMPARED = 1000  # number of inputs
 
 
 class Exported(NamedTuple):
     """A model in another format.
 
     Attributes:
-        path: the file or folder.
-        difference: the largest absolute difference of an output from Keras'.
-        allowed: the largest that passes.
-        predict: float32 inputs `(n, …)` → outputs, by the format's own runtime.
+        path: File or folder of the model.
+        difference: Largest absolute difference of an output from that of Keras.
+        allowed: Largest difference allowed.
+        predict: Function of float32 inputs `(n, …)` that returns the runtime's outputs.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Exported(NamedTuple):
 
 
 def check_installed(formats: Sequence[str]) -> None:
-    """Raise a UserError that names the packages which these formats need and are not there."""
+    """Raise a UserError that names the missing packages of these formats."""
     needed = [package for name in formats for package in FORMATS[name].packages]
     if missing := [package for package in needed if find_spec(package.replace("-", "_")) is None]:
         raise UserError(
@@ -53,27 +53,27 @@ def check_installed(formats: Sequence[str]) -> None:
 
 
 def one_thread() -> None:
-    """Let TensorFlow compute as the other runtimes do, if it is not loaded yet: on one thread of
-    the CPU."""
+    """Let TensorFlow, if it is not loaded yet, run on one CPU thread, as the other runtimes
+    do."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(THREADS)
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 def in_float32(model: Any) -> Any:
-    """Return the model; one trained in mixed precision as a copy that computes in float32."""
+    """Return the model, or a float32 copy of it if it was trained in mixed precision."""
     types = {layer.dtype_policy.compute_dtype for layer in model._flatten_layers()}
     return model if types == {"float32"} else float32_copy(model)
 
 
 def inputs_of(run: Run) -> tuple[np.ndarray, str]:
-    """Return inputs to compare on, and what they are: of the test split, where it can be had."""
+    """Return inputs to compare on, from the test split if available, and their description."""
     recipe = run_recipe(run)
     try:
         dataset = recipe.load_dataset()
         check_fit(run, dataset)
     except (DatasetError, RunError) as error:
         inputs = random_inputs(run.model, run.facts.value_range, COMPARED)
-        return inputs, f"{COMPARED:,} random inputs, for the run's own are not at hand: {error}"
+        return inputs, f"{COMPARED:,} random inputs, as the run's data is not available: {error}"
     n = len(dataset.x_test)
     chosen = np.linspace(0, n - 1, min(n, COMPARED)).astype(int)
     kind = dataset.facts.inputs
@@ -81,20 +81,20 @@ def inputs_of(run: Run) -> tuple[np.ndarray, str]:
 
 
 def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
-    """Return the model in another format, in `folder`, if it answers there as it does in Keras.
+    """Return the model in another format, in `folder`, if its outputs agree with those of Keras.
 
-    The artifact takes float32 inputs `(n, …)` of any n, raw as the data set gives them.
+    The exported model takes float32 inputs `(n, …)` for any n, raw as the data set gives them.
 
     Args:
-        model: a Keras model of one input that computes in float32, on TensorFlow.
-        name: a key of `FORMATS`.
-        folder: made if it is not there; an earlier export in it is replaced.
-        x: inputs to compare on, `(n, …)`.
+        model: Keras model with one input that computes in float32, on TensorFlow.
+        name: Name of the format, a key of `FORMATS`.
+        folder: Folder of the export, created if needed; an earlier export in it is replaced.
+        x: Inputs to compare on, `(n, …)`.
 
     Raises:
-        UserError: the model cannot be exported, or its outputs differ by more than `TOLERANCE` (of
-            the largest prediction in a regression); nothing is written then.
-        RunError: the folder cannot be written, or holds something else by that name.
+        UserError: The model cannot be exported, or its outputs differ by more than `TOLERANCE` (in
+            a regression, times the largest prediction); then nothing is written.
+        RunError: The folder cannot be written, or contains something else by that name.
     """
     form = FORMATS[name]
     path = folder / form.file
@@ -106,11 +106,11 @@ def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
             form.write(model, made)
             predict = form.load(made)
             difference, allowed = _difference(model, predict, x)
-        except Exception as error:  # noqa: BLE001 - whatever exporters and runtimes raise
+        except Exception as error:  # noqa: BLE001 - exporters and runtimes raise anything
             raise UserError(f"{name}: the model cannot be exported: {one_line(error)}") from None
-        if not difference <= allowed:  # NaN is refused too
+        if not difference <= allowed:  # NaN is rejected, too
             raise UserError(
-                f"{name}: its outputs differ from Keras' by up to {difference:.1e}, and "
+                f"{name}: its outputs differ from Keras' by up to {difference:.1e}, but only "
                 f"{allowed:.1e} is allowed: nothing was written"
             )
         make_folder(folder)
@@ -119,25 +119,25 @@ def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
 
 
 def _difference(model: Any, predict: Predict, x: np.ndarray) -> tuple[float, float]:
-    """Return the largest difference from Keras, and the largest that is allowed.
+    """Return the largest difference from Keras, and the largest difference allowed.
 
-    The runtime is asked in batches of 256 and, for the first ten, one by one.
+    The runtime predicts in batches of 256 and, for the first ten inputs, one by one.
     """
     expected = model.predict(x, batch_size=PREDICT_BATCH, verbose=0)
     batches = [slice(start, start + BATCHES[1]) for start in range(0, len(x), BATCHES[1])]
-    parts = [*batches, *(slice(one, one + 1) for one in range(min(10, len(x))))]
-    found = [np.abs(predict(x[part].astype("float32")) - expected[part]).max() for part in parts]
+    parts = [*batches, *(slice(k, k + 1) for k in range(min(10, len(x))))]
+    errors = [np.abs(predict(x[part].astype("float32")) - expected[part]).max() for part in parts]
     scale = np.abs(expected).max() if model.layers[-1].name == "prediction" else 1
-    return float(np.max(found)), float(TOLERANCE * scale)
+    return float(np.max(errors)), float(TOLERANCE * scale)
 
 
 def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.ndarray:
-    """Return inputs `(n, …)`, float32, as the model's own scaling expects them.
+    """Return random float32 inputs `(n, …)` in the range that the model expects.
 
     Args:
-        model: rows are drawn around the means that its Normalization holds.
-        value_range: (low, high) of an image's values.
-        n: how many.
+        model: Model; with a Normalization, inputs are drawn around its means.
+        value_range: Range (low, high) of the values of an image.
+        n: Number of inputs.
     """
     import keras
 
@@ -155,13 +155,13 @@ def measured(
     """Return size, difference and speed of each format, Keras first.
 
     Args:
-        run: The run that the model is of.
-        model: The model that was exported.
-        done: What `export` gave, by the format's name.
+        run: Run of the model.
+        model: Model that was exported.
+        done: Results of `export`, by the name of the format.
         x: Inputs `(n, …)` to time on.
     """
-    ways = {"keras": model.predict_on_batch, **{name: one.predict for name, one in done.items()}}
-    paths = {"keras": run.file("model.keras"), **{name: one.path for name, one in done.items()}}
+    ways = {"keras": model.predict_on_batch, **{name: made.predict for name, made in done.items()}}
+    paths = {"keras": run.file("model.keras"), **{name: made.path for name, made in done.items()}}
     runtimes = {"keras": "keras", **{name: FORMATS[name].packages[-1] for name in done}}
     times = {batch: microseconds(ways, x, batch) for batch in BATCHES}
     return [
@@ -183,13 +183,13 @@ def measured(
 def microseconds(
     ways: Mapping[str, Predict], x: np.ndarray, batch: int, *, seconds: float = 3.0
 ) -> dict[str, tuple[float, float]]:
-    """Return each way's median (CPU, wall) microseconds an input; the ways take turns.
+    """Return the median (CPU, wall) microseconds per input of each way, measured in turns.
 
     Args:
-        ways: functions of a batch, by name.
-        x: inputs `(n, …)`, repeated where they do not fill a batch.
-        batch: inputs a call.
-        seconds: in which to take turns: three to 50, of one call that is not counted and five.
+        ways: Functions of a batch, by name.
+        x: Inputs `(n, …)`, repeated if they do not fill a batch.
+        batch: Number of inputs per call.
+        seconds: Time limit for 3 to 50 turns; each has one warm-up call and five timed calls.
     """
     inputs = np.resize(x[:batch], (batch, *x.shape[1:])).astype("float32")
     taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
@@ -220,13 +220,13 @@ def size(path: Path) -> int:
 
 
 def _refuse_other(path: Path) -> None:
-    """Raise a RunError where an export would replace something that is none."""
+    """Raise a RunError if the export would replace something that is not an export."""
     if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise RunError(f"{path}: is there already and is no export: choose another --out")
+        raise RunError(f"{path}: exists already and is not an export: choose another --out")
 
 
 def _place(made: Path, path: Path) -> None:
-    """Put a file or folder at `path`, whole; an earlier folder is moved aside and removed."""
+    """Move a file or folder to `path` completely; an earlier folder is replaced."""
     if made.is_file():
         return write_file(path, lambda temporary: shutil.copyfile(made, temporary))
     try:

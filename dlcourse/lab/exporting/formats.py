@@ -1,9 +1,9 @@
-"""The formats: how each is written by Keras' own exporters, and loaded by its own runtime.
+"""The formats: each is written by Keras' exporter and loaded by its own runtime.
 
-What the exporters leave open is settled on a copy of the model: recurrent layers are unrolled for
-LiteRT (a loop would need TensorFlow's operations on the phone), a Normalization's constants are put
-into the graph (as tensors they become inputs that ONNX Runtime asks for), GELU is written with erf
-(tf2onnx has no erfc), and mixed precision becomes float32.
+What the exporters do not support is changed on a copy of the model: recurrent layers are unrolled
+for LiteRT (a loop would need TensorFlow's operations on the phone), the constants of a
+Normalization are put into the graph (as tensors they become inputs that ONNX Runtime requires),
+GELU is computed with erf (tf2onnx has no erfc), and mixed precision becomes float32.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class Format(NamedTuple):
-    """A format: its file or folder, what must be installed (last: its runtime), how to write it
-    from a Keras model, and how to load it as a function of a batch."""
+    """A format: its file or folder, the required packages (the last is its runtime), a function
+    that writes it from a Keras model, and one that loads it as a function of a batch."""
 
     file: str
     packages: tuple[str, ...]
@@ -33,7 +33,7 @@ class Format(NamedTuple):
 
 
 def float32_copy(model: Any, *, unroll: bool = False) -> Any:
-    """Return a float32 copy of the model in operations that other runtimes have."""
+    """Return a float32 copy of the model with operations that other runtimes support."""
     import keras
 
     def portable(config: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
 
     def changed(layer: Any) -> Any:
         text = json.dumps(keras.saving.serialize_keras_object(layer))
-        own = {_gelu.__name__: _gelu}  # where the model is such a copy itself
+        own = {_gelu.__name__: _gelu}  # if the model is such a copy itself
         return keras.saving.deserialize_keras_object(json.loads(text, object_hook=portable), own)
 
     copy = clone(model, changed)
@@ -54,7 +54,7 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
             layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
         if getattr(layer, "activation", None) is keras.activations.gelu:
             layer.activation = _gelu
-    copy(np.zeros((1, *model.inputs[0].shape[1:]), "float32"))  # Keras exports what was called
+    copy(np.zeros((1, *model.inputs[0].shape[1:]), "float32"))  # Keras exports a called model
     return copy
 
 
@@ -70,7 +70,7 @@ def _export(model: Any, path: Path, form: str, **settings: Any) -> None:
 
     shape = (None, *model.inputs[0].shape[1:])
     signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 tells of a SavedModel all the same
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 prints about a SavedModel
         model.export(str(path), format=form, verbose=False, input_signature=signature, **settings)
 
 
@@ -102,7 +102,7 @@ def _load_litert(path: Path) -> Predict:
 
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=THREADS)
     runner = interpreter.get_signature_runner()
-    (name,) = runner.get_input_details()  # Keras 3.13 names it otherwise
+    (name,) = runner.get_input_details()  # Keras 3.13 uses another name
     return lambda x: next(iter(runner(**{name: x}).values()))
 
 

@@ -1,4 +1,4 @@
-"""Whether maps are right: deletion, pointing, randomization, a report."""
+"""Faithfulness of maps: deletion, pointing, randomization, a report."""
 
 from dlcourse.lab.faithfulness.attention import AttentionReport, attention_report
 from dlcourse.lab.faithfulness.curves_and_boxes import (

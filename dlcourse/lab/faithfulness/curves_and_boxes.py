@@ -1,4 +1,4 @@
-"""Is the map right? Curves of deletion and insertion, and boxes of the evidence."""
+"""Tests of maps: deletion and insertion curves, and boxes of the evidence."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,24 +26,24 @@ def deletion_curve(
     seed: Natural = 0,
     batch_size: Positive = BATCH,
 ) -> np.ndarray:
-    """Return the class's probability while pixels are removed, those of the largest values first.
+    """Return the class probability while pixels are removed, those of the largest values first.
 
-    It falls early where the map names what the network needs.
+    It falls early if the map finds what the network needs.
 
     Args:
         model, images, class_indices: As for `saliency`; one input of images, volumes or sequences.
-        maps: `(n, height, width)`, as the methods return.
-        steps: The pixels go in so many parts of one size.
-        value: What a removed pixel shows, in the image's own units.
-        seed: Pixels of equal value go in an order drawn from it: any fixed order of, say, the zeros
-            of a ReLU would favour a corner.
-        batch_size: Masked images in one pass: it bounds the memory.
+        maps: Maps `(n, height, width)`, as the methods return them.
+        steps: Number of equal parts in which the pixels are removed.
+        value: Value of a removed pixel, in the image's own units.
+        seed: Seed of the random order of pixels with equal values: a fixed order of, say, the
+            zeros of a ReLU would favour a corner.
+        batch_size: Number of masked images per pass; it bounds the memory.
 
     Returns:
         `(n, steps + 1)`: column k is the probability with the share `k / steps` removed.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
@@ -64,10 +64,10 @@ def insertion_curve(
     seed: Natural = 0,
     batch_size: Positive = BATCH,
 ) -> np.ndarray:
-    """Return the class's probability while pixels appear, those of the largest values first.
+    """Return the class probability while pixels are inserted, those of the largest values first.
 
-    It rises early where the map names what suffices. The canvas starts filled with `value` (the
-    paper starts from the blurred image).
+    It rises early if the map finds what suffices. The canvas starts filled with `value` (the paper
+    starts from the blurred image).
 
     Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
     """
@@ -90,7 +90,7 @@ def _curve(
     size = places_of(target, "deletion and insertion")
     (x,) = target.inputs
     maps = np.asarray(maps)
-    if maps.ndim == x.ndim:  # a sequence's map has its features: they are shown and hidden together
+    if maps.ndim == x.ndim:  # map of a sequence: its features are shown and hidden together
         maps = maps.sum(axis=-1)
     maps = checked_maps(maps, (len(x), *size))
     pixels = int(np.prod(size))
@@ -111,7 +111,7 @@ def _curve(
 
 
 def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
-    """Return each place's rank `(n, places)`, 0 for the largest value, ties in a drawn order."""
+    """Return each pixel's rank `(n, pixels)`, 0 for the largest value, ties in random order."""
     flat = maps.reshape(len(maps), -1)
     draws = np.random.default_rng(seed).random(flat.shape[1])
     return np.stack([np.argsort(np.lexsort((draws, -row))) for row in flat])
@@ -120,7 +120,7 @@ def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
 def area(curve: Any) -> np.ndarray:
     """Return the area under each curve `(…, steps + 1)` over shares from 0 to 1 (trapezoids).
 
-    It is the curve's mean: small is good for deletion, large for insertion.
+    It is the mean of the curve: small is good for deletion, large for insertion.
     """
     curve = np.asarray(curve)
     if curve.ndim < 1 or curve.shape[-1] < 2:
@@ -131,16 +131,16 @@ def area(curve: Any) -> np.ndarray:
 def pointing_hits(maps: Any, boxes: Any) -> np.ndarray:
     """Return 1 for each map whose largest value lies within its box, else 0, `(n,)`.
 
-    A maximum at several places counts by the share of them inside: a constant map gets what chance
-    gives, `chance_inside`.
+    A maximum at several pixels counts by the share of them inside: a constant map gets the chance
+    level, `chance_inside`.
 
     Args:
-        maps: `(n, height, width)`.
-        boxes: `(n, 4)` integers (top, left, bottom, right), the last two excluded, as the regions
-            of a `Dataset`; or one box for all.
+        maps: Maps `(n, height, width)`.
+        boxes: Boxes `(n, 4)` of integers (top, left, bottom, right), the last two excluded, as the
+            regions of a `Dataset`; or one box for all maps.
 
     Raises:
-        UserError: They do not fit together.
+        UserError: Maps and boxes do not fit together.
 
     References:
         Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2016, arXiv:1608.00507.
@@ -154,7 +154,7 @@ def pointing_hits(maps: Any, boxes: Any) -> np.ndarray:
 def share_inside(maps: Any, boxes: Any) -> np.ndarray:
     """Return the share of each map's positive values that lies within its box, `(n,)`.
 
-    A map without any positive value tells nothing: it gets what chance gives.
+    A map without any positive value gets the chance level, `chance_inside`.
 
     Args and raises as for `pointing_hits`.
     """
@@ -165,7 +165,7 @@ def share_inside(maps: Any, boxes: Any) -> np.ndarray:
 
 
 def chance_inside(boxes: Any, size: tuple[int, int]) -> np.ndarray:
-    """Return the box's share of the canvas, `(n,)`: what a random map expects of both measures.
+    """Return the box's share of the area, `(n,)`: the expectation of both measures by chance.
 
     Args:
         boxes: As for `pointing_hits`.
@@ -178,7 +178,7 @@ def _inside(boxes: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return `(n, height, width)`, True within each map's box.
 
     Raises:
-        UserError: These are no boxes in maps of this shape.
+        UserError: These are not boxes in maps of this shape.
     """
     boxes = np.atleast_2d(np.asarray(boxes))
     if boxes.dtype.kind not in "iu" or boxes.shape not in ((shape[0], 4), (1, 4)):
@@ -199,7 +199,7 @@ def checked_maps(maps: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return the maps as an array of finite numbers.
 
     Raises:
-        UserError: They are not, or have another shape than the images.
+        UserError: They are not, or their shape differs from that of the images.
     """
     maps = np.asarray(maps)
     if shape is None and (maps.ndim != 3 or not maps.size):
@@ -207,14 +207,14 @@ def checked_maps(maps: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     if shape is not None and maps.shape != shape:
         raise UserError(f"maps: expected {shape} for these images, got {maps.shape}")
     if maps.dtype.kind not in "iufb" or not np.isfinite(maps).all():
-        raise UserError("maps: hold values that are NaN, infinite or no numbers")
+        raise UserError("maps: hold values that are NaN, infinite or not numbers")
     return maps.astype(float)
 
 
 def by_batch(function: Callable[[np.ndarray], np.ndarray], n: int, size: int) -> np.ndarray:
-    """Return `function(rows)` of all rows 0 … n − 1, `size` at a time; the last part is filled up.
+    """Return `function(rows)` of all rows 0 … n − 1, `size` at a time.
 
-    So a compiled function sees one shape.
+    The last batch is padded, so that a compiled function sees one shape.
     """
     size = min(size, n)
     starts = range(0, n, size)

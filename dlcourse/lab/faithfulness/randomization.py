@@ -1,4 +1,4 @@
-"""Does a map depend on what the network learned? Its layers get random weights, the last first."""
+"""Model randomization: maps of a network whose layers get random weights, the last first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,23 +18,23 @@ from dlcourse.visualizers.targets import ClassIndices, Target, target_of
 Method = Callable[..., Any]
 Methods = Sequence[str] | Mapping[str, Method] | None
 INSENSITIVE = 0.3
-"""A mean rank correlation from which a random network's map is too much like the trained one's."""
-AT_ONCE = 32  # images that a method gets in one call
+"""Mean rank correlation from which the maps of the random and the trained network are too alike."""
+AT_ONCE = 32  # images per call of a method
 STAGES = 8
 QUICK: Mapping[str, Mapping[str, Any]] = {
     "integrated_gradients": {"steps": 32},
     "smooth_grad": {"samples": 10},
     "rise": {"masks": 200},
 }
-"""Settings with which a method is good enough to be judged over hundreds of images."""
+"""Settings that are accurate enough to judge a method over hundreds of images."""
 
 
 @dataclass(frozen=True)
 class Randomization:
-    """How much each method's maps change while the network forgets.
+    """How much each method's maps change while the weights are randomised.
 
     Attributes:
-        layers: What was randomised last at each stage; the layers after it are random too.
+        layers: Layer randomised last at each stage; all layers after it are random too.
         correlations: Method → mean Spearman rank correlation with the trained network's maps at
             each stage, `(stages,)`.
     """
@@ -44,18 +44,18 @@ class Randomization:
 
     @property
     def insensitive(self) -> tuple[str, ...]:
-        """The methods whose maps stay alike, `INSENSITIVE` or more, when every layer is random.
+        """The methods with a correlation of `INSENSITIVE` or more when every layer is random.
 
-        What they show is in the image and the architecture, not in what was learned.
+        Their maps show the image and the architecture, not what was learned.
         """
         return tuple(
-            name for name, found in self.correlations.items() if abs(found[-1]) >= INSENSITIVE
+            name for name, values in self.correlations.items() if abs(values[-1]) >= INSENSITIVE
         )
 
     def __str__(self) -> str:
-        """Return a table: a row a method, a column a stage."""
+        """Return a table: one row per method, one column per stage."""
         lines = ["rank correlation with the trained network's maps; random from the output back to"]
-        rows = [[name, *(f"{r:.2f}" for r in found)] for name, found in self.correlations.items()]
+        rows = [[name, *(f"{r:.2f}" for r in part)] for name, part in self.correlations.items()]
         lines.append(text_table(["", *self.layers], rows))
         if self.insensitive:
             lines.append(f"insensitive to the weights: {', '.join(self.insensitive)}")
@@ -72,23 +72,23 @@ def model_randomization(
     stages: Positive = STAGES,
     seed: Natural = 0,
 ) -> Randomization:
-    """Return how alike maps of the trained and of ever more randomised networks are.
+    """Return the similarity of maps of the trained network and of ever more randomised networks.
 
-    From the output backwards each layer gets fresh weights, of its own initializers where it has
-    them, else its own in random order. That happens to a copy; a subclassed model that cannot be
-    copied is randomised itself and then gets its weights back.
+    From the output backwards, each layer gets fresh weights from its own initializers or, without
+    these, its own weights in random order. This is done on a copy; a subclassed model that cannot
+    be copied is randomised itself, and its weights are then restored.
 
     Args:
         model: Any Keras 3 model with weights.
-        images: `(n, height, width, channels)`; a few dozen suffice.
-        methods: Names among `VISUALIZERS`, or a table name → `f(model, images, class_indices)`;
-            None: all that this model allows, with the settings `QUICK`.
-        class_indices: As for `saliency`; None: what the trained model predicts.
-        stages: At most so often are maps made; the layers in between are randomised together.
-        seed: Of the weights.
+        images: Images `(n, height, width, channels)`; a few dozen suffice.
+        methods: Names of `VISUALIZERS`, or a mapping of names to functions `f(model, images,
+            class_indices)`. None for all that work on this model, with the settings `QUICK`.
+        class_indices: Classes, as for `saliency`. None for those that the trained model predicts.
+        stages: Largest number of stages; the layers between two stages are randomised together.
+        seed: Seed of the weights.
 
     Raises:
-        UserError: What was given does not fit together.
+        UserError: The arguments do not fit together.
 
     References:
         Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv:1810.03292.
@@ -101,7 +101,7 @@ def model_randomization(
         if not layers:
             raise UserError("model_randomization: the model has no weights")
         ends = np.unique(np.linspace(0, len(layers), min(stages, len(layers)) + 1).round())[1:]
-        found: dict[str, list[float]] = {name: [] for name in tried}
+        means: dict[str, list[float]] = {name: [] for name in tried}
         done = 0
         for end in ends.astype(int):
             for _, layer in layers[done:end]:
@@ -109,30 +109,30 @@ def model_randomization(
             done = end
             for name, (method, trained) in tried.items():
                 random = attributions(method, copy, images, target.indices)
-                found[name].append(float(rank_correlation(trained, random).mean()))
+                means[name].append(float(rank_correlation(trained, random).mean()))
     names = tuple(layers[end - 1][0] for end in ends.astype(int))
-    return Randomization(names, {name: np.array(values) for name, values in found.items()})
+    return Randomization(names, {name: np.array(values) for name, values in means.items()})
 
 
 def supported(
     methods: Methods, model: Any, images: Any, indices: np.ndarray
 ) -> dict[str, tuple[Method, np.ndarray]]:
-    """Return each method with its maps of the images; by default those that this model allows.
+    """Return each method with its maps of the images; by default all that work on this model.
 
     Raises:
-        UserError: An unknown method, or a named one that refuses this model.
+        UserError: A method is unknown, or a named method does not work on this model.
     """
     table = _table(methods)
-    found = {}
+    maps = {}
     for name, method in table.items():
         try:
-            found[name] = method, attributions(method, model, images, indices)
+            maps[name] = method, attributions(method, model, images, indices)
         except UserError:
             if methods is not None:
                 raise
-    if not found:
+    if not maps:
         raise UserError("methods: none of them works for this model")
-    return found
+    return maps
 
 
 def attributions(method: Method, model: Any, images: Any, indices: np.ndarray) -> np.ndarray:
@@ -175,13 +175,13 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if first.shape != second.shape:
         raise UserError(f"rank_correlation: maps of {first.shape} and {second.shape}")
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
-    a, b = (one - one.mean(axis=1, keepdims=True) for one in ranks)
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     below = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return (a * b).sum(axis=1) / np.where(below == 0, 1, below)
 
 
 def randomize(layer: Any, rng: np.random.Generator) -> None:
-    """Give a layer fresh weights: of its initializers, else its own values in random order."""
+    """Give a layer fresh weights from its initializers, else its own values in random order."""
     for weight in layer.weights:
         initializer = _initializer(layer, weight.name)
         if initializer is None:
@@ -191,10 +191,10 @@ def randomize(layer: Any, rng: np.random.Generator) -> None:
 
 
 def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
-    """Return the initializer of a weight, its seed drawn: its own would give the old start again.
+    """Return the initializer of a weight with a new seed: its own would repeat the old start.
 
-    A normalisation's statistics are no random start, so they take new places like other weights
-    that no initializer made.
+    It is None if the initializer is not random, as for the statistics of a normalisation: such
+    weights are permuted.
     """
     owner = getattr(layer, "cell", layer)
     initializer = getattr(owner, f"{weight}_initializer", None)
@@ -212,21 +212,21 @@ def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
 def _learning(target: Target, model: Any) -> list[tuple[str, Any]]:
     """Return the layers with weights, the last called first, as (name, layer of `model`)."""
     layers = hooks.all_layers(model)
-    last = {one.position: one.name for one in target.calls}
+    last = {call.position: call.name for call in target.calls}
     inner = {position for position in last if _holds(layers[position], layers)}
-    order = list(dict.fromkeys(one.position for one in reversed(target.calls)))
+    order = list(dict.fromkeys(call.position for call in reversed(target.calls)))
     return [(last[k], layers[k]) for k in order if layers[k].weights and k not in inner]
 
 
 def _holds(layer: Any, layers: list) -> bool:
-    """Whether the layer is a model around others, which are randomised themselves."""
+    """Whether the layer is a model that contains others, which are randomised themselves."""
     own = set(map(id, layer._flatten_layers(include_self=False)))
-    return any(id(one) in own for one in layers)
+    return any(id(inner) in own for inner in layers)
 
 
 @contextmanager
 def _changeable(model: Any) -> Iterator[Any]:
-    """Within the block, a model that may be changed; after it the caller's is as it was."""
+    """Within the block, give a model that may be changed; the caller's is restored afterwards."""
     try:
         copy = clone(model)
     except UserError:

@@ -1,4 +1,4 @@
-"""The lab's pictures: arrays → matplotlib Axes."""
+"""Plots of the lab: arrays → matplotlib Axes."""
 
 from dlcourse.lab.plots.comparisons import score_and_cost, score_by_size
 from dlcourse.lab.plots.diagnosis import depth_scan, diagnosed_curves, layer_histograms

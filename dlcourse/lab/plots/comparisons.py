@@ -1,4 +1,4 @@
-"""Pictures of a comparison: what models reach, what they cost, and how both grow with the data."""
+"""Plots of a comparison: scores and costs of models, and scores by training-set size."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -27,12 +27,12 @@ def score_and_cost(
     """Return the axes of each model's score by round and of the CPU seconds that fitting it took.
 
     Args:
-        scores: a value a round, by model; drawn from top to bottom in this order.
-        cpu_seconds: by model.
-        score: what the score is.
-        highlighted: models in another colour: the networks.
-        baseline: a model, as a guess, that may lie outside the axes of the score.
-        figure: drawn into; None makes a pyplot figure.
+        scores: One value per round, by model; drawn from top to bottom in this order.
+        cpu_seconds: CPU seconds, by model.
+        score: Name of the score.
+        highlighted: Models in another colour: the networks.
+        baseline: Model, such as a constant baseline, that may be outside the axes of the score.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     figure = shown_figure(figure, 8.4, 1.3 + 0.42 * len(scores))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
@@ -54,7 +54,7 @@ def score_and_cost(
         left.text(low - margin, names.index(baseline), text, va="center", color=BLUE)
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
-    left.set_xlabel(f"test {score}: dot the mean, | a round")
+    left.set_xlabel(f"test {score}: dot for the mean, | per round")
     right.set(xscale="log", xlabel="CPU seconds to fit (median)")
     spare = 6 * max(cpu_seconds.values())  # for the number beside the longest bar
     right.set_xlim(0.5 * max(min(cpu_seconds.values()), 1e-5), spare)
@@ -77,13 +77,13 @@ def score_by_size(
     """Return axes with each model's score over the number of training examples.
 
     Args:
-        sizes: training-set sizes, rising.
-        scores: mean over the rounds at each size, by model.
-        spreads: the standard deviation of the same.
-        score: what the score is.
-        highlighted: models with a solid line, the networks; the others' are dashed.
-        baseline: a model, as a guess, that may lie below the axes.
-        ax: drawn into; None makes a pyplot figure.
+        sizes: Training-set sizes, increasing.
+        scores: Mean over the rounds at each size, by model.
+        spreads: Standard deviation over the rounds at each size, by model.
+        score: Name of the score.
+        highlighted: Models with a solid line: the networks; other lines are dashed.
+        baseline: Model, such as a constant baseline, that may be below the axes.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     ax = new_axes(ax)
     lowest = min(min(values) for name, values in scores.items() if name != baseline)

@@ -1,4 +1,4 @@
-"""Pictures of a diagnosis: the curves with what was found, and each layer from inside."""
+"""Plots of a diagnosis: the curves with the findings, and the X-ray of each layer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,9 +23,9 @@ def diagnosed_curves(
     """Return the axes of the learning curves, each finding marked at its epoch and listed below.
 
     Args:
-        history: one list a metric, one value an epoch.
-        findings: (title, epoch) of each; an epoch of 0 or None has no mark.
-        figure: drawn into; None makes a pyplot figure.
+        history: One list per metric, with one value per epoch.
+        findings: Pairs (title, epoch); an epoch of 0 or None has no mark.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     figure = shown_figure(figure, 6.4, 3.4)
     panels = learning_curves(history, figure=figure)
@@ -38,8 +38,8 @@ def diagnosed_curves(
         for epoch, numbers in marks.items():
             ax.axvline(epoch, color=PINK, lw=1.2)
             style: Any = {"ha": "center", "color": "#8A3F6E", "fontweight": "bold"}
-            words = ", ".join(map(str, numbers))
-            ax.text(epoch, 1.01, words, transform=ax.get_xaxis_transform(), **style)
+            text = ", ".join(map(str, numbers))
+            ax.text(epoch, 1.01, text, transform=ax.get_xaxis_transform(), **style)
         ax.margins(x=0.04)
     lines = [_line(number, title, epoch) for number, (title, epoch) in enumerate(findings, 1)]
     width, height = figure.get_size_inches()
@@ -57,10 +57,10 @@ def layer_histograms(readings: Sequence[Any], *, figure: Figure | None = None) -
     """Return the axes of each layer's activations (left) and gradients of its weights (right).
 
     Args:
-        readings: `name`, `activation`, `activations` `(n, …, units)` and `gradients` (arrays) of
-            each layer, as `xray.read_layers` gives them; of more than 12, the first, the last and
-            some between are shown.
-        figure: drawn into; None makes a pyplot figure.
+        readings: Records of each layer, as `xray.read_layers` returns them: `name`, `activation`,
+            `activations` `(n, …, units)` and `gradients` (arrays). Of more than 12 layers, the
+            first, the last and some in between are shown.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     chosen = np.unique(
         np.linspace(0, len(readings) - 1, min(len(readings), MOST_LAYERS)).astype(int)
@@ -101,11 +101,11 @@ def _gradients(ax: Axes, exponents: np.ndarray, size: int, low: float, high: flo
 def depth_scan(
     scan: Mapping[tuple[str, str], Sequence[Any]], *, figure: Figure | None = None
 ) -> list[Axes]:
-    """Return the axes of depth × activation × initialiser, untrained: spread above, gradient below.
+    """Return the axes of a depth scan: spread of activations above, gradient norm below.
 
     Args:
-        scan: (activation, initializer) → the hidden layers' statistics, as `xray.depth_scan` gives.
-        figure: drawn into; None makes a pyplot figure.
+        scan: Mapping (activation, initializer) → hidden layer statistics, from `xray.depth_scan`.
+        figure: Figure to draw on. None for a new pyplot figure.
 
     References:
         Glorot and Bengio 2010, figures 6 and 7; He et al. 2015, arXiv:1502.01852, figure 3.

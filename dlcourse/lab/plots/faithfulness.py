@@ -1,4 +1,4 @@
-"""Pictures of the checks of maps: deletion and insertion, random weights, where the maps point."""
+"""Plots of the faithfulness of maps: deletion and insertion, random weights, pointing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,16 +16,16 @@ DASHES = ("-", "--", "-.", ":")
 def deletion_and_insertion(
     curves: Mapping[str, tuple[Any, Any]], *, figure: Figure | None = None
 ) -> list[Axes]:
-    """Return the axes of the class's mean probability against the share of pixels gone, and shown.
+    """Return the axes of the mean class probability over the share of pixels removed and shown.
 
     Args:
-        curves: Method → its deletion and its insertion curve, `(steps + 1,)` or `(n, steps + 1)`.
-        figure: Drawn into; None makes a pyplot figure.
+        curves: Method → deletion and insertion curve, `(steps + 1,)` or `(n, steps + 1)` each.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     figure = shown_figure(figure, 9.5, 3.8)
     panels = list(figure.subplots(1, 2, sharey=True))
-    words = (("removed", "lower is better"), ("shown", "higher is better"))
-    for side, (ax, (what, better)) in enumerate(zip(panels, words, strict=True)):
+    texts = (("removed", "lower is better"), ("shown", "higher is better"))
+    for side, (ax, (what, better)) in enumerate(zip(panels, texts, strict=True)):
         for k, (name, pair) in enumerate(curves.items()):
             values = np.atleast_2d(pair[side]).mean(axis=0)
             style = DASHES[k // len(COLOURS) % len(DASHES)]
@@ -47,13 +47,13 @@ def randomization_bars(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return axes with a bar for each method and stage: how alike the maps stay.
+    """Return axes with one bar per method and stage: the similarity of the maps.
 
     Args:
         correlations: Method → rank correlation with the trained network's maps at each stage.
-        layers: What became random last at each stage, the last layer first; shades, light to dark.
-        threshold: Where a map is called insensitive, drawn as a line.
-        ax: Drawn into; None makes a pyplot figure.
+        layers: Layer randomised last at each stage, in shades from light to dark.
+        threshold: Correlation from which a map counts as insensitive, drawn as a line.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     ax = new_axes(ax, figsize=(7.2, 1.0 + 0.42 * len(correlations)))
     thick = 0.8 / len(layers)
@@ -61,7 +61,7 @@ def randomization_bars(
     for k, (layer, shade) in enumerate(zip(layers, shades, strict=True)):
         colour = _lighter(COLOURS[0], shade)
         places = np.arange(len(correlations)) - 0.4 + thick * (k + 0.5)
-        values = [found[k] for found in correlations.values()]
+        values = [stages[k] for stages in correlations.values()]
         ax.barh(places, values, thick, color=colour, label=layer)
     ax.set_yticks(range(len(correlations)), list(correlations))
     ax.invert_yaxis()
@@ -81,22 +81,22 @@ def pointing_table(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return axes with how often each method's largest value lies in each region, shaded.
+    """Return axes with the share of images whose map is largest in each region, by method.
 
     Args:
         hits: Method → region → share of the images, 0 … 1.
-        names: Region → its name in words.
-        ax: Drawn into; None makes a pyplot figure.
+        names: Region → its name as text.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     regions = list(next(iter(hits.values())))
-    values = np.array([[found[one] for one in regions] for found in hits.values()])
+    values = np.array([[shares[region] for region in regions] for shares in hits.values()])
     ax = new_axes(ax, figsize=(2.8 + 1.1 * len(regions), 1.2 + 0.32 * len(hits)))
     ax.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if value > 0.55 else TEXT
         ax.text(column, row, f"{value:.0%}", ha="center", va="center", color=colour, fontsize=10)
-    words = [(names or {}).get(one, one) for one in regions]
-    ax.set_xticks(range(len(regions)), [f"on the {one}" for one in words])
+    texts = [(names or {}).get(region, region) for region in regions]
+    ax.set_xticks(range(len(regions)), [f"on the {text}" for text in texts])
     ax.set_yticks(range(len(hits)), list(hits))
     ax.set_xticks(np.arange(len(regions) - 1) + 0.5, minor=True)
     ax.set_yticks(np.arange(len(hits) - 1) + 0.5, minor=True)
@@ -107,7 +107,7 @@ def pointing_table(
 
 
 def _lighter(colour: str, share: float) -> tuple[float, ...]:
-    """Return the colour mixed with so much white."""
+    """Return the colour mixed with a share of white."""
     from matplotlib.colors import to_rgb
 
     return tuple(part + (1 - part) * share for part in to_rgb(colour))

@@ -1,4 +1,4 @@
-"""The picture of a learning-rate range test."""
+"""The plot of a learning-rate range test."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,23 +14,23 @@ def range_test(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return axes with the loss over the growing learning rate, and the rate to train at.
+    """Return axes with the loss over the growing learning rate, and the suggested rate.
 
     Args:
-        rates: the learning rate of each step `(n,)`.
-        losses: the loss of each step's batch `(n,)`.
-        smoothed: the same, smoothed `(n,)`.
-        suggestion: the learning rate to mark.
-        ax: drawn into; None makes a pyplot figure.
+        rates: Learning rate of each step `(n,)`.
+        losses: Loss of each step's batch `(n,)`.
+        smoothed: Smoothed losses `(n,)`.
+        suggestion: Learning rate to mark.
+        ax: Axes to draw on. None for a new pyplot figure.
     """
     ax = new_axes(ax)
-    ax.scatter(rates, losses, s=10, color=GREY, alpha=0.7, label="a batch")
+    ax.scatter(rates, losses, s=10, color=GREY, alpha=0.7, label="one batch")
     ax.plot(rates, smoothed, color=BLUE, label="smoothed")
     lowest = int(smoothed.argmin())
     ax.plot(rates[lowest], smoothed[lowest], "o", color=BLUE, label=f"lowest: {rates[lowest]:.2g}")
     ax.axvline(suggestion, color=ORANGE, ls="--", label=f"suggestion: {suggestion:g}")
     ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
-    height = smoothed[0] - smoothed[lowest]  # what follows the rise is not what is looked for
+    height = smoothed[0] - smoothed[lowest]  # the part after the rise is not of interest
     bottom = min(smoothed[lowest], losses.min())
     ax.set_ylim(bottom - 0.1 * height, max(smoothed[0], losses[: lowest + 1].max()) + 0.3 * height)
     ax.grid(alpha=0.3)
