@@ -79,7 +79,7 @@ def test_an_interrupted_run_is_read_as_far_as_it_is(call, tmp_path):  # noqa: F8
         train(recipe("hidden: [8]", "epochs: 9"), tmp_path, name="part", bar=False, stop=After(6))
     code, out, _ = call(diagnose, "--run", tmp_path / "part")
     assert code == 0
-    assert "note    the training is not finished: its curves so far are read" in out
+    assert "note    the training is not finished: its curves so far are used" in out
     assert "early stop" not in out
 
 

@@ -223,7 +223,7 @@ def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, t
     settings = ["--image", str(file), "--class", "3", "--layer", "conv_1", "--out", str(out)]
     assert run(image_run, "--what", "cam,overlays,templates", *settings) == 0
     assert pictures(out) == {"cam", "overlay-1", "templates-conv_1"}
-    assert "asked: 3" in read_page(out)
+    assert "target: 3" in read_page(out)
     assert "bright where layer conv_1 finds evidence" in capsys.readouterr().out
 
 
@@ -310,7 +310,7 @@ def test_a_title_tells_the_true_class_only_where_it_is_another():
     assert view.titles == ["b (0.900)", "a (0.750)\ntrue: b"]
     asked = replace(view, class_index=1)
     vars(asked)["outputs"] = view.outputs
-    assert asked.titles == ["b (0.900)\nasked: b", "a (0.750)\ntrue: b\nasked: b"]
+    assert asked.titles == ["b (0.900)\ntarget: b", "a (0.750)\ntrue: b\ntarget: b"]
     number = View(DataFacts("age", "regression", (2,)), inputs=np.zeros((1, 2)), true=["3"])
     vars(number)["outputs"] = np.array([2.0])
     assert number.titles == ["predicted 2 (true 3)"]

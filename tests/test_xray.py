@@ -161,7 +161,7 @@ def test_one_hot_labels_are_read_as_their_classes():
 
 def test_what_does_not_fit_is_told():
     model = build_model("dnn", POINTS, hidden=(4,))
-    with pytest.raises(UserError, match="xray: 10 inputs but 9 targets"):
+    with pytest.raises(UserError, match="xray: got 10 inputs but 9 targets"):
         xray(model, POINTS.x_train[:10], POINTS.y_train[:9])
     with pytest.raises(UserError, match="the model has no layer with weights"):
         xray(dense(keras.layers.ReLU()), POINTS.x_train, POINTS.y_train)

@@ -95,10 +95,10 @@ PICTURES: dict[str, Drawing] = {
 """Further kinds of pictures, for views with an examination."""
 
 
-def save_diagnosis(run: Run, found: Examination) -> list[Path]:
+def save_diagnosis(run: Run, examined: Examination) -> list[Path]:
     """Write the curves with their findings and, if model and data are available, the layers."""
-    model = run.model if run.finished and found.dataset and found.evidence.xray else None
-    view = View(run.facts, run.name, model, dataset=found.dataset, examined=found)
+    model = run.model if run.finished and examined.dataset and examined.evidence.xray else None
+    view = View(run.facts, run.name, model, dataset=examined.dataset, examined=examined)
     return [
         save(run.path / "figures" / f"{name}.png", picture.figure)
         for name, draw in (("diagnosis", learning_curves), ("xray", layers))

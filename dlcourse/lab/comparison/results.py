@@ -15,17 +15,17 @@ from dlcourse.runs.environment import device
 from dlcourse.text_table import text_table
 
 
-def text(found: Comparison) -> str:
+def text(comparison: Comparison) -> str:
     """Return the table, what can be explained, the verdict and the protocol."""
-    parts = [f"data    {found.data}\nrounds  {found.protocol}", table(found)]
-    if len(found.sizes) > 1:
-        parts.append(curve_table(found))
-    names = {name: short(name) for name in found.explains}
+    parts = [f"data    {comparison.data}\nrounds  {comparison.protocol}", table(comparison)]
+    if len(comparison.sizes) > 1:
+        parts.append(curve_table(comparison))
+    names = {name: short(name) for name in comparison.explains}
     width = max(map(len, names.values())) + 2
-    explained = (f"  {names[name]:<{width}}{text}" for name, text in found.explains.items())
+    explained = (f"  {names[name]:<{width}}{text}" for name, text in comparison.explains.items())
     parts.append("What can be explained\n" + "\n".join(explained))
-    parts.append("Verdict\n" + "\n".join(_wrapped(line) for line in found.verdict))
-    parts.append(_wrapped(notes(found), ""))
+    parts.append("Verdict\n" + "\n".join(_wrapped(line) for line in comparison.verdict))
+    parts.append(_wrapped(notes(comparison), ""))
     return "\n\n".join(parts)
 
 
@@ -33,11 +33,11 @@ def _wrapped(text: str, start: str = "  ") -> str:
     return fill(text, 98, initial_indent=start, subsequent_indent=start)
 
 
-def table(found: Comparison) -> str:
+def table(comparison: Comparison) -> str:
     """Return one row per model, best first: score, difference to the best, and costs."""
-    mae = ["MAE"] if found.score == "R²" else []
-    head = ["model", found.score, "±", "behind", "± 95 %", *mae, "CPU-s"]
-    rows = [_row(row, found.rows[0], 3 if mae else 4, bool(mae)) for row in found.rows]
+    mae = ["MAE"] if comparison.score == "R²" else []
+    head = ["model", comparison.score, "±", "behind", "± 95 %", *mae, "CPU-s"]
+    rows = [_row(row, comparison.rows[0], 3 if mae else 4, bool(mae)) for row in comparison.rows]
     return text_table([*head, "of best", "predict", "parameters", "KiB"], rows)
 
 
@@ -61,11 +61,11 @@ def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
     ]
 
 
-def curve_table(found: Comparison) -> str:
+def curve_table(comparison: Comparison) -> str:
     """Return each model's mean score by the number of training examples."""
-    trials = [found.at(size) for size in found.sizes]
-    head = [f"{found.score} with examples", *(f"{size:,}" for size in found.sizes)]
-    scores = {row.model: mean_scores(trials, row.model) for row in found.rows}
+    trials = [comparison.at(size) for size in comparison.sizes]
+    head = [f"{comparison.score} with examples", *(f"{size:,}" for size in comparison.sizes)]
+    scores = {row.model: mean_scores(trials, row.model) for row in comparison.rows}
     rows = [[short(name), *(f"{score:.4f}" for score in own)] for name, own in scores.items()]
     return text_table(head, rows)
 
@@ -75,42 +75,42 @@ def short(name: str) -> str:
     return name if len(name) <= 20 else f"{name[:12]}…{name[-7:]}"
 
 
-def notes(found: Comparison) -> str:
+def notes(comparison: Comparison) -> str:
     """Return the meaning of the table's signs and columns, and how they were measured."""
     source = (
         "Nadeau and Bengio's corrected t-test"
-        if found.folds
+        if comparison.folds
         else "of seeds and of the test examples"
     )
     fewer = "Fewer examples are repeated, so that a recipe takes the same number of steps. "
-    warnings = [f"* {row.model} {row.note}." for row in found.rows if row.note]
+    warnings = [f"* {row.model} {row.note}." for row in comparison.rows if row.note]
     return (
         "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
         f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; "
         "? not significant (interval contains 0). CPU-s: median CPU seconds to fit, all threads; "
         "classic models have scikit-learn's default settings and one thread (n_jobs=1, BLAS and "
         f"OpenMP set to 1), recipes run on {device()}, with validation. predict: seconds for 1,000 "
-        f"examples. {fewer if found.sizes[0] < found.full else ''}{' '.join(warnings)}"
+        f"examples. {fewer if comparison.sizes[0] < comparison.full else ''}{' '.join(warnings)}"
     ).rstrip()
 
 
-def as_data(found: Comparison) -> dict[str, Any]:
+def as_data(comparison: Comparison) -> dict[str, Any]:
     """Return the result as plain values for JSON; NaN becomes None."""
-    best = found.rows[0]
-    extra = ({"told_apart": row.significant, "level": row.tied_with(best)} for row in found.rows)
-    models = [{**vars(row), **more} for row, more in zip(found.rows, extra, strict=True)]
+    best = comparison.rows[0]
+    extra = ({"told_apart": r.significant, "level": r.tied_with(best)} for r in comparison.rows)
+    models = [{**vars(row), **more} for row, more in zip(comparison.rows, extra, strict=True)]
     return {
-        "data": found.data,
-        "protocol": found.protocol,
-        "score": found.score,
+        "data": comparison.data,
+        "protocol": comparison.protocol,
+        "score": comparison.score,
         "models": [{k: v if v == v else None for k, v in row.items()} for row in models],
-        "explains": dict(found.explains),
-        "verdict": list(found.verdict),
-        "sizes": list(found.sizes),
+        "explains": dict(comparison.explains),
+        "verdict": list(comparison.verdict),
+        "sizes": list(comparison.sizes),
     }
 
 
-def save(found: Comparison, folder: str | Path, name: str) -> list[Path]:
+def save(comparison: Comparison, folder: str | Path, name: str) -> list[Path]:
     """Write every trial as CSV, and the figures; return their paths.
 
     Raises:
@@ -118,30 +118,30 @@ def save(found: Comparison, folder: str | Path, name: str) -> list[Path]:
     """
     folder = make_folder(folder)
     path = folder / f"{name}.csv"
-    write_rows(path, [trial.row for trial in found.trials])
-    figures = {name: _scores_and_costs(found)}
-    if len(found.sizes) > 1:
-        figures[f"{name}-curve"] = _curve(found)
+    write_rows(path, [trial.row for trial in comparison.trials])
+    figures = {name: _scores_and_costs(comparison)}
+    if len(comparison.sizes) > 1:
+        figures[f"{name}-curve"] = _curve(comparison)
     return [path, *(save_figure(folder / f"{key}.png", figure) for key, figure in figures.items())]
 
 
-def _scores_and_costs(found: Comparison) -> Any:
-    full = found.at(found.sizes[-1])
-    scores = {row.model: [trial.score for trial in full[row.model]] for row in found.rows}
-    costs = {row.model: row.fit_cpu for row in found.rows}
-    return drawn_by(plots.score_and_cost, scores, costs, found.score, **_marked(found))
+def _scores_and_costs(comparison: Comparison) -> Any:
+    full = comparison.at(comparison.sizes[-1])
+    scores = {row.model: [trial.score for trial in full[row.model]] for row in comparison.rows}
+    costs = {row.model: row.fit_cpu for row in comparison.rows}
+    return drawn_by(plots.score_and_cost, scores, costs, comparison.score, **_marked(comparison))
 
 
-def _curve(found: Comparison) -> Any:
-    trials = [found.at(size) for size in found.sizes]
-    names = [row.model for row in found.rows]
+def _curve(comparison: Comparison) -> Any:
+    trials = [comparison.at(size) for size in comparison.sizes]
+    names = [row.model for row in comparison.rows]
     means = {name: mean_scores(trials, name) for name in names}
     spreads = {name: [spread([t.score for t in at[name]]) for at in trials] for name in names}
-    values = (found.sizes, means, spreads, found.score)
-    return drawn_by(plots.score_by_size, *values, size=(8.4, 4.6), **_marked(found))
+    values = (comparison.sizes, means, spreads, comparison.score)
+    return drawn_by(plots.score_by_size, *values, size=(8.4, 4.6), **_marked(comparison))
 
 
-def _marked(found: Comparison) -> dict[str, Any]:
+def _marked(comparison: Comparison) -> dict[str, Any]:
     """Return the models that a figure highlights, and the constant baseline."""
-    guess = next((row.model for row in found.rows if row.model in GUESSES), None)
-    return {"highlighted": found.recipes, "baseline": guess}
+    guess = next((row.model for row in comparison.rows if row.model in GUESSES), None)
+    return {"highlighted": comparison.recipes, "baseline": guess}

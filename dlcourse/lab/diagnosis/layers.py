@@ -18,59 +18,59 @@ def symmetric_layers(e: Evidence) -> Finding | None:
     def equal(layer: LayerStatistics) -> bool:
         return not layer.output and layer.equal >= THRESHOLDS["symmetric"]
 
-    epoch, found = _lasting(e, equal)
-    if not found:
+    epoch, faulty = _lasting(e, equal)
+    if not faulty:
         return None
     return Finding(
         "symmetric_layers",
-        f"the neurons of {_named(found)} have equal weights: they compute the same output "
+        f"the neurons of {_named(faulty)} have equal weights: they compute the same output "
         "and get the same gradient, so the layer acts as a single neuron",
-        f"{_most(found, 'equal'):.0%} of the neurons equal another; initial weights must be random",
+        f"{_most(faulty, 'equal'):.0%} of the neurons equal another: start from random weights",
         "model.initializer=glorot_uniform",
         epoch,
-        tuple(layer.name for layer in found),
+        tuple(layer.name for layer in faulty),
     )
 
 
 def exploding_gradients(e: Evidence) -> Finding | None:
     """Layers whose gradient is very large, as a rule before the training."""
     start: Sequence[LayerStatistics] = e.xray[min(e.xray)] if e.xray else []
-    found = [layer for layer in start if not layer.gradient_norm < THRESHOLDS["exploding"]]
-    if not found:
+    faulty = [layer for layer in start if not layer.gradient_norm < THRESHOLDS["exploding"]]
+    if not faulty:
         return None
-    largest = max(found, key=lambda layer: layer.gradient_norm)
+    largest = max(faulty, key=lambda layer: layer.gradient_norm)
     override = "model.initializer=he_normal"
     if e.setting("model.initializer") in ("he_normal", "he_uniform"):
         override = "training.clip_norm=1"
     return Finding(
         "exploding_gradients",
-        f"the gradients of {_named(found)} explode: each layer multiplies them, and one step "
+        f"the gradients of {_named(faulty)} explode: each layer multiplies them, and one step "
         "moves the weights far away",
         f"gradient norm {largest.gradient_norm:.3g} in {largest.name}, activations spread "
         f"{start[0].spread:.3g} in {start[0].name} and {start[-1].spread:.3g} in {start[-1].name}",
         override,
         min(e.xray),
-        tuple(layer.name for layer in found),
+        tuple(layer.name for layer in faulty),
     )
 
 
 def vanishing_gradients(e: Evidence) -> Finding | None:
     """Layers whose gradient is below a thousandth of the largest: they hardly learn."""
-    epoch, found = _first(e, vanished)
-    if not found:
+    epoch, faulty = _first(e, vanished)
+    if not faulty:
         return None
     layers = e.xray[epoch]
     largest = max(layers, key=lambda layer: layer.gradient_norm)
-    least = min(found, key=lambda layer: layer.gradient_norm)
-    flat = e.setting("model.activation", found[0].activation) in ("sigmoid", "tanh", "softsign")
+    least = min(faulty, key=lambda layer: layer.gradient_norm)
+    flat = e.setting("model.activation", faulty[0].activation) in ("sigmoid", "tanh", "softsign")
     return Finding(
         "vanishing_gradients",
-        f"the gradient vanishes on its way back to {_named(found)}: they hardly learn",
+        f"the gradient vanishes on its way back to {_named(faulty)}: they hardly learn",
         f"gradient norm {least.gradient_norm:.2g} in {least.name}, {largest.gradient_norm:.2g} in "
         f"{largest.name}",
         possible(e, *(["model.activation=relu"] if flat else []), "model.initializer=he_normal"),
         epoch,
-        tuple(layer.name for layer in found),
+        tuple(layer.name for layer in faulty),
     )
 
 
@@ -93,37 +93,37 @@ def dead_layers(e: Evidence) -> Finding | None:
     def dead(layer: LayerStatistics) -> bool:
         return layer.dead >= THRESHOLDS["dead"] and layer.equal < THRESHOLDS["symmetric"]
 
-    epoch, found = _lasting(e, dead)
-    if not found:
+    epoch, faulty = _lasting(e, dead)
+    if not faulty:
         return None
     return Finding(
         "dead_layers",
-        f"the ReLU units of {_named(found)} are dead: they output 0 for every example, so their "
+        f"the ReLU units of {_named(faulty)} are dead: they output 0 for every example, so their "
         "gradient is 0 and they cannot recover",
-        f"{_most(found, 'dead'):.0%} of the units are 0 for every example of the sample",
+        f"{_most(faulty, 'dead'):.0%} of the units are 0 for every example of the sample",
         possible(e, "model.activation=leaky_relu", another_rate(e, 0.1, "0.0001")),
         epoch,
-        tuple(layer.name for layer in found),
+        tuple(layer.name for layer in faulty),
     )
 
 
 def saturated_layers(e: Evidence) -> Finding | None:
     """Sigmoid or tanh layers in the saturated range, where the derivative is almost 0."""
-    epoch, found = _first(e, lambda layers: _saturated(layers, before=layers is e.xray.get(0)))
-    if not found:
+    epoch, faulty = _first(e, lambda layers: _saturated(layers, before=layers is e.xray.get(0)))
+    if not faulty:
         return None
     random = ("glorot_uniform", "glorot_normal", "lecun_normal")
     large = e.setting("model.initializer", random[0]) not in random
     return Finding(
         "saturated_layers",
-        f"{_named(found)} {'is' if len(found) == 1 else 'are'} saturated: the values are at the "
+        f"{_named(faulty)} {'is' if len(faulty) == 1 else 'are'} saturated: the values are at the "
         "flat ends of the activation, where its derivative is almost 0",
-        f"{_most(found, 'saturated'):.0%} of the values are within 0.05 of the ends",
+        f"{_most(faulty, 'saturated'):.0%} of the values are within 0.05 of the ends",
         possible(
             e, *([] if large else ["model.activation=relu"]), "model.initializer=glorot_uniform"
         ),
         epoch,
-        tuple(layer.name for layer in found),
+        tuple(layer.name for layer in faulty),
     )
 
 
@@ -150,11 +150,11 @@ def _first(
 ) -> tuple[int, list[LayerStatistics]]:
     """Return the layers chosen before the training or, if none, at its end, and that epoch."""
     ends: Iterable[int] = dict.fromkeys((min(e.xray), max(e.xray))) if e.xray else ()
-    return next(((epoch, found) for epoch in ends if (found := chosen(e.xray[epoch]))), (0, []))
+    return next(((epoch, faulty) for epoch in ends if (faulty := chosen(e.xray[epoch]))), (0, []))
 
 
-def _most(found: list[LayerStatistics], name: str) -> float:
-    return max(getattr(layer, name) for layer in found)
+def _most(faulty: list[LayerStatistics], name: str) -> float:
+    return max(getattr(layer, name) for layer in faulty)
 
 
 def _named(layers: Sequence[LayerStatistics]) -> str:
