@@ -85,13 +85,13 @@ class View:
         if not names:
             values = zip(self.outputs, true, strict=True)
             return [f"predicted {y:.4g}" + (f" (true {t})" if t else "") for y, t in values]
-        target = None if self.class_index is None else names[self.class_index]
+        target = None if self.class_index is None else short_name(names[self.class_index])
         titles = []
         for row, known in zip(self.outputs, true, strict=True):
             name = names[int(row.argmax())]
             lines = [f"{short_name(name)} ({row.max():.3f})"]
             lines += [f"true: {short_name(known)}"] if known not in (None, name) else []
-            titles.append("\n".join([*lines, *([f"target: {short_name(target)}"] if target else [])]))
+            titles.append("\n".join([*lines, *([f"target: {target}"] if target else [])]))
         return titles
 
 
