@@ -554,7 +554,7 @@ def test_predicting_files_and_folders_gives_the_same_as_the_command(run, tmp_pat
             "values from 255 to 255, the run's images from 0 to 16",
         ),
         (np.full((1, 8, 8, 1), np.nan), RunError, "NaN or infinite"),
-        (np.array([["a"]]), RunError, "expected numbers"),
+        (np.array([["a"]]), RunError, "expected an array of numbers"),
         (np.zeros((0, 8, 8, 1)), RunError, "expected one input or more"),
         ([], RunError, "expected a file or more, got none"),
         ("nothing.png", DatasetError, "nothing.png: no such file"),

@@ -72,9 +72,9 @@ def test_whole_numbers_are_positions_whatever_the_classes_are_called(two_digits)
     [
         (
             [1, 7],
-            "no class '7': numbers are the positions of the classes, 0 to 1; their names are ",
+            "no class '7': numbers are the positions of the classes, 0 to 1; class names are ",
         ),
-        ([1, 7], "given as text: y.astype(str) gives these"),
+        ([1, 7], "class names are text: y.astype(str) gives these"),
         ([0, -1], "no class '-1': numbers are the positions"),
         ([0, 0.5], "no class '0.5': numbers are the positions"),
         ([0, np.nan], "no class 'nan': numbers are the positions"),
