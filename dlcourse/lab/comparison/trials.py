@@ -62,7 +62,7 @@ class Trial:
     @property
     def row(self) -> dict[str, Any]:
         """The trial as a row of the CSV file."""
-        values = {key: value for key, value in vars(self).items() if key != "credit"}
+        values = {key: value for key, value in vars(self).items() if key != "per_example"}
         return {**values, "test_examples": len(self.per_example), "score": self.score}
 
 
