@@ -27,7 +27,7 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     Whatever happens on the way, `path` is the whole new file, the whole earlier one, or absent.
 
     Raises:
-        WriteError: it cannot be written (a full disk, a missing or read-only folder).
+        WriteError: It cannot be written (a full disk, a missing or read-only folder).
     """
     temporary = None
     try:
@@ -69,7 +69,7 @@ def make_folder(path: str | Path) -> Path:
     """Return the folder, made if it is not there.
 
     Raises:
-        WriteError: it cannot be made.
+        WriteError: It cannot be made.
     """
     folder = Path(path).expanduser()
     try:

@@ -127,7 +127,7 @@ def checked_settings(
     """Return the function's keyword arguments, checked and with defaults.
 
     Raises:
-        RecipeError: a line for every unknown or missing setting, wrong type or bound.
+        RecipeError: A line for every unknown or missing setting, wrong type or bound.
     """
     model = settings_model(name, function, tagged=False)
     try:

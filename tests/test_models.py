@@ -492,7 +492,7 @@ def test_a_wrong_argument_of_a_builder_is_named_in_one_line(call, text):
         ),
         (
             lambda d: build_model("logistic_regression", d),
-            r"is for binary, this data is multiclass \(fitting: softmax_regression, dnn, cnn, rnn",
+            r"is for binary, but this data is multiclass \(fitting: softmax_regression, dnn, cnn",
         ),
     ],
 )

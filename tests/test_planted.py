@@ -240,7 +240,7 @@ def test_a_region_that_is_no_box_of_each_test_image_is_named(boxes, text):
 
 
 def test_a_table_has_no_regions():
-    with pytest.raises(DatasetError, match="the region 'object' needs images, but this data is"):
+    with pytest.raises(DatasetError, match="the region 'object' is for images, but this data is"):
         check(replace(load_dataset("iris"), regions={"object": np.zeros((30, 4), int)}))
 
 

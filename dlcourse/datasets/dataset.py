@@ -192,7 +192,7 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
 
 def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
     if images.ndim != 4:
-        raise DatasetError(f"{where} needs images, but this data is rows of a table")
+        raise DatasetError(f"{where} is for images, but this data is rows of a table")
     if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
         raise DatasetError(
             f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "

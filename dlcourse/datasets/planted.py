@@ -46,7 +46,7 @@ def planted(
     mark: Mark = "none",
     validation_fraction: Fraction = 0.15,
 ) -> Dataset:
-    """Return uint8 images of digits in clutter; `regions` holds the digit's box of each test image.
+    """Return images of digits in clutter, uint8; `regions` holds the box of each test digit.
 
     The three splits use disjoint digits: the splits of `digits`. A change of `mark` changes only
     the mark's pixels; a change of `clutter` or `noise` keeps the digits and their places.

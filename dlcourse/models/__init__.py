@@ -66,12 +66,12 @@ def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model"
     `probabilities` (softmax, or sigmoid for one output), or in `prediction` for regression.
 
     Args:
-        name: a key of `MODELS`.
-        dataset: gives the input's shape and scale, the task and the number of outputs.
-        **settings: the keyword arguments of the model's own function.
+        name: A key of `MODELS`.
+        dataset: Gives the input's shape and scale, the task and the number of outputs.
+        **settings: The keyword arguments of the model's own function.
 
     Raises:
-        RecipeError: an unknown name or setting, or a model that does not fit the data.
+        RecipeError: An unknown name or setting, or a model that does not fit the data.
     """
     if not isinstance(name, str) or name not in MODELS:
         raise RecipeError(f"unknown model {shown(name)}{did_you_mean(name, list(MODELS))}")
@@ -87,7 +87,7 @@ def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras
     """Return a model whose settings are checked and complete, as a recipe's are.
 
     Raises:
-        RecipeError: it cannot be built with these settings.
+        RecipeError: It cannot be built with these settings.
     """
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
@@ -123,7 +123,7 @@ def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
     else:
         return None
     fitting = f" (fitting: {', '.join(others)})" if others else ""
-    return f"'{name}' is for {need}, this data is {have}{fitting}"
+    return f"'{name}' is for {need}, but this data is {have}{fitting}"
 
 
 def _may_fit(task: str, tasks: tuple[str, ...]) -> bool:

@@ -23,12 +23,12 @@ def load_base(
     """Return a trained network, and whether its layer `rescaling` scales images to 0…1.
 
     Args:
-        base: a run's folder, a `.keras` file, or a name of `keras.applications`.
-        input_shape: of the examples that it is to take.
-        weights: of a network of `keras.applications`; see `published`.
+        base: A run's folder, a `.keras` file, or a name of `keras.applications`.
+        input_shape: Of the examples that it is to take.
+        weights: Of a network of `keras.applications`; see `published`.
 
     Raises:
-        RecipeError: there is no such base, it cannot be loaded, or takes inputs of another shape.
+        RecipeError: There is no such base, it cannot be loaded, or takes inputs of another shape.
     """
     path = Path(base).expanduser()
     try:
@@ -73,12 +73,12 @@ def published(
     its channels.
 
     Args:
-        name: as `MobileNetV2`.
+        name: As `MobileNetV2`.
         input_shape: `(height, width, channels)`, of one channel or three.
         weights: `imagenet` (downloaded once by Keras), a file of weights, or None for random ones.
 
     Raises:
-        UserError: an unknown name, inputs that it cannot take, or weights that cannot be had.
+        UserError: An unknown name, inputs that it cannot take, or weights that cannot be had.
     """
     import keras
 
@@ -154,10 +154,10 @@ def replay(
     that has no model inside.
 
     Args:
-        model: a Sequential or Functional model of one input.
-        output: the symbolic tensor in it that is wanted.
-        front: gives what takes the place of the model's input.
-        change: returns another layer for a layer's place, or None to copy it.
+        model: A Sequential or Functional model of one input.
+        output: The symbolic tensor in it that is wanted.
+        front: Gives what takes the place of the model's input.
+        change: Returns another layer for a layer's place, or None to copy it.
     """
     import keras
 

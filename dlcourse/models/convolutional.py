@@ -86,7 +86,7 @@ def cnn(
             none.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described, a list that has not one
+        RecipeError: An argument or a setting that is not as described, a list that has not one
             number for each block, or blocks that would shrink the image to nothing.
     """
     import keras

@@ -56,7 +56,7 @@ def dnn(
             none.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting that is not as described; it is named.
     """
     import keras
 

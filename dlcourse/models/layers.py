@@ -57,7 +57,7 @@ def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2
         axes: How many axes the shape may have.
 
     Raises:
-        RecipeError: the shape has other axes, or a size that is not a whole number ≥ 1.
+        RecipeError: The shape has other axes, or a size that is not a whole number ≥ 1.
     """
     import keras
 
@@ -80,7 +80,7 @@ def rescaling(rescale: Rescale) -> list["keras.Layer"]:
     It computes in float32, under mixed precision too.
 
     Raises:
-        RecipeError: neither a range nor a layer nor None.
+        RecipeError: Neither a range nor a layer nor None.
     """
     from keras import Layer, layers
 
@@ -161,7 +161,7 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
     learn the standardised target and `prediction` puts it back into the target's unit.
 
     Raises:
-        RecipeError: the number of outputs is not a whole number ≥ 1, or a target's scale is given
+        RecipeError: The number of outputs is not a whole number ≥ 1, or a target's scale is given
             for several.
     """
     from keras import layers

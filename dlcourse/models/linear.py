@@ -36,7 +36,7 @@ def linear_regression(
             random, `large_normal` (standard deviation 1) why small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting that is not as described; it is named.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
@@ -68,7 +68,7 @@ def logistic_regression(
             random, `large_normal` (standard deviation 1) why small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting that is not as described; it is named.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
@@ -100,7 +100,7 @@ def softmax_regression(
             random, `large_normal` (standard deviation 1) why small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting that is not as described; it is named.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)

@@ -48,7 +48,7 @@ def rnn(
         initializer: Initializer of every input kernel (recurrent kernels start orthogonal).
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting that is not as described; it is named.
     """
     import keras
 

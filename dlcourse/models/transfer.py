@@ -83,7 +83,7 @@ def transfer(
             `training.learning_rate`.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; there is no such base or
+        RecipeError: An argument or a setting that is not as described; there is no such base or
             layer in it, it takes other inputs, or has fewer layers to train.
     """
     _, *scaling = input_layers(input_shape, rescale)
@@ -129,15 +129,15 @@ def new_head(
     normalization does as it does when predicting: its outputs for an example are always the same.
 
     Args:
-        base: a trained Sequential or Functional model of one input.
-        num_outputs, regression: see `transfer`.
-        shape: of one example; None takes the base's own, where that leaves nothing open.
-        scaling: takes the place of the base's layer `rescaling`; None leaves it.
-        layer, hidden, activation, dropout: see `transfer`; `hidden` is its `head`.
-        kernel: arguments of the head's kernels, as `layers.weights` makes them.
+        base: A trained Sequential or Functional model of one input.
+        num_outputs, regression: See `transfer`.
+        shape: Of one example; None takes the base's own, where that leaves nothing open.
+        scaling: Takes the place of the base's layer `rescaling`; None leaves it.
+        layer, hidden, activation, dropout: See `transfer`; `hidden` is its `head`.
+        kernel: Arguments of the head's kernels, as `layers.weights` makes them.
 
     Raises:
-        UserError: the base has no such layer, or no layer to cut the head off at.
+        UserError: The base has no such layer, or no layer to cut the head off at.
     """
     import keras
 
@@ -220,7 +220,7 @@ def unfreeze(model: "keras.Model", layers: int) -> list[str]:
     the base's own data. Compile the model again, at a tenth of the learning rate or less.
 
     Raises:
-        UserError: the base has fewer such layers.
+        UserError: The base has fewer such layers.
     """
     chosen = _trainable(model, layers)
     for one in base_layers(model):

@@ -132,7 +132,7 @@ class Run:
         """The trained Keras model, if it is the one that this run saved.
 
         Raises:
-            RunError: the file is missing, was changed since, or holds code.
+            RunError: The file is missing, was changed since, or holds code.
         """
         import keras
 
@@ -151,7 +151,7 @@ class Run:
         """Return the path of one of the run's files.
 
         Raises:
-            RunError: the run has no such file.
+            RunError: The run has no such file.
         """
         path = self.path / name
         if not path.is_file():
@@ -202,7 +202,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     """Return a new, empty run directory: `<recipe>-<time>`, or `name` if given.
 
     Raises:
-        RunError: the name is not a plain word or is taken, or the folder cannot be written.
+        RunError: The name is not a plain word or is taken, or the folder cannot be written.
     """
     check_name(folder, name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", recipe_name).lstrip(".-") or "run"
@@ -230,7 +230,7 @@ def read_run(path: "str | Path | Run") -> Run:
     """Return the run in a directory; a run is returned as it is.
 
     Raises:
-        RunError: it is not a run directory.
+        RunError: It is not a run directory.
     """
     if isinstance(path, Run):
         return path
@@ -259,7 +259,7 @@ def locked(run: Run) -> Iterator[None]:
     """Hold the run for this process; the operating system lets go when the process ends.
 
     Raises:
-        RunError: another process trains it.
+        RunError: Another process trains it.
     """
     from filelock import FileLock, Timeout
 

@@ -63,7 +63,7 @@ def use_device(wanted: Device) -> None:
     """Keep Keras to a device: `auto` takes a GPU where there is one, `cpu` none, `gpu` only that.
 
     Raises:
-        UserError: there is no GPU for the backend, or this process computes on it already.
+        UserError: There is no GPU for the backend, or this process computes on it already.
     """
     import keras
 

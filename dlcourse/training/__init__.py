@@ -53,9 +53,9 @@ def train(
             the recipe's to say (`training.restore_best_weights`).
 
     Raises:
-        RecipeError, DatasetError: see `prepare`.
-        RunError: the run's name is taken, or its folder cannot be written.
-        DivergedError: the loss, a weight or a statistic became NaN or infinite.
+        RecipeError, DatasetError: See `prepare`.
+        RunError: The run's name is taken, or its folder cannot be written.
+        DivergedError: The loss, a weight or a statistic became NaN or infinite.
         InterruptedTraining: `stop` asked for it.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
@@ -83,9 +83,9 @@ def resume(
         report, bar, stop, callbacks: See `train`; the callbacks go on with what they saved.
 
     Raises:
-        RecipeError: the recipe differs in more than `training.epochs`.
-        RunError: another process trains this run, its data has changed, or its state is damaged.
-        DatasetError, DivergedError, InterruptedTraining: see `train`.
+        RecipeError: The recipe differs in more than `training.epochs`.
+        RunError: Another process trains this run, its data has changed, or its state is damaged.
+        DatasetError, DivergedError, InterruptedTraining: See `train`.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     run.forget()

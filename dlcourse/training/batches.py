@@ -30,11 +30,11 @@ def training_batches(
     `keras.utils.PyDataset`, which reads a batch when it is wanted.
 
     Args:
-        x: inputs `(n, …)`, an array or `Streamed`.
-        y: labels or targets, `(n, …)`.
-        batch_size: examples a batch; the last batch of an epoch may be smaller.
-        seed: keys the orders together with the epoch.
-        first_step, last_step: the part of every epoch to give, in batches; by default all.
+        x: Inputs `(n, …)`, an array or `Streamed`.
+        y: Labels or targets, `(n, …)`.
+        batch_size: Examples a batch; the last batch of an epoch may be smaller.
+        seed: Keys the orders together with the epoch.
+        first_step, last_step: The part of every epoch to give, in batches; by default all.
     """
     import keras
 

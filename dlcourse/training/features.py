@@ -23,14 +23,14 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     of the model up to the layer takes them in batches, as they are stored or streamed.
 
     Args:
-        model: a Sequential or Functional model.
-        layer: the name of one of its own layers; a model inside it is one.
-        x: inputs `(n, …)` as the model takes them.
-        cache: a folder; what was computed for the same weights, layer and inputs is read from it.
+        model: A Sequential or Functional model.
+        layer: The name of one of its own layers; a model inside it is one.
+        x: Inputs `(n, …)` as the model takes them.
+        cache: A folder; what was computed for the same weights, layer and inputs is read from it.
 
     Raises:
-        UserError: the model has no such layer, or it gives no single tensor.
-        WriteError: the cache cannot be written.
+        UserError: The model has no such layer, or it gives no single tensor.
+        WriteError: The cache cannot be written.
     """
     part = model if layer == model.layers[-1].name else hooks.part(model, layer)
     path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None

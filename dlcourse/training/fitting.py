@@ -109,7 +109,7 @@ class Fit:
 
         Raises:
             InterruptedTraining: `watch.stop` asked for it; the state is saved.
-            NotFinite: the loss, a weight or a statistic is NaN or infinite.
+            NotFinite: The loss, a weight or a statistic is NaN or infinite.
         """
         while not self.done:
             # An epoch that was interrupted is a fit of its own: its first steps are done.

@@ -56,8 +56,8 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
         dataset: Taken in place of the recipe's own, as for a fold of it; None loads that.
 
     Raises:
-        RecipeError: settings that do not go together or do not fit the data.
-        DatasetError: the data is missing, broken or cannot be trained on.
+        RecipeError: Settings that do not go together or do not fit the data.
+        DatasetError: The data is missing, broken or cannot be trained on.
     """
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
@@ -223,7 +223,7 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
     `balanced` is n / (classes · n of the class) (King and Zeng 2001).
 
     Raises:
-        RecipeError: a weight for a class that the data does not have.
+        RecipeError: A weight for a class that the data does not have.
     """
     given = recipe.training.class_weights
     if given is None:

@@ -26,7 +26,7 @@ def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None
 
     Raises:
         InterruptedTraining: `watch.stop` asked for it; the state is saved.
-        NotFinite: something is NaN or infinite; `fit` tells in which fit.
+        NotFinite: Something is NaN or infinite; `fit` tells in which fit.
     """
     watch, first = watch or Watch(), prepared
     if getattr(recipe.model, "cache_features", False):  # the head alone, on what its base gives

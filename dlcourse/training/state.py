@@ -23,10 +23,10 @@ class Progress:
     """How far a training is.
 
     Attributes:
-        epoch: epochs completed.
-        step: steps done in the epoch that runs.
-        stopped: early stopping has ended the training.
-        seconds, cpu_seconds: spent in `fit` so far.
+        epoch: Epochs completed.
+        step: Steps done in the epoch that runs.
+        stopped: Early stopping has ended the training.
+        seconds, cpu_seconds: Spent in `fit` so far.
         history: One list per metric, with one value per epoch.
     """
 
@@ -57,8 +57,8 @@ def save_state(
         users: What the user's callbacks want to be kept, by their names.
 
     Raises:
-        UserError: a callback's state is not made of values that JSON holds.
-        WriteError: it cannot be written; the earlier state stays.
+        UserError: A callback's state is not made of values that JSON holds.
+        WriteError: It cannot be written; the earlier state stays.
     """
     arrays = {f"model_{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
@@ -84,7 +84,7 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
     """Return the progress and all arrays of a state file.
 
     Raises:
-        RunError: the file is damaged.
+        RunError: The file is damaged.
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -101,7 +101,7 @@ def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
     """Set the model's and the optimizer's variables.
 
     Raises:
-        RunError: the state is of another model.
+        RunError: The state is of another model.
     """
     for kind, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
         count = sum(name.startswith(f"{kind}_") for name in arrays)
