@@ -273,7 +273,7 @@ def test_a_finished_transfer_is_read_without_its_base(low, tmp_path, capsys):
     assert diagnose(["--run", str(run.path)]) == 0
     assert "conv_1" in capsys.readouterr().out
     assert main(["--resume", str(run.path)]) == 0
-    assert "nothing is left to train" in capsys.readouterr().out
+    assert "nothing left to train" in capsys.readouterr().out
 
 
 def test_a_fine_tuning_that_diverges_names_its_own_rate(low, tmp_path):
@@ -286,7 +286,7 @@ def test_more_epochs_before_a_fine_tuning_are_refused(low, tmp_path):
     run = train(high(low, ", trainable_layers: 1"), tmp_path, name="high", bar=False)
     more = high(low, ", trainable_layers: 1")
     more = more.model_copy(update={"training": more.training.model_copy(update={"epochs": 9})})
-    with pytest.raises(RecipeError, match="its fine-tuning is laid out over"):
+    with pytest.raises(RecipeError, match="its fine-tuning is planned for"):
         resume(run, more, bar=False)
 
 
