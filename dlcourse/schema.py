@@ -205,7 +205,7 @@ ENTRY = re.compile(r"^ {4}(\w[\w, ]*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
 def descriptions(documented: Any) -> dict[str, str]:
-    """Return the entry of each name under `Args` in a docstring; an entry may have several names."""
+    """Return the entry of each name under `Args` in a docstring; names may share an entry."""
     entries = (inspect.getdoc(documented) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     found = ENTRY.findall(entries)
     return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
