@@ -5,7 +5,7 @@
     run = dl.fit("digits_cnn")
     dl.plots.learning_curves(run.history)
 
-Nothing is imported before it is used. `__init__.pyi` tells editors the same names.
+Nothing is imported before it is used. `__init__.pyi` lists the same names for editors.
 """
 
 import os
@@ -27,12 +27,12 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 def lazy(
     package: str, modules: Iterable[str], names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return a package's `__getattr__` and `__dir__`, which import what is asked for (PEP 562).
+    """Return `__getattr__` and `__dir__` of a package, which import names when needed (PEP 562).
 
     Args:
-        package: The package's `__name__`.
-        modules: Modules that are names of the package, by the last part of theirs.
-        names: Module → the names in it that are names of the package, apart by spaces.
+        package: Name of the package, its `__name__`.
+        modules: Modules that are names of the package, by the last part of their own name.
+        names: Map of a module to the names in it that the package exports, separated by spaces.
     """
     places = {module.rpartition(".")[2]: (module, "") for module in modules}
     places |= {name: (module, name) for module, held in names.items() for name in held.split()}
@@ -43,8 +43,8 @@ def lazy(
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}")
         module, inside = places[name]
-        found = import_module(module)
-        return getattr(found, inside) if inside else found
+        imported = import_module(module)
+        return getattr(imported, inside) if inside else imported
 
     return get, lambda: sorted(places)
 

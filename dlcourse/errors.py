@@ -1,16 +1,16 @@
-"""Errors that a user can cause and mend: their text is for the user, without traceback."""
+"""Errors that a user can cause and fix; commands print their text without a traceback."""
 
 import textwrap
 from pathlib import Path
 
 
 class UserError(ValueError):
-    """A condition that the user can mend; `exit_code` is what a command ends with.
+    """An error that the user can fix; `exit_code` is the exit status of a command.
 
     Args:
-        reason: What is wrong, what was expected and how to mend it.
-        setting: The setting whose value is at fault, where it is one.
-        of: What the setting belongs to: a data set, a model, a place in a file.
+        reason: Text of the error: what is wrong, what was expected and how to fix it.
+        setting: Name of the setting with the wrong value, if there is one.
+        of: Owner of the setting: a data set, a model or a place in a file.
     """
 
     exit_code = 1
@@ -20,12 +20,12 @@ class UserError(ValueError):
         super().__init__(": ".join(part for part in (of, setting, reason) if part))
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows in the place of a traceback."""
+        """Return the lines that IPython shows instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class RecipeError(UserError):
-    """A mistake in a recipe: one line a fault, each saying where, what was expected, what came."""
+    """An invalid recipe: one line per error, with its place, the expected and the found value."""
 
     exit_code = 2
 
@@ -37,7 +37,7 @@ class DatasetError(UserError):
 
 
 class RunError(UserError):
-    """A run that is not there, not whole, or may not be named so."""
+    """A run that is missing or incomplete, or whose name is not allowed."""
 
     exit_code = 2
 
@@ -55,7 +55,7 @@ class DivergedError(UserError):
 
 
 class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an error
-    """A training that a signal ended; its state is saved."""
+    """A training that a signal stopped; its state is saved."""
 
     def __init__(self, path: Path, at: str, signal: int):
         super().__init__(
@@ -67,5 +67,5 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
 
 
 def one_line(error: BaseException) -> str:
-    """Return what another library's error says, in one line, cut between words if it is long."""
+    """Return the text of another library's error in one line, shortened between words."""
     return textwrap.shorten(str(error), 300, placeholder=" …")

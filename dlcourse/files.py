@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever happens while they are written."""
+"""Files that are complete or absent, whatever happens while they are written."""
 
 import os
 import tempfile
@@ -15,19 +15,19 @@ DAMAGED = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-"""What NumPy raises where a file of arrays is missing, damaged or of another kind.
+"""Errors of NumPy for a file of arrays that is missing, damaged or of another kind.
 
-A RuntimeError, because a flipped bit may name a compression that zipfile does not have.
+RuntimeError is included because a flipped bit may name a compression that zipfile lacks.
 """
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, flush it to the disk, then rename it.
 
-    Whatever happens on the way, `path` is the whole new file, the whole earlier one, or absent.
+    Whatever happens, `path` is the complete new file, the complete earlier file, or absent.
 
     Raises:
-        WriteError: it cannot be written (a full disk, a missing or read-only folder).
+        WriteError: The file cannot be written (a full disk, a missing or read-only folder).
     """
     temporary = None
     try:
@@ -49,7 +49,7 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Let a rename survive a power loss; Windows cannot open a folder."""
+    """Make a rename survive a power loss; Windows cannot open a folder."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -66,10 +66,10 @@ def _umask() -> int:
 
 
 def make_folder(path: str | Path) -> Path:
-    """Return the folder, made if it is not there.
+    """Return the folder; create it if it does not exist.
 
     Raises:
-        WriteError: it cannot be made.
+        WriteError: The folder cannot be created.
     """
     folder = Path(path).expanduser()
     try:

@@ -1,4 +1,4 @@
-"""Train and go on in one line each; `import dlcourse as dl` offers them."""
+"""`fit` and `resume`, also as `dl.fit` and `dl.resume` after `import dlcourse as dl`."""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,25 +30,25 @@ def fit(
 ) -> Run:
     """Return the run of a recipe: trained, evaluated and saved.
 
-    Ctrl-C (a notebook's stop) saves the training and leaves it; `resume` goes on from there.
+    Ctrl-C (in a notebook: stop) saves the training and ends it; `resume` continues it.
 
     Args:
-        recipe: A shipped recipe's name, a YAML file, a mapping, a `Recipe`; None for keywords
+        recipe: Name of a shipped recipe, a YAML file, a mapping or a `Recipe`; None for keywords
             alone. See `recipe`.
         *overrides: Changes as on the command line: `"training.epochs=5"`.
-        callbacks: Keras callbacks. They see one training, whatever its stages, and `self.model` is
-            the model that is saved. Which weights are kept is the recipe's to say
+        callbacks: Keras callbacks. They see a single training, even with several stages, and
+            `self.model` is the model that is saved. The recipe decides which weights are kept
             (`restore_best_weights`).
-        runs: The folder of all runs; None keeps the run in a temporary folder until Python ends.
-        name: The run's name; None makes `<recipe>-<time>`.
-        verbose: Whether the device, the layers, one line per epoch and the metrics are printed.
-        **settings: `dataset`, `model`, `seed`, and every setting of `training`: `epochs=5`,
-            `early_stopping={"patience": 3}`.
+        runs: Folder of all runs; None keeps the run in a temporary folder until Python ends.
+        name: Name of the run; None gives `<recipe>-<time>`.
+        verbose: Whether to print the device, the layers, one line per epoch and the metrics.
+        **settings: Settings: `dataset`, `model`, `seed`, and every setting of `training`:
+            `epochs=5`, `early_stopping={"patience": 3}`.
 
     Raises:
-        RecipeError: One line per fault of the recipe, with its place and the cure.
+        RecipeError: The recipe is not valid: one line per error, with its place and the cure.
         DatasetError: The data is missing, broken or cannot be trained on.
-        RunError: The run's name is taken, or its folder cannot be written.
+        RunError: The name of the run exists already, or its folder cannot be written.
         DivergedError: The loss or a weight became NaN or infinite.
         InterruptedTraining: Ctrl-C; the text says how to go on.
 
@@ -62,7 +62,7 @@ def fit(
     check_name(folder, name)
     import_keras()
     with _interruptible() as stop:
-        run = train(wanted, folder, name=name, callbacks=callbacks, **_told(verbose), stop=stop)
+        run = train(wanted, folder, name=name, callbacks=callbacks, **_watch(verbose), stop=stop)
     if verbose:
         write(f"\n{run}")
     return run
@@ -75,16 +75,16 @@ def resume(
     callbacks: "keras.callbacks.Callback | Sequence[keras.callbacks.Callback]" = (),
     verbose: bool | int = True,
 ) -> Run:
-    """Return the run, trained to its end exactly as if it had never been interrupted.
+    """Return the run, trained to the end exactly as if it had never been interrupted.
 
     Args:
-        run: A run that was interrupted, or its folder; a finished one is returned as it is.
-        epochs: Train a finished run further, to so many epochs in all; None keeps the recipe's.
-        callbacks: As given to `fit`; they go on with what they saved.
-        verbose: See `fit`.
+        run: Interrupted run, or its folder; a finished run is returned unchanged.
+        epochs: Total number of epochs, to train a finished run further; None keeps the recipe's.
+        callbacks: Keras callbacks, as given to `fit`; they get back their saved state.
+        verbose: Whether to print the progress, see `fit`.
 
     Raises:
-        RecipeError: `epochs` is less than the recipe's, or its schedule is laid out over those.
+        RecipeError: `epochs` is less than the recipe's, or its schedule is planned for fewer.
         RunError: The run is damaged, in use, or its data has changed.
         DatasetError, DivergedError, InterruptedTraining: See `fit`.
     """
@@ -92,7 +92,7 @@ def resume(
     recipe = run_recipe(run, [] if epochs is None else [f"training.epochs={epochs}"])
     import_keras()
     with _interruptible() as stop:
-        run = go_on(run, recipe, callbacks=callbacks, **_told(verbose), stop=stop)
+        run = go_on(run, recipe, callbacks=callbacks, **_watch(verbose), stop=stop)
     if verbose:
         write(f"\n{run}")
     return run
@@ -100,14 +100,14 @@ def resume(
 
 @contextmanager
 def _interruptible() -> Iterator[StopRequest]:
-    """Let the first Ctrl-C save the training; one that comes as it ends is raised after that."""
+    """Let the first Ctrl-C save the training; raise it afterwards if the training was ending."""
     with StopRequest(signal.default_int_handler) as stop:
         yield stop
     if stop.signal:
         raise KeyboardInterrupt
 
 
-def _told(verbose: bool | int) -> dict[str, Any]:
+def _watch(verbose: bool | int) -> dict[str, Any]:
     return {"report": write if verbose else None, "bar": False}
 
 

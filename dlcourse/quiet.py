@@ -1,4 +1,4 @@
-"""What is printed: nothing of what TensorFlow's libraries say at their start, lines at once."""
+"""Console output: suppress the start-up messages of TensorFlow, print lines immediately."""
 
 import contextlib
 import logging
@@ -11,19 +11,19 @@ from dlcourse.errors import UserError
 
 
 def write(text: str) -> None:
-    """Print a line to the output stream, at once."""
+    """Print a line to the output stream and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def quiet_retracing() -> None:
-    """Leave out TensorFlow's advice on retracing: it is meant for one model, and we make many."""
+    """Suppress TensorFlow's advice on retracing: it is for a single model, but we build many."""
     advice = "retracing"
     logging.getLogger("tensorflow").addFilter(lambda record: advice not in record.getMessage())
 
 
 def import_keras() -> None:
-    """Import Keras, holding back what TensorFlow's libraries print on the way.
+    """Import Keras without the messages that TensorFlow's libraries print.
 
     Raises:
         UserError: Keras or its backend is not installed.
@@ -35,7 +35,7 @@ def import_keras() -> None:
         with held_back_stderr():
             import keras  # noqa: F401
         quiet_retracing()
-    except (ImportError, ValueError) as error:  # Keras names an unknown backend by a ValueError
+    except (ImportError, ValueError) as error:  # Keras raises a ValueError for an unknown backend
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise UserError(
             f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
@@ -45,7 +45,7 @@ def import_keras() -> None:
 
 @contextlib.contextmanager
 def held_back_stderr() -> Iterator[None]:
-    """Keep file descriptor 2 (C++ logging included) aside; show it if the block crashes."""
+    """Hold back file descriptor 2, which C++ logs to; show its text if the block crashes."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:
         original = os.dup(2)

@@ -1,8 +1,8 @@
-"""Setting types, and the schema that a function's signature is.
+"""Types of settings, and schemas made from the signatures of functions.
 
 The keyword-only parameters of a builder, a loader or any other function of a table are its
-settings: `settings_model` turns them into a pydantic model, so that a setting's type, bounds and
-default are written in one place.
+settings. `settings_model` turns them into a pydantic model, so the type, bounds and default of a
+setting are written in one place.
 """
 
 import inspect
@@ -37,7 +37,7 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-# Last in an annotation: the JSON Schema names bounds that follow it as no editor knows them.
+# Last in an annotation: in the JSON Schema, editors do not understand bounds that follow it.
 is_number = BeforeValidator(_refuse_bool)
 
 Integer = Annotated[int, is_number]
@@ -49,10 +49,10 @@ PositiveNumber = Annotated[float, Field(gt=0), is_number]
 Rate = Annotated[float, Field(ge=0, lt=1), is_number]
 Degrees = Annotated[float, Field(ge=0, le=180), is_number]
 Word = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
-"""Text; a whole number, as YAML reads a class named `7`, is its digits."""
+"""Text; a whole number, such as a class `7` in YAML, becomes its digits."""
 Fraction = Annotated[float, Field(gt=0, lt=1), is_number]
 Output = SkipValidation[int | str]
-"""A position or name of a model's output: a model is needed to check it."""
+"""Position or name of a model's output; only the model can check it."""
 Positives = Annotated[
     Annotated[Positive, Tag("number")]
     | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("list")],
@@ -67,7 +67,7 @@ MOST_SHOWN = 12
 
 
 def _describe(schema: dict[str, Any], settings: type[BaseModel]) -> None:
-    """Put what the docstring says of the settings into their JSON Schema."""
+    """Put the descriptions of the settings in the docstring into their JSON Schema."""
     texts = {"name": first_line(settings), **descriptions(settings)}
     schema["description"] = texts["name"]
     for name in texts.keys() & schema.get("properties", {}).keys():
@@ -77,7 +77,7 @@ def _describe(schema: dict[str, Any], settings: type[BaseModel]) -> None:
 class Settings(BaseModel, json_schema_extra=_describe):
     """Base of all settings: unknown keys are errors, values are frozen, numbers are finite.
 
-    What the docstring's `Args` say of a setting is its description in the JSON Schema.
+    The description of a setting in the JSON Schema is its entry under `Args` in the docstring.
     """
 
     model_config = ConfigDict(
@@ -91,7 +91,7 @@ def settings_model(
 ) -> type[Settings]:
     """Return a pydantic model of `function`'s keyword-only parameters, with its docstring.
 
-    `tagged` adds the key `name`, which must be `name`: it tells the members of a union apart.
+    `tagged` adds the key `name` with the fixed value `name`, to distinguish members of a union.
     """
     fields: dict[str, Any] = {}
     if tagged:
@@ -105,7 +105,7 @@ def settings_model(
 
 
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
-    """Return the union of the functions' settings models, told apart by the key `name`."""
+    """Return the union of the functions' settings models, distinguished by the key `name`."""
     models = tuple(settings_model(name, function) for name, function in functions.items())
     union = Union[models]  # noqa: UP007
     return Annotated[union, Field(discriminator="name"), _NameAlone(tuple(functions))]
@@ -113,7 +113,7 @@ def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
 
 @dataclass(frozen=True)
 class _NameAlone:
-    """The JSON Schema of a union tells that a name alone will do; recipes make a mapping of it."""
+    """Allows a name alone in the JSON Schema of a union; a recipe expands it to a mapping."""
 
     names: tuple[str, ...]
 
@@ -124,10 +124,10 @@ class _NameAlone:
 def checked_settings(
     name: str, function: Callable[..., Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the function's keyword arguments, checked and with defaults.
+    """Return the keyword arguments of a function, checked and with defaults.
 
     Raises:
-        RecipeError: a line for every unknown or missing setting, wrong type or bound.
+        RecipeError: A setting is unknown, missing, of a wrong type or out of bounds: one line each.
     """
     model = settings_model(name, function, tagged=False)
     try:
@@ -144,9 +144,9 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function as one that checks its keyword-only settings; see `checked_settings`.
+    """Return the function with a check of its keyword-only settings; see `checked_settings`.
 
-    They are checked before anything else is done, and filled in where they are not given.
+    They are checked before the function runs; missing ones get their defaults.
     """
     parameters = inspect.signature(function).parameters.values()
     others = {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
@@ -161,7 +161,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     plain_settings = [
         one.replace(annotation=one.empty) if one.kind is one.KEYWORD_ONLY else one
         for one in parameters
-    ]  # whose types are for pydantic, not for a reader
+    ]  # the types are for pydantic, not for a reader
     call.__signature__ = inspect.Signature(plain_settings)  # pyright: ignore
     return call
 
@@ -174,7 +174,7 @@ def _setting_fault(fault: Any, known: list[str]) -> str:
 
 
 def expectation(fault: Any) -> str:
-    """Return what a pydantic error expected and what it got, in words."""
+    """Return as text what a pydantic error expected and what it got."""
     text, given = fault["msg"].removeprefix("Value error, "), fault["input"]
     text = text.partition(", got ")[0].partition(", unable to")[0]
     text = text.replace("Input should be", "expected")
@@ -190,13 +190,13 @@ def expectation(fault: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return the first line of how Python writes the value, shortened."""
+    """Return the first line of the value's `repr`, shortened."""
     line = repr(value).split("\n")[0]
     return line if len(line) < 60 else f"{line[:57]}…"
 
 
 def first_line(documented: Any) -> str:
-    """Return the first line of a docstring, without the `Return` of a function's."""
+    """Return the first line of a docstring, without a leading `Return`."""
     line = (inspect.getdoc(documented) or "").partition("\n")[0].removeprefix("Return ")
     return line[:1].upper() + line[1:]
 
@@ -205,14 +205,14 @@ ENTRY = re.compile(r"^ {4}(\w[\w, ]*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
 def descriptions(documented: Any) -> dict[str, str]:
-    """Return what the `Args` of a docstring say of each name; an entry may stand for several."""
+    """Return the entry of each name under `Args` in a docstring; names may share an entry."""
     entries = (inspect.getdoc(documented) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
     found = ENTRY.findall(entries)
     return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
 
 
 def did_you_mean(word: object, known: list[str]) -> str:
-    """Return ` (did you mean 'x'?)`, or the known words where none is near."""
+    """Return ` (did you mean 'x'?)`, or the known words if none is similar."""
     if near := nearest(word, known):
         return f" (did you mean '{near}'?)"
     shown = ", ".join(known[:MOST_SHOWN]) + (", …" if len(known) > MOST_SHOWN else "")
@@ -220,7 +220,7 @@ def did_you_mean(word: object, known: list[str]) -> str:
 
 
 def nearest(word: object, known: list[str]) -> str | None:
-    """Return the known word that is meant: another name of it, or the most similar; or None."""
+    """Return the known word for a synonym, or the most similar known word, or None."""
     lower = {name.lower(): name for name in known}
     asked = OTHER_NAMES.get(str(word).lower(), str(word).lower())
     near = [asked] if asked in lower else get_close_matches(asked, lower, 1)
@@ -228,14 +228,14 @@ def nearest(word: object, known: list[str]) -> str | None:
 
 
 def plain(value: Any, of: str) -> Any:
-    """Return a setting as YAML could hold it: mappings, lists, text and numbers of Python.
+    """Return a setting as types that YAML can hold: Python mappings, lists, text and numbers.
 
     Args:
-        value: The setting; arrays and numbers of NumPy, tuples and paths are converted.
-        of: What names it in the error.
+        value: Value of the setting; NumPy arrays and numbers, tuples and paths are converted.
+        of: Name of the setting in the error.
 
     Raises:
-        RecipeError: It is of another type: a set, which has no order, or an object of Keras.
+        RecipeError: The value has another type, such as a set (it has no order) or a Keras object.
     """
     if isinstance(value, Mapping):
         return {str(key): plain(inner, of) for key, inner in value.items()}
@@ -252,10 +252,10 @@ def plain(value: Any, of: str) -> Any:
 
 
 def flat(settings: Mapping[str, Any], start: str = "") -> dict[str, Any]:
-    """Return the settings by dotted key, as `training.optimizer.name`; a group stands there too."""
-    found: dict[str, Any] = {}
+    """Return the settings and groups by dotted key, such as `training.optimizer.name`."""
+    by_key: dict[str, Any] = {}
     for key, value in settings.items():
-        found[start + key] = value
+        by_key[start + key] = value
         if isinstance(value, Mapping):
-            found |= flat(value, f"{start}{key}.")
-    return found
+            by_key |= flat(value, f"{start}{key}.")
+    return by_key

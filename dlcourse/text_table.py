@@ -9,12 +9,12 @@ NUMBER = re.compile(r"[-+−]?[\d,/]*\.?\d*(e[-+]?\d+)?(\W{0,2}| [KM]iB)|nan|[-+
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows under a head, in columns two spaces apart; columns of numbers end at the right.
+    """Return rows under a header, two spaces between columns; columns of numbers are right-aligned.
 
     Args:
-        head: One name per column.
-        rows: One cell per column, formatted as it is to be read; an empty one fits either side,
-            and a number may bear a mark or a unit: `3.2×`, `40 %`, `12 KiB`.
+        head: Names of the columns.
+        rows: Rows with one formatted cell per column. An empty cell fits text and numbers, and a
+            number may have a sign or a unit: `3.2×`, `40 %`, `12 KiB`.
     """
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     columns = list(zip(*lines, strict=True))
@@ -32,7 +32,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table; the first cell of each row names it."""
+    """Return an HTML table; the first cell of each row is its header."""
     cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(
         f'<tr><th scope="row">{escape(str(first))}</th>'
@@ -46,11 +46,11 @@ SHOWN_ROWS = 50
 
 
 class Table(list[dict[str, Any]]):
-    """Rows as dictionaries; printed as a table, in a notebook shown as one.
+    """A list of rows as dictionaries that prints, and displays in a notebook, as a table.
 
     Args:
-        rows: Dictionaries of the same keys.
-        columns: Title → the text of a row's cell; None shows every key.
+        rows: Dictionaries with the same keys.
+        columns: Map of a title to a function that returns the cell of a row; None shows all keys.
     """
 
     def __init__(

@@ -108,13 +108,13 @@ def test_a_resume_says_which_callbacks_are_missing(tmp_path):
         train(recipe(), tmp_path, name="a", bar=False, stop=After(12), callbacks=[Diary()])
     told = []
     resume(read_run(tmp_path / "a"), bar=False, report=told.append)
-    assert "going on without the callbacks Diary" in told
+    assert "resuming without the callbacks Diary" in told
 
 
 def test_a_state_that_json_cannot_hold_is_refused(tmp_path):
     diary = Diary()
     diary.get_state = lambda: np.zeros(3)
-    with pytest.raises(UserError, match="get_state: numbers, words and lists only"):
+    with pytest.raises(UserError, match="get_state: numbers, text and lists only"):
         train(recipe(), tmp_path, bar=False, callbacks=[diary])
 
 

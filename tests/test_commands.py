@@ -111,7 +111,7 @@ def test_evaluate_on_other_data_that_does_not_fit_says_so(call, digits_run, tmp_
     other.write_text("dataset: {name: wine}\nmodel: {name: dnn}\n")
     code, _, err = call(evaluate, "--run", digits_run.path, "--config", other)
     assert code == 2
-    assert "the model takes inputs of shape (8, 8, 1), wine has (13,)" in err
+    assert "the model takes inputs of shape (8, 8, 1), but wine has (13,)" in err
 
 
 def test_predict_reads_images_of_any_size_in_the_runs_own_range(call, digits_run, tmp_path):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from dlcourse.datasets import load_dataset
 from dlcourse.datasets.csv import encode_rows
-from dlcourse.datasets.table import number
+from dlcourse.datasets.table import parsed_number
 from dlcourse.errors import DatasetError, RecipeError
 
 COLOURS = ["red", "green", "blue"]
@@ -112,9 +112,9 @@ def test_number_is_float_without_its_surprises(cell):
     except ValueError:
         expected = None
     if expected is None or "_" in cell or not math.isfinite(expected):
-        assert number(cell) is None
+        assert parsed_number(cell) is None
     else:
-        assert number(cell) == expected
+        assert parsed_number(cell) == expected
 
 
 def replaced(old, new):
@@ -127,7 +127,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("", {}, "own.csv: an empty file"),
+        ("", {}, "own.csv: the file is empty"),
         ("age,buys\n", {}, "own.csv: no rows below the header"),
         (TABLE, {"target": "buy"}, "own.csv:1: target: no column 'buy' (did you mean 'buys'?)"),
         (TABLE, {"ignore": ["colur"]}, "ignore: no column 'colur' (did you mean 'colour'?)"),
@@ -139,7 +139,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
         (
             replaced("3,red,1.5,yes", "3,red,yes"),
             {},
-            "own.csv:5: 3 values, the header names 4 columns",
+            "own.csv:5: 3 values, but the header names 4 columns",
         ),
         (replaced("3,red,1.5,yes", ",red,1.5,yes"), {}, "own.csv:5: column 'age' is empty: fill"),
         (replaced("3,red,1.5,yes", "3,red,1.5,"), {}, "own.csv:5: column 'buys' is empty: fill"),

@@ -332,8 +332,8 @@ def test_a_data_set_keeps_the_classes_that_are_named_in_that_order():
     ("classes", "text"),
     [
         (("7", "11"), r"digits: classes: no class '11' \(did you mean '1'\?\)"),
-        (("7",), "digits: classes: two or more different ones are expected"),
-        (("7", "7"), "digits: classes: two or more different ones are expected"),
+        (("7",), "digits: classes: two or more different classes are expected"),
+        (("7", "7"), "digits: classes: two or more different classes are expected"),
     ],
 )
 def test_classes_that_cannot_be_kept_are_told(classes, text):

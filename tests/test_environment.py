@@ -84,10 +84,10 @@ def test_gpu_without_one_is_refused_before_anything_is_loaded(monkeypatch):
         prepare(recipe_from_text(RECIPE + "gpu"))
     text = str(caught.value)
     assert text.startswith(
-        "recipe:4:11: 'training.device': gpu was asked for, and the tensorflow backend sees CPU ("
+        "recipe:4:11: 'training.device': gpu was requested, but the tensorflow backend has only CPU"
     )
     assert text.endswith(
-        "alone: there is no NVIDIA driver here (no nvidia-smi): take a machine with a GPU, or "
+        ": this machine has no NVIDIA driver (no nvidia-smi): use a machine with a GPU, or "
         "training.device=auto"
     )
 
@@ -113,7 +113,7 @@ def test_cpu_keeps_tensorflow_off_the_gpu_for_good(gpu):
     environment.use_device("cpu")
     assert gpu == []
     assert environment.device().startswith("CPU")
-    with pytest.raises(UserError, match="an earlier training of this process asked for cpu"):
+    with pytest.raises(UserError, match="an earlier training in this process requested cpu"):
         environment.use_device("gpu")
 
 
@@ -125,9 +125,7 @@ def test_cpu_after_the_gpu_is_in_use_is_refused(monkeypatch):
         raise RuntimeError("Visible devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config, "set_visible_devices", in_use)
-    with pytest.raises(
-        RecipeError, match=r"'training.device': this process computes on its GPU al"
-    ):
+    with pytest.raises(RecipeError, match=r"'training.device': this process already uses its GPU"):
         prepare(recipe_from_text(RECIPE + "cpu"))
 
 

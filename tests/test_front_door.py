@@ -265,7 +265,7 @@ def test_a_wrong_keyword_is_told_with_the_place_where_it_belongs(settings, told)
 
 @pytest.mark.parametrize("value", [np.zeros((2, 3)), (np.zeros((2, 3)), np.zeros(2)), [1, 2]])
 def test_arrays_in_the_place_of_a_data_set_are_told_where_they_belong(value):
-    assert "arrays are saved by numpy.savez and read by {'name': 'npz'" in fault(
+    assert "save arrays with numpy.savez and give {'name': 'npz'" in fault(
         dataset=value, model="dnn"
     )
 
@@ -315,7 +315,7 @@ def test_several_wrong_keywords_are_told_together():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "a shipped recipe's name (dl.recipes() lists them), a YAML file, a mapping, or"),
+        ((), "the name of a shipped one (dl.recipes() lists them), a YAML file, a mapping, or"),
         ((3,), "is a name, a file, a mapping or a Recipe, got 3"),
         (("digit_cnn",), "unknown recipe 'digit_cnn' (did you mean 'digits_cnn'?)"),
         (("none.yaml",), "none.yaml: no such file"),
@@ -332,7 +332,7 @@ def test_a_keras_model_in_the_place_of_a_recipes_is_told_what_to_do():
     import keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    assert "train a Keras model of your own with its fit" in fault(model)
+    assert "train your own Keras model with its fit" in fault(model)
 
 
 def test_a_recipe_that_needs_another_run_says_which_two_lines_to_run(tmp_path, monkeypatch):

@@ -193,7 +193,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, folder):
         load(tmp_path / "colour")
     with pytest.raises(DatasetError, match=r"0\.png is a file: a folder is expected"):
         load(folder / "red" / "0.png")
-    with pytest.raises(DatasetError, match=r"red: no folder of a class: expected CLASS/IMAGE"):
+    with pytest.raises(DatasetError, match=r"red: no class folders: CLASS/IMAGE is"):
         load(folder / "red")
     (tmp_path / "one" / "red").mkdir(parents=True)
     (folder / "red" / "0.png").rename(tmp_path / "one" / "red" / "0.png")
@@ -232,7 +232,7 @@ def test_valid_is_the_validation_folder_and_names_may_be_capital(tmp_path):
 def test_another_folder_beside_train_is_refused_unless_train_is_a_class(tmp_path):
     fill(tmp_path / "a" / "train", 5)
     fill(tmp_path / "a" / "unlabelled", 5)
-    with pytest.raises(DatasetError, match="a: 'unlabelled' stands beside 'train' and its classes"):
+    with pytest.raises(DatasetError, match="a: 'unlabelled' lies beside 'train' and its classes"):
         load(tmp_path / "a")
     fill(tmp_path / "b", 9)
     (tmp_path / "b" / next(iter(COLOURS))).rename(tmp_path / "b" / "train")

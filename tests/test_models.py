@@ -299,9 +299,7 @@ def test_a_block_has_its_own_kernel_strides_and_pooling():
 
 
 def test_a_list_that_has_not_one_number_a_block_is_refused(digits):
-    text = (
-        r"strides: has 2 numbers for 3 blocks: give one number for all, or one for each of filters"
-    )
+    text = r"strides: has 2 numbers for 3 blocks: give one number for all, or one per entry of"
     with pytest.raises(RecipeError, match=text):
         build_model("cnn", digits, filters=(2, 2, 2), strides=(1, 2))
     with pytest.raises(RecipeError, match=r"block 2 of 2 shrinks a side of 4 to nothing"):
@@ -492,7 +490,7 @@ def test_a_wrong_argument_of_a_builder_is_named_in_one_line(call, text):
         ),
         (
             lambda d: build_model("logistic_regression", d),
-            r"is for binary, this data is multiclass \(fitting: softmax_regression, dnn, cnn, rnn",
+            r"is for binary, but this data is multiclass \(fitting: softmax_regression, dnn, cnn",
         ),
     ],
 )

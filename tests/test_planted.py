@@ -223,10 +223,10 @@ def test_a_new_test_split_drops_the_regions_of_the_old_and_a_validation_split_ke
     [
         (np.zeros((3, 4), int), "'object' is of type int64 and shape (3, 4): integers of shape"),
         (np.zeros((100, 4)), "'object' is of type float64 and shape (100, 4): integers of shape"),
-        ([0, 0, 49, 9], "'object' of test example 7, (0, 0, 49, 9), is no box (top, left, bottom"),
-        ([0, 0, 9, 49], "(0, 0, 9, 49), is no box (top, left, bottom, right) in an image of 48×48"),
-        ([-1, 0, 9, 9], "of test example 7, (-1, 0, 9, 9), is no box"),
-        ([5, 5, 5, 9], "of test example 7, (5, 5, 5, 9), is no box"),
+        ([0, 0, 49, 9], "'object' of test example 7, (0, 0, 49, 9), is not a box (top, left"),
+        ([0, 0, 9, 49], "is not a box (top, left, bottom, right) in an image of 48×48"),
+        ([-1, 0, 9, 9], "of test example 7, (-1, 0, 9, 9), is not a box"),
+        ([5, 5, 5, 9], "of test example 7, (5, 5, 5, 9), is not a box"),
     ],
 )
 def test_a_region_that_is_no_box_of_each_test_image_is_named(boxes, text):
@@ -240,7 +240,7 @@ def test_a_region_that_is_no_box_of_each_test_image_is_named(boxes, text):
 
 
 def test_a_table_has_no_regions():
-    with pytest.raises(DatasetError, match="iris: the region 'object' is for images, this data is"):
+    with pytest.raises(DatasetError, match="the region 'object' is for images, but this data is"):
         check(replace(load_dataset("iris"), regions={"object": np.zeros((30, 4), int)}))
 
 

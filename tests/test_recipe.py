@@ -167,12 +167,12 @@ MISTAKES = {
     ),
     "softmax on regression": (
         "model: {name: softmax_regression}\ndataset: {name: diabetes}",
-        "x.yaml:1:15: 'model.name': 'softmax_regression' is for binary or multiclass, this data "
-        "is regression (fitting: linear_regression, dnn, transfer)",
+        "x.yaml:1:15: 'model.name': 'softmax_regression' is for binary or multiclass, but this "
+        "data is regression (fitting: linear_regression, dnn, transfer)",
     ),
     "cnn on a table": (
         "dataset: {name: wine}\nmodel: {name: cnn}",
-        "x.yaml:2:15: 'model.name': 'cnn' is for images, this data is rows of a table "
+        "x.yaml:2:15: 'model.name': 'cnn' is for images, but this data is rows of a table "
         "(fitting: softmax_regression, dnn, transfer)",
     ),
     "schedule and plateau": (
@@ -202,7 +202,7 @@ OVERRIDES = {
     "model.dropot=3": "override 'model.dropot=3': unknown key 'model.dropot' "
     "(did you mean 'dropout'?)",
     "training.epochs": "override 'training.epochs': expected key=value, as in training.epochs=5",
-    "training.epochs=": "override 'training.epochs=': the value is missing (null for none)",
+    "training.epochs=": "override 'training.epochs=': the value is missing (write null for none)",
     "seed.x=1": "override 'seed.x=1': 'seed' has no settings of its own",
     "training.epochs=[": "override 'training.epochs=[': broken YAML: while parsing a flow node",
     "training.schedule.name=cosin": "override 'training.schedule.name=cosin': unknown schedule "
@@ -224,7 +224,7 @@ def test_a_missing_file_a_folder_and_a_huge_file_are_one_line(tmp_path):
     huge.write_bytes(b"a" * 1_000_001)
     for path, text in [
         (tmp_path / "nothing.yaml", "no such file"),
-        (tmp_path, "is a folder, a recipe file is expected (it has a.yaml, …)"),
+        (tmp_path, "is a folder: a recipe file is expected (it has a.yaml, …)"),
         (huge, "larger than 1,000,000 bytes: not a recipe"),
     ]:
         with pytest.raises(RecipeError, match="^" + str(path)) as caught:
@@ -278,8 +278,8 @@ training:
         ("training.batch_size=[32, 0]", "expected greater than or equal to 1, got 0"),
         ("training.batch_size=[]", "at least 1 item"),
         ("training.batch_size=many", "expected a valid integer, got 'many'"),
-        ("training.batch_size=[1, 2, 3, 4, 5]", "5 stages need 5 epochs or more, there are 4"),
-        ("training.clean_epochs=2", "nothing is augmented: set augmentation too"),
+        ("training.batch_size=[1, 2, 3, 4, 5]", "5 stages need 5 epochs or more, got 4"),
+        ("training.clean_epochs=2", "there is no augmentation: set augmentation too"),
         ("training.ema=1", "expected less than 1, got 1"),
         ("training.augmentation={fill: white}", "expected 'nearest' or 'black', got 'white'"),
         ("training.optimizer=sdg", "unknown optimizer 'sdg' (did you mean 'sgd'?)"),

@@ -179,7 +179,7 @@ def test_a_finished_run_says_so_and_does_nothing(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name[0] != "."}
     lines: list[str] = []
     resume(run, report=lines.append, bar=False)
-    assert lines == [f"{run.path} is finished: nothing is left to train"]
+    assert lines == [f"{run.path} is finished: there is nothing left to train"]
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -201,23 +201,25 @@ def test_more_epochs_that_were_interrupted_are_not_taken_for_finished(tmp_path):
 
 def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
     run = train(recipe(epochs=2), tmp_path, name="a", bar=False)
-    with pytest.raises(RecipeError, match=r"here: training\.batch_size 32 → 16, training\.epochs"):
+    with pytest.raises(
+        RecipeError, match=r"changed: training\.batch_size 32 → 16, training\.epochs"
+    ):
         resume(run, recipe(epochs=3, batch_size=16), bar=False)
-    with pytest.raises(RecipeError, match=r"only training\.epochs may change, to more"):
+    with pytest.raises(RecipeError, match=r"a resumed run may only have more training\.epochs"):
         resume(run, recipe(epochs=1), bar=False)
     scheduled = recipe(epochs=2, reduce_on_plateau=None, schedule={"name": "cosine"})
     run = train(scheduled, tmp_path, name="b", bar=False)
     longer = scheduled.model_copy(
         update={"training": scheduled.training.model_copy(update={"epochs": 3})}
     )
-    with pytest.raises(RecipeError, match="its schedule is laid out over 2 epochs"):
+    with pytest.raises(RecipeError, match="its schedule is planned for 2 epochs"):
         resume(run, longer, bar=False)
 
 
 def test_more_epochs_are_refused_where_the_batch_sizes_are_laid_out_over_them(tmp_path):
     staged = recipe(epochs=2, batch_size=[32, 64])
     run = train(staged, tmp_path, name="a", bar=False)
-    with pytest.raises(RecipeError, match="its list of batch sizes is laid out over 2 epochs"):
+    with pytest.raises(RecipeError, match="its list of batch sizes is planned for 2 epochs"):
         resume(run, recipe(epochs=3, batch_size=[32, 64]), bar=False)
 
 
@@ -226,7 +228,7 @@ def test_more_epochs_are_refused_where_the_last_ones_were_clean(tmp_path):
     kind = KINDS["cnn with batch norm, noise, augmentation, schedule"]
     short, longer = (recipe(kind, epochs=n, schedule=None, **clean) for n in (2, 3))
     run = train(short, tmp_path, name="a", bar=False)
-    with pytest.raises(RecipeError, match="its clean_epochs is laid out over 2 epochs"):
+    with pytest.raises(RecipeError, match="its clean_epochs is planned for 2 epochs"):
         resume(run, longer, bar=False)
 
 

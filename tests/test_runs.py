@@ -94,5 +94,5 @@ def test_an_unfinished_and_a_broken_run_are_told(tmp_path):
         _ = read_run(run.path).metrics
     for content in ("[1, 2]", "{}", '{"train": 1}'):
         write_text(run.path / "metrics.json", content)
-        with pytest.raises(RunError, match=r"metrics\.json: is not of this package: it has no '"):
+        with pytest.raises(RunError, match=r"metrics\.json: was not written by this package"):
             _ = read_run(run.path).metrics

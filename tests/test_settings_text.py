@@ -112,7 +112,7 @@ def test_types_are_said_in_plain_words(annotation, words):
 def test_a_groups_settings_are_told_with_type_default_and_meaning(capsys):
     entry = (
         "filters: list of whole numbers ≥ 1; default [32, 64]\n"
-        "    Number of filters of each block's convolutions; one block per number.\n"
+        "    Number of filters in the convolutions of each block; one block per number.\n"
     )
     assert entry in told(capsys, "model.cnn")
     assert "\npath: text; required\n" in told(capsys, "dataset.csv")

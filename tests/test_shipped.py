@@ -108,9 +108,12 @@ def test_a_shipped_recipe_is_named_as_it_is_found_from_here(monkeypatch):
     [
         ("digit_cnn", "unknown recipe 'digit_cnn' (did you mean 'digits_cnn'?)"),
         ("Digits_CNN", "unknown recipe 'Digits_CNN' (did you mean 'digits_cnn'?)"),
-        ("a\nb", "a recipe's name or file is expected, not its text: save it first"),
-        ("dataset: digits", "a recipe's name or file is expected, not its text: save it first"),
-        ("mine", "unknown recipe 'mine' (for the file of that name write ./mine)"),
+        ("a\nb", "the name or file of a recipe is expected, not its text: save it first"),
+        (
+            "dataset: digits",
+            "the name or file of a recipe is expected, not its text: save it first",
+        ),
+        ("mine", "unknown recipe 'mine' (to use the file of that name, write ./mine)"),
         (
             "digits_cnn.yaml",
             "digits_cnn.yaml: no such file (did you mean the shipped recipe 'digits_cnn'?)",
@@ -122,7 +125,7 @@ def test_a_shipped_recipe_is_named_as_it_is_found_from_here(monkeypatch):
         ),
         ("sub/mnist_cn.yaml", "no such file (did you mean 'sub/mnist_cnn.yaml'?)"),
         ("nothing_near.yaml", "nothing_near.yaml: no such file"),
-        ("sub/", "is a folder, a recipe file is expected (it has mnist_cnn.yaml, …)"),
+        ("sub/", "is a folder: a recipe file is expected (it has mnist_cnn.yaml, …)"),
     ],
 )
 def test_a_name_that_is_none_is_told_in_one_line_with_the_cure(elsewhere, text, error):

@@ -177,10 +177,10 @@ def test_a_file_that_vanishes_or_is_cut_in_a_training_is_one_line(folder, cache)
     (numbers,) = cache.glob("*.numbers.npy")
     images = numbers.with_name(numbers.name.replace(".numbers", ""))
     images.write_bytes(images.read_bytes()[:200])
-    with pytest.raises(DatasetError, match=r"npy: the images cannot be read \(it is cut short\)"):
+    with pytest.raises(DatasetError, match=r"the images cannot be read \(the file is truncated\)"):
         lazy.x_train[:]
     images.unlink()
-    with pytest.raises(DatasetError, match=r"\(No such file.*start again, and they are decoded"):
+    with pytest.raises(DatasetError, match=r"\(No such file.*start again to decode"):
         lazy.x_train[:]
 
 
@@ -191,7 +191,7 @@ def test_a_disk_without_room_is_one_line_with_the_cure(cache, monkeypatch):
     with pytest.raises(DatasetError) as caught:
         on_disk([], 1000, shape, "uint8", source="x", state=0)
     assert str(caught.value) == (
-        f"{cache}: only 1 MiB are free: the images are to be streamed from there: free 12 MiB, "
+        f"{cache}: only 1 MiB are free: the images are streamed from this folder: free 12 MiB, "
         "set DLCOURSE_CACHE to a folder with room, or raise dataset.memory_share"
     )
 
@@ -201,7 +201,7 @@ def test_a_disk_that_fills_while_images_are_decoded_leaves_nothing(cache):
         yield np.zeros((1, 2, 2, 1), "uint8"), [0]
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(DatasetError, match=r"No space left on device: the images are to be"):
+    with pytest.raises(DatasetError, match=r"No space left on device: the images are streamed"):
         on_disk(batches(), 2, (2, 2, 1), "uint8", source="x", state=0)
     assert not list(cache.glob("*.npy"))
 

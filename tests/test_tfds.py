@@ -120,7 +120,7 @@ def test_offline_and_not_cached_is_one_error_within_seconds(name, tmp_path, monk
     start = time.monotonic()
     text = error_of(name)
     assert time.monotonic() - start < 10  # 0.2 s measured; TFDS alone tries for minutes
-    assert text.startswith(f"{name}: not in the cache {cache} (TFDS_DATA_DIR) and no way to")
+    assert text.startswith(f"{name}: not in the cache {cache} (TFDS_DATA_DIR) and it cannot")
     assert "set TFDS_DATA_DIR to a folder that holds it" in text
     assert "use the embedded data set 'digits'" in text
     assert not cache.exists()
@@ -199,9 +199,9 @@ def test_an_unknown_set_has_a_neighbour(tmp_path):
 @pytest.mark.parametrize(
     ("builder", "text"),
     [
-        (tiny_tfds.TinyUnsupervised, "no image-classification set (it needs one image and one"),
-        (tiny_tfds.TinyText, "no image-classification set (it needs one image and one"),
-        (tiny_tfds.TinyManual, "its files must be downloaded by hand: see tensorflow.org/datasets"),
+        (tiny_tfds.TinyUnsupervised, "not an image-classification set (it needs one image"),
+        (tiny_tfds.TinyText, "not an image-classification set (it needs one image"),
+        (tiny_tfds.TinyManual, "files must be downloaded manually: see tensorflow.org/datasets"),
         (tiny_tfds.TinyBroken, "its download failed (no space left on device): set TFDS_DATA_DIR"),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_damaged_cache_names_the_folder_to_delete(tmp_path, damage):
         file.write_bytes(whole if damage == "flipped" else whole[: len(whole) // 2])
     text = error_of("tfds", dataset=name, data_dir=str(tmp_path))
     assert text.startswith(f"{name}: the files in {file.parent} are damaged (")
-    assert text.endswith("delete that folder and load the set again")
+    assert text.endswith("delete that folder and load the data set again")
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "tensorflow_datasets"])

@@ -165,7 +165,8 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(image_run, tmp_path):
 def test_runs_of_other_inputs_or_classes_are_not_drawn_beside(image_run, row_run, tmp_path, capsys):
     assert run(image_run, "--beside", str(row_run.path)) == 2
     assert capsys.readouterr().err == (
-        f"{row_run.path}: the model takes inputs of shape (30,), {image_run.path} has (8, 8, 1)\n"
+        f"{row_run.path}: the model takes inputs of shape (30,), but {image_run.path} has "
+        "(8, 8, 1)\n"
     )
     text = IMAGES.replace("name: digits", "name: digits, classes: [0, 1]")
     two = train(recipe_from_text(text), tmp_path, name="two")
@@ -173,7 +174,7 @@ def test_runs_of_other_inputs_or_classes_are_not_drawn_beside(image_run, row_run
     assert run(image_run, "--beside", str(two.path)) == 2
     error = capsys.readouterr().err
     assert error.startswith(
-        f"{two.path}: the model was trained for binary of 0, 1, {image_run.path}"
+        f"{two.path}: the model was trained for binary of 0, 1, but {image_run.path}"
     )
     assert error.count("\n") == 1
 

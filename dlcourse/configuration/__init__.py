@@ -1,1 +1,1 @@
-"""Recipes: YAML in, checked settings out."""
+"""Recipes: YAML in, validated settings out."""

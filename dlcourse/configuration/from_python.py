@@ -1,4 +1,4 @@
-"""Recipes from Python: a name, a file, a mapping or keywords, with the errors of a file."""
+"""Recipes from Python: a name, a file, a mapping or keywords, with the same errors as a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,26 +23,27 @@ def recipe(
     *overrides: str,
     **settings: Any,
 ) -> Recipe:
-    """Return a recipe, checked and complete: what is trained, on what, and how.
+    """Return a complete, validated recipe: the data set, the model and the training.
 
-    Printed, it is YAML that can be saved as a file; in a notebook it is shown as a table.
+    A recipe prints as YAML that can be saved as a file; a notebook shows it as a table.
 
     Args:
-        recipe: A shipped recipe's name (`recipes()` lists them), a YAML file (with a suffix or a
-            slash: a plain word is a name), a mapping as in such a file, a recipe, or a run whose
-            recipe is meant. None begins with nothing.
+        recipe: Name of a shipped recipe (`recipes()` lists them), a YAML file (with a suffix or a
+            slash; a plain word is a name), a mapping like such a file's, a recipe, or a run, whose
+            recipe is used. None starts from nothing.
         *overrides: Changes as on the command line: `"training.epochs=5"`.
-        **settings: `dataset` and `model` (a name, or a mapping of a name and settings), `seed`,
-            and every setting of `training` by its own name: `epochs=5`,
+        **settings: Settings by keyword: `dataset` and `model` (a name, or a mapping of a name and
+            settings), `seed`, and every setting of `training` by its own name: `epochs=5`,
             `early_stopping={"patience": 3}`. A mapping without a `name` changes only the settings
             that it names.
 
     Raises:
-        RecipeError: One line per fault: where, what was expected, what came, and the cure.
+        RecipeError: The recipe is not valid: one line per error, with its place, what was expected,
+            what was found, and the cure.
     """
     if recipe is None and not overrides and not settings:
         raise RecipeError(
-            "a recipe is a shipped recipe's name (dl.recipes() lists them), a YAML file, a "
+            "a recipe is the name of a shipped one (dl.recipes() lists them), a YAML file, a "
             "mapping, or keywords: dataset='digits', model='cnn'"
         )
     if isinstance(recipe, Recipe) and not overrides and not settings:
@@ -50,8 +51,8 @@ def recipe(
     source = _source(recipe)
     for override in overrides:
         apply(source, override)
-    first = sorted(settings, key=lambda key: (key not in KEYWORDS, key != "training"))
-    for key in first:  # the unknown ones last: what they may belong to is known then
+    ordered = sorted(settings, key=lambda key: (key not in KEYWORDS, key != "training"))
+    for key in ordered:  # unknown keys last: the hint then knows the chosen parts
         _set(source, key, settings[key])
     return validate(source)
 
@@ -67,13 +68,13 @@ def _source(recipe: Any) -> Source:
     if isinstance(recipe, str | Path):
         return read_source(recipe_path(recipe))
     raise RecipeError(
-        f"a recipe is a name, a file, a mapping or a Recipe, got {shown(recipe)}: train a Keras "
-        "model of your own with its fit"
+        f"a recipe is a name, a file, a mapping or a Recipe, got {shown(recipe)}: train your own "
+        "Keras model with its fit"
     )
 
 
 def _set(source: Source, key: str, value: Any) -> None:
-    """Set what a keyword says; an unknown one is a fault that tells where it belongs."""
+    """Set the value of a keyword; an unknown keyword is an error that says where it belongs."""
     if key not in KEYWORDS:
         expand_names(source)
         known = [*KEYWORDS, *OF_FIT]
@@ -82,8 +83,8 @@ def _set(source: Source, key: str, value: Any) -> None:
         return
     if key == "dataset" and isinstance(value, list | tuple | np.ndarray):
         raise RecipeError(
-            "dataset: arrays are saved by numpy.savez and read by {'name': 'npz', 'path': …}, or "
-            "trained on by Keras' own fit"
+            "dataset: save arrays with numpy.savez and give {'name': 'npz', 'path': …}, or train "
+            "on them with Keras' own fit"
         )
     value = plain(value, key)
     location = ("training", key) if key in OF_TRAINING else (key,)

@@ -1,4 +1,4 @@
-"""The tables of optimizers and learning-rate schedules; each is Keras' own."""
+"""The tables of optimizers and learning-rate schedules; Keras implements each of them."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 
 def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
-    """Return Keras' optimizer of this name; the settings bear Keras' own names."""
+    """Return the Keras optimizer of this name; the settings have Keras' own names."""
     import keras
 
     return getattr(keras.optimizers, name)(**settings)
 
 
 def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> Any:
-    """Return stochastic gradient descent, w -= α·dw, with momentum (Polyak 1964) if asked.
+    """Return stochastic gradient descent, w -= α·dw, optionally with momentum (Polyak 1964).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
+        learning_rate: Learning rate, or a learning-rate schedule.
         momentum: Fraction of the last update that is added to the new one; 0 adds none.
-        nesterov: Nesterov momentum: the gradient is taken where the momentum leads (Nesterov 1983).
+        nesterov: Nesterov momentum: the gradient is computed after the momentum step (Nesterov
+            1983).
     """
     return _optimizer("SGD", locals())
 
@@ -40,10 +41,10 @@ def adam(
     """Return Adam (Kingma and Ba 2015).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        beta_1: Decay rate of the running mean of the gradients, from step to step.
-        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
-        epsilon: Small number added to the denominator, against a division by zero.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        beta_1: Decay rate per step of the running mean of the gradients.
+        beta_2: Decay rate per step of the running mean of the squared gradients.
+        epsilon: Small number added to the denominator to avoid a division by zero.
         amsgrad: AMSGrad, which divides by the largest running mean so far (Reddi et al. 2018).
     """
     return _optimizer("Adam", locals())
@@ -60,12 +61,12 @@ def adamw(
     """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        weight_decay: Fraction of each weight, times the learning rate, subtracted from it in every
-            step.
-        beta_1: Decay rate of the running mean of the gradients, from step to step.
-        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
-        epsilon: Small number added to the denominator, against a division by zero.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        weight_decay: Fraction of each weight, times the learning rate, that is subtracted from it
+            in every step.
+        beta_1: Decay rate per step of the running mean of the gradients.
+        beta_2: Decay rate per step of the running mean of the squared gradients.
+        epsilon: Small number added to the denominator to avoid a division by zero.
     """
     return _optimizer("AdamW", locals())
 
@@ -76,10 +77,10 @@ def nadam(
     """Return Adam with Nesterov momentum (Dozat 2016).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        beta_1: Decay rate of the running mean of the gradients, from step to step.
-        beta_2: Decay rate of the running mean of the squared gradients, from step to step.
-        epsilon: Small number added to the denominator, against a division by zero.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        beta_1: Decay rate per step of the running mean of the gradients.
+        beta_2: Decay rate per step of the running mean of the squared gradients.
+        epsilon: Small number added to the denominator to avoid a division by zero.
     """
     return _optimizer("Nadam", locals())
 
@@ -95,10 +96,10 @@ def rmsprop(
     """Return RMSprop (Hinton 2012).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        rho: Decay rate of the running mean of the squared gradients, from step to step.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        rho: Decay rate per step of the running mean of the squared gradients.
         momentum: Fraction of the last update that is added to the new one; 0 adds none.
-        epsilon: Small number added to the denominator, against a division by zero.
+        epsilon: Small number added to the denominator to avoid a division by zero.
         centered: Division by the gradients' running variance instead of their running mean square.
     """
     return _optimizer("RMSprop", locals())
@@ -113,9 +114,9 @@ def adagrad(
     """Return AdaGrad (Duchi et al. 2011).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        initial_accumulator_value: First value of each weight's sum of squared gradients.
-        epsilon: Small number added to the denominator, against a division by zero.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        initial_accumulator_value: Initial value of each weight's sum of squared gradients.
+        epsilon: Small number added to the denominator to avoid a division by zero.
     """
     return _optimizer("Adagrad", locals())
 
@@ -124,15 +125,14 @@ def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 
     """Return AdaDelta (Zeiler 2012).
 
     Args:
-        learning_rate: Learning rate, or a schedule of it.
-        rho: Decay rate of the running means of the squared gradients and updates, from step to
-            step.
-        epsilon: Small number added to the denominator, against a division by zero.
+        learning_rate: Learning rate, or a learning-rate schedule.
+        rho: Decay rate per step of the running means of the squared gradients and updates.
+        epsilon: Small number added to the denominator to avoid a division by zero.
     """
     return _optimizer("Adadelta", locals())
 
 
-OPTIMIZERS = {one.__name__: one for one in (sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta)}
+OPTIMIZERS = {make.__name__: make for make in (sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta)}
 
 
 def cosine(
@@ -143,13 +143,14 @@ def cosine(
     start: Rate = 0.0,
     end: NonNegative = 0.0,
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return a cosine from the learning rate to `end` times it (Loshchilov and Hutter 2017).
+    """Return a cosine decay of the learning rate to `end` times it (Loshchilov and Hutter 2017).
 
     Args:
         learning_rate: Highest value.
-        steps: Steps of the whole training.
-        warmup: Fraction of the steps that first rise linearly; 0 begins at the learning rate.
-        start: First value of that rise, as a fraction of the learning rate.
+        steps: Number of steps of the whole training.
+        warmup: Fraction of the steps with a linear rise at the start; 0 starts at the learning
+            rate.
+        start: First value of this rise, as a fraction of the learning rate.
         end: Last value, as a fraction of the learning rate.
     """
     import keras
@@ -167,11 +168,11 @@ def cosine(
 def exponential(
     learning_rate: float, steps: int, *, end: Fraction = 0.01
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return an exponential fall from the learning rate to `end` times it at the last step.
+    """Return an exponential decay of the learning rate to `end` times it at the last step.
 
     Args:
         learning_rate: First and highest value.
-        steps: Steps of the whole training.
+        steps: Number of steps of the whole training.
         end: Last value, as a fraction of the learning rate.
     """
     import keras
@@ -182,13 +183,13 @@ def exponential(
 def linear(
     learning_rate: float, steps: int, *, warmup: Rate = 0.0, end: NonNegative = 0.0
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return a straight fall from the learning rate to `end` times it at the last step.
+    """Return a linear decay of the learning rate to `end` times it at the last step.
 
     Args:
         learning_rate: Highest value.
-        steps: Steps of the whole training.
-        warmup: Fraction of the steps that first rise linearly from 0; 0 begins at the learning
-            rate.
+        steps: Number of steps of the whole training.
+        warmup: Fraction of the steps with a linear rise from 0 at the start; 0 starts at the
+            learning rate.
         end: Last value, as a fraction of the learning rate.
     """
     rising = round(warmup * steps)
@@ -199,7 +200,7 @@ def linear(
 
 @cache
 def _rise_and_fall() -> Any:
-    """Return Keras' straight fall with a straight rise before it, which CosineDecay alone has."""
+    """Return Keras' linear decay with a linear warm-up, which in Keras only CosineDecay has."""
     import keras
     from keras import ops
 
@@ -228,11 +229,11 @@ def step(
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.75),
     factor: PositiveNumber = 0.1,
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Return a staircase: the rate is multiplied by `factor` at each fraction `at` of the training.
+    """Return a step decay: the rate is multiplied by `factor` at each fraction `at` of training.
 
     Args:
         learning_rate: First value.
-        steps: Steps of the whole training.
+        steps: Number of steps of the whole training.
         at: Fractions of the training after which the learning rate falls.
         factor: Factor by which the learning rate is multiplied each time.
     """
@@ -254,13 +255,13 @@ def one_cycle(
     """Return a linear rise to the learning rate, then a cosine fall (Smith and Topin 2019).
 
     Args:
-        learning_rate: Peak of the rate.
-        steps: Steps of the whole training.
-        warmup: Fraction of the steps that rise.
+        learning_rate: Peak learning rate.
+        steps: Number of steps of the whole training.
+        warmup: Fraction of the steps with rising rate.
         start: First value, as a fraction of the peak.
         end: Last value, as a fraction of the peak.
     """
     return cosine(learning_rate, steps, warmup=warmup, start=start, end=end)
 
 
-SCHEDULES = {one.__name__: one for one in (cosine, exponential, linear, step, one_cycle)}
+SCHEDULES = {make.__name__: make for make in (cosine, exponential, linear, step, one_cycle)}

@@ -1,4 +1,4 @@
-"""A recipe: the one file that says what is trained, on what, and how."""
+"""A recipe: one file with the data set, the model and the training."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -50,8 +50,8 @@ class EarlyStopping(Settings):
     """Stop when the monitored value has not improved for `patience` epochs (slides S1).
 
     Args:
-        patience: Number of epochs without improvement after which the training ends.
-        monitor: Value that is watched; `val_accuracy` is of classes, `val_mae` of a regression.
+        patience: Number of epochs without improvement after which training stops.
+        monitor: Monitored value; `val_accuracy` for classification, `val_mae` for regression.
         min_delta: Smallest change that counts as an improvement.
     """
 
@@ -64,10 +64,10 @@ class ReduceOnPlateau(Settings):
     """Multiply the learning rate by `factor` after `patience` epochs without improvement.
 
     Args:
-        patience: Number of epochs without improvement after which the learning rate falls.
+        patience: Number of epochs without improvement after which the learning rate is reduced.
         factor: Factor by which the learning rate is multiplied.
-        monitor: Value that is watched; `val_accuracy` is of classes, `val_mae` of a regression.
-        min_learning_rate: Learning rate below which it does not fall.
+        monitor: Monitored value; `val_accuracy` for classification, `val_mae` for regression.
+        min_learning_rate: Lower bound of the learning rate.
     """
 
     patience: Positive = 3
@@ -77,54 +77,55 @@ class ReduceOnPlateau(Settings):
 
 
 class Training(Settings):
-    """How the model is fitted.
+    """Settings of the training.
 
     Args:
-        epochs: Number of passes over the training examples, at most.
-        batch_size: Examples per step. A list divides the epochs into as many stages, equally long
-            as whole epochs allow: [32, 64, 128] over six epochs is two epochs of each.
+        epochs: Largest number of passes over the training examples.
+        batch_size: Examples per step. A list divides the epochs into one stage per batch size, as
+            equal as whole epochs allow: [32, 64, 128] over six epochs gives two epochs of each.
         optimizer: Optimizer, with its settings.
-        learning_rate: Constant learning rate, or the highest of a `schedule`.
-        schedule: Course of the learning rate over the training, with its settings; null keeps the
-            rate constant.
-        clip_norm: Largest norm of the whole gradient, which is scaled down to it; null for none.
-        clip_value: Largest absolute value of each entry of the gradient, which is cut off there;
-            null for none.
-        ema: Momentum of a moving average of the weights over the steps, which is evaluated and kept
-            in place of the last weights: each step counts `ema` times as much as the next (0.99:
-            about the last hundred; Polyak and Juditsky 1992). Batch normalization's running
-            statistics are not averaged: they fit where the rate has fallen low. Null for no
-            average.
+        learning_rate: Constant learning rate, or the highest value of a `schedule`.
+        schedule: Learning-rate schedule, with its settings; null keeps the learning rate constant.
+        clip_norm: Largest norm of the whole gradient; a larger gradient is scaled down to it. Null
+            for no clipping.
+        clip_value: Largest absolute value of each entry of the gradient; larger entries are
+            clipped. Null for no clipping.
+        ema: Momentum of a moving average of the weights over the steps (Polyak and Juditsky 1992).
+            The average is evaluated and saved in place of the last weights. Each step counts `ema`
+            times as much as the next; 0.99 averages about the last hundred. Batch normalization's
+            running statistics are not averaged; they match if the learning rate is low at the end.
+            Null for no average.
         label_smoothing: Fraction of a label that is spread evenly over all classes (Szegedy et al.
-            2016); 0 for none.
+            2016); 0 for no smoothing.
         class_weights: Weights of the classes in the loss: `balanced`, inverse to their number of
-            examples (King and Zeng 2001), or a weight by class name, 1 for those not named. Null
-            weighs every example alike.
-        augmentation: Random changes of the training images, a new one in each epoch; null for none.
-        clean_epochs: Number of final epochs in which the images are as they are, not augmented:
-            then the last steps and batch normalization's statistics are of such images as the
-            network will meet (He et al. 2019, arXiv:1909.09148). Null for none.
-        early_stopping: End of the training once a validation value has stopped improving; null
+            examples (King and Zeng 2001), or a weight by class name, 1 for the other classes. Null
+            weights all examples equally.
+        augmentation: Random transformations of the training images, new in each epoch; null for
+            none.
+        clean_epochs: Number of final epochs without augmentation, so that the last steps and batch
+            normalization's statistics come from images like the test images (He et al. 2019,
+            arXiv:1909.09148). Null for none.
+        early_stopping: End of the training when a validation value has stopped improving; null
             trains all epochs.
         reduce_on_plateau: Reduction of the learning rate when a validation value has stopped
             improving; null for none.
-        restore_best_weights: Choice of the weights that are kept: true takes those of the epoch
-            with the lowest validation loss (or best `early_stopping.monitor`, as far as it was
-            better by `min_delta`), false those of the last epoch.
-        device: Device to compute on: `auto` takes a GPU where there is one, `cpu` keeps off it,
-            `gpu` refuses to train without.
+        restore_best_weights: Choice of the weights that are kept: true for the epoch with the
+            lowest validation loss (or the best `early_stopping.monitor`, where an improvement
+            smaller than `min_delta` does not count), false for the last epoch.
+        device: Device to compute on: `auto` uses a GPU if there is one, `cpu` never uses it, `gpu`
+            refuses to train without one.
         mixed_precision: Computation in half precision (float16 on a GPU, bfloat16 on a CPU), with
             weights in single precision.
-        jit_compile: Compilation by XLA, Keras' own `jit_compile`; null leaves it to Keras.
-        steps_per_execution: Number of steps in one call of the backend. Null chooses: up to 128 for
-            small dense models, 16 for others (one on JAX; always one on PyTorch).
-        checkpoint_every: Number of steps after which the state is saved, beside every epoch's end;
-            with `steps_per_execution`, after the call in which they are reached. Null saves at the
-            ends of epochs only.
-        deterministic: Restriction to operations that give the same bits in every run, in
-            TensorFlow.
-        tensorboard: Log for TensorBoard in the run's folder `tensorboard`; needs the package of
-            that name.
+        jit_compile: Compilation by XLA (Keras' `jit_compile`); null leaves the choice to Keras.
+        steps_per_execution: Number of steps per call of the backend. Null chooses up to 128 for
+            small dense models and 16 for others (1 on JAX; always 1 on PyTorch).
+        checkpoint_every: Number of steps after which the state is saved, in addition to the end of
+            every epoch; with `steps_per_execution`, at the end of the call that reaches it. Null
+            saves only at the end of every epoch.
+        deterministic: Restriction of TensorFlow to operations with bit-identical results in every
+            run.
+        tensorboard: Log for TensorBoard in the run's folder `tensorboard`; needs the package
+            `tensorboard`.
     """
 
     epochs: Positive = 20
@@ -171,16 +172,16 @@ FIRST, THEN = 'dl.fit("{0}", name="{0}")', 'dl.fit("{0}")'
 
 
 class Recipe(Settings):
-    """A whole training: the data set, the model, the training and the seed of every random choice.
+    """A complete experiment: the data set, the model, the training and the seed.
 
-    The file is flat and complete: `dataset`, `model` and `training` with their settings. What is
-    left out has the default of the function that the name stands for.
+    The file has three groups of settings: `dataset`, `model` and `training`. A setting that is left
+    out has the default of the function with that name.
 
     Args:
-        seed: Seed of every random choice, a whole number below 2³².
+        seed: Seed of all random numbers, a whole number below 2³².
         dataset: Data set, with its settings.
         model: Model, with its settings.
-        training: Way in which the model is fitted.
+        training: Settings of the training.
     """
 
     seed: Integer = Field(default=0, ge=0, lt=2**32)
@@ -195,32 +196,32 @@ class Recipe(Settings):
         return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
 
     def where(self, *location: str) -> str:
-        """Return `file:line:column: 'key'` of a setting, or its key where there is no file."""
+        """Return `file:line:column: 'key'` of a setting, or only its key without a file."""
         place = f"{self._source.where(location)}: " if self._source else ""
         return f"{place}'{_dotted(location)}'"
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Settings of an earlier version's run that had an effect and are gone, dotted."""
+        """Dotted names of removed settings of an earlier version that had an effect in its run."""
         return self._left_out
 
     def located(self, part: Literal["dataset", "model"], error: UserError) -> str:
-        """Return an error's text with the place of the setting that it names, or of the part."""
+        """Return the text of an error with the place of its setting, or of the part."""
         if error.setting in self.settings(part):
             return f"{self.where(part, error.setting)}: {error.reason}"
         return f"{self.where(part)}: {error}"
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix, or the names of the data set and the model."""
+        """The name of the file without its suffix, or the names of the data set and the model."""
         path = Path(self._source.path if self._source else "")
-        if path.suffix and path.name != "recipe.yaml":  # a run's
+        if path.suffix and path.name != "recipe.yaml":  # not a run's file
             return path.stem
         data = Path(getattr(self.dataset, "path", self.dataset.name)).stem
         return f"{data}-{self.model.name}"
 
     def to_yaml(self) -> str:
-        """Return the resolved recipe, every default written out, as YAML."""
+        """Return the recipe as YAML, with every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def __str__(self) -> str:
@@ -232,10 +233,10 @@ class Recipe(Settings):
         return html_table(["setting", "value", "meaning"], _rows(self))
 
     def load_dataset(self) -> Dataset:
-        """Return the recipe's data set, as its seed splits it.
+        """Return the data set of the recipe, split with its seed.
 
         Raises:
-            DatasetError: the data is missing, broken or cannot be trained on.
+            DatasetError: The data is missing, broken or cannot be trained on.
         """
         try:
             return read_dataset(self.dataset.name, self.seed, self.settings("dataset"))
@@ -245,22 +246,22 @@ class Recipe(Settings):
             raise type(error)(self.located("dataset", error)) from None
 
     def build_model(self, dataset: Dataset) -> "keras.Model":
-        """Return the recipe's model for a data set, untrained and not compiled.
+        """Return the model of the recipe for a data set, untrained and not compiled.
 
         Raises:
-            RecipeError: it cannot be built with these settings, or for this data.
+            RecipeError: The model cannot be built with these settings or for this data.
         """
         return new_model(self.model.name, dataset, self.settings("model"))
 
     def refuse_missing(self, first: str = FIRST, then: str = THEN) -> None:
-        """Raise an error if the data's file or the trained base is not there; cheap.
+        """Raise an error if the file of the data or the trained base is missing; nothing is loaded.
 
         Args:
-            first, then: The two lines that train the base, where it is a shipped recipe's, and
-                this recipe.
+            first, then: Templates of the two commands in the error: to train the base of a shipped
+                recipe, then this recipe.
 
         Raises:
-            DatasetError, RecipeError: It is not there; the text says what to run first.
+            DatasetError, RecipeError: A file is missing; the text says what to run first.
         """
         path, base = getattr(self.dataset, "path", None), self.base
         if path is not None:
@@ -276,9 +277,9 @@ class Recipe(Settings):
             raise RecipeError(f"{self.where('model', 'base')}: {error}: {cure}") from None
 
     def refuse_conflicts(self, facts: DataFacts) -> None:
-        """Raise a RecipeError, one line per fault, unless the settings fit together and the data.
+        """Raise a RecipeError, one line per conflict, if settings do not fit together or the data.
 
-        What a file holds is known only when it is read.
+        The facts of a file are known only after it is read.
         """
         faults = _conflicts(self.model_dump(), facts.inputs, facts.task)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
@@ -286,40 +287,41 @@ class Recipe(Settings):
 
     @property
     def base(self) -> str | None:
-        """The trained network that the model begins with; None where it begins with none."""
+        """The trained base network of the model; None if it has none."""
         return getattr(self.model, "base", None)
 
     def settings(self, part: Literal["dataset", "model"]) -> dict[str, Any]:
-        """Return the keyword arguments of the part's function."""
+        """Return the keyword arguments for the function of a part."""
         values = getattr(self, part)
         return {key: getattr(values, key) for key in type(values).model_fields if key != "name"}
 
 
 def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, str]]:
-    """Give every setting's dotted name, value and meaning."""
-    told = descriptions(type(settings))
+    """Yield the dotted name, value and meaning of every setting."""
+    meanings = descriptions(type(settings))
     for key in type(settings).model_fields:
         value = getattr(settings, key)
         if isinstance(value, Settings):
             yield from _rows(value, f"{start}{key}.")
         else:
-            yield start + key, "none" if value is None else value, told.get(key, "")
+            yield start + key, "none" if value is None else value, meanings.get(key, "")
 
 
 def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Return a shipped recipe by its name, or the one in a YAML file, with overrides applied.
+    """Return a shipped recipe by name, or the recipe in a YAML file, with overrides applied.
 
     Raises:
-        RecipeError: a line for every fault: file:line:column, what was expected, what came.
+        RecipeError: The recipe is not valid: one line per error, with file:line:column, what was
+            expected and what was found.
     """
     return validate(read_source(recipe_path(path), overrides))
 
 
 def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Return a run's recipe; settings of earlier versions that are gone stand in its `left_out`.
+    """Return the recipe of a run; its `left_out` names the removed settings of earlier versions.
 
     Raises:
-        RecipeError, RunError: as `load_recipe` and `Run.file` do.
+        RecipeError, RunError: See `load_recipe` and `Run.file`.
     """
     source = read_source(run.file("recipe.yaml"), overrides)
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
@@ -337,11 +339,11 @@ REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
     ("ensemble",): ((None,), "several networks in one run are left out since 0.2"),
     ("training", "xray"): ((None, False), "give --xray to the train command instead"),
 }
-"""Settings of earlier versions: their values that changed nothing, the answer to any other."""
+"""Removed settings of earlier versions: the values without effect, and the reason to report."""
 
 
 def _take_removed(source: Source) -> list[tuple[Location, str]]:
-    """Take removed settings out of the data; return those that had an effect, with the reason."""
+    """Remove old settings from the data; return those that had an effect, with the reason."""
     effective = []
     for at, (without_effect, reason) in REMOVED.items():
         group = _group(source.data if len(at) == 1 else source.data.get(str(at[0])))
@@ -351,10 +353,10 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
 
 
 def validate(source: Source) -> Recipe:
-    """Return the recipe that the data is.
+    """Return the recipe of plain data.
 
     Raises:
-        RecipeError: a line for every fault.
+        RecipeError: The recipe is not valid: one line per error.
     """
     recipe, lines = None, [str(fault) for fault in source.faults]
     expand_names(source)
@@ -364,7 +366,7 @@ def validate(source: Source) -> Recipe:
         recipe = Recipe.model_validate(source.data)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        # A mapping where a word or a mapping may stand: only what is wrong inside it is told.
+        # A mapping where a word or a mapping is allowed: report only the errors inside it.
         inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
@@ -381,11 +383,11 @@ def validate(source: Source) -> Recipe:
 def _conflicts(
     data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
 ) -> list[tuple[Location, str]]:
-    """Return settings that are each valid but do not go together, as (location, reason).
+    """Return settings that are valid alone but conflict with others, as (location, reason).
 
     Args:
-        data: a recipe as plain data; what is invalid or absent in it is passed over.
-        inputs, task: the data's own; None takes what is known before it is read.
+        data: Recipe as plain data; invalid or absent settings are ignored.
+        inputs, task: Facts of the data; None takes what is known before the data is read.
     """
     dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
     loader = DATASETS.get(str(dataset.get("name")))
@@ -410,20 +412,20 @@ def _conflicts(
     if training.get("clip_norm") and training.get("clip_value"):
         fault("training.clip_value", "clip_norm is set already: keep one of the two")
     if counted and isinstance(stages, list | tuple) and len(stages) > epochs:
-        reason = f"{len(stages)} stages need {len(stages)} epochs or more, there are {epochs}"
+        reason = f"{len(stages)} stages need {len(stages)} epochs or more, got {epochs}"
         fault("training.batch_size", reason)
     if augmentation and inputs == "rows":
-        fault("training.augmentation", "is for images, this data is rows of a table")
+        fault("training.augmentation", "is for images, but this data is rows of a table")
     if augmentation and model.get("cache_features"):
         reason = "augmented images have other features in each epoch: set it to false"
         fault("model.cache_features", reason)
     if clean and not augmentation:
-        fault("training.clean_epochs", "nothing is augmented: set augmentation too")
+        fault("training.clean_epochs", "there is no augmentation: set augmentation too")
     elif counted and isinstance(clean, int) and clean >= epochs:
-        fault("training.clean_epochs", f"leaves no epoch to augment: there are {epochs}")
+        fault("training.clean_epochs", f"leaves no epoch to augment: epochs is {epochs}")
     for key in ("label_smoothing", "class_weights"):
         if task == "regression" and training.get(key):
-            fault(f"training.{key}", "is for classes, not for regression")
+            fault(f"training.{key}", "is for classification, not for regression")
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
     for key in ("early_stopping", "reduce_on_plateau"):
         if metric and _group(training.get(key)).get("monitor") == metric:
@@ -436,7 +438,7 @@ def _group(value: Any) -> dict[str, Any]:
 
 
 def _describe(fault: Any, source: Source) -> str:
-    """Return one pydantic error as `file:line:column: what was expected, what came (hint)`."""
+    """Return a pydantic error as `file:line:column: what was expected, what was found (hint)`."""
     location = _without_tags(fault["loc"], source.data)
     kind = fault["type"]
     if kind == "extra_forbidden":
@@ -483,7 +485,7 @@ def _without_tags(location: Location, data: Any) -> Location:
 
 
 def _hint(location: Location) -> str:
-    """Return did-you-mean for an unknown key, or which other model has such a setting."""
+    """Return a suggestion for an unknown key, or the other models that have this setting."""
     *path, word = map(str, location)
     group = ".".join(path)
     here = groups().get(group, Recipe)
@@ -497,12 +499,12 @@ def _hint(location: Location) -> str:
 
 
 def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | None = None) -> str:
-    """Return did-you-mean for an unknown key: one of those known here, or of another group.
+    """Return a suggestion for an unknown key, from the known keys or from another group.
 
     Args:
-        word: The key.
-        known: The keys that may stand in its place.
-        keywords: A recipe's data where the key was a keyword of Python: the answer is one, too.
+        word: Unknown key.
+        known: Valid keys at its place.
+        keywords: Data of the recipe if the key was a Python keyword; the suggestion is one, too.
     """
     owners: dict[str, list[str]] = {}
     for group, cls in groups().items():
@@ -511,36 +513,36 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
     near = word if word in owners else nearest(word, known) or nearest(word, list(owners))
     if near is None or near in known:
         return did_you_mean(word, known)
-    told, *others = owners[near]
+    owner, *others = owners[near]
     if keywords is not None:
         chosen = {f"{part}.{_group(value).get('name')}" for part, value in keywords.items()}
-        told = next((owner for owner in owners[near] if owner in chosen), told)
-        group, _, kind = told.removeprefix("training.").partition(".")
-        named = f"'name': '{kind}', " if kind and told not in chosen else ""
+        owner = next((each for each in owners[near] if each in chosen), owner)
+        group, _, kind = owner.removeprefix("training.").partition(".")
+        named = f"'name': '{kind}', " if kind and owner not in chosen else ""
         return f" (did you mean {group}={{{named}'{near}': …}}?)"
-    return f" ('{near}' is a setting of {', '.join([told, *others[:3]])})"
+    return f" ('{near}' is a setting of {', '.join([owner, *others[:3]])})"
 
 
 @cache
 def groups(settings: type[Settings] | None = None, start: str = "") -> dict[str, type[Settings]]:
     """Return every group of settings by name: `training`, `model.cnn`, `training.optimizer.sgd`."""
-    found: dict[str, type[Settings]] = {}
+    classes: dict[str, type[Settings]] = {}
     for key, field in (settings or Recipe).model_fields.items():
         for cls in _settings_classes(field.annotation):
             tag = cls.model_fields.get("name")
             name = start + key + (f".{get_args(tag.annotation)[0]}" if tag else "")
-            found |= {name: cls, **groups(cls, f"{name}.")}
-    return found
+            classes |= {name: cls, **groups(cls, f"{name}.")}
+    return classes
 
 
 def _named(group: str) -> list[str]:
-    """Return the names that may stand in a group: of all models, all optimizers, …"""
+    """Return the names that are valid in a group: of all models, all optimizers, …"""
     parts = [name.rpartition(".") for name, cls in groups().items() if "name" in cls.model_fields]
     return [name for start, _, name in parts if start == group]
 
 
 def _settings_classes(annotation: Any) -> list[type[Settings]]:
-    """Return the Settings classes inside an annotation (of a union: all)."""
+    """Return the Settings classes inside an annotation (all of them for a union)."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
     if get_origin(annotation) in (dict, tuple, list, Literal, None):

@@ -1,4 +1,4 @@
-"""The recipes that come with the package: where each lies, what it shows, what it reached."""
+"""The recipes that come with the package: their files, purposes and measured scores."""
 
 import re
 from pathlib import Path
@@ -13,9 +13,9 @@ MEASURED = re.compile(r"^# Measured: test (.*) over \d+ seeds", re.MULTILINE)
 
 
 def shipped() -> dict[str, Path]:
-    """Return the file of every shipped recipe by its name, sorted.
+    """Return the files of all shipped recipes by name, sorted.
 
-    They lie in the package where a wheel is installed, and beside it in a clone.
+    They are inside the package in a wheel, and beside it in a clone.
     """
     inside = PACKAGE / FOLDER
     folder = inside if inside.is_dir() else PACKAGE.parent / FOLDER
@@ -23,29 +23,29 @@ def shipped() -> dict[str, Path]:
 
 
 def recipe_path(recipe: str | Path) -> Path:
-    """Return the file of a recipe as a user names it.
+    """Return the file of a recipe that a user names.
 
-    A plain word is the name of a shipped recipe, whatever lies in the current folder. A `Path`, and
-    text with a dot or a slash, is a file; `configs/digits_cnn.yaml` is the shipped one where there
-    is no such file.
+    A plain word is the name of a shipped recipe, whatever files are in the current folder. A `Path`
+    or text with a dot or a slash is a file. If `configs/digits_cnn.yaml` does not exist, it is the
+    shipped recipe.
 
     Raises:
-        RecipeError: no shipped recipe has that name.
+        RecipeError: No shipped recipe has that name.
     """
-    known = shipped()
+    files = shipped()
     if ": " in str(recipe) or "\n" in str(recipe):
-        raise RecipeError("a recipe's name or file is expected, not its text: save it first")
+        raise RecipeError("the name or file of a recipe is expected, not its text: save it first")
     if isinstance(recipe, str) and not re.search(r"[./\\]", recipe):
-        if recipe not in known:
-            raise RecipeError(f"unknown recipe {recipe!r}{_hint(recipe, list(known))}")
-        return _from_here(known[recipe])
-    documented = {f"{FOLDER}/{name}.yaml": file for name, file in known.items()}
+        if recipe not in files:
+            raise RecipeError(f"unknown recipe {recipe!r}{_hint(recipe, list(files))}")
+        return _from_here(files[recipe])
+    documented = {f"{FOLDER}/{name}.yaml": file for name, file in files.items()}
     file = documented.get(str(recipe).replace("\\", "/"))
     return _from_here(file) if file and not Path(recipe).exists() else Path(recipe)
 
 
 def recipes() -> Table:
-    """Return the shipped recipes: name, what it shows, data set, model and measured test score."""
+    """Return a table of the shipped recipes: name, purpose, data, model and measured test score."""
     return Table(_row(name, _from_here(file)) for name, file in shipped().items())
 
 
@@ -53,12 +53,12 @@ def _hint(word: str, known: list[str]) -> str:
     from dlcourse.schema import did_you_mean  # pydantic is slow to import
 
     if Path(word).is_file():
-        return f" (for the file of that name write ./{word})"
+        return f" (to use the file of that name, write ./{word})"
     return did_you_mean(word, known)
 
 
 def _from_here(file: Path) -> Path:
-    """Return the file relative to the current folder where it lies inside it."""
+    """Return the file, relative to the current folder if it is inside it."""
     here = Path.cwd()
     return file.relative_to(here) if file.is_relative_to(here) else file
 

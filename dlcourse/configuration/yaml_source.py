@@ -1,4 +1,4 @@
-"""A YAML file as plain data that remembers where every key stands, with overrides."""
+"""A YAML file as plain data, with overrides and the line and column of every key."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,14 +18,15 @@ PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 @dataclass
 class Source:
-    """Plain data and its places.
+    """Plain data and the places of its keys.
 
     Attributes:
-        path: the file's name as the user wrote it.
-        data: dictionaries, lists and scalars.
-        marks: location → ((line, column) of the key, (line, column) of the value), from 1.
-        overrides: location → the name in errors of what set it, as `override 'seed=1'`.
-        faults: duplicate keys; the first counts.
+        path: Name of the file as the user wrote it.
+        data: Dictionaries, lists and scalars.
+        marks: Map of a location to ((line, column) of the key, (line, column) of the value), from
+            1.
+        overrides: Map of a location to the label of its override in errors: `override 'seed=1'`.
+        faults: Errors, such as duplicate keys; the first value of a duplicate key is used.
     """
 
     path: str
@@ -46,11 +47,11 @@ class Source:
 
 
 def read_source(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Source:
-    """Return the file's data and places, with `key=value` overrides applied.
+    """Return the data and places of a file, with `key=value` overrides applied.
 
     Raises:
-        RecipeError: the file cannot be read, is not one YAML mapping, repeats a key, uses an
-            alias or a tag; an override without `=`.
+        RecipeError: The file cannot be read, is not one YAML mapping, or uses an alias or a tag, or
+            an override has no `=`.
     """
     source = parse(_read_text(path), str(path))
     for override in overrides:
@@ -89,7 +90,7 @@ def parse(text: str, path: str) -> Source:
 def _read_text(path: str | Path) -> str:
     file = Path(path).expanduser()
     if not file.exists():
-        from dlcourse.configuration.shipped import shipped  # which imports this module
+        from dlcourse.configuration.shipped import shipped  # shipped imports this module
 
         beside = [entry.name for entry in file.parent.glob("*.yaml")]
         near = get_close_matches(file.name, beside, 1)
@@ -101,7 +102,7 @@ def _read_text(path: str | Path) -> str:
     if file.is_dir():
         inside = sorted(entry.name for entry in file.glob("*.yaml"))[:3]
         hint = f" (it has {', '.join(inside)}, …)" if inside else ""
-        raise RecipeError(f"{path}: is a folder, a recipe file is expected{hint}")
+        raise RecipeError(f"{path}: is a folder: a recipe file is expected{hint}")
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -117,7 +118,7 @@ def _read_text(path: str | Path) -> str:
 def _build(
     loader: yaml.SafeLoader, node: yaml.Node, location: Location, source: Source, seen: set[int]
 ) -> Any:
-    """Return the node's plain data, noting the place of every key and item."""
+    """Return the plain data of a node; record the place of every key and item."""
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     place = f"{source.path}:{line}:{column}"
     if id(node) in seen:
@@ -166,10 +167,10 @@ def _build_mapping(
 
 
 def apply(source: Source, override: str) -> None:
-    """Set what `key=value` says, as in `training.epochs=5`.
+    """Set the value of an override such as `training.epochs=5`.
 
     Raises:
-        RecipeError: It is not so written.
+        RecipeError: The override is not written as `key=value`.
     """
     key, equals, text = str(override).partition("=")
     label = f"override '{override}'".replace("\n", "\\n")  # an error is one line
@@ -183,20 +184,20 @@ def set_value(source: Source, location: Location, value: Any, label: str) -> Non
     """Set a value; a mapping without a `name` changes only the settings that it names.
 
     Args:
-        source: What is changed.
-        location: Where; groups that are missing on the way are made.
+        source: Data to change.
+        location: Location of the value; missing groups are created.
         value: Plain data.
-        label: What names the value in errors.
+        label: Name of the value in errors.
 
     Raises:
-        RecipeError: A part of the way has no settings of its own.
+        RecipeError: A part of the location has no settings of its own.
     """
     expand_names(source)
     merged = isinstance(value, dict) and "name" not in value
     data: dict[Any, Any] = source.data
     for part in location if merged else location[:-1]:
         if data.get(part) is None:
-            data[part] = {"name": "adam"} if part == "optimizer" else {}  # as the default is
+            data[part] = {"name": "adam"} if part == "optimizer" else {}  # the default optimizer
         data = data[part]
         if not isinstance(data, dict):
             raise RecipeError(f"'{part}' has no settings of its own", of=label)
@@ -205,18 +206,18 @@ def set_value(source: Source, location: Location, value: Any, label: str) -> Non
             set_value(source, (*location, key), setting, label)
     else:
         data[location[-1]] = value
-        for places in (source.marks, source.overrides):  # of what stood there before
+        for places in (source.marks, source.overrides):  # of the value that is replaced
             for place in [place for place in places if place[: len(location)] == location]:
                 del places[place]
     source.overrides[location] = label
 
 
 NAMED = (("dataset",), ("model",), ("training", "optimizer"), ("training", "schedule"))
-"""Where a name alone stands for a mapping that holds it: `model: cnn`."""
+"""Settings where a name alone, such as `model: cnn`, is short for a mapping with that name."""
 
 
 def expand_names(source: Source) -> None:
-    """Make a mapping of every name that stands alone."""
+    """Replace every name without settings by a mapping with that name."""
     for *groups, key in NAMED:
         data = source.data.get(groups[0]) if groups else source.data
         if isinstance(data, dict) and isinstance(data.get(key), str):
@@ -225,7 +226,7 @@ def expand_names(source: Source) -> None:
 
 def _override_value(label: str, text: str) -> Any:
     if not text.strip():
-        raise RecipeError("the value is missing (null for none)", of=label)
+        raise RecipeError("the value is missing (write null for none)", of=label)
     try:
         source = parse(f"value: {text}", "")
         if source.faults:

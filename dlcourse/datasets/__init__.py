@@ -1,4 +1,4 @@
-"""The table of data sets, and `load_dataset`."""
+"""The table of data sets by name, and `load_dataset`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,10 +27,10 @@ __all__ = [
 
 
 class Loader(NamedTuple):
-    """A data set's function and what is known of it before it is loaded.
+    """The function that loads a data set, and what is known before it is loaded.
 
-    `inputs` is `images`, `rows` or None (the file decides); `task` a `Dataset.task`,
-    `classification` (binary or multiclass, the data decides) or None (the settings decide).
+    `inputs` is `images`, `rows` or None (the file decides). `task` is a `Dataset.task`,
+    `classification` (the data decides between binary and multiclass) or None (the settings decide).
     """
 
     function: Callable[..., Dataset]
@@ -58,16 +58,17 @@ DATASETS = {
 
 
 def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
-    """Return a data set by name, checked.
+    """Return the data set of a name, checked.
 
     Args:
-        name: a key of `DATASETS`.
-        seed: chooses the validation split (and draws `points` and `planted`), never the test split.
-        **settings: the keyword arguments of the data set's own function.
+        name: Name of the data set, a key of `DATASETS`.
+        seed: Seed of the validation split and of the examples that `points` and `planted` draw; it
+            never changes the test split.
+        **settings: Keyword arguments of the function that loads the data set.
 
     Raises:
-        RecipeError: an unknown name or setting, or a value out of its bounds.
-        DatasetError: the data is missing, broken or cannot be trained on.
+        RecipeError: The name or a setting is unknown, or a value is out of bounds.
+        DatasetError: The data is missing, broken or cannot be trained on.
     """
     if not isinstance(name, str) or name not in DATASETS:
         raise RecipeError(f"unknown data set {shown(name)}{did_you_mean(name, list(DATASETS))}")
@@ -78,5 +79,5 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
 
 
 def read_dataset(name: str, seed: int, settings: dict[str, Any]) -> Dataset:
-    """Return a data set whose settings are checked and complete, as a recipe's are."""
+    """Return a data set; its settings are checked and complete, as in a recipe."""
     return check(DATASETS[name].function(seed, **settings))

@@ -1,7 +1,7 @@
 """The user's own table: a CSV file of numbers and categories with a target column.
 
-Numbers stay as they are (the model standardises them); a category becomes one column a value, 1
-where the row has it, named `colour=red`.
+Numbers stay as they are; the model standardises them. A category is one-hot encoded: one column per
+value, named `colour=red`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from dlcourse.datasets.dataset import (
     task_of,
     value_range,
 )
-from dlcourse.datasets.table import Table, is_numeric, number, read_table, refuse_empty
+from dlcourse.datasets.table import Table, is_numeric, parsed_number, read_table, refuse_empty
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, did_you_mean
 
@@ -35,7 +35,7 @@ def csv(
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
 ) -> Dataset:
-    """Return a CSV file's rows, `target` to be predicted from the other columns.
+    """Return the rows of a CSV file, with `target` to predict from the other columns.
 
     Args:
         seed: Seed of the validation split.
@@ -49,8 +49,8 @@ def csv(
         test_fraction: Share of all rows set aside for the test, the same rows for every seed.
 
     Raises:
-        DatasetError: no such file; a column, row or value that cannot be used, with its line.
-        RecipeError: a separator that is not one character; the target ignored.
+        DatasetError: The file is missing, or a column, row or value cannot be used (with its line).
+        RecipeError: The separator is not one character, or the target is ignored.
     """
     table = read_table(path, separator)
     features = _feature_columns(table, target, ignore)
@@ -76,19 +76,20 @@ def csv(
 
 
 def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> np.ndarray:
-    """Return the rows of a CSV file encoded as the data set was that `encoding` comes from.
+    """Return the rows of a CSV file, encoded like the data set that `encoding` comes from.
 
-    Columns may stand in any order; the target and others are passed over.
+    The columns may come in any order. The target and unknown columns are ignored.
 
     Args:
-        path: a UTF-8 file with a header line.
-        encoding: a `Dataset.encoding`, also after a journey through JSON.
+        path: Path of a UTF-8 file with a header line.
+        encoding: `Dataset.encoding`, also when it was read from JSON.
 
     Returns:
         float32, shape `(n, features)`.
 
     Raises:
-        DatasetError: a missing column, an empty value, text for a number, an unknown category.
+        DatasetError: A column is missing, a value is empty or is not a number, or a category is
+            unknown.
     """
     table = read_table(path, encoding["separator"])
     for column in encoding["columns"]:
@@ -136,10 +137,10 @@ def _target(table: Table, target: str, task: str | None) -> tuple[np.ndarray, tu
         raise DatasetError(
             f"{table.file}: the target '{target}' is '{cells[0]}' in every row: nothing to learn"
         )
-    numbers = [value for cell in cells if (value := number(cell)) is not None]
+    numbers = [value for cell in cells if (value := parsed_number(cell)) is not None]
     if (task or _task(table, target, cells)) == "regression":
         if len(numbers) < len(cells):
-            row = next(row for row, cell in enumerate(cells) if number(cell) is None)
+            row = next(row for row, cell in enumerate(cells) if parsed_number(cell) is None)
             raise DatasetError(
                 f"{table.place(row, target)} is '{cells[row]}': regression needs numbers"
             )
@@ -158,7 +159,7 @@ def _task(table: Table, target: str, cells: list[str]) -> str:
 
 
 def _labels(table: Table, target: str, cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    names = sorted(set(cells), key=lambda cell: (number(cell) or 0.0, cell))
+    names = sorted(set(cells), key=lambda cell: (parsed_number(cell) or 0.0, cell))
     if len(names) > MOST_CATEGORIES:
         raise DatasetError(
             f"{table.file}: the target '{target}' has {len(names)} classes, more than "
@@ -193,13 +194,13 @@ def _encode(table: Table, encoding: Mapping[str, Any]) -> np.ndarray:
 
 
 def _float32(numbers: list[float]) -> np.ndarray:
-    with np.errstate(over="ignore"):  # becomes infinite, which `check` reports with its place
+    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
         return np.array(numbers).astype("float32")
 
 
 def _require_number(table: Table, row: int, column: str) -> float:
     cell = table.rows[row][table.columns.index(column)]
-    value = number(cell)
+    value = parsed_number(cell)
     if value is None:
         raise DatasetError(f"{table.place(row, column)} is '{cell}': a number is expected")
     return value

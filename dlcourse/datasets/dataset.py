@@ -14,23 +14,23 @@ from dlcourse.schema import did_you_mean
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test examples with what is needed to read them.
+    """Training, validation and test examples, with the facts that explain them.
 
     Attributes:
         name: The data set's name, used in titles and errors.
         task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
-        x_train, x_val, x_test: images `(n, height, width, channels)`, uint8 or as given, or rows
-            `(n, features)`, float32. Images that memory cannot hold are `Streamed`: `x[rows]` reads
-            them.
-        y_train, y_val, y_test: labels `(n,)` int64, or float32 targets `(n,)` for regression.
-        value_range: (low, high) of an image's values; of the training rows for a table.
-        class_names: one name a class; empty for regression.
-        feature_names: one name a column of a table; empty for images.
-        target_name: what is predicted, with its unit where there is one.
-        encoding: how a table's columns were made from a file's (see `csv`); empty otherwise.
-        regions: where the evidence lies in the images of the test split, known for `planted`
-            alone: name (`object`, `mark`) → boxes `(n_test, 4)`, integers (top, left, bottom,
-            right), pixel rows and columns, the last two excluded; empty otherwise.
+        x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, or rows
+            `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
+            them from the disk.
+        y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
+        value_range: Lowest and highest value: of an image's type, or of a table's training rows.
+        class_names: One name per class; empty for regression.
+        feature_names: One name per column of a table; empty for images.
+        target_name: Name of what is predicted, with its unit if it has one.
+        encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
+        regions: Boxes of the evidence in the test images, known for `planted` alone and empty
+            otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
+            right, in pixels; bottom and right are exclusive.
     """
 
     name: str
@@ -78,19 +78,19 @@ SHARED = (
     *("name", "task", "input_shape", "value_range", "class_names"),
     *("feature_names", "target_name", "encoding"),
 )
-TEST_SEED = 0  # of a test split that is taken from the training examples: the same in every run
-CHUNK_BYTES = 1 << 24  # read at a time where all examples are gone through
+TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
 def split(
     x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return `(x_rest, y_rest, x_part, y_part)`, the part holding `fraction` of the examples.
+    """Return `(x_rest, y_rest, x_part, y_part)`; the part holds `fraction` of the examples.
 
-    The choice depends on `seed` and the labels alone. With `stratify`, every class keeps its share.
+    The split depends only on `seed` and the labels. With `stratify`, every class keeps its share.
 
     Raises:
-        DatasetError: the part, or a class in it, would be empty.
+        DatasetError: The part, or a class in it, would be empty.
     """
     from sklearn.model_selection import train_test_split
 
@@ -118,9 +118,9 @@ def check(dataset: Dataset) -> Dataset:
     """Return `dataset` if it can be trained on.
 
     Raises:
-        DatasetError: an empty split, unequal lengths, shapes that differ between splits, NaN or
-            infinite values, labels out of range, a class that is missing from a split, a region
-            that is not a box in each test image.
+        DatasetError: A split is empty, the lengths or the splits' shapes differ, a value is NaN or
+            infinite, a label is out of range, a class is missing from a split, or a region is
+            not one box per test image.
     """
     for part, (x, y) in dataset.splits.items():
         _check_split(dataset, part, x, y)
@@ -160,13 +160,13 @@ def _check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> N
 
 
 def _not_finite(values: np.ndarray) -> int | None:
-    """Return the first example with a NaN or infinite value, or None."""
+    """Return the index of the first example with a NaN or infinite value, or None."""
     start = 0
-    for some in chunks(values) if values.dtype.kind == "f" else ():
-        finite = np.isfinite(some.reshape(len(some), -1)).all(axis=1)
+    for chunk in chunks(values) if values.dtype.kind == "f" else ():
+        finite = np.isfinite(chunk.reshape(len(chunk), -1)).all(axis=1)
         if not finite.all():
             return start + int(finite.argmin())
-        start += len(some)
+        start += len(chunk)
     return None
 
 
@@ -192,18 +192,18 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
 
 def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
     if images.ndim != 4:
-        raise DatasetError(f"{where} is for images, this data is rows of a table")
+        raise DatasetError(f"{where} is for images, but this data is rows of a table")
     if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
         raise DatasetError(
             f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
-            f"({len(images)}, 4) are expected, a box (top, left, bottom, right) a test image"
+            f"({len(images)}, 4) are expected, one box (top, left, bottom, right) per test image"
         )
     first, last = boxes[:, :2], boxes[:, 2:]
     inside = ((first >= 0) & (first < last) & (last <= images.shape[1:3])).all(axis=1)
     if not inside.all():
         example = int(inside.argmin())
         raise DatasetError(
-            f"{where} of test example {example}, {tuple(boxes[example].tolist())}, is no box "
+            f"{where} of test example {example}, {tuple(boxes[example].tolist())}, is not a box "
             f"(top, left, bottom, right) in an image of {images.shape[1]}×{images.shape[2]}"
         )
 
@@ -215,13 +215,13 @@ def dataset_of(
     fractions: tuple[float, float],
     **facts: Any,
 ) -> Dataset:
-    """Return the data set of the given splits; those that are missing are taken from `train`.
+    """Return the data set of the given splits; a missing split is taken from `train`.
 
     Args:
         name: The data set's name.
-        parts: `(x, y)` of `train` and, where they are there, of `val` and `test`.
+        parts: `(x, y)` of `train` and, if the data has them, of `val` and `test`.
         seed: Seed of the validation split.
-        fractions: Shares of the training examples for the validation and the test split.
+        fractions: Shares of the training examples to set aside for validation and test.
         **facts: The other fields of `Dataset`.
     """
     x, y = parts["train"]
@@ -237,14 +237,14 @@ def dataset_of(
 def with_test(dataset: Dataset, fraction: float) -> Dataset:
     """Return `dataset` with a test split taken from its training split, the same for every seed.
 
-    Regions belong to the earlier test images and are dropped.
+    The regions belong to the earlier test images and are dropped.
     """
     x, y, x_test, y_test = _set_aside(dataset, "test_fraction", fraction, TEST_SEED)
     return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test, regions={})
 
 
 def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
-    """Return `dataset` with its validation split taken from the training split, keyed by `seed`."""
+    """Return `dataset` with its validation split taken from the training split with `seed`."""
     x, y, x_val, y_val = _set_aside(dataset, "validation_fraction", fraction, seed)
     return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
 
@@ -253,7 +253,7 @@ def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
     """Return the examples of the named classes, labelled 0, 1, … in that order; None keeps all.
 
     Raises:
-        DatasetError: an unknown name, one named twice, or fewer than two.
+        DatasetError: A name is unknown or repeated, or there are fewer than two.
     """
     if classes is None:
         return dataset
@@ -262,7 +262,7 @@ def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
         hint = did_you_mean(unknown[0], list(names))
         raise DatasetError(f"no class '{unknown[0]}'{hint}", setting="classes", of=dataset.name)
     if len(set(classes)) < max(2, len(classes)):
-        reason = "two or more different ones are expected"
+        reason = "two or more different classes are expected"
         raise DatasetError(reason, setting="classes", of=dataset.name)
     labels = np.full(len(names), -1)
     labels[[names.index(name) for name in classes]] = np.arange(len(classes))
@@ -284,7 +284,7 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
             name = dataset.class_names[counts.argmin()]
             raise DatasetError(
                 f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
-                "each class needs 3 or more, one a split"
+                "each class needs 3 or more, one per split"
             )
     try:
         return split(dataset.x_train, dataset.y_train, fraction, seed=seed, stratify=classification)
@@ -298,15 +298,15 @@ def task_of(class_names: tuple[str, ...]) -> Task:
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
-    """Return (lowest, highest): what the type can hold for unsigned integers, else of the data."""
+    """Return (lowest, highest): of the type for unsigned integers, otherwise of the data."""
     if x.dtype.kind == "u":
         return (0.0, float(np.iinfo(x.dtype).max))
-    ends = [(float(some.min()), float(some.max())) for some in chunks(x)]
+    ends = [(float(chunk.min()), float(chunk.max())) for chunk in chunks(x)]
     return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0.0, 0.0)
 
 
 def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
-    """Give the examples in order, some megabytes of them at a time, as contiguous arrays."""
+    """Yield the examples in order as contiguous arrays of at most `CHUNK_BYTES`."""
     rows = max(1, CHUNK_BYTES // max(1, x[:1].nbytes))
     for start in range(0, len(x), rows):
         yield np.ascontiguousarray(x[start : start + rows])
@@ -315,14 +315,14 @@ def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
 def fingerprint(dataset: Dataset) -> str:
     """Return the SHA-256, in hexadecimal, of all arrays, their types and shapes, and the classes.
 
-    Two runs with one fingerprint saw the same numbers in the same order.
+    Two runs with the same fingerprint saw the same numbers in the same order.
     """
     digest = hashlib.sha256(repr(dataset.class_names).encode())
     for part, arrays in (*dataset.splits.items(), *_regions(dataset)):
         for array in arrays:
             digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
-            for some in chunks(array):
-                digest.update(some.data)
+            for chunk in chunks(array):
+                digest.update(chunk.data)
     return digest.hexdigest()
 
 

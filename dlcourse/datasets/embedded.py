@@ -1,6 +1,6 @@
 """The data sets inside scikit-learn: real, small and always available.
 
-The test split is the same for every seed; the validation split is keyed by the seed.
+The test split is the same for every seed; the validation split depends on the seed.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def digits(
 
 
 def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 569 tumours, 30 measurements each, malignant or benign (Wolberg et al. 1995).
+    """Return 569 tumours with 30 measurements each, malignant or benign (Wolberg et al. 1995).
 
     Args:
         seed: Seed of the validation split.
@@ -46,7 +46,7 @@ def breast_cancer(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dat
 
 
 def iris(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 150 iris flowers, 4 lengths in cm each, of three species (Fisher 1936).
+    """Return 150 iris flowers of three species, with 4 lengths in cm each (Fisher 1936).
 
     Args:
         seed: Seed of the validation split.
@@ -56,7 +56,7 @@ def iris(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
 
 
 def wine(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 178 wines, 13 chemical measurements each, of three cultivars (Aeberhard 1992).
+    """Return 178 wines of three cultivars, with 13 chemical measurements each (Aeberhard 1992).
 
     Args:
         seed: Seed of the validation split.
@@ -66,7 +66,7 @@ def wine(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
 
 
 def diabetes(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
-    """Return 442 patients, 10 measurements each, and a disease score 25 to 346 (Efron 2004).
+    """Return 442 patients with 10 measurements each and a disease score of 25 to 346 (Efron 2004).
 
     Args:
         seed: Seed of the validation split.
@@ -79,7 +79,7 @@ def diabetes(seed: int = 0, *, validation_fraction: Fraction = 0.15) -> Dataset:
 def _table(
     name: str, task: Task, target: str, seed: int, fraction: float, **options: Any
 ) -> Dataset:
-    """Return scikit-learn's table of this name."""
+    """Return the table of this name from scikit-learn."""
     from sklearn import datasets
 
     source = getattr(datasets, f"load_{name}")(**options)

@@ -1,28 +1,28 @@
-"""What is known of a data set without its examples: what a model takes, and what it answers."""
+"""The facts of a data set without its examples: what a model takes and what it predicts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Task = Literal["regression", "binary", "multiclass"]
-FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # of every dataset.json
+FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # in every dataset.json
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The facts of a data set; `Dataset.facts` and `Run.facts` both give them.
+    """The facts of a data set; `Dataset.facts` and `Run.facts` both return them.
 
     Attributes:
         name: The data set's name, used in titles and errors.
         task: `regression`, `binary` or `multiclass`.
-        input_shape: The shape of one example: `(height, width, channels)` or `(features,)`.
-        value_range: (low, high) of the inputs.
+        input_shape: Shape of one example: `(height, width, channels)` or `(features,)`.
+        value_range: Lowest and highest value of the inputs.
         class_names: One name per class; empty for regression.
         feature_names: One name per column of a table; empty for images.
-        target_name: What is predicted, with its unit where there is one.
-        encoding: How a table's columns were made from a file's (see `csv`); empty otherwise.
-        examples: The number of examples of each split.
-        fingerprint: The SHA-256 of the data; empty where it was not computed.
+        target_name: Name of what is predicted, with its unit if it has one.
+        encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
+        examples: Number of examples in each split.
+        fingerprint: SHA-256 of the data; empty if it was not computed.
     """
 
     name: str
@@ -38,7 +38,7 @@ class DataFacts:
 
     @property
     def inputs(self) -> Literal["images", "rows"]:
-        """Whether the examples are `images` or `rows` of a table."""
+        """`images`, or `rows` of a table."""
         return "images" if len(self.input_shape) > 1 else "rows"
 
     @property
@@ -48,14 +48,14 @@ class DataFacts:
         return f"{self.name}: {self.task}, inputs {self.input_shape}, {sizes}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the facts as values that JSON holds."""
+        """Return the facts as values that JSON can hold."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":
-        """Return the facts in the content of a `dataset.json`; what else it holds is left."""
-        known = {key: content[key] for key in cls.__dataclass_fields__ if key in content}
+        """Return the facts from the content of a `dataset.json`; other keys are ignored."""
+        facts = {key: content[key] for key in cls.__dataclass_fields__ if key in content}
         for key in ("input_shape", "value_range", "class_names", "feature_names"):
-            if key in known:
-                known[key] = tuple(known[key])
-        return cls(**known)
+            if key in facts:
+                facts[key] = tuple(facts[key])
+        return cls(**facts)

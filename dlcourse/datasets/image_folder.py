@@ -35,12 +35,12 @@ def image_folder(
     test_fraction: Fraction = 0.2,
     memory_share: Fraction = 0.25,
 ) -> Dataset:
-    """Return the images of a folder, a class per sub-folder, resized.
+    """Return the resized images of a folder with one sub-folder per class.
 
-    `path` holds a folder per class, named after it; or `train` and, each optional, `test` and
-    `val` (or `valid`, `validation`) with a folder per class in each. Missing splits are taken from
-    the training images. Hidden files are ignored; files that are no readable image are skipped with
-    one warning.
+    `path` holds one folder per class, named after it; or `train` and, each optional, `test` and
+    `val` (or `valid`, `validation`), with one folder per class in each. Missing splits are taken
+    from the training images. Hidden files are ignored; unreadable images are skipped with one
+    warning.
 
     Args:
         seed: Seed of the validation split.
@@ -55,15 +55,15 @@ def image_folder(
             into the cache folder, and streamed from there: the same images in the same order.
 
     Raises:
-        DatasetError: no such folder, no class in it, a class without a readable image, other
-            folders beside `train` and its classes, or a class of the test or validation folder
-            that the training folder lacks; streamed images for which the disk has no room.
+        DatasetError: The folder is missing or has no class, a class has no readable image, other
+            folders lie beside `train`, the test or validation folder has a class that the
+            training folder lacks, or the disk has no room for streamed images.
     """
     root = existing_folder(path)
     folders = _folders_of_parts(root)
     classes = tuple(folder.name for folder in _subfolders(folders["train"]))
     if not classes:
-        raise DatasetError(f"{folders['train']}: no folder of a class: expected CLASS/IMAGE in it")
+        raise DatasetError(f"{folders['train']}: no class folders: CLASS/IMAGE is expected in it")
     parts: dict[str, tuple[Any, np.ndarray]] = {}
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes) for part, folder in folders.items()}
@@ -80,19 +80,19 @@ def image_folder(
 
 
 def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:
-    """Return an image file as a run's model takes it: `(height, width, channels)`, float32.
+    """Return an image file as the input of a run's model: `(height, width, channels)`, float32.
 
     Args:
-        file: as for `read_image`.
-        facts: of the run's data.
-        invert: swap dark and light.
+        file: Path of the image, as for `read_image`.
+        facts: Facts of the run's data.
+        invert: Whether to swap dark and light.
 
     Raises:
-        DatasetError: as `read_image`, or the model takes images of other than 1 or 3 channels.
+        DatasetError: The image cannot be read, or the model takes neither 1 nor 3 channels.
     """
     height, width, channels = facts.input_shape
     if channels not in (1, 3):
-        raise DatasetError(f"{file}: the model takes {channels} channels: no image file has them")
+        raise DatasetError(f"{file}: the model takes {channels} channels, an image file has 1 or 3")
     low, high = facts.value_range
     image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")
     image = 255 - image if invert else image
@@ -102,43 +102,44 @@ def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) ->
 def read_image(
     path: str | Path, size: tuple[int, int], color: Literal["grayscale", "rgb"] = "rgb"
 ) -> np.ndarray:
-    """Return an image file's pixels, upright as its EXIF orientation says, resized.
+    """Return the pixels of an image file, resized and upright as its EXIF orientation says.
 
-    Of a moving GIF the first picture is read. Transparent pixels turn white; 16 bits a pixel are
-    scaled to 8.
+    For an animated GIF the first frame is read. Transparent pixels turn white; 16-bit pixels are
+    scaled to 8 bits.
 
     Args:
-        path: a PNG, JPEG, BMP or GIF file.
-        size: (height, width).
-        color: `rgb` or `grayscale`.
+        path: Path of a PNG, JPEG, BMP or GIF file.
+        size: Height and width, in pixels.
+        color: Channels, `rgb` or `grayscale`.
 
     Returns:
         uint8, shape `(height, width, 3 or 1)`.
 
     Raises:
-        DatasetError: no such file, no image, a broken one, or one too large to be honest.
+        DatasetError: The file is missing, is not an image, is broken, or has too many pixels (a
+            decompression bomb).
     """
     from PIL import Image, UnidentifiedImageError
 
-    found = existing_file(path)
+    file = existing_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(found, formats=PILLOW_FORMATS) as image:
+            with Image.open(file, formats=PILLOW_FORMATS) as image:
                 pixels = _pixels(image, size, color)
     except UnidentifiedImageError:
-        raise DatasetError(f"{found}: not a PNG, JPEG, BMP or GIF image") from None
+        raise DatasetError(f"{file}: not a PNG, JPEG, BMP or GIF image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DatasetError(f"{found}: too many pixels (a decompression bomb?)") from None
+        raise DatasetError(f"{file}: too many pixels (a decompression bomb?)") from None
     except Exception as error:  # Pillow's decoders raise many kinds on broken files
-        raise DatasetError(f"{found}: a broken image ({error})") from error
+        raise DatasetError(f"{file}: a broken image ({error})") from error
     return pixels
 
 
 def _pixels(image: Any, size: tuple[int, int], color: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
-    # JPEG only: decode at the smallest scale that is still larger than what is asked for.
+    # JPEG only: decode at the smallest scale that is still larger than the wanted size.
     image.draft(None, (2 * max(size), 2 * max(size)))
     upright = _eight_bits(ImageOps.exif_transpose(image))
     if upright.has_transparency_data:
@@ -156,7 +157,7 @@ def _eight_bits(image: Any) -> Any:
 
     if not image.mode.startswith("I"):
         return image
-    # 16-bit grey levels; Pillow's own conversion cuts them off at 255.
+    # 16-bit grey levels; Pillow's own conversion clips them at 255.
     return Image.fromarray((np.asarray(image).astype("int64") // 257).clip(0, 255).astype("uint8"))
 
 
@@ -169,7 +170,7 @@ def _hidden(name: str) -> bool:
 
 
 def _folders_of_parts(root: Path) -> dict[str, Path]:
-    """Return the folder of each split there is; `root` itself trains where it holds the classes."""
+    """Return the folder of each split; `root` is the training folder if it holds the classes."""
     folders = {folder.name.lower(): folder for folder in _subfolders(root)}
     if "train" not in folders:
         return {"train": root}
@@ -177,7 +178,7 @@ def _folders_of_parts(root: Path) -> dict[str, Path]:
         if not _subfolders(folders["train"]):  # a class named train
             return {"train": root}
         raise DatasetError(
-            f"{root}: '{folders[others[0]].name}' stands beside '{folders['train'].name}' and its "
+            f"{root}: '{folders[others[0]].name}' lies beside '{folders['train'].name}' and its "
             "classes: move it elsewhere (train, val and test are expected, with a folder per class "
             "in each; or a folder per class, without folders inside)"
         )
@@ -188,7 +189,7 @@ def _folders_of_parts(root: Path) -> dict[str, Path]:
 
 
 def _listed(folder: Path, classes: tuple[str, ...]) -> dict[Path, int]:
-    """Return every file of a split and its label."""
+    """Return every file of a split with its label."""
     unknown = {entry.name for entry in _subfolders(folder)} - set(classes)
     if unknown:
         raise DatasetError(f"{folder}: class '{min(unknown)}' is missing from the train folder")
@@ -203,23 +204,23 @@ def _read(
     broken: list[DatasetError],
     stream: bool,
 ) -> tuple[Any, np.ndarray]:
-    """Return the images that can be read and which of the files they are; note the others."""
+    """Return the readable images and their indices in `files`; add the others to `broken`."""
 
-    def images(numbers: Any) -> Iterator[tuple[np.ndarray, list[int]]]:
-        for number in numbers:
+    def images(indices: Any) -> Iterator[tuple[np.ndarray, list[int]]]:
+        for index in indices:
             try:
-                yield read_image(files[number], size, color)[None], [number]
+                yield read_image(files[index], size, color)[None], [index]
             except DatasetError as error:
                 broken.append(error)
 
     every = images(range(len(files)))
-    what = (len(files), (*size, CHANNELS[color]), "uint8")
+    layout = (len(files), (*size, CHANNELS[color]), "uint8")
     if not stream:
-        return in_memory(every, *what)
-    where, told = str(folder.resolve()), len(broken)
+        return in_memory(every, *layout)
+    where, failures = str(folder.resolve()), len(broken)
     state = (PILLOW_FORMATS, state_of(files, folder))
-    x, kept = on_disk(every, *what, source=f"{color} {size} {where}", state=state)
-    if len(broken) == told:  # found, not made: the files that are not in it are named as well
+    x, kept = on_disk(every, *layout, source=f"{color} {size} {where}", state=state)
+    if len(broken) == failures:  # read from the cache: also find the files that it left out
         list(images(np.setdiff1d(np.arange(len(files)), kept)))
     return x, kept
 

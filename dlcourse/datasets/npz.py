@@ -43,8 +43,8 @@ def npz(
             `x_test`.
 
     Raises:
-        DatasetError: no such file, another kind of file, a missing array, pickled objects, or
-            arrays of shapes and types that are neither images nor rows.
+        DatasetError: The file is missing, is not a .npz file, lacks an array, holds pickled
+            objects, or has arrays whose shapes or types are neither images nor rows.
     """
     file = existing_file(path)
     arrays = _load(file)
@@ -54,16 +54,16 @@ def npz(
         if f"x_{part}" in arrays:
             arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"])
             arrays[f"y_{part}"] = targets(f"{file}: y_{part}", arrays[f"y_{part}"])
-    if len(stored) == 1 < len(_types(arrays)):  # only some splits' integers are all 0…255
+    if len(stored) == 1 < len(_types(arrays)):  # the integers of only some splits fit uint8
         arrays |= {name: _float32(x) for name, x in arrays.items() if name[0] == "x"}
     x, y = arrays["x_train"], arrays["y_train"]
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
     names = () if task == "regression" else class_names or _names(file, arrays)
-    given = [part for part in PARTS if f"x_{part}" in arrays]
+    present = [part for part in PARTS if f"x_{part}" in arrays]
     return dataset_of(
         file.stem,
-        {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in given},
+        {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present},
         seed,
         (validation_fraction, test_fraction),
         task="regression" if task == "regression" else task_of(names),
@@ -83,9 +83,9 @@ def _load(path: Path) -> dict[str, Any]:
         # Opened here: np.load leaves a broken archive open.
         with path.open("rb") as stream:
             file: Any = np.load(stream, allow_pickle=False)
-            found = getattr(file, "files", None)  # an array has none
-            known = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
-            arrays = {name: file[name] for name in known if name in (found or ())}
+            names = getattr(file, "files", None)  # a single array has no names
+            wanted = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
+            arrays = {name: file[name] for name in wanted if name in (names or ())}
     except DAMAGED as error:
         if "pickle" in str(error):
             raise DatasetError(
@@ -93,12 +93,12 @@ def _load(path: Path) -> dict[str, Any]:
                 "code): save plain number arrays with numpy.savez"
             ) from None
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
-    if found is None:
+    if names is None:
         raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
-    return _complete(path, arrays, found)
+    return _complete(path, arrays, names)
 
 
-def _complete(path: Path, arrays: dict[str, Any], found: list[str]) -> dict[str, Any]:
+def _complete(path: Path, arrays: dict[str, Any], names: list[str]) -> dict[str, Any]:
     needed = ["x_train", "y_train"]
     for part in PARTS[1:]:
         if f"x_{part}" in arrays or f"y_{part}" in arrays:
@@ -106,7 +106,7 @@ def _complete(path: Path, arrays: dict[str, Any], found: list[str]) -> dict[str,
     missing = [name for name in needed if name not in arrays]
     if missing:
         raise DatasetError(
-            f"{path}: no array '{missing[0]}' (it has {', '.join(found) or 'none'}): save it with "
+            f"{path}: no array '{missing[0]}' (it has {', '.join(names) or 'none'}): save it with "
             "numpy.savez(file, x_train=…, y_train=…)"
         )
     return arrays
@@ -135,14 +135,14 @@ def _inputs(where: str, x: np.ndarray) -> np.ndarray:
 
 
 def _float32(x: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # becomes infinite, which `check` reports with its place
+    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
         return x.astype("float32", copy=False)
 
 
 def _targets(where: str, y: np.ndarray) -> np.ndarray:
     if y.dtype.kind not in "buif" or y.size != len(y):
         raise DatasetError(
-            f"{where} has type {y.dtype} and shape {y.shape}: one number an example is expected"
+            f"{where} has type {y.dtype} and shape {y.shape}: one number per example is expected"
         )
     return _float32(y.reshape(-1))
 
@@ -163,7 +163,7 @@ def _labels(where: str, y: np.ndarray) -> np.ndarray:
     whole = np.isfinite(y) & (y == np.floor(y))
     if not whole.all():
         raise DatasetError(
-            f"{where} has labels that are no integers, such as {y[~whole][0]}: "
+            f"{where} has labels that are not integers, such as {y[~whole][0]}: "
             "is the task 'regression'?"
         )
     return y.astype("int64")

@@ -1,9 +1,9 @@
-"""Digits planted in clutter: images of which it is known where the evidence for the class lies.
+"""Digits planted in clutter: images with a known location of the evidence for the class.
 
-A digit of scikit-learn's stands somewhere on a canvas among pieces of other digits, as in the
-cluttered MNIST of Mnih et al. A mark in the upper left corner can tell the class as well: a short
-cut that a network may learn instead of the digit, as networks have learned the source's name below
-a photograph (Lapuschkin et al.) or a hospital's token on an X-ray (Zech et al.).
+A digit from scikit-learn is placed at random on a canvas among pieces of other digits, as in the
+cluttered MNIST of Mnih et al. A mark in the upper left corner can also encode the class. It is a
+shortcut that a network may learn instead of the digit, as networks have learned the source's name
+below a photograph (Lapuschkin et al.) or a hospital's token on an X-ray (Zech et al.).
 
 References:
     Mnih, Heess, Graves and Kavukcuoglu, "Recurrent models of visual attention", 2014,
@@ -30,9 +30,9 @@ Pieces = Annotated[int, Field(ge=0, le=1000), is_number]
 Mark = Literal["none", "honest", "lying"]
 
 TEST_FRACTION = 0.2
-ROOM = 2.5  # canvas over digit: wherever the digit stands, a piece fits beside it
+ROOM = 2.5  # canvas size / digit size: a piece fits beside the digit, wherever that is
 GAP = 1  # empty pixels between the digit and a piece or the mark
-GREY, WHITE = 96, 255  # a mark's cell that stands for 0, for 1
+GREY, WHITE = 96, 255  # grey levels of a mark's cell for bit 0 and bit 1
 
 
 def planted(
@@ -46,32 +46,32 @@ def planted(
     mark: Mark = "none",
     validation_fraction: Fraction = 0.15,
 ) -> Dataset:
-    """Return digits in clutter, uint8, and in `regions` where each test image's digit stands.
+    """Return images of digits in clutter, uint8; `regions` holds the box of each test digit.
 
-    The digits behind the three splits are disjoint: they are the splits of `digits`. The variants
-    of `mark` differ in the mark's pixels alone, those of `clutter` and `noise` keep the digits.
+    The three splits use disjoint digits: the splits of `digits`. A change of `mark` changes only
+    the mark's pixels; a change of `clutter` or `noise` keeps the digits and their places.
 
     Args:
         seed: Seed of the digits, their places and the clutter in training and validation; the test
             images are always the same.
-        n: Number of images in all, all classes of one size; a fifth of them are for the test.
+        n: Number of images in all, equally many per class; a fifth of them is the test split.
         canvas: Height and width of an image, in pixels; 2.5 times `digit_size` or more.
         digit_size: Height and width, in pixels, to which the 8×8 digit is enlarged, bilinearly.
-        clutter: Number of pieces cut from other digits, `digit_size // 2` wide, a pixel or more off
-            the digit. They may lie on each other.
+        clutter: Number of pieces cut from other digits, `digit_size // 2` wide, at least one pixel
+            away from the digit. They may overlap each other.
         noise: Standard deviation of the noise added to each pixel, in grey levels (0 … 255).
-        mark: Kind of mark in the upper left corner: `none`; `honest`, two by two cells, the class
-            in binary; or `lying`, which is honest in training and validation, but tells the next
-            class (after 9 comes 0) in the test.
-        validation_fraction: Share of the other images set aside for validation.
+        mark: Kind of mark in the upper left corner: `none`; `honest`, two by two cells with the
+            class in binary; or `lying`, honest in training and validation, but with the next class
+            (0 after 9) in the test split.
+        validation_fraction: Share of the remaining images set aside for validation.
 
     Returns:
-        The data set; its `regions` are `object`, the box of the digit's ink, and, with a mark,
-        `mark`.
+        The data set. Its `regions` are `object`, the box of the digit's ink, and `mark` where there
+        is a mark.
 
     Raises:
-        RecipeError: a canvas too small for the digit.
-        DatasetError: too few images for ten classes.
+        RecipeError: The canvas is too small for the digit.
+        DatasetError: There are too few images for ten classes.
     """
     if canvas < ROOM * digit_size:
         least = int(np.ceil(ROOM * digit_size))
@@ -81,7 +81,7 @@ def planted(
     test = round(n * TEST_FRACTION)
     val = round((n - test) * validation_fraction)
     scene = {"canvas": canvas, "size": digit_size, "clutter": clutter, "noise": noise}
-    # Keys of different first numbers: no seed can draw the test's places for training.
+    # The keys differ in their first number, so no seed draws the test images for training.
     parts = (("train", n - test - val, (1, seed)), ("val", val, (2, seed)), ("test", test, (3,)))
     arrays, boxes = {}, np.empty((0, 4), int)
     for part, count, key in parts:
@@ -115,7 +115,7 @@ def _plant(
     noise: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images `(n, canvas, canvas)`, their labels and the boxes of their digits."""
-    # A stream each: other clutter or noise leaves the digits as they are.
+    # One stream each: a change of clutter or noise keeps the digits as they are.
     digit_rng, clutter_rng, noise_rng = map(np.random.default_rng, key.spawn(3))
     large = _enlarged(sources[..., 0], size)
     y = np.arange(n) % 10
@@ -138,7 +138,7 @@ def _plant(
 
 
 def _choose(labels: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return for each of `y` an index into `labels` of that class, each as often as the others."""
+    """Return one index into `labels` of the same class per label in `y`, all equally often."""
     chosen = np.empty(len(y), int)
     for label in np.unique(y):
         own = rng.permutation(np.flatnonzero(labels == label))
@@ -147,7 +147,7 @@ def _choose(labels: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.n
 
 
 def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
-    """Return 0 … 16 images `(n, 8, 8)` as 0 … 255, `(n, size, size)`, uint8, bilinearly."""
+    """Return images `(n, 8, 8)` of 0 … 16 as uint8 `(n, size, size)` of 0 … 255, bilinearly."""
     side = images.shape[1]
     at = ((np.arange(size) + 0.5) * side / size - 0.5).clip(0, side - 1)
     weights = (1 - np.abs(at[:, None] - np.arange(side))).clip(0)
@@ -155,7 +155,7 @@ def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def _ink_boxes(images: np.ndarray) -> np.ndarray:
-    """Return (top, left, bottom, right) of what is not 0, half-open, shape `(n, 4)`."""
+    """Return (top, left, bottom, right) of the nonzero pixels, half-open, shape `(n, 4)`."""
     rows, columns = (images > 0).max(axis=2), (images > 0).max(axis=1)
     height, width = images.shape[1:]
     bottom = height - rows[:, ::-1].argmax(axis=1)
@@ -166,7 +166,7 @@ def _ink_boxes(images: np.ndarray) -> np.ndarray:
 def _places(
     n: int, side: int, canvas: int, taken: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return (top, left) of squares of this side on the canvas, `GAP` off the boxes `taken`."""
+    """Return (top, left) of squares of this side, at least `GAP` pixels away from `taken`."""
     places = rng.integers(0, canvas - side + 1, (n, 2))
     while True:
         near = (places < taken[:, 2:] + GAP) & (places + side > taken[:, :2] - GAP)
@@ -183,7 +183,7 @@ def _window(places: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _paste(images: np.ndarray, pieces: np.ndarray, places: np.ndarray) -> None:
-    """Draw a piece into each image; where there is ink already, the lighter stays."""
+    """Draw a piece into each image; where they overlap, the lighter pixel stays."""
     window = _window(places, pieces.shape[1])
     images[window] = np.maximum(images[window], pieces)
 
@@ -193,7 +193,7 @@ def _mark_box(digit_size: int) -> np.ndarray:
 
 
 def _stamp(images: np.ndarray, labels: np.ndarray, box: np.ndarray) -> None:
-    """Draw two by two cells that hold the label (after 9 comes 0) in binary, 8 4 over 2 1."""
+    """Draw two by two cells with the label (0 after 9) in binary: 8 4 above 2 1."""
     bits = labels[:, None] % 10 >> np.array([3, 2, 1, 0]) & 1
     cells = np.where(bits, WHITE, GREY).reshape(-1, 2, 2)
     images[:, : box[2], : box[3]] = cells.repeat(box[2] // 2, axis=1).repeat(box[3] // 2, axis=2)

@@ -1,4 +1,4 @@
-"""Points of the plane in two or more classes, and the features that the course crosses.
+"""Points of the plane in two or more classes, with the crossed features of the course.
 
 The plane is about [-6, 6] × [-6, 6], as in the TensorFlow Playground, so that sin(x) has a full
 period.
@@ -21,7 +21,7 @@ Shape = Literal["blobs", "xor", "circles", "moons", "spirals"]
 Feature = Literal["x1", "x2", "x1*x2", "x1^2", "x2^2", "sin(x1)", "sin(x2)"]
 
 RADIUS = 5.0
-XOR_MARGIN = 0.3  # no point is drawn nearer to an axis: without noise x1*x2 separates exactly
+XOR_MARGIN = 0.3  # distance of points from the axes: without noise x1*x2 separates exactly
 TEST_FRACTION = 0.2
 
 FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -51,19 +51,20 @@ def points(
         seed: Seed of the training and validation points; the test points are always the same.
         shape: Shape of the classes: `blobs` (round clouds), `xor` (opposite quadrants, 2 classes),
             `circles` (rings), `moons` (2 classes) or `spirals` (arms).
-        classes: Number of classes, 2 or more, all of one size.
-        n: Number of points in all; a fifth of them are for the test.
+        classes: Number of classes, 2 or more, with equally many points.
+        n: Number of points in all; a fifth of them is the test split.
         noise: Standard deviation of the noise added to both coordinates, in units of the plane.
         features: Columns of the table, in order.
-        validation_fraction: Share of the other points set aside for validation.
+        validation_fraction: Share of the remaining points set aside for validation.
 
     Raises:
-        RecipeError: a number of classes that the shape cannot have; no feature, or one twice.
-        DatasetError: too few points for the classes.
+        RecipeError: The shape cannot have this number of classes, or the features are empty or
+            repeated.
+        DatasetError: There are too few points for the classes.
     """
     _check_settings(shape, classes, features)
     test = max(1, round(n * TEST_FRACTION))
-    # Streams of different first numbers: no seed can draw the test points for training.
+    # The keys differ in their first number, so no seed draws the test points for training.
     plane, y = _draw(shape, classes, n - test, noise, np.random.default_rng([1, seed]))
     plane_test, y_test = _draw(shape, classes, test, noise, np.random.default_rng([2]))
     x, x_test = plane_features(plane, features), plane_features(plane_test, features)
@@ -75,11 +76,11 @@ def points(
 
 
 def plane_features(plane: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
-    """Return the columns of `points` at coordinates of the plane.
+    """Return the feature columns of points of the plane.
 
     Args:
-        plane: x1 and x2, shape `(n, 2)`.
-        features: names out of `FEATURES`, such as a `Dataset.feature_names`.
+        plane: Coordinates x1 and x2, shape `(n, 2)`.
+        features: Names in `FEATURES`, such as `Dataset.feature_names`.
 
     Returns:
         float32, shape `(n, len(features))`.
@@ -116,20 +117,20 @@ def _polar(radius: np.ndarray | float, angle: np.ndarray) -> np.ndarray:
 
 def _blobs(y: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
     centres = _polar(0.6 * RADIUS, np.pi / 4 + 2 * np.pi * y / classes)
-    # Unit clouds while there is room on the circle, smaller ones for many classes.
+    # Standard deviation 1, or less where many classes share the circle.
     spread = min(1.0, 0.6 * RADIUS * np.pi / classes / 3)
     return centres + spread * rng.standard_normal(centres.shape)
 
 
 def _xor(y: np.ndarray, _: int, rng: np.random.Generator) -> np.ndarray:
     size = rng.uniform(XOR_MARGIN, RADIUS, (len(y), 2))
-    # Class 1 has equal signs; both quadrants of a class get half of it.
+    # Class 1 has equal signs; each quadrant of a class gets half of its points.
     sign1 = np.where(np.arange(len(y)) // 2 % 2, 1, -1)
     return size * np.stack([sign1, np.where(y == 1, sign1, -sign1)], axis=1)
 
 
 def _circles(y: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
-    width = RADIUS / (classes - 0.3)  # a ring of 0.7 widths, then a gap of 0.3
+    width = RADIUS / (classes - 0.3)  # each ring is 0.7 widths wide, followed by a gap of 0.3
     radius = width * (y + 0.7 * rng.uniform(size=len(y)))
     return _polar(radius, rng.uniform(0, 2 * np.pi, len(y)))
 

@@ -1,9 +1,9 @@
 """Images that stay on the disk: a data set larger than memory is read batch by batch.
 
-The images are decoded once, into one file a split, in the cache folder: the variable
-`DLCOURSE_CACHE`, else `~/.cache/dlcourse`. A file is keyed by the names, sizes and times of the
-files that it was made from; when those change, it is made anew and the earlier one is removed. The
-folder may be deleted at any time when nothing trains.
+The images are decoded once, into one file per split, in the cache folder: `DLCOURSE_CACHE`, or
+`~/.cache/dlcourse` if the variable is not set. The key of a file is the names, sizes and times of
+its source files. When they change, the file is written again and the old one is removed. The folder
+may be deleted whenever no training runs.
 """
 
 import contextlib
@@ -22,20 +22,20 @@ from dlcourse.errors import DatasetError, WriteError
 from dlcourse.files import DAMAGED, HALF_WRITTEN, make_folder, write_file
 
 Batches = Iterable[tuple[np.ndarray, Any]]
-"""Images `(k, height, width, channels)`, and k integers that belong to them: labels, numbers."""
+"""Images `(k, height, width, channels)` with one integer each: a label or an index."""
 
-UNKNOWN_MEMORY = 8 << 30  # where the system does not tell
+UNKNOWN_MEMORY = 8 << 30  # if the system does not report it
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 class Streamed:
-    """Images `(n, height, width, channels)` in files, which are read as they are asked for.
+    """Images `(n, height, width, channels)` in files; they are read when they are indexed.
 
-    `x[rows]`, `x[start:stop]` and `x[number]` read these images and no others; `take` reads none.
-    Files are opened for each reading and never mapped, so that no image stays in memory.
+    `x[rows]`, `x[start:stop]` and `x[index]` read only these images; `take` reads none. Each read
+    opens the files anew and never maps them, so no image stays in memory.
 
     Attributes:
-        shape, dtype, ndim: as an array's.
+        shape, dtype, ndim: Shape, type and number of axes, as of an array.
     """
 
     def __init__(self, paths: Sequence[Path], rows: np.ndarray | None = None):
@@ -57,12 +57,12 @@ class Streamed:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    def take(self, indices: Any, axis: int = 0) -> "Streamed":  # noqa: ARG002 - as an array's
-        """Return the images at `indices`, as `np.take(x, indices, axis=0)`, without reading."""
+    def take(self, indices: Any, axis: int = 0) -> "Streamed":  # noqa: ARG002 - as NumPy's
+        """Return the images at `indices`, like `np.take(x, indices, axis=0)`, without reading."""
         return Streamed([path for path, _ in self._files], self._rows[indices])
 
     def joined(self, other: "Streamed") -> "Streamed":
-        """Return these images and then the other's, without reading."""
+        """Return these images followed by the other's, without reading."""
         paths = [path for path, _ in (*self._files, *other._files)]
         return Streamed(paths, np.concatenate([self._rows, other._rows + self._ends[-1]]))
 
@@ -78,30 +78,30 @@ class Streamed:
                     for k in np.flatnonzero(place == number):
                         file.seek(offset + (int(rows[k]) - first) * size)
                         if file.readinto(images[k]) != size:
-                            raise OSError("it is cut short")
+                            raise OSError("the file is truncated")
             except OSError as error:
                 raise DatasetError(
-                    f"{path}: the images cannot be read ({error.strerror or error}): start again, "
-                    "and they are decoded anew"
+                    f"{path}: the images cannot be read ({error.strerror or error}): start "
+                    "again to decode them anew"
                 ) from None
         return images
 
 
 def memory() -> int:
-    """Return the bytes that this process may use: the machine's memory, or a limit below it."""
-    found = []
+    """Return the bytes this process may use: the machine's memory or a lower limit."""
+    allowed = []
     if hasattr(os, "sysconf"):
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        allowed.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for file in LIMITS:
-        with contextlib.suppress(OSError, ValueError):  # no limit is the word `max`
-            found.append(int(Path(file).read_text(encoding="ascii")))
+        with contextlib.suppress(OSError, ValueError):  # the text `max` means no limit
+            allowed.append(int(Path(file).read_text(encoding="ascii")))
     with contextlib.suppress(ImportError):  # Windows
         import resource
 
         kinds = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
         limits = (resource.getrlimit(kind)[0] for kind in kinds)
-        found += [limit for limit in limits if limit != resource.RLIM_INFINITY]
-    return min(found, default=UNKNOWN_MEMORY)
+        allowed += [limit for limit in limits if limit != resource.RLIM_INFINITY]
+    return min(allowed, default=UNKNOWN_MEMORY)
 
 
 def exceeds(share: float, n: int, shape: tuple[int, ...], dtype: Any) -> bool:
@@ -112,12 +112,12 @@ def exceeds(share: float, n: int, shape: tuple[int, ...], dtype: Any) -> bool:
 def in_memory(
     batches: Batches, n: int, shape: tuple[int, ...], dtype: Any
 ) -> tuple[Any, np.ndarray]:
-    """Return the images, at most `n`, in memory `(k, *shape)`, and their integers `(k,)`."""
+    """Return at most `n` images as an array `(k, *shape)`, and their integers `(k,)`."""
     x, numbers = np.empty((n, *shape), dtype), np.empty(n, "int64")
     start = 0
-    for images, some in batches:
+    for images, batch_numbers in batches:
         stop = start + len(images)
-        x[start:stop], numbers[start:stop] = images, some
+        x[start:stop], numbers[start:stop] = images, batch_numbers
         start = stop
     return x[:start], numbers[:start]
 
@@ -125,16 +125,16 @@ def in_memory(
 def on_disk(
     batches: Batches, n: int, shape: tuple[int, ...], dtype: Any, *, source: str, state: Any
 ) -> tuple[Any, np.ndarray]:
-    """Return what `held` does, the images `Streamed` from the cache folder, there or made now.
+    """Return the same as `in_memory`, but `Streamed` from a file that is written if it is missing.
 
     Args:
-        batches: read only if the file has to be made.
-        n, shape, dtype: at most so many images, of this shape and type.
-        source: what they are made of and how, in words: one file is kept a source.
-        state: tells one state of the source from another, by its `repr`.
+        batches: Images and integers, read only if the file must be written.
+        n, shape, dtype: Largest number of images, shape of one image and type of its values.
+        source: Description of the images and their processing; the cache keeps one file per source.
+        state: State of the source; the file is written again when its `repr` changes.
 
     Raises:
-        DatasetError: the file cannot be written, as on a full disk.
+        DatasetError: The file cannot be written, for example on a full disk.
     """
     from filelock import FileLock
 
@@ -145,18 +145,18 @@ def on_disk(
     try:
         make_folder(folder)
         with FileLock(folder / ".lock"):
-            if (found := _found(path)) is None:
+            if (cached := _cached(path)) is None:
                 _remove(folder, name)
                 _make(path, batches, n, shape, dtype)
-                found = _found(path)
+                cached = _cached(path)
     except (WriteError, OSError) as error:
         raise DatasetError(
-            f"{error}: the images are to be streamed from there: free {_size(n, shape, dtype)}, "
+            f"{error}: the images are streamed from this folder: free {_size(n, shape, dtype)}, "
             "set DLCOURSE_CACHE to a folder with room, or raise dataset.memory_share"
         ) from None
-    if found is None:
-        raise DatasetError(f"{path}: was changed as it was made: start again")
-    return found
+    if cached is None:
+        raise DatasetError(f"{path}: was changed while it was written: start again")
+    return cached
 
 
 def cache_folder() -> Path:
@@ -165,16 +165,16 @@ def cache_folder() -> Path:
 
 
 def state_of(files: Iterable[Path], folder: Path) -> list[tuple[Any, ...]]:
-    """Return each file's name in the folder, size and times of change: a write changes them."""
+    """Return the name, size and change times of each file; a write changes them."""
     stats = [(str(file.relative_to(folder)), file.stat()) for file in files]
-    return [(name, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in stats]
+    return [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
 
 
 def _numbers(path: Path) -> Path:
     return path.with_suffix(".numbers.npy")
 
 
-def _found(path: Path) -> tuple[Streamed, np.ndarray] | None:
+def _cached(path: Path) -> tuple[Streamed, np.ndarray] | None:
     try:
         x, numbers = Streamed([path]), np.load(_numbers(path), allow_pickle=False)
     except DAMAGED:
@@ -183,7 +183,7 @@ def _found(path: Path) -> tuple[Streamed, np.ndarray] | None:
 
 
 def _remove(folder: Path, name: str) -> None:
-    """Remove what was made of an earlier state, and what a killed process left half-written."""
+    """Remove the files of an earlier state and half-written files of a killed process."""
     for old in (*folder.glob(f"{name}-*"), *folder.glob(f"{HALF_WRITTEN}*")):
         old.unlink(missing_ok=True)
 
@@ -192,19 +192,19 @@ def _make(path: Path, batches: Batches, n: int, shape: tuple[int, ...], dtype: A
     free = shutil.disk_usage(path.parent).free
     if n * int(np.prod(shape)) * np.dtype(dtype).itemsize > free:
         raise WriteError(f"{path.parent}: only {free / 2**20:,.0f} MiB are free")
-    found: list[int] = []
+    written: list[int] = []
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             _write_head(file, 0, shape, dtype)
             for images, numbers in batches:
                 file.write(np.ascontiguousarray(images, dtype).data)
-                found.extend(map(int, numbers))
-            file.seek(0)  # NumPy leaves room in the head for the number of images to grow
-            _write_head(file, len(found), shape, dtype)
+                written.extend(map(int, numbers))
+            file.seek(0)  # NumPy's header leaves room for a larger number of images
+            _write_head(file, len(written), shape, dtype)
 
     write_file(path, write)
-    numbers = np.array(found, "int64")  # written last: with them the whole is there
+    numbers = np.array(written, "int64")  # written last: their file marks the images as complete
     write_file(_numbers(path), lambda temporary: np.save(temporary, numbers, allow_pickle=False))
 
 

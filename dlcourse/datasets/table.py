@@ -1,4 +1,4 @@
-"""A CSV file's cells, and what a column of them is."""
+"""The cells of a CSV file, and whether a column is numeric."""
 
 import csv
 import math
@@ -14,7 +14,7 @@ NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numer
 
 
 class Table(NamedTuple):
-    """A file's cells as text: `rows` of equal length, `lines` the line each row starts on."""
+    """A file's cells as text: `rows` of equal length; `lines`, the first line of each row."""
 
     file: Path
     columns: list[str]
@@ -22,7 +22,7 @@ class Table(NamedTuple):
     lines: list[int]
 
     def cells(self, column: str) -> list[str]:
-        """Return a column's cells."""
+        """Return the cells of a column."""
         index = self.columns.index(column)
         return [row[index] for row in self.rows]
 
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 
 
 def read_table(path: str | Path, separator: str = ",") -> Table:
-    """Return a CSV file's cells, stripped; every row as long as the header."""
+    """Return the stripped cells of a CSV file; every row is as long as the header."""
     if len(separator) != 1 or separator in '"\r\n ':
         reason = f"one character is expected, got {separator!r}"
         raise RecipeError(reason, setting="separator", of="csv")
@@ -49,7 +49,7 @@ def read_table(path: str | Path, separator: str = ",") -> Table:
 
 
 def _lines(reader: Any, file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line each row starts on (quoted cells may span lines) and its stripped cells."""
+    """Yield the first line of each row (quoted cells may span lines) and its stripped cells."""
     while True:
         start = reader.line_num + 1
         try:
@@ -69,7 +69,7 @@ def _table(file: Path, lines: Iterator[tuple[int, list[str]]], separator: str) -
     for line, cells in lines:
         if len(cells) != len(columns):
             raise DatasetError(
-                f"{file}:{line}: {len(cells)} values, the header names {len(columns)} columns: "
+                f"{file}:{line}: {len(cells)} values, but the header names {len(columns)} columns: "
                 "quote values that hold the separator"
             )
         table.rows.append(cells)
@@ -81,7 +81,7 @@ def _table(file: Path, lines: Iterator[tuple[int, list[str]]], separator: str) -
 
 def _check_header(file: Path, columns: list[str], separator: str) -> None:
     if not columns:
-        raise DatasetError(f"{file}: an empty file: a header line and rows are expected")
+        raise DatasetError(f"{file}: the file is empty: a header line and rows are expected")
     if "" in columns:
         raise DatasetError(f"{file}:1: column {columns.index('') + 1} has no name: name it")
     twice = [name for name in columns if columns.count(name) > 1]
@@ -95,7 +95,7 @@ def _check_header(file: Path, columns: list[str], separator: str) -> None:
 
 
 def refuse_empty(table: Table, column: str, cells: list[str]) -> None:
-    """Raise a DatasetError that names the first empty cell of a column, if there is one."""
+    """Raise a DatasetError that names the first empty cell of a column, if it has any."""
     if "" in cells:
         raise DatasetError(
             f"{table.place(cells.index(''), column)} is empty: fill it or remove the row"
@@ -103,8 +103,8 @@ def refuse_empty(table: Table, column: str, cells: list[str]) -> None:
 
 
 def is_numeric(table: Table, column: str, cells: list[str]) -> bool:
-    """Return whether all cells are numbers; an error where nearly all of them are."""
-    bad = [row for row, cell in enumerate(cells) if number(cell) is None]
+    """Return whether all cells are numbers; it is an error if only nearly all of them are."""
+    bad = [row for row, cell in enumerate(cells) if parsed_number(cell) is None]
     if bad and len(bad) <= (1 - NUMERIC_SHARE) * len(cells):
         raise DatasetError(
             f"{table.place(bad[0], column)} is '{cells[bad[0]]}', but {len(cells) - len(bad)} of "
@@ -115,8 +115,8 @@ def is_numeric(table: Table, column: str, cells: list[str]) -> bool:
     return not bad
 
 
-def number(cell: str) -> float | None:
-    """Return a cell's finite number, or None for other text."""
+def parsed_number(cell: str) -> float | None:
+    """Return the finite number in a cell, or None for other text."""
     try:
         value = float(cell)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Image-classification sets by name, through TensorFlow Datasets and its cache.
+"""Image-classification data sets by name, from TensorFlow Datasets and its cache.
 
-TensorFlow and TensorFlow Datasets are imported when a set is loaded, not before.
+TensorFlow and TensorFlow Datasets are imported only when a data set is loaded.
 """
 
 import logging
@@ -27,7 +27,7 @@ from dlcourse.schema import Fraction, Positive, Word
 
 TEST_FRACTION = 0.2
 PROBE_SECONDS = 5.0
-BATCH_BYTES = 1 << 22  # decoded at a time
+BATCH_BYTES = 1 << 22  # decoded per batch
 ALTERNATIVE = "or use the embedded data set 'digits'"
 
 
@@ -41,25 +41,25 @@ def tfds(
     validation_fraction: Fraction = 0.1,
     memory_share: Fraction = 0.25,
 ) -> Dataset:
-    """Return any image-classification set of TensorFlow Datasets, from its cache or downloaded.
+    """Return an image-classification data set of TensorFlow Datasets, cached or downloaded.
 
     Args:
         seed: Seed of the validation split.
-        dataset: Name of the set in TensorFlow Datasets, such as `mnist`, `cifar10` or
+        dataset: Name of the data set in TensorFlow Datasets, such as `mnist`, `cifar10` or
             `emnist/letters`.
-        data_dir: Folder of the cache; null takes the variable `TFDS_DATA_DIR`, else
-            `~/tensorflow_datasets`.
+        data_dir: Folder of the cache; null takes the variable `TFDS_DATA_DIR`, or
+            `~/tensorflow_datasets` if it is not set.
         size: Height and width, in pixels, to resize to; null keeps the images' own size, which must
-            then be the same for all.
+            be the same for all.
         classes: Names of the classes to keep, labelled in this order; null keeps all.
         validation_fraction: Share of the set's `train` split set aside for validation.
         memory_share: Share of the memory that the images may take. Larger data is decoded once,
             into the cache folder, and streamed from there: the same images in the same order.
 
     Raises:
-        DatasetError: an unknown set, no images or classes in it, images of differing sizes, not
-            in the cache and no way to download it, a damaged cache, no room on the disk for
-            streamed images, or TensorFlow is missing.
+        DatasetError: The name is unknown, the data set has no images or classes, the images differ
+            in size, it is neither cached nor can be downloaded, the cache is damaged, the disk
+            has no room for streamed images, or TensorFlow is missing.
     """
     cache = _cache(data_dir)
     builder = _builder(dataset, cache)
@@ -74,7 +74,7 @@ def tfds(
 
 
 def _named(name: str, examples: str) -> Callable[..., Dataset]:
-    """Return the loader of one set of TensorFlow Datasets."""
+    """Return the loader of one data set of TensorFlow Datasets."""
 
     def load(
         seed: int = 0,
@@ -91,7 +91,7 @@ def _named(name: str, examples: str) -> Callable[..., Dataset]:
 
     Args:
         seed: Seed of the validation split.
-        data_dir: Folder of the cache; null for `TFDS_DATA_DIR`'s, else `~/tensorflow_datasets`.
+        data_dir: Folder of the cache; null takes `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
         classes: Names of the classes to keep, labelled in this order; null keeps all.
         validation_fraction: Share of the training examples set aside for validation.
     """
@@ -109,17 +109,17 @@ cifar10 = _named("cifar10", "60,000 photographs, 32×32×3, uint8, in 10 classes
 
 
 def at_hand(name: str, data_dir: str | None = None) -> bool:
-    """Return whether a set such as `mnist` is in the cache, so that no network is needed.
+    """Return whether a data set such as `mnist` is in the cache and needs no network.
 
     Args:
-        name: a set's name in TensorFlow Datasets, such as `mnist` or `emnist/letters`.
-        data_dir: the cache, as for `tfds`.
+        name: Name of the data set in TensorFlow Datasets, such as `mnist` or `emnist/letters`.
+        data_dir: Folder of the cache, as for `tfds`.
     """
     return any((_cache(data_dir) / name).glob("**/dataset_info.json"))
 
 
 def _cache(data_dir: str | None) -> Path:
-    # TFDS reads the variable once, at its import: a change after that would be missed.
+    # TFDS reads the variable only at its import and would miss a later change.
     folder = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return Path(folder).expanduser()
 
@@ -130,7 +130,7 @@ def _builder(name: str, cache: Path) -> Any:
         import tensorflow_datasets
 
         make = tensorflow_datasets.builder  # the package itself is imported only here
-    except Exception as error:  # noqa: BLE001 - a protobuf too old raises its own kind
+    except Exception as error:  # noqa: BLE001 - an old protobuf raises its own type
         raise DatasetError(
             f"{name}: TensorFlow Datasets cannot be imported ({_line(error)}): pip install -U "
             f"tensorflow tensorflow-datasets importlib_resources, {ALTERNATIVE} or an 'npz' file"
@@ -162,7 +162,7 @@ def _check_features(name: str, info: Any) -> None:
         if isinstance(image, kinds[0]) and isinstance(label, kinds[1]):
             return
     raise DatasetError(
-        f"{name}: no image-classification set (it needs one image and one class label, and has "
+        f"{name}: not an image-classification set (it needs one image and one class label, but has "
         f"{', '.join(info.features) or 'no features'})"
     )
 
@@ -173,13 +173,13 @@ def _download(name: str, builder: Any, cache: Path) -> None:
     missing = f"{name}: not in the cache {cache.resolve()} (TFDS_DATA_DIR)"
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         raise DatasetError(
-            f"{missing}, and its files must be downloaded by hand: see "
+            f"{missing}, and its files must be downloaded manually: see "
             f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
         )
     unreachable = _unreachable(list(builder.url_infos or ()))
     if unreachable:
         raise DatasetError(
-            f"{missing} and no way to download it ({unreachable}): go online, set TFDS_DATA_DIR "
+            f"{missing} and it cannot be downloaded ({unreachable}): go online, set TFDS_DATA_DIR "
             f"to a folder that holds it, {ALTERNATIVE}"
         )
     try:
@@ -194,20 +194,20 @@ def _download(name: str, builder: Any, cache: Path) -> None:
 def _unreachable(urls: list[str]) -> str:
     """Return why no host of `urls` can be reached, or an empty string.
 
-    Without this TFDS tries ten times with growing pauses, for minutes. `requests`, which TFDS
-    downloads with, honours the same proxies and certificates.
+    Without this check TFDS retries ten times with growing pauses, for minutes. TFDS downloads with
+    `requests`, so the same proxies and certificates apply.
     """
     import requests
 
     hosts = {urlparse(url).netloc: url for url in urls if url.startswith("http")}
     for url in hosts.values():
         try:
-            answer = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
+            response = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
         except requests.exceptions.ReadTimeout:
-            return ""  # connected: slow, but there
+            return ""  # connected, but slow
         except requests.exceptions.RequestException:
             continue
-        if answer.status_code not in (502, 503, 504):  # a proxy's words for no way through
+        if response.status_code not in (502, 503, 504):  # a proxy cannot reach the host
             return ""
     return f"cannot reach {', '.join(hosts)}" if hosts else ""
 
@@ -231,7 +231,7 @@ def _read(
         raise DatasetError(_unreadable(name, builder, error)) from error
     label = builder.info.features[builder.info.supervised_keys[1]]
     classes = tuple(label.names or map(str, range(label.num_classes)))
-    if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are kept secret
+    if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are withheld
         del parts["test"]
     facts = {"task": task_of(classes), "class_names": classes}
     limits, fractions = value_range(parts["train"][0]), (validation_fraction, TEST_FRACTION)
@@ -241,11 +241,11 @@ def _read(
 def _arrays(
     builder: Any, part: str, size: tuple[int, int] | None, memory_share: float
 ) -> tuple[Any, np.ndarray]:
-    """Return a split's images `(n, height, width, channels)` and labels, in the files' order."""
+    """Return a split's images `(n, height, width, channels)` and labels, in file order."""
     import tensorflow as tf
     from tensorflow_datasets import ReadConfig
 
-    # Each example is read once: TFDS' cache in memory would be a second copy of the images.
+    # Each example is read once; TFDS' cache in memory would only be a second copy.
     config = ReadConfig(try_autocache=False)
     examples = builder.as_dataset(
         split=part, as_supervised=True, shuffle_files=False, read_config=config
@@ -262,7 +262,7 @@ def _arrays(
     batch = max(1, BATCH_BYTES // (int(np.prod(shape)) * np.dtype(dtype).itemsize))
     batches = examples.batch(batch).as_numpy_iterator()
     what = (splits[part].num_examples, shape, dtype)
-    total = sum(splits[one].num_examples for one in {"train", "test"} & set(splits))
+    total = sum(splits[name].num_examples for name in {"train", "test"} & set(splits))
     if not exceeds(memory_share, total, shape, dtype):
         return in_memory(batches, *what)
     folder = Path(builder.data_dir)
@@ -278,17 +278,17 @@ def _resize(image: Any, size: tuple[int, int]) -> Any:
 
 
 def _unreadable(name: str, builder: Any, error: Exception) -> str:
-    if "is not compatible with expected shape" in str(error):  # of ensure_shape
+    if "is not compatible with expected shape" in str(error):  # from ensure_shape
         return f"{name}: the images differ in size: give 'size: [height, width]' to resize them"
     return (
         f"{name}: the files in {builder.data_dir} are damaged ({_line(error)}): delete that folder "
-        "and load the set again"
+        "and load the data set again"
     )
 
 
 @contextmanager
 def _quiet_absl() -> Iterator[None]:
-    """Hold back TFDS' warnings on a cache that lacks the set: the error after them says it."""
+    """Suppress TFDS' warnings about a missing data set: the error that follows says the same."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The table of models, and `build_model`."""
+"""The table of models by name, and `build_model`."""
 
 import inspect
 from collections.abc import Callable
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Builder(NamedTuple):
-    """A model's function, and the inputs (`images`, `rows`) and tasks that it takes."""
+    """The function that builds a model, with the inputs (`images`, `rows`) and tasks it accepts."""
 
     function: Callable[..., "keras.Model"]
     inputs: tuple[str, ...]
@@ -60,23 +60,23 @@ MODELS = {
 
 
 def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model":
-    """Return an untrained model for `dataset`, its preprocessing inside.
+    """Return an untrained model for `dataset`, with its preprocessing inside.
 
-    The model takes what the data set gives (uint8 pixels or raw rows) and ends in `logits` and
-    `probabilities` (softmax, or sigmoid for one output), or in `prediction` for regression.
+    The model takes the inputs of the data set (uint8 pixels or raw rows). It ends with `logits` and
+    `probabilities` (softmax, or sigmoid for one output), or with `prediction` for regression.
 
     Args:
-        name: a key of `MODELS`.
-        dataset: gives the input's shape and scale, the task and the number of outputs.
-        **settings: the keyword arguments of the model's own function.
+        name: Name of the model, a key of `MODELS`.
+        dataset: Data set with the shape and scale of the inputs, the task and the classes.
+        **settings: Keyword arguments of the function that builds the model.
 
     Raises:
-        RecipeError: an unknown name or setting, or a model that does not fit the data.
+        RecipeError: The name or a setting is unknown, or the model does not fit the data.
     """
     if not isinstance(name, str) or name not in MODELS:
         raise RecipeError(f"unknown model {shown(name)}{did_you_mean(name, list(MODELS))}")
     if not hasattr(dataset, "facts"):
-        raise RecipeError(f"a Dataset is expected, as load_dataset gives it, got {shown(dataset)}")
+        raise RecipeError(f"a Dataset is expected, as from load_dataset, got {shown(dataset)}")
     if fault := mismatch(name, dataset.facts.inputs, dataset.task):
         raise RecipeError(fault)
     given = checked_settings(name, MODELS[name].function, plain(settings, name))
@@ -84,10 +84,10 @@ def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model"
 
 
 def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras.Model":
-    """Return a model whose settings are checked and complete, as a recipe's are.
+    """Return a model; its settings are checked and complete, as in a recipe.
 
     Raises:
-        RecipeError: it cannot be built with these settings.
+        RecipeError: The model cannot be built with these settings.
     """
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
@@ -123,9 +123,9 @@ def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
     else:
         return None
     fitting = f" (fitting: {', '.join(others)})" if others else ""
-    return f"'{name}' is for {need}, this data is {have}{fitting}"
+    return f"'{name}' is for {need}, but this data is {have}{fitting}"
 
 
 def _may_fit(task: str, tasks: tuple[str, ...]) -> bool:
-    """`classification` is known to be binary or multiclass only when the data is read."""
-    return task == "classification" and any(known in CLASSIFICATION for known in tasks)
+    """Whether `classification` is binary or multiclass is accepted only after the data is read."""
+    return task == "classification" and any(accepted in CLASSIFICATION for accepted in tasks)

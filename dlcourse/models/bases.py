@@ -1,4 +1,4 @@
-"""Where a transferred network comes from: a run, a `.keras` file or `keras.applications`."""
+"""Load the base of a transferred network: a run, a `.keras` file or `keras.applications`."""
 
 import sys
 import zipfile
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def load_base(
     base: str, input_shape: tuple[int, ...], weights: str | None = "imagenet"
 ) -> tuple["keras.Model", bool]:
-    """Return a trained network, and whether its layer `rescaling` scales images to 0…1.
+    """Return a trained network and whether its layer `rescaling` scales images to 0…1.
 
     Args:
-        base: a run's folder, a `.keras` file, or a name of `keras.applications`.
-        input_shape: of the examples that it is to take.
-        weights: of a network of `keras.applications`; see `published`.
+        base: Folder of a run, a `.keras` file, or a name in `keras.applications`.
+        input_shape: Shape of one example of the new data.
+        weights: Weights of a network of `keras.applications`; see `published`.
 
     Raises:
-        RecipeError: there is no such base, it cannot be loaded, or takes inputs of another shape.
+        RecipeError: The base does not exist, cannot be loaded, or takes inputs of another shape.
     """
     path = Path(base).expanduser()
     try:
@@ -39,14 +39,14 @@ def load_base(
     except UserError as error:
         raise RecipeError(str(error), setting="base") from None
     if len(model.inputs) != 1:
-        reason = f"{base} has {len(model.inputs)} inputs, one is expected"
+        reason = f"{base} has {len(model.inputs)} inputs: one is expected"
         raise RecipeError(reason, setting="base")
-    taken = tuple(model.inputs[0].shape[1:])
-    fits = [one in (None, other) for one, other in zip(taken, input_shape, strict=False)]
-    if len(taken) != len(input_shape) or not all(fits):
+    expected = tuple(model.inputs[0].shape[1:])
+    fits = [size in (None, other) for size, other in zip(expected, input_shape, strict=False)]
+    if len(expected) != len(input_shape) or not all(fits):
         raise RecipeError(
-            f"{base} takes inputs of shape {taken}, this data has {tuple(input_shape)} (of an "
-            "image folder, dataset.size and dataset.color decide it)",
+            f"{base} takes inputs of shape {expected}, but this data has {tuple(input_shape)} "
+            "(for an image folder, set dataset.size and dataset.color)",
             setting="base",
         )
     return model, not path.is_file()
@@ -56,45 +56,45 @@ def _read(path: Path) -> "keras.Model":
     import keras
 
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: is no .keras file")
+        raise UserError(f"{path}: is not a .keras file")
     try:
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
         return model
-    except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
+    except Exception as error:  # noqa: BLE001 - Keras raises many types on broken files
         raise UserError(f"{path}: cannot be loaded as a Keras model: {one_line(error)}") from None
 
 
 def published(
     name: str, input_shape: tuple[int, ...], weights: str | None = "imagenet"
 ) -> "keras.Model":
-    """Return a network of `keras.applications` without its head, its last maps averaged.
+    """Return a network of `keras.applications` without its head, with global average pooling.
 
-    It takes pixels from 0 to 255: its own preprocessing is inside. Grey images go to all three of
-    its channels.
+    It takes pixels from 0 to 255; its own preprocessing is inside. A grey image is repeated in all
+    three channels.
 
     Args:
-        name: as `MobileNetV2`.
-        input_shape: `(height, width, channels)`, of one channel or three.
-        weights: `imagenet` (downloaded once by Keras), a file of weights, or None for random ones.
+        name: Name of the network, such as `MobileNetV2`.
+        input_shape: Shape of an image, `(height, width, channels)`, with 1 or 3 channels.
+        weights: Weights: `imagenet` (Keras downloads them once), a file, or None for random ones.
 
     Raises:
-        UserError: an unknown name, inputs that it cannot take, or weights that cannot be had.
+        UserError: The name is unknown, or the inputs or weights cannot be used.
     """
     import keras
 
-    known = [one for one in dir(keras.applications) if one[:1].isupper()]
-    if name not in known:
-        hint = did_you_mean(name, known)
+    networks = [entry for entry in dir(keras.applications) if entry[:1].isupper()]
+    if name not in networks:
+        hint = did_you_mean(name, networks)
         raise UserError(f"no run, no file and no network of keras.applications: '{name}'{hint}")
     if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
-        raise UserError(f"{name} takes images of 1 or 3 channels, this data has {input_shape}")
+        raise UserError(f"{name} takes images of 1 or 3 channels, but this data has {input_shape}")
     if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
         raise UserError(f"{name}: weights: no such file: {weights}")
     build = getattr(keras.applications, name)
     try:
         shape = (*input_shape[:2], 3)
         network = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
-    except Exception as error:  # noqa: BLE001 - Keras raises what the network or the file makes it
+    except Exception as error:  # noqa: BLE001 - Keras raises many types here
         raise UserError(_not_built(name, weights, error)) from None
     inputs = keras.Input(input_shape)
     tensor = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
@@ -108,8 +108,8 @@ def published(
 def _not_built(name: str, weights: str | None, error: Exception) -> str:
     if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
         return (
-            f"{name}: its ImageNet weights come over the network, and could not be had: "
-            f"{one_line(error)} (offline: weights: a file of them, or null for random ones)"
+            f"{name}: its ImageNet weights could not be downloaded: "
+            f"{one_line(error)} (offline: set weights to a file, or to null for random ones)"
         )
     return (
         f"{name}: cannot be built for this data and weights {weights or 'null'}: {one_line(error)}"
@@ -117,9 +117,9 @@ def _not_built(name: str, weights: str | None, error: Exception) -> str:
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
-    """Return the layer that does to pixels from 0 to 1 what `function` does to 0 to 255.
+    """Return the layer that maps pixels from 0 to 1 as `function` maps pixels from 0 to 255.
 
-    All of `keras.applications` treat a pixel by an affine map: four pixels tell which.
+    In `keras.applications` this is always an affine map of a pixel, so four pixels determine it.
     """
     import keras
 
@@ -130,14 +130,14 @@ def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
     if np.array_equal(matrix, np.diag(np.diag(matrix))):
         scale, shift = np.diag(matrix).tolist(), offset.tolist()
         return keras.layers.Rescaling(scale, offset=shift, name="pixels")
-    layer = keras.layers.Dense(3, name="pixels", trainable=False)  # the channels change places
+    layer = keras.layers.Dense(3, name="pixels", trainable=False)  # the channels are permuted
     layer.build((None, 3))
     layer.set_weights([matrix, offset])
     return layer
 
 
 PUBLISHED = "published"
-"""The name of a model that ends before the head, as `published` gives it."""
+"""Name of a model without a head, as `published` returns it."""
 HEAD = ("features", "head", "logits", "probabilities", "standardised", "prediction")
 
 
@@ -147,21 +147,20 @@ def replay(
     front: "keras.Model",
     change: Callable[[Any], Any] = lambda _: None,
 ) -> Any:
-    """Return what copies of a model's layers, up to `output`, make of what `front` gives.
+    """Return `output` of a copy of a model that is applied to the output of `front`.
 
-    The copies have the same weights, and recurrent layers no dropout; the model stays as it is. It
-    is a clone whose graph is taken over: the layers stand behind those of `front`, in one model
-    that has no model inside.
+    The copied layers have the same weights, and recurrent layers have no dropout; the model itself
+    is unchanged. The copies follow the layers of `front` in one flat graph without nested models.
 
     Args:
-        model: a Sequential or Functional model of one input.
-        output: the symbolic tensor in it that is wanted.
-        front: gives what takes the place of the model's input.
-        change: returns another layer for a layer's place, or None to copy it.
+        model: Sequential or Functional model with one input.
+        output: Symbolic tensor of the model to copy up to.
+        front: Model whose output replaces the model's input.
+        change: Function that returns a replacement for a layer, or None to copy it.
     """
     import keras
 
-    taken = {layer.name for layer in front.layers}
+    used = {layer.name for layer in front.layers}
     results = list(front.outputs)
 
     def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -170,18 +169,18 @@ def replay(
 
     clone(
         keras.Model(model.inputs[0], output),
-        lambda layer: change(layer) or _copied(layer, taken),
+        lambda layer: change(layer) or _copied(layer, used),
         input_tensors=front.outputs[0],
         call_function=called,
     )
     return results[-1]
 
 
-def _copied(layer: Any, taken: set[str]) -> Any:
-    """Return a layer's copy without its own dropout, under a name that is free."""
+def _copied(layer: Any, used: set[str]) -> Any:
+    """Return a copy of a layer without its own dropout, with an unused name."""
     settings = layer.get_config()
     name = settings["name"]
-    if name in taken or name.partition("_")[0] in HEAD:
+    if name in used or name.partition("_")[0] in HEAD:
         name = f"base_{name}"
     off = {key: 0.0 for key in ("dropout", "recurrent_dropout") if settings.get(key)}
     return type(layer).from_config({**settings, **off, "name": name})

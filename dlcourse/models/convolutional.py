@@ -48,46 +48,46 @@ def cnn(
     """Return a convolutional network (LeCun et al. 1998; slides S2).
 
     `convolutions`, `kernel_size`, `strides` and `pool_size` are one number for all blocks, or a
-    list with one for each of `filters`.
+    list with one number per block.
 
     Args:
         input_shape: Shape of one image, `(height, width, channels)`; grey images have 1 channel.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
-        filters: Number of filters of each block's convolutions; one block per number.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+        filters: Number of filters in the convolutions of each block; one block per number.
         convolutions: Number of convolutions in each block, before its pooling; one number for all
-            blocks, or a list with one for each.
+            blocks, or a list with one per block.
         kernel_size: Height and width of the filters; one number for all blocks, or a list with one
-            for each.
-        strides: Step of each block's first convolution, in pixels; one number for all blocks, or a
-            list with one for each.
-        padding: Padding of the convolutions: `same` keeps height and width, `valid` uses whole
-            windows only.
-        pool: Pooling at each block's end.
-        pool_size: Height, width and step of the pooling window; one number for all blocks, or a
-            list with one for each. 1 is a block without pooling.
-        pooling: Operation that makes one vector of the last block: `flatten`, after its pooling, or
-            in its pooling's place the `average` or `max` of each whole map. With `average` and no
-            hidden layer the logits are sums over places: the class activation map is exact (Zhou et
-            al. 2016, https://arxiv.org/abs/1512.04150).
+            per block.
+        strides: Stride of the first convolution in each block, in pixels; one number for all
+            blocks, or a list with one per block.
+        padding: Padding of the convolutions: `same` keeps height and width, `valid` uses only
+            whole windows.
+        pool: Pooling at the end of each block.
+        pool_size: Height, width and stride of the pooling window; one number for all blocks, or a
+            list with one per block. 1 is a block without pooling.
+        pooling: Operation that turns the last block's maps into a vector: `flatten` after its own
+            pooling, or global `average` or `max` pooling instead of it. With `average` and no
+            hidden layer, the logits are sums over positions and the class activation map is exact
+            (Zhou et al. 2016, https://arxiv.org/abs/1512.04150).
         hidden: Units of each dense layer after the blocks; an empty list for none.
         activation: Activation of every convolution and hidden layer.
         dropout: Fraction of the outputs dropped in training, after the blocks and after each hidden
             layer; 0 for none.
-        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
-        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
-            random, `large_normal` (standard deviation 1) why small.
+        l2: Factor of the penalty l2·Σw² over all kernels, added to the loss; 0 for none.
+        initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
+            start random, `large_normal` (standard deviation 1) why they must start small.
         batch_norm: Batch normalization before each activation (Ioffe and Szegedy 2015).
         noise: Standard deviation of Gaussian noise added to the scaled inputs in training; 0 for
             none.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described, a list that has not one
-            number for each block, or blocks that would shrink the image to nothing.
+        RecipeError: An argument or a setting is not as described, a list does not have one number
+            per block, or the blocks would shrink the image to nothing.
     """
     import keras
 
@@ -130,12 +130,12 @@ def cnn(
 
 
 def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:
-    """Return the setting of each block."""
+    """Return the value of a setting for each block."""
     values = value if isinstance(value, tuple) else (value,) * blocks
     if len(values) != blocks:
         raise RecipeError(
-            f"has {len(values)} numbers for {blocks} blocks: give one number for all, or one for "
-            "each of filters",
+            f"has {len(values)} numbers for {blocks} blocks: give one number for all, or one per "
+            "entry of filters",
             setting=name,
         )
     return values
@@ -161,7 +161,7 @@ def _vector(pooling: str) -> "keras.Layer":
 
 
 class _Block(NamedTuple):
-    """One block's settings, and how it changes a side's length."""
+    """The settings of one block, and how it changes the side length."""
 
     convolutions: int
     kernel_size: int

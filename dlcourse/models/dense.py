@@ -40,23 +40,23 @@ def dnn(
         input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
             `(height, width, channels)`, which is flattened.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
-        hidden: Units of each hidden layer; an empty list makes it logistic or softmax regression.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+        hidden: Units of each hidden layer; an empty list gives logistic or softmax regression.
         activation: Activation of every hidden layer; `linear` shows that depth alone adds nothing.
         dropout: Fraction of each hidden layer's outputs dropped in training; 0 for none.
-        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
-        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
-            random, `large_normal` (standard deviation 1) why small.
+        l2: Factor of the penalty l2·Σw² over all kernels, added to the loss; 0 for none.
+        initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
+            start random, `large_normal` (standard deviation 1) why they must start small.
         batch_norm: Batch normalization before each activation (Ioffe and Szegedy 2015).
         noise: Standard deviation of Gaussian noise added to the scaled inputs in training; 0 for
             none.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting is not as described; the text names it.
     """
     import keras
 

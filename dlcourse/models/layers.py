@@ -1,4 +1,4 @@
-"""The pieces that the builders share: setting types, the hidden layer and the head."""
+"""The parts that the builders share: types of settings, hidden layers and the head."""
 
 from collections.abc import Sequence
 from math import inf, nan
@@ -42,22 +42,22 @@ Initializer = Literal[
 ]
 CONSTANT = 0.1
 Regression = bool | tuple[float, float]
-"""False; True; or the targets' (mean, standard deviation)."""
-# the inputs' (low, high), a layer that scales them, or None, which takes them as they are
+"""False, True, or the (mean, standard deviation) of the targets."""
+# (low, high) of the inputs, a layer that scales them, or None for inputs as they are
 Rescale: TypeAlias = "tuple[float, float] | keras.Layer | None"
 AXES = {1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
 
 
 def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2, 3)) -> list[Any]:
-    """Return the `Input` of a model, and the layer that scales it, if any.
+    """Return the `Input` of a model and, if there is one, the layer that scales it.
 
     Args:
         input_shape: Shape of one example.
-        rescale: As for `rescaling`.
-        axes: How many axes the shape may have.
+        rescale: Range or layer, as for `rescaling`.
+        axes: Numbers of axes that the shape may have.
 
     Raises:
-        RecipeError: the shape has other axes, or a size that is not a whole number ≥ 1.
+        RecipeError: The shape has another number of axes, or a size is not a whole number ≥ 1.
     """
     import keras
 
@@ -75,12 +75,12 @@ def _is_size(value: Any) -> bool:
 
 
 def rescaling(rescale: Rescale) -> list["keras.Layer"]:
-    """Return the layer that maps low…high to 0…1, the one given, or none for None.
+    """Return the layer that maps low…high to 0…1, or the given layer, or no layer for None.
 
-    It computes in float32, under mixed precision too.
+    It computes in float32, also under mixed precision.
 
     Raises:
-        RecipeError: neither a range nor a layer nor None.
+        RecipeError: `rescale` is neither a range nor a layer nor None.
     """
     from keras import Layer, layers
 
@@ -98,11 +98,11 @@ def rescaling(rescale: Rescale) -> list["keras.Layer"]:
 
 
 def weights(initializer: str, l2: float) -> dict[str, Any]:
-    """Return a layer's `kernel_initializer` and `kernel_regularizer`.
+    """Return the `kernel_initializer` and `kernel_regularizer` of a layer.
 
-    `constant` gives every weight the value 0.1: neurons that start equal stay equal. `large_normal`
-    has standard deviation 1, as NumPy's `randn`: activations and gradients explode. `l2` is Keras'
-    meaning, l2·Σw² (no ½; the slides' λ/2m corresponds to l2 = λ/2m).
+    `constant` sets every weight to 0.1: neurons that start equal stay equal. `large_normal` has
+    standard deviation 1, like NumPy's `randn`: activations and gradients explode. `l2` has Keras'
+    meaning, l2·Σw² without ½; the slides' λ/2m corresponds to l2 = λ/2m.
     """
     import keras
 
@@ -154,22 +154,22 @@ def activated(
 
 
 def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> list["keras.Layer"]:
-    """Return the output layers, float32 under mixed precision too.
+    """Return the output layers, in float32 also under mixed precision.
 
     Classification: `logits`, then `probabilities` (softmax, or sigmoid for one output).
-    Regression: `prediction`; where the targets' mean and standard deviation are given, the weights
-    learn the standardised target and `prediction` puts it back into the target's unit.
+    Regression: `prediction`. With the targets' mean and standard deviation, the weights learn the
+    standardised target and `prediction` converts it to the unit of the target.
 
     Raises:
-        RecipeError: the number of outputs is not a whole number ≥ 1, or a target's scale is given
-            for several.
+        RecipeError: The number of outputs is not a whole number ≥ 1, or the scale of one target is
+            given for several outputs.
     """
     from keras import layers
 
     if not _is_size(num_outputs):
         reason = f"a whole number ≥ 1 is expected, got {shown(num_outputs)}"
         raise RecipeError(reason, setting="num_outputs")
-    num_outputs = int(num_outputs)  # NumPy's too, which Keras refuses
+    num_outputs = int(num_outputs)  # Keras refuses NumPy's integers
     if not isinstance(regression, bool) and num_outputs > 1:
         reason = "True or the (mean, deviation) of one target is expected; for inputs: rescale="
         raise RecipeError(reason, setting="regression")
@@ -189,7 +189,7 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
 
 
 def noise_layer(standard_deviation: float) -> list["keras.Layer"]:
-    """Return a GaussianNoise layer (active in training only), nothing for 0."""
+    """Return a GaussianNoise layer (active only in training), or no layer for 0."""
     from keras import layers
 
     return [layers.GaussianNoise(standard_deviation, name="noise")] if standard_deviation else []

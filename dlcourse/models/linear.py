@@ -1,4 +1,4 @@
-"""Linear, logistic and softmax regression: one layer of weights, a network without hidden ones."""
+"""Linear, logistic and softmax regression: networks without a hidden layer."""
 
 from typing import TYPE_CHECKING
 
@@ -26,17 +26,17 @@ def linear_regression(
         input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
             `(height, width, channels)`, which is flattened.
         num_outputs: Number of targets.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
-        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
-        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
-            random, `large_normal` (standard deviation 1) why small.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+        l2: Factor of the penalty l2·Σw² over all kernels, added to the loss; 0 for none.
+        initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
+            start random, `large_normal` (standard deviation 1) why they must start small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting is not as described; the text names it.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
@@ -58,17 +58,17 @@ def logistic_regression(
         input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
             `(height, width, channels)`, which is flattened.
         num_outputs: Number of outputs, 1.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
-        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
-        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
-            random, `large_normal` (standard deviation 1) why small.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+        l2: Factor of the penalty l2·Σw² over all kernels, added to the loss; 0 for none.
+        initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
+            start random, `large_normal` (standard deviation 1) why they must start small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting is not as described; the text names it.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)
@@ -90,17 +90,17 @@ def softmax_regression(
         input_shape: Shape of one example: `(features,)`, or an image's `(height, width)` or
             `(height, width, channels)`, which is flattened.
         num_outputs: Number of classes.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
-        l2: Factor of the penalty l2·Σw² over all kernels, which is added to the loss; 0 for none.
-        initializer: Initializer of every kernel; `zeros` and `constant` (0.1) show why it must be
-            random, `large_normal` (standard deviation 1) why small.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+        l2: Factor of the penalty l2·Σw² over all kernels, added to the loss; 0 for none.
+        initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
+            start random, `large_normal` (standard deviation 1) why they must start small.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting is not as described; the text names it.
     """
     weights = {"l2": l2, "initializer": initializer}
     return dnn(input_shape, num_outputs, regression, rescale, hidden=(), **weights)

@@ -1,4 +1,4 @@
-"""Layers in front of a model: augmentation (training only) and scaling."""
+"""Layers in front of a model: augmentation (only in training) and scaling."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def scaling_layer(dataset: Any) -> "keras.Layer":
-    """Return Rescaling to 0…1 for images, Normalization by the training rows for a table.
+    """Return Rescaling to 0…1 for images, or Normalization with the training rows for a table.
 
-    Both hold constants, no weights: they add no parameters. Both compute in float32, under mixed
-    precision too: half precision does not tell the years 2016 and 2018 apart. A column that is
+    Both hold constants, not weights, and add no parameters. Both compute in float32, also under
+    mixed precision: bfloat16 would not distinguish the years 2016 and 2018. A column that is
     constant in the training rows is only shifted.
     """
     from keras import layers
 
     if dataset.x_train.ndim > 2:
         low, high = dataset.value_range
-        return rescaling((low, high if high > low else low + 1))[0]  # images may be of one grey
+        return rescaling((low, high if high > low else low + 1))[0]  # all pixels may be equal
     rows = dataset.x_train.astype("float64")
     variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
     return layers.Normalization(
@@ -32,7 +32,7 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
 
 
 def target_scale(dataset: Any) -> tuple[float, float]:
-    """Return the training targets' mean and standard deviation (1 where all are equal)."""
+    """Return the mean and standard deviation of the training targets (1 if all are equal)."""
     targets = dataset.y_train.astype("float64")
     return float(targets.mean()), float(targets.std()) or 1.0
 
@@ -46,18 +46,18 @@ def augmentation_layers(
     flip: Flip = "none",
     fill: Literal["nearest", "black"] = "nearest",
 ) -> list["keras.Layer"]:
-    """Return the random layer in front of a model, active in training only; none if all is off.
+    """Return the random layer in front of a model, active only in training, or none if all are off.
 
     Args:
         shift: Largest shift in each direction, as a fraction of the height and width; 0 for none.
         rotate: Largest rotation to either side, in degrees; 0 for none.
         zoom: Largest zoom in or out, as a fraction; 0 for none.
-        shear: Largest slant to either side: the shift of a row over its distance from the middle; 0
-            for none.
-        flip: Mirrorings drawn at random, such as leave a picture's class as it is.
-        fill: Filling of what comes in at the borders: the `nearest` pixel, or `black` (0).
+        shear: Largest shear to either side: the shift of a row divided by its distance from the
+            centre; 0 for none.
+        flip: Random flips; choose only flips that keep the class of an image.
+        fill: Fill of the empty borders: the `nearest` pixel, or `black` (0).
     """
-    how = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear}
-    if not any(how.values()) and flip == "none":
+    ranges = {"shift": shift, "rotate": rotate, "zoom": zoom, "shear": shear}
+    if not any(ranges.values()) and flip == "none":
         return []
-    return [random_warp()(**how, flip=flip, fill=fill, name="warp")]
+    return [random_warp()(**ranges, flip=flip, fill=fill, name="warp")]

@@ -31,24 +31,23 @@ def rnn(
         input_shape: Shape of one example: `(steps, features)`, or an image's `(height, width,
             channels)`: height steps of width·channels features.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the inputs, which a layer in the model maps to 0…1, as (0,
-            255) for pixels; or a Keras layer that scales them, such as an adapted `Normalization`.
-            None takes the inputs as they are: from about 0 to 1, or standardised, is expected.
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
+            model maps to 0…1; or a Keras layer that scales them, such as an adapted
+            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
         cell: Kind of recurrent layer: simple RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber
             1997) or GRU (Cho 2014).
         units: Size of the state.
-        layers: Number of recurrent layers; all but the last pass their whole sequence on.
-        bidirectional: Reading from both ends, whose states are concatenated (Schuster and Paliwal
-            1997).
+        layers: Number of recurrent layers; all but the last return their whole sequence.
+        bidirectional: Reading in both directions; the two states are concatenated (Schuster and
+            Paliwal 1997).
         dropout: Fraction of each recurrent layer's outputs dropped in training; 0 for none.
-        l2: Factor of the penalty l2·Σw² over all input kernels, which is added to the loss; 0 for
-            none.
+        l2: Factor of the penalty l2·Σw² over all input kernels, added to the loss; 0 for none.
         initializer: Initializer of every input kernel (recurrent kernels start orthogonal).
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; it is named.
+        RecipeError: An argument or a setting is not as described; the text names it.
     """
     import keras
 

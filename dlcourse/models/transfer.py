@@ -1,8 +1,8 @@
 """Transfer learning: a trained network's layers, frozen, with a new head (slides S1).
 
-While the base is frozen its outputs for an example never change: they can be computed once
-(`dlcourse.training.features`), and the head be trained on them alone. Then the base's last layers
-may be trained a little further.
+While the base is frozen, its outputs for an example never change. They can be computed once
+(`dlcourse.training.features`) to train the head alone. The last layers of the base can then be
+fine-tuned.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FEATURES = "features"
-"""The layer that ends the base: what it gives is what the head learns from."""
+"""Name of the last layer of the base; the head learns from its output."""
 
 
 @checked
@@ -46,7 +46,7 @@ def transfer(
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
-    cache_features: bool = True,  # noqa: ARG001 - this and the next are read by training.stages
+    cache_features: bool = True,  # noqa: ARG001 - training.stages reads this and the next
     trainable_layers: Natural = 0,
     fine_tuning_epochs: Positive = 5,  # noqa: ARG001
     fine_tuning_rate: PositiveNumber = 0.1,  # noqa: ARG001
@@ -54,37 +54,36 @@ def transfer(
     """Return a trained network's layers, frozen, with a new head.
 
     Args:
-        input_shape: Shape of one example; the base's own.
+        input_shape: Shape of one example, as the base takes it.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
-        regression: True for a regression, which ends in `prediction` instead of probabilities; or
-            the targets' (mean, standard deviation), see `layers.head`.
-        rescale: Range (low, high) of the images, or a layer that maps it to 0…1: it takes the place
-            of the scaling in the base, so that the new images may have another range. None keeps
-            the base's own; a base that is a `.keras` file or takes rows keeps it in any case.
-        base: Trained network to begin with: a run's folder, a `.keras` file, or a name of
+        regression: True for a regression, which ends with `prediction` instead of `probabilities`;
+            or the targets' (mean, standard deviation), see `layers.head`.
+        rescale: Range (low, high) of the images, or a layer that maps it to 0…1. It replaces the
+            scaling in the base, so the new images may have another range. None keeps the scaling of
+            the base, and so does any base that is a `.keras` file or takes rows.
+        base: Trained network to start from: the folder of a run, a `.keras` file, or a name in
             `keras.applications`.
         weights: Weights of a network of `keras.applications`: `imagenet` (downloaded once), a file,
             or null for random ones.
-        layer: Name of the base's last layer to keep; null keeps all but its last layer with
-            weights.
-        head: Units of each of the head's hidden layers, before its logits; an empty list for none.
+        layer: Name of the last layer of the base to keep; null keeps all layers before its last
+            layer with weights.
+        head: Units of each hidden layer of the head, before its logits; an empty list for none.
         activation: Activation of the head's hidden layers.
-        dropout: Fraction of the outputs of each of the head's hidden layers dropped in training; 0
-            for none.
-        l2: Factor of the penalty l2·Σw² over the head's kernels, which is added to the loss; 0 for
+        dropout: Fraction of the outputs of each hidden layer of the head dropped in training; 0 for
             none.
+        l2: Factor of the penalty l2·Σw² over the head's kernels, added to the loss; 0 for none.
         initializer: Initializer of the head's kernels.
-        cache_features: Computation of the frozen base's outputs once, before the head is trained on
-            them; false runs the base in every step, with the same result.
-        trainable_layers: Number of the base's last layers with weights that are trained in a
-            fine-tuning after the head; 0 for no fine-tuning.
-        fine_tuning_epochs: Number of epochs of the fine-tuning.
-        fine_tuning_rate: Constant learning rate of the fine-tuning, as a multiple of
+        cache_features: Computation of the frozen base's outputs once, before the head is trained;
+            false runs the base in every step, with the same result.
+        trainable_layers: Number of last layers of the base, counting layers with weights, that are
+            fine-tuned after the head is trained; 0 for no fine-tuning.
+        fine_tuning_epochs: Number of epochs of fine-tuning.
+        fine_tuning_rate: Constant learning rate of fine-tuning, as a multiple of
             `training.learning_rate`.
 
     Raises:
-        RecipeError: an argument or a setting that is not as described; there is no such base or
-            layer in it, it takes other inputs, or has fewer layers to train.
+        RecipeError: An argument or a setting is not as described, the base or the layer does not
+            exist, or the base takes other inputs or has fewer layers to train.
     """
     _, *scaling = input_layers(input_shape, rescale)
     model, scales = load_base(base, tuple(input_shape), weights)
@@ -123,30 +122,30 @@ def new_head(
     dropout: float = 0.0,
     kernel: dict[str, Any] | None = None,
 ) -> "keras.Model":
-    """Return copies of a base's layers, frozen, with a new head behind the layer `features`.
+    """Return frozen copies of the layers of a base, with a new head after the layer `features`.
 
-    The base stays as it is. Its dropout, noise and augmentation are left out, and its batch
-    normalization does as it does when predicting: its outputs for an example are always the same.
+    The base itself is unchanged. The copy has no dropout, noise or augmentation, and its batch
+    normalization runs in inference mode, so its outputs for an example are always the same.
 
     Args:
-        base: a trained Sequential or Functional model of one input.
-        num_outputs, regression: see `transfer`.
-        shape: of one example; None takes the base's own, where that leaves nothing open.
-        scaling: takes the place of the base's layer `rescaling`; None leaves it.
-        layer, hidden, activation, dropout: see `transfer`; `hidden` is its `head`.
-        kernel: arguments of the head's kernels, as `layers.weights` makes them.
+        base: Trained Sequential or Functional model with one input.
+        num_outputs, regression: Outputs and task, see `transfer`.
+        shape: Shape of one example; None takes the shape of the base, if all its sizes are known.
+        scaling: Layer that replaces the layer `rescaling` of the base; None keeps it.
+        layer, hidden, activation, dropout: Settings of `transfer`; `hidden` is its `head`.
+        kernel: Arguments of the head's kernels, as `layers.weights` returns them.
 
     Raises:
-        UserError: the base has no such layer, or no layer to cut the head off at.
+        UserError: The base does not have this layer, or has no layer at which to cut off the head.
     """
     import keras
 
     inputs = keras.Input(shape or base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
     tensor = replay(
-        base, _cut(base, layer), keras.Model(inputs, inputs), lambda one: _still(one, scaling)
+        base, _cut(base, layer), keras.Model(inputs, inputs), lambda old: _still(old, scaling)
     )
-    for one in keras.Model(inputs, tensor).layers:
-        one.trainable = False
+    for base_layer in keras.Model(inputs, tensor).layers:
+        base_layer.trainable = False
     flat = len(tensor.shape) > 2
     end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
     kernel = kernel or {}
@@ -163,22 +162,22 @@ def _applied(layers: Sequence[Any], tensor: Any) -> Any:
 
 
 def _cut(base: Any, layer: str | None) -> Any:
-    """Return the base's tensor that the head is to read."""
+    """Return the tensor of the base that the new head takes."""
     import keras
 
     if layer is not None:
         return hooks.part(base, layer).outputs[0]
     if base.name == PUBLISHED:
         return base.outputs[0]
-    learners = [one for one in base.layers if one.weights]
-    if len(learners) < 2 or isinstance(learners[-1], keras.Model):
-        names = ", ".join(one.name for one in base.layers)
+    trainable = [each for each in base.layers if each.weights]
+    if len(trainable) < 2 or isinstance(trainable[-1], keras.Model):
+        names = ", ".join(each.name for each in base.layers)
         raise UserError(f"name the layer to keep: one of {names}")
-    return learners[-1].input
+    return trainable[-1].input
 
 
 def _still(layer: Any, scaling: "keras.Layer | None") -> "keras.Layer | None":
-    """Return what takes a layer's place: the new scaling, and nothing for what acts at random."""
+    """Return the replacement of a layer: the new scaling, or identity for a random layer."""
     from keras import layers
 
     if scaling is not None and layer.name == "rescaling":
@@ -191,7 +190,7 @@ def _still(layer: Any, scaling: "keras.Layer | None") -> "keras.Layer | None":
 
 
 def base_layers(model: "keras.Model") -> list["keras.Layer"]:
-    """Return the layers before the head, `features` included."""
+    """Return the layers before the head, including `features`."""
     names = [layer.name for layer in model.layers]
     return model.layers[: names.index(FEATURES) + 1]
 
@@ -202,32 +201,32 @@ def base_weights(model: "keras.Model") -> list["np.ndarray"]:
 
 
 def head_alone(model: "keras.Model") -> "keras.Model":
-    """Return the head as a model of its own, from the features `(n, values)` on.
+    """Return the head as a separate model of the features `(n, values)`.
 
-    It shares its layers with the whole model: what trains the one trains the other.
+    It shares its layers with the whole model, so training one trains the other.
     """
     import keras
 
-    known, rows = base_layers(model), model.get_layer(FEATURES).output
+    before, rows = base_layers(model), model.get_layer(FEATURES).output
     inputs = keras.Input(rows.shape[1:])  # pyright: ignore[reportAttributeAccessIssue]
-    return keras.Model(inputs, _applied(model.layers[len(known) :], inputs))
+    return keras.Model(inputs, _applied(model.layers[len(before) :], inputs))
 
 
 def unfreeze(model: "keras.Model", layers: int) -> list[str]:
-    """Let the base's last `layers` layers with weights be trained; return their names.
+    """Make the last `layers` layers of the base that have weights trainable; return their names.
 
-    Batch normalization stays frozen, in a model inside the base too: its statistics are those of
-    the base's own data. Compile the model again, at a tenth of the learning rate or less.
+    Batch normalization stays frozen, also in a nested model, because its statistics come from the
+    data of the base. Compile the model again, with a tenth of the learning rate or less.
 
     Raises:
-        UserError: the base has fewer such layers.
+        UserError: The base has fewer layers with weights.
     """
     chosen = _trainable(model, layers)
-    for one in base_layers(model):
-        one.trainable = one in chosen
-        for part in filter(_never_trained, one._flatten_layers()):
+    for layer in base_layers(model):
+        layer.trainable = layer in chosen
+        for part in filter(_never_trained, layer._flatten_layers()):
             part.trainable = False
-    return [one.name for one in chosen]
+    return [layer.name for layer in chosen]
 
 
 def _never_trained(layer: Any) -> bool:
@@ -237,7 +236,7 @@ def _never_trained(layer: Any) -> bool:
 
 
 def _trainable(model: "keras.Model", layers: int) -> list["keras.Layer"]:
-    able = [one for one in base_layers(model) if one.weights and not _never_trained(one)]
+    able = [layer for layer in base_layers(model) if layer.weights and not _never_trained(layer)]
     if not 0 <= layers <= len(able):
         raise UserError(f"{layers} layers to train: the base has {len(able)} with weights")
     return able[len(able) - layers :]

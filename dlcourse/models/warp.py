@@ -1,7 +1,7 @@
-"""A random shift, rotation, zoom, slant and mirroring of images in one pass.
+"""A random shift, rotation, zoom, shear and flip of images in one pass.
 
 Keras' RandomTranslation, RandomRotation, RandomZoom, RandomShear and RandomFlip each resample the
-image; their product is one affine map, which blurs once and costs less than a third
+image. Their product is one affine map, which blurs once and costs less than a third
 (`python -m benchmarks.augmentation`).
 """
 
@@ -20,19 +20,19 @@ def random_warp() -> Any:
 
     @keras.saving.register_keras_serializable("dlcourse")
     class RandomWarp(keras.Layer):
-        """Maps images `(n, height, width, channels)`, each by its own random affine map.
+        """Maps each image of `(n, height, width, channels)` by its own random affine map.
 
-        The arguments are those of `augmentation_layers`. Outside of training the images stay.
+        The arguments are those of `augmentation_layers`. Outside training, images are unchanged.
         """
 
         def __init__(
             self, *, flip: Flip = "none", fill: str = "nearest", seed: Any = None, **options: Any
         ):
             ranges = {key: options.pop(key) for key in ("shift", "rotate", "zoom", "shear")}
-            super().__init__(**{"dtype": "float32", **options})  # as TensorFlow's kernel has it
+            super().__init__(**{"dtype": "float32", **options})  # as TensorFlow's kernel returns
             self.ranges, self.flip, self.fill = ranges, flip, fill
-            # TensorFlow's XLA has no such operation. JAX must have it compiled: Keras would run the
-            # whole model operation by operation, fifty times slower.
+            # TensorFlow's XLA lacks this operation. On JAX it must be compiled, or Keras would run
+            # the whole model operation by operation, fifty times slower.
             self.supports_jit = keras.backend.backend() == "jax"
             self.generator = keras.random.SeedGenerator(seed)
 
@@ -49,10 +49,10 @@ def random_warp() -> Any:
             )
 
         def _maps(self, n: Any, height: Any, width: Any) -> Any:
-            """Return each image's map from output to input coordinates, (a0, a1, …, a7) `(n, 8)`.
+            """Return the map of each image from output to input coordinates, (a0, …, a7) `(n, 8)`.
 
-            x' = a0·x + a1·y + a2 and y' = a3·x + a4·y + a5; the image's middle stays the middle but
-            for the shift.
+            x' = a0·x + a1·y + a2 and y' = a3·x + a4·y + a5; the centre of the image moves only by
+            the shift.
             """
 
             def draw(name: str, scale: float = 1.0) -> Any:
@@ -77,7 +77,7 @@ def random_warp() -> Any:
             return ops.stack([*first, *second, none, none], axis=1)
 
         def _mirror(self, n: Any, direction: str) -> Any:
-            """Return 1 or, for an image that is mirrored in this direction, -1."""
+            """Return 1 per image, or -1 for an image that is flipped in this direction."""
             if direction not in self.flip:
                 return 1.0
             return ops.sign(keras.random.uniform((n,), -1.0, 1.0, seed=self.generator))

@@ -1,14 +1,14 @@
-"""The run directory: everything that one training leaves behind, each file whole or absent.
+"""The run directory: all files of one training, each complete or absent.
 
 runs/digits_cnn-20260131-101500/
-    recipe.yaml       resolved and complete: it alone reproduces the run
+    recipe.yaml       every setting written out: it alone reproduces the run
     environment.json  versions, machine, device, git state, data fingerprint
-    dataset.json      what new inputs need: class names, value range, columns
-    state.npz         where the training is: it goes on from there; while an epoch was interrupted
-                      or `training.checkpoint_every` asks for it, inside_state.npz is beside it
-    fine_tuning.npz   the same of a transfer's fine-tuning
+    dataset.json      facts that new inputs need: class names, value range, columns
+    state.npz         the state that a resumed training starts from; after an interrupted epoch
+                      or with `training.checkpoint_every`, also inside_state.npz
+    fine_tuning.npz   the same for the fine-tuning of a transfer
     history.csv       the metrics of every epoch
-    xray.csv          every layer's statistics by epoch, with `training.xray: true`
+    xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
     metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
     figures/          PNG pictures
@@ -40,41 +40,41 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class Run:
-    """A training's directory; its files are read when asked for."""
+    """The directory of a training; its files are read when they are needed."""
 
     path: Path
 
     def __repr__(self) -> str:
         scores = self.metrics["test"] if self.finished else {}
-        said = ", ".join(f"test {key} {shown(value)}" for key, value in scores.items())
-        return f"<Run {self.path}: {said or 'not finished'}>"
+        text = ", ".join(f"test {key} {shown(value)}" for key, value in scores.items())
+        return f"<Run {self.path}: {text or 'not finished'}>"
 
     def __str__(self) -> str:
         """The metrics by split, the size, the time and the folder as text."""
         if not self.finished:
             return repr(self)
-        known = self.metrics
+        metrics = self.metrics
         return (
-            f"{split_table(known, self.facts.examples)}\n\n"
-            f"parameters  {known['parameters']:,}\n"
-            f"epochs      {known['epochs_run']} (kept: {known['best_epoch']})\n"
-            f"seconds     {known['seconds']:.1f}\n"
+            f"{split_table(metrics, self.facts.examples)}\n\n"
+            f"parameters  {metrics['parameters']:,}\n"
+            f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})\n"
+            f"seconds     {metrics['seconds']:.1f}\n"
             f"run         {self.path}\n"
             f"figures     {self.path / 'figures'}"
         )
 
     @property
     def name(self) -> str:
-        """The directory's name."""
+        """The name of the directory."""
         return self.path.name
 
     def forget(self) -> None:
-        """Forget what was read: the files have changed."""
-        for read in self.__dict__.keys() - {"path"}:
-            del self.__dict__[read]
+        """Clear the cached contents after the files have changed."""
+        for name in self.__dict__.keys() - {"path"}:
+            del self.__dict__[name]
 
     def load_dataset(self) -> Dataset:
-        """Return the data set that it was trained on, split by the same seed.
+        """Return the data set of the training, split with the same seed.
 
         Raises:
             RunError: The run's recipe is missing or damaged.
@@ -91,15 +91,15 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What `metrics.json` holds."""
+        """The content of `metrics.json`."""
         return self._json("metrics.json", "train", "val", "test", "parameters", "epochs_run")
 
     @cached_property
     def facts(self) -> DataFacts:
-        """What is known of the data that it was trained on, from `dataset.json`."""
+        """The facts of the training data, from `dataset.json`."""
         try:
             return DataFacts.from_json(self._data)
-        except TypeError:  # a list or a mapping is expected, and something else stands there
+        except TypeError:  # a value is not a list or a mapping
             raise RunError(f"{self.path / 'dataset.json'}: is broken") from None
 
     @cached_property
@@ -108,12 +108,12 @@ class Run:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` holds."""
+        """The content of `environment.json`."""
         return self._json("environment.json")
 
     @cached_property
     def history(self) -> dict[str, list[float]]:
-        """One list a column of `history.csv`, one value an epoch."""
+        """One list per column of `history.csv`, with one value per epoch."""
         path = self.file("history.csv")
         try:
             with path.open(newline="", encoding="utf-8") as stream:
@@ -124,15 +124,15 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the training came to its end, and all files are there."""
+        """Whether the training has ended and all files are written."""
         return (self.path / "metrics.json").is_file()
 
     @cached_property
     def model(self) -> Any:
-        """The trained Keras model, if it is the one that this run saved.
+        """The trained Keras model, if its file is the one that this run saved.
 
         Raises:
-            RunError: the file is missing, was changed since, or holds code.
+            RunError: The file is missing, has changed, or contains code.
         """
         import keras
 
@@ -144,14 +144,14 @@ class Run:
             )
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # noqa: BLE001 - whatever a strange file makes Keras raise
+        except Exception as error:  # noqa: BLE001 - Keras raises many types on broken files
             raise RunError(f"{path}: the model cannot be loaded: {one_line(error)}") from None
 
     def file(self, name: str) -> Path:
         """Return the path of one of the run's files.
 
         Raises:
-            RunError: the run has no such file.
+            RunError: The run has no such file.
         """
         path = self.path / name
         if not path.is_file():
@@ -169,15 +169,15 @@ class Run:
             raise RunError(f"{path}: is broken: {error}") from None
         missing = [key for key in keys if key not in content] if isinstance(content, dict) else keys
         if missing:
-            raise RunError(f"{path}: is not of this package: it has no '{missing[0]}'")
+            raise RunError(f"{path}: was not written by this package: it has no '{missing[0]}'")
         _refuse_change(path, content.pop("sha256", None), _seal(content))
         return content
 
 
-def _refuse_change(path: Path, recorded: str | None, found: str) -> None:
-    if recorded not in (None, found):
+def _refuse_change(path: Path, recorded: str | None, actual: str) -> None:
+    if recorded not in (None, actual):
         raise RunError(
-            f"{path}: was damaged or changed since this run wrote it (its SHA-256 is another)"
+            f"{path}: was damaged or changed since this run wrote it (its SHA-256 differs)"
         )
 
 
@@ -186,7 +186,7 @@ def _seal(content: dict[str, Any]) -> str:
 
 
 def check_name(folder: str | Path, name: str | None) -> None:
-    """Raise a RunError if a new run may not have this name; cheap, before the work begins."""
+    """Raise a RunError if a new run cannot have this name; a cheap check before the training."""
     if not isinstance(folder, str | Path):
         raise RunError(f"runs: a folder is expected, got {shown_value(folder)}")
     if name is not None and not NAME.fullmatch(str(name)):
@@ -202,7 +202,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     """Return a new, empty run directory: `<recipe>-<time>`, or `name` if given.
 
     Raises:
-        RunError: the name is not a plain word or is taken, or the folder cannot be written.
+        RunError: The name is not a plain word or exists already, or the folder cannot be written.
     """
     check_name(folder, name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", recipe_name).lstrip(".-") or "run"
@@ -227,10 +227,10 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
 
 
 def read_run(path: "str | Path | Run") -> Run:
-    """Return the run in a directory; a run is returned as it is.
+    """Return the run in a directory; a `Run` is returned unchanged.
 
     Raises:
-        RunError: it is not a run directory.
+        RunError: The path is not a run directory.
     """
     if isinstance(path, Run):
         return path
@@ -249,17 +249,17 @@ def read_run(path: "str | Path | Run") -> Run:
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:
-    """Return the runs in a folder, by name; none where there is no such folder."""
-    found = Path(folder).expanduser().glob("*/recipe.yaml")
-    return [Run(path.parent) for path in sorted(found)]
+    """Return the runs in a folder, sorted by name; an empty list if the folder does not exist."""
+    recipes = Path(folder).expanduser().glob("*/recipe.yaml")
+    return [Run(path.parent) for path in sorted(recipes)]
 
 
 @contextlib.contextmanager
 def locked(run: Run) -> Iterator[None]:
-    """Hold the run for this process; the operating system lets go when the process ends.
+    """Lock the run for this process; the operating system unlocks it when the process ends.
 
     Raises:
-        RunError: another process trains it.
+        RunError: Another process is training the run.
     """
     from filelock import FileLock, Timeout
 
@@ -273,32 +273,32 @@ def locked(run: Run) -> Iterator[None]:
 
 
 def clean(run: Run) -> None:
-    """Remove what a killed process left half-written."""
+    """Remove the half-written files of a killed process."""
     for folder in (run.path, run.path / "figures"):
         for path in folder.glob(f"{HALF_WRITTEN}*"):
             path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
-    """Return a file's SHA-256, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text as `write_file` does."""
+    """Write UTF-8 text with `write_file`."""
     write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON with the SHA-256 of its content: a changed number is found when it is read."""
-    content = json.loads(json.dumps(content))  # keys as they will be read
+    """Write JSON with the SHA-256 of its content, so that reading detects a changed value."""
+    content = json.loads(json.dumps(content))  # with keys as they are read back
     sealed = {**content, "sha256": _seal(content)}
     write_text(path, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a CSV file, the keys of the first row its head, numbers at full precision."""
+    """Write a CSV file with the keys of the first row as header and numbers at full precision."""
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -310,6 +310,6 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def write_history(path: Path, history: dict[str, list[float]]) -> None:
-    """Write one row an epoch, `epoch` (from 1) first, at full precision."""
+    """Write one row per epoch, with `epoch` (from 1) as the first column, at full precision."""
     epochs = enumerate(zip(*history.values(), strict=True), 1)
     write_rows(path, [{"epoch": n, **dict(zip(history, row, strict=True))} for n, row in epochs])

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, device, git state."""
+"""The environment of a run: versions, machine, device and git state."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, platform, device, variables and git state as JSON-able values."""
+    """Return versions, platform, device, variables and git state as values that JSON can hold."""
     import keras
 
     return {
@@ -36,7 +36,7 @@ def environment() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "backend": keras.backend.backend(),
         "device": device(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in PACKAGES if (installed := _version(name))},
         "variables": {key: os.environ[key] for key in _VARIABLES if key in os.environ},
         "git": _git(),
     }
@@ -51,7 +51,7 @@ _VARIABLES = (
 
 
 def device() -> str:
-    """Return where Keras computes: `GPU (NVIDIA H200, 140 GiB)` or `CPU (2 cores)`."""
+    """Return the device of Keras: `GPU (NVIDIA H200, 140 GiB)` or `CPU (2 cores)`."""
     gpus = _gpus()
     if not gpus:
         return f"CPU ({os.cpu_count()} cores)"
@@ -60,49 +60,49 @@ def device() -> str:
 
 
 def use_device(wanted: Device) -> None:
-    """Keep Keras to a device: `auto` takes a GPU where there is one, `cpu` none, `gpu` only that.
+    """Restrict Keras to a device: `auto` uses a GPU if there is one, `cpu` none, `gpu` only that.
 
     Raises:
-        UserError: there is no GPU for the backend, or this process computes on it already.
+        UserError: The backend has no GPU, or for `cpu` this process already uses it.
     """
     import keras
 
     backend = keras.backend.backend()
     if wanted == "gpu" and not _gpus():
         raise UserError(
-            f"gpu was asked for, and the {backend} backend sees {device()} alone: {no_gpu()}"
+            f"gpu was requested, but the {backend} backend has only {device()}: {no_gpu()}"
         )
     if wanted == "cpu" and _gpus():
         leave = {"tensorflow": _leave_tensorflow_gpus, "jax": _leave_jax_gpus}
         leave.get(backend, _leave_torch_gpus)()
         if _gpus():
-            raise UserError("this process computes on its GPU already: start a new one for cpu")
+            raise UserError("this process already uses its GPU: start a new process for cpu")
         _left.add(backend)
 
 
 def no_gpu() -> str:
-    """Return why the backend has no GPU, and the cure."""
+    """Return why the backend has no GPU, and how to fix it."""
     import keras
 
     backend = keras.backend.backend()
     if backend in _left:
-        return "an earlier training of this process asked for cpu: start a new process"
+        return "an earlier training in this process requested cpu: start a new process"
     for variable in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
         value = os.environ.get(variable)
         if value in ("", "-1", "cpu") and (variable[0] == "C" or backend == "jax"):
             return f"{variable}={value} hides it: unset it"
     if shutil.which("nvidia-smi") is None:
         return (
-            "there is no NVIDIA driver here (no nvidia-smi): take a machine with a GPU, "
+            "this machine has no NVIDIA driver (no nvidia-smi): use a machine with a GPU, "
             "or training.device=auto"
         )
     install = CUDA.get(backend, backend)
     return f"there is an NVIDIA driver, but no CUDA for {backend}: pip install '{install}'"
 
 
-_left: set[str] = set()  # backends that were kept off their GPUs, for the rest of the process
+_left: set[str] = set()  # backends that no longer use their GPUs in this process
 _scopes = contextlib.ExitStack()
-CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}  # torch brings it
+CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}  # torch includes CUDA
 
 
 def _gpus() -> list[str]:
@@ -114,11 +114,11 @@ def _gpus() -> list[str]:
 
 @cache
 def _memories() -> dict[str, float]:
-    """Return each NVIDIA GPU's memory in MiB, by its name; TensorFlow does not tell it."""
+    """Return the memory of each NVIDIA GPU in MiB, by name; TensorFlow does not report it."""
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        rows = (line.rsplit(",", 1) for line in told.splitlines() if "," in line)
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows = (line.rsplit(",", 1) for line in output.splitlines() if "," in line)
         return {name.strip(): float(mib) for name, mib in rows}
     except (OSError, subprocess.CalledProcessError, ValueError):
         return {}
@@ -127,14 +127,14 @@ def _memories() -> dict[str, float]:
 def _leave_tensorflow_gpus() -> None:
     import tensorflow as tf
 
-    with contextlib.suppress(RuntimeError):  # they are in use
+    with contextlib.suppress(RuntimeError):  # the GPUs are in use
         tf.config.set_visible_devices([], "GPU")
 
 
 def _leave_jax_gpus() -> None:
     import jax  # pyright: ignore[reportMissingImports]
 
-    jax.config.update("jax_platforms", "cpu")  # without effect once they are in use
+    jax.config.update("jax_platforms", "cpu")  # without effect once the GPUs are in use
 
 
 def _leave_torch_gpus() -> None:
@@ -162,7 +162,7 @@ def _torch_gpus() -> list[str]:
     import torch  # pyright: ignore[reportMissingImports]
 
     value: Any = keras.ops.zeros(())
-    if value.device.type != "cuda":  # where Keras computes, whatever is there
+    if value.device.type != "cuda":  # the device that Keras uses, whatever else exists
         return []
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
@@ -175,7 +175,7 @@ def _version(name: str) -> str | None:
 
 
 def _git() -> dict[str, Any] | None:
-    """Return the commit of the package's checkout and whether it was changed; None outside one."""
+    """Return the git commit of the package and whether files have changed; None outside git."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -183,7 +183,7 @@ def _git() -> dict[str, Any] | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        if not git("ls-files", "__init__.py"):  # inside somebody else's repository
+        if not git("ls-files", "__init__.py"):  # inside another repository
             return None
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""How good a model is on each split: the same numbers at training and from a saved run."""
+"""Metrics of a model on each split: the same for a training and for its saved run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
-PREDICT_BATCH = 1024  # examples, or fewer where they are large
-PREDICT_BYTES = 1 << 24  # a batch, at most
-READ_BYTES = 1 << 24  # read at a time of streamed images
+PREDICT_BATCH = 1024  # examples, or fewer if they are large
+PREDICT_BYTES = 1 << 24  # largest size of a batch
+READ_BYTES = 1 << 24  # read at a time from streamed images
 
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
-    """Return the model's outputs for `x`: probabilities `(n, classes)` or predictions `(n,)`.
+    """Return the outputs of a model for `x`: probabilities `(n, classes)` or predictions `(n,)`.
 
     A single sigmoid output p becomes the two columns (1 - p, p).
     """
@@ -27,21 +27,21 @@ def outputs(model: Any, x: np.ndarray) -> np.ndarray:
 
 
 def predict(model: Any, x: Any) -> np.ndarray:
-    """Return `model.predict(x)`; of streamed images only some megabytes are read at a time."""
+    """Return `model.predict(x)`; streamed images are read a few megabytes at a time."""
     size = max(1, x[:1].nbytes)
     batch = min(PREDICT_BATCH, max(1, PREDICT_BYTES // size))
     step = len(x) if isinstance(x, np.ndarray) else batch * max(1, READ_BYTES // (batch * size))
     starts = range(0, len(x), max(1, step))
-    found = [model.predict(x[i : i + step], batch_size=batch, verbose=0) for i in starts]
-    return np.concatenate(found)
+    predictions = [model.predict(x[i : i + step], batch_size=batch, verbose=0) for i in starts]
+    return np.concatenate(predictions)
 
 
 def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.ndarray]:
-    """Return each split's metrics, and the outputs on the test split.
+    """Return the metrics of each split, and the outputs on the test split.
 
     Classification: `loss` (cross-entropy) and `accuracy`. Regression: `loss` (mean squared error),
-    `mae` (in the target's unit) and `r2`. The loss is the data's own: no weight penalty, no label
-    smoothing, no dropout, no augmentation.
+    `mae` (in the target's unit) and `r2`. The loss is that of the data alone: no weight penalty,
+    label smoothing, dropout or augmentation.
     """
     metrics: dict[str, dict[str, float]] = {}
     predicted = np.empty(0)
@@ -52,22 +52,22 @@ def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.
 
 
 def measures(task: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Return the metrics of `outputs`, as that function gives them, against the truth `(n,)`."""
+    """Return the metrics of the outputs (see `outputs`) for the targets `y` `(n,)`."""
     return _regression(y, outputs) if task == "regression" else _classification(y, outputs)
 
 
 def check_fit(run: Any, dataset: Any) -> None:
-    """Raise a RunError unless the run's model takes this data set and knows its classes."""
+    """Raise a RunError unless the data set has the input shape, task and classes of the run."""
     facts = run.facts
     if facts.input_shape != dataset.input_shape:
         raise RunError(
-            f"{run.path}: the model takes inputs of shape {facts.input_shape}, {dataset.name} has "
-            f"{dataset.input_shape}"
+            f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
+            f"{dataset.name} has {dataset.input_shape}"
         )
     if (facts.class_names, facts.task) != (dataset.class_names, dataset.task):
         raise RunError(
             f"{run.path}: the model was trained for {facts.task} of {_few(facts.class_names)}, "
-            f"{dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
+            f"but {dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
         )
 
 
@@ -99,7 +99,7 @@ def _regression(y: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
 def per_class(
     y: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Return precision, recall, F1 and the number of examples of each class, by its name."""
+    """Return precision, recall, F1 and the number of examples of each class, by name."""
     from sklearn.metrics import precision_recall_fscore_support
 
     score: Any = precision_recall_fscore_support  # zero_division is annotated as a str
@@ -114,7 +114,7 @@ def per_class(
 
 
 def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
-    """Return one row per split: its number of examples and its metrics."""
+    """Return a table as text, one row per split: number of examples and metrics."""
     names = list(metrics["test"])
     rows = [
         [part, f"{n:,}", *(shown(metrics[part][key]) for key in names)] for part, n in sizes.items()
@@ -123,5 +123,5 @@ def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
 
 
 def shown(value: float) -> str:
-    """Return a metric with four decimals, or four figures where it is large."""
+    """Return a metric with four decimals, or four significant digits if it is large."""
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"

@@ -43,20 +43,21 @@ def train(
     """Return the run of a recipe: trained, evaluated and saved.
 
     Args:
-        recipe: What to train.
-        runs: The folder of all runs; nothing is written before the recipe and data are good.
-        name: The run directory's name; None makes `<recipe>-<time>`.
-        report: Called with one line per epoch, and with the device and the layers before.
-        bar: Whether Keras' progress bar is shown.
-        stop: Asks the training to save and leave; None never does.
-        callbacks: Keras callbacks, or one (see `watch.UserCallbacks`); which weights are kept is
-            the recipe's to say (`training.restore_best_weights`).
+        recipe: Recipe to train.
+        runs: Folder of all runs; nothing is written before the recipe and the data are checked.
+        name: Name of the run directory; None gives `<recipe>-<time>`.
+        report: Function that is called with the device and the layers, then with one line per
+            epoch.
+        bar: Whether to show Keras' progress bar.
+        stop: Request that makes the training save its state and stop; None for no request.
+        callbacks: Keras callbacks, or a single one (see `watch.UserCallbacks`). The recipe decides
+            which weights are kept (`training.restore_best_weights`).
 
     Raises:
-        RecipeError, DatasetError: see `prepare`.
-        RunError: the run's name is taken, or its folder cannot be written.
-        DivergedError: the loss, a weight or a statistic became NaN or infinite.
-        InterruptedTraining: `stop` asked for it.
+        RecipeError, DatasetError: See `prepare`.
+        RunError: The name of the run exists already, or its folder cannot be written.
+        DivergedError: The loss, a weight or a statistic became NaN or infinite.
+        InterruptedTraining: `stop` requested it.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     prepared = prepare(recipe)
@@ -75,17 +76,17 @@ def resume(
     stop: StopRequest | None = None,
     callbacks: Any = (),
 ) -> Run:
-    """Return the run, trained to its end exactly as if it had never been interrupted.
+    """Return the run, trained to the end exactly as if it had never been interrupted.
 
     Args:
-        run: A run that was interrupted or killed; a finished one is returned as it is.
-        recipe: None, the run's own recipe, or that recipe with more `training.epochs`.
-        report, bar, stop, callbacks: See `train`; the callbacks go on with what they saved.
+        run: Interrupted or killed run; a finished run is returned unchanged.
+        recipe: Recipe of the run, also with more `training.epochs`; None takes it from the run.
+        report, bar, stop, callbacks: Arguments of `train`; callbacks get back their saved state.
 
     Raises:
-        RecipeError: the recipe differs in more than `training.epochs`.
-        RunError: another process trains this run, its data has changed, or its state is damaged.
-        DatasetError, DivergedError, InterruptedTraining: see `train`.
+        RecipeError: The recipe differs in more than `training.epochs`.
+        RunError: Another process trains this run, its data has changed, or its state is damaged.
+        DatasetError, DivergedError, InterruptedTraining: See `train`.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     run.forget()
@@ -96,7 +97,7 @@ def resume(
             raise RunError(f"{run.path}: trains several networks, which is left out: no resuming")
         _refuse_changes(stored, wanted, run)
         if run.finished and wanted == stored:
-            watch.tell(f"{run.path} is finished: nothing is left to train")
+            watch.tell(f"{run.path} is finished: there is nothing left to train")
             return run
         prepared = prepare(wanted)
         begun = (run.path / "dataset.json").exists()
@@ -104,7 +105,7 @@ def resume(
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
         clean(run)
-        if wanted != stored:  # before the recipe: a finished run has all the epochs it names
+        if wanted != stored:  # before the recipe changes: a finished run has trained all its epochs
             (run.path / "metrics.json").unlink(missing_ok=True)
         watch.tell(describe(prepared, wanted.training.device))
         return _train(wanted, prepared, run, watch)
@@ -120,7 +121,7 @@ def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
-    """Raise a RecipeError unless the recipes are equal but for more epochs."""
+    """Raise a RecipeError unless the recipes are equal except for more epochs."""
     before, after = (
         {key: value for key, value in flat(recipe.model_dump()).items() if type(value) is not dict}
         for recipe in (stored, wanted)
@@ -131,8 +132,7 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
     if set(names) - {epochs} or fewer:
         listed = ", ".join(f"{key} {before.get(key)} → {after.get(key)}" for key in names)
         raise RecipeError(
-            f"{run.path}: only training.epochs may change, to more, when a run goes on; "
-            f"here: {listed}"
+            f"{run.path}: a resumed run may only have more training.epochs; changed: {listed}"
         )
     laid_out = {
         "list of batch sizes": isinstance(stored.training.batch_size, tuple),
@@ -142,13 +142,13 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
     }
     if names and (what := next((name for name, there in laid_out.items() if there), None)):
         raise RecipeError(
-            f"{run.path}: training.epochs: its {what} is laid out over "
+            f"{run.path}: training.epochs: its {what} is planned for "
             f"{stored.training.epochs} epochs: start a new run for more"
         )
 
 
 def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
-    """Fit from where the run is, then finish it."""
+    """Fit from the state of the run, then finish the run."""
     _record(recipe, prepared, run)
     watch.callbacks.begin(run, prepared, recipe.training.epochs)
     try:
@@ -164,7 +164,7 @@ def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
 
 
 def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
-    """Write what is trained, on what and where; a changed recipe or data set is found by it."""
+    """Write the recipe, the environment and the facts of the data, to detect later changes."""
     facts = replace(prepared.dataset.facts, fingerprint=fingerprint(prepared.dataset))
     seen = {"seed": recipe.seed, "data": facts.fingerprint}
     if recipe.base:
@@ -178,9 +178,9 @@ def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:
-    """Return the divergence in words; the fit is back at its last epoch's end, which was finite.
+    """Return a text on the divergence; restore the fit to the end of its last, finite epoch.
 
-    A state inside an epoch may hold weights that are still finite and overflow in use.
+    A state inside an epoch may hold weights that are finite but overflow when they are used.
     """
     rate = float(fit.model.optimizer.learning_rate)
     fit.load(epoch_end=True)
@@ -219,7 +219,7 @@ def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
 
 
 def kept_model(fit: Fit, prepared: Prepared) -> tuple[Any, int]:
-    """Return the model with the weights that a fit keeps, not compiled, and their epoch (from 1).
+    """Return the uncompiled model with the weights that a fit keeps, and their epoch (from 1).
 
     A compiled model would be saved with its optimizer, at two to three times the size.
     """

@@ -1,4 +1,4 @@
-"""Mini-batches whose order depends on (seed, epoch) alone, the same on every backend.
+"""Mini-batches whose order depends only on (seed, epoch), the same on every backend.
 
 `fit(x, y, shuffle=True)` on TensorFlow repeats one order in every epoch after
 `keras.utils.set_random_seed` (Keras 3.15), and cannot be started in the middle of a training.
@@ -25,16 +25,16 @@ def training_batches(
 ) -> tuple[Any, Any]:
     """Return `(batches, callback)` for `model.fit(batches, callbacks=[callback, …])`.
 
-    The callback tells the batches which epoch begins. On TensorFlow the batches are a `tf.data`
-    pipeline, which gathers beside the training; elsewhere, and of streamed images, a
-    `keras.utils.PyDataset`, which reads a batch when it is wanted.
+    The callback sets the epoch of the batches. On TensorFlow the batches are a `tf.data` pipeline
+    that gathers examples in parallel to the training. On other backends and for streamed images
+    they are a `keras.utils.PyDataset`, which reads each batch when it is needed.
 
     Args:
-        x: inputs `(n, …)`, an array or `Streamed`.
-        y: labels or targets, `(n, …)`.
-        batch_size: examples a batch; the last batch of an epoch may be smaller.
-        seed: keys the orders together with the epoch.
-        first_step, last_step: the part of every epoch to give, in batches; by default all.
+        x: Inputs `(n, …)`, an array or `Streamed`.
+        y: Labels or targets, `(n, …)`.
+        batch_size: Number of examples per batch; the last batch of an epoch may be smaller.
+        seed: Seed of the order, together with the epoch.
+        first_step, last_step: Range of batches to return from every epoch; by default all.
     """
     import keras
 
@@ -47,7 +47,7 @@ def training_batches(
 
 
 def validation_batches(x: Any, y: np.ndarray, *, batch_size: int) -> Any:
-    """Return what `fit` takes as `validation_data`: `(x, y)`, or batches of streamed images."""
+    """Return `validation_data` for `fit`: `(x, y)`, or batches of streamed images."""
     if isinstance(x, np.ndarray):
         return x, y
     order = _Order(len(x), 0, slice(None))
@@ -56,7 +56,7 @@ def validation_batches(x: Any, y: np.ndarray, *, batch_size: int) -> Any:
 
 
 class _Order:
-    """The order of the epoch that is running, or the part of it that is wanted."""
+    """The order of the examples in the current epoch, or in a part of it."""
 
     def __init__(self, n: int, seed: int, part: slice):
         self.n, self.seed, self.part = n, seed, part
@@ -66,7 +66,7 @@ class _Order:
         self.indices = epoch_order(self.n, seed=self.seed, epoch=epoch)[self.part]
 
     def batches(self, batch_size: int) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches in an epoch."""
         return -(-len(self.indices) // batch_size)
 
 
@@ -86,7 +86,7 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1  # gathering must not take the training's cores
+    options.threading.private_threadpool_size = 1  # gathering must leave the cores to training
     signature = tf.TensorSpec((None, None), tf.int64)  # pyright: ignore[reportCallIssue]
     return (
         tf.data.Dataset.from_generator(indices, output_signature=signature)

@@ -1,7 +1,7 @@
-"""Divergence: found within the epoch, also where ReLU hides it, and explained.
+"""Divergence: detected within the epoch, also if ReLU hides it, and explained.
 
-On TensorFlow's CPU graphs ReLU turns NaN into 0: with NaN weights the loss stays finite (Keras
-3.15). So the weights are looked at too, at the end of every epoch.
+In TensorFlow's CPU graphs ReLU turns NaN into 0, so the loss stays finite with NaN weights (Keras
+3.15). Therefore the weights are also checked at the end of every epoch.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.training.batches import training_batches
 from dlcourse.training.preparation import Prepared, loss_weights, targets
 
-CHUNK = 32  # steps that are trained again at a time
-SHOWN = 6  # gradient norms that the message tells
+CHUNK = 32  # steps that are repeated at a time
+SHOWN = 6  # gradient norms in the message
 
 
 @dataclass
-class NotFinite(Exception):  # noqa: N818 - turned into a DivergedError where it is explained
-    """Something became NaN or infinite.
+class NotFinite(Exception):  # noqa: N818 - becomes a DivergedError with an explanation
+    """A loss, weight or statistic became NaN or infinite.
 
     Attributes:
-        what: What, and which value it has.
-        epoch: The epoch (from 0) in which it was found.
-        step: The steps done in it.
-        fit: The `Fit` that was training, where it is known.
+        what: Name of the quantity and its value.
+        epoch: Epoch (from 0) in which it was detected.
+        step: Number of steps done in this epoch.
+        fit: `Fit` that was training, if it is known.
     """
 
     what: str
@@ -50,11 +50,12 @@ def refuse_infinite(model: Any, logs: dict[str, float], epoch: int, step: int) -
 def gradient_norms(
     recipe: Recipe, prepared: Prepared, *, epoch: int, first_step: int, last_step: int
 ) -> list[float]:
-    """Return the global norm of the gradient, step by step, up to the first that is not finite.
+    """Return the global norm of the gradient at each step, up to the first that is not finite.
 
-    The epoch is trained again from `first_step`, whose state the model must hold: compiled, a few
-    steps at a time, until the weights break or none is left; those steps once more, eagerly, with
-    the optimizer's own `apply` listened to. Only Keras' API is used. The model is left diverged.
+    The epoch is repeated from `first_step`; the model must hold the state of that step. Compiled
+    code runs a few steps at a time until a weight is not finite or no step is left. These steps run
+    once more, eagerly, with the optimizer's `apply` recorded. Only Keras' API is used. The model
+    stays diverged.
     """
     import keras
 
@@ -62,17 +63,17 @@ def gradient_norms(
     norms: list[float] = []
     apply = model.optimizer.apply
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    averaging, inner.use_ema = inner.use_ema, False  # a fit would end with the averaged weights
+    averaging, inner.use_ema = inner.use_ema, False  # else fit ends with the averaged weights
 
-    def listen(grads: Any, trainable_variables: Any = None) -> Any:
+    def record(grads: Any, trainable_variables: Any = None) -> Any:
         squares = [float(np.sum(np.square(np.asarray(grad, "float64")))) for grad in grads]
         norms.append(float(np.sqrt(sum(squares))))
         return apply(grads, trainable_variables)
 
-    with np.errstate(all="ignore"):  # the numbers overflow: that is what is shown
+    with np.errstate(all="ignore"):  # the overflow is expected
         at_once = CHUNK if keras.backend.backend() == "tensorflow" else 1
-        how = {"loss": model.loss, "loss_weights": loss_weights(prepared.dataset)}
-        model.compile(model.optimizer, **how, steps_per_execution=at_once)
+        options = {"loss": model.loss, "loss_weights": loss_weights(prepared.dataset)}
+        model.compile(model.optimizer, **options, steps_per_execution=at_once)
         for begin in range(first_step, last_step, CHUNK):
             end = min(begin + CHUNK, last_step)
             variables = [*model.variables, *model.optimizer.variables]
@@ -83,8 +84,8 @@ def gradient_norms(
                 continue
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
-            model.compile(model.optimizer, **how, run_eagerly=True)
-            model.optimizer.apply = listen
+            model.compile(model.optimizer, **options, run_eagerly=True)
+            model.optimizer.apply = record
             try:
                 _replay(recipe, prepared, epoch, begin, end)
             finally:
@@ -125,7 +126,7 @@ def explanation(
     kept_epoch: int,
     fine_tuning: bool = False,
 ) -> str:
-    """Return when and how the training diverged, which epoch's weights are kept, what to try."""
+    """Return when and how the training diverged, which weights are kept and what to try."""
     training = recipe.training
     course = ", ".join(f"{norm:.3g}" for norm in norms[-SHOWN:])
     tries = [f"training.learning_rate={training.learning_rate / 10:g}"]

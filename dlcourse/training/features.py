@@ -1,7 +1,7 @@
-"""What a trained layer makes of the inputs, as rows: for classic learners, clusters, anomalies.
+"""The outputs of a trained layer as rows: for classic models, clustering, anomaly detection.
 
-The layer's outputs are computed once and can be kept on disk, so that many learners, or many
-settings of one, read them instead of running the network again.
+The outputs of the layer are computed once and can be cached on disk. Many models, or many settings
+of one model, then read them instead of running the network again.
 """
 
 import hashlib
@@ -17,25 +17,25 @@ from dlcourse.visualizers import hooks
 
 
 def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None = None) -> Any:
-    """Return a layer's outputs as rows `(n, values)`, float32; the model is not changed.
+    """Return the outputs of a layer as rows `(n, values)`, float32; the model is unchanged.
 
-    They are those of `visualizers.feature_maps`, for whole data sets: Keras' `predict` of the part
-    of the model up to the layer takes them in batches, as they are stored or streamed.
+    They equal those of `visualizers.feature_maps`, but for whole data sets: Keras' `predict` runs
+    the part of the model up to the layer on batches of stored or streamed inputs.
 
     Args:
-        model: a Sequential or Functional model.
-        layer: the name of one of its own layers; a model inside it is one.
-        x: inputs `(n, …)` as the model takes them.
-        cache: a folder; what was computed for the same weights, layer and inputs is read from it.
+        model: Sequential or Functional model.
+        layer: Name of a layer of this model; a nested model counts as a layer.
+        x: Inputs `(n, …)` as the model takes them.
+        cache: Folder of cached rows; rows of the same weights, layer and inputs are read from it.
 
     Raises:
-        UserError: the model has no such layer, or it gives no single tensor.
-        WriteError: the cache cannot be written.
+        UserError: The model has no layer of this name, or the layer does not return one tensor.
+        WriteError: The cache cannot be written.
     """
     part = model if layer == model.layers[-1].name else hooks.part(model, layer)
     path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None
-    if path and (kept := _kept(path)) is not None:
-        return kept
+    if path and (cached := _kept(path)) is not None:
+        return cached
     rows = predict(part, x).reshape(len(x), -1).astype("float32")
     if path:
         write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=rows))
@@ -43,7 +43,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
 
 
 def _kept(path: Path) -> np.ndarray | None:
-    """Return what a file of the cache holds; None where it is absent or damaged (by its CRC)."""
+    """Return the rows of a cache file; None if the file is absent or damaged (by its CRC)."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file["rows"]
@@ -56,13 +56,13 @@ def _key(part: Any, x: np.ndarray) -> str:
     import keras
 
     digest = hashlib.sha256(f"{keras.version()} {keras.backend.backend()}".encode())
-    # names are counted up in a process, and say nothing
+    # Keras numbers names within a process, so they carry no information
     digest.update(" ".join(type(layer).__name__ for layer in part.layers).encode())
     for layer in part.layers:
         settings = {k: v for k, v in layer.get_config().items() if k != "name"}
         digest.update(repr(sorted(settings.items(), key=str)).encode())
     for array in (*part.get_weights(), x):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
-        for some in chunks(array) if array.ndim else [array]:
-            digest.update(np.ascontiguousarray(some).data)
+        for chunk in chunks(array) if array.ndim else [array]:
+            digest.update(np.ascontiguousarray(chunk).data)
     return digest.hexdigest()

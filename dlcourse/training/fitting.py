@@ -1,4 +1,4 @@
-"""The fit itself: it can be stopped after any step, killed at any instant, and goes on exactly."""
+"""A fit that can be stopped after any step or killed at any time, and resumes exactly."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -27,24 +27,24 @@ STATE = "state.npz"
 
 @dataclass
 class Fit:
-    """One training on its way; `train` it until it is done.
+    """One training in progress; `train` runs it to the end.
 
     Attributes:
-        recipe, prepared, run: What is trained, and where its state is kept.
-        watch: Who is told, shown and asked.
-        file: The state's name in the run: that of the last epoch's end. A state from inside the
-            epoch that follows is beside it, and is removed at that epoch's end.
-        previous: A fit that this one goes on from; it has the same weights or fewer, the last ones.
-        callbacks: Keras' own callbacks that remember something.
-        progress, arrays: How far the training is, and the state it was read from; always current.
-        resumed: Whether a state of an earlier process was found.
-        model: The model of the epochs that run now: behind the augmentation or not.
-        first_step, last_epoch, steps: Where the fit of Keras that runs now begins and ends, and the
-            steps of its epochs; valid while it runs.
-        saved_step: The step of the running epoch whose state was saved last.
-        clock: When the running fit was measured last: seconds on the clock and of the CPU.
-        running: With `ema`, the weights that the averages stand in for, from the begin of the
-            validation to the end of the epoch.
+        recipe, prepared, run: Recipe, data set and model, and the run that holds the state.
+        watch: Reports, progress bar, stop request and callbacks of the user.
+        file: Name of the state file in the run, written at the end of each epoch. A state from
+            inside the next epoch is beside it and is removed at the end of that epoch.
+        previous: Fit that this one continues; it has the same weights, or only the last of them.
+        callbacks: Keras' own callbacks that have a memory.
+        progress, arrays: Progress of the training, and the state it was read from; always current.
+        resumed: Whether the state of an earlier process was read.
+        model: Model of the current epochs, with or without augmentation in front.
+        first_step, last_epoch, steps: First step and last epoch of the current Keras `fit`, and the
+            steps per epoch; valid while it runs.
+        saved_step: Step of the current epoch whose state was saved last.
+        clock: Wall-clock and CPU time, in seconds, when the current fit was last measured.
+        running: With `ema`, the weights that the averages replace from the start of validation to
+            the end of the epoch.
     """
 
     recipe: Recipe
@@ -68,14 +68,14 @@ class Fit:
             self.resumed = bool(self.progress.epoch + self.progress.step)
             missing = self.watch.callbacks.restore(self.arrays["meta"]["users"])
             if missing and not self.done:
-                self.watch.tell(f"going on without the callbacks {', '.join(missing)}")
+                self.watch.tell(f"resuming without the callbacks {', '.join(missing)}")
         elif self.previous:
             self._follow(self.previous)
         else:
             self._write_state(self.path)
 
     def _follow(self, previous: "Fit") -> None:
-        """Begin with what another fit reached, and keep that unless this one does better."""
+        """Start from the result of another fit, and keep it unless this fit is better."""
         weights, _ = previous.best_weights()
         self.model.set_weights(weights)
         self.progress = replace(previous.progress, step=0, stopped=False)
@@ -89,13 +89,13 @@ class Fit:
         self.load()
 
     def load(self, *, epoch_end: bool = False) -> None:
-        """Go back to what was saved last, or for good to the last epoch's end."""
+        """Restore the last saved state, or with `epoch_end` the end of the last epoch for good."""
         if epoch_end:
             self.inside_path.unlink(missing_ok=True)
         self.progress, self.arrays = read_state(self.path)
         if self.inside_path.exists():
             inside = read_state(self.inside_path)
-            if inside[0].epoch == self.progress.epoch:  # else a process was killed at its end
+            if inside[0].epoch == self.progress.epoch:  # else it was killed at the epoch's end
                 self.progress, self.arrays = inside
         restore_model(self.arrays, self.path, self.prepared.whole)
 
@@ -105,21 +105,21 @@ class Fit:
         return self.progress.stopped or self.progress.epoch >= self.recipe.training.epochs
 
     def train(self) -> None:
-        """Train until the recipe's last epoch or an early stop; the state file is kept current.
+        """Train until the last epoch of the recipe or early stopping; the state file stays current.
 
         Raises:
-            InterruptedTraining: `watch.stop` asked for it; the state is saved.
-            NotFinite: the loss, a weight or a statistic is NaN or infinite.
+            InterruptedTraining: `watch.stop` requested it; the state is saved.
+            NotFinite: The loss, a weight or a statistic is NaN or infinite.
         """
         while not self.done:
-            # An epoch that was interrupted is a fit of its own: its first steps are done.
+            # The rest of an interrupted epoch is a separate fit: its first steps are done.
             self.first_step = self.progress.step
             self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
             self.model = self.prepared.model_in(self.recipe, self.progress.epoch)
             self._fit()
 
     def _stage_end(self) -> int:
-        """Return the number of the last epoch (from 1) that is trained as the next one is."""
+        """Return the last epoch (from 1) with the same batch size and augmentation as the next."""
         training, epoch = self.recipe.training, self.progress.epoch
 
         def how(epoch: int) -> tuple[int, bool]:
@@ -138,7 +138,7 @@ class Fit:
         )
         batch_size = training.batch_size_in(self.progress.epoch)
         val_batch = max(batch_size, 256)
-        if self.first_step:  # the metrics' variables exist only after a first batch
+        if self.first_step:  # the metrics have variables only after a first batch
             model.test_on_batch(dataset.x_train[:1], y_train[:1])
         batches, order = training_batches(
             dataset.x_train,
@@ -161,7 +161,7 @@ class Fit:
         )
 
     def _listeners(self) -> list[Any]:
-        """Return TensorBoard, the user's callbacks and, last, what keeps all that they remember."""
+        """Return TensorBoard, the user's callbacks and, last, the callback that saves the state."""
         import keras
 
         keeper = keras.callbacks.LambdaCallback(
@@ -178,7 +178,7 @@ class Fit:
         return [*boards, *self.watch.callbacks.in_fit(self._sync), keeper]
 
     def _begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
-        if self.arrays:  # Keras' callbacks forget at the begin of each fit
+        if self.arrays:  # Keras' callbacks reset at the start of each fit
             restore_model(self.arrays, self.path, self.prepared.whole)
             restore_callbacks(self.arrays, self.callbacks)
 
@@ -188,7 +188,7 @@ class Fit:
             restore_metrics(self.arrays, self.model)
 
     def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """PyTorch's dropout draws from a generator that no variable keeps: each step seeds it."""
+        """Seed each step on PyTorch, whose dropout uses a generator that no variable stores."""
         import keras
 
         if keras.backend.backend() == "torch":
@@ -198,12 +198,12 @@ class Fit:
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
 
     def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
-        """With `ema`, put the averaged weights in until the epoch's end has looked at them."""
+        """With `ema`, use the averaged weights until the end of the epoch has evaluated them."""
         if self.recipe.training.ema is not None:
             weights = self.model.trainable_variables
             self.running = [np.asarray(weight).copy() for weight in weights]
             self.model.optimizer.finalize_variable_values(weights)
-            for weight in weights:  # on JAX they now are the averages, which evaluating would free
+            for weight in weights:  # on JAX they now are the averages, which evaluation would free
                 weight.assign(np.asarray(weight).copy())
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -212,7 +212,7 @@ class Fit:
         if not np.isfinite(loss):
             raise NotFinite(f"the loss became {loss}", self.progress.epoch, done)
         if done == self.steps:
-            return  # the end of the epoch saves, with the validation
+            return  # the end of the epoch saves the state, after validation
         every, signal = self.recipe.training.checkpoint_every, self.watch.signal
         if signal or (every and done - self.saved_step >= every):
             self._save(step=done)
@@ -236,7 +236,7 @@ class Fit:
         write_history(self.run.path / "history.csv", self.progress.history)
         self.watch.tell(epoch_line(epoch + 1, self.recipe.training.epochs, metrics))
         if epoch + 1 == self.last_epoch and not self.done:
-            self.load()  # before Keras ends this fit and puts the best or the averaged weights in
+            self.load()  # before Keras ends this fit and restores the best or the averaged weights
         if self.watch.signal and not self.done:
             self._leave(self.watch.signal)
 
@@ -257,7 +257,7 @@ class Fit:
         save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, users)
 
     def _sync(self) -> None:
-        """JAX keeps the state of a running epoch outside the model's variables."""
+        """Write the state of the epoch to the variables: JAX keeps it outside of the model."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
 
@@ -282,7 +282,7 @@ COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "le
 
 
 def memory_callbacks(recipe: Recipe) -> list[Any]:
-    """Return the callbacks that remember something: early stopping, reduce-on-plateau."""
+    """Return the callbacks with a memory: early stopping and reduce-on-plateau."""
     import keras
 
     training, result = recipe.training, []

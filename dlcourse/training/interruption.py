@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets the training save and leave, the second quits at once."""
+"""Ctrl-C and SIGTERM: the first lets the training save its state, the second quits at once."""
 
 import signal
 from threading import current_thread, main_thread
@@ -9,12 +9,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """A context in which the first Ctrl-C or SIGTERM is noted in `signal`; the second kills.
+    """A context that records the first Ctrl-C or SIGTERM in `signal`; the second one kills.
 
-    Only the main thread may set signal handlers: in another one nothing is noted.
+    Only the main thread may set signal handlers; in other threads nothing is recorded.
 
     Args:
-        second: What the second Ctrl-C does; by default it ends the process at once.
+        second: Handler of the second Ctrl-C; by default it ends the process at once.
     """
 
     def __init__(self, second: Any = signal.SIG_DFL) -> None:

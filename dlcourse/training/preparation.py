@@ -1,4 +1,4 @@
-"""Recipe → data set and compiled model."""
+"""Prepare a recipe: load its data set and compile its model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ class Prepared:
     """A data set and the compiled, untrained model for it.
 
     Attributes:
-        dataset: What is trained on.
-        model: The model that is saved.
-        class_weights: Each class's weight in the loss, by label; None where all weigh the same.
-        augmented: The model behind the augmentation layers, sharing its layers and optimizer; None
+        dataset: Data set of the training.
+        model: Model that is saved.
+        class_weights: Weight of each class in the loss, by label; None for equal weights.
+        augmented: Augmentation layers followed by the model, with shared layers and optimizer; None
             without augmentation.
-        frozen_weights: The weights of the frozen layers before the model, where the data set is
-            what they made of the examples (`stages.fit_stages`).
+        frozen_weights: Weights of the frozen layers before the model, if the data set holds their
+            outputs (`stages.fit_stages`).
     """
 
     dataset: Dataset
@@ -40,7 +40,7 @@ class Prepared:
 
     @property
     def whole(self) -> Any:
-        """The model that holds every variable, those of the augmentation included."""
+        """The model with all variables, including those of the augmentation."""
         return self.augmented or self.model
 
     def model_in(self, recipe: Recipe, epoch: int) -> Any:
@@ -49,21 +49,22 @@ class Prepared:
 
 
 def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
-    """Return the recipe's data set and compiled model; the global random seeds are set.
+    """Return the data set and the compiled model of a recipe; set the global random seeds.
 
     Args:
-        recipe: What is to be trained.
-        dataset: Taken in place of the recipe's own, as for a fold of it; None loads that.
+        recipe: Recipe to prepare.
+        dataset: Data set to use instead of the recipe's, such as a fold of it; None loads the
+            recipe's.
 
     Raises:
-        RecipeError: settings that do not go together or do not fit the data.
-        DatasetError: the data is missing, broken or cannot be trained on.
+        RecipeError: Settings conflict or do not fit the data.
+        DatasetError: The data is missing, broken or cannot be trained on.
     """
     if recipe.training.tensorboard and find_spec("tensorboard") is None:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
     recipe.refuse_missing()
-    _use_device(recipe)  # before TensorFlow Datasets start TensorFlow
+    _use_device(recipe)  # before TensorFlow Datasets starts TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
     recipe.refuse_conflicts(dataset.facts)
@@ -81,10 +82,10 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
 
 
 def _build(recipe: Recipe, dataset: Dataset) -> tuple[Any, Any]:
-    """Return the recipe's model, and the same behind its augmentation or None.
+    """Return the model of the recipe, and the model with augmentation in front, or None.
 
-    The augmentation stands outside of the model, because Keras runs such layers in a plain call
-    `model(x)` too.
+    The augmentation is outside the model, because Keras may run such layers also in a plain call
+    `model(x)`.
     """
     import keras
 
@@ -123,7 +124,7 @@ def _precision(recipe: Recipe) -> Iterator[None]:
 
 
 def _refuse_jit(model: Any, recipe: Recipe) -> None:
-    """Refuse a wish for XLA where a layer has operations that it does not know."""
+    """Raise a RecipeError if XLA is requested but does not support a layer."""
     import keras
 
     unable = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
@@ -144,7 +145,7 @@ def _set_determinism(recipe: Recipe) -> None:
 
 
 def compile_model(prepared: Prepared, recipe: Recipe) -> None:
-    """Compile with the recipe's optimizer and the loss that fits the model's last layer."""
+    """Compile with the optimizer of the recipe and the loss for the last layer of the model."""
     import keras
 
     dataset, model, training = prepared.dataset, prepared.model, recipe.training
@@ -155,7 +156,7 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
         rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
     losses, smoothing = keras.losses, training.label_smoothing
-    sparse = losses.SparseCategoricalCrossentropy()  # it takes no smoothing
+    sparse = losses.SparseCategoricalCrossentropy()  # it does not support smoothing
     loss = {
         "prediction": losses.MeanSquaredError(),
         "sigmoid": losses.BinaryCrossentropy(label_smoothing=smoothing),
@@ -167,9 +168,9 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     if training.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, training.ema
-    for one in (model, prepared.augmented):
-        if one is not None:
-            one.compile(
+    for target in (model, prepared.augmented):
+        if target is not None:
+            target.compile(
                 optimizer=optimizer,
                 loss=loss,
                 loss_weights=loss_weights(dataset),
@@ -177,12 +178,13 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
                 steps_per_execution=_steps_per_execution(training, model, min(steps)),
                 jit_compile="auto" if training.jit_compile is None else training.jit_compile,
             )
-            optimizer = one.optimizer  # in mixed precision the one that scales the loss
+            optimizer = target.optimizer  # in mixed precision, this one scales the loss
 
 
 def loss_weights(dataset: Dataset) -> list[float]:
-    """Return the loss's factor: as a regression's weights learn the standardised target, so its
-    loss is in units of the target's variance.
+    """Return the factor of the loss, [1] for classification.
+
+    A regression learns the standardised target, so its loss is in units of the target's variance.
     """
     return [target_scale(dataset)[1] ** -2 if dataset.task == "regression" else 1.0]
 
@@ -193,10 +195,10 @@ def _head(model: Any) -> str:
 
 
 def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
-    """Return how many steps one call runs: many for small dense models, whose calls cost most.
+    """Return the number of steps per call: many for small dense models, whose calls cost most.
 
-    No more than `checkpoint_every`, for between them nothing can be saved. JAX unrolls the steps,
-    which takes longer to compile than it saves; Keras on PyTorch takes one step a call alone.
+    It is at most `checkpoint_every`, because no state can be saved within a call. JAX unrolls the
+    steps, which takes longer to compile than it saves. Keras on PyTorch supports only one step.
     """
     import keras
 
@@ -210,7 +212,7 @@ def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
 
 
 def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarray:
-    """Return a split's labels in the form that the model's loss takes."""
+    """Return the labels of a split in the form that the loss of the model takes."""
     y = dataset.splits[part][1]
     if recipe.training.label_smoothing and _head(model) == "softmax":
         return np.eye(len(dataset.class_names), dtype="float32")[y]
@@ -218,33 +220,33 @@ def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarr
 
 
 def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
-    """Return each class's weight in the loss, by label; None where all weigh the same.
+    """Return the weight of each class in the loss, by label; None for equal weights.
 
     `balanced` is n / (classes · n of the class) (King and Zeng 2001).
 
     Raises:
-        RecipeError: a weight for a class that the data does not have.
+        RecipeError: A weight names a class that the data does not have, or all weights are 0.
     """
-    given = recipe.training.class_weights
-    if given is None:
+    chosen = recipe.training.class_weights
+    if chosen is None:
         return None
     names = dataset.class_names
-    if given == "balanced":
+    if chosen == "balanced":
         counts = np.bincount(dataset.y_train, minlength=len(names))
         return dict(enumerate((counts.sum() / (len(names) * counts)).tolist()))
-    if unknown := set(given) - set(names):
+    if unknown := set(chosen) - set(names):
         raise RecipeError(
             f"{recipe.where('training', 'class_weights')}: no class {', '.join(sorted(unknown))} "
             f"in {dataset.name} (known: {', '.join(names)})"
         )
-    weights = {label: given.get(name, 1.0) for label, name in enumerate(names)}
+    weights = {label: chosen.get(name, 1.0) for label, name in enumerate(names)}
     if not any(weights.values()):
         raise RecipeError(f"{recipe.where('training', 'class_weights')}: one must be above 0")
     return weights
 
 
 def describe(prepared: Prepared, wanted: str = "auto") -> str:
-    """Return the data, the device (and why no GPU, on a machine that has one) and the layers."""
+    """Return a text: the data, the device (and why an existing GPU is not used), the layers."""
     dataset, model = prepared.dataset, prepared.model
     lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
@@ -261,7 +263,7 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
 
 
 def _device(model: Any) -> str:
-    """Return the device, the precision, the backend and Keras' version."""
+    """Return the device, the precision, the backend and the version of Keras."""
     import keras
 
     precision = next((one.dtype_policy.name for one in model.layers if one.weights), "float32")

@@ -1,6 +1,6 @@
-"""A recipe's fits, one after the other: one for most; on a frozen base the head, then fine-tuning.
+"""The fits of a recipe in order: usually one; on a frozen base the head, then fine-tuning.
 
-Each keeps its own state, so that an interrupted training goes on in the stage that it was in.
+Each fit has its own state, so an interrupted training resumes in the stage where it stopped.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ FINE_TUNING = "fine_tuning.npz"
 
 
 def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None = None) -> Fit:
-    """Return the last of a recipe's fits, trained; its `best_weights` are of `prepared.model`.
+    """Return the last fit of a recipe, trained; its `best_weights` belong to `prepared.model`.
 
     Raises:
-        InterruptedTraining: `watch.stop` asked for it; the state is saved.
-        NotFinite: something is NaN or infinite; `fit` tells in which fit.
+        InterruptedTraining: `watch.stop` requested it; the state is saved.
+        NotFinite: A value is NaN or infinite; the error's `fit` is the fit in which it happened.
     """
     watch, first = watch or Watch(), prepared
-    if getattr(recipe.model, "cache_features", False):  # the head alone, on what its base gives
+    if getattr(recipe.model, "cache_features", False):  # the head alone, on the outputs of its base
         first = _on_features(recipe, prepared, run.path.parent / "cache", watch)
     fit = Fit(recipe, first, run, watch)
     _train(fit)
@@ -41,7 +41,7 @@ def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None
 
 def _train(fit: Fit) -> None:
     if fit.resumed and not fit.done:
-        fit.watch.tell(f"going on after epoch {fit.progress.epoch}, step {fit.progress.step}")
+        fit.watch.tell(f"resuming after epoch {fit.progress.epoch}, step {fit.progress.step}")
     if fit.resumed and fit.progress.stopped:
         fit.watch.tell(f"stopped early in epoch {fit.progress.epoch}: it is not trained further")
     try:
@@ -52,12 +52,12 @@ def _train(fit: Fit) -> None:
 
 
 def _on_features(recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch) -> Prepared:
-    """Return the head alone, compiled, and what the frozen base makes of the data.
+    """Return the compiled head alone, with the outputs of the frozen base as its data.
 
     Args:
-        recipe, prepared: Of a model on a frozen base.
-        cache: The folder that keeps the features.
-        watch: Who is told what they cost.
+        recipe, prepared: Recipe and data of a model on a frozen base.
+        cache: Folder of the cached features.
+        watch: Receiver of the report on the features' cost.
     """
     import keras
 
@@ -77,7 +77,7 @@ def _on_features(recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch) 
 
 
 def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
-    """Return the fit of the base's last layers and the head, from the head's best weights on."""
+    """Return the fit of the last base layers and the head, starting from the best head."""
     model, training = head.recipe.model, head.recipe.training
     names = unfreeze(prepared.model, model.trainable_layers)
     changed = {
@@ -94,7 +94,7 @@ def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
 
 
 def base_fingerprint(model: Any) -> str:
-    """Return the SHA-256 of the weights that a transfer begins with, in hexadecimal."""
+    """Return the SHA-256 of the initial weights of a transfer's base, in hexadecimal."""
     digest = hashlib.sha256()
     for array in base_weights(model):
         digest.update(array.tobytes())

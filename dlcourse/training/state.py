@@ -1,8 +1,8 @@
-"""`state.npz`: all that a training needs to go on exactly where it was.
+"""`state.npz`: all data that a training needs to resume exactly.
 
-One file holds every variable of the model (weights, batch-norm statistics and the seeds of dropout
-and augmentation), the optimizer's, the callbacks' memory and the history. The order of the examples
-needs no place in it: it is a function of (seed, epoch).
+The file holds all variables of the model (weights, batch-norm statistics and the seeds of dropout
+and augmentation) and of the optimizer, the memory of the callbacks and the history. The order of
+the examples is not stored: it is a function of (seed, epoch).
 """
 
 import json
@@ -20,13 +20,13 @@ CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_coun
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
-        epoch: epochs completed.
-        step: steps done in the epoch that runs.
-        stopped: early stopping has ended the training.
-        seconds, cpu_seconds: spent in `fit` so far.
+        epoch: Number of completed epochs.
+        step: Number of steps done in the current epoch.
+        stopped: Whether early stopping has ended the training.
+        seconds, cpu_seconds: Wall-clock and CPU time spent in `fit` so far.
         history: One list per metric, with one value per epoch.
     """
 
@@ -46,19 +46,19 @@ def save_state(
     progress: Progress,
     users: dict[str, Any],
 ) -> None:
-    """Write the state, whole or not at all.
+    """Write the state completely or not at all.
 
     Args:
-        path: The file.
-        model: Its variables and its optimizer's are kept.
-        metrics: The half-summed metrics' variables; none at the end of an epoch.
-        callbacks: Keras' own, whose memory is kept.
-        progress: How far the training is.
-        users: What the user's callbacks want to be kept, by their names.
+        path: Path of the state file.
+        model: Model whose variables are saved, with those of its optimizer.
+        metrics: Variables of the metrics of an unfinished epoch; empty at the end of an epoch.
+        callbacks: Keras' own callbacks, whose memory is saved.
+        progress: Progress of the training.
+        users: States of the user's callbacks, by name.
 
     Raises:
-        UserError: a callback's state is not made of values that JSON holds.
-        WriteError: it cannot be written; the earlier state stays.
+        UserError: The state of a callback holds values that JSON cannot hold.
+        WriteError: The file cannot be written; the earlier state stays.
     """
     arrays = {f"model_{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
@@ -72,7 +72,7 @@ def save_state(
         meta = {"progress": asdict(progress), "callbacks": memories, "users": users}
         arrays["meta"] = np.array(json.dumps(meta))
     except TypeError as error:
-        raise UserError(f"a callback's get_state: numbers, words and lists only: {error}") from None
+        raise UserError(f"a callback's get_state: numbers, text and lists only: {error}") from None
     write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, **arrays))
 
 
@@ -84,13 +84,13 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
     """Return the progress and all arrays of a state file.
 
     Raises:
-        RunError: the file is damaged.
+        RunError: The file is damaged.
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
         arrays["meta"] = json.loads(str(arrays["meta"]))
-        xray = arrays["meta"]["progress"].pop("xray", None)  # 0.1.0 kept the X-ray there
+        xray = arrays["meta"]["progress"].pop("xray", None)  # version 0.1.0 stored the X-ray here
         arrays["meta"].setdefault("users", {"XRay": xray} if xray else {})
         return Progress(**arrays["meta"]["progress"]), arrays
     except DAMAGED:
@@ -98,10 +98,10 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
 
 
 def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
-    """Set the model's and the optimizer's variables.
+    """Set the variables of the model and the optimizer.
 
     Raises:
-        RunError: the state is of another model.
+        RunError: The state belongs to another model.
     """
     for kind, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
         count = sum(name.startswith(f"{kind}_") for name in arrays)
@@ -109,12 +109,12 @@ def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
             raise RunError(f"{path}: holds {count} {kind} variables, {len(variables)} are expected")
         for i, variable in enumerate(variables):
             if arrays[f"{kind}_{i}"].shape != tuple(variable.shape):
-                raise RunError(f"{path}: {variable.path} has another shape in it")
+                raise RunError(f"{path}: {variable.path} has another shape in this file")
             variable.assign(arrays[f"{kind}_{i}"])
 
 
 def restore_callbacks(arrays: dict[str, Any], callbacks: list[Any]) -> None:
-    """Give the callbacks back what they remembered; after their own `on_train_begin`."""
+    """Restore the memory of the callbacks; call it after their own `on_train_begin`."""
     for number, (callback, memory) in enumerate(
         zip(callbacks, arrays["meta"]["callbacks"], strict=True)
     ):
@@ -127,7 +127,7 @@ def restore_callbacks(arrays: dict[str, Any], callbacks: list[Any]) -> None:
 
 
 def restore_metrics(arrays: dict[str, Any], model: Any) -> None:
-    """Set the half-summed metrics of an epoch that was interrupted."""
+    """Restore the metrics of an interrupted epoch."""
     for i, variable in enumerate(model.metrics_variables):
         if f"metric_{i}" in arrays:
             variable.assign(arrays[f"metric_{i}"])

@@ -1,4 +1,4 @@
-"""Who watches a training: what is told, shown and asked, and the callbacks of the user."""
+"""The interface of a training to the user: reports, progress bar, stop request, callbacks."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,12 +19,12 @@ HOOKS = tuple(
 
 
 class UserCallbacks:
-    """Keras callbacks that see one training, whatever fits it is made of.
+    """Keras callbacks that see a single training, even if it consists of several fits.
 
-    `on_train_begin` and `on_train_end` are called once, epochs are counted through, and `model` is
-    the one that is saved. A callback that has `set_run(run, dataset)` is told of both; what
-    `get_state()` returns, as values that JSON holds, is saved with the run and given back to
-    `set_state` when it is resumed.
+    `on_train_begin` and `on_train_end` are called once, the epochs are numbered consecutively, and
+    `model` is the model that is saved. A callback with `set_run(run, dataset)` receives both. The
+    result of `get_state()`, values that JSON can hold, is saved with the run and passed to
+    `set_state` when the run is resumed.
     """
 
     def __init__(self, callbacks: Any = ()):
@@ -36,7 +36,7 @@ class UserCallbacks:
         self.model: Any = None
 
     def begin(self, run: Run, prepared: Any, epochs: int) -> None:
-        """Let the callbacks begin; once per training."""
+        """Call `on_train_begin` of the callbacks, once per training."""
         self.model = prepared.model
         for callback in self.callbacks:
             if hasattr(callback, "set_run"):
@@ -46,12 +46,12 @@ class UserCallbacks:
             callback.on_train_begin()
 
     def end(self, logs: dict[str, float]) -> None:
-        """Let the callbacks end; once per training."""
+        """Call `on_train_end` of the callbacks, once per training."""
         for callback in self.callbacks:
             callback.on_train_end(logs)
 
     def _named(self) -> dict[str, Any]:
-        """Return the callbacks by the name of their class, numbered from the second on."""
+        """Return the callbacks by class name, numbered from the second of a class on."""
         seen: Counter[str] = Counter()
         named = {}
         for callback in self.callbacks:
@@ -61,12 +61,12 @@ class UserCallbacks:
         return named
 
     def state(self) -> dict[str, Any]:
-        """Return what the callbacks want to be saved, by their names."""
+        """Return the states of the callbacks to save, by name."""
         named = self._named().items()
         return {name: one.get_state() for name, one in named if hasattr(one, "get_state")}
 
     def restore(self, saved: dict[str, Any]) -> list[str]:
-        """Give the callbacks back what they saved; return the names that are missing now."""
+        """Restore the saved states of the callbacks; return the names of missing callbacks."""
         named = self._named()
         for name, state in saved.items():
             if hasattr(named.get(name), "set_state"):
@@ -74,10 +74,10 @@ class UserCallbacks:
         return [name for name in saved if name not in named]
 
     def in_fit(self, sync: Callable[[], None]) -> list[Any]:
-        """Return what hands the hooks of one fit on: one Keras callback, or none.
+        """Return a list with the Keras callback that forwards the hooks of a fit; it may be empty.
 
         Args:
-            sync: Brings the model's variables up to date; called before an epoch's end.
+            sync: Function that updates the model's variables, called before the end of an epoch.
         """
         if not self.callbacks:
             return []
@@ -95,7 +95,7 @@ class UserCallbacks:
                     sync()
                 for user in users:
                     getattr(user, hook)(*arguments, **options)
-                if saved.stop_training:  # of the saved model: the one that is fitted may be another
+                if saved.stop_training:  # the fitted model may differ from the saved one
                     relay.model.stop_training = True
 
             return called
@@ -107,13 +107,14 @@ class UserCallbacks:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches a training.
+    """Reports, progress bar, stop request and callbacks of a training.
 
     Attributes:
-        report: Called with one line per epoch, and with the device and the layers before.
-        bar: Whether Keras' progress bar is shown.
-        stop: Asks the training to save and leave; None never does.
-        callbacks: The user's Keras callbacks.
+        report: Function that is called with the device and the layers, then with one line per
+            epoch.
+        bar: Whether to show Keras' progress bar.
+        stop: Request that makes the training save its state and stop; None for no request.
+        callbacks: Keras callbacks of the user.
     """
 
     report: Report | None = None
@@ -122,11 +123,11 @@ class Watch:
     callbacks: UserCallbacks = field(default_factory=UserCallbacks)
 
     def tell(self, text: str) -> None:
-        """Report a line, where someone listens."""
+        """Report a line, if there is a `report`."""
         if self.report:
             self.report(text)
 
     @property
     def signal(self) -> int | None:
-        """The signal that asked the training to stop; None while it may go on."""
+        """The signal that requested a stop; None while the training may continue."""
         return self.stop.signal if self.stop else None
