@@ -29,7 +29,7 @@ _NO_NUMBERS = {
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?%?")
 
 
-def number(answer: Any) -> float:
+def as_float(answer: Any) -> float:
     """Return the answer as a float: any real number, one in an array or list, or text.
 
     Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`.
@@ -131,7 +131,7 @@ def number_check(
     """
 
     def check(answer: Any) -> str | None:
-        value = number(answer)
+        value = as_float(answer)
         if close(value, right, rtol):
             return None
         typical = [w for w in wrong if close(value, w.answer, rtol)]

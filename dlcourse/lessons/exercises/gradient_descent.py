@@ -7,8 +7,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -94,7 +94,7 @@ def _told(name: str, rate: float, steps: int, got: np.ndarray) -> str:
 
 
 def _check_rate(answer: Any) -> str | None:
-    rate = number(answer)
+    rate = as_float(answer)
     if abs(rate) > 1e6:
         return "So large a learning rate throws x out of sight at the first step."
     trace = gradient_descent(lambda x: 10 * x, 1.0, abs(rate), 10)

@@ -7,8 +7,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -42,7 +42,7 @@ def _forward(f: Callable[[Any], Any], x: float) -> float:
 
 def _check_slope(answer: Any) -> str | None:
     for name, f, x, right in _SLOPES:
-        got = number(tried(answer, f, x))
+        got = as_float(tried(answer, f, x))
         told = f"For {name} at x = {x:g} yours gives {got:.6g}."
         if close(got, right, rtol=1e-3):  # three digits are asked for
             continue

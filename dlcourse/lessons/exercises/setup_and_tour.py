@@ -6,9 +6,9 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     choice_check,
     close,
-    number,
     number_check,
     tried,
 )
@@ -67,7 +67,7 @@ _CASES = (([3, 1, 4, 1, 5], [3, 1, 4, 7, 2], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 def _check_accuracy(answer: Any) -> str | None:
     for labels, predicted, right in _CASES:
-        got = number(tried(answer, np.array(labels), np.array(predicted)))
+        got = as_float(tried(answer, np.array(labels), np.array(predicted)))
         m = len(labels)
         told = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
         if close(got, right / m):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dlcourse.lessons.exercises.answers import choice_check, number, number_check, tried
+from dlcourse.lessons.exercises.answers import as_float, choice_check, number_check, tried
 from dlcourse.lessons.exercises.exercise import Exercise, Wrong
 
 _CHOSEN = (
@@ -82,7 +82,7 @@ _MISTAKES = (
 
 def _check_crossing(answer: Any) -> str | None:
     for network in _NETWORKS:
-        got = number(tried(answer, _SIZES, network, _CLASSIC))
+        got = as_float(tried(answer, _SIZES, network, _CLASSIC))
         if got == crossing(_SIZES, network, _CLASSIC):
             continue
         told = f"(Sizes {_SIZES}, network {network}, classic {_CLASSIC}: yours gives {got:g}.)"

@@ -6,8 +6,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -98,7 +98,7 @@ def gradient_ratio(activation: str, spread: float) -> float:
 def _check_start(answer: Any) -> str | None:
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not isinstance(answer[0], str):
         raise Mistake(f"An activation and a number are expected, not {shown(answer)}.")
-    activation, spread = answer[0].strip().lower(), number(answer[1])
+    activation, spread = answer[0].strip().lower(), as_float(answer[1])
     if activation not in ("sigmoid", "tanh", "relu"):
         raise Mistake(
             f'The activation must be "sigmoid", "tanh" or "relu", not {shown(answer[0])}.'

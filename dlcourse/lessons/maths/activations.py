@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.arguments import array, number
+from dlcourse.lessons.maths.arguments import array, scalar
 
 
 def unit_step(z: ArrayLike) -> Any:
@@ -93,12 +93,12 @@ def relu_derivative(z: ArrayLike) -> Any:
 def leaky_relu(z: ArrayLike, slope: float = 0.01) -> Any:
     """Return z above 0, else slope·z (Maas 2013: 0.01; Keras' own default is 0.2)."""
     z = array("z", z)
-    return np.maximum(z, 0.0) + number("slope", slope) * np.minimum(z, 0.0)
+    return np.maximum(z, 0.0) + scalar("slope", slope) * np.minimum(z, 0.0)
 
 
 def leaky_relu_derivative(z: ArrayLike, slope: float = 0.01) -> Any:
     """Return 1 above 0, else `slope`: a dead neuron still learns."""
-    return np.where(array("z", z) > 0, 1.0, number("slope", slope))[()]
+    return np.where(array("z", z) > 0, 1.0, scalar("slope", slope))[()]
 
 
 def softmax(z: ArrayLike, temperature: float = 1.0) -> np.ndarray:
@@ -162,6 +162,6 @@ def _vectors(z: ArrayLike) -> np.ndarray:
 
 
 def _temperature(value: float) -> float:
-    if number("temperature", value) <= 0:
+    if scalar("temperature", value) <= 0:
         raise ValueError(f"temperature: expected a number above 0, got {value!r}")
     return float(value)

@@ -48,7 +48,7 @@ def probabilities(name: str, value: ArrayLike, *shapes: Shape) -> np.ndarray:
     return result
 
 
-def number(name: str, value: float, low: float = -np.inf, high: float = np.inf) -> float:
+def scalar(name: str, value: float, low: float = -np.inf, high: float = np.inf) -> float:
     """Return `value` as a float between `low` and `high`, both included."""
     result = float(array(name, value, ()))
     if not low <= result <= high:

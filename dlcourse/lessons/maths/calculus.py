@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.arguments import array, choice, integer, number
+from dlcourse.lessons.maths.arguments import array, choice, integer, scalar
 
 DESCENT_CASES: dict[str, float] = {
     "converges": 0.1,  # 6, 4.8, 3.84, 3.072, …: 6·0.8ᵏ
@@ -29,7 +29,7 @@ def numeric_derivative(
         method: `forward`, (f(x + h) − f(x))/h with an error that shrinks with h, or `central`,
             (f(x + h) − f(x − h))/2h with one that shrinks with h².
     """
-    x, step = number("x", x), _step(step)
+    x, step = scalar("x", x), _step(step)
     if choice("method", method, ("forward", "central")) == "forward":
         return (_value(f, x + step) - _value(f, x)) / step
     return (_value(f, x + step) - _value(f, x - step)) / (2 * step)
@@ -79,8 +79,8 @@ def gradient_descent(
         ValueError: also where the gradient has another shape or is not finite.
     """
     point = array("start", start).copy()
-    learning_rate = number("learning_rate", learning_rate, 0)
-    momentum = number("momentum", momentum, 0, 1)
+    learning_rate = scalar("learning_rate", learning_rate, 0)
+    momentum = scalar("momentum", momentum, 0, 1)
     velocity = np.zeros_like(point)
     trace = [point]
     for k in range(integer("steps", steps, 0)):
@@ -113,6 +113,6 @@ def _value(f: Callable[[Any], Any], x: Any) -> float:
 
 
 def _step(step: float) -> float:
-    if number("step", step) <= 0:
+    if scalar("step", step) <= 0:
         raise ValueError(f"step: expected a number above 0, got {step!r}")
     return float(step)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import sigmoid, softmax
-from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, integer, probabilities, scalar
 
 
 def mse(y_hat: ArrayLike, y: ArrayLike) -> float:
@@ -129,7 +129,7 @@ LOSS_OF_ACTIVATION = {"sigmoid": "binary_cross_entropy", "softmax": "categorical
 
 
 def _l2_factor(strength: float, convention: str, examples: int) -> float:
-    strength = number("strength", strength, 0)
+    strength = scalar("strength", strength, 0)
     if choice("convention", convention, ("keras", "lecture")) == "keras":
         return strength
     return strength / (2 * integer("examples", examples, 1))

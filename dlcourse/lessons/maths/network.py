@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, integer, probabilities, scalar
 from dlcourse.lessons.maths.calculus import gradient
 from dlcourse.lessons.maths.losses import LOSS_OF_ACTIVATION, LOSSES, OF_LOGITS
 
@@ -129,7 +129,7 @@ class Network:
         """Take one gradient step, w[l] −= α·dw[l] in every layer; return the loss before it."""
         rows = self._input(X)
         target = self._target(Y, len(rows))
-        return self._step(rows, target, number("learning_rate", learning_rate, 0))
+        return self._step(rows, target, scalar("learning_rate", learning_rate, 0))
 
     def fit(
         self,
@@ -155,7 +155,7 @@ class Network:
         """
         rows = self._input(X)
         target = self._target(Y, len(rows))
-        learning_rate = number("learning_rate", learning_rate, 0)
+        learning_rate = scalar("learning_rate", learning_rate, 0)
         random = np.random.default_rng(integer("seed", seed, 0))
         starts = range(0, len(rows), integer("batch_size", batch_size, 1))
         history = []
@@ -287,7 +287,7 @@ def dropout(a: ArrayLike, rate: float, *, seed: int = 0) -> np.ndarray:
         seed: Of what is dropped.
     """
     a = array("a", a)
-    rate = number("rate", rate, 0, 1)
+    rate = scalar("rate", rate, 0, 1)
     kept = np.random.default_rng(integer("seed", seed, 0)).random(a.shape) >= rate
     return np.where(kept, a, 0.0) / ((1 - rate) or 1.0)
 

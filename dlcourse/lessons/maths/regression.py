@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS, sigmoid
-from dlcourse.lessons.maths.arguments import array, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, integer, probabilities, scalar
 from dlcourse.lessons.maths.losses import (
     binary_cross_entropy_derivative,
     mse,
@@ -46,14 +46,14 @@ def logistic_step(
     """
     x = array("x", x, ("n",))
     w = array("w", w, x.shape)
-    b, y = number("b", b), number("y", y, 0, 1)
-    learning_rate = number("learning_rate", learning_rate, 0)
+    b, y = scalar("b", b), scalar("y", y, 0, 1)
+    learning_rate = scalar("learning_rate", learning_rate, 0)
     with np.errstate(over="ignore", invalid="ignore"):
-        z = number("z = w·x + b", float(w @ x) + b)
+        z = scalar("z = w·x + b", float(w @ x) + b)
         a = float(sigmoid(z))
         dz = a - y
         new_w = array("new w = w − α·x·dz", w - learning_rate * x * dz)
-        new_b = number("new b = b − α·dz", b - learning_rate * dz)
+        new_b = scalar("new b = b − α·dz", b - learning_rate * dz)
     return LogisticStep(
         z=z,
         a=a,
@@ -210,7 +210,7 @@ def _descend(
     steps: int,
 ) -> Regression:
     """Gradient descent with dZ = factor·(A − Y)/m, which all three regressions share."""
-    learning_rate = number("learning_rate", learning_rate, 0)
+    learning_rate = scalar("learning_rate", learning_rate, 0)
     W, b = np.zeros((X.shape[1], *Y.shape[1:])), np.zeros(Y.shape[1:])
     costs = []
     for k in range(integer("steps", steps, 0)):
@@ -231,4 +231,4 @@ def _slides_arguments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     X = array("X", X, ("n", "m"))
     n, m = X.shape
-    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)
+    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), scalar("b", b)

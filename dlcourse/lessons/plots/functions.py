@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.arguments import array, choice, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, probabilities, scalar
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs
 from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
 from dlcourse.lessons.maths.steps import show
@@ -38,7 +38,7 @@ def activation(
         legend: Whether to say which line is which.
     """
     function, derivative = ACTIVATIONS[choice("name", name, ELEMENTWISE)]
-    reach = number("reach", reach, 1e-3)
+    reach = scalar("reach", reach, 1e-3)
     ax = new_axes(ax, figsize=(4, 3))
     z = np.linspace(-reach, reach, 401)
     ax.axhline(0, color="0.8", linewidth=0.8)
@@ -145,7 +145,7 @@ def loss_surface(
     y = (probabilities if is_sigmoid else array)("y", y, x.shape)
     loss = sigmoid_cross_entropy if is_sigmoid else lambda z, y: mse(function(z), y)
     points = None if trace is None else array("trace", trace, ("steps + 1", 2))
-    reach = number("reach", reach, 1e-3)
+    reach = scalar("reach", reach, 1e-3)
     reach = reach if points is None else max(reach, 1.1 * float(np.abs(points).max()))
     ax = new_axes(ax, figsize=(5.5, 4.2))
     grid = np.linspace(-reach, reach, 80)
