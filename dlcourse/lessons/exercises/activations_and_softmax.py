@@ -59,7 +59,7 @@ def _check_relu(answer: Any) -> str | None:
 
 
 def _accuracy(features: tuple[str, ...]) -> float:
-    """How much of the rings a line in these features gets right."""
+    """Accuracy on the rings of a line in these features."""
     rings = load_dataset("points", shape="circles", features=features, n=400)
     rows = (rings.x_train - rings.x_train.mean(axis=0)) / rings.x_train.std(axis=0)
     found = logistic_regression(rows, rings.y_train, learning_rate=1.0, steps=200)

@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: two steps by hand, the loop, a learning rate judged by its way."""
+"""Exercises of notebook 02: two steps by hand, the loop, a learning rate judged by its steps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +66,7 @@ _TYPICAL = (
     (_old_slope, "The gradient changes with x: compute it anew in each step."),
 )
 
-# A gradient, a start, a learning rate, the steps; the last start is a point of two numbers.
+# Gradient, start, learning rate and number of steps; the last start is a point of two numbers.
 _DESCENTS: tuple[tuple[str, Gradient, Any, float, int], ...] = (
     ("2x from 6", lambda x: 2 * x, 6.0, 0.1, 3),
     ("(2x₁, 8x₂) from (1, 2)", lambda x: np.array([2.0, 8.0]) * x, np.array([1.0, 2.0]), 0.05, 4),

@@ -23,7 +23,7 @@ _AREAS = (
     Wrong(-2, "Multiply along the diagonals, 3 with 4 and 1 with 2, not along the columns."),
 )
 
-# A function, where, its slope there; the last is not in the notebook.
+# Function, point and slope there; the last function is not in the notebook.
 _SLOPES: tuple[tuple[str, Callable[[Any], Any], float, float], ...] = (
     ("x²", np.square, 3.0, 6.0),
     ("sin x", np.sin, 1.0, np.cos(1.0)),

@@ -61,7 +61,7 @@ def _float32(labels: np.ndarray, predicted: np.ndarray) -> np.float32:
     return np.float32((labels == predicted).mean())
 
 
-# Labels, predictions and how many of them agree; the second case is not in the notebook's text.
+# Labels, predictions and the number that agree; the second case is not in the notebook's text.
 _CASES = (([3, 1, 4, 1, 5], [3, 1, 4, 7, 2], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0] * 10, 1))
 
 

@@ -67,7 +67,7 @@ _CLASSIC = [0.85, 0.90, 0.92, 0.93]
 _NETWORKS = (
     [0.80, 0.86, 0.93, 0.96],  # passes once
     [0.90, 0.92, 0.94, 0.96],  # ahead throughout
-    [0.80, 0.90, 0.93, 0.96],  # level on the way
+    [0.80, 0.90, 0.93, 0.96],  # equal on the way
     [0.86, 0.85, 0.93, 0.96],  # ahead, behind, ahead for good
     [0.86, 0.91, 0.93, 0.90],  # behind in the end
 )

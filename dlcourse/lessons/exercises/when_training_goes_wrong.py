@@ -85,7 +85,7 @@ def _check_he(answer: Any) -> str | None:
 
 
 def gradient_ratio(activation: str, spread: float) -> float:
-    """Return the gradient's norm at the first hidden layer of 20 over that at the last."""
+    """Return the ratio of the gradient's norms at the first and the last of 20 hidden layers."""
     random = np.random.default_rng(8)
     net = Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
     net.set_weights([random.normal(0, spread / 8, W.shape) for W in net.W], net.b)
