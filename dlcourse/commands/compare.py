@@ -41,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
         "overrides", nargs="*", metavar="key=value", help="change a setting of every recipe"
     )
     parser.add_argument("--models", nargs="+", metavar="NAME", help="classic models to train (all)")
-    cut = parser.add_mutually_exclusive_group()
-    cut.add_argument(
+    splits = parser.add_mutually_exclusive_group()
+    splits.add_argument(
         "--folds", type=int, metavar="K", help="cross-validate on K folds (5 up to 5,000 examples)"
     )
-    cut.add_argument(
+    splits.add_argument(
         "--seeds", type=int, metavar="N", help="keep the test split and train with N seeds (3)"
     )
     parser.add_argument("--examples", type=int, metavar="N", help="training examples, at most")

@@ -39,8 +39,8 @@ def settings_text(name: str = "") -> str:
         )
     if not inside:
         parts = {group.rpartition(".")[0] for group in known} - {""}
-        asked = next((group for group in known if group.endswith(f".{name}")), name)
-        hint = did_you_mean(asked, [*sorted(parts), *known])
+        wanted = next((group for group in known if group.endswith(f".{name}")), name)
+        hint = did_you_mean(wanted, [*sorted(parts), *known])
         raise RecipeError(f"--settings: unknown group of settings '{name}'{hint}")
     return "\n".join(_wrapped(f"{group:<30} {first_line(known[group])}", 31) for group in inside)
 

@@ -82,8 +82,8 @@ class Scorecam(ClassActivationMap):
         if output.ndim != 2:
             raise UserError(f"scorecam: an output is {output.shape}, expected (n, classes)")
         chances = tf.nn.softmax(output.reshape(channels, count, -1))
-        scores = [self._validate_weight(function(one), count) for one in tf.unstack(chances)]
-        values = np.asarray([np.asarray(one, "float32") for one in scores])
+        scores = [self._validate_weight(function(row), count) for row in tf.unstack(chances)]
+        values = np.asarray([np.asarray(score, "float32") for score in scores])
         return values.reshape(channels, count, -1).mean(axis=2).T
 
     def _validate_weight(self, score: Any, nsamples: int) -> Any:

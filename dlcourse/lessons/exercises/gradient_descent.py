@@ -103,12 +103,12 @@ def _check_rate(answer: Any) -> str | None:
         return "A learning rate is above 0: with 0 nothing moves, below 0 it climbs."
     if abs(last) <= 1e-3:
         return None
-    told = f"after ten steps x = {last:.7g}."
+    text = f"after ten steps x = {last:.7g}."
     if abs(last) > 1.000001:
-        return f"It diverges: {told}"
+        return f"It diverges: {text}"
     if abs(last) > 0.999999:
-        return f"It bounces from side to side for ever: {told}"
-    return f"It jumps over the minimum and back: {told}" if turns else f"It is too slow: {told}"
+        return f"It bounces from side to side for ever: {text}"
+    return f"It jumps over the minimum and back: {text}" if turns else f"It is too slow: {text}"
 
 
 EXERCISES = (

@@ -90,12 +90,12 @@ def _check_step(answer: Any) -> str | None:
         if _equal(got, step(*case)):
             continue
         x, w, b, y, rate = case
-        told = f"For x = {shown(x)}, w = {shown(w)}, b = {b:g}, y = {y}, learning rate {rate:g} "
-        told += f"yours gives w = {shown(got[0])}, b = {got[1]:.6g}."
+        text = f"For x = {shown(x)}, w = {shown(w)}, b = {b:g}, y = {y}, learning rate {rate:g} "
+        text += f"yours gives w = {shown(got[0])}, b = {got[1]:.6g}."
         for function, message in _TYPICAL:
             if _equal(got, function(*case)):
-                return f"{message} {told}"
-        return f"Not yet: first z, then a, then the error a − y. {told}"
+                return f"{message} {text}"
+        return f"Not yet: first z, then a, then the error a − y. {text}"
     return None
 
 

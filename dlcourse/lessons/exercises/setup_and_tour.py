@@ -69,18 +69,18 @@ def _check_accuracy(answer: Any) -> str | None:
     for labels, predicted, right in _CASES:
         got = as_float(tried(answer, np.array(labels), np.array(predicted)))
         m = len(labels)
-        told = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
+        text = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
         if close(got, right / m):
             continue
         if close(got, 1 - right / m):
-            return f"This is the share that is wrong. {told}"
+            return f"This is the share that is wrong. {text}"
         if close(got, 1 / m):
-            return f"This looks at one example alone: does the `return` stand in the loop? {told}"
+            return f"This looks at one example alone: does the `return` stand in the loop? {text}"
         if close(got, right):
-            return f"This counts the right ones; divide by how many there are. {told}"
+            return f"This counts the right ones; divide by how many there are. {text}"
         if close(got, 100 * right / m):
-            return f"This is in percent; return a fraction from 0 to 1. {told}"
-        return f"Compare example by example, then take the share that agrees. {told}"
+            return f"This is in percent; return a fraction from 0 to 1. {text}"
+        return f"Compare example by example, then take the share that agrees. {text}"
     return None
 
 

@@ -85,11 +85,11 @@ def _check_crossing(answer: Any) -> str | None:
         got = as_float(tried(answer, _SIZES, network, _CLASSIC))
         if got == crossing(_SIZES, network, _CLASSIC):
             continue
-        told = f"(Sizes {_SIZES}, network {network}, classic {_CLASSIC}: yours gives {got:g}.)"
+        text = f"(Sizes {_SIZES}, network {network}, classic {_CLASSIC}: yours gives {got:g}.)"
         for mistake, message in _MISTAKES:
             if got == mistake(_SIZES, network, _CLASSIC):
-                return f"{message} {told}"
-        return f"Look at each size: is the network ahead there, and at all larger ones? {told}"
+                return f"{message} {text}"
+        return f"Look at each size: is the network ahead there, and at all larger ones? {text}"
     return None
 
 

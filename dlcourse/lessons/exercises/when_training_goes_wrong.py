@@ -78,9 +78,9 @@ def _check_he(answer: Any) -> str | None:
         if value.shape != shape:
             raise Mistake(f"Weights of shape {shape} are expected, not of {value.shape}.")
         if not close(value, he_weights(noise), COMPUTED):
-            said = [text for fault, text in _FAULTS if close(value, fault(noise), COMPUTED)]
-            told = said[0] if said else "These are not the noise times He's standard deviation"
-            return f"{told}. You have a deviation of {value.std():.3f} at {shape[0]} inputs."
+            hits = [text for fault, text in _FAULTS if close(value, fault(noise), COMPUTED)]
+            text = hits[0] if hits else "These are not the noise times He's standard deviation"
+            return f"{text}. You have a deviation of {value.std():.3f} at {shape[0]} inputs."
     return None
 
 
@@ -90,8 +90,8 @@ def gradient_ratio(activation: str, spread: float) -> float:
     net = Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
     net.set_weights([random.normal(0, spread / 8, W.shape) for W in net.W], net.b)
     labels = np.eye(10)[random.integers(0, 10, 100)]
-    found = net.backward(random.uniform(0, 1, (100, 64)), labels).da
-    first, last = (float(np.linalg.norm(found[layer])) for layer in (1, 20))
+    da = net.backward(random.uniform(0, 1, (100, 64)), labels).da
+    first, last = (float(np.linalg.norm(da[layer])) for layer in (1, 20))
     return first / last if last else 0.0
 
 
@@ -117,12 +117,12 @@ def _check_start(answer: Any) -> str | None:
 
 
 def _vanished(activation: str, spread: float, ratio: float) -> str:
-    told = f"{activation} with s = {spread:g} leaves {ratio:.2g} of the last layer's gradient."
+    text = f"{activation} with s = {spread:g} leaves {ratio:.2g} of the last layer's gradient."
     if activation == "sigmoid":
         return (
-            f"It vanishes: {told} Its slope is at most 0.25. Larger weights, or another activation?"
+            f"It vanishes: {text} Its slope is at most 0.25. Larger weights, or another activation?"
         )
-    return f"Too little arrives: {told} Larger weights?"
+    return f"Too little arrives: {text} Larger weights?"
 
 
 EXERCISES = (

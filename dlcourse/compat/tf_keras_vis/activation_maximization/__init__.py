@@ -155,13 +155,13 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 overall = [-1.0 * value for value in values] + penalties
                 scaled = [scale * tf.cast(term, "float32") for term in overall]
             gradients = tape.gradient(scaled, inputs, unconnected_gradients=unconnected)
-            if any(one is None for one in gradients):
+            if any(gradient is None for gradient in gradients):
                 raise UserError(
                     "the scores do not depend on every input: pass "
                     "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
                 )
             widths = [tf.shape(output)[-1] for output in outputs]
-            return [one / scale for one in gradients], values, outputs, penalties, overall, widths
+            return [g / scale for g in gradients], values, outputs, penalties, overall, widths
 
         known = _known(regularizers)
         key = ("ascent", training, unconnected.value, known)
