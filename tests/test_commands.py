@@ -72,7 +72,7 @@ def test_a_dry_run_and_a_printed_recipe_write_nothing(call, tmp_path):
     config = ROOT / "configs" / "digits_cnn.yaml"
     code, out, _ = call(train, "--config", config, "--dry-run", "--runs", tmp_path / "runs")
     assert code == 0
-    assert "is good; nothing was trained or written" in out
+    assert "is valid; nothing was trained or written" in out
     code, out, _ = call(train, "--config", config, "model.dropout=0.5", "--print-config")
     assert recipe_from_text(out).settings("model")["dropout"] == 0.5
     assert not (tmp_path / "runs").exists()
@@ -81,7 +81,7 @@ def test_a_dry_run_and_a_printed_recipe_write_nothing(call, tmp_path):
 def test_train_needs_a_recipe(call):
     code, _, err = call(train)
     assert code == 2
-    assert "--config RECIPE is needed" in err
+    assert "--config RECIPE is required" in err
 
 
 def test_the_schema_is_json_and_names_every_model(call):
@@ -245,10 +245,10 @@ def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
         assert f"  {name} " in out
     code, _, err = call(__main__, "trian")
     assert code == 2
-    assert err.startswith("dlcourse: no command 'trian' (known: train, recipes, evaluate")
+    assert err.startswith("dlcourse: unknown command 'trian' (known: train, recipes, evaluate")
     code, out, _ = call(__main__, "runs", "--help")
     assert code == 0
-    assert "best validation first" in out
+    assert "best validation score first" in out
 
 
 def test_a_closed_pipe_is_no_traceback():

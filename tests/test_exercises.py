@@ -9,7 +9,7 @@ import pytest
 
 from dlcourse.errors import UserError
 from dlcourse.lessons.exercises import NOTEBOOKS, check, exercises, hint, solution
-from dlcourse.lessons.exercises.answers import close, number, number_check, numbers, tried
+from dlcourse.lessons.exercises.answers import as_float, close, number_check, numbers, tried
 from dlcourse.lessons.exercises.exercise import Mistake, NotAttempted, Wrong
 
 ROOT = Path(__file__).parent.parent
@@ -125,12 +125,12 @@ def test_an_exercise_that_does_not_exist_is_refused_by_name():
 
 def test_a_number_is_read_from_every_form_that_a_student_writes():
     for answer in (0.25, "0.25", "1/4", "25 %", Fraction(1, 4), np.float32(0.25), [0.25]):
-        assert number(answer) == 0.25
-    assert number("−3,072") == -3072
-    assert number(np.array([[7]])) == 7
-    assert number(np.array(7)) == 7
-    assert number("1,234.5") == 1234.5
-    assert number("4.76 %") == pytest.approx(0.0476)
+        assert as_float(answer) == 0.25
+    assert as_float("−3,072") == -3072
+    assert as_float(np.array([[7]])) == 7
+    assert as_float(np.array(7)) == 7
+    assert as_float("1,234.5") == 1234.5
+    assert as_float("4.76 %") == pytest.approx(0.0476)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_number_is_read_from_every_form_that_a_student_writes():
 )
 def test_a_decimal_comma_is_never_read_as_another_number(answer, message):
     with pytest.raises(Mistake, match=message):
-        number(answer)
+        as_float(answer)
 
 
 @pytest.mark.parametrize(

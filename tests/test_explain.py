@@ -229,7 +229,7 @@ def test_a_mistake_is_one_line(arguments, message, capsys):
 
 @pytest.mark.parametrize("text", ["1 2; 3", "", "1 x"])
 def test_an_image_needs_rows_of_equal_length(text, capsys):
-    assert "--image: expected rows of equally many numbers such as '1 2; 3 4', got" in refused(
+    assert "--image: expected rows of equal length such as '1 2; 3 4', got" in refused(
         capsys, "convolution", "--image", text
     )
 

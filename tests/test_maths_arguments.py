@@ -57,12 +57,12 @@ def test_every_error_of_shape_has_name_expectation_and_shape(name, n):
 
 
 def test_numbers_and_integers_have_bounds():
-    assert arguments.number("rate", 0.5, 0, 1) == 0.5
+    assert arguments.scalar("rate", 0.5, 0, 1) == 0.5
     with pytest.raises(ValueError, match=r"rate: expected a number from 0 to 1, got 1\.5"):
-        arguments.number("rate", 1.5, 0, 1)
+        arguments.scalar("rate", 1.5, 0, 1)
     with pytest.raises(ValueError, match="steps: expected an integer of at least 1, got True"):
         arguments.integer("steps", True, 1)
     with pytest.raises(ValueError, match="b: expected real numbers, got None"):
-        arguments.number("b", None)  # pyright: ignore[reportArgumentType]
+        arguments.scalar("b", None)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="z: expected finite numbers, got inf"):
         arguments.array("z", np.inf)

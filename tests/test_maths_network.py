@@ -176,7 +176,7 @@ def test_the_13002_parameters_read_mnist_in_ten_epochs():
 
 def test_a_learning_rate_that_is_too_large_is_named():
     network = Network((1, 1), ("linear",))
-    with pytest.raises(ValueError, match=r"learning_rate: expected a smaller one than 1000, trai"):
+    with pytest.raises(ValueError, match=r"learning_rate: expected less than 1000: trai"):
         network.fit([[1.0], [2.0]], [[1.0], [2.0]], epochs=500, learning_rate=1000.0)
 
 

@@ -95,7 +95,7 @@ def test_softmax_regression_reads_digits():
 
 def test_a_learning_rate_that_is_too_large_is_named():
     X = np.array([[1.0], [1000.0]])
-    with pytest.raises(ValueError, match=r"learning_rate: expected a smaller one than 0\.1, the w"):
+    with pytest.raises(ValueError, match=r"learning_rate: expected less than 0\.1: the w"):
         regression.linear_regression_descent(X, [1, 2])
 
 

@@ -236,7 +236,7 @@ def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, t
         (["--images", "0"], "--images: expected 1 or more, got 0"),
         (["--class", "ten"], "--class: no class 'ten'"),
         (["--image", "no.png", "--what", "cam"], "no.png: no such file"),
-        (["--invert"], "--invert: is for --image"),
+        (["--invert"], "--invert: works only with --image"),
         (["--beside", "nowhere"], "nowhere: no such run"),
         (
             ["--layer", "hidden_1", "--what", "feature-maps"],

@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 def run_command(body: Callable[[], int]) -> int:
     """Return the exit code of `body`: 0 ok, 1 failed, 2 usage or recipe, 3 diverged, 130 Ctrl-C.
 
-    A user's mistake is a line on the error stream, without a traceback.
+    A user's mistake is printed as one line on the error stream, without a traceback.
     """
     try:
         with warnings.catch_warnings():
@@ -41,7 +41,7 @@ def run_command(body: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except MemoryError:
-        print_error("out of memory: a smaller model, batch_size or data set is needed")
+        print_error("out of memory: use a smaller model, batch_size or data set")
         return 1
     return code
 

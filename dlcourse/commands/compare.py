@@ -1,4 +1,4 @@
-"""dlcourse compare: recipes beside classic machine learning, on the same splits."""
+"""dlcourse compare: recipes and classic machine learning on the same splits."""
 
 import argparse
 from pathlib import Path
@@ -25,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse compare",
-        description="Train recipes and scikit-learn's classic learners on the same splits of the "
-        "recipes' data set, and tell what each reaches and costs.",
+        description="Train recipes and scikit-learn's classic models on the same splits of the "
+        "recipes' data set, and report the score and the cost of each.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,22 +40,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting of every recipe"
     )
-    parser.add_argument(
-        "--models", nargs="+", metavar="NAME", help="classic learners to take (all)"
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="classic models to train (all)")
+    splits = parser.add_mutually_exclusive_group()
+    splits.add_argument(
+        "--folds", type=int, metavar="K", help="cross-validate on K folds (5 up to 5,000 examples)"
     )
-    cut = parser.add_mutually_exclusive_group()
-    cut.add_argument(
-        "--folds", type=int, metavar="K", help="cut all examples into K folds (5 up to 5,000)"
-    )
-    cut.add_argument(
-        "--seeds", type=int, metavar="N", help="keep the test split, train with N seeds (3)"
+    splits.add_argument(
+        "--seeds", type=int, metavar="N", help="keep the test split and train with N seeds (3)"
     )
     parser.add_argument("--examples", type=int, metavar="N", help="training examples, at most")
     parser.add_argument(
-        "--curve", action="store_true", help="the score against the training set's size, too"
+        "--curve", action="store_true", help="also score smaller training sets: a learning curve"
     )
     parser.add_argument(
-        "--out", default="runs/compare", metavar="DIR", help="folder of table and figures"
+        "--out", default="runs/compare", metavar="DIR", help="folder for the table and figures"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)
@@ -77,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.comparison import compare
     from dlcourse.lab.comparison.results import as_data, save
 
-    found = compare(
+    comparison = compare(
         recipes,
         folds=arguments.folds,
         seeds=arguments.seeds,
@@ -86,11 +84,11 @@ def _run(arguments: argparse.Namespace) -> int:
         curve=arguments.curve,
         report=None if arguments.json else _report,
     )
-    files = save(found, arguments.out, "-".join(recipes))
+    files = save(comparison, arguments.out, "-".join(recipes))
     if arguments.json:
-        write_json({**as_data(found), "files": [str(file) for file in files]})
+        write_json({**as_data(comparison), "files": [str(file) for file in files]})
     else:
-        write(f"\n{found}" + "\n\n" + "\n".join(f"saved   {file}" for file in files))
+        write(f"\n{comparison}" + "\n\n" + "\n".join(f"saved   {file}" for file in files))
     return 0
 
 

@@ -16,8 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse diagnose",
-        description="Tell what a run's curves and layers show, most serious first, and what to "
-        "try; save figures/diagnosis.png and figures/xray.png in the run.",
+        description="Report what a run's curves and layers show, most serious first, and what to "
+        "try; save figures/diagnosis.png and figures/xray.png in the run's folder.",
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -35,29 +35,29 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.diagnosis.examination import examine
     from dlcourse.lab.pictures import save_diagnosis
 
-    found = examine(run)
-    read, note = found.evidence, found.note
-    findings = diagnose_evidence(read)
-    paths = save_diagnosis(run, found)
+    examination = examine(run)
+    evidence, note = examination.evidence, examination.note
+    findings = diagnose_evidence(evidence)
+    paths = save_diagnosis(run, examination)
     if arguments.json:
-        write_json(_as_json(run, read, findings, note))
+        write_json(_as_json(run, evidence, findings, note))
         return 0
     write(f"run     {run.path}")
     if note:
         write(f"note    {note}")
     write(f"\n{findings}")
-    if read.xray:
-        write("\n" + layer_table(read))
+    if evidence.xray:
+        write("\n" + layer_table(evidence))
     write("".join(f"\nfigure  {path}" for path in paths))
     return 0
 
 
-def layer_table(read: "Evidence") -> str:
-    """Return the layers at the last probe as text."""
-    epoch = max(read.xray)
+def layer_table(evidence: "Evidence") -> str:
+    """Return the layers' statistics at the last probe as a text table."""
+    epoch = max(evidence.xray)
     when = f"after epoch {epoch}" if epoch else "before training"
     names = ("mean", "spread", "saturated", "dead", "gradient", "grad/weight", "equal")
-    return text_table([when, "activation", *names], list(map(_layer_row, read.xray[epoch])))
+    return text_table([when, "activation", *names], list(map(_layer_row, evidence.xray[epoch])))
 
 
 def _layer_row(layer: "LayerStatistics") -> list[str]:
@@ -71,12 +71,12 @@ def _layer_row(layer: "LayerStatistics") -> list[str]:
     ]
 
 
-def _as_json(run: "Run", read: "Evidence", findings: "list[Finding]", note: str) -> dict[str, Any]:
+def _as_json(run: "Run", data: "Evidence", findings: "list[Finding]", note: str) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "note": note,
         "findings": [finding.as_dict() for finding in findings],
         "xray": {
-            str(epoch): [layer._asdict() for layer in layers] for epoch, layers in read.xray.items()
+            str(epoch): [layer._asdict() for layer in layers] for epoch, layers in data.xray.items()
         },
     }

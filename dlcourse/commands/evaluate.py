@@ -1,4 +1,4 @@
-"""dlcourse evaluate: measure a saved run again, and each class on its own."""
+"""dlcourse evaluate: the metrics of a saved run, by split and by class."""
 
 import argparse
 
@@ -15,10 +15,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
-        "--config", metavar="RECIPE", help="measure on the data set of another recipe instead"
+        "--config", metavar="RECIPE", help="evaluate on the data set of another recipe"
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="change a setting, as dataset.path=new"
+        "overrides", nargs="*", metavar="key=value", help="new setting, such as dataset.path=new"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)

@@ -6,7 +6,7 @@
     dlcourse explain convolution --image "1 2 3; 4 5 6; 7 8 9" --kernel "1 0; 0 -1"
     dlcourse explain network --sizes 3 4 1 --x 1 2 3 --y 1
 
-Without numbers the slides' own are taken; a network's are ours, for the slides have none.
+Numbers that you leave out are the slides'; a network's are our own, as the slides have none.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def _run(topic: str, settings: dict[str, Any], parser: Parser) -> int:
 
 
 def _with_true_minus(word: str) -> str:
-    """A negative number as argparse does not take it for an option: it knows -1 but not -1e3."""
+    """Return a negative number with a true minus sign: argparse takes -1e3 for an option."""
     try:
         float(word)
     except ValueError:

@@ -19,8 +19,8 @@ FORMATS = ("onnx", "litert", "saved_model")
 DESCRIPTION = """\
 Write a run's model for ONNX Runtime (model.onnx), for LiteRT, once called TensorFlow Lite
 (model.tflite), or as TensorFlow's saved_model; load each again in its own runtime, compare it
-with Keras on the test split, and time both. One that differs by more than 1e-4 (in a
-regression: of the largest prediction) is not written."""
+with Keras on the test split, and time both. A model that differs by more than 1e-4 (in a
+regression: relative to the largest prediction) is not written."""
 EXAMPLE = """\
 examples:
   dlcourse export --run runs/pets --to onnx
@@ -63,17 +63,17 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_backend()
     with held_back_stderr():
         model = exporting.in_float32(run.model)
-        x, words = exporting.inputs_of(run)
+        x, source = exporting.inputs_of(run)
     if not arguments.json:
-        write(_head(run, model, words))
-    if done := _exported(model, formats, folder, x):
+        write(_head(run, model, source))
+    if exported := _exported(model, formats, folder, x):
         with held_back_stderr():
-            rows = exporting.measured(run, model, done, x)
+            rows = exporting.measured(run, model, exported, x)
         if arguments.json:
-            write_json({"compared_on": words, "formats": rows})
+            write_json({"compared_on": source, "formats": rows})
         else:
-            write(_table(rows, done))
-    return 0 if len(done) == len(formats) else 1
+            write(_table(rows, exported))
+    return 0 if len(exported) == len(formats) else 1
 
 
 def _check_backend() -> None:
@@ -86,45 +86,45 @@ def _check_backend() -> None:
 def _exported(
     model: Any, formats: list[str], folder: Path, x: "np.ndarray"
 ) -> dict[str, "Exported"]:
-    """Return what could be exported; say what could not."""
+    """Return the exported formats; print an error for each that failed."""
     from dlcourse.lab.exporting import export
 
-    done = {}
+    exported = {}
     for name in formats:
         try:
             with held_back_stderr():
-                done[name] = export(model, name, folder, x)
+                exported[name] = export(model, name, folder, x)
         except UserError as error:
             print_error(str(error))
-    return done
+    return exported
 
 
-def _head(run: "Run", model: Any, words: str) -> str:
+def _head(run: "Run", model: Any, source: str) -> str:
     shape = ", ".join(["n", *map(str, model.inputs[0].shape[1:])])
     low, high = run.facts.value_range
     values = f"raw values {low:g} to {high:g}" if len(model.inputs[0].shape) > 2 else "raw rows"
     return (
         f"run       {run.path}\n"
         f"input     float32 ({shape}), any n: {values}\n"
-        f"compared  on {words}\n"
-        "timed     on the CPU, one thread: median microseconds an input, in batches of 1 and 256"
+        f"compared  on {source}\n"
+        "timed     on the CPU, one thread: median microseconds per input, batches of 1 and 256"
     )
 
 
-def _table(rows: list[dict[str, Any]], done: dict[str, "Exported"]) -> str:
+def _table(rows: list[dict[str, Any]], exported: dict[str, "Exported"]) -> str:
     head = ["format", "runtime", "size", "difference", "CPU 1", "wall 1", "CPU 256", "wall 256"]
     lines = [
         [
             row["format"],
             row["runtime"],
             _size(row["bytes"]),
-            f"{row['difference']:.1e}" if row["format"] in done else "",
+            f"{row['difference']:.1e}" if row["format"] in exported else "",
             *(f"{time:.4g}" for taken in row["microseconds"].values() for time in taken.values()),
         ]
         for row in rows
     ]
-    allowed = next(iter(done.values())).allowed
-    wrote = [f"wrote     {one.path}" for one in done.values()]
+    allowed = next(iter(exported.values())).allowed
+    wrote = [f"wrote     {model.path}" for model in exported.values()]
     allowed = f"allowed   a largest difference of {allowed:.1e}"
     return "\n".join(["", text_table(head, lines), "", allowed, *wrote])
 

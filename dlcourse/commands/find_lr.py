@@ -22,8 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse find_lr",
-        description="Train a recipe for some steps with a learning rate that grows from step to "
-        "step, and print the rate to train it at. No run is saved.",
+        description="Run a learning-rate range test: train a recipe with a rate that grows at "
+        "every step, and print the rate to train it with. No run is saved.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -31,16 +31,16 @@ def main(argv: list[str] | None = None) -> int:
         "--config", required=True, metavar="RECIPE", help="name of a shipped recipe, or a file"
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
+        "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
     )
-    parser.add_argument("--lowest", type=float, metavar="RATE", help="of the first step (1e-06)")
-    parser.add_argument("--highest", type=float, metavar="RATE", help="of the last step (10)")
-    parser.add_argument("--steps", type=int, metavar="N", help="batches, at most (100)")
+    parser.add_argument("--lowest", type=float, metavar="RATE", help="first step's rate (1e-06)")
+    parser.add_argument("--highest", type=float, metavar="RATE", help="last step's rate (10)")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps, at most (100)")
     parser.add_argument(
         "--out",
         default="runs/find_lr",
         metavar="DIR",
-        help="folder of figure and table (%(default)s)",
+        help="folder for the figure and table (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)
@@ -51,22 +51,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.configuration.recipe import load_recipe
 
     recipe = load_recipe(arguments.config, arguments.overrides)
-    given = {key: getattr(arguments, key) for key in ("lowest", "highest", "steps")}
-    given = {key: value for key, value in given.items() if value is not None}
+    options = {key: getattr(arguments, key) for key in ("lowest", "highest", "steps")}
+    options = {key: value for key, value in options.items() if value is not None}
     import_keras()
     from dlcourse.lab.range_test import find_learning_rate
 
-    test = find_learning_rate(recipe, **given)
+    test = find_learning_rate(recipe, **options)
     figure = test.save(arguments.out, Path(arguments.config).stem)
     if arguments.json:
         write_json({**test.as_data(), "figure": str(figure)})
     else:
-        write(f"recipe  {arguments.config}, seed {recipe.seed}\n{_words(test, recipe)}")
+        write(f"recipe  {arguments.config}, seed {recipe.seed}\n{_result(test, recipe)}")
         write(f"\nfigure  {figure}\ntable   {figure.with_suffix('.csv')}")
     return 0
 
 
-def _words(test: "RangeTest", recipe: "Recipe") -> str:
+def _result(test: "RangeTest", recipe: "Recipe") -> str:
     schedule = recipe.training.schedule
     where = f", the highest of the schedule {schedule.name}" if schedule else ""
     return f"now     {recipe.training.learning_rate:g}{where}\n{test}"

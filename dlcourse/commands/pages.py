@@ -20,21 +20,21 @@ SECTIONS = {
     "What the network looks at": ("saliency", "cam", "overlays", "check"),
     "From layer to layer": ("feature-maps", "neurons"),
 }
-"""The headings of a page and the pictures under each; `layers` and `check` are the lab's."""
+"""The headings of a page and the pictures under each; the lab draws `layers` and `check`."""
 
 BESIDE = "-beside"
-"""What the names of another run's pictures end in."""
-WIDE = 560  # pixels: a wider picture is moved sideways on a phone, not shrunk
+"""Suffix of the names of the second run's pictures."""
+WIDE = 560  # pixels: a wider picture scrolls sideways on a phone instead of shrinking
 
 
 class Section(NamedTuple):
-    """A part of a page.
+    """A section of a page.
 
     Attributes:
-        heading: In words.
-        html: What stands under it, as `table` and `text` give it.
-        pictures: Each with its PNG.
-        folded: Whether it opens only when asked.
+        heading: Heading as plain text.
+        html: Content below the heading, as returned by `html_table` and `text`.
+        pictures: Pictures, each with its PNG.
+        folded: Whether the section is collapsed until the reader opens it.
     """
 
     heading: str
@@ -44,36 +44,36 @@ class Section(NamedTuple):
 
 
 def picture_sections(drawn: Mapping[str, Sequence[tuple[Picture, bytes]]]) -> list[Section]:
-    """Return the pictures, given by kind, under the headings of `SECTIONS`."""
+    """Return sections with the headings of `SECTIONS` and the pictures, given by kind."""
     return [
-        Section(heading, pictures=[one for name in names for one in drawn.get(name, ())])
+        Section(heading, pictures=[pair for name in names for pair in drawn.get(name, ())])
         for heading, names in SECTIONS.items()
         if drawn.keys() & names
     ]
 
 
 def text(heading: str, lines: Iterable[str]) -> str:
-    """Return a paragraph per line under a small heading."""
+    """Return one paragraph per line below a small heading."""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
     small = f"<h3>{escape(heading)}</h3>" if heading else ""
     return f'<div class="text">{small}{paragraphs}</div>'
 
 
 def page(title: str, sections: Sequence[Section]) -> str:
-    """Return the page, readable on a screen, a phone and paper."""
+    """Return the page as HTML that suits a screen, a phone and paper."""
     template = resources.files("dlcourse.commands").joinpath("page.html").read_text("utf-8")
     contents, body = ("\n".join(map(part, sections)) for part in (_entry, _section))
     return Template(template).substitute(title=escape(title), contents=contents, body=body)
 
 
 def _entry(section: Section) -> str:
-    """Return a line of the contents, with those of the section's pictures under it."""
+    """Return a section's entry in the table of contents, with its pictures' entries below it."""
     lines = [_link(picture.name, picture.heading) for picture, _ in section.pictures]
     return f"{_link(_id(section), section.heading)}<ul>{''.join(lines)}</ul>"
 
 
-def _link(target: str, words: str) -> str:
-    return f'<li><a href="#{escape(target)}">{escape(words)}</a>'
+def _link(target: str, label: str) -> str:
+    return f'<li><a href="#{escape(target)}">{escape(label)}</a>'
 
 
 def _id(section: Section) -> str:
@@ -104,15 +104,15 @@ def _figure(shown: tuple[Picture, bytes]) -> str:
 
 
 def _part(lines: str) -> str:
-    """Return a paragraph per line; of lines in columns, two spaces apart, a table."""
+    """Return one paragraph per line, or a table if the lines are columns two spaces apart."""
     rows = [re.split(" {2,}", line.rstrip()) for line in lines.splitlines()]
     in_columns = rows and min(map(len, rows)) > 1
     return html_table(rows[0], rows[1:]) if in_columns else text("", lines.splitlines())
 
 
 def drawn(name: str, view: View, table: Mapping[str, Drawing] = PICTURES) -> Iterator[Picture]:
-    """Give a kind's pictures, each followed by that of the run beside, if there is one."""
-    if view.beside is None or name == "class-templates":  # which shows both in one figure
+    """Yield the pictures of one kind, each followed by the second run's, if there is one."""
+    if view.beside is None or name == "class-templates":  # its one figure shows both runs
         yield from table[name](view)
         return
     for pair in zip_longest(table[name](view), table[name](view.beside)):

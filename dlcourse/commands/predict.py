@@ -1,4 +1,4 @@
-"""dlcourse predict: class and probability of the user's own images or rows."""
+"""dlcourse predict: class and probability of your own images or rows."""
 
 import argparse
 
@@ -35,7 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
     run = read_run(arguments.run)
     run.file("model.keras")
     read, bad = [], 0
-    for file in (each for named in arguments.files for each in files_of(named, run.facts)):
+    for file in (file for path in arguments.files for file in files_of(path, run.facts)):
         try:
             read.append(read_file(run, file, invert=arguments.invert))
         except UserError as error:
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
     import_keras()
     from dlcourse.runs.evaluation import outputs
 
-    names = [name for some, _ in read for name in some]
+    names = [name for file_names, _ in read for name in file_names]
     inputs = np.concatenate([values for _, values in read])
     rows = predictions(names, outputs(run.model, inputs), run.facts)
     if arguments.json:

@@ -9,14 +9,14 @@ from dlcourse.commands.command_line import Parser, run_command, write_json
 from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
-SHOWS_WIDTH = 68  # with the longest name and score beside it a line has 118 columns
+SHOWS_WIDTH = 68  # a line with the longest name and score is then 118 columns wide
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse recipes",
-        description="Print the shipped recipes: what each one shows and what it reached.",
+        description="Print the shipped recipes: what each one shows and the score it reached.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(recipe: dict[str, str]) -> list[list[str]]:
-    """Return a recipe's row, and more below it where what it shows is long."""
+    """Return a recipe's row, and further rows if its description does not fit on one."""
     mean = re.sub(r" \(.*?\)", "", recipe["measured"])  # without the range over the seeds
     shows = wrap(recipe["shows"], SHOWS_WIDTH)
     return [list(row) for row in zip_longest([recipe["name"]], shows, [mean], fillvalue="")]

@@ -1,4 +1,4 @@
-"""A run as a page shows it: what its pictures are drawn from, its metrics, findings, settings."""
+"""A run's content on a page: the view that is drawn, its metrics, findings and settings."""
 
 import json
 import re
@@ -19,23 +19,23 @@ from dlcourse.runs.evaluation import check_fit
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
-"""The pictures for which a run is examined, as `dlcourse diagnose` does it."""
+"""The pictures that need the run's examination, the same as that of `dlcourse diagnose`."""
 
 ABOUT = ("data", "model", "parameters", "epochs", "training time")
 
 
 def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) -> View:
-    """Return the run as its pictures are drawn from it; only what they need is read.
+    """Return the view that a run's pictures are drawn from; only what they need is read.
 
     Args:
-        run: A finished run.
-        names: The pictures' kinds.
-        images: How many test examples are shown, where no `inputs` are given.
+        run: Finished run.
+        names: Kinds of pictures.
+        images: Number of test examples to show if no `inputs` are given.
         given: Further fields of the `View`.
 
     Raises:
-        RunError, DatasetError: The run or its data is missing, damaged, or has changed. Where the
-            run is examined, data that cannot be read is left out.
+        RunError, DatasetError: The run or its data is missing, damaged, or has changed. If the
+            run is examined, data that cannot be read is left out instead.
     """
     examined, dataset = None, None
     if EXAMINED & set(names):
@@ -51,7 +51,7 @@ def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) 
 
 
 def _examples(dataset: Any, number: int) -> dict[str, Any]:
-    """Return test examples, what is true of them, and where the truth lies."""
+    """Return test examples, their true labels or values, and their boxes, if they have any."""
     chosen = in_turn(dataset, number)
     names, y = dataset.class_names, dataset.y_test[chosen]
     return {
@@ -62,7 +62,7 @@ def _examples(dataset: Any, number: int) -> dict[str, Any]:
 
 
 def in_turn(dataset: Any, number: int) -> list[int]:
-    """Return so many test examples, the first of each class, then the second of each, …"""
+    """Return the indices of test examples: the first of each class, then the second, …"""
     if dataset.task == "regression":
         return list(range(min(number, len(dataset.y_test))))
     order = np.argsort(dataset.y_test, kind="stable")
@@ -78,12 +78,12 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
 
 def sections(runs: Sequence[Run], view: View) -> tuple[list[Section], list[Section]]:
-    """Return what stands before the pictures, metrics and findings, and what behind, folded."""
+    """Return the sections before the pictures (metrics, findings) and the folded ones after."""
     ends = [f": {label}" for label in labels(runs)] if len(runs) > 1 else [""]
     front, back = [_metrics(runs)], []
-    for run, one, end in zip(runs, (view, view.beside), ends, strict=False):
-        if one is not None and one.examined:
-            front.append(Section(f"Findings{end}", _findings(one)))
+    for run, run_view, end in zip(runs, (view, view.beside), ends, strict=False):
+        if run_view is not None and run_view.examined:
+            front.append(Section(f"Findings{end}", _findings(run_view)))
         recipe = run.file("recipe.yaml").read_text(encoding="utf-8")
         environment = json.dumps(run.environment, indent=2, ensure_ascii=False)
         for heading, content in (("Recipe", recipe), ("Environment", environment)):
@@ -92,7 +92,7 @@ def sections(runs: Sequence[Run], view: View) -> tuple[list[Section], list[Secti
 
 
 def _metrics(runs: Sequence[Run]) -> Section:
-    """Return the metrics of every run on each split, and what the runs are."""
+    """Return the section with every run's metrics on each split, and its facts."""
     rows, names = [], labels(runs)
     for run, name in zip(runs, names, strict=True):
         start = f"{name}: " if len(runs) > 1 else ""
@@ -107,23 +107,23 @@ def _metrics(runs: Sequence[Run]) -> Section:
 
 
 def _about(run: Run) -> list[str]:
-    """Return what a run is, a cell for each of `ABOUT`."""
-    known = run.metrics
+    """Return a run's facts, one cell for each of `ABOUT`."""
+    metrics = run.metrics
     return [
         f"{run.facts.name}: {run.facts.task}",
         run_recipe(run).model.name,
-        f"{known['parameters']:,}",
-        f"{known['epochs_run']} (kept: {known.get('best_epoch', '?')})",
-        f"{known['seconds']:,.1f} s" if "seconds" in known else "",
+        f"{metrics['parameters']:,}",
+        f"{metrics['epochs_run']} (kept: {metrics.get('best_epoch', '?')})",
+        f"{metrics['seconds']:,.1f} s" if "seconds" in metrics else "",
     ]
 
 
 def _findings(view: View) -> str:
-    """Return what the diagnosis says of an examined run."""
-    note, found = view.examined.note, diagnose_evidence(view.examined.evidence)
-    said = [text("", [f"Note: {note}."])] if note else []
-    for number, finding in enumerate(found, 1):
+    """Return the findings of an examined run as HTML."""
+    note, findings = view.examined.note, diagnose_evidence(view.examined.evidence)
+    parts = [text("", [f"Note: {note}."])] if note else []
+    for number, finding in enumerate(findings, 1):
         title, *lines = str(finding).splitlines()
-        words = [re.sub(" {2,}", ": ", line.strip()) for line in lines]
-        said.append(text(f"{number}. {title}", words))
-    return "".join(said or [text("", ["Nothing stands out."])])
+        details = [re.sub(" {2,}", ": ", line.strip()) for line in lines]
+        parts.append(text(f"{number}. {title}", details))
+    return "".join(parts or [text("", ["Nothing stands out."])])

@@ -1,4 +1,4 @@
-"""dlcourse runs: the runs as a table, best first; each set of classes by itself."""
+"""dlcourse runs: the runs as a table, grouped by data set and classes, best first."""
 
 import argparse
 from collections import Counter
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse runs",
-        description="Print the runs in a folder as a table, best validation first, by data set.",
+        description="Print a folder's runs as a table, by data set, best validation score first.",
     )
     parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _row(run: "Run") -> dict[str, Any]:
-    """Return what the table shows of a run; `state` says why a metric is missing."""
+    """Return a run's row of the table; `state` says why a metric is missing."""
     from dlcourse.errors import RunError
 
     state = "broken" if run.finished else "unfinished"
@@ -72,7 +72,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _tasks(rows: list[dict[str, Any]]) -> list[str]:
-    """Return each row's data; with its classes, where other runs have others of the same data."""
+    """Return each row's data set, with its classes if other runs use others of the same data."""
     sets = {(row["data"], tuple(row["classes"])) for row in rows if row["classes"]}
     several = Counter(data for data, _ in sets)
     return [

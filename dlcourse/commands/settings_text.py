@@ -1,6 +1,6 @@
-"""Every setting of a recipe in words: its type, its default and what it means.
+"""Every setting of a recipe as text: its type, its default and what it means.
 
-All of it comes from the settings' own classes and their JSON Schema.
+The text is read from the settings' classes and their JSON Schema.
 """
 
 import json
@@ -22,31 +22,31 @@ def all_groups() -> dict[str, type[Settings]]:
 
 
 def settings_text(name: str = "") -> str:
-    """Return a group's settings as text; of a part such as `model`, or of all, its groups.
+    """Return a group's settings as text; for a part such as `model`, or no name, its groups.
 
     Raises:
-        RecipeError: there is no such group.
+        RecipeError: No group and no setting has this name.
     """
     known = all_groups()
     if name in known:
         return "\n\n".join([f"{name}: {first_line(known[name])}", *_entries(known[name])])
     inside = [group for group in known if group.startswith(f"{name}.") or not name]
     group, _, setting = name.rpartition(".")
-    owners = [one for one in known if setting in known[one].model_fields and one.endswith(group)]
+    owners = [key for key in known if setting in known[key].model_fields and key.endswith(group)]
     if owners and not inside:  # a setting alone, in every group that has it
         return "\n\n".join(
-            f"{one}.{text}" for one in owners for text in _entries(known[one], setting)
+            f"{key}.{text}" for key in owners for text in _entries(known[key], setting)
         )
     if not inside:
         parts = {group.rpartition(".")[0] for group in known} - {""}
-        asked = next((group for group in known if group.endswith(f".{name}")), name)
-        hint = did_you_mean(asked, [*sorted(parts), *known])
+        wanted = next((group for group in known if group.endswith(f".{name}")), name)
+        hint = did_you_mean(wanted, [*sorted(parts), *known])
         raise RecipeError(f"--settings: unknown group of settings '{name}'{hint}")
     return "\n".join(_wrapped(f"{group:<30} {first_line(known[group])}", 31) for group in inside)
 
 
 def _entries(group: type[Settings], only: str = "") -> list[str]:
-    """Return the text of each setting, or of one."""
+    """Return the text of each setting, or of the setting `only`."""
     return [
         _wrapped(f"{setting}: {kind}; {default}", 8) + "\n" + _wrapped(f"    {meaning}", 4)
         for setting, kind, default, meaning in _rows(group)
@@ -77,13 +77,13 @@ def _rows(group: type[Settings]) -> Iterator[tuple[str, str, str, str]]:
     for name, field in group.model_fields.items():
         if name != "name":
             value: Any = field.get_default(call_default_factory=True)
-            text = json.dumps(value, default=lambda one: getattr(one, "name", {})).strip('"')
+            text = json.dumps(value, default=lambda part: getattr(part, "name", {})).strip('"')
             text = "required" if field.is_required() else f"default {text}"
             yield name, type_in_words(schemas[name]), text, schemas[name].get("description", "")
 
 
 def type_in_words(schema: dict[str, Any], many: str = "") -> str:
-    """Return what a JSON Schema allows, as `list of whole numbers ≥ 1 or null`."""
+    """Return the type that a JSON Schema allows, such as `list of whole numbers ≥ 1 or null`."""
     if "discriminator" in schema:
         names = ", ".join(schema["discriminator"]["mapping"])
         return f"one of {names} (the name alone, or a mapping with its settings)"
@@ -97,7 +97,7 @@ def type_in_words(schema: dict[str, Any], many: str = "") -> str:
     if kind == "array":
         items = schema.get("prefixItems", [schema.get("items")])
         return f"list of {'two ' if items[1:] else ''}{type_in_words(items[0], 's')}"
-    # an upper bound from 1e7 on only catches slips: it is not told
+    # an upper bound of 1e7 or more only catches slips, so it is not shown
     bounds = [
         f"{sign} {schema[key]:,}" for key, sign in SIGNS.items() if schema.get(key, 1e7) < 1e7
     ]

@@ -25,19 +25,19 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="python -m dlcourse.train",
-        description="Train a shipped recipe, or that in a YAML file, and save the run.",
+        description="Train a shipped recipe, or one from a YAML file, and save the run.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", metavar="RECIPE", help="name of a shipped recipe, or a file")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="change a setting, as model.dropout=0.3"
+        "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
     )
-    parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
+    parser.add_argument("--resume", metavar="DIR", help="continue an interrupted run")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
-    parser.add_argument("--name", metavar="N", help="the run's name (recipe and time)")
+    parser.add_argument("--name", metavar="N", help="the run's name (default: recipe and time)")
     parser.add_argument(
-        "--xray", action="store_true", help="record every layer by epoch, for diagnose"
+        "--xray", action="store_true", help="record every layer in each epoch, for diagnose"
     )
     parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
@@ -47,16 +47,16 @@ def main(argv: list[str] | None = None) -> int:
         nargs="?",
         const="",
         metavar="GROUP",
-        help="explain the settings of model.cnn, training, …; list the groups; all: as Markdown",
+        help="explain a group such as model.cnn; no GROUP: list them; all: every one as Markdown",
     )
     arguments = parser.parse_intermixed_args(argv)
-    told = arguments.schema or arguments.settings is not None
-    if not (arguments.config or told or arguments.resume):
-        named = [word for word in arguments.overrides if "=" not in word]
-        hint = f"did you mean --config {named[0]}?" if named else "dlcourse recipes lists them"
-        parser.error(f"--config RECIPE is needed ({hint})")
+    explains = arguments.schema or arguments.settings is not None
+    if not (arguments.config or explains or arguments.resume):
+        names = [word for word in arguments.overrides if "=" not in word]
+        hint = f"did you mean --config {names[0]}?" if names else "dlcourse recipes lists them"
+        parser.error(f"--config RECIPE is required ({hint})")
     if arguments.resume and arguments.name:
-        parser.error("--resume goes on in its own folder: --name is for new runs")
+        parser.error("--resume continues in the run's own folder: --name is for new runs")
     return run_command(lambda: _run(arguments))
 
 
@@ -69,8 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.settings is not None:
         from dlcourse.commands.settings_text import settings_markdown, settings_text
 
-        asked = arguments.settings
-        write(settings_markdown() if asked == "all" else settings_text(asked))
+        group = arguments.settings
+        write(settings_markdown() if group == "all" else settings_text(group))
         return 0
     recipe = _recipe(arguments)
     if not arguments.resume:
@@ -80,14 +80,14 @@ def _run(arguments: argparse.Namespace) -> int:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
         source = arguments.config or arguments.resume
-        write(f"{source} is good; nothing was trained or written\n{_plan(recipe)}")
+        write(f"{source} is valid; nothing was trained or written\n{_plan(recipe)}")
     else:
         _train(recipe, arguments)
     return 0
 
 
 def _recipe(arguments: argparse.Namespace) -> "Recipe":
-    """Return the recipe in the file, or that of the run to go on with."""
+    """Return the recipe that is named, or that of the run to resume."""
     from dlcourse.configuration.recipe import load_recipe, run_recipe
     from dlcourse.runs import read_run
 
@@ -120,7 +120,7 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     from dlcourse.lab.diagnosis.xray import XRAY
     from dlcourse.training import StopRequest, resume, train
 
-    # Keras' bar with its metrics needs about 115 columns; a line an epoch fits everywhere.
+    # Keras' bar with its metrics needs about 115 columns; one line per epoch fits everywhere.
     bar = sys.stdout.isatty() and shutil.get_terminal_size().columns >= 120
     options: dict[str, Any] = {"report": write, "bar": bar}
     recorded = arguments.resume and (Path(arguments.resume) / XRAY).exists()

@@ -1,4 +1,4 @@
-"""dlcourse visualize: a run on one page: its figures, and what its network has learned."""
+"""dlcourse visualize: one page of a run's figures and what its network has learned."""
 
 import argparse
 from pathlib import Path
@@ -35,27 +35,27 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--what",
         metavar="LIST",
-        help=f"which pictures, with commas, or all: {','.join((*OVERVIEW, *MORE))} "
+        help=f"comma-separated pictures, or all: {','.join((*OVERVIEW, *MORE))} "
         f"(default: {','.join(OVERVIEW)})",
     )
-    parser.add_argument("--beside", metavar="DIR", help="another run, drawn beside this one")
-    parser.add_argument("--check", action="store_true", help="also measure the maps themselves")
-    parser.add_argument("--layer", metavar="NAME", help="ask this layer")
+    parser.add_argument("--beside", metavar="DIR", help="second run, drawn beside this one")
+    parser.add_argument("--check", action="store_true", help="also measure if the maps are right")
+    parser.add_argument("--layer", metavar="NAME", help="layer to explain")
     parser.add_argument(
-        "--class", dest="class_name", metavar="CLASS", help="ask this class, not the predicted"
+        "--class", dest="class_name", metavar="CLASS", help="class to explain (the predicted one)"
     )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
-        "--images", type=int, default=5, metavar="N", help="so many test examples (default: 5)"
+        "--images", type=int, default=5, metavar="N", help="number of test examples (default: 5)"
     )
     chosen.add_argument(
-        "--image", action="append", metavar="FILE", help="your own image; more than once for more"
+        "--image", action="append", metavar="FILE", help="your own image; may be repeated"
     )
     parser.add_argument(
         "--invert", action="store_true", help="swap dark and light of your own image"
     )
     parser.add_argument(
-        "--out", metavar="DIR", help=f"where to save (default: the run's own {FOLDER}/)"
+        "--out", metavar="DIR", help=f"where to save (default: {FOLDER} in the run's folder)"
     )
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
@@ -64,19 +64,19 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import write_text
 
-    names = _asked(arguments.what, arguments.check)
+    names = _kinds(arguments.what, arguments.check)
     runs = _runs(arguments)
-    asked = {"class_index": _class_index(runs[0], arguments.class_name), "layer": arguments.layer}
+    target = {"class_index": _class_index(runs[0], arguments.class_name), "layer": arguments.layer}
     out = runs[0].path / FOLDER if arguments.out is None else Path(arguments.out).expanduser()
     if out.is_file() or arguments.out == "":
         raise UserError(f"--out: '{arguments.out}': a folder is expected")
     if arguments.image:
-        asked["inputs"] = _own_images(runs[0], arguments)
+        target["inputs"] = _own_images(runs[0], arguments)
     import_keras()
     from dlcourse.commands import run_page
     from dlcourse.commands.pages import page, picture_sections
 
-    view = _view(runs, names, arguments.images, asked)
+    view = _view(runs, names, arguments.images, target)
     pictures = _draw(view, names, arguments.what, out)
     front, back = run_page.sections(runs, view)
     sections = [*front, *picture_sections(pictures), *back]
@@ -85,8 +85,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(what: str | None, check: bool) -> tuple[str, ...]:
-    """Return the kinds of pictures that are asked for, in their order."""
+def _kinds(what: str | None, check: bool) -> tuple[str, ...]:
+    """Return the requested kinds of pictures, in order."""
     from dlcourse.schema import did_you_mean
 
     every = (*OVERVIEW, *MORE)
@@ -101,7 +101,7 @@ def _asked(what: str | None, check: bool) -> tuple[str, ...]:
 
 
 def _runs(arguments: argparse.Namespace) -> list["Run"]:
-    """Return the run, and the one beside it if it takes the same inputs and knows the classes."""
+    """Return the run and the second one, which must have the same inputs and classes."""
     from dataclasses import replace
 
     from dlcourse.runs import read_run
@@ -110,7 +110,7 @@ def _runs(arguments: argparse.Namespace) -> list["Run"]:
     if arguments.images < 1:
         raise UserError(f"--images: expected 1 or more, got {arguments.images}")
     if arguments.invert and not arguments.image:
-        raise UserError("--invert: is for --image")
+        raise UserError("--invert: works only with --image")
     runs = [read_run(path) for path in (arguments.run, arguments.beside) if path is not None]
     for run in runs:
         run.file("model.keras")
@@ -120,7 +120,7 @@ def _runs(arguments: argparse.Namespace) -> list["Run"]:
 
 
 def _class_index(run: "Run", name: str | None) -> int | None:
-    """Return the index of a class given by name or number."""
+    """Return the index of a class that is given by name or index."""
     from dlcourse.schema import did_you_mean
 
     if name is None:
@@ -141,23 +141,23 @@ def _own_images(run: "Run", arguments: argparse.Namespace) -> "np.ndarray":
     from dlcourse.datasets.image_folder import read_example
 
     if run.facts.inputs != "images":
-        raise UserError("--image: this run takes rows, not images: leave it out for test rows")
+        raise UserError("--image: this run takes rows, not images: leave it out to use test rows")
     files, invert = arguments.image, arguments.invert
     return np.stack([read_example(file, run.facts, invert=invert) for file in files])
 
 
 def _view(
-    runs: "Sequence[Run]", names: tuple[str, ...], images: int, asked: dict[str, Any]
+    runs: "Sequence[Run]", names: tuple[str, ...], images: int, target: dict[str, Any]
 ) -> "View":
-    """Return the run to be drawn, with the one beside it, asked about the same examples."""
+    """Return the run's view, with the second run's view of the same examples beside it."""
     from dataclasses import replace
 
     from dlcourse.commands.run_page import labels, view_of
 
     known = labels(runs)
-    view = view_of(runs[0], names, images=images, name=known[0], **asked)
+    view = view_of(runs[0], names, images=images, name=known[0], **target)
     for other in runs[1:]:
-        same = {**asked, "inputs": view.inputs, "true": view.true, "boxes": view.boxes}
+        same = {**target, "inputs": view.inputs, "true": view.true, "boxes": view.boxes}
         view = replace(view, beside=view_of(other, names, name=known[1], **same))
     return view
 
@@ -165,13 +165,13 @@ def _view(
 def _draw(
     view: "View", names: tuple[str, ...], what: str | None, out: Path
 ) -> "dict[str, list[tuple[Picture, bytes]]]":
-    """Write each picture as it is drawn; one that does not suit is an error only if named."""
+    """Write each picture as it is drawn; an unsuitable one is an error only if it was named."""
     from dlcourse.commands.pages import drawn
     from dlcourse.lab import pictures as lab
     from dlcourse.pictures.figures import save
     from dlcourse.pictures.gallery import PICTURES, unsuited
 
-    strict, found = what not in (None, "all"), {}
+    strict, pictures = what not in (None, "all"), {}
     for name in names:
         try:
             if reason := unsuited(name, view):
@@ -179,10 +179,10 @@ def _draw(
             for picture in drawn(name, view, PICTURES | lab.PICTURES):
                 path = save(out / f"{picture.name}.png", picture.figure)
                 write("\n".join([f"{path}\n    {picture.caption}", picture.text]).rstrip())
-                found.setdefault(name, []).append((picture, path.read_bytes()))
+                pictures.setdefault(name, []).append((picture, path.read_bytes()))
         except UserError as error:
             if strict or isinstance(error, RunError):
                 raise
             if not reason or (what == "all" and name not in OVERVIEW):
                 print_error(f"left out: {error}")
-    return found
+    return pictures

@@ -1,1 +1,1 @@
-"""The module names of tf-keras-vis and keras-vis, over this package's reading of models."""
+"""The modules of tf-keras-vis and keras-vis, implemented with this package's visualizers."""

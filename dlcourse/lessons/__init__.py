@@ -1,4 +1,4 @@
-"""What only the course needs: maths, errata, exercises, playground and their pictures."""
+"""Code that only the course needs: maths, errata, exercises, playground and their pictures."""
 
 from dlcourse import lazy
 

@@ -14,7 +14,7 @@ from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 from dlcourse.text_table import text_table
 
 HEAD = ("id", "quantity", "the slide says", "computed", "")
-WIDTHS = (15, 18, 24, 28, 6)  # a longer cell is wrapped; 99 in all
+WIDTHS = (15, 18, 24, 28, 6)  # longer cells are wrapped; 99 columns in total
 RULE = "─" * 99
 
 
@@ -22,10 +22,10 @@ def show(*ids: str) -> str:
     """Return the numbers and statements of these ids as a table: `print(show("S0.accuracy"))`.
 
     Args:
-        ids: Keys of `EXAMPLES` and `STATEMENTS`; without any, all of them.
+        ids: Keys of `EXAMPLES` and `STATEMENTS`; without ids, all of them.
 
     Raises:
-        UserError: There is no such number or statement.
+        UserError: An id is unknown.
     """
     lines = _numbers([EXAMPLES[id_] for id_ in _known(ids) if id_ in EXAMPLES])
     if statements := [STATEMENTS[id_] for id_ in _known(ids) if id_ in STATEMENTS]:
@@ -37,7 +37,7 @@ def show(*ids: str) -> str:
 
 
 def worked(id_: str) -> str:
-    """Return the calculation of an example step by step, then its numbers; a statement's text."""
+    """Return an example's calculation step by step, then its numbers; or a statement's text."""
     if id_ not in EXAMPLES:
         return show(id_)
     example = EXAMPLES[id_]
@@ -46,7 +46,7 @@ def worked(id_: str) -> str:
 
 
 def as_data(*ids: str) -> dict[str, Any]:
-    """Return what `show` tells as values that JSON holds."""
+    """Return the content of `show` as values that JSON can hold."""
     examples = [EXAMPLES[id_] for id_ in _known(ids) if id_ in EXAMPLES]
     statements = [STATEMENTS[id_] for id_ in _known(ids) if id_ in STATEMENTS]
     return {
@@ -77,7 +77,7 @@ def _known(ids: Sequence[str]) -> Sequence[str]:
 
 
 def _numbers(examples: Sequence[Example]) -> list[str]:
-    """Return the lines of the table, each example's note under its numbers."""
+    """Return the lines of the table, with each example's note below its numbers."""
     rows = [[row for quantity in e.quantities for row in _rows(e.id, quantity)] for e in examples]
     head, *table = text_table(HEAD, [row for own in rows for row in own]).splitlines()
     lines = [head, RULE] if examples else []
@@ -88,7 +88,7 @@ def _numbers(examples: Sequence[Example]) -> list[str]:
 
 
 def _rows(id_: str, quantity: Quantity) -> list[tuple[str, ...]]:
-    """Return the row of a number, on as many lines as its fullest cell needs."""
+    """Return the row of a number, on as many lines as its longest cell needs."""
     cells = (id_, quantity.name, quantity.says, quantity.shown(), quantity.verdict)
     columns = (wrap(cell, width) for cell, width in zip(cells, WIDTHS, strict=True))
     return list(zip_longest(*columns, fillvalue=""))

@@ -1,4 +1,4 @@
-"""The calculations of the course that take one's own numbers, and how these are read."""
+"""The calculations of the course that accept your own numbers, and how these are parsed."""
 
 import argparse
 from collections.abc import Callable
@@ -9,11 +9,11 @@ def explain(topic: str, **numbers: Any) -> str:
     """Return a calculation step by step.
 
     Args:
-        topic: A key of `TOPICS`.
-        numbers: What its function in `maths.walkthroughs` takes.
+        topic: Key of `TOPICS`.
+        numbers: Arguments of the topic's function in `maths.walkthroughs`.
 
     Raises:
-        ValueError: Numbers that do not go together.
+        ValueError: The numbers do not fit together.
     """
     from dlcourse.lessons.maths import walkthroughs
     from dlcourse.lessons.maths.steps import render
@@ -22,12 +22,15 @@ def explain(topic: str, **numbers: Any) -> str:
 
 
 def number(text: str) -> float:
-    """Return the number; its minus may be the true one, as this command prints it."""
+    """Return the number, written with "-" or "−".
+
+    argparse's error contains this function's name: "invalid number value".
+    """
     return float(text.replace("−", "-"))
 
 
 def integer(text: str) -> int:
-    """Return the integer, likewise."""
+    """Return the integer, written with "-" or "−"."""
     return int(text.replace("−", "-"))
 
 
@@ -39,7 +42,7 @@ def matrix(text: str) -> list[list[float]]:
         rows = [[]]
     if not all(len(row) == len(rows[0]) > 0 for row in rows):
         raise argparse.ArgumentTypeError(
-            f"expected rows of equally many numbers such as '1 2; 3 4', got {text!r}"
+            f"expected rows of equal length such as '1 2; 3 4', got {text!r}"
         )
     return rows
 
@@ -72,7 +75,7 @@ TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
     }),
     "convolution": ("convolution", "a feature map cell by cell", {
         "image": _option(matrix, IMAGE, 'rows: "1 2; 3 4"'),
-        "kernel": _option(matrix, "1 0 1; 0 1 0; 1 0 1", "likewise"),
+        "kernel": _option(matrix, "1 0 1; 0 1 0; 1 0 1", 'rows: "1 0; 0 -1"'),
         "stride": _option(integer, 1, "at least 1"),
         "padding": {"choices": ("valid", "same"), "default": "valid"},
     }),
@@ -82,6 +85,6 @@ TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
         "x": _option(number, [1.0, 2.0, 3.0], "input"),
         "y": _option(number, [1.0], "target"),
         "learning-rate": _option(number, 0.1, "α, at least 0"),
-        "seed": _option(integer, 0, "of the weights"),
+        "seed": _option(integer, 0, "seed of the weights"),
     }),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a notebook needs of its kernel: sliders and menus, and quiet."""
+"""Sliders and menus for notebooks, and a kernel without TensorFlow's start-up messages."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from typing import Any
 
 from dlcourse.quiet import quiet_retracing
 
-HINT = "Sliders need ipywidgets: pip install ipywidgets. The pictures without them tell the same."
+HINT = "Sliders need ipywidgets: pip install ipywidgets. The other pictures show the same."
 
 
 class Hint(str):
-    """A line that a notebook shows in the place of a widget."""
+    """A line that a notebook shows in place of a widget."""
 
     __slots__ = ()
 
@@ -24,34 +24,34 @@ def interact(draw: Callable[..., Any], **controls: Any) -> Any:
     """Return widgets that call `draw` again whenever one is changed, or a hint without ipywidgets.
 
     Args:
-        draw: Function that draws with pyplot or prints; what it returns is not shown.
-        **controls: One a parameter of `draw`, in ipywidgets' short forms: (low, high, step) or a
-            number for a slider, a list for a menu, True or False for a box to tick.
+        draw: Function that draws with pyplot or prints; its return value is not shown.
+        **controls: One control per parameter of `draw`, in ipywidgets' abbreviations: (low, high,
+            step) or a number for a slider, a list for a menu, True or False for a checkbox.
     """
     try:
         import ipywidgets
     except ImportError:
         return Hint(HINT)
 
-    @wraps(draw)  # whose defaults are where the sliders stand at first
+    @wraps(draw)  # the defaults of `draw` are the sliders' first values
     def shown(**values: Any) -> None:
         draw(**values)
 
     widget = ipywidgets.interactive(shown, **controls)
     for control in widget.children:
         if control.has_trait("continuous_update"):
-            control.set_trait("continuous_update", False)  # draw once, where the slider is let go
+            control.set_trait("continuous_update", False)  # draw once, on release
     return widget
 
 
 def quiet_start() -> None:
-    """Keep what TensorFlow's C++ says at its start out of a notebook.
+    """Hide the messages that TensorFlow's C++ code prints at its start from a notebook.
 
-    A kernel sends Python's errors and warnings another way than file descriptor 2: they are shown
-    as ever. Outside a kernel nothing happens.
+    Python's errors and warnings are still shown: a kernel does not send them through file
+    descriptor 2. Outside a kernel nothing happens.
 
-    TensorFlow's advice on retracing goes as well: it is meant for one model that is called in many
-    ways, and a lesson makes many models.
+    TensorFlow's warning about retracing is hidden as well: it is meant for one model that is
+    called in many ways, and a lesson builds many models.
     """
     if "ipykernel" in sys.modules:
         quiet_retracing()

@@ -27,18 +27,18 @@ CHOICES: dict[str, Any] = {
     "learning_rate": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
     "epochs": (5, 10, 20, 40, 80),
 }
-"""What each menu of the panel offers; the features are ticked one by one."""
+"""The choices of each menu of the panel; the features have one checkbox each."""
 POINTS = 500
 
 
 @dataclass
 class Playground:
-    """A network on points of the plane: its settings, which the panel's controls change.
+    """The settings of a network on points of the plane, which the panel's controls change.
 
     Attributes:
-        shape, noise, features: of the data set `points`.
-        hidden, activation, l2: of the model `dnn`.
-        learning_rate, epochs: of the training.
+        shape, noise, features: Settings of the data set `points`.
+        hidden, activation, l2: Settings of the model `dnn`.
+        learning_rate, epochs: Settings of the training.
     """
 
     shape: str = "xor"
@@ -51,7 +51,7 @@ class Playground:
     epochs: int = 20
 
     def as_recipe(self) -> str:
-        """Return the recipe, as YAML, that trains to what is drawn."""
+        """Return the recipe of the network that is drawn, as YAML."""
         return f"""\
 dataset:
   name: points
@@ -74,8 +74,8 @@ training:
         """Return the trained Keras model and its data set; nothing is left on the disk.
 
         Raises:
-            RecipeError: settings that do not go together.
-            DivergedError: the training diverged.
+            RecipeError: The settings do not fit together.
+            DivergedError: The training diverged.
         """
         recipe = recipe_from_text(self.as_recipe(), "playground")
         prepared = prepare(recipe)
@@ -87,19 +87,19 @@ training:
         return prepared.model, prepared.dataset
 
     def draw(self, ax: Any = None) -> Any:
-        """Return axes with the training points on what the trained network says of the plane.
+        """Return axes with the training points on the trained network's predictions.
 
         Args:
-            ax: matplotlib's; a new figure by default.
+            ax: Matplotlib axes; a new figure by default.
 
         Raises:
-            RecipeError, DivergedError: as for `train`.
+            RecipeError, DivergedError: The same as for `train`.
         """
         from dlcourse.lessons import plots as lesson_plots
 
         model, dataset = self.train()
         settings = {"shape": self.shape, "noise": self.noise, "n": POINTS}
-        plane = load_dataset("points", **settings)  # the same points, where they lie
+        plane = load_dataset("points", **settings)  # the same points, as x1 and x2
 
         def predict(rows: np.ndarray) -> np.ndarray:
             return np.asarray(model(plane_features(rows, self.features)))
@@ -112,9 +112,9 @@ training:
         return ax
 
     def panel(self) -> Any:
-        """Return menus and boxes to tick beside the picture, drawn anew at each change.
+        """Return menus and checkboxes beside the picture, which is redrawn at each change.
 
-        Without ipywidgets a hint comes back. `controls` holds the widgets by their setting's name.
+        Without ipywidgets, return a hint. `controls` holds the widgets by their setting's name.
         """
         try:
             import ipywidgets
@@ -148,7 +148,7 @@ training:
         return ipywidgets.HBox([left, ipywidgets.VBox([self.picture, self.message])])
 
     def _redraw(self) -> None:
-        """Train and put the picture into its widget; a fault is a line under the old picture."""
+        """Train and update the picture; an error is shown as a line below the old picture."""
         from dlcourse import plots
 
         self.message.value = "training …"

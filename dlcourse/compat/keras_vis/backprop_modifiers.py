@@ -1,4 +1,4 @@
-"""Other ways back through a ReLU: functions from a model to a copy of it, or their names."""
+"""Modified gradients of ReLU: functions that return a modified copy of a model, or their names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,12 @@ from dlcourse.visualizers.clones import clone
 
 
 def guided(model: Any) -> Any:
-    """Return a copy in which only positive gradients of positive activations go back."""
+    """Return a copy that backpropagates only positive gradients, of positive activations."""
     return _modified(model, lambda dy, y: tf.where((dy > 0) & (y > 0), dy, tf.zeros_like(dy)))
 
 
 def rectified(model: Any) -> Any:
-    """Return a copy in which only positive gradients go back, whatever the activation."""
+    """Return a copy that backpropagates only positive gradients, whatever the activation."""
     return _modified(model, lambda dy, _: tf.nn.relu(dy))
 
 
@@ -25,7 +25,7 @@ deconv = relu = rectified
 
 
 def get(identifier: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function of that name, or the function itself."""
+    """Return the function with this name, or the function itself."""
     return get_identifier(identifier, globals(), __name__)
 
 

@@ -1,4 +1,4 @@
-"""What is told of each step."""
+"""Callbacks of the optimizer's steps."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from dlcourse.compat.keras_vis.utils.utils import deprocess_input
 
 
 class OptimizerCallback:
-    """Is called after each step's gradient, and at the end."""
+    """A callback that is called after each step's gradient, and at the end."""
 
     def callback(
         self, i: int, named_losses: list, overall_loss: float, grads: Any, wrt_value: Any
     ) -> None:
-        """Take (step, [(name, loss), …], their weighted sum, gradient, value)."""
+        """Receive (step, [(name, loss), …], their weighted sum, gradient, value)."""
         raise NotImplementedError
 
     def on_end(self) -> None:
-        """Be told that it is over."""
+        """Run after the last step."""
 
 
 class Print(OptimizerCallback):
@@ -36,7 +36,7 @@ class GifGenerator(OptimizerCallback):
     """Write the images as an animation.
 
     Args:
-        path: With or without its `.gif`.
+        path: Path of the file, with or without `.gif`.
     """
 
     def __init__(self, path: str):
@@ -46,7 +46,7 @@ class GifGenerator(OptimizerCallback):
     def callback(
         self, i: int, named_losses: list, overall_loss: float, grads: Any, wrt_value: Any
     ) -> None:
-        """Keep the image."""
+        """Store the image."""
         del i, named_losses, overall_loss, grads
         self.frames.append(deprocess_input(np.asarray(wrt_value[0])).astype("uint8"))
 
@@ -54,5 +54,5 @@ class GifGenerator(OptimizerCallback):
         """Write the file."""
         import imageio
 
-        frames = [one[..., 0] if one.shape[-1] == 1 else one for one in self.frames]
+        frames = [image[..., 0] if image.shape[-1] == 1 else image for image in self.frames]
         imageio.mimsave(self.path, frames, loop=0)

@@ -1,4 +1,4 @@
-"""What may be done to gradients, by function or by name."""
+"""Gradient modifiers, by function or by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from dlcourse.compat.keras_vis.utils.utils import get_identifier
 
 
 def negate(grads: Any) -> Any:
-    """Return the gradients of a score's decrease."""
+    """Return the negative gradients: those of the score's decrease."""
     return -grads
 
 
@@ -20,7 +20,7 @@ def absolute(grads: Any) -> Any:
 
 
 def invert(grads: Any) -> Any:
-    """Return 1 / gradient: small ones become large."""
+    """Return 1 / gradient: small gradients become large."""
     return 1.0 / (grads + keras.config.epsilon())
 
 
@@ -30,10 +30,10 @@ def relu(grads: Any) -> Any:
 
 
 def small_values(grads: Any) -> Any:
-    """Return |1 / gradient|, to see where the gradient is small."""
+    """Return |1 / gradient|, which is large where the gradient is small."""
     return absolute(invert(grads))
 
 
 def get(identifier: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function of that name, or the function itself."""
+    """Return the function with this name, or the function itself."""
     return get_identifier(identifier, globals(), __name__)

@@ -1,4 +1,4 @@
-"""What is done to the input before and after each step."""
+"""Modifiers of the input before and after each step."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class InputModifier:
-    """Changes the input before a step (`pre`) and after it (`post`)."""
+    """A modifier that changes the input before a step (`pre`) and after it (`post`)."""
 
     def pre(self, inp: Any) -> Any:
         """Return the input for the step."""
@@ -18,10 +18,11 @@ class InputModifier:
 
 
 class Jitter(InputModifier):
-    """Roll the image by chance before each step.
+    """Roll the image by a random number of pixels before each step.
 
     Args:
-        jitter: The farthest roll, in pixels or, below 1, as a part of each side; or one a side.
+        jitter: Largest roll, in pixels or, below 1, as a fraction of the side; or a list of one
+            per side.
     """
 
     def __init__(self, jitter: Any = 0.05):

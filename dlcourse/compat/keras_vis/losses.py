@@ -1,4 +1,4 @@
-"""What is minimized: losses of a layer's output."""
+"""Losses of a layer's output, which the optimizer minimizes."""
 
 from typing import Any, cast
 
@@ -9,10 +9,10 @@ from dlcourse.compat.keras_vis.utils.utils import listify
 
 
 class Loss:
-    """A loss; a subclass gives `build_loss`, a symbolic scalar made of the model's tensors.
+    """A loss; a subclass defines `build_loss`, a symbolic scalar of the model's tensors.
 
     Args:
-        name: For the callbacks.
+        name: Name for the callbacks.
     """
 
     layer: Any = None
@@ -28,12 +28,12 @@ class Loss:
         raise NotImplementedError
 
     def value(self, x: Any, activation: Any) -> Any:
-        """Return the loss of an input, given its layer's output."""
+        """Return the loss of an input, given the layer's output for it."""
         del activation
         return self._model(x)
 
     def bind(self, inputs: Any) -> None:
-        """Make a model of a loss that is given by `build_loss`."""
+        """Build a model from the symbolic loss of `build_loss`."""
         if type(self).value is Loss.value:
             self._model = keras.Model(inputs, self.build_loss())
 
@@ -42,8 +42,8 @@ class ActivationMaximization(Loss):
     """Minus the mean output of the layer's filters or units.
 
     Args:
-        layer: A layer of the model.
-        filter_indices: One or a list of them; None: all.
+        layer: Layer of the model.
+        filter_indices: Index of a filter or unit, or a list of them; None for all.
     """
 
     def __init__(self, layer: Any, filter_indices: Any):

@@ -16,14 +16,14 @@ from dlcourse.visualizers import hooks
 
 
 class Optimizer:
-    """Minimizes weighted losses of an input, by RMSprop of rate 1 and decay 0.95.
+    """Minimizes weighted losses of an input, by RMSprop with learning rate 1 and decay 0.95.
 
     Args:
-        input_tensor: The model's symbolic input; or the model itself, of whatever kind.
-        losses: `(loss, weight)` pairs; those of weight 0 are left out.
-        input_range: Of the values returned.
-        wrt_tensor: What the gradient is taken of: None, the input; a layer, or a layer's output.
-        norm_grads: Divide the gradient by its root mean square.
+        input_tensor: Symbolic input of the model, or the model itself, of any kind.
+        losses: Pairs `(loss, weight)`; pairs with weight 0 are ignored.
+        input_range: Range of the returned values.
+        wrt_tensor: Layer, or output of a layer, by which to differentiate; None for the input.
+        norm_grads: Whether to divide the gradient by its root mean square.
     """
 
     def __init__(
@@ -58,19 +58,19 @@ class Optimizer:
         """Return (the best input in the input range, the last gradient, the last value).
 
         Args:
-            seed_input: `(…)` or `(1, …)`; None: random.
-            max_iter: Steps.
-            input_modifiers: A list of `InputModifier`.
-            grad_modifier: A function or the name of one.
-            callbacks: A list of `OptimizerCallback`.
-            verbose: Print each step.
+            seed_input: First input, `(…)` or `(1, …)`; None for a random one.
+            max_iter: Number of steps.
+            input_modifiers: List of `InputModifier`.
+            grad_modifier: Function, or the name of a function of `grad_modifiers`.
+            callbacks: List of `OptimizerCallback`.
+            verbose: Whether to print each step.
         """
         x = self._seed(seed_input)
         reading = Reading(self.model)
         reading.prepare([x])
         modify = (lambda g: g) if grad_modifier is None else grad_modifiers.get(grad_modifier)
         modifiers = input_modifiers or []
-        told = [*(callbacks or []), *([Print()] if verbose else [])]
+        callbacks = [*(callbacks or []), *([Print()] if verbose else [])]
         step = self._step(reading, x, max_iter)
         best, lowest, cache = x, np.inf, np.zeros_like(x)
         gradient = value = x
@@ -82,8 +82,8 @@ class Optimizer:
             parts = [np.asarray(part) for part in parts]
             gradient = modify(gradient)
             names = [loss.name for loss, _ in self.losses]
-            for one in told:
-                one.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
+            for each in callbacks:
+                each.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
             if self.wrt is None:
                 cache = 0.95 * cache + 0.05 * gradient**2 if i else gradient**2 * 0.05
                 x = x - gradient / np.sqrt(cache + keras.config.epsilon())
@@ -91,8 +91,8 @@ class Optimizer:
                 x = modifier.post(x)
             if overall < lowest:
                 lowest, best = overall, x.copy()
-        for one in told:
-            one.on_end()
+        for each in callbacks:
+            each.on_end()
         return deprocess_input(best[0], self.input_range), gradient, value
 
     def _seed(self, seed: Any) -> np.ndarray:
@@ -119,7 +119,7 @@ class Optimizer:
     def _step(self, reading: Reading, x: np.ndarray, times: int) -> Any:
         """Return `f(x) → (weighted losses, their sum, gradient, value)`."""
         layers = list(dict.fromkeys([loss.layer for loss, _ in self.losses] + [self.wrt]))
-        places = {one: reading.place(one, [x]) for one in layers if one is not None}
+        places = {layer: reading.place(layer, [x]) for layer in layers if layer is not None}
         losses = [(loss, weight, places.get(loss.layer)) for loss, weight in self.losses]
         function = partial(
             _losses_and_gradient,

@@ -1,4 +1,4 @@
-"""What is minimized besides: losses of the input."""
+"""Regularizers: losses of the input itself."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from dlcourse.compat.keras_vis.losses import Loss
 
 
 def normalize(input_tensor: Any, output_tensor: Any) -> Any:
-    """Return the value divided by the number of an example's values."""
+    """Return the loss divided by the number of values per example."""
     return output_tensor / float(np.prod([int(size) for size in input_tensor.shape[1:]]))
 
 
 class TotalVariation(Loss):
-    """Σ (Σ squared differences of neighbours)^(beta/2), a value: smaller is smoother."""
+    """Σ (Σ squared differences of neighbours)^(beta/2), per value: smaller is smoother."""
 
     def __init__(self, img_input: Any, beta: float = 2.0):
         super().__init__(f"TV({beta}) Loss")
@@ -37,11 +37,11 @@ class TotalVariation(Loss):
 
 
 class LPNorm(Loss):
-    """(Σ |x|^p)^(1/p), a value: it bounds the input.
+    """(Σ |x|^p)^(1/p), per value: it bounds the input.
 
     Args:
-        img_input: The model's input.
-        p: 1 or more; `np.inf`: the largest value.
+        img_input: Symbolic input of the model.
+        p: Order of the norm, 1 or more; `np.inf` for the largest value.
     """
 
     def __init__(self, img_input: Any, p: float = 6.0):

@@ -41,7 +41,7 @@ def visualize_activation_with_losses(
     input_range: tuple = (0, 255),
     **optimizer_params: Any,
 ) -> np.ndarray:
-    """Return the input that minimizes the losses; uint8 where the range is of whole numbers."""
+    """Return the input that minimizes the losses; uint8 if the range consists of integers."""
     settings = {"seed_input": seed_input, "max_iter": 200, "verbose": False, **optimizer_params}
     optimizer = Optimizer(input_tensor, losses, input_range, wrt_tensor=wrt_tensor)
     image = optimizer.minimize(**settings)[0]
@@ -67,16 +67,16 @@ def visualize_activation(
     """Return the input `(…)` that excites a layer's filters most.
 
     Args:
-        model: Any Keras model; swap a softmax for a linear activation first.
-        layer_idx: The layer's position among `model.layers`.
-        filter_indices: One or a list of them; None: all.
-        wrt_tensor: None.
-        seed_input: Where to begin; None: random.
-        input_range: Of the values returned.
-        backprop_modifier: None, `guided`, `relu`, or a function of a model.
-        grad_modifier: None, `negate`, `absolute`, `invert`, `relu`, `small_values`, or a function.
+        model: Any Keras model; replace a softmax by a linear activation first.
+        layer_idx: Position of the layer in `model.layers`.
+        filter_indices: Index of a filter or unit, or a list of them; None for all.
+        wrt_tensor: Tensor as for `Optimizer`; None for the input.
+        seed_input: First input; None for a random one.
+        input_range: Range of the returned values.
+        backprop_modifier: Function of a model, `guided`, `relu` or None.
+        grad_modifier: Function, `negate`, `absolute`, `invert`, `relu`, `small_values` or None.
         act_max_weight, lp_norm_weight, tv_weight: Weights of the losses.
-        optimizer_params: `max_iter`, `input_modifiers`, `callbacks`, `verbose`.
+        optimizer_params: Further arguments: `max_iter`, `input_modifiers`, `callbacks`, `verbose`.
     """
     model = _modified(model, backprop_modifier)
     losses = [
@@ -98,7 +98,7 @@ def visualize_saliency_with_losses(
     grad_modifier: Modifier = "absolute",
     keepdims: bool = False,
 ) -> np.ndarray:
-    """Return the gradient of the losses in [0, 1], its channels' maximum without `keepdims`."""
+    """Return the gradient of the losses in [0, 1]; without `keepdims` the channels' maximum."""
     optimizer = Optimizer(input_tensor, losses, wrt_tensor=wrt_tensor, norm_grads=False)
     gradient = optimizer.minimize(seed_input, 1, grad_modifier=grad_modifier, verbose=False)[1]
     return utils.normalize(gradient if keepdims else gradient.max(axis=-1))[0]
@@ -114,9 +114,9 @@ def visualize_saliency(
     grad_modifier: Modifier = "absolute",
     keepdims: bool = False,
 ) -> np.ndarray:
-    """Return how much a layer's filters change with each pixel, `(height, width)` in [0, 1].
+    """Return the influence of each pixel on a layer's filters, `(height, width)` in [0, 1].
 
-    Args as for `visualize_activation`.
+    The arguments are those of `visualize_activation`.
     """
     model = _modified(model, backprop_modifier)
     losses = [(ActivationMaximization(model.layers[layer_idx], filter_indices), -1)]
@@ -134,7 +134,7 @@ def visualize_cam_with_losses(
 ) -> np.ndarray:
     """Return the class activation map of a layer at the input's size, in [0, 1].
 
-    It is enlarged by cubic splines, as in keras-vis.
+    The map is enlarged by cubic splines, as in keras-vis.
     """
     from scipy.ndimage import zoom
 
@@ -143,7 +143,7 @@ def visualize_cam_with_losses(
         seed_input, 1, grad_modifier=grad_modifier, verbose=False
     )
     if maps.ndim < 3:
-        raise UserError(f"penultimate_layer: {penultimate_layer.name} gives {maps.shape[1:]}")
+        raise UserError(f"penultimate_layer: {penultimate_layer.name} outputs {maps.shape[1:]}")
     gradient = gradient / (np.max(gradient) + keras.config.epsilon())
     weights = gradient.mean(axis=tuple(range(1, gradient.ndim - 1)))[0]
     heatmap = np.maximum(np.sum(maps[0] * weights, axis=-1), 0)
@@ -164,9 +164,9 @@ def visualize_cam(
     """Return Grad-CAM of a layer's filters, `(height, width)` in [0, 1].
 
     Args:
-        penultimate_layer_idx: The layer whose maps are weighted; None: the nearest convolution or
-            pooling before `layer_idx`.
-        model, layer_idx, filter_indices, seed_input, backprop_modifier, grad_modifier: As for
+        penultimate_layer_idx: Position of the layer whose maps are weighted; None for the nearest
+            convolution or pooling before `layer_idx`.
+        model, layer_idx, filter_indices, seed_input, backprop_modifier, grad_modifier: Arguments of
             `visualize_activation`.
     """
     model = _modified(model, backprop_modifier)

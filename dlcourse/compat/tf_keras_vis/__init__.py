@@ -1,4 +1,4 @@
-"""tf-keras-vis' vocabulary on engines that read any Keras 3 model and never change it.
+"""The names of tf-keras-vis, for any Keras 3 model, which stays unchanged.
 
 `from tf_keras_vis.saliency import Saliency` becomes
 `from dlcourse.compat.tf_keras_vis.saliency import Saliency`. Scores, regularizers, input modifiers
@@ -15,7 +15,7 @@ with warnings.catch_warnings():
     import tf_keras_vis.utils.input_modifiers
     import tf_keras_vis.utils.losses
     import tf_keras_vis.utils.model_modifiers
-    import tf_keras_vis.utils.regularizers  # noqa: F401 - now, under this silence
+    import tf_keras_vis.utils.regularizers  # noqa: F401 - imported here to hide the warning
 import tensorflow as tf
 from tf_keras_vis import ModelVisualization as _Upstream
 from tf_keras_vis import __version__
@@ -30,13 +30,13 @@ class ModelVisualization(_Upstream):
     """A visualizer of any Keras 3 model; after a call the model is as before.
 
     Args:
-        model: Sequential (built or not), Functional, nested or subclassed.
-        model_modifier: A function of the model, or a list of them: each may set attributes of its
+        model: Keras model: Sequential (built or not), Functional, nested or subclassed.
+        model_modifier: Function of the model, or a list of them; each may set attributes of the
             layers, or return another model.
-        clone: True: modifiers work on a copy with copied weights, `self.model`. False: `self.model`
-            is the model itself and, as upstream, shows what the modifiers set; it is as it was
-            again from the first call on, or when the visualizer goes, and what they set is laid
-            over it while it is read. A model that Keras cannot clone is read so too.
+        clone: Whether modifiers work on a copy with copied weights, `self.model`. If False,
+            `self.model` is the model itself and, as upstream, shows the modifiers' changes until
+            the first call, or until the visualizer is deleted; from then on the changes apply only
+            during a call. A model that Keras cannot clone is handled in this way too.
     """
 
     def __init__(self, model: Any, model_modifier: Any = None, clone: bool = True) -> None:
@@ -50,9 +50,9 @@ class ModelVisualization(_Upstream):
 
     def _get_scores_for_multiple_outputs(self, score: Any) -> list:
         scores = listify(score)
-        for one in scores:
-            if not callable(one):
-                raise UserError(f"score: expected a Score or a function, got {one!r}")
+        for function in scores:
+            if not callable(function):
+                raise UserError(f"score: expected a Score or a function, got {function!r}")
         expected = self.reading.outputs or max(len(scores), 1)
         if len(scores) != expected:
             raise UserError(
@@ -61,14 +61,14 @@ class ModelVisualization(_Upstream):
         return scores
 
     def _get_seed_inputs_for_multiple_inputs(self, seed_input: Any) -> list:
-        given = listify(seed_input)
+        seeds = listify(seed_input)
         known = self.reading.inputs
-        if len(given) != len(known or given) or not given:
+        if len(seeds) != len(known or seeds) or not seeds:
             raise UserError(
-                f"The model has {len(known or [0])} inputs, but {len(given)} seed inputs were "
+                f"The model has {len(known or [0])} inputs, but {len(seeds)} seed inputs were "
                 "passed"
             )
-        inputs = [one if tf.is_tensor(one) else tf.constant(one) for one in given]
+        inputs = [seed if tf.is_tensor(seed) else tf.constant(seed) for seed in seeds]
         if known:
             pairs = zip(inputs, known, strict=True)
             inputs = [_fitting(x, spec, number) for number, (x, spec) in enumerate(pairs)]
@@ -77,7 +77,7 @@ class ModelVisualization(_Upstream):
         sizes = {int(x.shape[0]) for x in inputs}
         if len(sizes) > 1 or 0 in sizes:
             raise UserError(
-                f"seed_input: every input needs as many examples, one or more, got {sorted(sizes)}"
+                f"seed_input: expected equally many examples, at least 1, got {sorted(sizes)}"
             )
         self._prepare(inputs)
         return inputs
@@ -87,12 +87,12 @@ class ModelVisualization(_Upstream):
         self.reading.prepare(inputs)
 
     def _given_back(self, maps: list, seed_input: Any) -> Any:
-        """Return one array for one input, a list where there are several or a list was given."""
+        """Return an array for a single input; a list for several inputs or a list of inputs."""
         return maps[0] if len(maps) == 1 and not isinstance(seed_input, list) else maps
 
 
 def _fitting(x: Any, spec: Any, number: int) -> Any:
-    """Return an input with its axis of examples, as floats where the model takes floats."""
+    """Return an input with a batch axis, as floats if the model takes floats."""
     if len(x.shape) == len(spec.shape) - 1:
         x = tf.expand_dims(x, axis=0)
     if len(x.shape) != len(spec.shape):
@@ -103,7 +103,7 @@ def _fitting(x: Any, spec: Any, number: int) -> Any:
     return tf.cast(x, spec.dtype) if floats else x
 
 
-from dlcourse.compat.tf_keras_vis import (  # noqa: E402 - they need the class above
+from dlcourse.compat.tf_keras_vis import (  # noqa: E402 - these modules need the class above
     activation_maximization,
     gradcam,
     gradcam_plus_plus,

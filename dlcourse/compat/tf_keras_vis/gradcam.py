@@ -1,4 +1,4 @@
-"""Grad-CAM under tf-keras-vis' names, and what the other class activation maps share."""
+"""Grad-CAM under tf-keras-vis' names, and the base class of the other class activation maps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,34 +22,34 @@ def relu(values: Any) -> Any:
 
 
 class ClassActivationMap(ModelVisualization):
-    """What the maps have in common: the layer they look at, and their enlargement."""
+    """The common part of all class activation maps: the layer's choice, and the enlargement."""
 
     def _place(self, layer: Any, seek: bool, inputs: list) -> LayerCall:
         """Return the layer's last call.
 
         Raises:
-            UserError: There is none, or it gives no places and channels.
+            UserError: There is no such layer, or its output has no places and channels.
         """
         place = self.reading.place(penultimate(self.reading, layer, seek, inputs), inputs)
         if place.shape is None or len(place.shape) < 2:
             raise UserError(
-                f"penultimate_layer: {place.name} gives {place.shape}; expected places and channels"
+                f"penultimate_layer: {place.name} has output {place.shape}; expected (…, channels)"
             )
         return place
 
     def _enlarged(self, cam: Any, inputs: list, expand: bool, norm: bool, seed_input: Any) -> Any:
-        """Return the map, or the map at the size of each input, corners aligned."""
+        """Return the map, or with `expand` the map at the size of each input, corners aligned."""
         cam = np.asarray(cam)
         if not expand:
             return normalize(cam) if norm else cam
         for number, x in enumerate(inputs):
             if len(x.shape) < cam.ndim:
                 raise UserError(
-                    f"seed_input[{number}]: {tuple(x.shape)} has no places to enlarge a map of "
-                    f"{cam.shape[1:]} to: expand_cam=False"
+                    f"seed_input[{number}]: a map of {cam.shape[1:]} cannot be enlarged to "
+                    f"{tuple(x.shape)}: pass expand_cam=False"
                 )
         cams = [resize(cam, x.shape[1 : cam.ndim]) for x in inputs]
-        return self._given_back([normalize(one) if norm else one for one in cams], seed_input)
+        return self._given_back([normalize(x) if norm else x for x in cams], seed_input)
 
 
 class Gradcam(ClassActivationMap):
@@ -75,19 +75,19 @@ class Gradcam(ClassActivationMap):
         """Return the maps `(n, places…)`, a list for several inputs.
 
         Args:
-            score: A score function, or a list of them, one a model output.
-            seed_input: An array `(n, …)` or `(…)`, or a list of them, one a model input.
-            penultimate_layer: Position, name or the layer itself; None: the last.
-            seek_penultimate_conv_layer: Go back from there to the nearest convolution.
-            gradient_modifier: Changes the gradients.
-            activation_modifier: Changes the map.
-            training: Run the model in training mode.
-            expand_cam: Bring the map to the inputs' size; else one map is returned.
-            normalize_cam: Bring each map to [0, 1].
-            unconnected_gradients: What to give where the score does not depend on the layer.
+            score: Score function, or a list of them, one per model output.
+            seed_input: Array `(n, …)` or `(…)`, or a list of them, one per model input.
+            penultimate_layer: Position, name or the layer itself; None for the last layer.
+            seek_penultimate_conv_layer: Whether to go back from there to the nearest convolution.
+            gradient_modifier: Function that changes the gradients.
+            activation_modifier: Function that changes the map.
+            training: Whether to run the model in training mode.
+            expand_cam: Whether to resize the map to each input; else one map is returned.
+            normalize_cam: Whether to scale each map to [0, 1].
+            unconnected_gradients: Result if the score does not depend on the layer.
 
         Raises:
-            UserError: A ValueError; what was given does not fit together.
+            UserError: The arguments do not fit together. It is a ValueError.
         """
         targets = self._targets(score)
         inputs = self._get_seed_inputs_for_multiple_inputs(seed_input)

@@ -7,11 +7,11 @@ import tensorflow as tf
 from dlcourse.compat.tf_keras_vis.gradcam import Gradcam
 
 LARGEST_EXPONENT = 80.0
-"""exp(88) overflows float32. A factor common to a whole map, it goes when maps are normalized."""
+"""exp(89) overflows float32. The factor is common to a whole map, so normalization removes it."""
 
 
 class GradcamPlusPlus(Gradcam):
-    """Grad-CAM with each place weighted, so that all of a class's objects count.
+    """Grad-CAM with a weight for each place, so that every object of the class counts.
 
     References:
         Chattopadhay et al., 2018, arXiv:1710.11063.
@@ -24,8 +24,8 @@ class GradcamPlusPlus(Gradcam):
         # α divides by sums that nearly cancel: in float32 only upstream's own order of operations
         # gives upstream's values.
         maps, axes = penultimate_output, list(range(1, grads.shape.rank - 1))
-        exponents = [tf.minimum(tf.cast(one, "float32"), LARGEST_EXPONENT) for one in self._scores]
-        factor = sum(tf.exp(one) for one in exponents)
+        exponents = [tf.minimum(tf.cast(s, "float32"), LARGEST_EXPONENT) for s in self._scores]
+        factor = sum(tf.exp(exponent) for exponent in exponents)
         first = tf.reshape(factor, (-1,) + (1,) * (grads.shape.rank - 1)) * grads
         second = first * grads
         third = second * grads

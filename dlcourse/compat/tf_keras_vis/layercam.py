@@ -10,7 +10,7 @@ from dlcourse.compat.tf_keras_vis.gradcam import Gradcam, relu
 
 
 class Layercam(Gradcam):
-    """ReLU(Σ ReLU(gradient) · feature map): sharp in early layers too.
+    """ReLU(Σ ReLU(gradient) · feature map), which is sharp in early layers too.
 
     References:
         Jiang et al., 2021, doi:10.1109/TIP.2021.3089943.
@@ -29,7 +29,7 @@ class Layercam(Gradcam):
         normalize_cam: bool = True,
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
     ) -> Any:
-        """Return the maps as `Gradcam` does, with the gradient cut at 0."""
+        """Return the maps as `Gradcam` does, from the positive gradients."""
         return super().__call__(
             score,
             seed_input,

@@ -1,8 +1,8 @@
-"""How a model is read when modifiers have worked on it: on a clone, or as changes laid over it.
+"""Reading a model with modifiers: on a clone, or with temporary changes.
 
-A modifier may set attributes of layers or return another model. A model that can be cloned is
-cloned first; any other (and every one under `clone=False`) is given to the modifiers as it is, what
-they changed is noted and at once undone, and laid over the model only while it is read.
+A modifier may set attributes of layers or return another model. If possible, the model is cloned
+first. Otherwise, and under `clone=False`, the modifiers change the model itself; their changes are
+recorded and undone at once, and applied again only while the model is read.
 """
 
 import weakref
@@ -32,11 +32,11 @@ class Reading:
     """A model, and how it is read.
 
     Attributes:
-        model: The caller's model, its clone, or what a modifier made of it.
-        changes: `(position among all layers, attribute, value)` laid over the model when read.
-        extracted: The layer whose output is read instead of the model's.
-        deferred: Modifiers that wait for the first inputs, as the model has no graph to look at.
-        twins: The clone's layer for each of the caller's.
+        model: Model of the caller, its clone, or the model that a modifier returned.
+        changes: Temporary changes `(position among all layers, attribute, value)`.
+        extracted: Layer call whose output is read instead of the model's.
+        deferred: Modifiers that wait for the first inputs, because the model has no graph.
+        twins: Layers of the clone by the caller's layers.
     """
 
     model: Any
@@ -47,31 +47,31 @@ class Reading:
 
     @property
     def half(self) -> bool:
-        """Whether some layer computes in float16."""
+        """Whether any layer computes in float16."""
         layers = [self.model, *hooks.all_layers(self.model)]
         return any(getattr(layer, "compute_dtype", "") == "float16" for layer in layers)
 
     @property
     def inputs(self) -> list | None:
-        """The model's symbolic inputs; None where it has none (subclassed, or not yet built)."""
+        """The model's symbolic inputs; None if it has none (subclassed, or not yet built)."""
         return hooks.symbolic_inputs(self.model) or None
 
     @property
     def outputs(self) -> int | None:
-        """The number of outputs, where the model says so."""
-        found = _symbolic(self.model, "outputs")
-        return 1 if self.extracted else len(found) if found else None
+        """The number of outputs; None if the model has no symbolic outputs."""
+        tensors = _symbolic(self.model, "outputs")
+        return 1 if self.extracted else len(tensors) if tensors else None
 
     def prepare(self, inputs: list) -> None:
-        """Build an unbuilt model, and let the deferred modifiers look at it."""
+        """Build an unbuilt model, and run the deferred modifiers."""
         hooks.build(self.model, inputs)
         for modifier in self.deferred:
             modifier.look(self, hooks.layer_calls(self.model, [np.asarray(x) for x in inputs]))
         self.deferred = []
 
     def lend(self, visualizer: Any) -> Callable[[], Any]:
-        """Let the model show its changes until the returned function is called, or the
-        visualizer goes.
+        """Apply the changes to the model until the returned function is called, or the visualizer
+        is deleted.
         """
         layers = hooks.all_layers(self.model)
         before = [
@@ -87,9 +87,9 @@ class Reading:
         return hooks.find_layer(calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return `function(model, *arguments)`: eagerly a few times, then compiled.
+        """Return `function(model, *arguments)`, run eagerly a few times and then compiled.
 
-        Tracing costs as much as many calls: it is for those who ask often.
+        Tracing costs as much as many calls, so it pays only for repeated calls.
         """
         laid = tuple((position, name, id(value)) for position, name, value in self.changes)
         shapes = tuple((x.shape, x.dtype) for x in tf.nest.flatten(arguments))
@@ -101,7 +101,7 @@ class Reading:
         return compiled(self.model, full, function)(*arguments)
 
     def reader(self, training: bool, tap: hooks.LayerCall | None = None) -> Callable[..., Any]:
-        """Return `read(model, inputs) → (outputs, tapped)`; it holds no model."""
+        """Return `read(model, inputs) → (outputs, tapped)`, which holds no reference to a model."""
         return partial(
             _read, changes=self.changes, taps_at=(self.extracted, tap), training=training
         )
@@ -135,7 +135,7 @@ def _read(
 
 
 def _over(layers: list, changes: list) -> list[tuple[int, hooks.Hook]]:
-    """Return the hooks that lay the changes over the layers, and open what is now linear."""
+    """Return the hooks that apply the changes; a Softmax layer made linear passes its input on."""
     values: dict[int, dict] = {}
     for position, name, value in changes:
         values.setdefault(position, {})[name] = value
@@ -164,7 +164,7 @@ def _with_attributes(layer: Any, values: dict) -> hooks.Hook:
 
 
 def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
-    """Return the reading of a model through modifiers; the model itself stays as it is."""
+    """Return the reading of a model with modifiers; the model itself stays unchanged."""
     own = None
     with suppress(UserError):  # Keras cannot clone it
         own = clones.clone(model) if clone else None
@@ -183,14 +183,14 @@ def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
                 reading.model = reading.model if returned is None else returned
     layers = hooks.all_layers(reading.model)
     where = {id(layer): position for position, layer in enumerate(layers)}
-    reading.changes = [(where[id(one)], n, v) for one, n, v in changed if id(one) in where]
+    reading.changes = [(where[id(x)], name, v) for x, name, v in changed if id(x) in where]
     return reading
 
 
 @contextmanager
 def noted(model: Any) -> Iterator[list]:
-    """Within the block the layers may be changed; after it they are as before, and the list says
-    what was changed: `(layer, attribute, value)`.
+    """Allow changes of the layers within the block; then undo them, and list them as
+    `(layer, attribute, value)`.
     """
     changed: list = []
     layers = hooks.all_layers(model)
@@ -200,7 +200,7 @@ def noted(model: Any) -> Iterator[list]:
     finally:
         for layer, kept in zip(layers, before, strict=True):
             if layer.__dict__.get("built") != kept.get("built"):
-                continue  # a modifier has called the model: what is new is its weights
+                continue  # a modifier has called the model, which created the layer's weights
             for name in [name for name in layer.__dict__ if not name.startswith("_")]:
                 value = layer.__dict__[name]
                 if name in kept and value is kept[name]:
@@ -214,7 +214,7 @@ def noted(model: Any) -> Iterator[list]:
 
 @contextmanager
 def statistics_kept(model: Any, training: bool) -> Iterator[None]:
-    """Within the block a model may run in training mode; its moving statistics stay."""
+    """Allow training mode within the block; then restore the model's moving statistics."""
     kept = [(v, v.numpy()) for v in model.non_trainable_variables if training]
     try:
         yield
@@ -225,8 +225,8 @@ def statistics_kept(model: Any, training: bool) -> Iterator[None]:
 
 
 def output_layers(model: Any) -> list | None:
-    """Return the layers, at any depth, that make the model's outputs; None where no graph shows."""
-    found = []
+    """Return the layers, at any depth, that compute the outputs; None if there is no graph."""
+    layers = []
     for tensor in _symbolic(model, "outputs") or [None]:
         layer = None
         while tensor is not None:
@@ -235,8 +235,8 @@ def output_layers(model: Any) -> list | None:
             tensor = inner[history.tensor_index] if inner else None
         if not hasattr(layer, "activation") and not isinstance(layer, keras.layers.Softmax):
             return None
-        found.append(layer)
-    return found
+        layers.append(layer)
+    return layers
 
 
 def differentiated(
@@ -250,7 +250,7 @@ def differentiated(
 ) -> tuple[Any, Any, list]:
     """Return (gradient of the scores, the tapped layer's output, the scores).
 
-    The gradient is with respect to the tapped layer's output, or else a list, one an input.
+    The gradient is with respect to the tapped layer's output, or else a list, one per input.
     """
     read = reading.reader(training, tap)
     scale = HALF_SCALE if reading.half else 1.0
@@ -261,9 +261,9 @@ def differentiated(
             outputs, tapped = read(model, inputs, tape=tape)
             values = calculate(outputs, tensors)
             scaled = values if scale == 1.0 else [scale * tf.cast(v, "float32") for v in values]
-        asked = inputs if tap is None else tapped
-        gradient = tape.gradient(scaled, asked, unconnected_gradients=unconnected)
-        return gradient, tapped, values, [tf.shape(one)[-1] for one in outputs]
+        sources = inputs if tap is None else tapped
+        gradient = tape.gradient(scaled, sources, unconnected_gradients=unconnected)
+        return gradient, tapped, values, [tf.shape(output)[-1] for output in outputs]
 
     with statistics_kept(reading.model, training):
         gradient, tapped, values = scored(
@@ -284,8 +284,7 @@ def scored(
 ) -> list:
     """Return `step(calculate, model, inputs, tensors)` without its last part, the outputs' widths.
 
-    With score functions that are the caller's own it is taken eagerly, else compiled for all
-    classes at once.
+    With the caller's own score functions it runs eagerly, else compiled for all classes at once.
     """
     if targets.known is None:
         return step(targets.called, reading.model, inputs, [])[:-1]
@@ -293,6 +292,6 @@ def scored(
     targets.check(count)
     calculate = partial(known_scores, targets.known)
     function = partial(step, calculate)
-    *found, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
+    *parts, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
     targets.check_range([int(width) for width in widths])
-    return found
+    return parts

@@ -19,7 +19,7 @@ def absolute(gradients: Any) -> Any:
 
 
 class Saliency(ModelVisualization):
-    """How much the score changes with each input value; SmoothGrad with `smooth_samples`.
+    """The change of the score with each input value; SmoothGrad with `smooth_samples`.
 
     References:
         Simonyan et al., 2013, arXiv:1312.6034; Smilkov et al., 2017, arXiv:1706.03825.
@@ -37,42 +37,42 @@ class Saliency(ModelVisualization):
         normalize_map: bool = True,
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
     ) -> Any:
-        """Return a map of each input, `(n, places…)`; with `keepdims` its channels too.
+        """Return a map of each input, `(n, places…)`; with `keepdims` including its channels.
 
         Args:
-            score: A score function, or a list of them, one a model output.
-            seed_input: An array `(n, …)` or `(…)`, or a list of them, one a model input.
-            smooth_samples: Noisy copies to average over; 0: none.
-            smooth_noise: Their noise, as a part of each example's range.
-            keepdims: Keep the channels, instead of taking their largest value.
-            gradient_modifier: Changes the gradients before anything else.
-            training: Run the model in training mode.
-            normalize_map: Bring each map to [0, 1].
-            unconnected_gradients: What to give for an input that the score does not depend on.
+            score: Score function, or a list of them, one per model output.
+            seed_input: Array `(n, …)` or `(…)`, or a list of them, one per model input.
+            smooth_samples: Number of noisy copies to average over; 0 for no noise.
+            smooth_noise: Standard deviation of the noise, as a fraction of each example's range.
+            keepdims: Whether to keep the channels instead of taking their largest value.
+            gradient_modifier: Function that changes the gradients first.
+            training: Whether to run the model in training mode.
+            normalize_map: Whether to scale each map to [0, 1].
+            unconnected_gradients: Result for an input that the score does not depend on.
 
         Raises:
-            UserError: A ValueError; what was given does not fit together.
+            UserError: The arguments do not fit together. It is a ValueError.
         """
         targets = self._targets(score)
         inputs = self._get_seed_inputs_for_multiple_inputs(seed_input)
         if normalize_map and not keepdims and min(len(x.shape) for x in inputs) < 3:
-            raise UserError("saliency: rows have no channels to take the largest of: keepdims=True")
+            raise UserError("saliency: rows have no channels to reduce: pass keepdims=True")
         samples = get_num_of_steps_allowed(smooth_samples) if smooth_samples > 0 else 0
 
         def gradients(inputs: list) -> list:
-            found, _, _ = differentiated(
+            values, _, _ = differentiated(
                 self.reading,
                 inputs,
                 targets,
                 training=training,
                 unconnected=unconnected_gradients,
             )
-            return [g if gradient_modifier is None else gradient_modifier(g) for g in found]
+            return [g if gradient_modifier is None else gradient_modifier(g) for g in values]
 
         noise = (samples, smooth_noise)
-        found = _smoothed(gradients, inputs, *noise) if samples else gradients(inputs)
-        maps = [np.asarray(one) if keepdims else np.max(one, axis=-1) for one in found]
-        maps = [normalize(one) if normalize_map else one for one in maps]
+        maps = _smoothed(gradients, inputs, *noise) if samples else gradients(inputs)
+        maps = [np.asarray(values) if keepdims else np.max(values, axis=-1) for values in maps]
+        maps = [normalize(values) if normalize_map else values for values in maps]
         return self._given_back(maps, seed_input)
 
 
@@ -89,8 +89,8 @@ def _smoothed(gradients: Callable[[list], list], inputs: list, samples: int, noi
             tf.constant(x + np.random.normal(0.0, spread, x.shape), x.dtype)
             for x, spread in zip(arrays, spreads, strict=True)
         ]
-        found = [np.asarray(g) for g in gradients(noisy)]
+        parts = [np.asarray(g) for g in gradients(noisy)]
         total = (
-            found if isinstance(total, int) else [a + b for a, b in zip(total, found, strict=True)]
+            parts if isinstance(total, int) else [a + b for a, b in zip(total, parts, strict=True)]
         )
-    return [one / samples for one in total]
+    return [values / samples for values in total]

@@ -14,7 +14,7 @@ from dlcourse.visualizers.resizing import resize
 
 
 class Scorecam(ClassActivationMap):
-    """Each feature map, weighted by the score of the inputs that it alone lets through.
+    """Sum of the feature maps, each weighted by the score of the inputs that it masks.
 
     References:
         Wang et al., 2020, arXiv:1910.01279; Faster Score-CAM: T. Tabayashi,
@@ -38,13 +38,13 @@ class Scorecam(ClassActivationMap):
 
         Args:
             score, seed_input, penultimate_layer, seek_penultimate_conv_layer, activation_modifier,
-                training, expand_cam, normalize_cam: As for `Gradcam`. The scores are taken of the
-                softmax of the model's outputs, as upstream takes them.
-            batch_size: Masked inputs in one pass.
-            max_N: Only the maps that vary most, this many an example; None or below 1: all.
+                training, expand_cam, normalize_cam: Arguments of `Gradcam`. As upstream, the scores
+                are computed from the softmax of the model's outputs.
+            batch_size: Number of masked inputs per pass.
+            max_N: Number of maps per example, those that vary most; None or below 1 for all.
 
         Raises:
-            UserError: A ValueError; what was given does not fit together.
+            UserError: The arguments do not fit together. It is a ValueError.
         """
         targets = self._targets(score)
         inputs = self._get_seed_inputs_for_multiple_inputs(seed_input)
@@ -64,17 +64,17 @@ class Scorecam(ClassActivationMap):
         return self._enlarged(cam, inputs, expand_cam, normalize_cam, seed_input)
 
     def _outputs(self, batches: Iterator[list]) -> list[np.ndarray]:
-        """Return the model's outputs for all batches, one array an output."""
+        """Return the model's outputs for all batches, one array per output."""
         read = self.reading.reader(training=False)
 
         def outputs(model: Any, inputs: list) -> list:
             return read(model, inputs)[0]
 
-        found = [
-            [np.asarray(one) for one in self.reading.run(("outputs",), outputs, batch)]
+        rows = [
+            [np.asarray(output) for output in self.reading.run(("outputs",), outputs, batch)]
             for batch in batches
         ]
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
 
     def _weights(self, function: Callable[..., Any], output: np.ndarray, maps: np.ndarray) -> Any:
         """Return the weight of each map for each example, `(n, maps)`."""
@@ -82,8 +82,8 @@ class Scorecam(ClassActivationMap):
         if output.ndim != 2:
             raise UserError(f"scorecam: an output is {output.shape}, expected (n, classes)")
         chances = tf.nn.softmax(output.reshape(channels, count, -1))
-        scores = [self._validate_weight(function(one), count) for one in tf.unstack(chances)]
-        values = np.asarray([np.asarray(one, "float32") for one in scores])
+        scores = [self._validate_weight(function(row), count) for row in tf.unstack(chances)]
+        values = np.asarray([np.asarray(score, "float32") for score in scores])
         return values.reshape(channels, count, -1).mean(axis=2).T
 
     def _validate_weight(self, score: Any, nsamples: int) -> Any:
@@ -106,7 +106,7 @@ def _places(x: Any, maps: np.ndarray) -> tuple[int, ...]:
 
 
 def _most_varied(maps: np.ndarray, most: int | None) -> np.ndarray:
-    """Return the maps of greatest deviation: the `most` of each example, for all examples."""
+    """Return the maps that are among the `most` maps of largest deviation of some example."""
     channels = maps.shape[-1]
     if most is not None and most > channels:
         raise UserError(f"max_N must be 1 or more and {channels} or less. max_N: {most}")
@@ -125,7 +125,7 @@ def _between_0_and_1(maps: np.ndarray) -> np.ndarray:
 
 
 def _masked(arrays: list[np.ndarray], masks: list[np.ndarray], size: int) -> Iterator[list]:
-    """Yield batches of the inputs behind each mask: mask after mask, all examples within."""
+    """Yield batches of masked inputs, ordered by mask and then by example."""
     count, channels = masks[0].shape[0], masks[0].shape[-1]
     pairs = np.arange(channels * count)
     for start in range(0, len(pairs), size):

@@ -1,4 +1,4 @@
-"""Score functions on a model's outputs: any Python function, or the known ones as tensors."""
+"""Score functions on a model's outputs: any Python function, or known scores as tensors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,29 +10,29 @@ from dlcourse.errors import UserError
 
 
 class Targets:
-    """The score functions of one call, one a model output.
+    """The score functions of one call, one per model output.
 
     Attributes:
-        functions: The score functions.
-        known: The known kinds' names, when all are of these: their targets can then be tensors of
-            a compiled function, which serves every class. None when a function is the caller's.
+        functions: Score functions.
+        known: Names of the score classes if all are known: their targets can then be tensors of a
+            compiled function, which serves every class. None if one is the caller's own function.
     """
 
     def __init__(self, functions: list, calculate: Callable[..., list]):
         self.functions = functions
         self.calculate = calculate
         kinds = {BinaryScore, CategoricalScore, InactiveScore}
-        known = all(type(one) in kinds for one in functions)
-        self.known = tuple(type(one).__name__ for one in functions) if known else None
+        known = all(type(score) in kinds for score in functions)
+        self.known = tuple(type(score).__name__ for score in functions) if known else None
 
     def eager(self) -> "Targets":
-        """Return the same, to be called as Python functions."""
+        """Return the same targets, which are then called as Python functions."""
         other = Targets(self.functions, self.calculate)
         other.known = None
         return other
 
     def called(self, outputs: list, _: Any = None) -> list:
-        """Return each function's scores `(n,)` of its output, or a scalar."""
+        """Return each function's scores for its output, `(n,)` or a scalar."""
         count = int(outputs[0].shape[0])
         self.check(count)
         if len(outputs) != len(self.functions):
@@ -44,24 +44,24 @@ class Targets:
         for number, value in enumerate(values):
             if value.shape.rank and value.shape[0] != count:
                 raise UserError(
-                    f"score[{number}]: gave {value.shape[0]} scores for {count} inputs; expected "
-                    "one an input"
+                    f"score[{number}]: returned {value.shape[0]} scores for {count} inputs; "
+                    "expected one score per input"
                 )
         return values
 
     def check(self, count: int) -> None:
-        """Raise unless there is one target, or one for each input."""
+        """Raise unless there is one target for all inputs, or one per input."""
         for function in self.functions:
             if isinstance(function, CategoricalScore | BinaryScore):
                 given = len(_values(function))
                 if given not in (1, count):
                     raise UserError(
                         f"{function.name}: {given} targets for {count} inputs; expected one for "
-                        "all, or one for each"
+                        "all, or one per input"
                     )
 
     def check_range(self, widths: list) -> None:
-        """Raise where a class is asked that an output does not have."""
+        """Raise if an output does not have the requested class."""
         for function, width in zip(self.functions, widths, strict=True):
             if isinstance(function, CategoricalScore) and not all(
                 -width <= index < width for index in function.indices
@@ -71,18 +71,19 @@ class Targets:
     def tensors(self, count: int) -> list:
         """Return the targets of the known kinds as tensors `(n,)`."""
         return [
-            tf.broadcast_to(tf.constant(_values(one), "int32"), (count,)) for one in self.functions
+            tf.broadcast_to(tf.constant(_values(score), "int32"), (count,))
+            for score in self.functions
         ]
 
 
 def _values(function: Any) -> list:
     if isinstance(function, CategoricalScore):
         return [int(index) for index in function.indices]
-    return [int(one) for one in getattr(function, "target_values", [0])]
+    return [int(value) for value in getattr(function, "target_values", [0])]
 
 
 def known_scores(known: tuple, outputs: list, targets: list) -> list:
-    """Return what the known score functions give, from targets that are tensors `(n,)`."""
+    """Return the scores of the known functions, for targets that are tensors `(n,)`."""
     if len(outputs) != len(known):
         raise UserError(
             f"The model has {len(outputs)} outputs, but {len(known)} score functions were passed"

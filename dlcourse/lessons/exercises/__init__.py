@@ -1,6 +1,6 @@
 """The notebooks' exercises: `check("03.2", answer)`, `hint("03.2")`, `solution("03.2")`.
 
-One file a notebook, imported when it is asked for. Nothing is recorded, nothing leaves the machine.
+There is one file per notebook, imported on demand. Nothing is recorded or leaves the machine.
 """
 
 import inspect
@@ -38,10 +38,10 @@ NOTEBOOKS = {
 
 
 def check(name: str, answer: Any) -> Verdict:
-    """Return the verdict on an answer to an exercise, such as `"03.2"`. An answer never raises.
+    """Return the verdict on an answer to an exercise, such as `"03.2"`. No answer raises an error.
 
     Raises:
-        UserError: there is no such exercise.
+        UserError: There is no such exercise.
     """
     exercise = _find(name)
     try:
@@ -53,7 +53,7 @@ def check(name: str, answer: Any) -> Verdict:
         return Verdict(name, "unattempted", text)
     except Mistake as mistake:
         message = str(mistake)
-    except Exception as error:  # noqa: BLE001 - whatever the object that a student gave does
+    except Exception as error:  # noqa: BLE001 - a student's object may do anything
         message = f"This answer cannot be checked ({type(error).__name__}: {error})."
     if message is None:
         return Verdict(name, "right", exercise.explanation)
@@ -64,16 +64,16 @@ def hint(name: str) -> Text:
     """Return the hint of an exercise.
 
     Raises:
-        UserError: there is no such exercise.
+        UserError: There is no such exercise.
     """
     return Text(_find(name).hint)
 
 
 def solution(name: str) -> Text:
-    """Return a right answer, as Python that can be pasted into the cell, and why.
+    """Return a correct answer, as Python code for the cell, and an explanation.
 
     Raises:
-        UserError: there is no such exercise.
+        UserError: There is no such exercise.
     """
     exercise = _find(name)
     return Text(f"```python\n{_source(exercise.solution)}\n```\n\n{exercise.explanation}")
@@ -83,7 +83,7 @@ def exercises(notebook: str) -> dict[str, Exercise]:
     """Return the exercises of a notebook, such as `"03"`, by name.
 
     Raises:
-        UserError: there is no such notebook.
+        UserError: There is no such notebook.
     """
     if notebook not in NOTEBOOKS:
         raise UserError(f"no notebook '{notebook}' (known: {', '.join(NOTEBOOKS)})")

@@ -50,8 +50,8 @@ def _check_relu(answer: Any) -> str | None:
         for function, message in _RELU:
             if close(got, function(z)):
                 return f"{message} For z = {shown(z)} yours gives {shown(got)}."
-        told = f"For z = {shown(z)} yours gives {shown(got)}."
-        return f"Not yet: what is the slope of the flat part, and of the rising one? {told}"
+        text = f"For z = {shown(z)} yours gives {shown(got)}."
+        return f"Not yet: what is the slope of the flat part, and of the rising one? {text}"
     corner = np.asarray(tried(answer, np.zeros(2)), dtype=float)
     if ((corner >= 0) & (corner <= 1)).all():
         return None
@@ -59,11 +59,11 @@ def _check_relu(answer: Any) -> str | None:
 
 
 def _accuracy(features: tuple[str, ...]) -> float:
-    """How much of the rings a line in these features gets right."""
+    """Return the accuracy on the rings of a line in these features."""
     rings = load_dataset("points", shape="circles", features=features, n=400)
     rows = (rings.x_train - rings.x_train.mean(axis=0)) / rings.x_train.std(axis=0)
-    found = logistic_regression(rows, rings.y_train, learning_rate=1.0, steps=200)
-    return float(np.mean((found.predict(rows) > 0.5) == rings.y_train))
+    model = logistic_regression(rows, rings.y_train, learning_rate=1.0, steps=200)
+    return float(np.mean((model.predict(rows) > 0.5) == rings.y_train))
 
 
 def _check_features(answer: Any) -> str | None:
@@ -75,16 +75,16 @@ def _check_features(answer: Any) -> str | None:
     if names[0] == names[1]:
         raise Mistake("These are one feature, twice.")
     right = _accuracy(names)
-    told = f"With {names[0]} and {names[1]} it gets {right:.0%} right"
+    text = f"With {names[0]} and {names[1]} it gets {right:.0%} right"
     if right >= 0.95:
         return None
     if set(names) == {"x1", "x2"}:
-        return f"{told}: these two alone are a straight line in the plane."
+        return f"{text}: these two alone are a straight line in the plane."
     if "x1*x2" in names:
-        return f"{told}: the cross tells equal from unequal signs; a ring has both."
+        return f"{text}: the cross tells equal from unequal signs; a ring has both."
     if any(name.startswith("sin") for name in names):
-        return f"{told}: a sine repeats itself; the distance from the middle does not."
-    return f"{told}: better, but one direction is missing."
+        return f"{text}: a sine repeats itself; the distance from the middle does not."
+    return f"{text}: better, but one direction is missing."
 
 
 EXERCISES = (

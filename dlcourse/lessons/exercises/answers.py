@@ -1,6 +1,7 @@
-"""What checkers share: read an answer, compare it, run a student's function.
+"""Tools for all checkers: read an answer, compare it, run a student's function.
 
-Whatever cannot be read raises `Mistake` with a sentence for the student; a checker needs no `try`.
+An answer that cannot be read raises `Mistake` with a sentence for the student, so a checker needs
+no `try`.
 """
 
 import copy
@@ -17,11 +18,11 @@ from dlcourse.errors import one_line
 from dlcourse.lessons.exercises.exercise import UNATTEMPTED, Mistake, NotAttempted, Wrong
 
 ROUNDED = 5e-3
-"""Relative tolerance for a number worked out by hand: three digits are off by at most this."""
+"""Relative tolerance for a number computed by hand: the rounding error of three digits."""
 COMPUTED = 1e-5
-"""Relative tolerance for what code computes: float32 keeps about seven digits."""
-NEAR = 3e-2  # one or two digits of a right number
-LARGEST = 1_000_000  # entries of an answer; more is no answer but an accident
+"""Relative tolerance for a number computed by code: float32 has about seven digits."""
+NEAR = 3e-2  # tolerance of one or two correct digits
+LARGEST = 1_000_000  # most entries of an answer; more can only be an accident
 _NO_NUMBERS = {
     "b": "Numbers are expected, not True and False: multiply by 1.0.",
     "U": "There is a text among the numbers.",
@@ -29,13 +30,13 @@ _NO_NUMBERS = {
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?%?")
 
 
-def number(answer: Any) -> float:
-    """Return the answer as a float: any real number, one in an array or list, or text.
+def as_float(answer: Any) -> float:
+    """Return the answer as a float: a real number, an array or list of one number, or text.
 
     Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`.
 
     Raises:
-        Mistake: not one finite number.
+        Mistake: The answer is not a single finite number.
     """
     value = _from_text(answer) if isinstance(answer, str) else answer
     if not isinstance(value, Real):
@@ -56,10 +57,10 @@ def number(answer: Any) -> float:
 
 
 def numbers(answer: Any, *shape: int) -> np.ndarray:
-    """Return the answer as a new float64 array, of `shape` where one is given.
+    """Return the answer as a new float64 array, of `shape` if it is given.
 
     Raises:
-        Mistake: not numbers, not finite, empty or of another shape.
+        Mistake: The answer is not numeric, not finite, empty or of another shape.
     """
     if hasattr(answer, "__len__") and not isinstance(answer, str | dict | set):
         if (size := _size(answer)) > LARGEST:
@@ -69,13 +70,13 @@ def numbers(answer: Any, *shape: int) -> np.ndarray:
         except ValueError:
             raise Mistake("The rows of an array must have equal length.") from None
     elif isinstance(answer, str):
-        raise Mistake(f"Numbers are expected, such as [1, 2], not {_came(answer)}.")
+        raise Mistake(f"Numbers are expected, such as [1, 2], not {_kind(answer)}.")
     else:
         array = np.asarray(answer if isinstance(answer, Real) else None)
-    if array.size and (said := _NO_NUMBERS.get(array.dtype.kind)):
-        raise Mistake(said)
+    if array.size and (message := _NO_NUMBERS.get(array.dtype.kind)):
+        raise Mistake(message)
     if array.dtype.kind not in "iuf" or array.size == 0:
-        raise Mistake(f"{'Numbers are' if shape else 'A number is'} expected, not {_came(answer)}.")
+        raise Mistake(f"{'Numbers are' if shape else 'A number is'} expected, not {_kind(answer)}.")
     if shape and array.shape != shape:
         raise Mistake(f"The shape must be {shape}, yours is {array.shape}.")
     if not np.isfinite(array).all():
@@ -84,29 +85,29 @@ def numbers(answer: Any, *shape: int) -> np.ndarray:
 
 
 def close(value: Any, right: Any, rtol: float = ROUNDED, atol: float = 1e-9) -> bool:
-    """Return whether numbers or arrays of one shape agree within `rtol` of the right one.
+    """Return whether numbers or arrays have the same shape and agree within `rtol` of `right`.
 
-    `atol` counts where the right one is 0: rounding leaves about 1e-16 of what was subtracted.
+    `atol` matters where `right` is 0: there a subtraction leaves a rounding error of about 1e-16.
     """
     same_shape = np.shape(value) == np.shape(right)
     return same_shape and bool(np.allclose(value, right, rtol=rtol, atol=atol))
 
 
 def tried(function: Any, *arguments: Any) -> Any:
-    """Return what the student's function gives for copies of the arguments.
+    """Return the result of the student's function for copies of the arguments.
 
-    It may change them in place (`w -= …`): the checker's own stay as they are.
+    The function may change its arguments in place (`w -= …`) without affecting the checker.
 
     Raises:
-        Mistake: it is no function, raises or returns nothing.
-        NotAttempted: it returns `...`.
+        Mistake: The answer is not a function, or it raises or returns nothing.
+        NotAttempted: The function returns `...`.
     """
     if not callable(function):
-        raise Mistake(f"A function is expected, not {_came(function)}.")
+        raise Mistake(f"A function is expected, not {_kind(function)}.")
     called = ", ".join(shown(argument) for argument in arguments)
     try:
         result = function(*copy.deepcopy(arguments))
-    except (Exception, SystemExit) as error:  # whatever a student's code can raise
+    except (Exception, SystemExit) as error:  # a student's code can raise anything
         if isinstance(error, NotAttempted):
             raise
         text = f"Your function raised {type(error).__name__} for ({called}): {one_line(error)}"
@@ -121,17 +122,17 @@ def tried(function: Any, *arguments: Any) -> Any:
 def number_check(
     right: float, wrong: Sequence[Wrong], otherwise: str, *, rtol: float = ROUNDED
 ) -> Callable[[Any], str | None]:
-    """Return a checker for one number, with the message of the wrong answer that came.
+    """Return a checker for one number, with a message for each typical wrong number.
 
     Args:
-        right: The number. One or two digits of it are told to be too few.
-        wrong: Typical wrong numbers; the nearest that the answer is close to gives the message.
-        otherwise: The message to any other number.
-        rtol: Relative tolerance, of wrong answers as well.
+        right: Correct number. An answer with only one or two of its digits is asked for three.
+        wrong: Typical wrong numbers; the nearest one within the tolerance gives the message.
+        otherwise: Message for any other number.
+        rtol: Relative tolerance, also of the wrong numbers.
     """
 
     def check(answer: Any) -> str | None:
-        value = number(answer)
+        value = as_float(answer)
         if close(value, right, rtol):
             return None
         typical = [w for w in wrong if close(value, w.answer, rtol)]
@@ -143,7 +144,7 @@ def number_check(
 
 
 def choice_check(right: str, wrong: Sequence[Wrong]) -> Callable[[Any], str | None]:
-    """Return a checker for a multiple choice: letters, one right, a message for each other one."""
+    """Return a checker for a multiple choice: one correct letter, a message for each other."""
     messages = {right: None, **{w.answer: w.message for w in wrong}}
 
     def check(answer: Any) -> str | None:
@@ -161,7 +162,7 @@ def shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         text = np.array2string(value, precision=4, threshold=20, edgeitems=2, separator=", ")
     elif callable(value):
-        return "a function"  # whose address would differ from run to run
+        return "a function"  # its repr contains an address, which differs from run to run
     else:
         text = repr(value.item() if isinstance(value, np.generic) else value)
     text = " ".join(text.split())
@@ -169,7 +170,7 @@ def shown(value: Any) -> str:
 
 
 def _written(answer: Any, value: float, right: float, rtol: float) -> str | None:
-    """What to say of the right number where it is written in another way."""
+    """Return a message if the answer is the correct number in another notation, else None."""
     if right >= 1000 and close(1000 * value, right, rtol):
         return "Write a thousand as 1,000 or 1000: a point starts the decimals."
     if "," in str(answer) and close(value, 1000 * right, rtol):
@@ -197,7 +198,7 @@ def _size(answer: Any) -> int:
     return math.prod(answer.shape) if hasattr(answer, "shape") else len(answer)
 
 
-def _came(answer: Any) -> str:
+def _kind(answer: Any) -> str:
     if isinstance(answer, str):
         return f"the text {answer[:40]!r}"
     if hasattr(answer, "__len__") and _size(answer) == 0:

@@ -84,7 +84,7 @@ def _check_backward(answer: Any) -> str | None:
 
 
 def _fault(name: str, got: Any, right: np.ndarray, m: int) -> str | None:
-    """What is wrong with one of the three arrays."""
+    """Return what is wrong with one of the three arrays."""
     if np.shape(got) != right.shape:
         return (
             f"{name} must have the shape of what it belongs to, {right.shape} here; "

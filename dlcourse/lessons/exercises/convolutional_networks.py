@@ -90,8 +90,8 @@ def _sampled(image: np.ndarray, size: int) -> np.ndarray:
     return image[: height * size : size, : width * size : size]
 
 
-# The slides' image; one that is not square, with negative numbers; one that 2 does not divide;
-# and one for regions of 3.
+# The slides' image; an image that is not square, with negative numbers; an image of odd size;
+# and an image for regions of 3.
 _SLIDE = np.array([[1, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
 _POOLED = (
     (_SLIDE, 2),

@@ -1,16 +1,16 @@
-"""An exercise, its typical wrong answers, and what a checked answer is told."""
+"""An exercise, its typical wrong answers, and the verdict on an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 UNATTEMPTED = ...
-"""What a student's cell starts with: `answer = ...`."""
+"""The answer in an untouched cell: `answer = ...`."""
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A typical wrong answer, and how the checker's message to it begins."""
+    """A typical wrong answer, and the beginning of the checker's message for it."""
 
     answer: Any
     message: str
@@ -21,14 +21,14 @@ class Exercise:
     """A question that checks its own answer.
 
     Attributes:
-        question: One or two sentences, as they stand in the notebook.
-        check: Takes an answer; returns None where it is right, else a sentence that helps without
-            giving it away. It may use the tools of `answers`, which raise `Mistake`.
-        hint: The next thought, for who asks.
-        solution: A right answer: a value, an array, a text or a function.
-        explanation: Why; shown with the solution and to a right answer.
-        equivalents: Other forms that are right as well.
-        wrong: Three or more typical wrong answers, each with a message of its own.
+        question: Question in one or two sentences, as in the notebook.
+        check: Function of an answer that returns None if it is correct, else a sentence that helps
+            without giving the solution away. It may use `answers`, whose functions raise `Mistake`.
+        hint: Next thought, shown on request.
+        solution: Correct answer: a value, an array, a text or a function.
+        explanation: Explanation, shown with the solution and after a correct answer.
+        equivalents: Other correct forms of the answer.
+        wrong: Typical wrong answers, three or more, each with its own message.
     """
 
     question: str
@@ -40,12 +40,12 @@ class Exercise:
     wrong: tuple[Wrong, ...]
 
 
-class Mistake(Exception):  # noqa: N818 - a student's, told as a sentence; nothing has failed
-    """What is wrong with an answer; `check` turns it into a verdict."""
+class Mistake(Exception):  # noqa: N818 - a student's mistake; nothing has failed
+    """A sentence that says what is wrong with an answer; `check` turns it into a verdict."""
 
 
 class NotAttempted(Exception):  # noqa: N818 - nothing has failed
-    """The answer holds `...` where the student's part belongs."""
+    """The answer still contains `...` in place of the student's part."""
 
 
 MARKS = {"right": "✓ right", "wrong": "✗ not yet", "unattempted": "… not attempted"}
@@ -53,7 +53,7 @@ MARKS = {"right": "✓ right", "wrong": "✗ not yet", "unattempted": "… not a
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checked answer is told; true only where it is right."""
+    """The verdict on an answer; true only if the answer is correct."""
 
     name: str
     status: Literal["right", "wrong", "unattempted"]
@@ -70,7 +70,7 @@ class Verdict:
 
 
 class Text(str):
-    """A text that a notebook shows as Markdown and a terminal as it is."""
+    """A text that a notebook renders as Markdown and a terminal prints unchanged."""
 
     __slots__ = ()
 

@@ -74,8 +74,8 @@ def _check_dense(answer: Any) -> str | None:
                 f"the shape {value.shape}."
             )
         if not close(value, dense(X, W, b), COMPUTED, 1e-6):  # float32 sums of a few numbers near 1
-            said = [text for fault, text in _FAULTS if close(value, fault(X, W, b), COMPUTED, 1e-6)]
-            return f"{said[0] if said else 'The shape is right, the numbers are not'}."
+            hits = [text for fault, text in _FAULTS if close(value, fault(X, W, b), COMPUTED, 1e-6)]
+            return f"{hits[0] if hits else 'The shape is right, the numbers are not'}."
     return None
 
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: two steps by hand, the loop, a learning rate judged by its way."""
+"""Exercises of notebook 02: two steps by hand, the loop, a learning rate judged by its steps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -66,7 +66,7 @@ _TYPICAL = (
     (_old_slope, "The gradient changes with x: compute it anew in each step."),
 )
 
-# A gradient, a start, a learning rate, the steps; the last start is a point of two numbers.
+# Gradient, start, learning rate and number of steps; the last start is a point of two numbers.
 _DESCENTS: tuple[tuple[str, Gradient, Any, float, int], ...] = (
     ("2x from 6", lambda x: 2 * x, 6.0, 0.1, 3),
     ("(2x₁, 8x₂) from (1, 2)", lambda x: np.array([2.0, 8.0]) * x, np.array([1.0, 2.0]), 0.05, 4),
@@ -94,7 +94,7 @@ def _told(name: str, rate: float, steps: int, got: np.ndarray) -> str:
 
 
 def _check_rate(answer: Any) -> str | None:
-    rate = number(answer)
+    rate = as_float(answer)
     if abs(rate) > 1e6:
         return "So large a learning rate throws x out of sight at the first step."
     trace = gradient_descent(lambda x: 10 * x, 1.0, abs(rate), 10)
@@ -103,12 +103,12 @@ def _check_rate(answer: Any) -> str | None:
         return "A learning rate is above 0: with 0 nothing moves, below 0 it climbs."
     if abs(last) <= 1e-3:
         return None
-    told = f"after ten steps x = {last:.7g}."
+    text = f"after ten steps x = {last:.7g}."
     if abs(last) > 1.000001:
-        return f"It diverges: {told}"
+        return f"It diverges: {text}"
     if abs(last) > 0.999999:
-        return f"It bounces from side to side for ever: {told}"
-    return f"It jumps over the minimum and back: {told}" if turns else f"It is too slow: {told}"
+        return f"It bounces from side to side for ever: {text}"
+    return f"It jumps over the minimum and back: {text}" if turns else f"It is too slow: {text}"
 
 
 EXERCISES = (

@@ -7,8 +7,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -23,7 +23,7 @@ _AREAS = (
     Wrong(-2, "Multiply along the diagonals, 3 with 4 and 1 with 2, not along the columns."),
 )
 
-# A function, where, its slope there; the last is not in the notebook.
+# Function, point and slope there; the last function is not in the notebook.
 _SLOPES: tuple[tuple[str, Callable[[Any], Any], float, float], ...] = (
     ("x²", np.square, 3.0, 6.0),
     ("sin x", np.sin, 1.0, np.cos(1.0)),
@@ -42,28 +42,28 @@ def _forward(f: Callable[[Any], Any], x: float) -> float:
 
 def _check_slope(answer: Any) -> str | None:
     for name, f, x, right in _SLOPES:
-        got = number(tried(answer, f, x))
-        told = f"For {name} at x = {x:g} yours gives {got:.6g}."
+        got = as_float(tried(answer, f, x))
+        text = f"For {name} at x = {x:g} yours gives {got:.6g}."
         if close(got, right, rtol=1e-3):  # three digits are asked for
             continue
         if close(got, 2 * right, rtol=1e-3):
-            return f"Twice the slope: the two points lie 2h apart. {told}"
+            return f"Twice the slope: the two points lie 2h apart. {text}"
         if close(got, right / 2, rtol=1e-3):
-            return f"Half the slope: these two points lie h apart, not 2h. {told}"
+            return f"Half the slope: these two points lie h apart, not 2h. {text}"
         if close(got, -right, rtol=1e-3):
-            return f"The sign is turned: f(right) − f(left). {told}"
+            return f"The sign is turned: f(right) − f(left). {text}"
         if got == 0:
-            return f"The two values are equal: the step is too small for the computer. {told}"
+            return f"The two values are equal: the step is too small for the computer. {text}"
         if abs(got) < 0.1 * abs(right):
             return (
                 "A change is not yet a slope: divide it by the distance of the points, in "
-                f"brackets (`/2*h` divides by 2 and multiplies by h). {told}"
+                f"brackets (`/2*h` divides by 2 and multiplies by h). {text}"
             )
         if abs(got) > 5 * abs(right):
-            return f"Far off: subtract first, in brackets, then divide. {told}"
+            return f"Far off: subtract first, in brackets, then divide. {text}"
         return (
             "Not yet right to three digits: the step is too large, or too small for the computer. "
-            f"Try 1e-5. {told}"
+            f"Try 1e-5. {text}"
         )
     return None
 
@@ -71,14 +71,14 @@ def _check_slope(answer: Any) -> str | None:
 def _check_eigenvector(answer: Any) -> str | None:
     v = numbers(answer, 2)
     image = np.array([[2.0, 1.0], [1.0, 2.0]]) @ v
-    told = f"The matrix makes {shown(image)} of {shown(v)}"
+    text = f"The matrix makes {shown(image)} of {shown(v)}"
     if not v.any():
         return "Every matrix keeps the zero vector: it has no direction and does not count."
     if close(image, 3 * v):
         return None
     if close(image, v):
-        return f"{told}: it is stretched by 1, so it belongs to the other eigenvalue."
-    return f"{told}, which points another way: it is turned."
+        return f"{text}: it is stretched by 1, so it belongs to the other eigenvalue."
+    return f"{text}, which points another way: it is turned."
 
 
 EXERCISES = (

@@ -88,11 +88,11 @@ def _check_step(answer: Any) -> str | None:
         if value.shape != w.shape:
             raise Mistake(f"New weights of shape {w.shape} are expected, not of {value.shape}.")
         if not close(value, decayed_step(w, dw, rate, l2), COMPUTED):
-            said = [
+            hits = [
                 text for fault, text in _FAULTS if close(value, fault(w, dw, rate, l2), COMPUTED)
             ]
-            told = said[0] if said else "These are not the weights after the step"
-            return f"{told}. Tried with w = {shown(w)}, learning_rate = {rate}, l2 = {l2}."
+            text = hits[0] if hits else "These are not the weights after the step"
+            return f"{text}. Tried with w = {shown(w)}, learning_rate = {rate}, l2 = {l2}."
     return None
 
 

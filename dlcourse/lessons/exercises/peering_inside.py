@@ -91,14 +91,14 @@ def _always(heat: np.ndarray, box: tuple[int, int, int, int]) -> bool:  # noqa: 
 
 
 def _heat(**places: float) -> np.ndarray:
-    """A map of 4 × 6 of zeros, with values at places named r<row>c<column>."""
+    """Return a 4 × 6 map of zeros, with values at places named r<row>c<column>."""
     heat = np.zeros((4, 6))
     for name, value in places.items():
         heat[int(name[1]), int(name[3])] = value
     return heat
 
 
-# A map, a box, and what to say of an answer that is wrong for it; what is plain comes first.
+# Map, box and message for an answer that is wrong for them; the simplest cases come first.
 _HITS = (
     (_heat(r0c0=4), (2, 3, 4, 6), "The largest value lies outside the box: that is no hit."),
     (_heat(r1c4=3, r1c1=1), (0, 3, 2, 6), "Rows go with top and bottom, columns with the others."),

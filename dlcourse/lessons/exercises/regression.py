@@ -6,8 +6,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -77,7 +77,7 @@ _STEPS = (
 def _pair(result: Any, case: tuple[Any, ...]) -> tuple[np.ndarray, float]:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Mistake("Return two things, the new w and the new b: `return w, b`.")
-    return numbers(result[0], *case[1].shape), number(result[1])
+    return numbers(result[0], *case[1].shape), as_float(result[1])
 
 
 def _equal(got: tuple[Any, Any], right: Any) -> bool:
@@ -90,12 +90,12 @@ def _check_step(answer: Any) -> str | None:
         if _equal(got, step(*case)):
             continue
         x, w, b, y, rate = case
-        told = f"For x = {shown(x)}, w = {shown(w)}, b = {b:g}, y = {y}, learning rate {rate:g} "
-        told += f"yours gives w = {shown(got[0])}, b = {got[1]:.6g}."
+        text = f"For x = {shown(x)}, w = {shown(w)}, b = {b:g}, y = {y}, learning rate {rate:g} "
+        text += f"yours gives w = {shown(got[0])}, b = {got[1]:.6g}."
         for function, message in _TYPICAL:
             if _equal(got, function(*case)):
-                return f"{message} {told}"
-        return f"Not yet: first z, then a, then the error a − y. {told}"
+                return f"{message} {text}"
+        return f"Not yet: first z, then a, then the error a − y. {text}"
     return None
 
 
@@ -108,7 +108,7 @@ _THRESHOLDS = (
 
 
 def _check_threshold(answer: Any) -> str | None:
-    if not 0 <= number(answer) <= 1:
+    if not 0 <= as_float(answer) <= 1:
         return 'A probability lies from 0 to 1; a percentage has its sign, "30 %".'
     return number_check(1 / 21, _THRESHOLDS, "Compare the expected costs of both decisions.")(
         answer

@@ -6,9 +6,9 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     choice_check,
     close,
-    number,
     number_check,
     tried,
 )
@@ -61,26 +61,26 @@ def _float32(labels: np.ndarray, predicted: np.ndarray) -> np.float32:
     return np.float32((labels == predicted).mean())
 
 
-# Labels, predictions and how many of them agree; the second case is not in the notebook's text.
+# Labels, predictions and the number that agree; the second case is not in the notebook's text.
 _CASES = (([3, 1, 4, 1, 5], [3, 1, 4, 7, 2], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0] * 10, 1))
 
 
 def _check_accuracy(answer: Any) -> str | None:
     for labels, predicted, right in _CASES:
-        got = number(tried(answer, np.array(labels), np.array(predicted)))
+        got = as_float(tried(answer, np.array(labels), np.array(predicted)))
         m = len(labels)
-        told = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
+        text = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
         if close(got, right / m):
             continue
         if close(got, 1 - right / m):
-            return f"This is the share that is wrong. {told}"
+            return f"This is the share that is wrong. {text}"
         if close(got, 1 / m):
-            return f"This looks at one example alone: does the `return` stand in the loop? {told}"
+            return f"This looks at one example alone: does the `return` stand in the loop? {text}"
         if close(got, right):
-            return f"This counts the right ones; divide by how many there are. {told}"
+            return f"This counts the right ones; divide by how many there are. {text}"
         if close(got, 100 * right / m):
-            return f"This is in percent; return a fraction from 0 to 1. {told}"
-        return f"Compare example by example, then take the share that agrees. {told}"
+            return f"This is in percent; return a fraction from 0 to 1. {text}"
+        return f"Compare example by example, then take the share that agrees. {text}"
     return None
 
 

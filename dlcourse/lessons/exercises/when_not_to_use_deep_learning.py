@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dlcourse.lessons.exercises.answers import choice_check, number, number_check, tried
+from dlcourse.lessons.exercises.answers import as_float, choice_check, number_check, tried
 from dlcourse.lessons.exercises.exercise import Exercise, Wrong
 
 _CHOSEN = (
@@ -67,7 +67,7 @@ _CLASSIC = [0.85, 0.90, 0.92, 0.93]
 _NETWORKS = (
     [0.80, 0.86, 0.93, 0.96],  # passes once
     [0.90, 0.92, 0.94, 0.96],  # ahead throughout
-    [0.80, 0.90, 0.93, 0.96],  # level on the way
+    [0.80, 0.90, 0.93, 0.96],  # equal on the way
     [0.86, 0.85, 0.93, 0.96],  # ahead, behind, ahead for good
     [0.86, 0.91, 0.93, 0.90],  # behind in the end
 )
@@ -82,14 +82,14 @@ _MISTAKES = (
 
 def _check_crossing(answer: Any) -> str | None:
     for network in _NETWORKS:
-        got = number(tried(answer, _SIZES, network, _CLASSIC))
+        got = as_float(tried(answer, _SIZES, network, _CLASSIC))
         if got == crossing(_SIZES, network, _CLASSIC):
             continue
-        told = f"(Sizes {_SIZES}, network {network}, classic {_CLASSIC}: yours gives {got:g}.)"
+        text = f"(Sizes {_SIZES}, network {network}, classic {_CLASSIC}: yours gives {got:g}.)"
         for mistake, message in _MISTAKES:
             if got == mistake(_SIZES, network, _CLASSIC):
-                return f"{message} {told}"
-        return f"Look at each size: is the network ahead there, and at all larger ones? {told}"
+                return f"{message} {text}"
+        return f"Look at each size: is the network ahead there, and at all larger ones? {text}"
     return None
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
+    as_float,
     close,
-    number,
     number_check,
     numbers,
     shown,
@@ -78,27 +78,27 @@ def _check_he(answer: Any) -> str | None:
         if value.shape != shape:
             raise Mistake(f"Weights of shape {shape} are expected, not of {value.shape}.")
         if not close(value, he_weights(noise), COMPUTED):
-            said = [text for fault, text in _FAULTS if close(value, fault(noise), COMPUTED)]
-            told = said[0] if said else "These are not the noise times He's standard deviation"
-            return f"{told}. You have a deviation of {value.std():.3f} at {shape[0]} inputs."
+            hits = [text for fault, text in _FAULTS if close(value, fault(noise), COMPUTED)]
+            text = hits[0] if hits else "These are not the noise times He's standard deviation"
+            return f"{text}. You have a deviation of {value.std():.3f} at {shape[0]} inputs."
     return None
 
 
 def gradient_ratio(activation: str, spread: float) -> float:
-    """Return the gradient's norm at the first hidden layer of 20 over that at the last."""
+    """Return the ratio of the gradient's norms at the first and the last of 20 hidden layers."""
     random = np.random.default_rng(8)
     net = Network((64,) * 21 + (10,), (activation,) * 20 + ("softmax",))
     net.set_weights([random.normal(0, spread / 8, W.shape) for W in net.W], net.b)
     labels = np.eye(10)[random.integers(0, 10, 100)]
-    found = net.backward(random.uniform(0, 1, (100, 64)), labels).da
-    first, last = (float(np.linalg.norm(found[layer])) for layer in (1, 20))
+    da = net.backward(random.uniform(0, 1, (100, 64)), labels).da
+    first, last = (float(np.linalg.norm(da[layer])) for layer in (1, 20))
     return first / last if last else 0.0
 
 
 def _check_start(answer: Any) -> str | None:
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not isinstance(answer[0], str):
         raise Mistake(f"An activation and a number are expected, not {shown(answer)}.")
-    activation, spread = answer[0].strip().lower(), number(answer[1])
+    activation, spread = answer[0].strip().lower(), as_float(answer[1])
     if activation not in ("sigmoid", "tanh", "relu"):
         raise Mistake(
             f'The activation must be "sigmoid", "tanh" or "relu", not {shown(answer[0])}.'
@@ -117,12 +117,12 @@ def _check_start(answer: Any) -> str | None:
 
 
 def _vanished(activation: str, spread: float, ratio: float) -> str:
-    told = f"{activation} with s = {spread:g} leaves {ratio:.2g} of the last layer's gradient."
+    text = f"{activation} with s = {spread:g} leaves {ratio:.2g} of the last layer's gradient."
     if activation == "sigmoid":
         return (
-            f"It vanishes: {told} Its slope is at most 0.25. Larger weights, or another activation?"
+            f"It vanishes: {text} Its slope is at most 0.25. Larger weights, or another activation?"
         )
-    return f"Too little arrives: {told} Larger weights?"
+    return f"Too little arrives: {text} Larger weights?"
 
 
 EXERCISES = (

@@ -1,7 +1,7 @@
 """Every formula of the slides as a function, in NumPy alone, with its derivative beside it.
 
-The symbols are the lecture's: X, W, b, z, a, dz. Arrays are Keras' way round, examples in rows
-(m, n), except where a function says that it takes the slides' X (n, m).
+The symbols are the lecture's: X, W, b, z, a, dz. As in Keras, arrays have their examples in rows,
+(m, n), unless a function says that it takes the slides' X (n, m).
 """
 
 from dlcourse.lessons.maths.activations import (

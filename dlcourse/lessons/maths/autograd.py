@@ -1,7 +1,7 @@
-"""A number that remembers how it was made, and so finds its derivative by everything in it.
+"""A number that records its operations, to compute its derivative by each of its inputs.
 
-Each operation stands beside its derivatives: the new value keeps its parents together with
-∂new/∂parent, and `backward` multiplies and adds them up (the chain rule). After micrograd.
+Each operation is written beside its derivatives: the new value stores its parents together with
+∂new/∂parent, and `backward` multiplies and sums them (the chain rule). After micrograd.
 """
 
 import math
@@ -71,7 +71,7 @@ class Value:
     __rtruediv__ = lambda self, other: _value(other) / self  # noqa: E731
 
     def graph(self) -> list["Value"]:
-        """Return every value in this one, each after its parents, this one last."""
+        """Return this value and all that it is computed from, each after its parents."""
         order, seen, stack = [], set(), [(self, False)]
         while stack:  # a loop, not recursion: chains may be longer than Python's limit
             value, parents_done = stack.pop()
@@ -83,7 +83,7 @@ class Value:
         return order
 
     def backward(self) -> None:
-        """Set `grad` of every value in this one to ∂self/∂value, whatever it was before."""
+        """Set `grad` of every value in the graph to ∂self/∂value, without accumulating."""
         order = self.graph()
         for value in order:
             value.grad = 1.0 if value is self else 0.0
@@ -92,7 +92,7 @@ class Value:
                 parent.grad += derivative * value.grad
 
     def draw(self) -> str:
-        """Return the graph as text, a line a value: name, how it was made, value, gradient."""
+        """Return the graph as text, one line per value: name, operation, value and gradient."""
         names = {value: value.name or f"v{i}" for i, value in enumerate(self.graph(), 1)}
         return "\n".join(
             f"{name:<8} {value.made:<8} {' '.join(names[p] for p, _ in value.parents):<16}"

@@ -1,4 +1,4 @@
-"""Derivatives by difference quotients, and gradient descent with its whole trace."""
+"""Derivatives by difference quotients, and gradient descent with its full trace."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,30 +6,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlcourse.lessons.maths.arguments import array, choice, integer, number
+from dlcourse.lessons.maths.arguments import array, choice, integer, scalar
 
 DESCENT_CASES: dict[str, float] = {
     "converges": 0.1,  # 6, 4.8, 3.84, 3.072, …: 6·0.8ᵏ
-    "oscillates": 0.9,  # 6, −4.8, 3.84, …: from side to side, and yet smaller
-    "bounces": 1.0,  # 6, −6, 6, …: for ever
-    "diverges": 1.1,  # 6, −7.2, 8.64, …: each step farther away
+    "oscillates": 0.9,  # 6, −4.8, 3.84, …: alternates in sign and shrinks
+    "bounces": 1.0,  # 6, −6, 6, …: alternates for ever
+    "diverges": 1.1,  # 6, −7.2, 8.64, …: moves farther away at each step
 }
-"""Learning rates for y = x² from x = 6 and what descent does with each: x_k = 6·(1 − 2h)ᵏ."""
+"""Behaviours of gradient descent on y = x² from x = 6, by learning rate: x_k = 6·(1 − 2h)ᵏ."""
 
 
 def numeric_derivative(
     f: Callable[[float], Any], x: float, *, step: float = 1e-5, method: str = "central"
 ) -> float:
-    """Return a difference quotient of `f` at `x`, nearly f′(x).
+    """Return a difference quotient of `f` at `x`, an approximation of f′(x).
 
     Args:
         f: Function of one number.
-        x: Where.
-        step: h, above 0.
-        method: `forward`, (f(x + h) − f(x))/h with an error that shrinks with h, or `central`,
-            (f(x + h) − f(x − h))/2h with one that shrinks with h².
+        x: Point at which to differentiate.
+        step: Step h, above 0.
+        method: `forward`, (f(x + h) − f(x))/h with an error proportional to h, or `central`,
+            (f(x + h) − f(x − h))/2h with an error proportional to h².
     """
-    x, step = number("x", x), _step(step)
+    x, step = scalar("x", x), _step(step)
     if choice("method", method, ("forward", "central")) == "forward":
         return (_value(f, x + step) - _value(f, x)) / step
     return (_value(f, x + step) - _value(f, x - step)) / (2 * step)
@@ -39,9 +39,9 @@ def gradient(f: Callable[[np.ndarray], Any], x: ArrayLike, *, step: float = 1e-5
     """Return the vector of partial derivatives of the scalar `f` at `x`, by central differences.
 
     Args:
-        f: Function of an array that gives one number.
-        x: Where, of any shape; the result has the same.
-        step: h, above 0.
+        f: Function of an array that returns one number.
+        x: Point of any shape; the result has the same shape.
+        step: Step h, above 0.
     """
     x, step = array("x", x).copy(), _step(step)
     result = np.empty_like(x)
@@ -66,21 +66,21 @@ def gradient_descent(
     """Return every point of x ← x − learning_rate·gradient(x), the start included.
 
     Args:
-        gradient: Function of a point that gives the gradient there, in the point's shape.
-        start: A number, or a point of any shape.
-        learning_rate: At least 0.
-        steps: At least 0.
-        momentum: From 0 to 1: the part of the last step that is taken again (as in Keras' SGD).
+        gradient: Function of a point that returns the gradient there, in the point's shape.
+        start: Number, or point of any shape.
+        learning_rate: Learning rate, at least 0.
+        steps: Number of steps, at least 0.
+        momentum: Fraction of the last step added to the next, from 0 to 1 (as in Keras' SGD).
 
     Returns:
         Array (steps + 1, *shape of start).
 
     Raises:
-        ValueError: also where the gradient has another shape or is not finite.
+        ValueError: An argument is invalid, or the gradient has another shape or is not finite.
     """
     point = array("start", start).copy()
-    learning_rate = number("learning_rate", learning_rate, 0)
-    momentum = number("momentum", momentum, 0, 1)
+    learning_rate = scalar("learning_rate", learning_rate, 0)
+    momentum = scalar("momentum", momentum, 0, 1)
     velocity = np.zeros_like(point)
     trace = [point]
     for k in range(integer("steps", steps, 0)):
@@ -92,7 +92,7 @@ def gradient_descent(
 
 
 def descent_case(trace: ArrayLike) -> str:
-    """Return what a 1-D descent towards 0 does: a key of `DESCENT_CASES`.
+    """Return the behaviour of a 1-D descent towards 0: a key of `DESCENT_CASES`.
 
     Args:
         trace: Distances from the minimum, (steps + 1,), at least three.
@@ -113,6 +113,6 @@ def _value(f: Callable[[Any], Any], x: Any) -> float:
 
 
 def _step(step: float) -> float:
-    if number("step", step) <= 0:
+    if scalar("step", step) <= 0:
         raise ValueError(f"step: expected a number above 0, got {step!r}")
     return float(step)

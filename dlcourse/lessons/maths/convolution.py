@@ -1,8 +1,8 @@
 """Convolution and pooling of images, cell by cell, with their gradients.
 
-Images are a plain (height, width), or as in Keras (m, height, width, channels); a kernel is
-(rows, columns), or as in Keras (rows, columns, channels, filters). What deep learning calls
-convolution does not turn the kernel round: mathematics calls it cross-correlation.
+Images are (height, width), or as in Keras (m, height, width, channels); a kernel is
+(rows, columns), or as in Keras (rows, columns, channels, filters). Convolution in deep learning
+does not flip the kernel: in mathematics this is a cross-correlation.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ BATCH = ("m", "height", "width", "channels")
 
 
 class ConvolutionGradient(NamedTuple):
-    """The derivative by the image and by the kernel, each in its argument's shape."""
+    """The derivatives by the image and by the kernel, in the shapes of image and kernel."""
 
     d_image: np.ndarray
     d_kernel: np.ndarray
@@ -30,10 +30,10 @@ def convolve2d(
     """Return the feature map: at each place the sum of image·kernel (cross-correlation).
 
     Args:
-        image: (height, width) or (m, height, width, channels).
-        kernel: (rows, columns), or (rows, columns, channels, filters) for a batch.
+        image: Image (height, width) or batch (m, height, width, channels).
+        kernel: Kernel (rows, columns), or (rows, columns, channels, filters) for a batch.
         stride: Pixels from one place to the next, at least 1.
-        padding: `valid`, only where the kernel lies inside; or `same`, zeros around (Keras').
+        padding: Padding: `valid`, none, or `same`, zeros around the image as in Keras.
 
     Returns:
         (height′, width′) or (m, height′, width′, filters).
@@ -51,11 +51,11 @@ def convolve2d_gradient(
     stride: int = 1,
     padding: str = "valid",
 ) -> ConvolutionGradient:
-    """Return the derivative of a cost by image and kernel, from that by the feature map.
+    """Return the derivative of a cost by image and kernel, from its derivative by the feature map.
 
     Args:
-        image, kernel, stride, padding: As for `convolve2d`.
-        d_output: The cost's derivative by its result, in the result's shape.
+        image, kernel, stride, padding: Arguments of `convolve2d`.
+        d_output: Derivative of the cost by the result of `convolve2d`, in the result's shape.
     """
     images, kernels = _image_and_kernel(image, kernel)
     padded = _padded(images, kernels.shape, stride, padding)
@@ -76,11 +76,11 @@ def pool2d(
     """Return the largest (`max`) or mean (`average`) value of each size×size region.
 
     Args:
-        image: (height, width) or (m, height, width, channels).
+        image: Image (height, width) or batch (m, height, width, channels).
         size: Height and width of a region, at least 1.
-        kind: `max` or `average`.
-        stride: Pixels from one region to the next; `size` by default. What is left over at the
-            right and the bottom is dropped, as in Keras.
+        kind: Kind of pooling: `max` or `average`.
+        stride: Pixels from one region to the next; `size` by default. Remaining pixels at the right
+            and the bottom are dropped, as in Keras.
     """
     images, stride = _image_and_stride(image, size, stride)
     windows = _windows(images, (size, size), stride)
@@ -96,9 +96,10 @@ def pool2d_gradient(
     kind: str = "max",
     stride: int | None = None,
 ) -> np.ndarray:
-    """Return the cost's derivative by the image, from that by the pooled image.
+    """Return the derivative of a cost by the image, from its derivative by the pooled image.
 
-    To the largest value of a region (the first of equals) goes all, or to each an equal part.
+    For `max` the largest value of a region (the first of equal values) gets all of it; for
+    `average` every value gets an equal share.
     """
     images, stride = _image_and_stride(image, size, stride)
     windows = _windows(images, (size, size), stride)
@@ -113,7 +114,7 @@ def pool2d_gradient(
 
 
 def flatten(image: ArrayLike) -> np.ndarray:
-    """Return the numbers one row after the other, (n,); a batch (m, …) keeps its rows, (m, n)."""
+    """Return the numbers row by row, (n,); a batch (m, …) keeps its examples, (m, n)."""
     values = array("image", image).copy()
     return values.reshape(len(values), -1) if values.ndim == 4 else values.reshape(-1)
 
@@ -141,7 +142,7 @@ def padded(image: np.ndarray, kernel: tuple[int, ...], stride: int, padding: str
 def _margins(
     images: tuple[int, ...], kernels: tuple[int, ...], stride: int, padding: str
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Zeros (before, after) rows and columns; `same`: ⌈size/stride⌉ places, more at the end."""
+    """Return the zeros (before, after) rows and columns; `same` gives ⌈size/stride⌉ places."""
     if choice("padding", padding, ("valid", "same")) == "valid":
         return (0, 0), (0, 0)
     stride = integer("stride", stride, 1)
@@ -158,7 +159,7 @@ def _padded(images: np.ndarray, kernels: tuple[int, ...], stride: int, padding: 
 
 
 def _windows(images: np.ndarray, size: tuple[int, ...], stride: int) -> np.ndarray:
-    """What lies under the kernel at every place: (m, height′, width′, channels, rows, columns)."""
+    """Return the pixels under the kernel: (m, height′, width′, channels, rows, columns)."""
     stride = integer("stride", stride, 1)
     if images.shape[1] < size[0] or images.shape[2] < size[1]:
         raise ValueError(
@@ -169,7 +170,7 @@ def _windows(images: np.ndarray, size: tuple[int, ...], stride: int) -> np.ndarr
 
 
 def _under(images: np.ndarray, i: int, j: int, stride: int, places: tuple[int, ...]) -> np.ndarray:
-    """The pixels that meet the kernel's cell (i, j), one for each place."""
+    """Return the pixels under the kernel's cell (i, j), one per place."""
     height, width = places[1:3]
     return images[:, i : i + stride * height : stride, j : j + stride * width : stride]
 

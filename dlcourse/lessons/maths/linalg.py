@@ -13,7 +13,7 @@ def determinant(M: ArrayLike) -> float:
     """Return the determinant: ad − bc for 2×2; the factor by which M scales an area, with sign.
 
     Args:
-        M: Square matrix (n, n). The bars in |M| are not an absolute value: it may be negative.
+        M: Square matrix (n, n). The bars in |M| do not mean an absolute value: it may be negative.
     """
     M = _square(M)
     whole, product = not np.any(M - np.round(M)), 1.0
@@ -34,10 +34,10 @@ class Eigenpairs:
     """Eigenvalues, largest first, and their eigenvectors.
 
     Attributes:
-        values: (n,), complex where they are not real.
-        vectors: (n, n), a column for each value; 2×2: smallest whole numbers where they exist.
+        values: Eigenvalues (n,), complex if they are not real.
+        vectors: Eigenvectors (n, n), one column per value; 2×2: smallest integers if possible.
         polynomial: Coefficients of det(λI − M), highest power first, (n + 1,).
-        steps: The way in words, for 2×2; empty for larger matrices.
+        steps: Steps of the calculation as text, for 2×2; empty for larger matrices.
     """
 
     values: np.ndarray
@@ -61,7 +61,7 @@ def eigenpairs(M: ArrayLike) -> Eigenpairs:
 
 
 def explain_matmul(a: ArrayLike, b: ArrayLike) -> str:
-    """Return in words whether a·b exists, the shape it has, and what to turn where it does not.
+    """Return as text whether a·b exists, its shape, and what to transpose if it does not exist.
 
     Args:
         a, b: Vectors or matrices; only their shapes matter.
@@ -121,7 +121,7 @@ def _eigenpairs_2x2(M: np.ndarray) -> Eigenpairs:
 
 
 def _eigenvector(M: np.ndarray, value: complex) -> np.ndarray:
-    """A vector that the larger row of M − λI sends to 0, in smallest whole numbers if it can."""
+    """Return a vector that the larger row of M − λI maps to 0, in smallest integers if possible."""
     (a, b), (c, d) = M
     upper, lower = np.array([b, value - a]), np.array([value - d, c])
     vector = upper if np.abs(upper).sum() >= np.abs(lower).sum() else lower

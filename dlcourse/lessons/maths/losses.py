@@ -1,8 +1,8 @@
-"""Losses, each with its derivative beside it; the mean over the examples is what the slides call J.
+"""Losses, each with its derivative beside it; the mean over the examples is the slides' J.
 
-`y_hat` and `y` have one shape: (m,) or (m, outputs). The cross-entropies come twice: of
-probabilities, as the slides write them, and of logits `z`, where log and exp cancel and the
-derivative is the plain a − y. Wrong shapes, NaN and probabilities outside 0…1 raise ValueError.
+`y_hat` and `y` have the same shape: (m,) or (m, outputs). Each cross-entropy has two versions: of
+probabilities, as on the slides, and of logits `z`, where log and exp cancel and the derivative is
+simply a − y. Wrong shapes, NaN and probabilities outside 0…1 raise ValueError.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import sigmoid, softmax
-from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, integer, probabilities, scalar
 
 
 def mse(y_hat: ArrayLike, y: ArrayLike) -> float:
@@ -22,7 +22,7 @@ def mse(y_hat: ArrayLike, y: ArrayLike) -> float:
 
 
 def mse_derivative(y_hat: ArrayLike, y: ArrayLike) -> np.ndarray:
-    """Return ∂J/∂ŷ = 2(ŷ − y)/m, m counting every number of y."""
+    """Return ∂J/∂ŷ = 2(ŷ − y)/m, where m is the number of entries of y."""
     y_hat = array("y_hat", y_hat)
     y = array("y", y, y_hat.shape)
     return 2 * (y_hat - y) / y.size
@@ -81,13 +81,13 @@ def softmax_cross_entropy_derivative(z: ArrayLike, y: ArrayLike) -> np.ndarray:
 def l2_penalty(
     W: ArrayLike, strength: float, *, convention: str = "keras", examples: int = 1
 ) -> float:
-    """Return the weight decay's part of the loss.
+    """Return the weight-decay term of the loss.
 
     Args:
         W: Weights of any shape.
-        strength: λ (Keras: `l2`), at least 0.
-        convention: `keras`, λ·ΣW², or `lecture`, (λ/2m)·ΣW².
-        examples: m of the `lecture` convention.
+        strength: Strength λ (Keras: `l2`), at least 0.
+        convention: Formula: `keras`, λ·ΣW², or `lecture`, (λ/2m)·ΣW².
+        examples: Number of examples m in the `lecture` convention.
     """
     return _l2_factor(strength, convention, examples) * float(np.sum(array("W", W) ** 2))
 
@@ -123,13 +123,13 @@ OF_LOGITS: dict[tuple[str, str], Pair] = {
         (softmax_cross_entropy, softmax_cross_entropy_derivative),
 }
 # fmt: on
-"""Where loss and last activation fit, dz = (a − y)/m is computed from z: stable when saturated."""
+"""If loss and last activation match, dz = (a − y)/m is computed from z: stable when saturated."""
 
 LOSS_OF_ACTIVATION = {"sigmoid": "binary_cross_entropy", "softmax": "categorical_cross_entropy"}
 
 
 def _l2_factor(strength: float, convention: str, examples: int) -> float:
-    strength = number("strength", strength, 0)
+    strength = scalar("strength", strength, 0)
     if choice("convention", convention, ("keras", "lecture")) == "keras":
         return strength
     return strength / (2 * integer("examples", examples, 1))
@@ -150,12 +150,12 @@ def _rows(y: np.ndarray) -> int:
 
 
 def _times_log(weight: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """weight·log(p) with 0·log 0 = 0, the limit."""
+    """Return weight·log(p), with 0·log 0 = 0, the limit."""
     log = np.log(p, where=p > 0, out=np.full_like(p, -np.inf))
     return np.multiply(weight, log, where=weight != 0, out=np.zeros_like(p))
 
 
 def _over(weight: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """weight/p with 0/0 = 0 and a positive weight over 0, or too near it, infinite."""
+    """Return weight/p, with 0/0 = 0; a positive weight over 0, or nearly 0, gives infinity."""
     with np.errstate(over="ignore"):
         return np.divide(weight, p, where=p > 0, out=np.where(weight == 0, 0.0, np.inf))

@@ -1,4 +1,4 @@
-"""A network of dense layers: forward propagation, back-propagation and mini-batch SGD by hand."""
+"""A network of dense layers: forward propagation, backpropagation and mini-batch SGD in NumPy."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,30 +8,30 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.arguments import array, choice, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, integer, probabilities, scalar
 from dlcourse.lessons.maths.calculus import gradient
 from dlcourse.lessons.maths.losses import LOSS_OF_ACTIVATION, LOSSES, OF_LOGITS
 
 PROBABILITIES = ("sigmoid", "softmax", "hardmax", "piecewise_linear", "unit_step")
-"""The activations from 0 to 1, which the cross-entropies need at the end."""
+"""The activations with values from 0 to 1, which a cross-entropy needs as the last activation."""
 
 
 class NotFiniteError(ValueError):
-    """A calculation left the numbers that float64 can hold."""
+    """A calculation left the range of float64."""
 
 
 class Forward(NamedTuple):
-    """Every z and a. `a[0]` is the input and `a[l]` belongs to layer l; `z[l - 1]` does too."""
+    """Every z and a: `a[0]` is the input; `a[l]` and `z[l - 1]` belong to layer l."""
 
     z: list[np.ndarray]
     a: list[np.ndarray]
 
 
 class Backward(NamedTuple):
-    """The cost's derivative by everything: the "three avenues" dW, db and da, and dz.
+    """The derivatives of the cost: the "three avenues" dW, db and da, and dz.
 
     `dW[l - 1]`, `db[l - 1]` and `dz[l - 1]` belong to layer l, `da[l]` to its activation and
-    `da[0]` to the input: no one can change it, but it shows which inputs matter.
+    `da[0]` to the input, which is not trained: it shows which inputs matter.
     """
 
     dW: list[np.ndarray]
@@ -45,15 +45,15 @@ class Network:
 
     Args:
         sizes: Neurons per layer, the input first: `(784, 16, 16, 10)`.
-        activations: One name of `ACTIVATIONS` per layer after the input.
-        loss: A name of `LOSSES`; by default the one that fits the last activation.
-        layout: `keras`: examples in rows, X (m, n), W (inputs, neurons), b (neurons,); `slides`:
-            examples in columns, X (n, m), W (neurons, inputs), b (neurons, 1). What goes in and
-            what comes out is in this layout; `_turned` is the one place that translates.
-        seed: Of the weights.
+        activations: Names of `ACTIVATIONS`, one per layer after the input.
+        loss: Name of `LOSSES`; by default the loss that matches the last activation.
+        layout: Layout of inputs and results. `keras`: examples in rows, X (m, n), W (inputs,
+            neurons), b (neurons,). `slides`: examples in columns, X (n, m), W (neurons, inputs),
+            b (neurons, 1). Only `_turned` translates between them.
+        seed: Seed of the weights.
 
     Raises:
-        ValueError: sizes, names or shapes that do not fit.
+        ValueError: Sizes, names or shapes do not fit together.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class Network:
         return self._out(self._b)
 
     def set_weights(self, W: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> None:
-        """Take over copies of given weights and biases, in the network's layout; all or none."""
+        """Copy weights and biases, in the network's layout; an error leaves all unchanged."""
         checked = []
-        for name, given, mine in (("W", W, self.W), ("b", b, self.b)):
-            if len(given) != len(mine):
-                raise ValueError(f"{name}: expected {len(mine)} arrays, got {len(given)}")
-            for i, (new, old) in enumerate(zip(given, mine, strict=True)):
+        for name, arrays, own in (("W", W, self.W), ("b", b, self.b)):
+            if len(arrays) != len(own):
+                raise ValueError(f"{name}: expected {len(own)} arrays, got {len(arrays)}")
+            for i, (new, old) in enumerate(zip(arrays, own, strict=True)):
                 checked.append((old, array(f"{name}[{i}]", new, old.shape)))
         for old, new in checked:
             old[...] = new
@@ -120,16 +120,16 @@ class Network:
         return self._loss(self._forward(rows), self._target(Y, len(rows)))
 
     def backward(self, X: ArrayLike, Y: ArrayLike) -> Backward:
-        """Return the mean loss's derivative by every W, b, a and z."""
+        """Return the derivative of the mean loss by every W, b, a and z."""
         rows = self._input(X)
-        found = self._backward(self._forward(rows), self._target(Y, len(rows)))
-        return Backward(*map(self._out, found))
+        gradients = self._backward(self._forward(rows), self._target(Y, len(rows)))
+        return Backward(*map(self._out, gradients))
 
     def step(self, X: ArrayLike, Y: ArrayLike, learning_rate: float) -> float:
         """Take one gradient step, w[l] −= α·dw[l] in every layer; return the loss before it."""
         rows = self._input(X)
         target = self._target(Y, len(rows))
-        return self._step(rows, target, number("learning_rate", learning_rate, 0))
+        return self._step(rows, target, scalar("learning_rate", learning_rate, 0))
 
     def fit(
         self,
@@ -141,21 +141,21 @@ class Network:
         learning_rate: float = 0.1,
         seed: int = 0,
     ) -> list[float]:
-        """Train by mini-batch SGD, shuffled anew in every epoch; return each epoch's mean loss.
+        """Train by mini-batch SGD, reshuffled in every epoch; return each epoch's mean loss.
 
         Args:
             X: Examples in the network's layout.
             Y: Targets in the same layout, one-hot for softmax (`losses.one_hot`).
-            epochs, batch_size: At least 1; the last batch of an epoch may be smaller.
-            learning_rate: At least 0.
-            seed: Of the shuffling.
+            epochs, batch_size: Numbers of at least 1; an epoch's last batch may be smaller.
+            learning_rate: Learning rate, at least 0.
+            seed: Seed of the shuffling.
 
         Raises:
-            ValueError: also where training diverges, to numbers that are not finite.
+            ValueError: An argument is invalid, or training diverges to numbers that are not finite.
         """
         rows = self._input(X)
         target = self._target(Y, len(rows))
-        learning_rate = number("learning_rate", learning_rate, 0)
+        learning_rate = scalar("learning_rate", learning_rate, 0)
         random = np.random.default_rng(integer("seed", seed, 0))
         starts = range(0, len(rows), integer("batch_size", batch_size, 1))
         history = []
@@ -167,31 +167,31 @@ class Network:
                 for batch in batches:
                     losses.append(self._step(rows[batch], target[batch], learning_rate))
             except NotFiniteError as error:
-                if not history and not losses:  # before any step the learning rate is innocent
+                if not history and not losses:  # before any step the learning rate is not the cause
                     raise
                 raise NotFiniteError(
-                    f"learning_rate: expected a smaller one than {learning_rate:g}, training "
+                    f"learning_rate: expected less than {learning_rate:g}: training "
                     f"diverged in epoch {epoch} ({error})"
                 ) from None
             history.append(float(np.dot(losses, [len(b) for b in batches])) / len(rows))
         return history
 
     def gradient_check(self, X: ArrayLike, Y: ArrayLike, *, step: float = 1e-5) -> float:
-        """Return the largest relative difference between back-propagation and central differences.
+        """Return the largest relative difference between backpropagation and central differences.
 
-        Of each W and b: ‖formula − difference‖/(‖formula‖ + ‖difference‖), 0 where both vanish.
-        Below 1e-6 the formula is right; a kink (ReLU) within `step` of some z disturbs it.
+        For each W and b it is ‖formula − difference‖/(‖formula‖ + ‖difference‖), or 0 if both are
+        0. Below 1e-6 the formula is right, unless a kink (ReLU) lies within `step` of some z.
         """
-        found = self.backward(X, Y)
+        back = self.backward(X, Y)
         errors = []
-        for parameter, formula in zip(self._W + self._b, found.dW + found.db, strict=True):
+        for parameter, formula in zip(self._W + self._b, back.dW + back.db, strict=True):
             difference = self._turned(self._difference(parameter, X, Y, step))
             size = np.linalg.norm(formula) + np.linalg.norm(difference)
             errors.append(np.linalg.norm(formula - difference) / size if size > 1e-10 else 0.0)
         return float(max(errors))
 
     def _turned(self, part: np.ndarray) -> np.ndarray:
-        """A matrix or a bias in the network's layout; a matrix of that layout back in rows."""
+        """Return a matrix or a bias in the network's layout, or a matrix of that layout in rows."""
         return np.atleast_2d(part).T if self.layout == "slides" else part
 
     def _out(self, parts: list[np.ndarray]) -> list[np.ndarray]:
@@ -226,25 +226,25 @@ class Network:
     def _backward(self, forward: Forward, Y: np.ndarray) -> Backward:
         z, a = forward
         da = LOSSES[self.loss_name][1](a[-1], Y)
-        found = Backward([], [], [da], [])
+        back = Backward([], [], [da], [])
         for layer in reversed(range(len(z))):
             if layer == len(z) - 1 and (stable := self._of_logits()):
                 dz = stable[1](z[-1], Y)
             else:
-                dz = _through(self.activations[layer], z[layer], found.da[0])
+                dz = _through(self.activations[layer], z[layer], back.da[0])
             why = f", {self.activations[layer]} is saturated where the loss's slope is infinite"
-            _finite(f"dz of layer {layer + 1}{why * (not np.isfinite(found.da[0]).all())}", dz)
-            found.dz.insert(0, dz)
-            found.dW.insert(0, a[layer].T @ dz)
-            found.db.insert(0, dz.sum(axis=0))
-            found.da.insert(0, dz @ self._W[layer].T)
-        return found
+            _finite(f"dz of layer {layer + 1}{why * (not np.isfinite(back.da[0]).all())}", dz)
+            back.dz.insert(0, dz)
+            back.dW.insert(0, a[layer].T @ dz)
+            back.db.insert(0, dz.sum(axis=0))
+            back.da.insert(0, dz @ self._W[layer].T)
+        return back
 
     def _step(self, X: np.ndarray, Y: np.ndarray, learning_rate: float) -> float:
         forward = self._forward(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, found = self._loss(forward, Y), self._backward(forward, Y)
-            pairs = list(zip(self._W + self._b, found.dW + found.db, strict=True))
+            loss, back = self._loss(forward, Y), self._backward(forward, Y)
+            pairs = list(zip(self._W + self._b, back.dW + back.db, strict=True))
             moved = [old - learning_rate * derivative for old, derivative in pairs]
         _finite("the loss, X or Y are too large or the output is certain and wrong", np.array(loss))
         for new in moved:
@@ -268,34 +268,34 @@ class Network:
 
 
 def count_parameters(sizes: Sequence[int], *, biases: bool = True) -> int:
-    """Return how many weights (and biases) dense layers of these sizes have, the input first."""
+    """Return the number of weights (and biases) of dense layers of these sizes, input first."""
     return sum(parameters_per_layer(sizes, biases=biases))
 
 
 def parameters_per_layer(sizes: Sequence[int], *, biases: bool = True) -> list[int]:
-    """Return inputs·neurons weights, plus a bias a neuron, for each layer after the input."""
+    """Return inputs·neurons weights plus one bias per neuron, for each layer after the input."""
     sizes = _checked_sizes(sizes)
     return [(n + biases) * k for n, k in pairwise(sizes)]
 
 
 def dropout(a: ArrayLike, rate: float, *, seed: int = 0) -> np.ndarray:
-    """Return `a` with a random part `rate` of it set to 0 and the rest divided by 1 − rate.
+    """Return `a` with a random fraction `rate` set to 0 and the rest divided by 1 − rate.
 
     Args:
         a: Activations of any shape.
-        rate: From 0, which changes nothing, to 1, which drops everything.
-        seed: Of what is dropped.
+        rate: Fraction to drop, from 0 (nothing) to 1 (everything).
+        seed: Seed of the random choice.
     """
     a = array("a", a)
-    rate = number("rate", rate, 0, 1)
+    rate = scalar("rate", rate, 0, 1)
     kept = np.random.default_rng(integer("seed", seed, 0)).random(a.shape) >= rate
     return np.where(kept, a, 0.0) / ((1 - rate) or 1.0)
 
 
 def _through(activation: str, z: np.ndarray, da: np.ndarray) -> np.ndarray:
-    """dz = da·g′(z); for softmax, whose outputs depend on every z, dz = daᵀ·Jacobian."""
+    """Return dz = da·g′(z), or for softmax, whose outputs depend on every z, daᵀ·Jacobian."""
     derivative = ACTIVATIONS[activation].derivative(z)
-    with np.errstate(over="ignore", invalid="ignore"):  # `_finite` says it in words
+    with np.errstate(over="ignore", invalid="ignore"):  # `_finite` reports it
         if derivative.ndim > z.ndim:
             return np.einsum("...i,...ij->...j", da, derivative)
         return da * derivative

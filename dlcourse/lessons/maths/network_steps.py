@@ -1,4 +1,4 @@
-"""A network's way forward and back, step by step, and the count of its parameters."""
+"""A network's forward and backward pass, step by step, and its number of parameters."""
 
 from collections.abc import Sequence
 
@@ -20,12 +20,12 @@ def network(
     learning_rate: float = 0.1,
     seed: int = 0,
 ) -> list[Step]:
-    """Return one example's way forward and back through a network, in the slides' columns.
+    """Return the forward and backward pass of one example, in the slides' columns.
 
     Args:
-        sizes, activations, seed: As for `network.Network`.
+        sizes, activations, seed: Arguments of `network.Network`.
         x, y: Input (inputs,) and target (outputs,).
-        learning_rate: At least 0.
+        learning_rate: Learning rate, at least 0.
     """
     net = Network(sizes, activations, layout="slides", seed=seed)
     X = array("x", x, (net.sizes[0],))[:, None]
@@ -53,7 +53,7 @@ def network(
 
 
 def _backward(net: Network, back: Backward, z: list, a: list, Y: np.ndarray) -> list[Step]:
-    """From the loss to the input: dz, dW, db and da of each layer with their formulas."""
+    """Return dz, dW, db and da of each layer with their formulas, from the loss to the input."""
     lines, last = [Step("backward:")], len(z)
     for k in range(last, 0, -1):
         g, dz, da = net.activations[k - 1], back.dz[k - 1], back.da[k]
@@ -78,7 +78,7 @@ def _backward(net: Network, back: Backward, z: list, a: list, Y: np.ndarray) -> 
 
 
 def _loss_formulas(loss: str, k: int) -> tuple[str, ...]:
-    """One example's loss over k outputs, and its da."""
+    """Return the formulas of one example's loss over k outputs, and of its da."""
     formulas = {
         "mse": ("Σ(a − y)²/k", "2·(a − y)/k"),
         "binary_cross_entropy": (
@@ -91,7 +91,7 @@ def _loss_formulas(loss: str, k: int) -> tuple[str, ...]:
 
 
 def parameters(sizes: Sequence[int]) -> list[Step]:
-    """Return how many weights and biases dense layers of these sizes have, layer by layer."""
+    """Return the numbers of weights and biases of dense layers of these sizes, layer by layer."""
     counts = parameters_per_layer(sizes)
     lines = [
         Step(f"layer {i + 1}", "(inputs + 1 bias)·neurons", f"({n} + 1)·{k}", count)
@@ -106,5 +106,5 @@ def parameters(sizes: Sequence[int]) -> list[Step]:
 
 
 def _column(values: np.ndarray, digits: int = 6) -> str:
-    """A column (n, 1) as (…, …), a single number without brackets where it is not negative."""
+    """Return a column (n, 1) as (…, …); a single number has brackets only if it is negative."""
     return term(values[0, 0], digits) if len(values) == 1 else show(values[:, 0], digits)

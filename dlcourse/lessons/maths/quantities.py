@@ -1,4 +1,4 @@
-"""The records of a worked example: the call that computes it, its numbers, and the whole."""
+"""The records of a worked example: the call that computes it, its numbers, and the example."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
 
 
 class Measured(NamedTuple):
-    """A number that is not computed here but was measured: with its range, by a command."""
+    """A number that was measured by a command instead of computed here, with its range."""
 
     result: float
     range: str
@@ -48,10 +48,11 @@ class Measured(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """One number of an example: what the slide says (empty: nothing), what is right, and its call.
+    """One number of an example: what the slide says, the correct value, and its call.
 
-    `part` picks from the call's result: `new_w.0` is `result.new_w[0]`; empty, the whole. `slide`
-    holds the slide's numbers where `says` has words too. `misstated`: the words are wrong.
+    `says` is empty if the slide says nothing. `part` selects from the call's result: `new_w.0` is
+    `result.new_w[0]`, and an empty part the whole result. `slide` holds the slide's numbers if
+    `says` contains words too. `misstated` marks wrong words.
     """
 
     call: Call | Measured
@@ -70,7 +71,7 @@ class Quantity(NamedTuple):
         return result
 
     def shown(self) -> str:
-        """Return the computed value as text; a measured one is called so."""
+        """Return the computed value as text; a measured value is marked as such."""
         if isinstance(self.call, Measured):
             return f"measured: {show(self.computed())} % ({self.call.range})"
         return show(self.computed())
@@ -83,21 +84,21 @@ class Quantity(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`agrees` where the slide's numbers are the computed ones to its digits, `slip` where a
-        number or its words are wrong, empty where the slide has no number."""
+        """`agrees` if the slide's numbers are the computed values rounded to its digits, `slip` if
+        a number or its words are wrong, empty if the slide has no number."""
         if self.misstated or not all(self._agree()):
             return "slip"
         return "agrees" if self.numbers else ""
 
     def _agree(self) -> list[bool]:
         words = [word.replace("−", "-") for word in self.numbers]
-        found = np.ravel(self.computed()) if words else []
-        if "…" in self.says:  # the slide shows the first ones
-            found = found[: len(words)]
+        values = np.ravel(self.computed()) if words else []
+        if "…" in self.says:  # the slide shows only the first values
+            values = values[: len(words)]
         digits = [len(word.partition(".")[2]) for word in words]
-        return [len(found) == len(words)] + [
+        return [len(values) == len(words)] + [
             abs(float(value) - float(word)) <= (0.5 * 10.0**-k if k else 1e-6)
-            for value, word, k in zip(found, words, digits, strict=False)
+            for value, word, k in zip(values, words, digits, strict=False)
         ]
 
 

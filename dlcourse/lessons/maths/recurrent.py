@@ -1,8 +1,8 @@
 """Recurrent networks: the simple RNN, forward and backward through time, and the LSTM's gates.
 
 One sequence X is (T, n): T time steps of n features; batches are (m, T, n). The weights have Keras'
-names and order: W `kernel` (n, units), U `recurrent_kernel` (units, units), b `bias` (units,); an
-LSTM's hold the four gates side by side in Keras' order i, f, c, o.
+names and order: W `kernel` (n, units), U `recurrent_kernel` (units, units), b `bias` (units,). The
+weights of an LSTM hold the four gates side by side in Keras' order i, f, c, o.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class RNN(NamedTuple):
 
 
 class RNNGradient(NamedTuple):
-    """The cost's derivative by the inputs and by the weights, summed over time."""
+    """The derivative of the cost by the inputs, and by the weights, summed over time."""
 
     dX: np.ndarray
     dW: np.ndarray
@@ -45,8 +45,8 @@ def simple_rnn(X: ArrayLike, W: ArrayLike, U: ArrayLike, b: ArrayLike) -> RNN:
     """Return z_t = x_t·W + h_{t−1}·U + b and h_t = tanh z_t for every t, from h = 0.
 
     Args:
-        X: (T, n) or (m, T, n).
-        W, U, b: (n, units), (units, units), (units,).
+        X: Sequence (T, n) or batch (m, T, n).
+        W, U, b: Weights (n, units), (units, units), (units,).
     """
     X, W, U, b = _arguments(X, W, U, b, gates=1)
     z = np.empty((*X.shape[:-1], len(U)))
@@ -61,18 +61,19 @@ def simple_rnn(X: ArrayLike, W: ArrayLike, U: ArrayLike, b: ArrayLike) -> RNN:
 def simple_rnn_backward(
     X: ArrayLike, W: ArrayLike, U: ArrayLike, b: ArrayLike, dh: ArrayLike
 ) -> RNNGradient:
-    """Return the gradient by back-propagation through time.
+    """Return the gradient by backpropagation through time.
 
     Args:
-        X, W, U, b: As for `simple_rnn`.
-        dh: The cost's own derivative by each h_t, (…, T, units); zeros where it only sees the last.
+        X, W, U, b: Arguments of `simple_rnn`.
+        dh: Direct derivative of the cost by each h_t, (…, T, units); zeros before the last t if the
+            cost depends only on the last state.
     """
     z, h = simple_rnn(X, W, U, b)
     X, W, U, b = _arguments(X, W, U, b, gates=1)
     dz = array("dh", dh, h.shape).copy()
     for t in reversed(range(h.shape[-2])):
         if t + 1 < h.shape[-2]:
-            dz[..., t, :] += dz[..., t + 1, :] @ U.T  # what the next time step sends back
+            dz[..., t, :] += dz[..., t + 1, :] @ U.T  # the gradient from the next time step
         dz[..., t, :] *= tanh_derivative(z[..., t, :])
     before = np.concatenate([np.zeros_like(h[..., :1, :]), h[..., :-1, :]], axis=-2)
     return RNNGradient(
@@ -92,8 +93,8 @@ def lstm_cell(
 
     Args:
         x: Features (n,) or (m, n).
-        h, c: States before, (units,) or (m, units).
-        W, U, b: (n, 4·units), (units, 4·units), (4·units,), gates in the order i, f, c, o.
+        h, c: Previous states, (units,) or (m, units).
+        W, U, b: Weights (n, 4·units), (units, 4·units), (4·units,), gates in the order i, f, c, o.
 
     References:
         Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000.
@@ -113,8 +114,8 @@ def lstm(X: ArrayLike, W: ArrayLike, U: ArrayLike, b: ArrayLike) -> list[LSTMSte
     """Return every time step's gates and states, from h = c = 0.
 
     Args:
-        X: (T, n) or (m, T, n).
-        W, U, b: As for `lstm_cell`.
+        X: Sequence (T, n) or batch (m, T, n).
+        W, U, b: Weights as for `lstm_cell`.
     """
     X, W, U, b = _arguments(X, W, U, b, gates=4)
     h = c = np.zeros((*X.shape[:-2], len(U)))

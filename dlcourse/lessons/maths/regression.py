@@ -1,4 +1,4 @@
-"""Linear, logistic and softmax regression: one step shown, as loops, vectorised, and trained."""
+"""Linear, logistic and softmax regression: a single step, loops, vectorised form, and training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS, sigmoid
-from dlcourse.lessons.maths.arguments import array, integer, number, probabilities
+from dlcourse.lessons.maths.arguments import array, integer, probabilities, scalar
 from dlcourse.lessons.maths.losses import (
     binary_cross_entropy_derivative,
     mse,
@@ -42,18 +42,18 @@ def logistic_step(
         w: Weights (n,).
         b: Bias.
         y: Label, 0 or 1.
-        learning_rate: α, at least 0.
+        learning_rate: Learning rate α, at least 0.
     """
     x = array("x", x, ("n",))
     w = array("w", w, x.shape)
-    b, y = number("b", b), number("y", y, 0, 1)
-    learning_rate = number("learning_rate", learning_rate, 0)
+    b, y = scalar("b", b), scalar("y", y, 0, 1)
+    learning_rate = scalar("learning_rate", learning_rate, 0)
     with np.errstate(over="ignore", invalid="ignore"):
-        z = number("z = w·x + b", float(w @ x) + b)
+        z = scalar("z = w·x + b", float(w @ x) + b)
         a = float(sigmoid(z))
         dz = a - y
         new_w = array("new w = w − α·x·dz", w - learning_rate * x * dz)
-        new_b = number("new b = b − α·dz", b - learning_rate * dz)
+        new_b = scalar("new b = b − α·dz", b - learning_rate * dz)
     return LogisticStep(
         z=z,
         a=a,
@@ -80,7 +80,7 @@ def logistic_gradient_loop(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -
     """Return the gradient as the slides' loops over the examples i and the features k.
 
     Args:
-        X: Examples in columns as on the slides, (n, m). Keras has them in rows, (m, n).
+        X: Examples in columns as on the slides, (n, m). Keras has examples in rows, (m, n).
         Y: Labels 0 or 1, (1, m).
         w: Weights (n, 1).
         b: Bias.
@@ -105,7 +105,7 @@ def logistic_gradient_vectorised(
 ) -> LogisticGradient:
     """Return the same without loops: Z = wᵀX + b, dZ = A − Y, dw = (1/m)·X·dZᵀ, db = (1/m)·Σ dZ.
 
-    Args: as for `logistic_gradient_loop`.
+    The arguments are those of `logistic_gradient_loop`.
     """
     X, Y, w, b = _slides_arguments(X, Y, w, b)
     m = X.shape[1]
@@ -119,10 +119,10 @@ class Regression:
     """A trained regression: prediction = activation(X·W + b), and the cost before each step.
 
     Attributes:
-        W: (n,) for linear and logistic regression, (n, classes) for softmax regression.
-        b: () or (classes,).
-        activation: `linear`, `sigmoid` or `softmax`.
-        costs: J before each step, (steps,); empty for the closed form.
+        W: Weights, (n,) for linear and logistic regression, (n, classes) for softmax regression.
+        b: Bias, () or (classes,).
+        activation: Activation: `linear`, `sigmoid` or `softmax`.
+        costs: Cost J before each step, (steps,); empty for the closed form.
     """
 
     W: np.ndarray
@@ -137,7 +137,7 @@ class Regression:
 
 
 def linear_regression(X: ArrayLike, y: ArrayLike) -> Regression:
-    """Return the least-squares solution in closed form; of several the one of smallest weights.
+    """Return the least-squares solution in closed form; of several, that of smallest norm.
 
     Args:
         X: Rows (m, n).
@@ -155,10 +155,10 @@ def linear_regression_descent(
     """Return the same by gradient descent on the mean squared error, from zero weights.
 
     Args:
-        X: Rows (m, n); bring the columns to one scale first.
+        X: Rows (m, n); bring the columns to the same scale first.
         y: Targets (m,).
-        learning_rate: At least 0.
-        steps: Over all rows, at least 0.
+        learning_rate: Learning rate, at least 0.
+        steps: Number of steps over all rows, at least 0.
     """
     X = array("X", X, ("m", "n"))
     y = array("y", y, (len(X),))
@@ -173,7 +173,7 @@ def logistic_regression(
     Args:
         X: Rows (m, n).
         y: Labels 0 or 1, (m,).
-        learning_rate, steps: As for `linear_regression_descent`.
+        learning_rate, steps: Arguments of `linear_regression_descent`.
     """
     X = array("X", X, ("m", "n"))
     y = array("y", y, (len(X),))
@@ -191,8 +191,8 @@ def softmax_regression(
     Args:
         X: Rows (m, n).
         y: Integer labels 0 … classes − 1, (m,).
-        classes: Their number, at least 2.
-        learning_rate, steps: As for `linear_regression_descent`.
+        classes: Number of classes, at least 2.
+        learning_rate, steps: Arguments of `linear_regression_descent`.
     """
     X = array("X", X, ("m", "n"))
     Y = one_hot(array("y", y, (len(X),)), integer("classes", classes, 2))
@@ -209,8 +209,8 @@ def _descend(
     learning_rate: float,
     steps: int,
 ) -> Regression:
-    """Gradient descent with dZ = factor·(A − Y)/m, which all three regressions share."""
-    learning_rate = number("learning_rate", learning_rate, 0)
+    """Run gradient descent with dZ = factor·(A − Y)/m, which all three regressions share."""
+    learning_rate = scalar("learning_rate", learning_rate, 0)
     W, b = np.zeros((X.shape[1], *Y.shape[1:])), np.zeros(Y.shape[1:])
     costs = []
     for k in range(integer("steps", steps, 0)):
@@ -220,8 +220,8 @@ def _descend(
         W, b = W - learning_rate * X.T @ dZ, b - learning_rate * dZ.sum(axis=0)
         if np.abs(W).max() > 1e100:
             raise ValueError(
-                f"learning_rate: expected a smaller one than {learning_rate:g}, the weights "
-                f"diverged in step {k + 1}; bring the columns of X to one scale"
+                f"learning_rate: expected less than {learning_rate:g}: the weights "
+                f"diverged in step {k + 1}; bring the columns of X to the same scale"
             )
     return Regression(W, b, activation, np.array(costs))
 
@@ -231,4 +231,4 @@ def _slides_arguments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     X = array("X", X, ("n", "m"))
     n, m = X.shape
-    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), number("b", b)
+    return X, probabilities("Y", Y, (1, m)), array("w", w, (n, 1)), scalar("b", b)

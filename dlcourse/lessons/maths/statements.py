@@ -1,10 +1,10 @@
-"""The slides' sentences that are not right, quoted, with the correction."""
+"""The incorrect sentences of the slides, quoted, with their corrections."""
 
 from typing import NamedTuple
 
 
 class Statement(NamedTuple):
-    """A sentence of the slides that is not right, quoted, and the correction."""
+    """An incorrect sentence of the slides, quoted, and the correction."""
 
     id: str
     says: str
@@ -80,4 +80,4 @@ _STATEMENTS = (
 )
 
 STATEMENTS: dict[str, Statement] = {statement.id: statement for statement in _STATEMENTS}
-"""The slides' sentences that are not right, by id."""
+"""The incorrect sentences of the slides, by id."""

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Step(NamedTuple):
-    """`symbol = formula = numbers = value`, without empty parts; a remark is only a symbol."""
+    """`symbol = formula = numbers = value`, without empty parts; a remark has only a symbol."""
 
     symbol: str
     formula: str = ""
@@ -17,7 +17,7 @@ class Step(NamedTuple):
 
 
 def render(steps: Sequence[Step]) -> str:
-    """Return the steps as text: the symbol once, then formula, numbers and value under another."""
+    """Return the steps as text: the symbol once, then formula, numbers and value line by line."""
     blocks = []
     for step in steps:
         parts = [part for part in (step.formula, step.numbers, show(step.value)) if part]
@@ -30,7 +30,7 @@ def render(steps: Sequence[Step]) -> str:
 
 
 def show(value: Any, digits: int = 10) -> str:
-    """Return a number, an array or a text as text, with so many digits and a true minus sign."""
+    """Return a number or an array as text, with `digits` digits and a true minus sign."""
     if isinstance(value, str):
         return value
     values = np.asarray(value)
@@ -43,7 +43,7 @@ def show(value: Any, digits: int = 10) -> str:
 
 
 def term(value: Any, digits: int = 10) -> str:
-    """Return a number as text that can stand in a sum or product: (−2) in brackets."""
+    """Return a number as text for a sum or product: (−2) in brackets."""
     text = show(value, digits)
     return f"({text})" if text.startswith("−") else text
 

@@ -1,7 +1,7 @@
-"""Calculations step by step, with symbols and then with numbers, for any numbers.
+"""Calculations step by step, first with symbols and then with numbers, for any numbers.
 
-Each function checks and computes through `lessons.maths` and returns a list of `Step`;
-`steps.render` makes text of them. `dlcourse explain` and `dlcourse errata --id` show the same.
+Each function checks and computes with `lessons.maths` and returns a list of `Step`, which
+`steps.render` turns into text. `dlcourse explain` and `dlcourse errata --id` print them.
 """
 
 from itertools import pairwise
@@ -28,7 +28,7 @@ from dlcourse.lessons.maths.steps import Step, cross_entropy_text, products, sho
 
 
 def logistic(x: ArrayLike, w: ArrayLike, b: float, y: float, learning_rate: float) -> list[Step]:
-    """Return one gradient step of logistic regression, and what it changes."""
+    """Return one gradient step of logistic regression, and the loss after it."""
     step = logistic_step(x, w, b, y, learning_rate)
     after = logistic_step(x, step.new_w, step.new_b, y, learning_rate)
     h = show(learning_rate)
@@ -46,7 +46,7 @@ def logistic(x: ArrayLike, w: ArrayLike, b: float, y: float, learning_rate: floa
 
 
 def _example(step: LogisticStep, x: np.ndarray, w: np.ndarray, b: float, y: float) -> list[Step]:
-    """From z to db; where a is too near 0 or 1 for its ten digits, L from z and no da."""
+    """Return the steps from z to db; if a rounds to 0 or 1, L is computed from z, without da."""
     a, Y = show(step.a), show(y)
     numbers = f"{show(max(step.z, 0.0))} − {term(step.z)}·{Y} + log(1 + e^−{show(abs(step.z))})"
     loss = [
@@ -73,20 +73,20 @@ def _example(step: LogisticStep, x: np.ndarray, w: np.ndarray, b: float, y: floa
 
 
 def logistic_loop(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
-    """Return the slides' loop: every example's loss and derivatives, and their mean."""
-    found = logistic_gradient_loop(X, Y, w, b)
+    """Return the slides' loop: every example's loss and derivatives, and their means."""
+    gradient = logistic_gradient_loop(X, Y, w, b)
     weights, lines, rows = np.ravel(w), [], np.transpose(X)
     for i, (x, y) in enumerate(zip(rows, np.ravel(Y), strict=True), 1):
         lines.append(Step(f"example {i}, x = {show(x)}, y = {show(y)}; J += L, dw += …, db += dz:"))
         lines += _example(logistic_step(x, weights, b, y, 0), x, weights, b, y)
     lines.append(Step(f"then J /= m, dw /= m, db /= m, with m = {len(rows)}:"))
-    results = {"J": found.J, "dw": found.dw[:, 0], "db": found.db}
+    results = {"J": gradient.J, "dw": gradient.dw[:, 0], "db": gradient.db}
     return lines + [Step(symbol, value=value) for symbol, value in results.items()]
 
 
 def logistic_vectorised(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> list[Step]:
     """Return the same without loops: Z, A and dZ hold all examples."""
-    found = logistic_gradient_vectorised(X, Y, w, b)
+    gradient = logistic_gradient_vectorised(X, Y, w, b)
     rows = array("X", X).T
     Z = rows @ np.ravel(w) + b
     dZ = sigmoid(Z) - np.ravel(Y)
@@ -94,10 +94,10 @@ def logistic_vectorised(X: ArrayLike, Y: ArrayLike, w: ArrayLike, b: float) -> l
     return [
         Step("Z", "wᵀX + b", f"{show(np.transpose(w))}·{show(X)} + {term(b)}", Z),
         Step("A", "σ(Z)", "", sigmoid(Z)),
-        Step("J", "(1/m)·Σ −(Y·log A + (1 − Y)·log(1 − A))", "", found.J),
+        Step("J", "(1/m)·Σ −(Y·log A + (1 − Y)·log(1 − A))", "", gradient.J),
         Step("dZ", "A − Y", f"{show(sigmoid(Z))} − {show(np.ravel(Y))}", dZ),
-        Step("dw", "(1/m)·X·dZᵀ", f"(1/{m})·{show(X)}·{show(dZ)}ᵀ", found.dw[:, 0]),
-        Step("db", "(1/m)·Σ dZ", f"(1/{m})·{term(dZ.sum())}", found.db),
+        Step("dw", "(1/m)·X·dZᵀ", f"(1/{m})·{show(X)}·{show(dZ)}ᵀ", gradient.dw[:, 0]),
+        Step("db", "(1/m)·Σ dZ", f"(1/{m})·{term(dZ.sum())}", gradient.db),
     ]
 
 
@@ -126,7 +126,7 @@ def cross_entropy(y_hat: ArrayLike, y: ArrayLike) -> list[Step]:
 
 
 def weight_decay(W: ArrayLike, strength: float, examples: int) -> list[Step]:
-    """Return the penalty of both conventions."""
+    """Return the weight-decay penalty in both conventions."""
     W, m, h = array("W", W, ("n",)), examples, show(strength)
     total = float(np.sum(W**2))
     lecture = l2_penalty(W, strength, convention="lecture", examples=m)
@@ -181,8 +181,8 @@ def descent(
     """Return gradient descent on a polynomial, point by point.
 
     Args:
-        coefficients: Highest power first: (1, 0, 0) is x².
-        start, learning_rate, steps, momentum: As for `calculus.gradient_descent`.
+        coefficients: Coefficients, highest power first: (1, 0, 0) is x².
+        start, learning_rate, steps, momentum: Arguments of `calculus.gradient_descent`.
     """
     f = array("coefficients", coefficients, ("n",))
     slope = np.polyder(f) if len(f) > 1 else np.zeros(1)
@@ -214,7 +214,7 @@ def descent(
 def convolution(
     image: ArrayLike, kernel: ArrayLike, stride: int = 1, padding: str = "valid"
 ) -> list[Step]:
-    """Return the feature map cell by cell: image·kernel, not turned round (cross-correlation)."""
+    """Return the feature map cell by cell, without flipping the kernel (cross-correlation)."""
     image = array("image", image, ("height", "width"))
     kernel = array("kernel", kernel, ("rows", "columns"))
     result = convolve2d(image, kernel, stride=stride, padding=padding)
@@ -240,7 +240,7 @@ def pooling(image: ArrayLike, size: int = 2, kind: str = "max") -> list[Step]:
 
 
 def determinant_2x2(M: ArrayLike) -> list[Step]:
-    """Return ad − bc with its numbers."""
+    """Return ad − bc with numbers."""
     (a, b), (c, d) = array("M", M, (2, 2))
     numbers = f"{term(a)}·{term(d)} − {term(b)}·{term(c)}"
     return [Step("|M|", "ad − bc", numbers, determinant(M))]
@@ -252,7 +252,7 @@ def eigenvalues(M: ArrayLike) -> list[Step]:
 
 
 def difference_quotient(coefficients: ArrayLike, x: float, step: float = 1e-4) -> list[Step]:
-    """Return a polynomial's forward and central difference quotient beside its derivative."""
+    """Return the forward and central difference quotients of a polynomial, and its derivative."""
     p = array("coefficients", coefficients, ("n",))
     f, slope = (lambda x: np.polyval(p, x)), np.polyder(p)
     forward = numeric_derivative(f, x, step=step, method="forward")

@@ -1,7 +1,7 @@
-"""The slides' worked examples as data: what the slide says, what is right, and what computes it.
+"""The slides' worked examples as data: what the slide says, the correct value, and its call.
 
-`EXAMPLES` holds the calculations by id, `STATEMENTS` the sentences that are not right; S0 … S4 are
-the slide decks. Where a slide has a formula without numbers, the numbers are ours and said so.
+`EXAMPLES` holds the calculations by id, `STATEMENTS` the incorrect sentences; S0 … S4 are the slide
+decks. If a slide has a formula without numbers, the numbers are our own, and the example says so.
 """
 
 from typing import Any
@@ -35,13 +35,13 @@ def square_plus_2(x: Any) -> Any:
 
 
 def step_length(gradient: float, learning_rate: float) -> float:
-    """Return how far one step of gradient descent goes on a slope of `gradient`."""
+    """Return the length of one step of gradient descent on a slope of `gradient`."""
     trace = calculus.gradient_descent(lambda x: np.full_like(x, gradient), 0, learning_rate, 1)
     return float(np.abs(trace[1] - trace[0]))
 
 
 def count_biases(sizes: tuple[int, ...]) -> int:
-    """Return how many of a network's parameters are biases."""
+    """Return the number of a network's biases."""
     return sum(sizes[1:])
 
 
@@ -63,18 +63,18 @@ def heights(learning_rate: float, steps: int) -> np.ndarray:
 def second_step(
     x: Any, w: Any, b: float, y: float, learning_rate: float
 ) -> regression.LogisticStep:
-    """Return the logistic step that follows on the first: its z, a and loss are those after it."""
+    """Return the second logistic step, whose z, a and loss are those after the first step."""
     first = regression.logistic_step(x, w, b, y, learning_rate)
     return regression.logistic_step(x, first.new_w, first.new_b, y, learning_rate)
 
 
 def accuracy(points: str, features: str) -> float:
-    """Return the accuracy on such points as the slides' of a linear model, or of a hidden layer.
+    """Return the accuracy of a linear model or a hidden layer on points like those of the slides.
 
     Args:
-        points: `line`, `cross` or `ring`.
-        features: `x1`, `x1 x2`, `x1 x2 x1·x2`, or an activation such as `tanh`: of a hidden layer
-            of 4 neurons on x1 and x2.
+        points: Kind of points: `line`, `cross` or `ring`.
+        features: Features `x1`, `x1 x2` or `x1 x2 x1·x2`; or the activation, such as `tanh`, of a
+            hidden layer of 4 neurons on x1 and x2.
     """
     angles = np.arange(8) * np.pi / 4
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
@@ -136,7 +136,7 @@ def _activation(
     )
 
 
-# fmt: off keeps a row of the table on a line.
+# fmt: off keeps each row of the table on one line.
 # fmt: off
 _EXAMPLES = (
     Example("S0.params", "Parameters of the 784-16-16-10 network", (

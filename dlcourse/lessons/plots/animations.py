@@ -1,6 +1,6 @@
-"""A descent, step by step, as an animation.
+"""Gradient descent, step by step, as an animation.
 
-It is matplotlib's own `FuncAnimation`: in a notebook show it with
+The result is a matplotlib `FuncAnimation`: in a notebook show it with
 `IPython.display.HTML(html(animation))`; `animation.save("descent.gif")` makes a GIF.
 """
 
@@ -22,12 +22,12 @@ from dlcourse.lessons.plots.functions import descent_on_contour, descent_on_curv
 def animate_descent(
     f: Callable[[np.ndarray], Any], trace: ArrayLike, ax: Axes | None = None
 ) -> FuncAnimation:
-    """Return an animation of a descent: a frame a point, on a curve or on contour lines.
+    """Return an animation of a descent with one frame per point, on a curve or contour lines.
 
     Args:
-        f: As for `descent_on_curve`, or for `descent_on_contour` where the points have two numbers.
+        f: Function of `descent_on_curve`, or of `descent_on_contour` for points (2,).
         trace: Points of `calculus.gradient_descent`, (steps + 1,) or (steps + 1, 2).
-        ax: Where to draw; a new figure by default.
+        ax: Axes to draw on; a new figure by default.
     """
     points = array("trace", trace, ("steps + 1",), ("steps + 1", 2))
     ax = (descent_on_curve if points.ndim == 1 else descent_on_contour)(f, points, ax)
@@ -52,7 +52,7 @@ SIGNS = {
 def html(animation: FuncAnimation) -> str:
     """Return the animation as HTML with buttons, for `IPython.display.HTML`.
 
-    The buttons' signs are letters: matplotlib's own are a font that is fetched from the network.
+    The buttons show text: matplotlib's own icons are a font that is fetched from the network.
     """
     page = animation.to_jshtml(default_mode="once")
     page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)

@@ -1,4 +1,4 @@
-"""Decision boundaries on two features, of anything that predicts."""
+"""Decision boundaries of any prediction function of two features."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,17 +25,17 @@ def decision_boundary(
     class_names: Sequence[str] | None = None,
     resolution: int = 200,
 ) -> Axes:
-    """Return axes with the examples on what is predicted everywhere around them.
+    """Return axes with the examples on the predictions for the plane around them.
 
     Args:
-        predict: Function of rows (n, 2): probabilities of the second class, (n,) or (n, 1), of all
-            classes, (n, classes), or class numbers. A Keras `model.predict` will do.
+        predict: Function of rows (n, 2), such as a Keras `model.predict`. It returns probabilities
+            of the second class, (n,) or (n, 1), or of all classes, (n, classes), or class numbers.
         X: Examples (m, 2).
-        y: Their class numbers 0, 1, 2 …, (m,).
-        ax: Where to draw; a new figure by default.
-        feature_names: Of the axes, with their units.
-        class_names: For the legend; numbers by default.
-        resolution: Points of the grid on each side.
+        y: Class numbers 0, 1, 2 … of the examples, (m,).
+        ax: Axes to draw on; a new figure by default.
+        feature_names: Labels of the axes, with units.
+        class_names: Names for the legend; numbers by default.
+        resolution: Grid points per side.
     """
     points = array("X", X, ("m", 2))
     labels = class_numbers("y", y, len(points))
@@ -54,7 +54,7 @@ def decision_boundary(
 
 
 def class_numbers(name: str, y: ArrayLike, m: int) -> np.ndarray:
-    """Return `y` as integers (m,) where they are class numbers 0, 1, 2 …"""
+    """Return `y` as integers (m,); raise if they are not class numbers 0, 1, 2 …"""
     values = array(name, y, (m,))
     wrong = values[(values < 0) | (values != np.round(values))]
     if wrong.size:
@@ -63,14 +63,14 @@ def class_numbers(name: str, y: ArrayLike, m: int) -> np.ndarray:
 
 
 def count_classes(labels: np.ndarray, values: np.ndarray) -> int:
-    """Return how many classes labels and predictions speak of; more than 2 need class numbers."""
+    """Return the number of classes in labels and predictions; above 2, they are class numbers."""
     if labels.max() <= 1 and (values.max() <= 1 or (values != np.round(values)).any()):
         return 2
     return int(max(labels.max(), class_numbers("predict's result", values, len(values)).max())) + 1
 
 
 def colours_of(classes: int) -> list:
-    """Return a colour a class: two ends of the shades, our own for up to 7, or a colour map's."""
+    """Return one colour per class: the ends of the shades, `COLOURS`, or a colour map's."""
     if classes <= 2:
         return ["#542788", "#B35806"]
     if classes <= len(COLOURS):
@@ -79,7 +79,7 @@ def colours_of(classes: int) -> list:
 
 
 def grid(points: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return coordinates (resolution, resolution) twice around the points, and as rows (n, 2)."""
+    """Return a grid around the points: x1 and x2, (resolution, resolution), and rows (n, 2)."""
     margin = 0.15 * np.ptp(points, axis=0) + 1e-6
     sides = zip(points.min(axis=0) - margin, points.max(axis=0) + margin, strict=True)
     x1, x2 = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in sides))
@@ -87,7 +87,7 @@ def grid(points: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def values_on(predict: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndarray:
-    """Return the predictions for rows (n, 2) as (n,): probabilities of two classes, or classes."""
+    """Return predictions (n,) for rows (n, 2): the second class's probabilities, or classes."""
     values = np.asarray(predict(rows))
     if values.ndim == 2 and values.shape[1] > 1:
         values = values[:, 1] if values.shape[1] == 2 else values.argmax(axis=1)
@@ -102,7 +102,7 @@ def values_on(predict: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndar
 def draw_regions(
     ax: Axes, x1: np.ndarray, x2: np.ndarray, values: np.ndarray, classes: int
 ) -> None:
-    """Draw probabilities of two classes as shades, or more classes as areas, and the boundary."""
+    """Draw two classes' probabilities as shades, more classes as areas, and the boundary."""
     surface = values.reshape(x1.shape)
     if classes > 2:
         levels = np.arange(classes + 1) - 0.5
@@ -124,10 +124,10 @@ def draw_examples(
     class_names: Sequence[str] | None,
     classes: int,
 ) -> None:
-    """Draw the examples, a colour and a marker a class, with a legend."""
+    """Draw the examples with one colour and one marker per class, and a legend."""
     colours = colours_of(classes)
     for k in np.unique(labels):
         name = class_names[k] if class_names else f"class {k}"
         ax.scatter(*points[labels == k].T, s=32, color=colours[k], marker=MARKERS[k % len(MARKERS)],
                    edgecolors="white", linewidths=0.7, label=name)  # fmt: skip
-    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # outside the axes

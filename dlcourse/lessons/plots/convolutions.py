@@ -1,4 +1,4 @@
-"""Convolution and pooling cell by cell: what lies under the kernel, and the number it makes."""
+"""Convolution and pooling cell by cell: the pixels under the kernel, and the resulting number."""
 
 from textwrap import wrap
 
@@ -14,7 +14,7 @@ from dlcourse.lessons.plots.functions import new_grid
 from dlcourse.plots.axes import COLOURS, new_axes
 
 LARGEST = 12
-"""Rows or columns of a matrix that is shown in numbers; a larger one in shades."""
+"""Most rows or columns of a matrix that is shown as numbers; a larger one is shown as shades."""
 
 
 def convolution_cell(
@@ -25,13 +25,13 @@ def convolution_cell(
     *,
     stride: int = 1,
 ) -> Axes:
-    """Return axes with image, kernel and feature map, and how one cell of the map comes about.
+    """Return axes with image, kernel and feature map, and the calculation of one cell of the map.
 
     Args:
-        image, kernel, stride: As for `maths.convolution.convolve2d`, (height, width) and (rows,
-            columns), without padding.
+        image, kernel, stride: Arguments of `maths.convolution.convolve2d`, (height, width) and
+            (rows, columns), without padding.
         place: Row and column of the cell in the feature map.
-        ax: Where to draw; a new figure by default.
+        ax: Axes to draw on; a new figure by default.
     """
     result = convolve2d(image, kernel, stride=stride)
     place = _inside(place, result)
@@ -53,7 +53,7 @@ def convolution_cell(
 
 
 def convolution_gallery(image: ArrayLike, kernel: ArrayLike, *, stride: int = 1) -> list[Axes]:
-    """Return a new figure's axes, one for each cell of the feature map, with what makes it."""
+    """Return a new figure's axes, one per cell of the feature map, with the pixels behind it."""
     result = convolve2d(image, kernel, stride=stride)
     image, kernel = array("image", image, ("h", "w")), array("kernel", kernel, ("r", "c"))
     axes = new_grid(*result.shape, figsize=(2.3 * result.shape[1], 2.5 * result.shape[0]))
@@ -73,12 +73,12 @@ def pooling_cell(
     size: int = 2,
     kind: str = "max",
 ) -> Axes:
-    """Return axes with image and pooled image, and how one cell of it comes about.
+    """Return axes with image and pooled image, and the calculation of one cell.
 
     Args:
-        image, size, kind: As for `maths.convolution.pool2d`, (height, width).
+        image, size, kind: Arguments of `maths.convolution.pool2d`; the image is (height, width).
         place: Row and column of the cell in the pooled image.
-        ax: Where to draw; a new figure by default.
+        ax: Axes to draw on; a new figure by default.
     """
     result = pool2d(image, size, kind=kind)
     place = _inside(place, result)
@@ -93,7 +93,7 @@ def pooling_cell(
 
 
 def _inside(place: tuple[int, int], result: np.ndarray) -> tuple[int, int]:
-    """The place as (row, column) where there is such a cell."""
+    """Return the place as (row, column); raise if there is no such cell."""
     if np.shape(place) != (2,) or not all(
         integer("place", k, 0) < size for k, size in zip(place, result.shape, strict=True)
     ):
@@ -102,11 +102,11 @@ def _inside(place: tuple[int, int], result: np.ndarray) -> tuple[int, int]:
 
 
 def _row(ax: Axes | None, parts: list, signs: tuple[str, ...], text: str) -> Axes:
-    """Matrices side by side with signs between them, and a line of text underneath."""
+    """Draw matrices side by side with signs between them, and a line of text below."""
     height = max(values.shape[0] for values, _, _ in parts)
     width = sum(values.shape[1] + 1.2 for values, _, _ in parts) - 1.2
     large = max(max(values.shape) for values, _, _ in parts) > LARGEST
-    inch = 0.3 if large else 0.58  # a cell
+    inch = 0.3 if large else 0.58  # per cell
     lines = wrap(text, int(10 * max(4.0, inch * width)))
     line = 0.26 / inch
     tall = height + 1.9 + line * len(lines)
@@ -128,7 +128,7 @@ def _row(ax: Axes | None, parts: list, signs: tuple[str, ...], text: str) -> Axe
 def _matrix(
     ax: Axes, values: np.ndarray, left: float, top: float, window: tuple, large: bool
 ) -> None:
-    """A matrix of cells with their numbers, or shades where it is large, its window marked."""
+    """Draw a matrix as numbers, or as shades if it is large, with its window marked."""
     rows, columns, height, width = window
     words = {place: _word(float(values[place])) for place in np.ndindex(*values.shape)}
     size = 9 if max(map(len, words.values())) > 3 else 10
@@ -151,6 +151,6 @@ def _finish(ax: Axes, width: float, height: float, top: float = 0.0) -> None:
 
 
 def _word(value: float) -> str:
-    """The number in at most five characters where that is possible."""
+    """Return the number in at most five characters if possible."""
     words = [show(value, digits) for digits in (3, 2, 1)]
     return next((word for word in words if len(word) <= 5), words[-1])

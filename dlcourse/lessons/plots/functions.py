@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.arguments import array, choice, number, probabilities
+from dlcourse.lessons.maths.arguments import array, choice, probabilities, scalar
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs
 from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
 from dlcourse.lessons.maths.steps import show
@@ -32,13 +32,13 @@ def activation(
     """Return axes with an activation function and, dashed, its derivative.
 
     Args:
-        name: A key of `maths.activations.ACTIVATIONS` that works number by number: not softmax.
-        ax: Where to draw; a new figure by default.
-        reach: The picture goes from −reach to reach.
-        legend: Whether to say which line is which.
+        name: Key of `maths.activations.ACTIVATIONS`; not softmax or hardmax.
+        ax: Axes to draw on; a new figure by default.
+        reach: Half the width of the picture, which goes from −reach to reach.
+        legend: Whether to draw a legend.
     """
     function, derivative = ACTIVATIONS[choice("name", name, ELEMENTWISE)]
-    reach = number("reach", reach, 1e-3)
+    reach = scalar("reach", reach, 1e-3)
     ax = new_axes(ax, figsize=(4, 3))
     z = np.linspace(-reach, reach, 401)
     ax.axhline(0, color="0.8", linewidth=0.8)
@@ -54,7 +54,7 @@ def activation(
 
 
 def activation_gallery(names: Sequence[str] = GALLERY) -> list[Axes]:
-    """Return a new figure's axes, one for each activation with its derivative."""
+    """Return a new figure's axes, one per activation with its derivative."""
     if not len(names):
         raise ValueError("names: expected at least one activation, got none")
     columns = min(4, len(names))
@@ -75,7 +75,7 @@ def descent_on_curve(
     Args:
         f: Function of an array of numbers, element by element.
         trace: Points of `calculus.gradient_descent`, (steps + 1,).
-        ax: Where to draw; a new figure by default.
+        ax: Axes to draw on; a new figure by default.
     """
     ax = new_axes(ax, figsize=(5.5, 4))
     points = array("trace", trace, ("steps + 1",))
@@ -97,16 +97,16 @@ def descent_on_contour(
     *,
     within: ArrayLike | None = None,
 ) -> Axes:
-    """Return axes with the contour lines of `f` and the way of a descent over them.
+    """Return axes with the contour lines of `f` and the path of a descent over them.
 
-    Both axes have one scale, so that steps cross the lines at right angles.
+    Both axes have the same scale, so that steps cross the lines at right angles.
 
     Args:
-        f: Function of a point (2,), that gives one number.
+        f: Function of a point (2,) that returns one number.
         trace: Points of `calculus.gradient_descent`, (steps + 1, 2).
-        ax: Where to draw; a new figure by default.
-        within: Points around which the picture reaches, (n, 2), the trace by default: the same
-            points give pictures side by side the same axes and colours.
+        ax: Axes to draw on; a new figure by default.
+        within: Points that the picture must contain, (n, 2); the trace by default. The same
+            points give several pictures the same axes and colours.
     """
     ax = new_axes(ax, figsize=(5.5, 4.2))
     points = array("trace", trace, ("steps + 1", 2))
@@ -133,19 +133,19 @@ def loss_surface(
     """Return axes with the mean loss of one neuron, a = g(w·x + b), over its weight and bias.
 
     Args:
-        x: The one feature of the examples, (m,).
-        y: Their targets, (m,); labels 0 or 1 for a sigmoid.
-        ax: Where to draw; a new figure by default.
-        activation: g; for a sigmoid the loss is the binary cross-entropy, else the mean square.
-        reach: w and b go from −reach to reach, or as far as the trace does.
-        trace: A descent's points (w, b), (steps + 1, 2).
+        x: Single feature of the examples, (m,).
+        y: Targets, (m,); labels 0 or 1 for a sigmoid.
+        ax: Axes to draw on; a new figure by default.
+        activation: Activation g. The loss of a sigmoid is the binary cross-entropy, else the MSE.
+        reach: Largest |w| and |b| of the picture; at least as large as the trace's.
+        trace: Points (w, b) of a descent, (steps + 1, 2).
     """
     function = ACTIVATIONS[choice("activation", activation, ELEMENTWISE)].function
     x, is_sigmoid = array("x", x, ("m",)), activation == "sigmoid"
     y = (probabilities if is_sigmoid else array)("y", y, x.shape)
     loss = sigmoid_cross_entropy if is_sigmoid else lambda z, y: mse(function(z), y)
     points = None if trace is None else array("trace", trace, ("steps + 1", 2))
-    reach = number("reach", reach, 1e-3)
+    reach = scalar("reach", reach, 1e-3)
     reach = reach if points is None else max(reach, 1.1 * float(np.abs(points).max()))
     ax = new_axes(ax, figsize=(5.5, 4.2))
     grid = np.linspace(-reach, reach, 80)
@@ -158,11 +158,11 @@ def loss_surface(
 
 
 def matrix_map(M: ArrayLike, ax: Axes | None = None, *, eigenvectors: bool = True) -> Axes:
-    """Return axes with the unit square and what the 2×2 matrix M makes of it.
+    """Return axes with the unit square and its image under the 2×2 matrix M.
 
-    The columns of M are where the unit vectors go; the determinant is the area, negative where the
-    square is turned over; along an eigenvector (broken lines, where real) nothing turns, and
-    `eigenvectors=False` leaves these lines out.
+    The columns of M are the images of the unit vectors. The determinant is the image's area,
+    negative if the square is turned over. Real eigenvectors are broken lines, along which M only
+    scales; `eigenvectors=False` leaves them out.
     """
     ax = new_axes(ax, figsize=(6.8, 4.6))
     M = array("M", M, (2, 2))
@@ -176,25 +176,25 @@ def matrix_map(M: ArrayLike, ax: Axes | None = None, *, eigenvectors: bool = Tru
     ):
         ax.quiver(0, 0, *column, angles="xy", scale_units="xy", scale=1, color=colour, width=0.012,
                   label=name, zorder=3)  # fmt: skip
-    found = eigenpairs(M)
+    pairs = eigenpairs(M)
     reach = max(1.0, np.abs(image).max()) * 1.25
-    if eigenvectors and not np.iscomplexobj(found.values):
+    if eigenvectors and not np.iscomplexobj(pairs.values):
         styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
-        for value, vector, style in zip(found.values, found.vectors.T, styles, strict=True):
+        for value, vector, style in zip(pairs.values, pairs.vectors.T, styles, strict=True):
             ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])
             label = f"eigenvector, λ = {show(value, 3)}"
             ax.plot(*ends, linestyle=style[0], color=style[1], linewidth=1.8, label=label)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₁", ylabel="x₂", aspect="equal")
     area = determinant(M)
     ax.set_title(f"area × {show(area, 4)}{', turned over' if area < 0 else ''}")
-    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # beside: it hides nothing
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # outside the axes
     return ax
 
 
 def _broken(f: Callable[[np.ndarray], Any], z: np.ndarray) -> np.ndarray:
-    """f(z) with a gap at a jump, so that no line is drawn through it.
+    """Return f(z) with a gap at each jump, so that no line is drawn through it.
 
-    Each interval is halved towards its larger change: only at a jump does the change remain.
+    Each interval is halved towards its larger change; the change remains only at a jump.
     """
     values, low, high = np.asarray(f(z)), z[:-1], z[1:]
     for _ in range(40):
@@ -206,7 +206,7 @@ def _broken(f: Callable[[np.ndarray], Any], z: np.ndarray) -> np.ndarray:
 
 
 def _around(points: np.ndarray) -> tuple[float, float]:
-    """A range that shows the points and, where all steps go one way, what may still lie ahead."""
+    """Return a range that holds the points and, if all steps go one way, room ahead of them."""
     low, high = float(points.min()), float(points.max())
     span = (high - low) or max(0.1 * abs(low), 1e-3)
     steps = np.diff(points)
@@ -217,7 +217,7 @@ def _around(points: np.ndarray) -> tuple[float, float]:
 
 def _contours(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, label: str) -> None:
     low, high = float(heights.min()), float(heights.max())
-    span = (high - low) or 1.0  # of a flat function
+    span = (high - low) or 1.0  # for a flat function
     levels = low + span * np.linspace(0, 1, 20) ** 2  # close lines in the valley
     filled = ax.contourf(x, y, heights, levels=levels, cmap="cividis", norm=PowerNorm(0.5))
     if high > low:

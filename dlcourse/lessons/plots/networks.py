@@ -26,15 +26,15 @@ def network_diagram(
 ) -> Axes:
     """Return axes with the network's neurons and weights as one example passes through.
 
-    A neuron is the brighter the larger its activation is: black at 0 or the layer's least, white at
-    1 or the layer's largest. A weight is red where positive, blue where negative, and the stronger
-    the larger it is in its layer.
+    A neuron is brighter the larger its activation is: black at 0 or the layer's minimum, white at
+    1 or the layer's maximum. Positive weights are red, negative ones blue, and a colour is stronger
+    the larger the weight is within its layer.
 
     Args:
-        network: A network; more than `most` neurons of a layer are shown as the first and last.
+        network: Network; of a layer with more than `most` neurons the first and last are shown.
         x: One example, (inputs,).
-        ax: Where to draw; a new figure by default.
-        most: Neurons shown in a layer.
+        ax: Axes to draw on; a new figure by default.
+        most: Largest number of neurons to show per layer.
         classes: Names of the outputs, shown beside them.
     """
     slides = network.layout == "slides"
@@ -61,9 +61,9 @@ def network_diagram(
 
 
 def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
-    """Return axes with the graph of a `Value`: every number, how it was made, and its gradient.
+    """Return axes with the graph of a `Value`: every number, its operation and its gradient.
 
-    Call `value.backward()` first: the gradients shown are those that it left.
+    Call `value.backward()` first: it computes the gradients that are shown.
     """
     graph = value.graph()
     depth: dict[Value, int] = {}
@@ -85,7 +85,7 @@ def autograd_graph(value: Value, ax: Axes | None = None) -> Axes:
         parents = [parent for parent, _ in node.parents]
         for i, parent in enumerate(parents):
             ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 0}
-            bend = 0.0  # an arrow over other boxes is bent round them, and a second one apart
+            bend = 0.0  # bend an arrow around other boxes, and apart from a second arrow
             if parents.count(parent) > 1:
                 bend = 0.35 * (-1) ** i
             elif depth[node] - depth[parent] > 1:
@@ -108,7 +108,7 @@ def _box(ax: Axes, node: Value, place: tuple[float, float]) -> Patch | None:
 
 
 def _shown(size: int, most: int) -> list[int | None]:
-    """The neurons to show, top to bottom; None is the gap where some are left out."""
+    """Return the neurons to show, top to bottom; None stands for a gap."""
     if size <= most:
         return list(range(size))
     half = most // 2
@@ -156,6 +156,6 @@ def _draw_caption(ax: Axes, layer: int, size: int, name: str, chosen: list[int |
 
 
 def _short(value: float) -> str:
-    """The number in about five characters, as fits into a circle."""
+    """Return the number in about five characters, so that it fits into a circle."""
     small = abs(value) < 10
     return show(round(float(value), 2 if small else 0), 3) if abs(value) < 1000 else show(value, 1)

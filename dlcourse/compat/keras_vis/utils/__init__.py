@@ -1,4 +1,4 @@
-"""keras-vis' small functions are in `utils.utils`, as there."""
+"""keras-vis' utilities; as in keras-vis they are in `utils.utils`."""
 
 from dlcourse.compat.keras_vis.utils import utils
 

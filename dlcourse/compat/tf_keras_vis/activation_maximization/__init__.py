@@ -57,26 +57,26 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
         activation_modifiers: Any = None,
     ) -> Any:
-        """Return the inputs found, `(n, …)`, a list for several.
+        """Return the inputs that maximize the scores, `(n, …)`, a list for several inputs.
 
         Args:
-            score: A score function, or a list of them, one a model output.
-            seed_input: Where to begin, an array or a list of them, one a model input; None: random,
-                for models that say what inputs they take.
-            input_range: `(low, high)`, or a list of such; None: without bound.
+            score: Score function, or a list of them, one per model output.
+            seed_input: First input, or a list, one per model input; None for random inputs, if the
+                model has symbolic inputs.
+            input_range: Range `(low, high)`, or a list of ranges; None for no bounds.
             input_modifiers: Functions applied to the inputs before each step: a list; for several
                 inputs a list of lists, or a dictionary by the inputs' names.
-            regularizers: What is minimized beside the scores' maximization, given likewise.
-            steps: Steps of the ascent.
-            optimizer: A Keras optimizer, new for each call; None: RMSprop(1.0, 0.999).
-            gradient_modifier: Changes the gradients.
-            callbacks: A tf-keras-vis callback, or a list of them.
-            training: Run the model in training mode.
-            unconnected_gradients: What to give for an input that the score does not depend on.
-            activation_modifiers: Functions by input name, applied to what is returned.
+            regularizers: Penalties subtracted from the scores, in the same form.
+            steps: Number of steps of the ascent.
+            optimizer: Keras optimizer, a new one for each call; None for RMSprop(1.0, 0.999).
+            gradient_modifier: Function that changes the gradients.
+            callbacks: Callback of tf-keras-vis, or a list of them.
+            training: Whether to run the model in training mode.
+            unconnected_gradients: Result for an input that the score does not depend on.
+            activation_modifiers: Functions by input name, applied to the returned inputs.
 
         Raises:
-            UserError: A ValueError; what was given does not fit together.
+            UserError: The arguments do not fit together. It is a ValueError.
         """
         arguments = {k: v for k, v in locals().items() if k != "self" and not k.startswith("_")}
         targets = self._targets(score)
@@ -87,10 +87,10 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         targets.check(len(inputs[0]))
         modifiers = checks._get_input_modifiers(input_modifiers)
         names = get_input_names(checks.model)
-        found = checks._get_regularizers(regularizers)
+        penalties = checks._get_regularizers(regularizers)
         ends = checks._get_activation_modifiers(activation_modifiers)
         optimizer = optimizer or keras.optimizers.RMSprop(learning_rate=1.0, rho=0.999)
-        ascend = self._ascent(targets, checks, found, training, unconnected_gradients)
+        ascend = self._ascent(targets, checks, penalties, training, unconnected_gradients)
         with managed_callbacks(**arguments) as active:
             variables = [tf.Variable(x) for x in inputs]
             result = checks._clip_and_modify(inputs, ranges, ends)
@@ -104,7 +104,7 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                     [variable.value() for variable in variables]
                 )
                 if gradient_modifier is not None:
-                    gradients = [gradient_modifier(one) for one in gradients]
+                    gradients = [gradient_modifier(gradient) for gradient in gradients]
                 optimizer.apply_gradients(zip(gradients, variables, strict=True))
                 inputs = [variable.value() for variable in variables]
                 if active or step == steps - 1:
@@ -122,14 +122,14 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         return self._given_back(result, seed_input)
 
     def _checks(self, seed_input: Any) -> Any:
-        """Return self, with a model that has inputs also where the model has none to show."""
+        """Return a copy of self whose model has symbolic inputs, from the seeds if necessary."""
         checks = copy.copy(self)
         if self.reading.inputs:
             checks.model = SimpleNamespace(inputs=self.reading.inputs)
             return checks
         if seed_input is None:
-            raise UserError("the model does not say what inputs it takes: pass seed_input")
-        shapes = [np.shape(one) for one in listify(seed_input)]
+            raise UserError("the model has no symbolic inputs: pass seed_input")
+        shapes = [np.shape(seed) for seed in listify(seed_input)]
         specs = [
             SimpleNamespace(name=f"input_{k}", shape=(None, *shape[1:]), dtype="float32")
             for k, shape in enumerate(shapes, 1)
@@ -152,16 +152,16 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 outputs, _ = read(model, inputs)
                 values = calculate(outputs, tensors)
                 penalties = [regularizer(pick(inputs)) for _, regularizer, pick in named]
-                overall = [-1.0 * one for one in values] + penalties
-                scaled = [scale * tf.cast(one, "float32") for one in overall]
+                overall = [-1.0 * value for value in values] + penalties
+                scaled = [scale * tf.cast(term, "float32") for term in overall]
             gradients = tape.gradient(scaled, inputs, unconnected_gradients=unconnected)
-            if any(one is None for one in gradients):
+            if any(gradient is None for gradient in gradients):
                 raise UserError(
                     "the scores do not depend on every input: pass "
                     "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
                 )
-            widths = [tf.shape(one)[-1] for one in outputs]
-            return [one / scale for one in gradients], values, outputs, penalties, overall, widths
+            widths = [tf.shape(output)[-1] for output in outputs]
+            return [g / scale for g in gradients], values, outputs, penalties, overall, widths
 
         known = _known(regularizers)
         key = ("ascent", training, unconnected.value, known)
@@ -169,8 +169,8 @@ class ActivationMaximization(ModelVisualization, _Upstream):
 
         def ascend(inputs: list) -> tuple:
             with statistics_kept(reading.model, training):
-                found = scored(reading, targets, step, inputs, key)
-            gradients, values, outputs, penalties, overall = found
+                result = scored(reading, targets, step, inputs, key)
+            gradients, values, outputs, penalties, overall = result
             pairs = [(name, one) for (name, _, _), one in zip(named, penalties, strict=True)]
             return gradients, values, outputs, pairs, overall
 
@@ -178,7 +178,7 @@ class ActivationMaximization(ModelVisualization, _Upstream):
 
 
 def _named(regularizers: Any, names: list[str]) -> list[tuple[str, Any, Callable]]:
-    """Return (name, regularizer, what it takes of the inputs); older ones take all the inputs."""
+    """Return (name, regularizer, getter of its input); older regularizers take all inputs."""
     if isinstance(regularizers, list):
         return [(one.name, one, list) for one in regularizers]
     return [
@@ -189,16 +189,16 @@ def _named(regularizers: Any, names: list[str]) -> list[tuple[str, Any, Callable
 
 
 def _known(regularizers: Any) -> tuple | None:
-    """Return what a trace depends on, where all regularizers are the known ones; else None."""
+    """Return the settings that a trace depends on, or None if a regularizer is unknown."""
     if isinstance(regularizers, list):
         return None
-    found = []
+    settings = []
     for name, named in regularizers.items():
         for label, one in named.items():
             if type(one) not in (Norm, TotalVariation2D):
                 return None
-            found.append((name, label, type(one).__name__, one.weight, getattr(one, "p", None)))
-    return tuple(found)
+            settings.append((name, label, type(one).__name__, one.weight, getattr(one, "p", None)))
+    return tuple(settings)
 
 
 __all__ = ["ActivationMaximization", "callbacks", "input_modifiers", "regularizers"]

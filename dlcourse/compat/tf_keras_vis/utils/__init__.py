@@ -1,4 +1,4 @@
-"""tf-keras-vis' small functions; models are looked into at any depth."""
+"""tf-keras-vis' utilities; nested models are searched at any depth."""
 
 import sys
 from typing import Any
@@ -21,8 +21,8 @@ from dlcourse.visualizers import hooks
 
 
 def is_mixed_precision(model: Any) -> bool:
-    """Return whether some layer, at any depth, computes in float16."""
-    return any(getattr(one, "compute_dtype", "") == "float16" for one in hooks.all_layers(model))
+    """Return whether any layer, at any depth, computes in float16."""
+    return any(getattr(x, "compute_dtype", "") == "float16" for x in hooks.all_layers(model))
 
 
 from dlcourse.compat.tf_keras_vis.utils import (  # noqa: E402,F401

@@ -1,7 +1,7 @@
 """tf-keras-vis' model modifiers, for models of any kind.
 
-Each works at once where the model shows a graph (Functional, or a built Sequential, nested or not);
-for any other it `look`s at the model's layer calls when the first inputs are there.
+Each works at once if the model has a graph (Functional, or a built Sequential, nested or not); for
+any other model, its `look` reads the layer calls when the first inputs are available.
 """
 
 from typing import Any
@@ -20,13 +20,13 @@ from dlcourse.visualizers.hooks import LayerCall
 
 
 class ReplaceToLinear(upstream.ReplaceToLinear):
-    """Give every output layer the linear activation, so that logits are read.
+    """Give every output layer the linear activation, so that the model outputs logits.
 
-    Called by itself on a model it changes that model; as `model_modifier=` it does not.
+    A direct call changes the model; as `model_modifier=` the modifier leaves it unchanged.
     """
 
     def sees(self, model: Any) -> bool:
-        """Whether the model shows its output layers."""
+        """Return whether the model has a graph that shows its output layers."""
         return output_layers(model) is not None
 
     def __call__(self, model: Any) -> None:
@@ -34,16 +34,16 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
         layers = output_layers(model)
         if layers is None:
             raise UserError(
-                "ReplaceToLinear: this model shows no graph: pass the modifier to the visualizer, "
+                "ReplaceToLinear: this model has no graph: pass the modifier to the visualizer, "
                 "model_modifier=ReplaceToLinear()"
             )
         for layer in layers:
             layer.activation = keras.activations.linear
 
     def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
-        """Note for each output which layer's activation makes it."""
+        """Record for each output the layer whose activation computes it."""
         layers = hooks.all_layers(reading.model)
-        outputs = {number for one in calls for number in one.output_indices}
+        outputs = {number for call in calls for number in call.output_indices}
         ends: list = [reading.extracted] if reading.extracted else []
         for number in [] if ends else sorted(outputs):
             ends.append(
@@ -51,7 +51,7 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
             )
         if None in ends or not ends:
             raise UserError(
-                "ReplaceToLinear: an output is not made by a layer with an activation (is it a "
+                "ReplaceToLinear: an output does not come from a layer with an activation (is it a "
                 "function in `call`?); leave the modifier out, or name a layer: "
                 "ExtractIntermediateLayer"
             )
@@ -68,11 +68,11 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
     """Read a layer's output instead of the model's.
 
     Args:
-        index_or_name: Position among the model's layers, a name, or the path `base/conv_1`.
+        index_or_name: Position in the model's layers, name, or path such as `base/conv_1`.
     """
 
     def sees(self, model: Any) -> bool:
-        """Whether the layer stands in the model's own graph."""
+        """Return whether the layer is in the model's own graph."""
         return hooks.tensor_of(model, self.index_or_name) is not None
 
     def __call__(self, model: Any) -> Any:
@@ -85,12 +85,12 @@ class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
         return hooks.part(model, self.index_or_name)
 
     def look(self, reading: Reading, calls: tuple[LayerCall, ...]) -> None:
-        """Note the layer's call."""
+        """Record the layer's call."""
         reading.extracted = hooks.find_layer(calls, self.index_or_name, reading.model)
 
 
 class GuidedBackpropagation(upstream.GuidedBackpropagation):
-    """Let only what is positive back through each ReLU, at any depth.
+    """Let only positive gradients back through each ReLU, at any depth.
 
     Warning: such maps hardly depend on the class (Adebayo et al., 2018, arXiv:1810.03292).
     """
@@ -106,12 +106,12 @@ class ExtractIntermediateLayerForGradcam(upstream.ExtractIntermediateLayerForGra
     """Return the model with a convolution's output beside, or instead of, its own."""
 
     def __call__(self, model: Any) -> Any:
-        """Return a model of the outputs and the layer's, for layers in the model's own graph."""
+        """Return a model of the outputs and the layer's output; the layer is in its own graph."""
         layer = penultimate(Reading(model), self.penultimate_layer, self.seek_conv_layer, None)
         tensor = hooks.tensor_of(model, layer)
         if tensor is None or len(tensor.shape) < 3:
             raise UserError(
-                f"penultimate_layer: {layer.name} gives no places and channels within the model's "
+                f"penultimate_layer: {layer.name} has no output (n, …, channels) in the model's "
                 "own graph"
             )
         own = list(model.outputs) if self.include_model_outputs else []
@@ -122,26 +122,26 @@ def penultimate(reading: Reading, layer: Any, seek: bool, inputs: list | None) -
     """Return the layer that a class activation map looks at.
 
     Args:
-        reading: The model.
-        layer: Position, name, path or the layer itself; None: the last.
-        seek: Go back from there to the nearest convolution.
-        inputs: For models without a graph: their layers are then sought in the order of calls.
+        reading: Reading of the model.
+        layer: Position, name, path or the layer itself; None for the last layer.
+        seek: Whether to go back from there to the nearest convolution.
+        inputs: Inputs for a model without a graph, whose layers are searched in the order of calls.
 
     Raises:
-        UserError: There is none.
+        UserError: There is no such layer.
     """
     model = reading.model
     own = reading.twins.get(layer, layer) if layer.__hash__ else layer
     start = hooks.named_layer(model, -1 if own is None else own)
-    found = start if not seek else find_layer(model, _is_convolution, offset=start)
-    if seek and inputs is not None and (found is None or reading.inputs is None):
-        found = _sought(reading, None if layer in (None, -1) else start, inputs)
-    if found is None:
+    result = start if not seek else find_layer(model, _is_convolution, offset=start)
+    if seek and inputs is not None and (result is None or reading.inputs is None):
+        result = _sought(reading, None if layer in (None, -1) else start, inputs)
+    if result is None:
         raise UserError(
             f"penultimate_layer: no convolution at or before {layer!r}; name a layer with "
             "seek_penultimate_conv_layer=False"
         )
-    return found
+    return result
 
 
 def _is_convolution(layer: Any) -> bool:
@@ -149,14 +149,14 @@ def _is_convolution(layer: Any) -> bool:
 
 
 def _sought(reading: Reading, start: Any, inputs: list) -> Any:
-    """Return the last convolution that is called, up to the last call of `start`."""
+    """Return the convolution that is called last, at or before the last call of `start`."""
     layers = hooks.all_layers(reading.model)
     calls = hooks.layer_calls(reading.model, [np.asarray(x) for x in inputs])
     if start is not None:
-        ends = [k for k, one in enumerate(calls, 1) if layers[one.position] is start]
+        ends = [k for k, call in enumerate(calls, 1) if layers[call.position] is start]
         calls = calls[: max(ends, default=0)]
-    found = [layers[one.position] for one in calls if _is_convolution(layers[one.position])]
-    return found[-1] if found else None
+    called = [layers[call.position] for call in calls]
+    return next((layer for layer in reversed(called) if _is_convolution(layer)), None)
 
 
 __all__ = [
