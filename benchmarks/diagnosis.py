@@ -518,14 +518,13 @@ def found_in(record: dict[str, Any], *, history_alone: bool = False) -> list[str
 
     known = {key: record[key] for key in ("task", "class_counts")}
     if not history_alone:
-        names = ("val_examples", "disturbed", "stopped_early", "duplicates", "evaluated")
+        names = ("val_examples", "stopped_early", "duplicates", "evaluated")
         known |= {key: record[key] for key in (*names, "settings")}
         known["xray"] = {
             int(epoch): [LayerStatistics(*layer) for layer in layers]
             for epoch, layers in record["xray"].items()
         }
-    else:
-        known["disturbed"] = record["disturbed"]
+    known["noisy_training"] = record["disturbed"]
     return [finding.name for finding in diagnose(record["history"], **known)]
 
 
