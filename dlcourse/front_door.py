@@ -1,9 +1,8 @@
 """`fit` and `resume`, also as `dl.fit` and `dl.resume` after `import dlcourse as dl`."""
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -60,12 +59,7 @@ def fit(
     wanted.refuse_missing()
     folder = _temporary().name if runs is None else runs
     check_name(folder, name)
-    import_keras()
-    with _interruptible() as stop:
-        run = train(wanted, folder, name=name, callbacks=callbacks, **_watch(verbose), stop=stop)
-    if verbose:
-        write(f"\n{run}")
-    return run
+    return _run(partial(train, wanted, folder, name=name, callbacks=callbacks), verbose)
 
 
 def resume(
@@ -90,25 +84,19 @@ def resume(
     """
     run = read_run(run)
     recipe = run_recipe(run, [] if epochs is None else [f"training.epochs={epochs}"])
+    return _run(partial(go_on, run, recipe, callbacks=callbacks), verbose)
+
+
+def _run(training: Callable[..., Run], verbose: bool | int) -> Run:
+    """Return the run of a training; a Ctrl-C that comes as it ends is raised afterwards."""
     import_keras()
-    with _interruptible() as stop:
-        run = go_on(run, recipe, callbacks=callbacks, **_watch(verbose), stop=stop)
+    with StopRequest(signal.default_int_handler) as stop:
+        run = training(report=write if verbose else None, bar=False, stop=stop)
+    if stop.signal:
+        raise KeyboardInterrupt
     if verbose:
         write(f"\n{run}")
     return run
-
-
-@contextmanager
-def _interruptible() -> Iterator[StopRequest]:
-    """Let the first Ctrl-C save the training; raise it afterwards if the training was ending."""
-    with StopRequest(signal.default_int_handler) as stop:
-        yield stop
-    if stop.signal:
-        raise KeyboardInterrupt
-
-
-def _watch(verbose: bool | int) -> dict[str, Any]:
-    return {"report": write if verbose else None, "bar": False}
 
 
 @cache
