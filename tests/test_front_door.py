@@ -202,6 +202,14 @@ def test_a_mapping_without_a_name_changes_only_what_it_names():
     )
 
 
+def test_a_mapping_takes_the_place_of_a_word():
+    before = dl.recipe("digits_cnn", class_weights="balanced")
+    after = dl.recipe(before, class_weights={"3": 2.0})
+    assert after.training.class_weights == {"3": 2.0}
+    overridden = dl.recipe(before, "training.class_weights={3: 2}")
+    assert overridden == after
+
+
 def test_numbers_and_lists_of_numpy_are_taken_as_pythons():
     recipe = dl.recipe(
         dataset="digits",
@@ -460,7 +468,7 @@ def test_a_training_that_stopped_early_says_so_when_more_epochs_are_asked(tmp_pa
     assert "stopped early in epoch 1: it is not trained further" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", ["callback class", "name", "runs"])
+@pytest.mark.parametrize("wrong", ["callback class", "name", "number as name", "runs"])
 def test_a_wrong_keyword_of_fit_leaves_nothing_behind(wrong, tmp_path, monkeypatch):
     import keras
 
@@ -468,9 +476,10 @@ def test_a_wrong_keyword_of_fit_leaves_nothing_behind(wrong, tmp_path, monkeypat
     given = {
         "callback class": {"callbacks": keras.callbacks.EarlyStopping},
         "name": {"name": "a b"},
+        "number as name": {"name": 5},
         "runs": {"runs": 5},
     }[wrong]
-    with pytest.raises(ValueError, match=r"callbacks: Keras|run name 'a b'|runs: a folder"):
+    with pytest.raises(ValueError, match=r"callbacks: Keras|run name '(a b|5)'|runs: a folder"):
         dl.fit(**SMALL, epochs=1, verbose=0, **given)
     assert not list(tmp_path.iterdir())
 

@@ -84,7 +84,7 @@ def _tasks(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    from dlcourse.runs.evaluation import shown
+    from dlcourse.runs.evaluation import metric_text
 
     lines = []
     for row, data in zip(rows, _tasks(rows), strict=True):
@@ -94,6 +94,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
             continue
         metric = row["metric"] if row["state"] == "finished" else row["state"]
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
-        lines.append([*start, metric, shown(row["val"]), shown(row["test"]), *size])
+        lines.append([*start, metric, metric_text(row["val"]), metric_text(row["test"]), *size])
     head = ["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]
     return text_table(head, lines)

@@ -59,7 +59,9 @@ def recipe(
 
 def _source(recipe: Any) -> Source:
     if recipe is None or isinstance(recipe, Mapping):
-        return Source("recipe", plain(recipe or {}, "recipe"))
+        source = Source("recipe", plain(recipe or {}, "recipe"))
+        expand_names(source)
+        return source
     if isinstance(recipe, Run):
         recipe = run_recipe(recipe)
     if isinstance(recipe, Recipe):
@@ -76,7 +78,6 @@ def _source(recipe: Any) -> Source:
 def _set(source: Source, key: str, value: Any) -> None:
     """Set the value of a keyword; an unknown keyword is an error that says where it belongs."""
     if key not in KEYWORDS:
-        expand_names(source)
         known = [*KEYWORDS, *OF_FIT]
         hint = " (of fit)" if key in OF_FIT else where_it_belongs(key, known, source.data)
         source.faults.append(RecipeError(f"unknown setting '{key}'{hint}"))

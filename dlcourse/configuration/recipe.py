@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.shipped import recipe_path, shipped
-from dlcourse.configuration.yaml_source import Location, Source, expand_names, parse, read_source
+from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
@@ -359,7 +359,6 @@ def validate(source: Source) -> Recipe:
         RecipeError: The recipe is not valid: one line per error.
     """
     recipe, lines = None, [str(fault) for fault in source.faults]
-    expand_names(source)
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:

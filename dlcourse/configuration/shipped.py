@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from dlcourse.configuration.yaml_source import expand_names, read_source
+from dlcourse.configuration.yaml_source import read_source
 from dlcourse.errors import RecipeError
 from dlcourse.text_table import Table
 
@@ -64,13 +64,12 @@ def _from_here(file: Path) -> Path:
 
 
 def _row(name: str, file: Path) -> dict[str, str]:
-    text, source = file.read_text(encoding="utf-8"), read_source(file)
-    expand_names(source)
+    text, data = file.read_text(encoding="utf-8"), read_source(file).data
     measured = MEASURED.search(text)
     return {
         "name": name,
         "shows": text.partition("\n")[0].removeprefix("# ").removesuffix("."),
-        "dataset": source.data["dataset"]["name"],
-        "model": source.data["model"]["name"],
+        "dataset": data["dataset"]["name"],
+        "model": data["model"]["name"],
         "measured": measured[1] if measured else "",
     }

@@ -84,6 +84,7 @@ def parse(text: str, path: str) -> Source:
         reason = f"expected keys such as 'model:', got a {kind}"
         raise RecipeError(reason, of=f"{path}:1:1")
     source.data = data
+    expand_names(source)
     return source
 
 
@@ -192,24 +193,30 @@ def set_value(source: Source, location: Location, value: Any, label: str) -> Non
     Raises:
         RecipeError: A part of the location has no settings of its own.
     """
-    expand_names(source)
-    merged = isinstance(value, dict) and "name" not in value
+    *way, key = location
     data: dict[Any, Any] = source.data
-    for part in location if merged else location[:-1]:
-        if data.get(part) is None:
-            data[part] = {"name": "adam"} if part == "optimizer" else {}  # the default optimizer
-        data = data[part]
+    for part in way:
+        data = _group(data, part)
         if not isinstance(data, dict):
             raise RecipeError(f"'{part}' has no settings of its own", of=label)
-    if merged:
-        for key, setting in value.items():
-            set_value(source, (*location, key), setting, label)
+    merges = isinstance(value, dict) and "name" not in value
+    if merges and isinstance(_group(data, key), dict):
+        for inner, setting in value.items():
+            set_value(source, (*location, inner), setting, label)
     else:
-        data[location[-1]] = value
+        data[key] = value
         for places in (source.marks, source.overrides):  # of the value that is replaced
             for place in [place for place in places if place[: len(location)] == location]:
                 del places[place]
+        expand_names(source)
     source.overrides[location] = label
+
+
+def _group(data: dict[Any, Any], key: str | int) -> Any:
+    """Return the value of a key; a missing group is created, an optimizer with its default name."""
+    if data.get(key) is None:
+        data[key] = {"name": "adam"} if key == "optimizer" else {}
+    return data[key]
 
 
 NAMED = (("dataset",), ("model",), ("training", "optimizer"), ("training", "schedule"))

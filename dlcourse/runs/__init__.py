@@ -32,8 +32,8 @@ from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
-from dlcourse.runs.evaluation import shown, split_table
-from dlcourse.schema import shown as shown_value
+from dlcourse.runs.evaluation import metric_text, split_table
+from dlcourse.schema import shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -46,7 +46,7 @@ class Run:
 
     def __repr__(self) -> str:
         scores = self.metrics["test"] if self.finished else {}
-        text = ", ".join(f"test {key} {shown(value)}" for key, value in scores.items())
+        text = ", ".join(f"test {key} {metric_text(value)}" for key, value in scores.items())
         return f"<Run {self.path}: {text or 'not finished'}>"
 
     def __str__(self) -> str:
@@ -188,8 +188,8 @@ def _seal(content: dict[str, Any]) -> str:
 def check_name(folder: str | Path, name: str | None) -> None:
     """Raise a RunError if a new run cannot have this name; a cheap check before the training."""
     if not isinstance(folder, str | Path):
-        raise RunError(f"runs: a folder is expected, got {shown_value(folder)}")
-    if name is not None and not NAME.fullmatch(str(name)):
+        raise RunError(f"runs: a folder is expected, got {shown(folder)}")
+    if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
         raise RunError(f"run name '{name}': letters, digits, '.', '_' and '-' are expected")
     path = Path(folder).expanduser()
     if path.exists() and not path.is_dir():
@@ -211,7 +211,7 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for attempt in range(1, 1000):
-            path = folder / str(base if attempt == 1 else f"{base}-{attempt}")
+            path = folder / (base if attempt == 1 else f"{base}-{attempt}")
             try:
                 path.mkdir()
             except FileExistsError:
@@ -235,7 +235,7 @@ def read_run(path: "str | Path | Run") -> Run:
     if isinstance(path, Run):
         return path
     if not isinstance(path, str | Path):
-        raise RunError(f"a run, or the path of its folder, is expected, got {shown_value(path)}")
+        raise RunError(f"a run, or the path of its folder, is expected, got {shown(path)}")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         near = sorted(run.name for run in list_runs(folder.parent))[-3:]

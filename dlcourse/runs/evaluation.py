@@ -117,11 +117,12 @@ def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
     """Return a table as text, one row per split: number of examples and metrics."""
     names = list(metrics["test"])
     rows = [
-        [part, f"{n:,}", *(shown(metrics[part][key]) for key in names)] for part, n in sizes.items()
+        [part, f"{n:,}", *(metric_text(metrics[part][key]) for key in names)]
+        for part, n in sizes.items()
     ]
     return text_table(["split", "examples", *names], rows)
 
 
-def shown(value: float) -> str:
+def metric_text(value: float) -> str:
     """Return a metric with four decimals, or four significant digits if it is large."""
     return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
