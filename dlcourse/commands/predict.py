@@ -4,7 +4,7 @@ import argparse
 
 from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
-from dlcourse.quiet import import_keras, write
+from dlcourse.quiet import write
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,14 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
             bad += 1
     if not read:
         return 2
-    import numpy as np
-
-    import_keras()
-    from dlcourse.runs.evaluation import outputs
-
-    names = [name for file_names, _ in read for name in file_names]
-    inputs = np.concatenate([values for _, values in read])
-    rows = predictions(names, outputs(run.model, inputs), run.facts)
+    rows = predictions(run, read)
     if arguments.json:
         write_json(rows)
     else:

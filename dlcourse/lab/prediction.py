@@ -72,15 +72,12 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     run.file("model.keras")
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
-        names, x = _read_files(run, files)
-    else:
-        x = as_inputs(run, inputs)
-        names = [str(number) for number in range(len(x))]
-    import_keras()
-    return predictions(names, evaluation.outputs(run.model, x), run.facts)
+        return predictions(run, _read_files(run, files))
+    x = as_inputs(run, inputs)
+    return predictions(run, [([str(number) for number in range(len(x))], x)])
 
 
-def _read_files(run: Run, files: Sequence[str | Path]) -> tuple[list[str], np.ndarray]:
+def _read_files(run: Run, files: Sequence[str | Path]) -> list[tuple[list[str], np.ndarray]]:
     """Return names and inputs `(n, …)`; unreadable files in a folder are skipped with a warning."""
     read, skipped = [], []
     for named in files:
@@ -96,7 +93,7 @@ def _read_files(run: Run, files: Sequence[str | Path]) -> tuple[list[str], np.nd
     if skipped:
         reasons = "; ".join(map(str, skipped[:NAMED])) + ("; …" if len(skipped) > NAMED else "")
         warnings.warn(f"skipped {len(skipped)} unreadable files: {reasons}", stacklevel=3)
-    return [name for names, _ in read for name in names], np.concatenate([x for _, x in read])
+    return read
 
 
 def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
@@ -213,8 +210,16 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
     return array.astype("int64")
 
 
-def predictions(names: list[str], outputs: np.ndarray, facts: DataFacts) -> Table:
-    """Return one row per input: class, probability, all probabilities; or the prediction."""
+def predictions(run: Run, read: Sequence[tuple[list[str], np.ndarray]]) -> Table:
+    """Return one row per input: class, probability, all probabilities; or the prediction.
+
+    Args:
+        run: Finished run.
+        read: Parts of the inputs `(n, …)`, each with the names of its inputs.
+    """
+    import_keras()
+    facts, names = run.facts, [name for part, _ in read for name in part]
+    outputs = evaluation.outputs(run.model, np.concatenate([x for _, x in read]))
     if facts.task == "regression":
         rows = zip(names, map(float, outputs), strict=True)
         return Table(
