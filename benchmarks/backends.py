@@ -106,7 +106,7 @@ def time_to(found: list[dict[str, Any]], target: float) -> str:
 
 
 def show(rows: dict[tuple[str, str, str], list[Any]], targets: list[float]) -> None:
-    """Print a line a row: medians, beside the first row of the table."""
+    """Print one line per row: medians, beside the first row of the table."""
     first = None
     for (backend, jit, mixed), found in rows.items():
         start = f"{backend:<12}{jit:<5}{mixed:<7}"

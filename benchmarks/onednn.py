@@ -27,7 +27,7 @@ RECIPES = {
 
 
 def main() -> int:
-    """Print a line a recipe: median CPU seconds without and with, and their ratio."""
+    """Print one line per recipe: median CPU seconds without and with, and their ratio."""
     parser = argparse.ArgumentParser(description="Trainings with oneDNN and without.")
     parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)}; all if none")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""python -m benchmarks.pointing: where do maps point, for an honest network and a short cut?
+"""python -m benchmarks.pointing: where do maps point, for an honest network and a shortcut?
 
 Trains `planted_cnn` and `planted_shortcut` (about a minute and a half), or takes their runs, and
 writes every method's figures to benchmarks/pointing.json.

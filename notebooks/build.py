@@ -72,7 +72,7 @@ def heading(source: Path) -> dict[str, str]:
 
 
 def table() -> str:
-    """Return the notebooks as a table in Markdown, a row a notebook."""
+    """Return the notebooks as a table in Markdown, one row per notebook."""
     rows = [["", "notebook", *(column.lower() for column in COLUMNS)], ["---"] * 6]
     for source in SOURCES:
         found = heading(source)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse import __main__
+from dlcourse import __main__, commands
 from dlcourse.commands import evaluate, predict, train
 from dlcourse.commands import runs as runs
 from dlcourse.configuration.recipe import recipe_from_text
@@ -241,7 +241,7 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
 def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
     code, out, _ = call(__main__)
     assert code == 0
-    for name in __main__.COMMANDS:
+    for name in commands.COMMANDS:
         assert f"  {name} " in out
     code, _, err = call(__main__, "trian")
     assert code == 2

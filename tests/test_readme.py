@@ -86,7 +86,7 @@ def test_the_python_of_a_page_runs_as_it_stands_but_for_two_epochs(page, folder,
     "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
 def test_every_command_of_a_page_exists_and_its_recipes_are_shipped(page):
-    from dlcourse.__main__ import COMMANDS
+    from dlcourse.commands import COMMANDS
     from dlcourse.configuration.shipped import shipped
 
     for line in "".join(blocks(page, "console")).splitlines():

@@ -24,6 +24,7 @@ SECTIONS = {
 
 BESIDE = "-beside"
 """Suffix of the names of the second run's pictures."""
+
 WIDE = 560  # pixels: a wider picture scrolls sideways on a phone instead of shrinking
 
 
