@@ -240,5 +240,5 @@ def test_the_device_is_told_and_a_gpu_that_is_not_there_refused():
 
     use_device("cpu")
     assert device().startswith("CPU (")
-    with pytest.raises(UserError, match=rf"the {BACKEND} backend sees CPU \(\d+ cores\) alone: "):
+    with pytest.raises(UserError, match=rf"the {BACKEND} backend has only CPU \(\d+ cores\): "):
         use_device("gpu")
