@@ -1,14 +1,17 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-jax test-torch test-lowest notebooks notebooks-full constraints
+.PHONY: check test test-all test-jax test-torch test-lowest notebooks notebooks-full constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m basedpyright
 
-test:  ## the test-suite
+test:  ## the fast tests
 	$(PYTHON) -m pytest -n 2
+
+test-all:  ## the fast and the slow tests
+	$(PYTHON) -m pytest -n 2 -m 'slow or not slow'
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py
