@@ -1,6 +1,7 @@
 """What several tests need."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,24 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_figures():
+    """Trainings draw only inside `figures`: three figures cost more than a small training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlcourse.training.save_figures", lambda *_: None)
+        yield
+
+
+@contextmanager
+def figures():
+    """Let the trainings inside draw their figures, as they do for a user."""
+    from dlcourse.pictures.figures import save_figures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlcourse.training.save_figures", save_figures)
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory):
     """A small network trained on the digits for three epochs."""
@@ -33,4 +52,5 @@ def digits_run(tmp_path_factory):
         "model: {name: dnn, hidden: [32]}\n"
         "training: {epochs: 3, learning_rate: 0.01, augmentation: {shift: 0.05}}\n"
     )
-    return train(recipe, tmp_path_factory.mktemp("runs"), name="digits", bar=False)
+    with figures():
+        return train(recipe, tmp_path_factory.mktemp("runs"), name="digits", bar=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import figures
 from PIL import Image
 
 from dlcourse import __main__, commands
@@ -49,7 +50,8 @@ def table_run(tmp_path_factory):
         "model: {name: linear_regression}\n"
         "training: {epochs: 60, learning_rate: 0.1, optimizer: {name: sgd, momentum: 0.9}}\n"
     )
-    return train_recipe(recipe, folder, name="table", bar=False)
+    with figures():
+        return train_recipe(recipe, folder, name="table", bar=False)
 
 
 def test_train_prints_the_device_the_layers_every_epoch_and_the_metrics(call, tmp_path):

@@ -353,6 +353,7 @@ def test_a_regression_is_compared_by_r2_with_its_mae():
     assert next(row for row in found.rows if row.model == "linear_regression").score > 0.4
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_the_curve_and_the_verdict(tmp_path, capfd):
     arguments = ["--config", str(ROOT / "configs" / "digits_softmax.yaml"), "training.epochs=1"]
     options = ["--folds", "2", "--models", "svm", "majority", "--out", str(tmp_path), "--curve"]
@@ -383,9 +384,14 @@ def test_the_command_prints_json_for_ones_own_table(tmp_path, capfd):
         f"dataset: {{name: csv, path: '{tmp_path / 'own.csv'}', target: rich}}\n"
         "model: {name: logistic_regression}\ntraining: {epochs: 1}\n"
     )
-    options = ["--seeds", "1", "--models", "k_nn", "--out", str(tmp_path / "out"), "--json"]
+    options = ["--seeds", "1", "--models", "k_nn", "--out", str(tmp_path / "out")]
     assert command.main(["--config", str(config), *options]) == 0
+    told = capfd.readouterr().out
+    assert command.main(["--config", str(config), *options, "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
+    for row in found["models"]:
+        assert f"{row['model']} " in told
+        assert f" {row['score']:.4f}" in told
     assert {row["model"] for row in found["models"]} == {"k_nn", "own"}
     assert found["models"][0]["mae"] is None
     assert (

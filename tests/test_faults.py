@@ -30,6 +30,7 @@ def drive(module: str, *arguments: str) -> str:
 
 
 @POSIX
+@pytest.mark.slow
 def test_killed_trainings_end_bit_equal():
     said = drive("kill", "--kills", "2", "--seed", "1", "--kinds", "npz")
     assert "2 kills" in said

@@ -36,7 +36,17 @@ dl.lessons.quiet_start()"""
 EXERCISE = """answer = ...
 check("{}", answer)"""
 
+QUICK = ("00", "01", "02", "03", "05")  # a few seconds each; the others train for longer
+
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+every_run = pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(source, marks=[] if source.stem[:2] in QUICK else pytest.mark.slow)
+        for source in SOURCES
+    ],
+    ids=lambda path: path.stem,
+)
 
 
 @cache
@@ -131,28 +141,28 @@ def test_a_notebook_names_no_place_of_one_machine(source):
     assert not re.search(r"/(home|root|tmp|work|Users|mnt)/", text)
 
 
-@every_notebook
+@every_run
 def test_a_notebook_runs_without_a_word_on_stderr(source):
     assert [out.text for _, out in outputs(source) if out.get("name") == "stderr"] == []
     verdicts = [text for _, out in outputs(source) if (text := str(out.get("data", "")))]
     assert sum("not attempted" in text for text in verdicts) == 3
 
 
-@every_notebook
+@every_run
 def test_a_notebook_shows_pictures_and_describes_each(source):
     drawn = [cell for cell, out in outputs(source) if "image/png" in out.get("data", {})]
     assert drawn
     assert [cell.source for cell in drawn if not picture(cell)] == []
 
 
-@every_notebook
+@every_run
 def test_a_notebook_keeps_to_its_time_and_leaves_nothing_but_its_runs(source):
     _, seconds, left = run(source)
     assert seconds <= MOST_CPU_SECONDS
     assert left in ([], ["runs"])
 
 
-@every_notebook
+@every_run
 def test_the_page_of_a_notebook_has_its_pictures_alt_text(source):
     pytest.importorskip("nbconvert")
     html = page(run(source)[0])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,7 +98,17 @@ def uninterrupted(request, tmp_path_factory):
     return given, train(given, tmp_path_factory.mktemp("whole"), bar=False)
 
 
-@pytest.mark.parametrize("looks", [0, 3, 9])
+SLOW = pytest.mark.slow
+LOOKS = [pytest.param(0, marks=SLOW), 3, pytest.param(9, marks=SLOW)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The training of `recipe()` that nothing interrupted."""
+    return train(recipe(), tmp_path_factory.mktemp("whole"), name="whole", bar=False)
+
+
+@pytest.mark.parametrize("looks", LOOKS)
 def test_an_interrupted_training_ends_bit_equal(uninterrupted, looks, tmp_path):
     given, whole = uninterrupted
     with pytest.raises(InterruptedTraining, match="interrupted in epoch"):
@@ -106,8 +117,7 @@ def test_an_interrupted_training_ends_bit_equal(uninterrupted, looks, tmp_path):
     assert outcome(resume(read_run(tmp_path / "part"), bar=False)) == outcome(whole)
 
 
-def test_a_training_interrupted_at_every_turn_ends_bit_equal(tmp_path):
-    whole = train(recipe(), tmp_path, name="whole", bar=False)
+def test_a_training_interrupted_at_every_turn_ends_bit_equal(whole, tmp_path):
     turns = 0
     with pytest.raises(InterruptedTraining):
         train(recipe(), tmp_path, name="part", bar=False, stop=After(2))
@@ -123,11 +133,10 @@ def test_a_training_interrupted_at_every_turn_ends_bit_equal(tmp_path):
 
 
 @pytest.mark.parametrize("instant", ["before the first state", "after an epoch", "in the saving"])
-def test_a_training_that_crashed_ends_bit_equal(instant, tmp_path, monkeypatch):
+def test_a_training_that_crashed_ends_bit_equal(instant, whole, tmp_path, monkeypatch):
     class Crash(BaseException):
         pass
 
-    whole = train(recipe(), tmp_path, name="whole", bar=False)
     target = {
         "before the first state": "dlcourse.training.fitting.save_state",
         "after an epoch": "dlcourse.training.fitting.write_history",
@@ -164,14 +173,13 @@ def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
     assert saved == [(0, 3), (0, 6), (0, 9), (1, 0)]
 
 
-def test_two_runs_of_one_recipe_are_bit_equal(tmp_path):
+def test_two_runs_of_one_recipe_are_bit_equal(whole, tmp_path):
     """With training.deterministic, on one machine; other thread counts or devices may differ."""
-    first = train(recipe(), tmp_path, name="a", bar=False)
-    text = (first.path / "recipe.yaml").read_text()
+    text = (whole.path / "recipe.yaml").read_text()
     from dlcourse.configuration.recipe import recipe_from_text
 
     second = train(recipe_from_text(text), tmp_path, name="b", bar=False)
-    assert outcome(first) == outcome(second)
+    assert outcome(whole) == outcome(second)
 
 
 def test_a_finished_run_says_so_and_does_nothing(tmp_path):
@@ -183,20 +191,15 @@ def test_a_finished_run_says_so_and_does_nothing(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_more_epochs_go_on_from_the_end_as_if_asked_for_at_once(tmp_path):
+def test_more_epochs_go_on_from_the_end_as_if_asked_for_at_once(whole, tmp_path):
     short = train(recipe(epochs=2), tmp_path, name="short", bar=False)
-    longer = resume(short, recipe(epochs=4), bar=False)
-    whole = train(recipe(epochs=4), tmp_path, name="whole", bar=False)
-    assert outcome(longer) == outcome(whole)
-
-
-def test_more_epochs_that_were_interrupted_are_not_taken_for_finished(tmp_path):
-    short = train(recipe(epochs=2), tmp_path, name="short", bar=False)
-    with pytest.raises(InterruptedTraining):
+    copy = shutil.copytree(short.path, tmp_path / "copy")
+    assert outcome(resume(short, recipe(epochs=4), bar=False)) == outcome(whole)
+    short = read_run(copy)
+    with pytest.raises(InterruptedTraining):  # and those epochs too may be interrupted
         resume(short, recipe(epochs=4), bar=False, stop=After(3))
-    assert not read_run(short.path).finished
-    longer = resume(read_run(short.path), bar=False)
-    assert outcome(longer) == outcome(train(recipe(epochs=4), tmp_path, name="whole", bar=False))
+    assert not read_run(copy).finished
+    assert outcome(resume(read_run(copy), bar=False)) == outcome(whole)
 
 
 def test_a_changed_recipe_is_refused_with_the_keys_that_differ(tmp_path):
@@ -225,8 +228,8 @@ def test_more_epochs_are_refused_where_the_batch_sizes_are_laid_out_over_them(tm
 
 def test_more_epochs_are_refused_where_the_last_ones_were_clean(tmp_path):
     clean = {"augmentation": {"shift": 0.1}, "clean_epochs": 1}
-    kind = KINDS["cnn with batch norm, noise, augmentation, schedule"]
-    short, longer = (recipe(kind, epochs=n, schedule=None, **clean) for n in (2, 3))
+    kind = {"dataset": {"name": "digits"}, "model": {"name": "softmax_regression"}, "training": {}}
+    short, longer = (recipe(kind, epochs=n, **clean) for n in (2, 3))
     run = train(short, tmp_path, name="a", bar=False)
     with pytest.raises(RecipeError, match="its clean_epochs is planned for 2 epochs"):
         resume(run, longer, bar=False)
@@ -245,12 +248,20 @@ def test_a_state_inside_an_epoch_that_has_ended_is_left_alone(tmp_path):
     assert outcome(resume(read_run(whole.path), bar=False)) == before
 
 
-@pytest.mark.parametrize("keep", [True, False], ids=["best", "last"])
-def test_averaged_weights_and_stages_end_bit_equal_wherever_they_stop(keep, tmp_path):
+@pytest.mark.parametrize(
+    ("keep", "stops"),
+    [
+        pytest.param(True, [12], id="best"),
+        pytest.param(False, [6], id="last"),
+        pytest.param(True, [1, 6, 15], id="best, everywhere", marks=SLOW),
+        pytest.param(False, [1, 12, 15], id="last, everywhere", marks=SLOW),
+    ],
+)
+def test_averaged_weights_and_stages_end_bit_equal_wherever_they_stop(keep, stops, tmp_path):
     own = {"batch_size": [20, 50], "ema": 0.8, "restore_best_weights": keep}
     given = recipe(**own, early_stopping=None, reduce_on_plateau=None, checkpoint_every=2)
     whole = train(given, tmp_path, name="whole", bar=False)
-    for looks in (1, 6, 12, 15):  # in the first stage and in the second
+    for looks in stops:  # to 6 in the first stage, from 12 in the second
         with pytest.raises(InterruptedTraining):
             train(given, tmp_path, name=f"part{looks}", bar=False, stop=After(looks))
         assert outcome(resume(read_run(tmp_path / f"part{looks}"), bar=False)) == outcome(whole)
@@ -338,7 +349,10 @@ def start(tmp_path):
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=SLOW)],
+)
 def test_a_signal_saves_says_how_to_go_on_and_sets_the_exit_code(number, code, tmp_path):
     process = start(tmp_path)
     process.send_signal(number)

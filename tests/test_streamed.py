@@ -335,13 +335,14 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
     assert max(most) <= 16
 
 
-def test_recipes_are_compared_on_streamed_images(folder, tmp_path, capsys):
+@pytest.mark.parametrize("cut", ["--folds", pytest.param("--seeds", marks=pytest.mark.slow)])
+def test_recipes_are_compared_on_streamed_images(cut, folder, tmp_path, capsys):
     from dlcourse.commands import compare
 
     config = tmp_path / "recipe.yaml"
     config.write_text(RECIPE.format(path=folder, share=TINY_SHARE))
     said = []
-    for share, cut in ((TINY_SHARE, "--folds"), (0.5, "--folds"), (TINY_SHARE, "--seeds")):
+    for share in (TINY_SHARE, 0.5):
         command = ["--config", str(config), "--models", "k_nn", cut, "2"]
         command += ["--examples", "30", "--out", str(tmp_path / "compare")]
         assert compare.main([*command, f"dataset.memory_share={share}"]) == 0

@@ -225,6 +225,9 @@ def test_fine_tuning_that_makes_it_worse_is_not_kept(low, tmp_path):
     assert equal(run.model.get_weights(), alone.model.get_weights())
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.fixture(scope="module", params=["true", "false"], ids=["cached", "behind"])
 def whole(low, tmp_path_factory, request):
     """A transfer with a fine-tuning that nothing interrupted."""
@@ -233,7 +236,8 @@ def whole(low, tmp_path_factory, request):
     return train(recipe, tmp_path_factory.mktemp("whole"), name="whole", bar=False)
 
 
-@pytest.mark.parametrize("epoch", [2, 3, 4])
+# in the head's training, at its end and in the fine-tuning
+@pytest.mark.parametrize("epoch", [pytest.param(2, marks=SLOW), pytest.param(3, marks=SLOW), 4])
 def test_an_interrupted_transfer_goes_on_exactly(whole, tmp_path, epoch):
     recipe = load_recipe(whole.file("recipe.yaml"))
     stop = StopRequest()

@@ -105,6 +105,7 @@ def test_a_run_is_told_on_one_page(image_run, capsys):
     assert err == ""
 
 
+@pytest.mark.slow
 def test_all_draws_every_kind_of_picture(image_run, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(lab, "CHECKED_IMAGES", 8)
     assert run(image_run, "--what", "all", "--images", "3", "--out", str(tmp_path / "all")) == 0
@@ -263,7 +264,7 @@ def test_a_run_that_is_not_there_is_one_line(capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["finished_cnn", "ensemble"])
+@pytest.mark.parametrize("name", ["finished_cnn", pytest.param("ensemble", marks=pytest.mark.slow)])
 def test_runs_of_0_1_0_are_drawn(name, tmp_path):
     shutil.copytree(OLD_RUNS / name, tmp_path / name)
     assert visualize.main(["--run", str(tmp_path / name), "--images", "2"]) == 0
