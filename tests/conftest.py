@@ -1,5 +1,6 @@
 """What several tests need."""
 
+import gc
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ import dlcourse  # noqa: F401 - before any test imports Keras: it turns oneDNN o
 # As every command does before TensorFlow starts. What its C++ says depends on what ran before (once
 # deterministic, always) and on the clock: a test of the error stream would fail now and then.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A full collection walks through all of TensorFlow, half a second each time.
+gc.set_threshold(50_000, 20, 100)
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -23,6 +23,7 @@ DATA = {
     "logistic_regression": ("breast_cancer", {}),
     "linear_regression": ("diabetes", {}),
 }
+QUICK = ("cnn", "linear_regression")  # images and a table, classes and numbers
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +95,9 @@ def runtime(name: str, path: Path, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("kind", DATA)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in DATA]
+)
 def test_the_artifact_answers_as_keras_does_at_any_batch_size(built, kind, name, tmp_path):
     model, x = built[kind]
     expected = model.predict(x, verbose=0)

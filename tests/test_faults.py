@@ -41,7 +41,7 @@ def test_killed_trainings_end_bit_equal():
 def test_a_save_killed_at_its_system_calls_leaves_a_whole_file():
     if reason := system_calls.why_not():
         pytest.skip(reason)
-    said = drive("system_calls", "--step", "9")
+    said = drive("system_calls", "--step", "29")
     assert re.search(r"\d\d+ kills, every file whole", said)
 
 

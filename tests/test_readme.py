@@ -65,7 +65,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES[1:])]
+)
 def test_the_python_of_a_page_runs_as_it_stands_but_for_two_epochs(page, folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(mpl, "use", lambda *_: None)

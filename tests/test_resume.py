@@ -36,6 +36,7 @@ KINDS = {
             "dropout": 0.2,
         },
         "training": {
+            "steps_per_execution": 1,
             "batch_size": 128,
             "augmentation": {"shift": 0.1, "rotate": 5},
             "schedule": {"name": "one_cycle"},
@@ -47,6 +48,7 @@ KINDS = {
         "dataset": {"name": "digits"},
         "model": {"name": "cnn", "filters": [4], "hidden": [8], "batch_norm": True},
         "training": {
+            "steps_per_execution": 1,
             "batch_size": [64, 128, 256],
             "ema": 0.9,
             "augmentation": {"shear": 0.1, "zoom": 0.1, "flip": "horizontal", "fill": "black"},
@@ -57,7 +59,11 @@ KINDS = {
     "lstm with dropout": {
         "dataset": {"name": "digits"},
         "model": {"name": "rnn", "units": 6, "dropout": 0.2},
-        "training": {"batch_size": 128, "optimizer": {"name": "sgd", "momentum": 0.9}},
+        "training": {
+            "steps_per_execution": 1,
+            "batch_size": 128,
+            "optimizer": {"name": "sgd", "momentum": 0.9},
+        },
     },
 }
 

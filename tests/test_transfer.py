@@ -44,6 +44,12 @@ def equal(ours, theirs):
     return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.fixture(scope="module")
+def moved(low, tmp_path_factory):
+    """A run that has them."""
+    return train(high(low), tmp_path_factory.mktemp("moved"), name="high", bar=False)
+
+
 @pytest.fixture
 def base():
     """A small convolutional network with all that must stand still, for five classes."""
@@ -179,28 +185,28 @@ def test_a_functional_backbone_inside_the_base_is_a_layer_like_another(images):
     np.testing.assert_allclose(part.predict(images, verbose=0), expected, rtol=1e-5)
 
 
-def test_a_run_has_the_old_layers_and_a_new_head(low, tmp_path):
-    run = train(high(low), tmp_path, name="high", bar=False)
+def test_a_run_has_the_old_layers_and_a_new_head(low, moved):
+    run = moved
     assert run.facts.class_names == ("5", "6", "7", "8", "9")
     assert equal(run.model.get_layer("conv_1").get_weights(), low.model.get_weights()[:1])
     assert run.metrics["test"]["accuracy"] > 0.5  # five classes: 0.2 by chance
-    assert (tmp_path / "cache").is_dir()
+    assert (run.path.parent / "cache").is_dir()
 
 
-def test_the_head_on_cached_features_learns_the_same_bits_as_behind_the_frozen_base(low, tmp_path):
-    cached = train(high(low), tmp_path, name="cached", bar=False)
+def test_the_head_on_cached_features_learns_the_same_bits_as_behind_the_frozen_base(
+    low, moved, tmp_path
+):
     behind = train(high(low, ", cache_features: false"), tmp_path, name="behind", bar=False)
-    assert equal(cached.model.get_weights(), behind.model.get_weights())
-    assert cached.history == behind.history
+    assert equal(moved.model.get_weights(), behind.model.get_weights())
+    assert moved.history == behind.history
 
 
-def test_features_in_the_cache_are_read_again(low, tmp_path, monkeypatch):
-    first = train(high(low), tmp_path, name="first", bar=False)
+def test_features_in_the_cache_are_read_again(low, moved, monkeypatch):
     monkeypatch.setattr(
         "dlcourse.training.features.predict", lambda *_: pytest.fail("computed again")
     )
-    again = train(high(low), tmp_path, name="again", bar=False)
-    assert equal(first.model.get_weights(), again.model.get_weights())
+    again = train(high(low), moved.path.parent, name="again", bar=False)
+    assert equal(moved.model.get_weights(), again.model.get_weights())
 
 
 def test_fine_tuning_follows_the_head_and_changes_the_named_layers(low, tmp_path):
@@ -217,12 +223,11 @@ def test_fine_tuning_follows_the_head_and_changes_the_named_layers(low, tmp_path
     assert equal(conv, low.model.get_layer("conv_1").get_weights())
 
 
-def test_fine_tuning_that_makes_it_worse_is_not_kept(low, tmp_path):
+def test_fine_tuning_that_makes_it_worse_is_not_kept(low, moved, tmp_path):
     worse = ", trainable_layers: 1, fine_tuning_epochs: 1, fine_tuning_rate: 1000"
     run = train(high(low, worse), tmp_path, name="worse", bar=False)
-    alone = train(high(low), tmp_path, name="alone", bar=False)
-    assert run.metrics["best_epoch"] == alone.metrics["best_epoch"] <= 3
-    assert equal(run.model.get_weights(), alone.model.get_weights())
+    assert run.metrics["best_epoch"] == moved.metrics["best_epoch"] <= 3
+    assert equal(run.model.get_weights(), moved.model.get_weights())
 
 
 SLOW = pytest.mark.slow
@@ -294,13 +299,12 @@ def test_more_epochs_before_a_fine_tuning_are_refused(low, tmp_path):
         resume(run, more, bar=False)
 
 
-def test_augmentation_acts_in_front_of_the_frozen_base(low, tmp_path):
+def test_augmentation_acts_in_front_of_the_frozen_base(low, moved, tmp_path):
     recipe = high(low, ", cache_features: false", ", augmentation: {shift: 0.1}")
     run = train(recipe, tmp_path, name="shifted", bar=False)
-    plain = train(high(low), tmp_path, name="plain", bar=False)
-    names = [[layer.name for layer in one.model.layers[1:]] for one in (run, plain)]
+    names = [[layer.name for layer in one.model.layers[1:]] for one in (run, moved)]
     assert names[0] == names[1]
-    assert run.history != plain.history
+    assert run.history != moved.history
 
 
 def test_images_of_another_range_are_scaled_as_the_bases_own(low):
@@ -331,9 +335,8 @@ def test_a_keras_file_and_a_table_serve_as_bases(tmp_path):
     assert names[1:] == ["normalization", "hidden_1", "features", "logits", "probabilities"]
 
 
-def test_a_transferred_run_is_a_base_itself(low, tmp_path):
-    run = train(high(low), tmp_path, name="high", bar=False)
-    model = prepare(high(run, layer="null")).model
+def test_a_transferred_run_is_a_base_itself(moved):
+    model = prepare(high(moved, layer="null")).model
     names = [layer.name for layer in model.layers]
     assert len(set(names)) == len(names)
     assert {"base_head_1", "head_1"} <= set(names)

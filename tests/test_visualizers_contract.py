@@ -444,7 +444,7 @@ def test_an_activation_at_the_address_of_a_dropped_one_is_seen():
 
 def test_a_layer_at_the_address_of_a_dropped_one_is_seen():
     model = keras.Sequential([layers.Input((5,)), layers.Dense(1, use_bias=False)])
-    for factor in range(1, 6):
+    for factor in range(1, 4):
         model.pop()
         gc.collect()
         model.add(layers.Dense(1, use_bias=False))
@@ -452,14 +452,15 @@ def test_a_layer_at_the_address_of_a_dropped_one_is_seen():
         np.testing.assert_array_equal(explain("saliency", model, ROWS, 0), np.full((3, 5), factor))
 
 
-@pytest.mark.parametrize("method", VISUALIZERS)
-def test_a_dropped_model_is_freed(method):
-    model = sequential(dense())
-    explain(method, model, IMAGES)
-    gone = weakref.ref(model)
+def test_a_dropped_model_is_freed():
+    dropped = {}
+    for method in VISUALIZERS:
+        model = sequential(dense())
+        explain(method, model, IMAGES)
+        dropped[method] = weakref.ref(model)
     del model
     gc.collect()
-    assert gone() is None
+    assert [method for method, model in dropped.items() if model() is not None] == []
 
 
 # Failures leave nothing behind
