@@ -419,7 +419,7 @@ def test_errors_say_what_is_wrong(score, images, settings, text):
         Gradcam(functional())(score, images, **settings)
 
 
-def test_a_softmax_that_is_no_layer_cannot_be_replaced():
+def test_a_softmax_that_is_not_a_layer_cannot_be_replaced():
     with pytest.raises(ValueError, match="does not come from a layer with an activation"):
         Saliency(no_layer(keras.Input((8, 8, 3))), ReplaceToLinear())(CLASSES_1, IMAGES)
 

@@ -19,10 +19,10 @@ from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import settings_model
 
 ROOT = Path(__file__).parents[1]
-# Not among the real data at hand. They are mnist's code with another name, and test_tfds.py asks
+# Not among the available real data. They are mnist's code with another name, and test_tfds.py asks
 # for each by its name.
 NOT_CACHED = {"fashion_mnist", "kmnist", "cifar10"}
-REPEATED = {"iris": 1}  # one flower stands twice in Fisher's table
+REPEATED = {"iris": 1}  # one flower is duplicated in Fisher's table
 
 
 def make_images(folder):

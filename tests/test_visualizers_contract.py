@@ -339,7 +339,7 @@ def test_layers_of_nested_models_are_named_by_their_path():
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
-def test_class_indices_are_a_number_a_list_an_array_or_none(method):
+def test_class_indices_are_a_number_or_list_or_array_or_none(method):
     model = built("logits")
     wanted = explain(method, model, IMAGES, 2)
     for same in ([2, 2, 2], (2, 2, 2), np.array([2, 2, 2]), np.int64(2), np.full(3, 2, "uint8")):
@@ -727,7 +727,7 @@ def test_score_cam_needs_a_layer_with_the_input_s_places():
     refused(text, "score_cam", model, IMAGES)
 
 
-def test_what_is_no_model_is_refused():
+def test_what_is_not_a_model_is_refused():
     for thing in (None, "model.keras", layers.Dense(2), np.zeros(3)):
         text = f"model: expected a Keras model, got {type(thing).__name__}"
         for method in VISUALIZERS:
@@ -762,7 +762,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in WHOLE.items() for n in names])
-def test_settings_that_are_no_whole_numbers_are_refused(method, name):
+def test_settings_that_are_not_whole_numbers_are_refused(method, name):
     may_be_none = {"steps", "patch", "stride"}
     for value in NONSENSE + ([] if name == "seed" else [0]):
         if value is None and name in may_be_none:
@@ -793,7 +793,7 @@ REAL = {"smooth_grad": ["noise"], "rise": ["keep"], "occlusion": ["value"]}
 
 
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in REAL.items() for n in names])
-def test_settings_that_are_no_numbers_are_refused(method, name):
+def test_settings_that_are_not_numbers_are_refused(method, name):
     for value in NONSENSE:
         if (name == "value" and value in (2.5, -1)) or (name == "noise" and value == 2.5):
             continue

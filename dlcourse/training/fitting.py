@@ -43,8 +43,8 @@ class Fit:
             steps per epoch; valid while it runs.
         saved_step: Step of the current epoch whose state was saved last.
         clock: Wall-clock and CPU time, in seconds, when the current fit was last measured.
-        running: With `ema`, the weights that the averages replace from the start of validation to
-            the end of the epoch.
+        running: Weights that the averages of `ema` replace from the start of validation to the end
+            of the epoch; empty otherwise.
     """
 
     recipe: Recipe

@@ -71,7 +71,7 @@ def diagnose(
 
     Args:
         history: A run or its folder, whose data and layers are examined too; or the history of any
-            training: a Keras `History` or its dict, one column per metric with one value per
+            training as a Keras `History` or its dict, one column per metric with one value per
             epoch, at least `loss`. Without validation, rules that need it are skipped.
         model: Trained Keras model, if the history is a dict; its output gives the classes.
         task: Task, `multiclass`, `binary` or `regression`. None infers it from the rest.

@@ -79,7 +79,7 @@ class AttentionReport:
         rows: One row per method; the last is that of a random map.
         covers: Region → effect of covering it; `all`: all of several regions; `elsewhere`: a box
             as large as the first region's, at a random place outside the regions.
-        randomization: How much the maps change when the weights are randomised.
+        randomization: Changes of the maps when the weights are randomised.
         verdict: Conclusions as text.
     """
 
