@@ -204,7 +204,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, folder):
 def test_a_single_class_is_not_a_classification(folder, tmp_path):
     (tmp_path / "one").mkdir()
     (folder / "red").rename(tmp_path / "one" / "red")
-    with pytest.raises(DatasetError, match="one: 1 class: a classifier needs two or more"):
+    with pytest.raises(DatasetError, match="one: has 1 class: a classifier needs two or more"):
         load(tmp_path / "one")
 
 

@@ -297,7 +297,7 @@ def test_a_value_out_of_bounds_is_told_before_keras_would(override, text, recipe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seed: !!timestamp x", "x.yaml:1:7: is not a value of tag:yaml.org,2002:timestamp"),
+        ("seed: !!timestamp x", "x.yaml:1:7: 'x' is not a valid timestamp"),
         ("model: |\n  two\n  lines\n", "x.yaml:1:8: unknown model 'two\\nlines\\n'"),
     ],
 )

@@ -559,9 +559,9 @@ def test_wrong_images_are_refused_in_one_line(method, images, text):
 @pytest.mark.parametrize(
     ("index", "text"),
     [
-        (3, "class_indices: class 3 of 3 (0 to 2)"),
-        (-1, "class_indices: class -1 of 3 (0 to 2)"),
-        (2**40, f"class_indices: class {2**40} of 3 (0 to 2)"),
+        (3, "class_indices: expected classes 0 to 2, got 3"),
+        (-1, "class_indices: expected classes 0 to 2, got -1"),
+        (2**40, f"class_indices: expected classes 0 to 2, got {2**40}"),
         ([0, 1], "class_indices: expected one class or shape (3,), got (2,)"),
         ([], "class_indices: expected whole numbers"),
         ([[0, 1, 2]], "class_indices: expected one class or shape (3,), got (1, 3)"),
@@ -576,16 +576,18 @@ def test_wrong_classes_are_refused_in_one_line(method, index, text):
 
 
 def test_one_sigmoid_unit_has_two_classes():
-    refused("class_indices: class 2 of 2 (0 to 1)", "saliency", built("sigmoid"), IMAGES, 2)
+    refused(
+        "class_indices: expected classes 0 to 1, got 2", "saliency", built("sigmoid"), IMAGES, 2
+    )
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
 @pytest.mark.parametrize(
     ("output", "text"),
     [
-        (2, "output: 2 of 2 outputs"),
-        (-1, "output: -1 of 2 outputs"),
-        ("color", "output: no output 'color'; there are kind, colour"),
+        (2, "output: expected 0 to 1, got 2"),
+        (-1, "output: expected 0 to 1, got -1"),
+        ("color", "output: no output 'color' (known: kind, colour)"),
         (0.5, "output: expected a number or a name, got 0.5"),
         (None, "output: expected a number or a name, got None"),
         (True, "output: expected a number or a name, got True"),
@@ -600,7 +602,7 @@ def test_wrong_outputs_are_refused_in_one_line(method, output, text):
     ("layer", "text"),
     [
         ("frist", "layer: no layer 'frist' (did you mean 'first'?)"),
-        (9, "layer: 9 of 3 layers"),
+        (9, "layer: no position 9: the model has 3 layers"),
         (1.5, "layer: expected a position, name or layer, got 1.5"),
         (True, "layer: expected a position, name or layer, got True"),
         (layers.Dense(2, name="other"), "layer: 'other' is another model's layer"),
@@ -805,7 +807,7 @@ def test_settings_that_are_not_numbers_are_refused(method, name):
 def test_baselines_that_do_not_fit_are_refused(baseline):
     text = "baseline: expected a number or an array of (8, 8, 2)"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=baseline)
-    text = "baseline: got 2 for 1 inputs"
+    text = "baseline: got 2, expected one per input"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=[0, 1])
 
 

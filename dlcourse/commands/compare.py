@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     splits.add_argument(
         "--seeds", type=int, metavar="N", help="keep the test split and train with N seeds (3)"
     )
-    parser.add_argument("--examples", type=int, metavar="N", help="training examples, at most")
+    parser.add_argument(
+        "--examples", type=int, metavar="N", help="largest number of training examples"
+    )
     parser.add_argument(
         "--curve", action="store_true", help="also score smaller training sets: a learning curve"
     )

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--lowest", type=float, metavar="RATE", help="first step's rate (1e-06)")
     parser.add_argument("--highest", type=float, metavar="RATE", help="last step's rate (10)")
-    parser.add_argument("--steps", type=int, metavar="N", help="steps, at most (100)")
+    parser.add_argument("--steps", type=int, metavar="N", help="largest number of steps (100)")
     parser.add_argument(
         "--out",
         default="runs/find_lr",

@@ -336,7 +336,7 @@ def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
 
 
 REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
-    ("ensemble",): ((None,), "several networks in one run are left out since 0.2"),
+    ("ensemble",): ((None,), "train one recipe per network, each with its own seed"),
     ("training", "xray"): ((None, False), "give --xray to the train command instead"),
 }
 """Removed settings of earlier versions: the values without effect, and the reason to report."""

@@ -85,7 +85,7 @@ def published(
     networks = [entry for entry in dir(keras.applications) if entry[:1].isupper()]
     if name not in networks:
         hint = did_you_mean(name, networks)
-        raise UserError(f"no run, no file and no network of keras.applications: '{name}'{hint}")
+        raise UserError(f"'{name}' is not a run, a file or a network of keras.applications{hint}")
     if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
         raise UserError(f"{name} takes images of 1 or 3 channels, but this data has {input_shape}")
     if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
