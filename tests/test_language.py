@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PROSE = ["*.md", "docs/*.md", "configs/*.*", "benchmarks/*.md", "dlcourse/**/*.py*"]
-PROSE += ["benchmarks/*.py", "tests/**/*.py"]
+PROSE = ["*.md", "docs/*.md", "configs/*.*", "benchmarks/*.md", "dlcourse/**/*.py"]
+PROSE += ["dlcourse/**/*.pyi", "benchmarks/*.py", "tests/**/*.py"]
 
 # Words that make "a X a Y" a clause or a list instead of "one X per Y".
 LINKING = (

@@ -463,7 +463,7 @@ def test_the_pointing_table_shows_each_share():
         (lambda _: pointing_hits(MAP, BOX[:, :3]), "boxes: expected integers (top, left, bottom,"),
         (lambda _: share_inside(MAP, BOX * 1.0), "for each of 1 maps, got float64 of the shape (1"),
         (lambda _: share_inside(MAP, [[0, 0, 1, 3]]), "extends beyond the map of 2 × 2"),
-        (lambda _: share_inside(MAP, [[1, 0, 1, 2]]), "boxes: one is empty or leaves"),
+        (lambda _: share_inside(MAP, [[1, 0, 1, 2]]), "boxes: one is empty or extends"),
         (lambda m: model_randomization(m, ONES, ["salience"]), "did you mean 'saliency'?"),
         (lambda m: model_randomization(m, ONES, "saliency"), "methods: expected names of VISUAL"),
         (lambda m: model_randomization(m, ONES, ["grad_cam"]), "no convolutional layer"),

@@ -42,7 +42,7 @@ def load_base(
         reason = f"{base} has {len(model.inputs)} inputs: one is expected"
         raise RecipeError(reason, setting="base")
     expected = tuple(model.inputs[0].shape[1:])
-    fits = [size in (None, other) for size, other in zip(expected, input_shape, strict=False)]
+    fits = [size in (None, given) for size, given in zip(expected, input_shape, strict=False)]
     if len(expected) != len(input_shape) or not all(fits):
         raise RecipeError(
             f"{base} takes inputs of shape {expected}, but this data has {tuple(input_shape)} "

@@ -117,8 +117,8 @@ def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
     probed = kept.get(key)
     if probed is None:
-        for other in [k for k in kept if k[0] != key[0]]:  # of an earlier structure
-            kept.pop(other, None)
+        for earlier in [k for k in kept if k[0] != key[0]]:  # calls of another structure
+            kept.pop(earlier, None)
         fixed = any(x.shape[0] for x in symbolic_inputs(model))  # a fixed batch size
         kept[key] = probed = _probe(model, inputs if fixed else [x[:1] for x in inputs])
     return probed

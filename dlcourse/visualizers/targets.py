@@ -26,7 +26,7 @@ class Target:
     Attributes:
         model: The Keras model; it is never changed.
         inputs: One float32 array `(n, …)` per input.
-        was_list: Whether the caller gave a list, and gets a list back.
+        was_list: Whether the caller gave a list of inputs; the result is then a list, too.
         indices: The class of each example, `(n,)` int32.
         output: Index of the model's output that is read.
         calls: The model's layer calls.
@@ -97,7 +97,7 @@ class Reader:
 
     @property
     def scale(self) -> float:
-        """Factor of the score, and divisor of its gradient, for the sake of half precision."""
+        """Factor of the score, and divisor of its gradient: half precision would underflow."""
         return HALF_SCALE if self.half else 1.0
 
     def read(
@@ -129,8 +129,8 @@ class Reader:
     def scores(self, output: Any, indices: Any) -> Any:
         """Return the score `(n,)` of each example's class, averaged over the positions of a map.
 
-        One sigmoid unit stands for two classes: its logit is the score of class 1, and minus its
-        logit that of class 0.
+        One sigmoid unit represents two classes: the score of class 1 is its logit, and the score of
+        class 0 is minus its logit.
         """
         from keras import ops
 

@@ -131,11 +131,11 @@ def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
     """Return the first recipe; all must have its data set."""
     if not recipes:
         raise RecipeError("a comparison needs at least one recipe")
-    (name, first), *others = recipes.items()
-    for other, recipe in others:
+    (first_name, first), *others = recipes.items()
+    for name, recipe in others:
         if recipe.dataset != first.dataset:
             raise RecipeError(
-                f"{recipe.where('dataset')}: {other} has {_settings(recipe)}, {name} has "
+                f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
                 f"{_settings(first)}: a comparison needs one data set"
             )
     return first
@@ -175,8 +175,8 @@ def _result(
     sentences = verdict(rows, tuple(recipes), score)
     if len(sizes) > 1:
         sentences += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
-    known = baselines(dataset.task)
-    explains = {name: known[name].explains for name in names}
+    classic = baselines(dataset.task)
+    explains = {name: classic[name].explains for name in names}
     explains |= dict.fromkeys(recipes, OF_A_NETWORK)
     return Comparison(
         dataset.summary,

@@ -234,8 +234,8 @@ def _elsewhere(
 
 def _as_text(region: str, dataset: Any) -> str:
     """Return `digit` for the object of a data set of digits, else the name of the region."""
-    known = getattr(dataset, "target_name", "class")
-    return known if region == "object" and known != "class" else region
+    target = getattr(dataset, "target_name", "class")
+    return target if region == "object" and target != "class" else region
 
 
 def _verdict(
