@@ -585,8 +585,8 @@ def test_one_sigmoid_unit_has_two_classes():
 @pytest.mark.parametrize(
     ("output", "text"),
     [
-        (2, "output: expected 0 to 1, got 2"),
-        (-1, "output: expected 0 to 1, got -1"),
+        (2, "output: no output 2: the model has 2"),
+        (-1, "output: no output -1: the model has 2"),
         ("color", "output: no output 'color' (known: kind, colour)"),
         (0.5, "output: expected a number or a name, got 0.5"),
         (None, "output: expected a number or a name, got None"),

@@ -136,7 +136,8 @@ def _build(
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(loader, node, location, source, seen)
     if node.tag in NUMBERS and re.fullmatch(r"[-+]?0\d+|.*:.*", node.value):
-        reason = f"YAML reads {node.value} as {loader.construct_object(node)}: put text in quotes"
+        number = loader.construct_object(node)
+        reason = f"YAML reads {node.value} as {number}: write a plain number, or text in quotes"
         raise RecipeError(reason, of=place)
     try:
         return loader.construct_object(node)

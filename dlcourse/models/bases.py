@@ -111,9 +111,8 @@ def _not_built(name: str, weights: str | None, error: Exception) -> str:
             f"{name}: its ImageNet weights could not be downloaded: "
             f"{one_line(error)} (offline: set weights to a file, or to null for random ones)"
         )
-    return (
-        f"{name}: cannot be built for this data and weights {weights or 'null'}: {one_line(error)}"
-    )
+    reason = f"cannot be built for this data and weights {weights or 'null'}"
+    return f"{name}: {reason}: {one_line(error)}"
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":

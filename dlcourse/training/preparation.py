@@ -266,6 +266,5 @@ def _device(model: Any) -> str:
     """Return the device, the precision, the backend and the version of Keras."""
     import keras
 
-    policies = [layer.dtype_policy.name for layer in model.layers if layer.weights]
-    backend = f"{keras.backend.backend()} backend, Keras {keras.version()}"
-    return f"{device()}, {policies[0] if policies else 'float32'}, {backend}"
+    policy = next((layer.dtype_policy.name for layer in model.layers if layer.weights), "float32")
+    return f"{device()}, {policy}, {keras.backend.backend()} backend, Keras {keras.version()}"

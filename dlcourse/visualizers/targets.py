@@ -166,11 +166,9 @@ def target_of(
         raise UserError("model: its layers are channels_first; visualizers need channels_last")
     calls = hooks.layer_calls(model, inputs)
     number = _output_number(calls, len(hooks.output_shapes(model, inputs)), output)
-    last = _output_call(calls, number)
-    output_activation = (
-        hooks.output_activation(hooks.all_layers(model)[last.position]) if last else None
-    )
-    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, output_activation)
+    layers, last = hooks.all_layers(model), _output_call(calls, number)
+    activation = hooks.output_activation(layers[last.position]) if last else None
+    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, activation)
     return replace(target, indices=_class_indices(target, class_indices))
 
 
@@ -310,7 +308,7 @@ def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) 
     if isinstance(output, bool) or not isinstance(output, Integral):
         raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
-        raise UserError(f"output: expected 0 to {count - 1}, got {output}")
+        raise UserError(f"output: no output {output}: the model has {count}")
     return int(output)
 
 
