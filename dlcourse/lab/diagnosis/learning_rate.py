@@ -21,7 +21,8 @@ def learning_rate_too_large(evidence: Evidence) -> Finding | None:
     rate = another_rate(evidence, 0.1, "0.0001")
     for rule in (_not_finite, _climbing, _leap, _killed, _swinging, _scattered):
         if reason := rule(evidence):
-            return Finding("learning_rate_too_large", *reason[:2], rate, reason[2])
+            sentence, numbers, epoch = reason
+            return Finding("learning_rate_too_large", sentence, numbers, rate, epoch)
     return None
 
 
@@ -32,18 +33,16 @@ def _not_finite(evidence: Evidence) -> Reason | None:
     epoch = int(bad.argmax()) + 1
     last = evidence.loss[epoch - 2]
     before = f"{last:.3g} the epoch before" if epoch > 1 else "from the first epoch on"
-    return "the training diverges: the loss is not finite any more", f"NaN or ∞; {before}", epoch
+    return "the training diverges: the loss is no longer finite", f"NaN or ∞; {before}", epoch
 
 
 def _climbing(evidence: Evidence) -> Reason | None:
     loss, epochs = evidence.loss, evidence.epochs
     if epochs < 3 or loss[-3:].min() < THRESHOLDS["rise"] * max(loss[0], evidence.unit):
         return None
-    numbers, epoch = (
-        f"loss {loss[0]:.3g} in epoch 1, {loss[-1]:.3g} in epoch {epochs}",
-        loss.argmin(),
-    )
-    return "the training diverges: its loss climbs, each step overshoots", numbers, int(epoch) + 1
+    epoch = int(loss.argmin()) + 1
+    numbers = f"loss {loss[0]:.3g} in epoch 1, {loss[-1]:.3g} in epoch {epochs}"
+    return "the training diverges: its loss climbs, each step overshoots", numbers, epoch
 
 
 def _leap(evidence: Evidence) -> Reason | None:
