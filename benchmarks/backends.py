@@ -1,4 +1,4 @@
-"""python -m benchmarks.backends: one recipe under the backends at hand, on a GPU or a CPU.
+"""python -m benchmarks.backends: one recipe under the available backends, on a GPU or a CPU.
 
 Each row is a training in a process of its own, with XLA (`jit_compile`) and mixed precision on and
 off; the rounds go through all rows in turn. The first epoch, in which the steps are compiled, is
@@ -123,7 +123,7 @@ def show(rows: dict[tuple[str, str, str], list[Any]], targets: list[float]) -> N
 
 def main() -> int:
     """Print device, date, versions and a row for each backend, XLA and precision."""
-    parser = argparse.ArgumentParser(description="One recipe under the backends at hand.")
+    parser = argparse.ArgumentParser(description="One recipe under the available backends.")
     parser.add_argument("--config", default=str(CONFIG), help="a recipe of images")
     parser.add_argument("--backends", nargs="+", choices=PACKAGES, default=["tensorflow", "jax"])
     parser.add_argument("--python", nargs="+", default=[], metavar="BACKEND=PYTHON")

@@ -37,11 +37,11 @@ class Scenario:
     """A training with a known fault.
 
     Attributes:
-        expected: the findings that must be told.
-        allowed: findings that are true beside them.
-        dataset, model, training: the recipe's settings.
-        change: alters the data set's arrays before the training.
-        damage: alters the untrained model.
+        expected: Findings that must be reported.
+        allowed: Further findings that are true.
+        dataset, model, training: Settings of the recipe.
+        change: Function that alters the data set's arrays before the training.
+        damage: Function that alters the untrained model.
     """
 
     expected: tuple[str, ...]
@@ -568,7 +568,7 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def table(whole: dict[str, Any], alone: dict[str, Any]) -> str:
-    """Return the README's table: a row a finding."""
+    """Return the README's table: one row per finding."""
     rows = [
         "| finding | runs that show it | precision | recall | false alarms | "
         "history alone: precision | recall |",

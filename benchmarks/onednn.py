@@ -2,8 +2,8 @@
 
 TensorFlow takes them by itself only on x86 processors with AVX512_VNNI or newer, and on Linux;
 `dlcourse` turns them on for all x86 (see its `__init__.py`). Each training is the command that a
-user types, in a process of its own; with and without take turns. A recipe whose data is not at hand
-is left out.
+user types, in a process of its own; with and without take turns. A recipe whose data is not
+available is left out.
 """
 
 import argparse

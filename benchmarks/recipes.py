@@ -2,7 +2,7 @@
 
 Each training is the command that a user types, in a process of its own. The figures go into
 benchmarks/recipes.json, the `# Measured` line of each recipe and the tables of configs/README.md
-and README.md. A recipe whose data is not at hand is left out. With `--table` nothing is trained:
+and README.md. A recipe whose data is not available is left out. With `--table` nothing is trained:
 both tables are written from the recorded figures.
 """
 
@@ -64,12 +64,12 @@ def record(config: Path, seeds: list[int], results: dict[str, Any]) -> None:
     results.pop(name, None)
     if good:
         results[name] = summary(good)
-    print(name, line(results[name]) if good else "data not at hand", flush=True)
+    print(name, line(results[name]) if good else "data not available", flush=True)
     config.write_text(with_header(config.read_text(), results.get(name)))
 
 
 def measure(config: Path, seed: int) -> dict[str, Any] | None:
-    """Return the metrics of one training; None where the data is not at hand."""
+    """Return the metrics of one training; None where the data is not available."""
     with tempfile.TemporaryDirectory() as runs:
         overrides = [f"seed={seed}"]
         if base := getattr(load_recipe(config).model, "base", None):  # a run of another recipe
@@ -81,7 +81,7 @@ def measure(config: Path, seed: int) -> dict[str, Any] | None:
 
 
 def trained(config: Path, overrides: list[str], run: Path) -> dict[str, Any] | None:
-    """Return the metrics of one training; None where the data is not at hand."""
+    """Return the metrics of one training; None where the data is not available."""
     command = [sys.executable, "-m", "dlcourse.train", "--config", str(config), *overrides]
     done = subprocess.run(
         [*command, "--runs", str(run.parent), "--name", run.name],

@@ -63,7 +63,7 @@ def train(recipe: Path, runs: Path, cache: Path, cap: int) -> tuple[float, float
 
 
 def main() -> int:
-    """Print a row a size: what the images take, and each way's peak and CPU seconds."""
+    """Print one row per size: what the images take, and each way's peak and CPU seconds."""
     parser = argparse.ArgumentParser(description="Peak memory of training on image folders.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000, 50_000])
     parser.add_argument("--side", type=int, default=64, help="pixels; a multiple of 8")

@@ -98,7 +98,7 @@ def example() -> Any:
 
 
 def fast_trainings(seeds: list[int]) -> Iterator[dict[str, Any]]:
-    """Train the recipe as `dlcourse train` does, once a seed; give what each run reached."""
+    """Train the recipe as `dlcourse train` does, once per seed; yield what each run reached."""
     from dlcourse.configuration.recipe import load_recipe
     from dlcourse.training import train
 

@@ -31,7 +31,7 @@ def lazy(
 
     Args:
         package: Name of the package, its `__name__`.
-        modules: Modules that are names of the package, by the last part of their own name.
+        modules: Modules that the package exports under the last part of their own name.
         names: Map of a module to the names in it that the package exports, separated by spaces.
     """
     places = {module.rpartition(".")[2]: (module, "") for module in modules}

@@ -88,7 +88,7 @@ def resume(
 
 
 def _run(training: Callable[..., Run], verbose: bool | int) -> Run:
-    """Return the run of a training; a Ctrl-C that comes as it ends is raised afterwards."""
+    """Return the run of a training; a Ctrl-C during its last moments is raised afterwards."""
     import_keras()
     with StopRequest(signal.default_int_handler) as stop:
         run = training(report=write if verbose else None, bar=False, stop=stop)

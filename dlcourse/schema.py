@@ -149,18 +149,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     They are checked before the function runs; missing ones get their defaults.
     """
     parameters = inspect.signature(function).parameters.values()
-    others = {one.name for one in parameters if one.kind is not one.KEYWORD_ONLY}
+    positional = {item.name for item in parameters if item.kind is not item.KEYWORD_ONLY}
 
     @wraps(function)
     def call(*arguments: Any, **given: Any) -> Any:
-        own = {key: given.pop(key) for key in others & given.keys()}
+        own = {key: given.pop(key) for key in positional & given.keys()}
         settings = checked_settings(function.__name__, function, given)
         import_keras()
         return function(*arguments, **own, **settings)  # pyright: ignore[reportCallIssue]
 
     plain_settings = [
-        one.replace(annotation=one.empty) if one.kind is one.KEYWORD_ONLY else one
-        for one in parameters
+        item if item.name in positional else item.replace(annotation=item.empty)
+        for item in parameters
     ]  # the types are for pydantic, not for a reader
     call.__signature__ = inspect.Signature(plain_settings)  # pyright: ignore
     return call
@@ -207,8 +207,8 @@ ENTRY = re.compile(r"^ {4}(\w[\w, ]*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 def descriptions(documented: Any) -> dict[str, str]:
     """Return the entry of each name under `Args` in a docstring; names may share an entry."""
     entries = (inspect.getdoc(documented) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
-    found = ENTRY.findall(entries)
-    return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
+    pairs = ENTRY.findall(entries)
+    return {name: " ".join(text.split()) for names, text in pairs for name in names.split(", ")}
 
 
 def did_you_mean(word: object, known: list[str]) -> str:

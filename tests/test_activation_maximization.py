@@ -217,9 +217,9 @@ def test_an_image_and_its_spectrum_are_the_same_picture():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"targets": 3}, "class_indices: class 3 of 3 (0 to 2)"),
+        ({"targets": 3}, "class_indices: expected classes 0 to 2, got 3"),
         ({"targets": []}, "targets: expected whole numbers, one or more, got []"),
-        ({"targets": 9, "layer": "conv"}, "targets: layer conv has units 0 to 3"),
+        ({"targets": 9, "layer": "conv"}, "targets: expected units 0 to 3 of layer conv"),
         ({"targets": 0, "layer": "con"}, "layer: no layer 'con' (did you mean 'conv'?)"),
         (
             {"targets": 0, "steps": 0},
@@ -252,7 +252,7 @@ def test_rows_refuse_what_is_for_images():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
     with pytest.raises(UserError, match="are for images"):
         activation_maximization(model, 0, transformations=Transformations(jitter=1))
-    with pytest.raises(UserError, match="need values >= 0 and scale < 1"):
+    with pytest.raises(UserError, match="expected values >= 0 and scale < 1"):
         Transformations(jitter=-1)
 
 

@@ -15,7 +15,7 @@ def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch():
 
 
 def seen_by_fit(initial_epoch, epochs, python):
-    """The examples that `fit` is given, one array an epoch."""
+    """The examples that `fit` is given, one array per epoch."""
     import keras
 
     x = np.arange(10, dtype="float32")[:, None]

@@ -114,7 +114,7 @@ def test_a_resume_says_which_callbacks_are_missing(tmp_path):
 def test_a_state_that_json_cannot_hold_is_refused(tmp_path):
     diary = Diary()
     diary.get_state = lambda: np.zeros(3)
-    with pytest.raises(UserError, match="get_state: numbers, text and lists only"):
+    with pytest.raises(UserError, match="get_state may only return JSON values"):
         train(recipe(), tmp_path, bar=False, callbacks=[diary])
 
 

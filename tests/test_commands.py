@@ -162,7 +162,7 @@ def test_predict_prints_a_table_with_the_next_best_class(call, digits_run, tmp_p
     assert row.split()[0] == str(tmp_path / "black.png")
 
 
-def test_predict_names_a_file_that_is_no_image(call, digits_run, tmp_path):
+def test_predict_names_a_file_that_is_not_an_image(call, digits_run, tmp_path):
     (tmp_path / "a.png").write_text("hello")
     code, out, err = call(predict, "--run", digits_run.path, tmp_path / "a.png")
     assert (code, out) == (2, "")
@@ -253,7 +253,7 @@ def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
     assert "best validation score first" in out
 
 
-def test_a_closed_pipe_is_no_traceback():
+def test_a_closed_pipe_gives_no_traceback():
     command = f"{sys.executable} -m dlcourse.train --schema | head -n 1"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "{\n"

@@ -1,4 +1,4 @@
-"""Classic learners and networks on the same splits: rounds, differences, verdicts, the command."""
+"""Classic models and networks on the same splits: rounds, differences, verdicts, the command."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from dlcourse.datasets import load_dataset
 from dlcourse.errors import DatasetError, DivergedError, RecipeError
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.comparison import Trial, compare, results
-from dlcourse.lab.comparison.classic import learners, pipeline, rows
+from dlcourse.lab.comparison.classic import baselines, pipeline, rows
 from dlcourse.lab.comparison.rounds import curve_sizes, default_folds, repeated, rounds, subset
 from dlcourse.lab.comparison.trials import classic_trial, recipe_trial, scores
 from dlcourse.lab.comparison.verdict import (
@@ -260,10 +260,10 @@ def test_one_fold_is_refused(folds):
         rounds(load_dataset("iris"), folds=folds, seeds=0, seed=0)
 
 
-# the learners
+# the classic models
 
 
-@pytest.mark.parametrize("name", learners("multiclass"))
+@pytest.mark.parametrize("name", baselines("multiclass"))
 def test_every_classifier_beats_or_is_the_guess_and_counts_its_numbers(name):
     part = load_dataset("iris")
     found = classic_trial(name, part, 1)
@@ -277,7 +277,7 @@ def test_every_classifier_beats_or_is_the_guess_and_counts_its_numbers(name):
         assert found.parameters == 102 * 4
 
 
-@pytest.mark.parametrize("name", learners("regression"))
+@pytest.mark.parametrize("name", baselines("regression"))
 def test_every_regressor_works_and_the_mean_explains_nothing(name):
     found = classic_trial(name, load_dataset("diabetes"), 1)
     assert found.score <= 0 if name == "mean" else found.score > 0.05

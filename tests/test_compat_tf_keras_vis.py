@@ -400,7 +400,7 @@ def no_layer(x):
     [
         (CategoricalScore([0, 1]), IMAGES, {}, "2 targets for 3 inputs"),
         (CategoricalScore([0, 1]), IMAGES[:1], {}, "2 targets for 1 inputs"),
-        (CategoricalScore(3), IMAGES, {}, r"\[3\] of 3 classes"),
+        (CategoricalScore(3), IMAGES, {}, r"expected classes 0 to 2, got \[3\]"),
         (lambda o: o[:2, 0], IMAGES, {}, "returned 2 scores for 3 inputs"),
         (BinaryScore(True), IMAGES, {}, r"expected \(n, 1\)"),
         (None, IMAGES, {}, "0 score functions"),
@@ -419,7 +419,7 @@ def test_errors_say_what_is_wrong(score, images, settings, text):
         Gradcam(functional())(score, images, **settings)
 
 
-def test_a_softmax_that_is_no_layer_cannot_be_replaced():
+def test_a_softmax_that_is_not_a_layer_cannot_be_replaced():
     with pytest.raises(ValueError, match="does not come from a layer with an activation"):
         Saliency(no_layer(keras.Input((8, 8, 3))), ReplaceToLinear())(CLASSES_1, IMAGES)
 

@@ -191,7 +191,7 @@ def test_a_wrong_setting_says_which_and_why(write, settings, message):
 
 
 @pytest.mark.parametrize("content", [b"a,b\n\xe9,1\n", b"PK\x03\x04\xff\xfe"])
-def test_a_file_that_is_no_utf_8_text_is_named(tmp_path, content):
+def test_a_file_that_is_not_utf_8_text_is_named(tmp_path, content):
     (tmp_path / "own.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=r"own\.csv: not UTF-8 text .*: save it as CSV in UTF-8"):
         load_dataset("csv", path=str(tmp_path / "own.csv"), target="b")

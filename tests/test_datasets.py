@@ -19,10 +19,10 @@ from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import settings_model
 
 ROOT = Path(__file__).parents[1]
-# Not among the real data at hand. They are mnist's code with another name, and test_tfds.py asks
+# Not among the available real data. They are mnist's code with another name, and test_tfds.py asks
 # for each by its name.
 NOT_CACHED = {"fashion_mnist", "kmnist", "cifar10"}
-REPEATED = {"iris": 1}  # one flower stands twice in Fisher's table
+REPEATED = {"iris": 1}  # one flower is duplicated in Fisher's table
 
 
 def make_images(folder):
@@ -269,7 +269,10 @@ ZEROS = np.zeros((6, 2), "float32")
     [
         ({"x_val": ZEROS[:3]}, "own: the val split has 3 inputs but 6 labels"),
         ({"x_val": ZEROS[:0], "y_val": np.arange(0)}, "own: the val split is empty: give more"),
-        ({"x_test": ZEROS[:, :1]}, "own: the test split has inputs of shape (1,), the train split"),
+        (
+            {"x_test": ZEROS[:, :1]},
+            "own: the test split has inputs of shape (1,), the train split",
+        ),
         ({"x_test": ZEROS.astype("int8")}, "own: the test split has inputs of type int8, the"),
         ({"x_train": ZEROS.astype("str")}, "own: the train split has inputs of type <U32: numbers"),
         ({"y_val": np.arange(6) % 3}, "has labels from 0 to 2: 0 to 1 are expected for 2 classes"),
@@ -280,7 +283,7 @@ ZEROS = np.zeros((6, 2), "float32")
         (
             {part: np.zeros(6, int) for part in ("y_train", "y_val", "y_test")}
             | {"class_names": ("no",)},
-            "own: 1 class: a classifier needs two or more",
+            "own: has 1 class: a classifier needs two or more",
         ),
     ],
 )

@@ -81,7 +81,7 @@ def test_validation_that_turns_while_training_falls_is_over_fitting():
     assert "07_overfitting" in found.notebook
 
 
-def test_validation_that_gets_worse_with_training_is_no_over_fitting():
+def test_validation_that_gets_worse_with_training_is_not_over_fitting():
     climbing = falling(end=0.3) + 0.3 * EPOCHS
     curves = history(climbing, climbing + 0.1 * EPOCHS, rising(0.9), rising(0.8))
     assert "over_fitting" not in names(curves)
@@ -167,7 +167,7 @@ def test_a_majority_answer_is_not_learning_though_its_accuracy_is_high():
     assert set(names(curves, None, class_counts=[900, 100])) == {"not_learning", "class_imbalance"}
 
 
-def test_training_learned_by_heart_from_shuffled_labels_is_no_use_on_validation():
+def test_training_learned_by_heart_from_shuffled_labels_does_not_help_on_validation():
     curves = history(falling(), 2.3 + 0.1 * EPOCHS, rising(), np.full(20, 0.1))
     assert "labels belong to the inputs" in only("not_learning", curves).sentence
     assert "over_fitting" in names(curves)
@@ -264,7 +264,7 @@ def test_what_is_read_before_the_training_has_epoch_0():
     assert "vanishing gradients (before the first epoch)" in str(found)
 
 
-def test_healthy_layers_and_an_output_that_has_decided_are_no_finding():
+def test_healthy_layers_and_an_output_that_has_decided_are_not_a_finding():
     last = layer("logits", output=True, activation="sigmoid", saturated=1.0)
     assert names(xray=[layer("a"), last]) == ["good_fit"]
 
@@ -287,7 +287,7 @@ def test_a_regression_is_measured_by_its_targets_variance():
     assert "70% of the way" in found.evidence
 
 
-def test_every_finding_has_a_rule_a_slide_and_a_notebook_and_every_threshold_a_use():
+def test_every_finding_has_a_rule_and_a_slide_and_a_notebook_and_every_threshold_is_used():
     assert set(LINKS) == set(RULES)
     for name, (slide, notebook) in LINKS.items():
         assert slide.startswith("S")
@@ -357,7 +357,7 @@ def test_a_finding_is_text_and_plain_data():
         ({"loss": [1]}, {"class_counts": [0, 0]}, "expected one number per class"),
     ],
 )
-def test_what_is_no_history_is_told(given, known, words):
+def test_what_is_not_a_history_is_reported(given, known, words):
     with pytest.raises(UserError) as error:
         diagnose(given, **known)
     assert words in str(error.value)
@@ -417,7 +417,7 @@ def test_histograms_show_the_layers_and_the_share_of_zero_gradients(figure):
     assert sum(bar.get_height() for bar in axes[1].patches) == pytest.approx(75)
 
 
-def test_the_depth_scan_has_a_column_an_activation_and_a_line_an_initialiser(figure):
+def test_the_depth_scan_has_one_column_per_activation_and_one_line_per_initialiser(figure):
     scan = {(a, i): [layer("x"), layer("y")] for a in ("tanh", "relu") for i in ("zeros", "ones")}
     axes = lab_plots.depth_scan(scan, figure=figure)
     assert [ax.get_title() for ax in axes[:2]] == ["tanh", "relu"]

@@ -81,9 +81,7 @@ def test_an_interrupted_run_goes_on_as_a_training_that_was_never_interrupted(ear
 def test_an_ensemble_does_not_go_on_and_says_so_in_one_line(earlier, call):
     code, _, err = call("train", "--resume", earlier / "ensemble")
     assert code == 2
-    assert (
-        err == f"{earlier / 'ensemble'}: trains several networks, which is left out: no resuming\n"
-    )
+    assert err == f"{earlier / 'ensemble'}: cannot be resumed: ensembles were removed in 0.2\n"
 
 
 def test_settings_that_are_gone_are_passed_over_where_they_changed_nothing():
@@ -97,6 +95,6 @@ def test_settings_that_are_gone_are_refused_where_they_changed_something():
     with pytest.raises(RecipeError) as caught:
         recipe_from_text(given + "training: {xray: true}\nensemble: {members: 2}\n", "x.yaml")
     assert str(caught.value).splitlines() == [
-        "x.yaml:4:1: 'ensemble' was removed: several networks in one run are left out since 0.2",
+        "x.yaml:4:1: 'ensemble' was removed: train one recipe per network, each with its own seed",
         "x.yaml:3:12: 'training.xray' was removed: give --xray to the train command instead",
     ]

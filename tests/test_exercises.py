@@ -156,7 +156,7 @@ def test_a_decimal_comma_is_never_read_as_another_number(answer, message):
         ("7, 4", r"Numbers are expected, such as \[1, 2\], not the text '7, 4'"),
     ],
 )
-def test_what_is_no_list_of_numbers_is_told_what_it_is(answer, message):
+def test_what_is_not_a_list_of_numbers_is_told_what_it_is(answer, message):
     with pytest.raises(Mistake, match=message):
         numbers(answer)
 

@@ -230,7 +230,7 @@ def test_an_export_that_answers_otherwise_is_not_written(
     assert not out.exists()
 
 
-def test_nan_is_no_agreement(built, tmp_path, monkeypatch):
+def test_nan_is_not_agreement(built, tmp_path, monkeypatch):
     form = exporting.FORMATS["onnx"]
     broken = form._replace(load=lambda _: lambda x: np.full((len(x), 10), np.nan, "float32"))
     monkeypatch.setitem(exporting.FORMATS, "onnx", broken)
@@ -268,7 +268,7 @@ def test_a_failed_export_leaves_the_earlier_one(built, tmp_path, monkeypatch):
     assert exporting.size(first.path) == before
 
 
-def test_a_folder_that_is_no_export_is_not_replaced(call, digits_run, tmp_path):
+def test_a_folder_that_is_not_an_export_is_not_replaced(call, digits_run, tmp_path):
     (tmp_path / "saved_model").mkdir()
     (tmp_path / "saved_model" / "mine.txt").write_text("dear")
     code, _, err = call("--run", digits_run.path, "--to", "saved_model", "--out", tmp_path)

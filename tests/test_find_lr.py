@@ -80,7 +80,7 @@ def test_every_variable_is_the_same_afterwards_bit_for_bit():
     prepared = prepare(recipe)
     model = prepared.model
     x, y = prepared.dataset.x_train[:64], prepared.dataset.y_train[:64]
-    model.train_on_batch(x, y)  # Adam's moments are no zeros
+    model.train_on_batch(x, y)  # Adam's moments are not zero
     before = variables(model)
     find_learning_rate(recipe, prepared, steps=20)
     after = variables(model)

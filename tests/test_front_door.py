@@ -163,7 +163,7 @@ def test_the_four_sources_give_the_same_recipe(tmp_path):
     assert dl.recipe(name) is name
 
 
-def test_a_printed_recipe_is_yaml_and_in_a_notebook_a_table():
+def test_a_printed_recipe_is_yaml_and_a_notebook_shows_it_as_a_table():
     recipe = dl.recipe(dataset="digits", model="cnn", epochs=7)
     assert "epochs: 7" in str(recipe)
     assert repr(recipe) == str(recipe)
@@ -332,7 +332,7 @@ def test_several_wrong_keywords_are_told_together():
         (({"dataset": "digits"},), "recipe: 'model' is missing"),
     ],
 )
-def test_what_is_no_recipe_is_told(arguments, told):
+def test_what_is_not_a_recipe_is_reported(arguments, told):
     assert told in fault(*arguments)
 
 

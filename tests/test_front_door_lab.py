@@ -123,7 +123,7 @@ def test_inputs_alone_are_told_that_labels_are_needed(digits_run):
         (np.zeros((0, 8, 8, 1)), "expected one input or more, got the shape (0, 8, 8, 1)"),
     ],
 )
-def test_inputs_that_are_no_array_are_told_in_one_line(digits_run, inputs, told):
+def test_inputs_that_are_not_an_array_are_reported_in_one_line(digits_run, inputs, told):
     with pytest.raises(RunError) as caught:
         dl.predict(digits_run, inputs)
     assert told in str(caught.value)
@@ -137,7 +137,9 @@ def test_images_of_true_and_false_are_numbers_and_warned_of_like_others(digits_r
         assert rows == dl.predict(digits_run, black_and_white.astype("float32"))
 
 
-def test_a_folder_is_read_with_its_folders_and_what_is_no_image_is_skipped(two_digits, tmp_path):
+def test_a_folder_is_read_with_its_folders_and_files_that_are_not_images_are_skip(
+    two_digits, tmp_path
+):
     run, root = two_digits
     for name in ("1", "7"):
         (tmp_path / name).mkdir()

@@ -89,7 +89,7 @@ def test_a_layer_is_found_by_name_path_position_or_as_itself(nested):
     [
         ("cnov", r"layer: no layer 'cnov' \(known: .*base/conv, "),
         ("haed", r"layer: no layer 'haed' \(did you mean 'head'\?\)"),
-        (99, "layer: 99 of 4 layers"),
+        (99, "layer: no position 99: the model has 4 layers"),
         (layers.Dense(1, name="head"), "layer: 'head' is another model's layer"),
         (1.5, "layer: expected a position, name or layer, got 1.5"),
         (None, "layer: expected a position, name or layer, got None"),
@@ -107,7 +107,7 @@ def test_a_part_ends_in_a_layer_of_the_models_own_graph(nested):
     part = hooks.part(nested, "base")
     maps = nested.get_layer("base")(nested.layers[1](IMAGES))
     np.testing.assert_array_equal(part(IMAGES), maps)
-    with pytest.raises(UserError, match="layer: base/conv gives no single tensor in the model's"):
+    with pytest.raises(UserError, match="layer: base/conv has no single output in the model's"):
         hooks.part(nested, "base/conv")
 
 

@@ -99,7 +99,7 @@ def test_sixteen_bits_are_scaled_and_transparency_is_white(tmp_path):
     assert read_image(tmp_path / "press.jpg", (3, 3)).min() == 255
 
 
-def test_a_large_photograph_is_reduced_as_without_the_short_cut(tmp_path):
+def test_a_large_photograph_is_reduced_as_without_the_shortcut(tmp_path):
     x = np.linspace(0, 255, 1600)
     pixels = np.broadcast_to((x[:1200, None] + x) / 2, (1200, 1600)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "own.jpg", quality=95)
@@ -201,10 +201,10 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, folder):
         load(tmp_path / "one")
 
 
-def test_a_single_class_is_no_classification(folder, tmp_path):
+def test_a_single_class_is_not_a_classification(folder, tmp_path):
     (tmp_path / "one").mkdir()
     (folder / "red").rename(tmp_path / "one" / "red")
-    with pytest.raises(DatasetError, match="one: 1 class: a classifier needs two or more"):
+    with pytest.raises(DatasetError, match="one: has 1 class: a classifier needs two or more"):
         load(tmp_path / "one")
 
 

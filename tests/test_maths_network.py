@@ -139,7 +139,7 @@ def test_a_hidden_layer_learns_exclusive_or():
     assert (network.predict(X) > 0.5).tolist() == [[False], [True], [True], [False]]
 
 
-def test_fit_uses_every_example_once_an_epoch_and_repeats_with_its_seed():
+def test_fit_uses_every_example_once_per_epoch_and_repeats_with_its_seed():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(10, 2)), rng.normal(size=(10, 1))
     first, second = (Network((2, 1), ("linear",)) for _ in range(2))

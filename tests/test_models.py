@@ -298,7 +298,7 @@ def test_a_block_has_its_own_kernel_strides_and_pooling():
     assert [x.name for x in twice.layers if "conv" in x.name] == ["conv_1_1", "conv_1_2", "conv_2"]
 
 
-def test_a_list_that_has_not_one_number_a_block_is_refused(digits):
+def test_a_list_without_one_number_per_block_is_refused(digits):
     text = r"strides: has 2 numbers for 3 blocks: give one number for all, or one per entry of"
     with pytest.raises(RecipeError, match=text):
         build_model("cnn", digits, filters=(2, 2, 2), strides=(1, 2))

@@ -120,7 +120,7 @@ ROWS = np.ones((30, 2))
         ({"x_train": ROWS[:0], "y_train": LABELS[:0]}, "is empty"),
         (
             {"x_train": ROWS, "y_train": LABELS[:30], "x_test": ROWS[:, :1], "y_test": LABELS[:30]},
-            "the test split has inputs of shape (1,), the train split (2,)",
+            "the test split has inputs of shape (1,), the train split has (2,)",
         ),
         (
             {
@@ -129,7 +129,7 @@ ROWS = np.ones((30, 2))
                 "x_test": IMAGES / 255,
                 "y_test": LABELS,
             },
-            "the test split has inputs of type float32, the train split uint8",
+            "the test split has inputs of type float32, the train split has uint8",
         ),
     ],
 )
@@ -164,7 +164,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content, text):
 
 def test_a_single_array_or_a_damaged_member_is_refused(tmp_path, save):
     np.save(tmp_path / "one.npy", ROWS)
-    with pytest.raises(DatasetError, match=r"one array: save x_train and y_train"):
+    with pytest.raises(DatasetError, match=r"holds one array: save x_train and y_train"):
         load_dataset("npz", path=str(tmp_path / "one.npy"))
     path = save(x_train=IMAGES, y_train=LABELS)
     data = bytearray((tmp_path / "own.npz").read_bytes())

@@ -229,7 +229,7 @@ def test_a_new_test_split_drops_the_regions_of_the_old_and_a_validation_split_ke
         ([5, 5, 5, 9], "of test example 7, (5, 5, 5, 9), is not a box"),
     ],
 )
-def test_a_region_that_is_no_box_of_each_test_image_is_named(boxes, text):
+def test_a_region_that_is_not_a_box_of_each_test_image_is_named(boxes, text):
     data = planted(n=500)
     if isinstance(boxes, list):
         boxes = np.where(np.arange(100)[:, None] == 7, boxes, data.regions["object"])

@@ -358,7 +358,7 @@ def test_a_flat_function_has_a_contour_plot_too():
     assert lesson_plots.descent_on_contour(lambda _: 1.0, TRACE_2D).has_data()
 
 
-def test_the_descent_is_animated_a_frame_a_point(tmp_path):
+def test_the_descent_is_animated_with_one_frame_per_point(tmp_path):
     animation = lesson_plots.animate_descent(squared, TRACE)
     page = lesson_plots.html(animation)
     assert "fa fa-" not in page

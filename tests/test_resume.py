@@ -171,7 +171,7 @@ def test_checkpoint_every_saves_within_the_epoch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Fit, "_save", save)
     train(recipe(epochs=2, batch_size=20, checkpoint_every=3), tmp_path, bar=False)
-    # two steps a call, eleven an epoch
+    # two steps per call, eleven per epoch
     assert saved == [(0, 4), (0, 8), (1, 0), (1, 4), (1, 8), (2, 0)]
     saved.clear()
     chosen = {"epochs": 1, "batch_size": 20, "checkpoint_every": 3, "steps_per_execution": None}

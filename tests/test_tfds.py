@@ -43,7 +43,7 @@ def offline(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_set_is_at_hand_once_it_is_prepared_in_the_cache(tmp_path, monkeypatch):
+def test_a_set_is_available_once_it_is_prepared_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "absent"))
     assert not at_hand("tiny")
     (tmp_path / "absent" / "tiny" / "1.0.0").mkdir(parents=True)

@@ -229,7 +229,11 @@ def test_every_stage_trains_with_its_batches_and_the_schedule_spans_all_steps(tm
     ("dataset", "model", "text"),
     [
         ("{name: digits}", "{name: cnn, filters: [4, 4, 4, 4]}", "2:29: 'model.filters': block 4"),
-        ("{name: digits}", "{name: transfer, base: nil}", "2:31: 'model.base': no run, no file"),
+        (
+            "{name: digits}",
+            "{name: transfer, base: nil}",
+            "2:31: 'model.base': 'nil' is not a run, a file",
+        ),
         ("{name: digits, classes: [1, x]}", "{name: cnn}", "1:34: 'dataset.classes': no class 'x'"),
         (
             "{name: iris, validation_fraction: 0.999}",

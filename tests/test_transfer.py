@@ -365,7 +365,7 @@ def test_the_stages_are_the_head_and_the_fine_tuning(low, tmp_path):
 @pytest.mark.parametrize(
     ("model", "training", "text"),
     [
-        (", trainable_layers: 9", "", "9 layers to train: the base has 1 with weights"),
+        (", trainable_layers: 9", "", "cannot train 9 layers: only 1 of the base have weights"),
         (
             "",
             ", augmentation: {shift: 0.1}",
@@ -386,7 +386,10 @@ def test_a_layer_that_the_base_does_not_have_is_told(low):
 @pytest.mark.parametrize(
     ("base", "text"),
     [
-        ("MobilNetV2", r"no network of keras.applications: 'MobilNetV2' \(did you mean 'MobileNet"),
+        (
+            "MobilNetV2",
+            r"'MobilNetV2' is not a run, a file or a network of keras.applications \(did you mean",
+        ),
         ("{folder}", "is not a run: it has no recipe.yaml"),
         ("{folder}/broken.keras", "broken.keras: is not a .keras file"),
         ("{folder}/large.keras", r"inputs of shape \(9, 9, 1\), but this data has \(8, 8, 1\)"),

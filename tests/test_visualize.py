@@ -156,7 +156,7 @@ def test_two_runs_are_drawn_side_by_side(image_run, longer_run, tmp_path, capsys
     assert text in capsys.readouterr().out
 
 
-def test_runs_of_one_name_are_told_apart_by_their_paths(image_run, tmp_path):
+def test_runs_of_one_name_are_distinguished_by_their_paths(image_run, tmp_path):
     shutil.copytree(image_run.path, tmp_path / "images")
     out = ["--what", "predictions", "--out", str(tmp_path)]
     assert run(image_run, "--beside", str(tmp_path / "images"), *out) == 0

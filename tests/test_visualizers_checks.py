@@ -338,13 +338,13 @@ def honest():
 
 
 @pytest.fixture(scope="module")
-def short_cut():
+def shortcut():
     return trained(1000, 6, "honest")
 
 
 @pytest.fixture(scope="module")
-def marked(short_cut):
-    model, data = short_cut
+def marked(shortcut):
+    model, data = shortcut
     return attention_report(model, data, METHODS, images=100, steps=8)
 
 
@@ -361,7 +361,7 @@ def test_an_honest_network_is_seen_to_look_at_the_digit(honest):
     assert honest.covers["object"].accuracy < 0.4 < 0.8 < honest.accuracy
 
 
-def test_a_short_cut_is_named(marked):
+def test_a_shortcut_is_named(marked):
     assert marked.accuracy > 0.95
     assert marked.verdict.startswith("the network looks at the mark: a shortcut\n")
     assert marked.covers["mark"].changed > 0.3 > 0.1 > marked.covers["object"].changed
@@ -369,8 +369,8 @@ def test_a_short_cut_is_named(marked):
     assert row.hits["mark"] > 0.7 > 0.1 > row.hits["object"]
 
 
-def test_a_lying_mark_convicts_the_network_on_its_answers_not_its_accuracy(short_cut):
-    model, _ = short_cut
+def test_a_lying_mark_convicts_the_network_on_its_answers_not_its_accuracy(shortcut):
+    model, _ = shortcut
     lying = load_dataset("planted", n=1000, mark="lying", **SCENE)
     report = attention_report(model, lying, ["grad_cam"], images=60, steps=4)
     assert report.accuracy < 0.2
@@ -380,7 +380,7 @@ def test_a_lying_mark_convicts_the_network_on_its_answers_not_its_accuracy(short
     assert first.endswith(": a shortcut")
 
 
-def test_the_report_prints_a_row_a_method_and_what_chance_gives(marked):
+def test_the_report_prints_one_row_per_method_and_what_chance_gives(marked):
     text = str(marked)
     assert text.startswith("planted: 100 test images, accuracy ")
     table = marked.table().splitlines()
@@ -462,8 +462,8 @@ def test_the_pointing_table_shows_each_share():
         (lambda _: pointing_hits(MAP[0], BOX), "maps: expected (n, height, width), got (2, 2)"),
         (lambda _: pointing_hits(MAP, BOX[:, :3]), "boxes: expected integers (top, left, bottom,"),
         (lambda _: share_inside(MAP, BOX * 1.0), "for each of 1 maps, got float64 of the shape (1"),
-        (lambda _: share_inside(MAP, [[0, 0, 1, 3]]), "leaves the map of 2 × 2"),
-        (lambda _: share_inside(MAP, [[1, 0, 1, 2]]), "boxes: one is empty or leaves"),
+        (lambda _: share_inside(MAP, [[0, 0, 1, 3]]), "extends beyond the map of 2 × 2"),
+        (lambda _: share_inside(MAP, [[1, 0, 1, 2]]), "boxes: one is empty or extends"),
         (lambda m: model_randomization(m, ONES, ["salience"]), "did you mean 'saliency'?"),
         (lambda m: model_randomization(m, ONES, "saliency"), "methods: expected names of VISUAL"),
         (lambda m: model_randomization(m, ONES, ["grad_cam"]), "no convolutional layer"),

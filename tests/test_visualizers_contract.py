@@ -352,7 +352,7 @@ def test_layers_of_nested_models_are_named_by_their_path():
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
-def test_class_indices_are_a_number_a_list_an_array_or_none(method):
+def test_class_indices_are_a_number_or_list_or_array_or_none(method):
     model = built("logits")
     wanted = explain(method, model, IMAGES, 2)
     for same in ([2, 2, 2], (2, 2, 2), np.array([2, 2, 2]), np.int64(2), np.full(3, 2, "uint8")):
@@ -578,9 +578,9 @@ def test_wrong_images_are_refused_in_one_line(images, text):
 @pytest.mark.parametrize(
     ("index", "text"),
     [
-        (3, "class_indices: class 3 of 3 (0 to 2)"),
-        (-1, "class_indices: class -1 of 3 (0 to 2)"),
-        (2**40, f"class_indices: class {2**40} of 3 (0 to 2)"),
+        (3, "class_indices: expected classes 0 to 2, got 3"),
+        (-1, "class_indices: expected classes 0 to 2, got -1"),
+        (2**40, f"class_indices: expected classes 0 to 2, got {2**40}"),
         ([0, 1], "class_indices: expected one class or shape (3,), got (2,)"),
         ([], "class_indices: expected whole numbers"),
         ([[0, 1, 2]], "class_indices: expected one class or shape (3,), got (1, 3)"),
@@ -595,15 +595,17 @@ def test_wrong_classes_are_refused_in_one_line(index, text):
 
 
 def test_one_sigmoid_unit_has_two_classes():
-    refused("class_indices: class 2 of 2 (0 to 1)", "saliency", built("sigmoid"), IMAGES, 2)
+    refused(
+        "class_indices: expected classes 0 to 1, got 2", "saliency", built("sigmoid"), IMAGES, 2
+    )
 
 
 @pytest.mark.parametrize(
     ("output", "text"),
     [
-        (2, "output: 2 of 2 outputs"),
-        (-1, "output: -1 of 2 outputs"),
-        ("color", "output: no output 'color'; there are kind, colour"),
+        (2, "output: no output 2: the model has 2"),
+        (-1, "output: no output -1: the model has 2"),
+        ("color", "output: no output 'color' (known: kind, colour)"),
         (0.5, "output: expected a number or a name, got 0.5"),
         (None, "output: expected a number or a name, got None"),
         (True, "output: expected a number or a name, got True"),
@@ -617,7 +619,7 @@ def test_wrong_outputs_are_refused_in_one_line(output, text):
     ("layer", "text"),
     [
         ("frist", "layer: no layer 'frist' (did you mean 'first'?)"),
-        (9, "layer: 9 of 3 layers"),
+        (9, "layer: no position 9: the model has 3 layers"),
         (1.5, "layer: expected a position, name or layer, got 1.5"),
         (True, "layer: expected a position, name or layer, got True"),
         (layers.Dense(2, name="other"), "layer: 'other' is another model's layer"),
@@ -744,7 +746,7 @@ def test_score_cam_needs_a_layer_with_the_input_s_places():
     refused(text, "score_cam", model, IMAGES)
 
 
-def test_what_is_no_model_is_refused():
+def test_what_is_not_a_model_is_refused():
     for thing in (None, "model.keras", layers.Dense(2), np.zeros(3)):
         text = f"model: expected a Keras model, got {type(thing).__name__}"
         for method in VISUALIZERS:
@@ -779,7 +781,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in WHOLE.items() for n in names])
-def test_settings_that_are_no_whole_numbers_are_refused(method, name):
+def test_settings_that_are_not_whole_numbers_are_refused(method, name):
     may_be_none = {"steps", "patch", "stride"}
     for value in NONSENSE + ([] if name == "seed" else [0]):
         if value is None and name in may_be_none:
@@ -810,7 +812,7 @@ REAL = {"smooth_grad": ["noise"], "rise": ["keep"], "occlusion": ["value"]}
 
 
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in REAL.items() for n in names])
-def test_settings_that_are_no_numbers_are_refused(method, name):
+def test_settings_that_are_not_numbers_are_refused(method, name):
     for value in NONSENSE:
         if (name == "value" and value in (2.5, -1)) or (name == "noise" and value == 2.5):
             continue
@@ -822,7 +824,7 @@ def test_settings_that_are_no_numbers_are_refused(method, name):
 def test_baselines_that_do_not_fit_are_refused(baseline):
     text = "baseline: expected a number or an array of (8, 8, 2)"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=baseline)
-    text = "baseline: got 2 for 1 inputs"
+    text = "baseline: got 2, expected one per input"
     refused(text, "integrated_gradients", built("sequential"), IMAGES, baseline=[0, 1])
 
 

@@ -65,7 +65,7 @@ class TinyUnsupervised(Tiny):
 
 
 class TinyText(Tiny):
-    """Its inputs are no images."""
+    """Its inputs are not images."""
 
     features = TEXT
 

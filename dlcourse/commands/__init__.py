@@ -8,18 +8,18 @@ from dlcourse.commands.command_line import print_error
 from dlcourse.quiet import write
 
 COMMANDS = {
-    "train": "train a recipe, print its metrics, save its run",
-    "recipes": "the shipped recipes: what each shows and the score it reached",
-    "evaluate": "the metrics of a saved run, by split and by class",
-    "diagnose": "what a run's curves and layers show, and one thing to try",
-    "predict": "class and probability of your own images or rows",
-    "visualize": "a run on one page: metrics, findings, curves, what its network sees",
-    "find_lr": "the learning rate that suits a recipe, by a range test",
-    "compare": "recipes and classic machine learning on the same splits: score and cost",
-    "export": "a run's model for ONNX Runtime, LiteRT or TensorFlow, compared",
-    "errata": "every number of the slides, checked",
-    "explain": "one calculation of the course step by step, with your own numbers",
-    "runs": "the runs as a table, best first",
+    "train": "train a recipe, print its metrics and save its run",
+    "recipes": "list the shipped recipes: what each shows and the score it reached",
+    "evaluate": "print the metrics of a saved run, by split and by class",
+    "diagnose": "report what a run's curves and layers show, and one thing to try",
+    "predict": "predict the class and probability of your own images or rows",
+    "visualize": "draw a run on one page: metrics, findings, curves, what its network sees",
+    "find_lr": "find the learning rate that suits a recipe, by a range test",
+    "compare": "compare recipes and classic models on the same splits: score and cost",
+    "export": "export a run's model to ONNX, LiteRT or TensorFlow, and test it there",
+    "errata": "check every number of the slides",
+    "explain": "explain one calculation of the course step by step, with your own numbers",
+    "runs": "list the runs as a table, best first",
 }
 
 
@@ -41,4 +41,4 @@ def main(argv: list[str] | None = None) -> int:
 def _help() -> str:
     rows = [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
     usage = "usage: dlcourse COMMAND …   (the same as python -m dlcourse COMMAND …)"
-    return "\n".join([usage, "", *rows, "", "dlcourse COMMAND --help explains it."])
+    return "\n".join([usage, "", *rows, "", "dlcourse COMMAND --help explains a command."])

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse compare",
-        description="Train recipes and scikit-learn's classic models on the same splits of the "
+        description="Train recipes and scikit-learn's classic models on the same splits of the\n"
         "recipes' data set, and report the score and the cost of each.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -40,20 +40,34 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change a setting of every recipe"
     )
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="classic models to train (all)")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="classic models (default: all)")
     splits = parser.add_mutually_exclusive_group()
     splits.add_argument(
-        "--folds", type=int, metavar="K", help="cross-validate on K folds (5 up to 5,000 examples)"
+        "--folds",
+        type=int,
+        metavar="K",
+        help="number of folds (default: 5 for up to 5,000 examples)",
     )
     splits.add_argument(
-        "--seeds", type=int, metavar="N", help="keep the test split and train with N seeds (3)"
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="keep the test split and train with N seeds (default: 3)",
     )
-    parser.add_argument("--examples", type=int, metavar="N", help="training examples, at most")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="largest number of training examples (default: all)",
+    )
     parser.add_argument(
         "--curve", action="store_true", help="also score smaller training sets: a learning curve"
     )
     parser.add_argument(
-        "--out", default="runs/compare", metavar="DIR", help="folder for the table and figures"
+        "--out",
+        default="runs/compare",
+        metavar="DIR",
+        help="folder for the table and figures (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)

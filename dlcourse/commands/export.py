@@ -38,10 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
-        "--to", required=True, nargs="+", action="extend", choices=FORMATS, help="formats"
+        "--to", required=True, nargs="+", action="extend", choices=FORMATS, help="formats to write"
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="where to write (default: export in the run's folder)"
+        "--out", metavar="DIR", help="folder to write to (default: export in the run's folder)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)

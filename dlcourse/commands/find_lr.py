@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse find_lr",
-        description="Run a learning-rate range test: train a recipe with a rate that grows at "
+        description="Run a learning-rate range test: train a recipe with a rate that grows at\n"
         "every step, and print the rate to train it with. No run is saved.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -33,14 +33,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
     )
-    parser.add_argument("--lowest", type=float, metavar="RATE", help="first step's rate (1e-06)")
-    parser.add_argument("--highest", type=float, metavar="RATE", help="last step's rate (10)")
-    parser.add_argument("--steps", type=int, metavar="N", help="steps, at most (100)")
+    parser.add_argument(
+        "--lowest", type=float, metavar="RATE", help="rate of the first step (default: 1e-06)"
+    )
+    parser.add_argument(
+        "--highest", type=float, metavar="RATE", help="rate of the last step (default: 10)"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="largest number of steps (default: 100)"
+    )
     parser.add_argument(
         "--out",
         default="runs/find_lr",
         metavar="DIR",
-        help="folder for the figure and table (%(default)s)",
+        help="folder for the figure and table (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)

@@ -46,8 +46,8 @@ def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) 
         check_fit(run, dataset)
     if dataset is not None and "inputs" not in given:
         given |= _examples(dataset, images)
-    known: dict[str, Any] = {"dataset": dataset, "examined": examined}
-    return View(run.facts, **{"name": run.name, "model": run.model} | known | given)
+    read: dict[str, Any] = {"dataset": dataset, "examined": examined}
+    return View(run.facts, **{"name": run.name, "model": run.model} | read | given)
 
 
 def _examples(dataset: Any, number: int) -> dict[str, Any]:

@@ -27,22 +27,22 @@ def settings_text(name: str = "") -> str:
     Raises:
         RecipeError: No group and no setting has this name.
     """
-    known = all_groups()
-    if name in known:
-        return "\n\n".join([f"{name}: {first_line(known[name])}", *_entries(known[name])])
-    inside = [group for group in known if group.startswith(f"{name}.") or not name]
+    groups = all_groups()
+    if name in groups:
+        return "\n\n".join([f"{name}: {first_line(groups[name])}", *_entries(groups[name])])
+    inside = [group for group in groups if group.startswith(f"{name}.") or not name]
     group, _, setting = name.rpartition(".")
-    owners = [key for key in known if setting in known[key].model_fields and key.endswith(group)]
+    owners = [key for key in groups if setting in groups[key].model_fields and key.endswith(group)]
     if owners and not inside:  # a setting alone, in every group that has it
         return "\n\n".join(
-            f"{key}.{text}" for key in owners for text in _entries(known[key], setting)
+            f"{key}.{text}" for key in owners for text in _entries(groups[key], setting)
         )
     if not inside:
-        parts = {group.rpartition(".")[0] for group in known} - {""}
-        wanted = next((group for group in known if group.endswith(f".{name}")), name)
-        hint = did_you_mean(wanted, [*sorted(parts), *known])
+        parts = {group.rpartition(".")[0] for group in groups} - {""}
+        wanted = next((group for group in groups if group.endswith(f".{name}")), name)
+        hint = did_you_mean(wanted, [*sorted(parts), *groups])
         raise RecipeError(f"--settings: unknown group of settings '{name}'{hint}")
-    return "\n".join(_wrapped(f"{group:<30} {first_line(known[group])}", 31) for group in inside)
+    return "\n".join(_wrapped(f"{group:<30} {first_line(groups[group])}", 31) for group in inside)
 
 
 def _entries(group: type[Settings], only: str = "") -> list[str]:

@@ -34,12 +34,16 @@ def main(argv: list[str] | None = None) -> int:
         "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
     )
     parser.add_argument("--resume", metavar="DIR", help="continue an interrupted run")
-    parser.add_argument("--runs", default="runs", metavar="DIR", help="folder of all runs (runs)")
-    parser.add_argument("--name", metavar="N", help="the run's name (default: recipe and time)")
     parser.add_argument(
-        "--xray", action="store_true", help="record every layer in each epoch, for diagnose"
+        "--runs", default="runs", metavar="DIR", help="folder of all runs (default: runs)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="check the recipe, train nothing")
+    parser.add_argument("--name", metavar="N", help="name of the run (default: recipe and time)")
+    parser.add_argument(
+        "--xray",
+        action="store_true",
+        help="record every layer in each epoch, for `dlcourse diagnose`",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check the recipe and train nothing")
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
     parser.add_argument(
@@ -47,7 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         nargs="?",
         const="",
         metavar="GROUP",
-        help="explain a group such as model.cnn; no GROUP: list them; all: every one as Markdown",
+        help="explain a group such as model.cnn; without GROUP, list the groups; with 'all', print "
+        "every setting as Markdown",
     )
     arguments = parser.parse_intermixed_args(argv)
     explains = arguments.schema or arguments.settings is not None

@@ -254,7 +254,7 @@ class Recipe(Settings):
         return new_model(self.model.name, dataset, self.settings("model"))
 
     def refuse_missing(self, first: str = FIRST, then: str = THEN) -> None:
-        """Raise an error if the file of the data or the trained base is missing; nothing is loaded.
+        """Raise an error if the data file or the trained base is missing; nothing is loaded.
 
         Args:
             first, then: Templates of the two commands in the error: to train the base of a shipped
@@ -279,7 +279,7 @@ class Recipe(Settings):
     def refuse_conflicts(self, facts: DataFacts) -> None:
         """Raise a RecipeError, one line per conflict, if settings do not fit together or the data.
 
-        The facts of a file are known only after it is read.
+        Call it once the data is read: only then are the facts of a file known.
         """
         faults = _conflicts(self.model_dump(), facts.inputs, facts.task)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
@@ -336,7 +336,7 @@ def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
 
 
 REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
-    ("ensemble",): ((None,), "several networks in one run are left out since 0.2"),
+    ("ensemble",): ((None,), "train one recipe per network, each with its own seed"),
     ("training", "xray"): ((None, False), "give --xray to the train command instead"),
 }
 """Removed settings of earlier versions: the values without effect, and the reason to report."""

@@ -136,11 +136,14 @@ def _build(
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(loader, node, location, source, seen)
     if node.tag in NUMBERS and re.fullmatch(r"[-+]?0\d+|.*:.*", node.value):
-        raise RecipeError(f"YAML reads {node.value} as {loader.construct_object(node)}", of=place)
+        number = loader.construct_object(node)
+        reason = f"YAML reads {node.value} as {number}: write a plain number, or text in quotes"
+        raise RecipeError(reason, of=place)
     try:
         return loader.construct_object(node)
     except (ValueError, TypeError, AttributeError, OverflowError):
-        raise RecipeError(f"is not a value of {node.tag}", of=place) from None
+        kind = node.tag.rpartition(":")[2]
+        raise RecipeError(f"'{node.value}' is not a valid {kind}", of=place) from None
 
 
 def _build_mapping(

@@ -128,7 +128,7 @@ def check(dataset: Dataset) -> Dataset:
         _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
     if dataset.task != "regression" and len(dataset.class_names) < 2:
         raise DatasetError(
-            f"{dataset.name}: {len(dataset.class_names)} class: a classifier needs two or more"
+            f"{dataset.name}: has {len(dataset.class_names)} class: a classifier needs two or more"
         )
     return dataset
 
@@ -141,11 +141,11 @@ def _check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> N
         raise DatasetError(f"{where} is empty: give more examples or another fraction")
     if x.shape[1:] != dataset.input_shape:
         raise DatasetError(
-            f"{where} has inputs of shape {x.shape[1:]}, the train split {dataset.input_shape}"
+            f"{where} has inputs of shape {x.shape[1:]}, the train split has {dataset.input_shape}"
         )
     if x.dtype != dataset.x_train.dtype:
         raise DatasetError(
-            f"{where} has inputs of type {x.dtype}, the train split {dataset.x_train.dtype}"
+            f"{where} has inputs of type {x.dtype}, the train split has {dataset.x_train.dtype}"
         )
     if not np.issubdtype(x.dtype, np.number):
         raise DatasetError(f"{where} has inputs of type {x.dtype}: numbers are expected")

@@ -94,7 +94,7 @@ def _load(path: Path) -> dict[str, Any]:
             ) from None
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
     if names is None:
-        raise DatasetError(f"{path}: one array: save x_train and y_train with numpy.savez")
+        raise DatasetError(f"{path}: holds one array: save x_train and y_train with numpy.savez")
     return _complete(path, arrays, names)
 
 

@@ -111,9 +111,9 @@ def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras
 def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
     """Return why the model does not fit data of these inputs and task, or None if it does."""
     builder = MODELS[name]
-    others = [
-        other
-        for other, (_, fit_inputs, fit_tasks) in MODELS.items()
+    suitable = [
+        model
+        for model, (_, fit_inputs, fit_tasks) in MODELS.items()
         if (inputs is None or inputs in fit_inputs) and (task is None or task in fit_tasks)
     ]
     if inputs is not None and inputs not in builder.inputs:
@@ -122,7 +122,7 @@ def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
         need, have = " or ".join(builder.tasks), task
     else:
         return None
-    fitting = f" (fitting: {', '.join(others)})" if others else ""
+    fitting = f" (fitting: {', '.join(suitable)})" if suitable else ""
     return f"'{name}' is for {need}, but this data is {have}{fitting}"
 
 

@@ -42,7 +42,7 @@ def load_base(
         reason = f"{base} has {len(model.inputs)} inputs: one is expected"
         raise RecipeError(reason, setting="base")
     expected = tuple(model.inputs[0].shape[1:])
-    fits = [size in (None, other) for size, other in zip(expected, input_shape, strict=False)]
+    fits = [size in (None, given) for size, given in zip(expected, input_shape, strict=False)]
     if len(expected) != len(input_shape) or not all(fits):
         raise RecipeError(
             f"{base} takes inputs of shape {expected}, but this data has {tuple(input_shape)} "
@@ -85,7 +85,7 @@ def published(
     networks = [entry for entry in dir(keras.applications) if entry[:1].isupper()]
     if name not in networks:
         hint = did_you_mean(name, networks)
-        raise UserError(f"no run, no file and no network of keras.applications: '{name}'{hint}")
+        raise UserError(f"'{name}' is not a run, a file or a network of keras.applications{hint}")
     if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
         raise UserError(f"{name} takes images of 1 or 3 channels, but this data has {input_shape}")
     if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
@@ -111,9 +111,8 @@ def _not_built(name: str, weights: str | None, error: Exception) -> str:
             f"{name}: its ImageNet weights could not be downloaded: "
             f"{one_line(error)} (offline: set weights to a file, or to null for random ones)"
         )
-    return (
-        f"{name}: cannot be built for this data and weights {weights or 'null'}: {one_line(error)}"
-    )
+    reason = f"cannot be built for this data and weights {weights or 'null'}"
+    return f"{name}: {reason}: {one_line(error)}"
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":

@@ -47,9 +47,6 @@ def cnn(
 ) -> "keras.Model":
     """Return a convolutional network (LeCun et al. 1998; slides S2).
 
-    `convolutions`, `kernel_size`, `strides` and `pool_size` are one number for all blocks, or a
-    list with one number per block.
-
     Args:
         input_shape: Shape of one image, `(height, width, channels)`; grey images have 1 channel.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
@@ -69,7 +66,7 @@ def cnn(
             whole windows.
         pool: Pooling at the end of each block.
         pool_size: Height, width and stride of the pooling window; one number for all blocks, or a
-            list with one per block. 1 is a block without pooling.
+            list with one per block. A block with 1 has no pooling.
         pooling: Operation that turns the last block's maps into a vector: `flatten` after its own
             pooling, or global `average` or `max` pooling instead of it. With `average` and no
             hidden layer, the logits are sums over positions and the class activation map is exact
@@ -161,7 +158,7 @@ def _vector(pooling: str) -> "keras.Layer":
 
 
 class _Block(NamedTuple):
-    """The settings of one block, and how it changes the side length."""
+    """The settings of one block; `side` returns the height or width of its output."""
 
     convolutions: int
     kernel_size: int

@@ -238,5 +238,5 @@ def _never_trained(layer: Any) -> bool:
 def _trainable(model: "keras.Model", layers: int) -> list["keras.Layer"]:
     able = [layer for layer in base_layers(model) if layer.weights and not _never_trained(layer)]
     if not 0 <= layers <= len(able):
-        raise UserError(f"{layers} layers to train: the base has {len(able)} with weights")
+        raise UserError(f"cannot train {layers} layers: only {len(able)} of the base have weights")
     return able[len(able) - layers :]

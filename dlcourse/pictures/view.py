@@ -69,9 +69,9 @@ class View:
     @cached_property
     def test(self) -> tuple[np.ndarray, np.ndarray]:
         """The labels or values of the test split, and the model's outputs on it."""
-        known = self.predicted
-        predicted = outputs(self.model, self.dataset.x_test) if known is None else known
-        return self.dataset.y_test, predicted
+        if self.predicted is not None:
+            return self.dataset.y_test, self.predicted
+        return self.dataset.y_test, outputs(self.model, self.dataset.x_test)
 
     @cached_property
     def outputs(self) -> np.ndarray:
@@ -87,10 +87,10 @@ class View:
             return [f"predicted {y:.4g}" + (f" (true {t})" if t else "") for y, t in values]
         target = None if self.class_index is None else short_name(names[self.class_index])
         titles = []
-        for row, known in zip(self.outputs, true, strict=True):
+        for row, label in zip(self.outputs, true, strict=True):
             name = names[int(row.argmax())]
             lines = [f"{short_name(name)} ({row.max():.3f})"]
-            lines += [f"true: {short_name(known)}"] if known not in (None, name) else []
+            lines += [f"true: {short_name(label)}"] if label not in (None, name) else []
             titles.append("\n".join([*lines, *([f"target: {target}"] if target else [])]))
         return titles
 

@@ -94,7 +94,7 @@ def resume(
         stored = run_recipe(run)
         wanted = recipe or stored
         if "ensemble" in stored.left_out:
-            raise RunError(f"{run.path}: trains several networks, which is left out: no resuming")
+            raise RunError(f"{run.path}: cannot be resumed: ensembles were removed in 0.2")
         _refuse_changes(stored, wanted, run)
         if run.finished and wanted == stored:
             watch.tell(f"{run.path} is finished: there is nothing left to train")

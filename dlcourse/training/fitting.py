@@ -32,10 +32,10 @@ class Fit:
     Attributes:
         recipe, prepared, run: Recipe, data set and model, and the run that holds the state.
         watch: Reports, progress bar, stop request and callbacks of the user.
-        file: Name of the state file in the run, written at the end of each epoch. A state from
-            inside the next epoch is beside it and is removed at the end of that epoch.
-        previous: Fit that this one continues; it has the same weights, or only the last of them.
-        callbacks: Keras' own callbacks that have a memory.
+        file: Name of the state file in the run, written at the end of each epoch. A state saved
+            within the next epoch has its own file, which is removed when that epoch ends.
+        previous: Fit that this one continues; it trained the same weights, or only the last ones.
+        callbacks: Keras' own callbacks whose state must be saved, see `memory_callbacks`.
         progress, arrays: Progress of the training, and the state it was read from; always current.
         resumed: Whether the state of an earlier process was read.
         model: Model of the current epochs, with or without augmentation in front.
@@ -43,8 +43,8 @@ class Fit:
             steps per epoch; valid while it runs.
         saved_step: Step of the current epoch whose state was saved last.
         clock: Wall-clock and CPU time, in seconds, when the current fit was last measured.
-        running: With `ema`, the weights that the averages replace from the start of validation to
-            the end of the epoch.
+        running: Weights that the averages of `ema` replace from the start of validation to the end
+            of the epoch; empty otherwise.
     """
 
     recipe: Recipe
@@ -89,7 +89,7 @@ class Fit:
         self.load()
 
     def load(self, *, epoch_end: bool = False) -> None:
-        """Restore the last saved state, or with `epoch_end` the end of the last epoch for good."""
+        """Restore the last saved state; `epoch_end` discards the steps after the last epoch."""
         if epoch_end:
             self.inside_path.unlink(missing_ok=True)
         self.progress, self.arrays = read_state(self.path)
@@ -112,14 +112,14 @@ class Fit:
             NotFinite: The loss, a weight or a statistic is NaN or infinite.
         """
         while not self.done:
-            # The rest of an interrupted epoch is a separate fit: its first steps are done.
+            # The rest of an interrupted epoch gets a Keras `fit` of its own.
             self.first_step = self.progress.step
             self.last_epoch = self.progress.epoch + 1 if self.first_step else self._stage_end()
             self.model = self.prepared.model_in(self.recipe, self.progress.epoch)
             self._fit()
 
     def _stage_end(self) -> int:
-        """Return the last epoch (from 1) with the same batch size and augmentation as the next."""
+        """Return the last epoch (from 1) that has the next epoch's batch size and augmentation."""
         training, epoch = self.recipe.training, self.progress.epoch
 
         def how(epoch: int) -> tuple[int, bool]:
@@ -203,7 +203,7 @@ class Fit:
             weights = self.model.trainable_variables
             self.running = [np.asarray(weight).copy() for weight in weights]
             self.model.optimizer.finalize_variable_values(weights)
-            for weight in weights:  # on JAX they now are the averages, which evaluation would free
+            for weight in weights:  # on JAX they share the averages' memory, which evaluation frees
                 weight.assign(np.asarray(weight).copy())
 
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:

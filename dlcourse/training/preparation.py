@@ -131,7 +131,7 @@ def _refuse_jit(model: Any, recipe: Recipe) -> None:
     if recipe.training.jit_compile and unable:
         raise RecipeError(
             f"{recipe.where('training', 'jit_compile')}: the layer '{unable[0]}' cannot be "
-            f"compiled on {keras.backend.backend()}: leave it out"
+            f"compiled on {keras.backend.backend()}: leave jit_compile out"
         )
 
 
@@ -241,7 +241,7 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
         )
     weights = {label: chosen.get(name, 1.0) for label, name in enumerate(names)}
     if not any(weights.values()):
-        raise RecipeError(f"{recipe.where('training', 'class_weights')}: one must be above 0")
+        raise RecipeError(f"{recipe.where('training', 'class_weights')}: all weights are 0")
     return weights
 
 
@@ -266,5 +266,5 @@ def _device(model: Any) -> str:
     """Return the device, the precision, the backend and the version of Keras."""
     import keras
 
-    precision = next((one.dtype_policy.name for one in model.layers if one.weights), "float32")
-    return f"{device()}, {precision}, {keras.backend.backend()} backend, Keras {keras.version()}"
+    policy = next((layer.dtype_policy.name for layer in model.layers if layer.weights), "float32")
+    return f"{device()}, {policy}, {keras.backend.backend()} backend, Keras {keras.version()}"

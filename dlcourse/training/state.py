@@ -72,7 +72,7 @@ def save_state(
         meta = {"progress": asdict(progress), "callbacks": memories, "users": users}
         arrays["meta"] = np.array(json.dumps(meta))
     except TypeError as error:
-        raise UserError(f"a callback's get_state: numbers, text and lists only: {error}") from None
+        raise UserError(f"a callback's get_state may only return JSON values: {error}") from None
     write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, **arrays))
 
 
@@ -94,7 +94,7 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
         arrays["meta"].setdefault("users", {"XRay": xray} if xray else {})
         return Progress(**arrays["meta"]["progress"]), arrays
     except DAMAGED:
-        raise RunError(f"{path}: is damaged: the training cannot be resumed from it") from None
+        raise RunError(f"{path}: is damaged, so it cannot be resumed: start a new run") from None
 
 
 def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
@@ -106,10 +106,10 @@ def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
     for kind, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
         count = sum(name.startswith(f"{kind}_") for name in arrays)
         if count != len(variables):
-            raise RunError(f"{path}: holds {count} {kind} variables, {len(variables)} are expected")
+            raise RunError(f"{path}: has {count} {kind} variables instead of {len(variables)}")
         for i, variable in enumerate(variables):
             if arrays[f"{kind}_{i}"].shape != tuple(variable.shape):
-                raise RunError(f"{path}: {variable.path} has another shape in this file")
+                raise RunError(f"{path}: is of another model: {variable.path} differs")
             variable.assign(arrays[f"{kind}_{i}"])
 
 

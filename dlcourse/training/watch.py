@@ -30,9 +30,9 @@ class UserCallbacks:
     def __init__(self, callbacks: Any = ()):
         several = isinstance(callbacks, list | tuple)
         self.callbacks = tuple(callbacks) if several else (callbacks,) if callbacks else ()
-        for one in self.callbacks:
-            if isinstance(one, type) or not hasattr(one, "on_train_begin"):
-                raise UserError(f"callbacks: Keras callbacks are expected, got {shown(one)}")
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not hasattr(callback, "on_train_begin"):
+                raise UserError(f"callbacks: Keras callbacks are expected, got {shown(callback)}")
         self.model: Any = None
 
     def begin(self, run: Run, prepared: Any, epochs: int) -> None:
@@ -63,7 +63,7 @@ class UserCallbacks:
     def state(self) -> dict[str, Any]:
         """Return the states of the callbacks to save, by name."""
         named = self._named().items()
-        return {name: one.get_state() for name, one in named if hasattr(one, "get_state")}
+        return {name: item.get_state() for name, item in named if hasattr(item, "get_state")}
 
     def restore(self, saved: dict[str, Any]) -> list[str]:
         """Restore the saved states of the callbacks; return the names of missing callbacks."""

@@ -276,7 +276,7 @@ def _units(target: Target, place: LayerCall | None, targets: Any) -> np.ndarray:
     if place.shape is None:
         raise UserError(f"activation_maximization: layer {place.name} has no single output")
     if units.min() < 0 or units.max() >= place.shape[-1]:
-        raise UserError(f"targets: layer {place.name} has units 0 to {place.shape[-1] - 1}")
+        raise UserError(f"targets: expected units 0 to {place.shape[-1] - 1} of layer {place.name}")
     return units.astype("int32")
 
 

@@ -81,8 +81,8 @@ def compiled(
     kept = _COMPILED.setdefault(model, {})
     build = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend(), _with_tensorflow)
     if key not in kept:
-        for other in [k for k in kept if k[-1] != key[-1]]:  # traces of an earlier structure
-            kept.pop(other, None)
+        for earlier in [k for k in kept if k[-1] != key[-1]]:  # traces of another structure
+            kept.pop(earlier, None)
         if plain_first and build is _with_tensorflow:
             kept[key] = None  # called once
             return partial(_call, ref(model), function)

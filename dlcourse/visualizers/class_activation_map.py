@@ -49,7 +49,7 @@ def class_activation_map(
             continue
         cam = np.einsum("n...c,nc->n...", maps, kernel.T)
         means = cam.mean(axis=tuple(range(1, cam.ndim)))
-        # float16 keeps three digits; a wrong ending differs by far more, or has the same map
+        # float16 keeps three digits; another ending differs by far more, unless its map is equal
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
             return enlarged(target, cam, enlarge)
     raise UserError(

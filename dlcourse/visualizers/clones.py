@@ -24,8 +24,8 @@ def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings:
     import keras
 
     def copied(layer: Any) -> Any:
-        other = change(layer)
-        return type(layer).from_config(layer.get_config()) if other is None else other
+        changed = change(layer)
+        return type(layer).from_config(layer.get_config()) if changed is None else changed
 
     layerwise = copied if hooks.has_graph(model) else None
     try:

@@ -21,7 +21,7 @@ def grad_cam(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return ReLU(Σ w·A): feature maps A, each weighted by its mean gradient w.
+    """Return ReLU(Σ w·A): the sum of the feature maps A, each weighted by its mean gradient w.
 
     Args:
         model, images, class_indices, output: As for `saliency`; images, volumes or sequences.
@@ -56,10 +56,10 @@ def grad_cam_plus_plus(
     output: int | str = 0,
     enlarge: bool = True,
 ) -> np.ndarray:
-    """Return Grad-CAM++: positive gradients, each position weighted by α, so that all objects of
-    a class count.
+    """Return Grad-CAM++: the weight of a map is the α-weighted sum of its positive gradients.
 
-    The paper's factor exp(score), the same for a whole map, is left out: it overflows.
+    With the weights α, each of several objects of a class counts. The paper's factor exp(score) is
+    left out: it is the same for a whole map, and it overflows.
 
     Args, returns and raises as for `grad_cam`.
 
@@ -152,7 +152,7 @@ def output_and_gradient(
 ) -> tuple[Any, Any]:
     """Return a layer's output and d score / d output, tensors `(n, places…, channels)`.
 
-    The gradient is taken at a zero offset that is added to the output: no second graph is needed.
+    The gradient is that of an offset of zeros, added to the output: no second graph is needed.
     """
     from keras import ops
 

@@ -84,7 +84,7 @@ def structure(model: Any) -> tuple:
 
 
 def _mark(thing: Any) -> Any:
-    """Return an identity of a thing that a later one at its address lacks, by weak reference."""
+    """Return a weak reference: unlike an `id`, it never equals that of a later object."""
     try:
         mark = ref(thing)
         hash(mark)
@@ -117,8 +117,8 @@ def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple
     key = (structure(model), tuple(x.shape[1:] for x in inputs))
     probed = kept.get(key)
     if probed is None:
-        for other in [k for k in kept if k[0] != key[0]]:  # of an earlier structure
-            kept.pop(other, None)
+        for earlier in [k for k in kept if k[0] != key[0]]:  # calls of another structure
+            kept.pop(earlier, None)
         fixed = any(x.shape[0] for x in symbolic_inputs(model))  # a fixed batch size
         kept[key] = probed = _probe(model, inputs if fixed else [x[:1] for x in inputs])
     return probed
@@ -355,7 +355,7 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
     matches = [call for call in calls if layers[call.position] is wanted]
     if not matches:
         called = ", ".join(dict.fromkeys(call.name for call in calls))
-        reason = f"{wanted.name} is not called by the model; called are {called}"
+        reason = f"{wanted.name} is not called by the model, which calls {called}"
         raise UserError(reason, setting="layer")
     return matches[-1]
 
@@ -378,11 +378,11 @@ def named_layer(model: Any, layer: int | str | Any) -> Any:
             return matches[0]
         several = ", ".join(names[match] for match in matches)
         hint = did_you_mean(layer, list(names.values()))
-        reason = f"{layer!r} is one of {several}" if matches else f"no layer {layer!r}{hint}"
+        reason = f"{layer!r} fits several: {several}" if matches else f"no layer {layer!r}{hint}"
     elif isinstance(layer, Integral) and not isinstance(layer, bool):
         if -len(model.layers) <= layer < len(model.layers):
             return model.layers[layer]
-        reason = f"{layer} of {len(model.layers)} layers"
+        reason = f"no position {layer}: the model has {len(model.layers)} layers"
     elif isinstance(layer, keras.Layer):
         if layer in names:
             return layer
@@ -416,8 +416,8 @@ def part(model: Any, layer: int | str | Any) -> Any:
     import keras
 
     if (tensor := tensor_of(model, layer)) is None:
-        reason = f"{getattr(layer, 'name', layer)} gives no single tensor in the model's own graph"
-        raise UserError(f"{reason}: choose another", setting="layer")
+        reason = f"{getattr(layer, 'name', layer)} has no single output in the model's own graph"
+        raise UserError(f"{reason}: choose another layer", setting="layer")
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], tensor)
 
 

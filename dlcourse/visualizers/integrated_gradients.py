@@ -80,7 +80,7 @@ def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
     """
     values = baseline if isinstance(baseline, list | tuple) else [baseline] * len(target.inputs)
     if len(values) != len(target.inputs):
-        raise UserError(f"baseline: got {len(values)} for {len(target.inputs)} inputs")
+        raise UserError(f"baseline: got {len(values)}, expected one per input")
     arrays = []
     with suppress(ValueError, TypeError):
         arrays = [

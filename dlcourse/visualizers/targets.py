@@ -26,7 +26,7 @@ class Target:
     Attributes:
         model: The Keras model; it is never changed.
         inputs: One float32 array `(n, …)` per input.
-        was_list: Whether the caller gave a list, and gets a list back.
+        was_list: Whether the caller gave a list of inputs; the result is then a list, too.
         indices: The class of each example, `(n,)` int32.
         output: Index of the model's output that is read.
         calls: The model's layer calls.
@@ -43,8 +43,8 @@ class Target:
 
     @property
     def reader(self) -> "Reader":
-        """How the score is read; it does not hold the model."""
-        last = _giving(self.calls, self.output)
+        """The reader of the score; it holds no reference to the model."""
+        last = _output_call(self.calls, self.output)
         types = [getattr(x, "compute_dtype", "") for x in hooks.all_layers(self.model)]
         last = last if self.output_activation else None
         return Reader(self.output, last, self.output_activation, "float16" in types)
@@ -97,7 +97,7 @@ class Reader:
 
     @property
     def scale(self) -> float:
-        """Factor of the score, and divisor of its gradient, for the sake of half precision."""
+        """Factor of the score, and divisor of its gradient: half precision would underflow."""
         return HALF_SCALE if self.half else 1.0
 
     def read(
@@ -129,8 +129,8 @@ class Reader:
     def scores(self, output: Any, indices: Any) -> Any:
         """Return the score `(n,)` of each example's class, averaged over the positions of a map.
 
-        One sigmoid unit stands for two classes: its logit is the score of class 1, and minus its
-        logit that of class 0.
+        One sigmoid unit represents two classes: the score of class 1 is its logit, and the score of
+        class 0 is minus its logit.
         """
         from keras import ops
 
@@ -166,15 +166,13 @@ def target_of(
         raise UserError("model: its layers are channels_first; visualizers need channels_last")
     calls = hooks.layer_calls(model, inputs)
     number = _output_number(calls, len(hooks.output_shapes(model, inputs)), output)
-    last = _giving(calls, number)
-    output_activation = (
-        hooks.output_activation(hooks.all_layers(model)[last.position]) if last else None
-    )
-    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, output_activation)
+    layers, last = hooks.all_layers(model), _output_call(calls, number)
+    activation = hooks.output_activation(layers[last.position]) if last else None
+    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, activation)
     return replace(target, indices=_class_indices(target, class_indices))
 
 
-def _giving(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
+def _output_call(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
     """Return the layer call that produces the output, or None."""
     return next((call for call in calls if output in call.output_indices), None)
 
@@ -305,12 +303,12 @@ def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) 
         ]
         if not matches:
             known = ", ".join(names[k] for k in sorted(names))
-            raise UserError(f"output: no output {output!r}; there are {known}")
+            raise UserError(f"output: no output {output!r} (known: {known})")
         return matches[0]
     if isinstance(output, bool) or not isinstance(output, Integral):
         raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
-        raise UserError(f"output: {output} of {count} outputs")
+        raise UserError(f"output: no output {output}: the model has {count}")
     return int(output)
 
 
@@ -340,5 +338,5 @@ def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
     classes = 2 if units == 1 and target.output_activation == "sigmoid" else units
     for wrong in (indices.min(), indices.max()):
         if not 0 <= wrong < classes:
-            raise UserError(f"class_indices: class {wrong} of {classes} (0 to {classes - 1})")
+            raise UserError(f"class_indices: expected classes 0 to {classes - 1}, got {wrong}")
     return np.broadcast_to(indices, (n,)).astype("int32")

@@ -33,7 +33,7 @@ class Transformations:
             UserError: A value is negative, or the scale is 1 or more.
         """
         if min(self.jitter, self.rotation, self.scale, self.blur) < 0 or self.scale >= 1:
-            raise UserError(f"transformations: need values >= 0 and scale < 1, got {self}")
+            raise UserError(f"transformations: expected values >= 0 and scale < 1, got {self}")
 
     def draw(
         self, steps: int, images: int, size: Sequence[int], rng: np.random.Generator

@@ -1,4 +1,4 @@
-"""Damage the files of a run at random: a command tells it in a line, or its result is right.
+"""Damage the files of a run at random: a command reports it in one line, or its result is right.
 
     python -m tests.faults.corrupt --corruptions 300 --seed 0
 
@@ -50,7 +50,7 @@ class Answer:
     err: str
 
 
-def ask(module: str, *arguments: str) -> Answer:
+def call(module: str, *arguments: str) -> Answer:
     """Run a command in this process; an exception that it lets through is exit 99."""
     from importlib import import_module
 
@@ -125,12 +125,12 @@ class Bench:
     def commands(self) -> dict[str, Callable[[Path], Answer]]:
         """The commands that look at a finished run."""
         return {
-            "evaluate": lambda run: ask("dlcourse.commands.evaluate", "--run", str(run), "--json"),
-            "predict": lambda run: ask(
+            "evaluate": lambda run: call("dlcourse.commands.evaluate", "--run", str(run), "--json"),
+            "predict": lambda run: call(
                 "dlcourse.commands.predict", "--run", str(run), str(self.rows), "--json"
             ),
-            "runs": lambda run: ask("dlcourse.commands.runs", "--runs", str(run.parent), "--json"),
-            "resume": lambda run: ask("dlcourse.commands.train", "--resume", str(run)),
+            "runs": lambda run: call("dlcourse.commands.runs", "--runs", str(run.parent), "--json"),
+            "resume": lambda run: call("dlcourse.commands.train", "--resume", str(run)),
         }
 
     def _copy_and(
@@ -143,7 +143,7 @@ class Bench:
         return self.commands[command](place / "run"), how
 
     def fault(self, name: str, number: int, command: str) -> tuple[str, str]:
-        """Damage a file, ask a command; return (what came: told, right, or the fault; how)."""
+        """Damage a file, run a command; return (what came: told, right, or the fault; how)."""
         answer, how = self._copy_and(command, lambda run: damage(run / name, random.Random(number)))
         if command == "runs":
             return self._judge_row(answer), how

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.quiet import import_keras
-from tests.faults.corrupt import Answer, ask
+from tests.faults.corrupt import Answer, call
 from tests.faults.kinds import recipe_of
 from tests.faults.whole import check_files, leftovers, outcome
 
@@ -70,7 +70,7 @@ class Bench:
 
     def train(self, runs: Path) -> Answer:
         """Train into a folder."""
-        return ask(
+        return call(
             "dlcourse.commands.train",
             "--config",
             str(self.config),
@@ -84,7 +84,7 @@ class Bench:
         """Go on with the run, or begin it: it ends as the one left alone."""
         run = runs / "run"
         if (run / "recipe.yaml").exists():
-            answer = ask("dlcourse.commands.train", "--resume", str(run))
+            answer = call("dlcourse.commands.train", "--resume", str(run))
         else:
             shutil.rmtree(run, ignore_errors=True)
             answer = self.train(runs)

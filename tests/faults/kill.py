@@ -315,7 +315,7 @@ def summary(tally: Tally, seconds: float) -> str:
         f"{tally.resumes} resumes; {tally.again} were killed before their recipe was written and "
         f"began again; {tally.left} half-written files, all removed at the resume\n"
         f"steps trained again: {tally.steps_lost} ({tally.epochs_lost:.1f} epochs; at most "
-        f"{tally.worst:.2f} of an epoch a kill)\n"
+        f"{tally.worst:.2f} of an epoch per kill)\n"
         "lost: nothing; every training ended bit-equal to the uninterrupted one"
     )
 

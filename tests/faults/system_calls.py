@@ -84,10 +84,10 @@ def kill_everywhere(
     """Kill a save at each of its stops; return the number of kills, and how many left the new file.
 
     Args:
-        path: the file.
-        save: writes version 0 (the earlier one) or 1 to it.
-        read: returns the file's content, and raises where it is broken.
-        step: kill at each step-th stop only.
+        path: Path of the file.
+        save: Function that writes version 0 (the earlier one) or 1 to it.
+        read: Function that returns the file's content, and raises if it is broken.
+        step: Distance between the stops at which the save is killed.
     """
     folder = path.parent
     contents = []

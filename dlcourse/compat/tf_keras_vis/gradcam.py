@@ -98,7 +98,7 @@ class Gradcam(ClassActivationMap):
             targets,
             training=training,
             unconnected=unconnected_gradients,
-            tap=place,
+            place=place,
         )
         if maps.dtype != gradients.dtype:
             maps = tf.cast(maps, gradients.dtype)

@@ -100,10 +100,10 @@ class Reading:
             return function(self.model, *arguments)
         return compiled(self.model, full, function)(*arguments)
 
-    def reader(self, training: bool, tap: hooks.LayerCall | None = None) -> Callable[..., Any]:
-        """Return `read(model, inputs) → (outputs, tapped)`, which holds no reference to a model."""
+    def reader(self, training: bool, place: hooks.LayerCall | None = None) -> Callable[..., Any]:
+        """Return `read(model, inputs) → (outputs, recorded)`; it holds no reference to a model."""
         return partial(
-            _read, changes=self.changes, taps_at=(self.extracted, tap), training=training
+            _read, changes=self.changes, places=(self.extracted, place), training=training
         )
 
 
@@ -120,18 +120,18 @@ def _symbolic(model: Any, name: str) -> list | None:
 
 
 def _read(
-    model: Any, inputs: list, *, changes: list, taps_at: tuple, training: bool, tape: Any = None
+    model: Any, inputs: list, *, changes: list, places: tuple, training: bool, tape: Any = None
 ) -> tuple[list, Any]:
-    extracted, tapped = taps_at
+    extracted, recorded = places
     outputs, seen = hooks.record(
         model,
         inputs,
-        [place for place in taps_at if place],
+        [place for place in places if place],
         _over(hooks.all_layers(model), changes),
         training=training,
         watch=tape.watch if tape else lambda _: None,
     )
-    return (seen[:1] if extracted else outputs), (seen[-1] if tapped else None)
+    return (seen[:1] if extracted else outputs), (seen[-1] if recorded else None)
 
 
 def _over(layers: list, changes: list) -> list[tuple[int, hooks.Hook]]:
@@ -246,28 +246,28 @@ def differentiated(
     *,
     training: bool,
     unconnected: tf.UnconnectedGradients,
-    tap: hooks.LayerCall | None = None,
+    place: hooks.LayerCall | None = None,
 ) -> tuple[Any, Any, list]:
-    """Return (gradient of the scores, the tapped layer's output, the scores).
+    """Return (gradient of the scores, the layer's output, the scores).
 
-    The gradient is with respect to the tapped layer's output, or else a list, one per input.
+    The gradient is with respect to the layer's output, or else a list, one per input.
     """
-    read = reading.reader(training, tap)
+    read = reading.reader(training, place)
     scale = HALF_SCALE if reading.half else 1.0
 
     def step(calculate: Callable[..., list], model: Any, inputs: list, tensors: list) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([x for x in inputs if x.dtype.is_floating])
-            outputs, tapped = read(model, inputs, tape=tape)
+            outputs, recorded = read(model, inputs, tape=tape)
             values = calculate(outputs, tensors)
             scaled = values if scale == 1.0 else [scale * tf.cast(v, "float32") for v in values]
-        sources = inputs if tap is None else tapped
+        sources = inputs if place is None else recorded
         gradient = tape.gradient(scaled, sources, unconnected_gradients=unconnected)
-        return gradient, tapped, values, [tf.shape(output)[-1] for output in outputs]
+        return gradient, recorded, values, [tf.shape(output)[-1] for output in outputs]
 
     with statistics_kept(reading.model, training):
-        gradient, tapped, values = scored(
-            reading, targets, step, inputs, ("gradient", training, unconnected.value, tap)
+        gradient, recorded, values = scored(
+            reading, targets, step, inputs, ("gradient", training, unconnected.value, place)
         )
     if any(one is None for one in keras.tree.flatten([gradient])):
         raise UserError(
@@ -276,7 +276,7 @@ def differentiated(
         )
     if scale != 1.0:
         gradient = tf.nest.map_structure(lambda one: tf.cast(one, "float32") / scale, gradient)
-    return gradient, tapped, values
+    return gradient, recorded, values
 
 
 def scored(

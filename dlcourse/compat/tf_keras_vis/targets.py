@@ -66,7 +66,9 @@ class Targets:
             if isinstance(function, CategoricalScore) and not all(
                 -width <= index < width for index in function.indices
             ):
-                raise UserError(f"CategoricalScore: {function.indices} of {width} classes")
+                raise UserError(
+                    f"CategoricalScore: expected classes 0 to {width - 1}, got {function.indices}"
+                )
 
     def tensors(self, count: int) -> list:
         """Return the targets of the known kinds as tensors `(n,)`."""

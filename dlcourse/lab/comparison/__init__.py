@@ -8,7 +8,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
-from dlcourse.lab.comparison.classic import chosen, learners
+from dlcourse.lab.comparison.classic import baselines, chosen
 from dlcourse.lab.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
 from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial
 from dlcourse.lab.comparison.verdict import Summary, curve_verdict, summaries, verdict
@@ -32,7 +32,7 @@ class Comparison:
         recipes: Names of the networks.
         trials: All trials, including those with smaller training sets.
         rows: One summary per model, at the full training set, best first.
-        explains: What can be explained, by model.
+        explains: Parts of a model that can be explained, by model.
         verdict: Conclusions, as sentences.
         sizes: Training-set sizes of the curve, increasing; a single size without a curve.
         full: Number of training examples available.
@@ -131,11 +131,11 @@ def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
     """Return the first recipe; all must have its data set."""
     if not recipes:
         raise RecipeError("a comparison needs at least one recipe")
-    (name, first), *others = recipes.items()
-    for other, recipe in others:
+    (first_name, first), *others = recipes.items()
+    for name, recipe in others:
         if recipe.dataset != first.dataset:
             raise RecipeError(
-                f"{recipe.where('dataset')}: {other} has {_settings(recipe)}, {name} has "
+                f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
                 f"{_settings(first)}: a comparison needs one data set"
             )
     return first
@@ -175,8 +175,8 @@ def _result(
     sentences = verdict(rows, tuple(recipes), score)
     if len(sizes) > 1:
         sentences += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
-    known = learners(dataset.task)
-    explains = {name: known[name].explains for name in names}
+    classic = baselines(dataset.task)
+    explains = {name: classic[name].explains for name in names}
     explains |= dict.fromkeys(recipes, OF_A_NETWORK)
     return Comparison(
         dataset.summary,

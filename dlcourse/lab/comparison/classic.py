@@ -57,7 +57,7 @@ FOREST = "each input's importance; no single tree decides"
 BOOSTED = "each input's importance, by permutation"
 
 
-def learners(task: str, seed: int = 0) -> dict[str, Classic]:
+def baselines(task: str, seed: int = 0) -> dict[str, Classic]:
     """Return the classic models for a task, unfitted."""
     from sklearn import dummy, ensemble, linear_model, neighbors, svm
     from sklearn.compose import TransformedTargetRegressor
@@ -96,7 +96,7 @@ def chosen(names: Sequence[str] | None, task: str) -> list[str]:
     Raises:
         RecipeError: A name is unknown.
     """
-    known = list(learners(task))
+    known = list(baselines(task))
     for name in names or ():
         if name not in known:
             raise RecipeError(f"unknown classic model '{name}'{did_you_mean(name, known)}")
@@ -109,7 +109,7 @@ def pipeline(name: str, dataset: Dataset, seed: int) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     scaler = [StandardScaler()] if dataset.x_train.ndim == 2 else []
-    return make_pipeline(*scaler, learners(dataset.task, seed)[name].estimator)
+    return make_pipeline(*scaler, baselines(dataset.task, seed)[name].estimator)
 
 
 def rows(dataset: Dataset, x: np.ndarray) -> np.ndarray:

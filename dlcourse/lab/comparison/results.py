@@ -97,7 +97,7 @@ def notes(comparison: Comparison) -> str:
 def as_data(comparison: Comparison) -> dict[str, Any]:
     """Return the result as plain values for JSON; NaN becomes None."""
     best = comparison.rows[0]
-    extra = ({"told_apart": r.significant, "level": r.tied_with(best)} for r in comparison.rows)
+    extra = ({"significant": r.significant, "tied": r.tied_with(best)} for r in comparison.rows)
     models = [{**vars(row), **more} for row, more in zip(comparison.rows, extra, strict=True)]
     return {
         "data": comparison.data,

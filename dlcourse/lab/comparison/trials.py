@@ -15,7 +15,7 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import DivergedError
 from dlcourse.files import make_folder, write_file
-from dlcourse.lab.comparison.classic import learners, pipeline, rows
+from dlcourse.lab.comparison.classic import baselines, pipeline, rows
 from dlcourse.lab.comparison.rounds import repeated
 from dlcourse.runs import Run
 from dlcourse.runs.evaluation import outputs
@@ -86,7 +86,7 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
         fit_cpu=cpu,
         fit_seconds=wall,
         predict_seconds=seconds / len(x_test) * 1000,
-        parameters=int(learners(dataset.task)[name].parameters(model[-1])),
+        parameters=int(baselines(dataset.task)[name].parameters(model[-1])),
         bytes=len(pickle.dumps(model)),
         note="" if converged else "did not converge",
     )

@@ -71,7 +71,7 @@ def diagnose(
 
     Args:
         history: A run or its folder, whose data and layers are examined too; or the history of any
-            training: a Keras `History` or its dict, one column per metric with one value per
+            training as a Keras `History` or its dict, one column per metric with one value per
             epoch, at least `loss`. Without validation, rules that need it are skipped.
         model: Trained Keras model, if the history is a dict; its output gives the classes.
         task: Task, `multiclass`, `binary` or `regression`. None infers it from the rest.
@@ -106,12 +106,12 @@ def diagnose(
     return findings
 
 
-def diagnose_evidence(read: Evidence) -> Findings:
+def diagnose_evidence(evidence: Evidence) -> Findings:
     """Return the findings from the evidence, most serious first."""
-    found = [finding for rule in RULES.values() if (finding := rule(read))]
-    findings = Findings(sorted(found, key=lambda finding: list(LINKS).index(finding.name)))
-    if too_short(read):
-        why = f"{read.epochs} epoch{'s are' if read.epochs > 1 else ' is'} too few to judge"
-        falls = " while the loss still falls" if read.epochs >= THRESHOLDS["told"] else ""
+    unsorted = [finding for rule in RULES.values() if (finding := rule(evidence))]
+    findings = Findings(sorted(unsorted, key=lambda finding: list(LINKS).index(finding.name)))
+    if too_short(evidence):
+        why = f"{evidence.epochs} epoch{'s are' if evidence.epochs > 1 else ' is'} too few to judge"
+        falls = " while the loss still falls" if evidence.epochs >= THRESHOLDS["trend"] else ""
         findings.why_none = f"{why}{falls}: train longer"
     return findings

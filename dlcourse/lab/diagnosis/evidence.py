@@ -1,4 +1,4 @@
-"""The evidence of a diagnosis: a history in one form, and what else is known."""
+"""The evidence of a diagnosis: a training's history, and further facts if they are known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,25 +103,29 @@ class Evidence:
         return len(self.loss)
 
     @property
+    def losses(self) -> list[np.ndarray]:
+        """The training loss and, if measured, the validation loss."""
+        return [self.history[name] for name in ("loss", "val_loss") if name in self.history]
+
+    @property
     def finite(self) -> bool:
         """Whether no loss is NaN or infinite."""
-        losses = [self.loss, *([] if self.val_loss is None else [self.val_loss])]
-        return all(np.isfinite(loss).all() for loss in losses)
+        return bool(np.isfinite(self.losses).all())
 
     @cached_property
     def unit(self) -> float:
         """Unit of losses: the constant baseline's loss, at least ln k for k classes.
 
-        If neither is known, the loss of the first epoch.
+        If neither is known, it is the loss of the first epoch.
         """
-        known = [self.baseline or 0.0, np.log(len(self.class_counts) or 1)]
+        losses = [self.baseline or 0.0, np.log(len(self.class_counts) or 1)]
         finite = self.loss[np.isfinite(self.loss)]
-        return float(max(known)) or (float(finite[0]) if len(finite) else 0.0) or 1.0
+        return float(max(losses)) or (float(finite[0]) if len(finite) else 0.0) or 1.0
 
     def skill(self, part: str = "") -> np.ndarray | None:
         """Return the skill by epoch: 0 for the constant baseline, 1 for perfect predictions.
 
-        It is that of the accuracy, if measured and its chance is known, else of the loss.
+        It is computed from the accuracy if its chance level is known, otherwise from the loss.
         """
         accuracy, loss = self.history.get(f"{part}accuracy"), self.history.get(f"{part}loss")
         if accuracy is not None and self.chance is not None:
@@ -190,8 +194,8 @@ def evidence(
     if stopped_early is None:
         stopped_early = bool(epochs < (settings.get("training.epochs") or 0))
     layers = _by_epoch(xray, epochs)
-    known = (val_examples, noisy_training, stopped_early, duplicates, evaluated or {})
-    return Evidence(columns, task, counts, baseline, chance, *known, settings, layers)
+    facts = (val_examples, noisy_training, stopped_early, duplicates, evaluated or {})
+    return Evidence(columns, task, counts, baseline, chance, *facts, settings, layers)
 
 
 def entropy(shares: np.ndarray) -> float:
@@ -214,8 +218,8 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
         except (TypeError, ValueError):
             raise UserError(f"history: {key!r} is not a list of numbers") from None
     if "loss" not in columns:
-        known = ", ".join(columns) or "no columns"
-        raise UserError(f"history: has no 'loss' (it has {known})")
+        names = ", ".join(columns) or "no columns"
+        raise UserError(f"history: has no 'loss' (it has {names})")
     if not len(columns["loss"]):
         raise UserError("history: has no epoch: nothing was trained")
     for key, values in columns.items():

@@ -105,11 +105,8 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
 def duplicates(dataset: "Dataset") -> float:
     """Return the share of validation or of test examples seen in training, the larger one."""
     seen = set(_digests(dataset.x_train))
-    return max(_share(x, seen) for x in (dataset.x_val, dataset.x_test))
-
-
-def _share(x: "np.ndarray", seen: set[bytes]) -> float:
-    return sum(row in seen for row in _digests(x)) / len(x)
+    splits = (dataset.x_val, dataset.x_test)
+    return max(sum(row in seen for row in _digests(x)) / len(x) for x in splits)
 
 
 def _digests(x: "np.ndarray") -> Iterator[bytes]:

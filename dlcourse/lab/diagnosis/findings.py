@@ -29,7 +29,7 @@ THRESHOLDS = {
     "duplicates": 0.10,  # share of validation or test examples that are in the training split too
     "imbalance": 6.0,  # examples of the largest class over those of the smallest
     "stopping_fall": 0.02,  # fall of the training loss per epoch before an early stop, as a share
-    "told": 3,  # epochs: fewer show no trend
+    "trend": 3,  # epochs: fewer show no trend
     "short": 5,  # epochs: fewer, if the loss falls in each, show only that it falls
     # layers
     "vanishing": 1e-3,  # ratio of a layer's gradient norm to the largest of all layers
@@ -103,7 +103,8 @@ class Finding:
         return replace(self, override=setting) if group.isidentifier() else self
 
     def __str__(self) -> str:
-        when = "" if self.epoch is None else f" ({_when(self.epoch)})"
+        when = f" (epoch {self.epoch})" if self.epoch else " (before the first epoch)"
+        when = "" if self.epoch is None else when
         lines = [f"{self.title}{when}", f"  {self.sentence}", f"  evidence  {self.evidence}"]
         if self.override:
             lines.append(f"  try       {self.override}")
@@ -129,7 +130,3 @@ class Findings(list[Finding]):
         return "\n\n".join(texts) or f"no finding: {self.why_none}"
 
     __repr__ = __str__
-
-
-def _when(epoch: int) -> str:
-    return f"epoch {epoch}" if epoch else "before the first epoch"

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlcourse.lab.diagnosis.evidence import Evidence
-from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
-from dlcourse.lab.diagnosis.findings import Finding
+from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.learning_rate import learning_rate_too_large, learning_rate_too_small
 from dlcourse.lab.diagnosis.measures import (
     accuracy_gap,
@@ -18,139 +17,138 @@ from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_mor
 from dlcourse.lab.diagnosis.splits import leakage
 
 
-def not_learning(e: Evidence) -> Finding | None:
+def not_learning(evidence: Evidence) -> Finding | None:
     """Training, or at least validation, never gets better than the constant baseline."""
-    train = undisturbed_skill(e)
-    if train is None or not e.finite or too_short(e):
+    train = undisturbed_skill(evidence)
+    if train is None or not evidence.finite or too_short(evidence):
         return None
-    if learning_rate_too_small(e) or early_stop_too_eager(e):
+    if learning_rate_too_small(evidence) or early_stop_too_eager(evidence):
         return None
-    if float(np.median(train[-5:])) < T["learned"]:
-        part = "training"
-    elif _validation_stuck(e):
-        part = "validation"
-    else:
-        return None
-    loss = e.loss if part == "training" else e.val_loss
-    known = f" ({e.baseline:.3g})" if e.baseline else ""
-    if part == "training":
+    if float(np.median(train[-5:])) < THRESHOLDS["learned"]:
+        part, prefix = "training", ""
         why = "wrong labels, a dead network, equal initial weights, or an unsuitable model"
-    else:
+    elif _validation_stuck(evidence):
+        part, prefix = "validation", "val_"
         why = "nothing learned generalises; do the labels belong to the inputs?"
-    low = f"lowest loss {np.min(loss):.3g}" if loss is not None else ""
-    score = e.history.get("accuracy" if part == "training" else "val_accuracy")
-    if score is not None:
-        low += f", best accuracy {score.max():.2f}"
+    else:
+        return None
+    baseline = f" ({evidence.baseline:.3g})" if evidence.baseline else ""
+    numbers = f"lowest loss {evidence.history[f'{prefix}loss'].min():.3g}"
+    if (accuracy := evidence.history.get(f"{prefix}accuracy")) is not None:
+        numbers += f", best accuracy {accuracy.max():.2f}"
     return Finding(
         "not_learning",
-        f"nothing is learned: {part} stays at the constant baseline's loss{known}: {why}",
-        low,
-        for_learning(e, too_fast=bool(learning_rate_too_large(e))),
+        f"nothing is learned: {part} stays at the constant baseline's loss{baseline}: {why}",
+        numbers,
+        for_learning(evidence, too_fast=bool(learning_rate_too_large(evidence))),
         1,
     )
 
 
-def _validation_stuck(e: Evidence) -> bool:
+def _validation_stuck(evidence: Evidence) -> bool:
     """Whether validation never beats the constant baseline, beyond its sampling error."""
-    skill = e.skill("val_")
-    if skill is None or e.val_loss is None:
+    skill = evidence.skill("val_")
+    if skill is None or evidence.val_loss is None:
         return False
-    error = standard_error(e.chance, e.val_examples) / (1 - e.chance) if e.chance else 0.0
-    best, lowest = float(running_median(skill).max()), float(running_median(e.val_loss).min())
-    return best < T["learned"] + error and lowest > (1 - (T["learned"] + error) / 2) * e.unit
+    least, chance = THRESHOLDS["learned"], evidence.chance
+    least += standard_error(chance, evidence.val_examples) / (1 - chance) if chance else 0.0
+    lowest = float(running_median(evidence.val_loss).min()) / evidence.unit
+    return float(running_median(skill).max()) < least and lowest > 1 - least / 2
 
 
-def over_fitting(e: Evidence) -> Finding | None:
+def over_fitting(evidence: Evidence) -> Finding | None:
     """Validation gets worse while training improves, or stays far behind it."""
-    if e.val_loss is None or not e.finite or e.epochs < 3 or not _learned(e):
+    loss, val_loss, unit = evidence.loss, evidence.val_loss, evidence.unit
+    if val_loss is None or not evidence.finite or evidence.epochs < 3 or not _learned(evidence):
         return None
-    lowest = int(running_median(e.val_loss).argmin())
-    train, val = (float(np.median(loss[-3:])) for loss in (e.loss, e.val_loss))
-    rise, gap = (val - float(e.val_loss.min())) / e.unit, (val - train) / e.unit
-    scores = accuracy_gap(e)
-    far = scores is not None and scores[0] - scores[1] >= T["accuracy_gap"] + scores[2]
-    if e.history.get("accuracy") is None:
-        far = gap >= T["loss_gap"]
-    worse = rise >= T["loss_rise"] and gap >= T["loss_gap"]
-    if train - e.loss.min() >= T["loss_rise"] * e.unit:  # training gets worse, too: it diverges
+    lowest = int(running_median(val_loss).argmin())
+    train, val = float(np.median(loss[-3:])), float(np.median(val_loss[-3:]))
+    rise, gap = (val - float(val_loss.min())) / unit, (val - train) / unit
+    scores = accuracy_gap(evidence)
+    far = scores is not None and scores[0] - scores[1] >= THRESHOLDS["accuracy_gap"] + scores[2]
+    if evidence.history.get("accuracy") is None:
+        far = gap >= THRESHOLDS["loss_gap"]
+    worse = rise >= THRESHOLDS["loss_rise"] and gap >= THRESHOLDS["loss_gap"]
+    if train - loss.min() >= THRESHOLDS["loss_rise"] * unit:  # training gets worse, too
         return None
-    if not (worse or (far and gap >= T["loss_gap"] / 2)):
+    if not (worse or (far and gap >= THRESHOLDS["loss_gap"] / 2)):
         return None
-    evidence = f"loss {train:.3g} on training, {val:.3g} on validation"
+    numbers = f"loss {train:.3g} on training, {val:.3g} on validation"
     if scores is not None:
-        evidence += f"; accuracy {scores[0]:.2f} and {scores[1]:.2f}"
+        numbers += f"; accuracy {scores[0]:.2f} and {scores[1]:.2f}"
     if worse:
-        evidence += f"; validation was at its best, {e.val_loss.min():.3g}, in epoch {lowest + 1}"
+        numbers += f"; validation was at its best, {val_loss.min():.3g}, in epoch {lowest + 1}"
     return Finding(
         "over_fitting",
         "the training examples are memorised: training goes on improving, validation does "
         + ("not follow" if not worse else "not follow but gets worse"),
-        evidence,
-        for_less_gap(e),
-        lowest + 1 if worse else _opened(e),
+        numbers,
+        for_less_gap(evidence),
+        lowest + 1 if worse else _opened(evidence),
     )
 
 
-def _learned(e: Evidence) -> bool:
-    skill = e.skill()
-    return skill is None or bool(skill.max() >= T["learned"])
+def _learned(evidence: Evidence) -> bool:
+    skill = evidence.skill()
+    return skill is None or bool(skill.max() >= THRESHOLDS["learned"])
 
 
-def _opened(e: Evidence) -> int:
+def _opened(evidence: Evidence) -> int:
     """Return the epoch (from 1) from which the gap stays above half of its last size."""
-    gap = running_median(np.asarray(e.val_loss) - e.loss)
+    gap = running_median(np.asarray(evidence.val_loss) - evidence.loss)
     below = np.flatnonzero(gap < gap[-1] / 2)
     return int(below[-1]) + 2 if len(below) else 1
 
 
-def early_stop_too_eager(e: Evidence) -> Finding | None:
+def early_stop_too_eager(evidence: Evidence) -> Finding | None:
     """The training was stopped while its loss fell and validation had not yet got worse."""
-    if not e.stopped_early or e.val_loss is None or not e.finite or over_fitting(e):
+    loss, val_loss, epochs = evidence.loss, evidence.val_loss, evidence.epochs
+    if not evidence.stopped_early or val_loss is None or not evidence.finite:
         return None
-    third = max(1, e.epochs // 3)
-    fall = 1 - (e.loss[-1] / e.loss[-1 - third]) ** (1 / third) if e.epochs > 1 else 1.0
-    rise = float(e.val_loss[-1] - e.val_loss.min()) / e.unit
-    left = e.loss[-1] / e.unit
-    if fall < T["stopping_fall"] or rise > T["loss_rise"] / 2 or left < T["unfinished"] / 3:
+    third = max(1, epochs // 3)
+    fall = 1 - (loss[-1] / loss[-1 - third]) ** (1 / third) if epochs > 1 else 1.0
+    rise = float(val_loss[-1] - val_loss.min()) / evidence.unit
+    if fall < THRESHOLDS["stopping_fall"] or rise > THRESHOLDS["loss_rise"] / 2:
         return None
-    patience = e.setting("training.early_stopping.patience", 1)
+    if loss[-1] / evidence.unit < THRESHOLDS["unfinished"] / 3 or over_fitting(evidence):
+        return None
+    patience = evidence.setting("training.early_stopping.patience", 1)
     return Finding(
         "early_stop_too_eager",
         "the training was stopped while it was still learning: one bad epoch is not a trend",
         f"at the end the training loss still fell by {fall:.1%} per epoch, and validation was "
         f"{rise:.2f} of the baseline's loss above its best; patience {patience}",
         f"training.early_stopping.patience={max(5, 4 * patience)}",
-        e.epochs,
+        evidence.epochs,
     )
 
 
-def under_fitting(e: Evidence) -> Finding | None:
+def under_fitting(evidence: Evidence) -> Finding | None:
     """Training has stalled far from learned, and validation is no better."""
-    reached = training_skill(e)
-    if reached is None or not e.finite or too_short(e):
+    reached = training_skill(evidence)
+    if reached is None or not evidence.finite or too_short(evidence):
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
-    if reached >= T["fitted"] or any(rule(e) for rule in others):
+    if reached >= THRESHOLDS["fitted"] or any(rule(evidence) for rule in others):
         return None
     return Finding(
         "under_fitting",
         "not even the training examples are learned: the model is too small or too strongly "
         "regularised, or the inputs do not determine the labels",
         f"training reached {reached:.0%} of the way from the constant baseline to perfect; "
-        f"last loss {e.loss[-1]:.3g}",
-        for_more_capacity(e),
-        e.epochs,
+        f"last loss {evidence.loss[-1]:.3g}",
+        for_more_capacity(evidence),
+        evidence.epochs,
     )
 
 
-def good_fit(e: Evidence) -> Finding | None:
+def good_fit(evidence: Evidence) -> Finding | None:
     """The training examples are learned, and validation follows."""
-    reached, val = training_skill(e), e.reached("val")
-    if reached is None or val is None or reached < T["fitted"] or val < T["learned"]:
+    reached, val = training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
+    faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
+    if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None
-    if learning_rate_too_large(e) or learning_rate_too_small(e) or leakage(e):
-        return None
-    if over_fitting(e) or early_stop_too_eager(e):
+    if any(rule(evidence) for rule in (*faults, early_stop_too_eager)):
         return None
     return Finding(
         "good_fit",

@@ -3,44 +3,44 @@
 import numpy as np
 
 from dlcourse.lab.diagnosis.evidence import Evidence
-from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
+from dlcourse.lab.diagnosis.findings import THRESHOLDS
 
 
-def undisturbed_loss(e: Evidence) -> np.ndarray:
+def undisturbed_loss(evidence: Evidence) -> np.ndarray:
     """Return the training loss; if dropout or noise may affect it, the lower of both losses."""
-    if e.val_loss is None or e.noisy_training is False:
-        return e.loss
-    return np.minimum(e.loss, e.val_loss)
+    if evidence.val_loss is None or evidence.noisy_training is False:
+        return evidence.loss
+    return np.minimum(evidence.loss, evidence.val_loss)
 
 
-def undisturbed_skill(e: Evidence) -> np.ndarray | None:
+def undisturbed_skill(evidence: Evidence) -> np.ndarray | None:
     """Return the training skill; if dropout or noise may affect it, the better of both skills."""
-    train, val = e.skill(), e.skill("val_")
-    if train is None or val is None or e.noisy_training is False:
+    train, val = evidence.skill(), evidence.skill("val_")
+    if train is None or val is None or evidence.noisy_training is False:
         return train
     return np.maximum(train, val)
 
 
-def training_skill(e: Evidence) -> float | None:
+def training_skill(evidence: Evidence) -> float | None:
     """Return the skill reached on training; if that may be noisy, at least validation's."""
-    values = [e.reached("train"), None if e.noisy_training is False else e.reached("val")]
-    known = [value for value in values if value is not None]
-    return max(known) if known else None
+    parts = ("train",) if evidence.noisy_training is False else ("train", "val")
+    skills = [skill for part in parts if (skill := evidence.reached(part)) is not None]
+    return max(skills, default=None)
 
 
-def too_short(e: Evidence) -> bool:
+def too_short(evidence: Evidence) -> bool:
     """Whether the epochs are too few for a trend, or show only that the loss still falls."""
-    falls = bool((np.diff(e.loss) < 0).all())
-    return e.epochs < T["told"] or (e.epochs < T["short"] and falls)
+    falls = bool((np.diff(evidence.loss) < 0).all())
+    return evidence.epochs < THRESHOLDS["short" if falls else "trend"]
 
 
-def accuracy_gap(e: Evidence) -> tuple[float, float, float] | None:
+def accuracy_gap(evidence: Evidence) -> tuple[float, float, float] | None:
     """Return training accuracy, validation accuracy and twice the latter's standard error."""
-    accuracy, val_accuracy = e.history.get("accuracy"), e.history.get("val_accuracy")
+    accuracy, val_accuracy = evidence.history.get("accuracy"), evidence.history.get("val_accuracy")
     if accuracy is None or val_accuracy is None:
         return None
     train, val = float(np.median(accuracy[-3:])), float(np.median(val_accuracy[-3:]))
-    return train, val, 2 * standard_error(val, e.val_examples)
+    return train, val, 2 * standard_error(val, evidence.val_examples)
 
 
 def running_median(values: np.ndarray) -> np.ndarray:

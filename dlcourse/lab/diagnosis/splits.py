@@ -3,24 +3,23 @@
 import numpy as np
 
 from dlcourse.lab.diagnosis.evidence import Evidence
-from dlcourse.lab.diagnosis.findings import THRESHOLDS as T
-from dlcourse.lab.diagnosis.findings import Finding
+from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.measures import standard_error, too_short
 
 
-def leakage(e: Evidence) -> Finding | None:
+def leakage(evidence: Evidence) -> Finding | None:
     """Validation is much better than noise-free training, or the splits share examples."""
-    override = f"seed={e.setting('seed', 0) + 1}"
-    if (e.duplicates or 0) >= T["duplicates"]:
+    override = f"seed={evidence.setting('seed', 0) + 1}"
+    if (evidence.duplicates or 0) >= THRESHOLDS["duplicates"]:
         return Finding(
             "leakage",
             "validation or test examples are in the training split too: their metrics measure "
             "memorisation; remove the duplicates before splitting",
-            f"{e.duplicates:.0%} of the validation or test examples are training examples",
+            f"{evidence.duplicates:.0%} of the validation or test examples are training examples",
             override,
         )
-    better = _validation_better(e)
-    if better is None or e.noisy_training is not False or too_short(e):
+    better = _validation_better(evidence)
+    if better is None or evidence.noisy_training is not False or too_short(evidence):
         return None
     return Finding(
         "leakage",
@@ -28,53 +27,52 @@ def leakage(e: Evidence) -> Finding | None:
         "a leak, an easier validation split, or wrong labels in the training split",
         better,
         override,
-        e.epochs,
+        evidence.epochs,
     )
 
 
-def _validation_better(e: Evidence) -> str | None:
+def _validation_better(evidence: Evidence) -> str | None:
     """Return the evidence that validation is better in loss and accuracy, beyond chance."""
-    if e.val_loss is None or not e.finite:
+    if evidence.val_loss is None or not evidence.finite:
         return None
-    last = slice(-max(1, e.epochs // 4), None)
-    train_loss, val_loss = (float(np.median(loss[last])) for loss in (e.loss, e.val_loss))
-    accuracy, val_accuracy = e.history.get("accuracy"), e.history.get("val_accuracy")
-    if (train_loss - val_loss) / e.unit < T["better"]:
+    last = slice(-max(1, evidence.epochs // 4), None)
+    train_loss, val_loss = np.median(evidence.loss[last]), np.median(evidence.val_loss[last])
+    accuracy, val_accuracy = evidence.history.get("accuracy"), evidence.history.get("val_accuracy")
+    if (train_loss - val_loss) / evidence.unit < THRESHOLDS["better"]:
         return None
     if accuracy is None or val_accuracy is None:
         return f"loss {train_loss:.3g} on training, {val_loss:.3g} on validation"
     train, val = float(np.median(accuracy[last])), float(np.median(val_accuracy[last]))
-    if val - train < T["better"] / 2 + 2 * standard_error(val, e.val_examples):
+    if val - train < THRESHOLDS["better"] / 2 + 2 * standard_error(val, evidence.val_examples):
         return None
     return f"accuracy {train:.2f} on training, {val:.2f} on validation"
 
 
-def class_imbalance(e: Evidence) -> Finding | None:
+def class_imbalance(evidence: Evidence) -> Finding | None:
     """The largest class has several times as many examples as the smallest."""
-    if not e.class_counts or min(e.class_counts) * T["imbalance"] > max(e.class_counts):
+    counts = evidence.class_counts
+    if not counts or min(counts) * THRESHOLDS["imbalance"] > max(counts):
         return None
-    share = max(e.class_counts) / sum(e.class_counts)
+    share = max(counts) / sum(counts)
     return Finding(
         "class_imbalance",
         "the classes are of very different size: accuracy hides the errors on rare classes, so "
         "look at the recall of each class",
-        f"{max(e.class_counts)} examples of the largest class, {min(e.class_counts)} of the "
+        f"{max(counts)} examples of the largest class, {min(counts)} of the "
         f"smallest; majority-class prediction has accuracy {share:.0%}",
         "training.class_weights=balanced",
     )
 
 
-def noisy_validation(e: Evidence) -> Finding | None:
+def noisy_validation(evidence: Evidence) -> Finding | None:
     """There are so few validation examples that one moves the metrics, or the curves jump."""
-    few = e.val_examples is not None and e.val_examples <= T["few"]
-    jitter = _jitter(e)
-    jumps = e.val_examples is None and jitter is not None and jitter >= T["jitter"]
-    if not (few or jumps):
+    jitter, count = _jitter(evidence), evidence.val_examples
+    if count is None and jitter is not None and jitter >= THRESHOLDS["jitter"]:
+        size = "validation split of unknown size"
+    elif count is not None and count <= THRESHOLDS["few"]:
+        size = f"{count} validation examples, each worth {1 / (count or 1):.0%} of the accuracy"
+    else:
         return None
-    size = "validation split of unknown size"
-    if few:
-        worth = 1 / (e.val_examples or 1)
-        size = f"{e.val_examples} validation examples, each worth {worth:.0%} of the accuracy"
     shown = f"; from epoch to epoch it moves by {jitter:.0%} of its range" if jitter else ""
     return Finding(
         "noisy_validation",
@@ -85,10 +83,10 @@ def noisy_validation(e: Evidence) -> Finding | None:
     )
 
 
-def _jitter(e: Evidence) -> float | None:
+def _jitter(evidence: Evidence) -> float | None:
     """Return the mean change of validation relative to training, in accuracy or units of loss."""
-    for part, unit in (("accuracy", 1.0), ("loss", e.unit)):
-        train, val = e.history.get(part), e.history.get(f"val_{part}")
-        if train is not None and val is not None and e.epochs >= 5 and e.finite:
+    for part, unit in (("accuracy", 1.0), ("loss", evidence.unit)):
+        train, val = evidence.history.get(part), evidence.history.get(f"val_{part}")
+        if train is not None and val is not None and evidence.epochs >= 5 and evidence.finite:
             return float(np.mean(np.abs(np.diff(val) - np.diff(train))) / unit)
     return None

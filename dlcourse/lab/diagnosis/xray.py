@@ -80,13 +80,13 @@ def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReadi
     layers, rest = hooks.all_layers(model), iter(gradients)
     return [
         LayerReading(
-            learner.name,
+            layer.name,
             _activation(layers[shown.position]),
             np.asarray(output, "float32"),
-            [np.asarray(variable, "float64") for variable in layers[learner.position].weights],
-            [np.asarray(next(rest), "float64") for _ in layers[learner.position].weights],
+            [np.asarray(variable, "float64") for variable in layers[layer.position].weights],
+            [np.asarray(next(rest), "float64") for _ in layers[layer.position].weights],
         )
-        for (learner, shown), output in zip(places, outputs, strict=True)
+        for (layer, shown), output in zip(places, outputs, strict=True)
     ]
 
 
@@ -104,17 +104,17 @@ def _places(model: Any, calls: Sequence[LayerCall]) -> Places:
     return list(last.values())
 
 
-def _shown(layers: list, learner: LayerCall, behind: Iterable[LayerCall]) -> LayerCall:
+def _shown(layers: list, layer: LayerCall, behind: Iterable[LayerCall]) -> LayerCall:
     """Return the call of the activation after a linear layer, past its normalisation."""
-    if _activation(layers[learner.position]) != "linear":
-        return learner
+    if _activation(layers[layer.position]) != "linear":
+        return layer
     for call in behind:
         if _activation(layers[call.position]) != "linear":
             # for the model's softmax, the logits are shown
-            return learner if call.output_indices else call
+            return layer if call.output_indices else call
         if "Normalization" not in call.kind:
             break
-    return learner
+    return layer
 
 
 def _activation(layer: Any) -> str:
@@ -146,7 +146,7 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
         import keras
 
         layers, variables = hooks.all_layers(model), model.variables
-        learning = [w for learner, _ in places for w in layers[learner.position].weights]
+        learning = [w for layer, _ in places for w in layers[layer.position].weights]
         now = {id(variable): variable.value for variable in variables}
 
         def losses(values: list, inputs: list, targets: Any) -> tuple[Any, list]:
@@ -226,7 +226,7 @@ def read_xray(run: Run) -> dict[int, list[LayerStatistics]]:
     """Return the statistics that a run recorded, by epoch.
 
     Raises:
-        RunError: It recorded none (`training.xray=true` does), or the file is broken.
+        RunError: It recorded none (train with --xray), or the file is broken.
     """
     path = run.file(XRAY)
     by_epoch: dict[int, list[LayerStatistics]] = {}

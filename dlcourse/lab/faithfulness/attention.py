@@ -79,7 +79,7 @@ class AttentionReport:
         rows: One row per method; the last is that of a random map.
         covers: Region → effect of covering it; `all`: all of several regions; `elsewhere`: a box
             as large as the first region's, at a random place outside the regions.
-        randomization: How much the maps change when the weights are randomised.
+        randomization: Changes of the maps when the weights are randomised.
         verdict: Conclusions as text.
     """
 
@@ -234,8 +234,8 @@ def _elsewhere(
 
 def _as_text(region: str, dataset: Any) -> str:
     """Return `digit` for the object of a data set of digits, else the name of the region."""
-    known = getattr(dataset, "target_name", "class")
-    return known if region == "object" and known != "class" else region
+    target = getattr(dataset, "target_name", "class")
+    return target if region == "object" and target != "class" else region
 
 
 def _verdict(

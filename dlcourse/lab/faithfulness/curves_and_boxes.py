@@ -188,7 +188,7 @@ def _inside(boxes: Any, shape: tuple[int, ...]) -> np.ndarray:
         )
     first, last = boxes[:, :2], boxes[:, 2:]
     if not ((first >= 0) & (first < last) & (last <= shape[1:])).all():
-        raise UserError(f"boxes: one is empty or leaves the map of {shape[1]} × {shape[2]}")
+        raise UserError(f"boxes: one is empty or extends beyond the map of {shape[1]} × {shape[2]}")
     rows, columns = np.ogrid[: shape[1], : shape[2]]
     top, left, bottom, right = (side[:, None, None] for side in boxes.T)
     inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)

@@ -173,7 +173,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     if first.shape != second.shape:
-        raise UserError(f"rank_correlation: maps of {first.shape} and {second.shape}")
+        raise UserError(f"rank_correlation: shapes differ: {first.shape} and {second.shape}")
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     below = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

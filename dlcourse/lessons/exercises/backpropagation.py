@@ -104,7 +104,7 @@ _AVENUES = (
     Wrong("a", "a₁ = 0.9 makes w₁ the stronger of the two weights. Look at the other avenues too."),
     Wrong("b", "∂z/∂w₂ = a₂ = 0.1 is the weakest of all: that input is nearly dark."),
     Wrong("c", "∂z/∂b = 1 is strong, and there is one whose derivative is larger in size."),
-    Wrong("d", "∂z/∂a₁ = w₁ = 0.5. Is there a stronger weight? A minus sign is no weakness."),
+    Wrong("d", "∂z/∂a₁ = w₁ = 0.5. Is there a stronger weight? A minus sign is not a weakness."),
 )
 
 EXERCISES = (

@@ -70,8 +70,8 @@ def _check_dense(answer: Any) -> str | None:
         value = numbers(tried(answer, X, W, b))
         if value.shape != (m, neurons):
             raise Mistake(
-                f"A row an example and a column a neuron are expected, {(m, neurons)}; yours has "
-                f"the shape {value.shape}."
+                f"One row per example and one column per neuron are expected, {(m, neurons)}; "
+                f"yours has the shape {value.shape}."
             )
         if not close(value, dense(X, W, b), COMPUTED, 1e-6):  # float32 sums of a few numbers near 1
             hits = [text for fault, text in _FAULTS if close(value, fault(X, W, b), COMPUTED, 1e-6)]
@@ -126,7 +126,7 @@ EXERCISES = (
         wrong=(
             *(Wrong(function, text) for function, text in _FAULTS),
             Wrong(_columns, "Your function raised ValueError for"),
-            Wrong(_turned, "A row an example and a column a neuron are expected"),
+            Wrong(_turned, "One row per example and one column per neuron are expected"),
         ),
     ),
     Exercise(
@@ -136,7 +136,7 @@ EXERCISES = (
             "Answer with the two sizes, such as `(16, 16)`."
         ),
         check=_check_sizes,
-        hint="The first hidden layer costs 785 parameters a neuron, the second one very few.",
+        hint="The first hidden layer costs 785 parameters per neuron, the second one very few.",
         solution=(8, 8),
         explanation=(
             "(784 + 1) · 8 + (8 + 1) · 8 + (8 + 1) · 10 = 6,442. Halving the second layer alone "

@@ -15,7 +15,7 @@ _STOPS = (
     Wrong((7, 7), "The weights of the best epoch are kept, not those of the last."),
     Wrong((6, 3), "Epochs count from 1 here."),
     Wrong((4, 7), "First the last epoch that is trained, then the epoch that is kept."),
-    Wrong((5, 4), "One worse epoch is no reason to stop: the patience is 3."),
+    Wrong((5, 4), "One worse epoch is not a reason to stop: the patience is 3."),
     Wrong((7, 6), "Epoch 6 is better than 5; is it better than the best before?"),
 )
 
@@ -101,7 +101,7 @@ _REASONS = {
     "A": "A is nearly perfect on its training examples and far worse on new ones.",
     "B": "B does the same on both, better than a guess, and well on neither.",
     "C": "C does well on both, and the gap is small.",
-    "D": "D does what a constant answer does, 0.50 with two classes of equal size.",
+    "D": "D does what the constant baseline does: 0.50 with two classes of equal size.",
 }
 
 
@@ -168,7 +168,7 @@ EXERCISES = (
         solution=_DIAGNOSES,
         explanation=(
             "A gap means over-fitting. Without a gap it is good where both are high, under-fitting "
-            "where both are low, and nothing is learned where a constant answer does as well."
+            "where both are low, and nothing is learned where the constant baseline does as well."
         ),
         equivalents=(
             {"d": "Not learning", "c": "good_fit", "b": "underfitting", "a": "overfitting"},

@@ -100,7 +100,7 @@ def _heat(**places: float) -> np.ndarray:
 
 # Map, box and message for an answer that is wrong for them; the simplest cases come first.
 _HITS = (
-    (_heat(r0c0=4), (2, 3, 4, 6), "The largest value lies outside the box: that is no hit."),
+    (_heat(r0c0=4), (2, 3, 4, 6), "The largest value lies outside the box: that is not a hit."),
     (_heat(r1c4=3, r1c1=1), (0, 3, 2, 6), "Rows go with top and bottom, columns with the others."),
     (_heat(r2c4=3, r1c4=1), (0, 3, 2, 6), "bottom and right are the first ones outside the box."),
     (_heat(r0c0=3, r2c3=2, r2c4=2), (2, 3, 4, 6), "The largest value counts, not most of the sum."),

@@ -6,7 +6,7 @@ from dlcourse.lessons.exercises.answers import as_float, choice_check, number_ch
 from dlcourse.lessons.exercises.exercise import Exercise, Wrong
 
 _CHOSEN = (
-    Wrong("a", "Its lead of 0.002 may be off by 0.015: that is no difference yet."),
+    Wrong("a", "Its lead of 0.002 may be off by 0.015: that is not yet a difference."),
     Wrong("c", "It is the cheapest, and clearly behind: by 0.050, and that may be off by 0.018."),
     Wrong("d", "They met on the same folds: does the interval of a lead hold 0?"),
 )
@@ -72,9 +72,12 @@ _NETWORKS = (
     [0.86, 0.91, 0.93, 0.90],  # behind in the end
 )
 _MISTAKES = (
-    (_of_the_classic, "This is where the classic learner is ahead; the network is asked for."),
+    (
+        _of_the_classic,
+        "This is where the classic model is ahead, not the network.",
+    ),
     (_position, "This is a position in the list: return the size itself."),
-    (_ties_count, "To be level is not yet to be ahead."),
+    (_ties_count, "Being tied is not yet being ahead."),
     (_first_time, "The network falls behind again after this size: it is not ahead for good."),
     (_largest, "There is a smaller size from which on the network is ahead."),
 )
@@ -102,11 +105,12 @@ EXERCISES = (
             "intervals). Which one do you take, or (d) none, since they cannot be compared?"
         ),
         check=choice_check("b", _CHOSEN),
-        hint="First ask which are told apart at all, then what the rest costs.",
+        hint="First find which models differ significantly, then what each of the rest costs.",
         solution="b",
         explanation=(
-            "The interval of the network's lead holds 0: not told apart, at 400 times the time. "
-            "That of the SVM's lead does not: (c) is cheap, and worse."
+            "The interval of the network's lead contains 0: the difference is not significant, and "
+            "the network takes 400 times as long. The interval of the SVM's lead does not contain "
+            "0: (c) is cheap, and worse."
         ),
         equivalents=("B", " b ", "(b)", "b."),
         wrong=_CHOSEN,

@@ -104,7 +104,7 @@ def _check_start(answer: Any) -> str | None:
             f'The activation must be "sigmoid", "tanh" or "relu", not {shown(answer[0])}.'
         )
     if not 0 < spread <= 100:
-        return f"With s = {spread:g} the weights are no random numbers of use: 0 < s ≤ 100."
+        return f"With s = {spread:g} the weights are not useful random numbers: 0 < s ≤ 100."
     ratio = gradient_ratio(activation, spread)
     if ratio < 0.1:
         return _vanished(activation, spread, ratio)
@@ -171,8 +171,8 @@ EXERCISES = (
         hint="Move the sliders of the first picture until the line is level.",
         solution=("relu", 1.414),
         explanation=(
-            "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 a layer. A "
-            "sigmoid needs so large an s for it that it is saturated from the start."
+            "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 per layer. "
+            "A sigmoid needs so large an s for it that it is saturated from the start."
         ),
         equivalents=(["tanh", 1.0], ("ReLU", "1.4"), ("tanh", 1.2)),
         wrong=(
