@@ -56,7 +56,16 @@ def make_tfds(folder):
 MAKE = {"image_folder": make_images, "npz": make_npz, "csv": make_csv, "tfds": make_tfds}
 
 
-@pytest.fixture(scope="module", params=[name for name in DATASETS if name not in NOT_CACHED])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            name, marks=pytest.mark.slow if name == "mnist" else []
+        )  # as `tfds`, but large
+        for name in DATASETS
+        if name not in NOT_CACHED
+    ],
+)
 def name(request):
     return request.param
 

@@ -228,7 +228,9 @@ def test_the_readmes_packages_for_jax_are_the_projects_but_tensorflows():
 @pytest.mark.skipif(
     platform.system() != "Linux" or platform.machine() != "x86_64", reason="oneDNN is for x86"
 )
-@pytest.mark.parametrize(("given", "on"), [({}, True), ({ONEDNN: "0"}, False)])
+@pytest.mark.parametrize(
+    ("given", "on"), [({}, True), pytest.param({ONEDNN: "0"}, False, marks=pytest.mark.slow)]
+)
 def test_tensorflow_computes_with_onednn_unless_the_user_said_no(given, on):
     left_out = (ONEDNN, "TF_CPP_MIN_LOG_LEVEL")
     own = {key: value for key, value in os.environ.items() if key not in left_out}

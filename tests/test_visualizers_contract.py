@@ -545,7 +545,7 @@ def refused(text, method, model, x, index=1, **settings):
 @pytest.mark.parametrize("method", VISUALIZERS)
 def test_every_method_checks_its_images_classes_and_output(method):
     refused("images: holds values that are NaN", method, built("sequential"), IMAGES * np.nan)
-    refused("class_indices: class 3 of 3 (0 to 2)", method, built("sequential"), IMAGES, 3)
+    refused("class_indices: expected classes 0 to 2, got 3", method, built("sequential"), IMAGES, 3)
     refused("output: 2 of 2 outputs", method, built("two outputs"), IMAGES, output=2)
 
 
@@ -640,7 +640,7 @@ def pooled_net():
 def test_layers_without_places_are_refused(method):
     net = pooled_net()
     refused(f"{method}: layer pool gives (3,), not positions", method, net, IMAGES, layer=1)
-    refused("layer: 9 of 3 layers", method, net, IMAGES, layer=9)
+    refused("layer: no position 9: the model has 3 layers", method, net, IMAGES, layer=9)
 
 
 @pytest.mark.parametrize("method", CAMS)
