@@ -546,7 +546,7 @@ def refused(text, method, model, x, index=1, **settings):
 def test_every_method_checks_its_images_classes_and_output(method):
     refused("images: holds values that are NaN", method, built("sequential"), IMAGES * np.nan)
     refused("class_indices: expected classes 0 to 2, got 3", method, built("sequential"), IMAGES, 3)
-    refused("output: 2 of 2 outputs", method, built("two outputs"), IMAGES, output=2)
+    refused("output: no output 2: the model has 2", method, built("two outputs"), IMAGES, output=2)
 
 
 @pytest.mark.parametrize(
