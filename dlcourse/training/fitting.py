@@ -98,6 +98,7 @@ class Fit:
             if inside[0].epoch == self.progress.epoch:  # else it was killed at the epoch's end
                 self.progress, self.arrays = inside
         restore_model(self.arrays, self.path, self.prepared.whole)
+        restore_callbacks(self.arrays, self.callbacks)  # the best weights, also if none are trained
 
     @property
     def done(self) -> bool:

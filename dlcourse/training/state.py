@@ -114,12 +114,12 @@ def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
 
 
 def restore_callbacks(arrays: dict[str, Any], callbacks: list[Any]) -> None:
-    """Restore the memory of the callbacks; call it after their own `on_train_begin`."""
+    """Restore the memory of the callbacks, which their own `on_train_begin` clears."""
     for number, (callback, memory) in enumerate(
         zip(callbacks, arrays["meta"]["callbacks"], strict=True)
     ):
         for key, value in memory.items():
-            if hasattr(callback, key):
+            if value is not None:
                 setattr(callback, key, value)
         best = [name for name in arrays if name.startswith(f"best_{number}_")]
         if best:
