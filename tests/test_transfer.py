@@ -209,6 +209,17 @@ def test_features_in_the_cache_are_read_again(low, moved, monkeypatch):
     assert equal(moved.model.get_weights(), again.model.get_weights())
 
 
+def test_other_weights_or_inputs_are_other_features_in_the_cache(base, images, tmp_path):
+    first = features(base, "flat", images, cache=tmp_path)
+    moved = features(base, "flat", images[::-1], cache=tmp_path)
+    np.testing.assert_array_equal(moved, first[::-1])
+    base.set_weights([2 * weight for weight in base.get_weights()])
+    again = features(base, "flat", images, cache=tmp_path)
+    np.testing.assert_array_equal(again, features(base, "flat", images))
+    assert not np.array_equal(again, first)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_fine_tuning_follows_the_head_and_changes_the_named_layers(low, tmp_path):
     lines = []
     settings = ", trainable_layers: 1, fine_tuning_epochs: 2"
