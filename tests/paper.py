@@ -77,6 +77,7 @@ def photograph(
     """
     drawn = Image.fromarray((strokes(digit, tool, size) * 255).astype("uint8"))
     drawn = np.asarray(drawn.rotate(angle, Image.Resampling.BICUBIC, expand=True)) / 255
+    drawn = drawn[drawn.any(1)][:, drawn.any(0)]
     rooms = [whole - part for whole, part in zip(shape, drawn.shape, strict=True)]
     top, left = (room // 2 if middle else int(rng.integers(2, room - 2)) for room in rooms)
     ink = np.zeros(shape)

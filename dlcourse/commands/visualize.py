@@ -149,15 +149,14 @@ def _own_images(run: "Run", arguments: argparse.Namespace) -> "np.ndarray":
     if run.facts.inputs != "images":
         raise UserError("--image: this run takes rows, not images: leave it out to use test rows")
     how = {"as_is": arguments.as_is, "invert": arguments.invert}
-    names, inputs, pictures = zip(
-        *(read_file(run, file, **how) for file in arguments.image), strict=True
-    )
+    read = [read_file(run, file, **how) for file in arguments.image]
+    names, inputs, more = zip(*read, strict=True)
     x = np.concatenate(inputs)
-    for name, note in zip(chain(*names), noted(run, x), strict=True):
+    for name, row, note in zip(chain(*names), chain(*more), noted(run, x), strict=True):
+        if row["prepared"]:
+            write(f"{row['prepared']}\n    Your own drawing, as the network sees it.")
         if note["warning"]:
-            print_error(f"{name}: {note['warning']} (distance {note['distance']:.2f}, 1 is usual)")
-    for picture in filter(None, chain(*pictures)):
-        write(f"{picture}\n    Your own drawing, as the network sees it.")
+            print_error(f"{name}: {note['warning']} (distance {note['distance']:.2f}, 1 at most)")
     return x
 
 

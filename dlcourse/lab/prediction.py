@@ -16,7 +16,7 @@ from dlcourse.runs.likeness import noted
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
-Read = tuple[list[str], np.ndarray, list[str | None]]  # names, inputs, pictures of prepared ones
+Read = tuple[list[str], np.ndarray, list[dict[str, Any]]]  # names, inputs, more of each row
 NAMED = 3  # number of skipped files that a warning names
 
 
@@ -79,7 +79,7 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
     x = as_inputs(run, inputs)
-    return predictions(run, [([str(number) for number in range(len(x))], x, [None] * len(x))])
+    return predictions(run, [([str(number) for number in range(len(x))], x, [{}] * len(x))])
 
 
 def _read_files(run: Run, files: Sequence[str | Path], as_is: bool) -> list[Read]:
@@ -102,7 +102,7 @@ def _read_files(run: Run, files: Sequence[str | Path], as_is: bool) -> list[Read
 
 
 def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool = False) -> Read:
-    """Return names, inputs `(n, …)` and pictures of an image file, or of the rows of a CSV file.
+    """Return names, inputs `(n, …)` and more of an image file, or of the rows of a CSV file.
 
     Args:
         run: Run, whose model takes one of the two.
@@ -123,7 +123,7 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
     columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
     encoding = run.facts.encoding or {"columns": columns, "separator": ","}
     rows = encode_rows(file, encoding)
-    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows, [None] * len(rows)
+    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows, [{}] * len(rows)
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
@@ -222,21 +222,21 @@ def predictions(run: Run, read: Sequence[Read]) -> Table:
 
     Args:
         run: Finished run.
-        read: Parts of the inputs `(n, …)`, each with the names and the pictures of its inputs.
+        read: Parts of the inputs `(n, …)`, each with names and more of their rows.
     """
     import_keras()
     facts, x = run.facts, np.concatenate([x for _, x, _ in read])
-    rows = [{"input": name} for names, _, _ in read for name in names]
-    for row, output in zip(rows, evaluation.outputs(run.model, x), strict=True):
+    named = (pair for names, _, more in read for pair in zip(names, more, strict=True))
+    rows = [{"input": name, **more} for name, more in named]
+    answers = zip(rows, evaluation.outputs(run.model, x), noted(run, x), strict=True)
+    for row, output, note in answers:
+        row |= note
         if facts.task == "regression":
             row["prediction"] = float(output)
             continue
         best = int(output.argmax())
         row |= {"class": facts.class_names[best], "probability": float(output[best])}
         row["probabilities"] = dict(zip(facts.class_names, map(float, output), strict=True))
-    pictures = [picture for _, _, made in read for picture in made]
-    for row, picture, note in zip(rows, pictures, noted(run, x), strict=True):
-        row |= note | ({"prepared": picture} if note else {})
     return Table(rows, {key: COLUMNS[key] for key in COLUMNS if any(map(COLUMNS[key], rows))})
 
 
