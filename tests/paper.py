@@ -42,7 +42,7 @@ def strokes(digit: np.ndarray, tool: str, size: int) -> np.ndarray:
     mask = large > 0.5 * min(1.0, large.max())
     if tool in WIDTHS:
         width = max(WIDTHS[tool] * WORKING / 2, WORKING / 2 / size)
-        mask = distance_transform_edt(~thinned(mask)) <= width
+        mask = np.asarray(distance_transform_edt(~thinned(mask))) <= width
     return resized(mask.astype(float), size / WORKING, Image.Resampling.BOX)
 
 

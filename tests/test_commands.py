@@ -158,7 +158,7 @@ def test_predict_prints_a_table_with_the_next_best_class(call, digits_run, tmp_p
     assert code == 0
     head, row = out.splitlines()
     assert head.split() == ["input", "class", "probability", "next", "warning"]
-    assert re.search(r"unlike the training data \(\d+\.\d\d\)$", row)
+    assert re.search(r"unlike the training data \(distance \d+\.\d\d, at most 1 is usual\)$", row)
     assert row.split()[0] == str(tmp_path / "black.png")
 
 

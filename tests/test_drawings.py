@@ -112,7 +112,8 @@ def test_a_data_sets_own_images_are_read_as_they_are(name, tmp_path):
         shape = (32, 32, 3) if name == "cifar10" else (28, 28, 1)
         images = np.random.default_rng(0).integers(0, 256, (20, *shape), "uint8")
         if name == "mnist":
-            images[:] = np.uint8(255 * prepared(array(seven(at=(60, 150))), "mnist")[0])[..., None]
+            (made,) = prepared(array(seven(at=(60, 150))), "mnist")
+            images[:] = np.rint(255 * made).astype("uint8")[..., None]
         facts = DataFacts(
             name, "multiclass", shape, (0.0, 255.0), drawn=MNIST.drawn * (name == "mnist")
         )
@@ -294,7 +295,7 @@ def test_as_is_leaves_the_picture_alone(digits_run, call, tmp_path):
     assert code == 0
     assert list(row["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-5)
     assert row["prepared"] is None
-    assert row["warning"] == "unlike the training data"
+    assert row["warning"].startswith("unlike the training data (distance ")
     assert dl.predict(digits_run, tmp_path / "a.png", as_is=True)[0] == row | {
         "distance": row["distance"]
     }

@@ -156,7 +156,7 @@ def _own_images(run: "Run", arguments: argparse.Namespace) -> "np.ndarray":
         if row["prepared"]:
             write(f"{row['prepared']}\n    Your own drawing, as the network sees it.")
         if note["warning"]:
-            print_error(f"{name}: {note['warning']} (distance {note['distance']:.2f}, 1 at most)")
+            print_error(f"{name}: {note['warning']}")
     return x
 
 

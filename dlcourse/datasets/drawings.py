@@ -15,7 +15,7 @@ References:
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import ndimage
@@ -103,7 +103,7 @@ def digits_of(picture: np.ndarray) -> list[np.ndarray]:
         picture: Grey levels `(height, width)`, 0 to 255, dark on light or light on dark.
     """
     ink = _ink(picture)
-    pieces, _ = ndimage.label(_without_lines(ink > FAINTEST), np.ones((3, 3)))
+    pieces, _ = cast("Any", ndimage.label)(_without_lines(ink > FAINTEST), np.ones((3, 3)))
     strong = np.setdiff1d(pieces[ink > STRONG], 0)[: MOST + 1]
     corners = [[(y.start, x.start), (y.stop, x.stop)] for y, x in ndimage.find_objects(pieces)]
     boxes = np.array(corners, int).reshape(-1, 4)[strong - 1]
@@ -158,13 +158,13 @@ def _ground(grey: np.ndarray) -> np.ndarray:
 
 def _without_lines(mask: np.ndarray) -> np.ndarray:
     """Return the mask without thin lines across the whole picture; strokes that cross them stay."""
-    clean = mask.astype("uint8")
+    clean, label = mask.astype("uint8"), cast("Any", ndimage.label)
     for turned in (clean, clean.T):  # the transposed view changes the same array
         width = turned.shape[1]
         piece = max(7, width // 12) | 1
         flat = np.pad(ndimage.grey_opening(turned, (1, piece)), piece)
         joined = ndimage.grey_closing(flat, (5, piece))[piece:-piece, piece:-piece]
-        labels, _ = ndimage.label(joined)
+        labels, _ = label(joined)
         for number, box in enumerate(ndimage.find_objects(labels), 1):
             line = turned[box] * (labels[box] == number)
             thick = int(np.median(line.sum(axis=0))) + 2
@@ -209,7 +209,7 @@ def _sizes(boxes: np.ndarray) -> np.ndarray:
 
 
 def _outline(solid: np.ndarray) -> int:
-    return int((solid & ~ndimage.binary_erosion(solid)).sum())
+    return int(solid.sum() - np.sum(ndimage.binary_erosion(solid)))
 
 
 def _resized(image: np.ndarray, height: float, width: float) -> np.ndarray:
@@ -260,7 +260,8 @@ def _upright(ink: np.ndarray) -> np.ndarray:
     y, x = np.indices(ink.shape) - np.reshape(ndimage.center_of_mass(ink), (2, 1, 1))
     slant = float((ink * x * y).sum() / (ink * y * y).sum())
     wide = np.pad(ink, ((0, 0), (len(ink), len(ink))))
-    return _box(ndimage.affine_transform(wide, [[1, 0], [slant, 1]], [0, slant * y[0, 0]], order=1))
+    offset: Any = [0, slant * y[0, 0]]
+    return _box(ndimage.affine_transform(wide, [[1, 0], [slant, 1]], offset, order=1))
 
 
 MANNERS = {"mnist": _like_mnist, "digits": _like_digits}

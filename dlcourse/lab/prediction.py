@@ -116,8 +116,7 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
     if run.facts.inputs == "images":
         from dlcourse.datasets.drawings import read_pictures
 
-        folder = run.path / "prepared"
-        return read_pictures(file, run.facts, folder, as_is=as_is, invert=invert)
+        return read_pictures(file, run.facts, run.path / "prepared", as_is=as_is, invert=invert)
     from dlcourse.datasets.csv import encode_rows
 
     columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
@@ -225,19 +224,20 @@ def predictions(run: Run, read: Sequence[Read]) -> Table:
         read: Parts of the inputs `(n, …)`, each with names and more of their rows.
     """
     import_keras()
-    facts, x = run.facts, np.concatenate([x for _, x, _ in read])
+    x = np.concatenate([x for _, x, _ in read])
     named = (pair for names, _, more in read for pair in zip(names, more, strict=True))
-    rows = [{"input": name, **more} for name, more in named]
-    answers = zip(rows, evaluation.outputs(run.model, x), noted(run, x), strict=True)
-    for row, output, note in answers:
-        row |= note
-        if facts.task == "regression":
-            row["prediction"] = float(output)
-            continue
-        best = int(output.argmax())
-        row |= {"class": facts.class_names[best], "probability": float(output[best])}
-        row["probabilities"] = dict(zip(facts.class_names, map(float, output), strict=True))
+    answers = zip(named, evaluation.outputs(run.model, x), noted(run, x), strict=True)
+    rows = [{"input": a, **_answer(run.facts, y), **b, **note} for (a, b), y, note in answers]
     return Table(rows, {key: COLUMNS[key] for key in COLUMNS if any(map(COLUMNS[key], rows))})
+
+
+def _answer(facts: DataFacts, output: Any) -> dict[str, Any]:
+    if facts.task == "regression":
+        return {"prediction": float(output)}
+    best = int(output.argmax())
+    every = dict(zip(facts.class_names, map(float, output), strict=True))
+    known = {"class": facts.class_names[best], "probability": float(output[best])}
+    return {**known, "probabilities": every}
 
 
 COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -246,9 +246,7 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "probability": lambda row: f"{row['probability']:.4f}" if "class" in row else "",
     "prediction": lambda row: f"{row['prediction']:.6g}" if "prediction" in row else "",
     "next": lambda row: _next(row) if "class" in row else "",
-    "warning": lambda row: (
-        f"{row['warning']} ({row['distance']:.2f})" if row.get("warning") else ""
-    ),
+    "warning": lambda row: row.get("warning") or "",
 }
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from dlcourse.errors import RunError
 from dlcourse.files import DAMAGED, write_file
 
-FILE, UNLIKE = "likeness.npz", "unlike the training data"
+FILE = "likeness.npz"
+UNLIKE = "unlike the training data (distance {:.2f}, at most 1 is usual)"
 MOST, LEAST = 2000, 20  # training images that are compared with; with fewer there is no limit
 PIXELS = 1000  # at most; larger images are reduced
 WEIGHT = 0.5  # of brightness, contrast, edges and colour beside the pixels
@@ -42,10 +43,9 @@ def noted(run: Any, x: np.ndarray) -> list[dict[str, Any]]:
     Raises:
         RunError: The run's file is damaged.
     """
-    path = run.path / FILE
-    if run.facts.inputs != "images" or not path.is_file():
-        nothing = dict.fromkeys(("distance", "warning") if run.facts.inputs == "images" else ())
-        return [nothing.copy() for _ in x]
+    path, images = run.path / FILE, run.facts.inputs == "images"
+    if not images or not path.is_file():
+        return [{"distance": None, "warning": None} if images else {} for _ in x]
     try:
         with path.open("rb") as stream:  # opened here: np.load leaves a broken archive open
             known = dict(np.load(stream, allow_pickle=False))
@@ -53,7 +53,8 @@ def noted(run: Any, x: np.ndarray) -> list[dict[str, Any]]:
         far = _nearest(known, measures / known["scale"]) / known["limit"]
     except DAMAGED as error:
         raise RunError(f"{path}: is damaged ({error}): without it there are no warnings") from None
-    return [{"distance": float(d), "warning": UNLIKE if d > 1 else None} for d in far.round(4)]
+    told = [UNLIKE.format(distance) if distance > 1 else None for distance in far]
+    return [{"distance": d, "warning": w} for d, w in zip(far.tolist(), told, strict=True)]
 
 
 def _measures(x: Any, value_range: Any, most: int) -> np.ndarray:
