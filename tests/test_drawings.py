@@ -335,15 +335,15 @@ def test_a_subset_of_the_digits_is_drawn_in_their_manner_and_earlier_runs_know_i
 
 def accuracy(run, images, labels, folder, **settings):
     """The share of digits that are read right, each drawn on a page of its own."""
-    rng = np.random.default_rng(0)
-    right = 0
-    for k, (image, label) in enumerate(zip(images, labels, strict=True)):
+    rng, inputs = np.random.default_rng(0), []
+    for k, image in enumerate(images):
         tool, size = ("pen", "pencil", "marker")[k % 3], (60, 140, 280)[k // 3 % 3]
         made = {"tool": tool, "size": size, "angle": rng.uniform(-10, 10)} | settings
         photograph(image[..., 0], rng, **made).save(folder / "a.jpg", quality=80)
-        (names, x, _) = read_pictures(folder / "a.jpg", run.facts, folder)
-        right += len(names) == 1 and run.model.predict(x, verbose=0).argmax() == label
-    return right / len(labels)
+        inputs.append(read_pictures(folder / "a.jpg", run.facts, folder)[1])
+    answers = run.model.predict(np.stack([x[0] for x in inputs]), verbose=0).argmax(axis=1)
+    alone = np.array([len(x) == 1 for x in inputs])  # several digits instead of one are wrong
+    return np.mean((answers == labels) & alone)
 
 
 def test_embedded_digits_drawn_on_paper_are_read(digits, digits_run, tmp_path):
@@ -355,7 +355,7 @@ def test_embedded_digits_drawn_on_paper_are_read(digits, digits_run, tmp_path):
 @pytest.mark.slow
 def test_embedded_digits_drawn_with_a_marker_are_read_as_well_as_093(digits, tmp_path):
     run = dl.fit("digits_cnn", runs=tmp_path, verbose=0)
-    found = accuracy(run, digits.x_test, digits.y_test, tmp_path, tool="marker")
+    found = accuracy(run, digits.x_test[:270], digits.y_test[:270], tmp_path, tool="marker")
     assert found >= 0.93
 
 
@@ -365,5 +365,5 @@ def test_mnist_digits_drawn_on_paper_are_read_as_well_as_the_test_split_less_003
         pytest.skip("MNIST is not in the cache (TFDS_DATA_DIR)")
     run = dl.fit("mnist_fast", runs=tmp_path, verbose=0)
     mnist = load_dataset("mnist")
-    found = accuracy(run, mnist.x_test[:360], mnist.y_test[:360], tmp_path)
+    found = accuracy(run, mnist.x_test[:270], mnist.y_test[:270], tmp_path)
     assert found >= run.metrics["test"]["accuracy"] - 0.03
