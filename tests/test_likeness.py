@@ -86,7 +86,7 @@ def limited(dataset, folder):
     return run
 
 
-@pytest.fixture(scope="module", params=["digits", "mnist"])
+@pytest.fixture(scope="module", params=["digits", pytest.param("mnist", marks=pytest.mark.slow)])
 def drawn(request, tmp_path_factory):
     if request.param == "mnist" and not at_hand("mnist"):
         pytest.skip("MNIST is not in the cache (TFDS_DATA_DIR)")
