@@ -300,6 +300,35 @@ accuracy = run.metrics["test"]["accuracy"]
 print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the test digits right")
 
 # %% [markdown]
+# ## Your own digit
+#
+# Draw a digit on white paper and photograph it, or draw it in any paint program, and put the file's
+# name here. Without a file the cell draws one itself. The network was trained on digits that were
+# cut out, scaled and centred; `dl.predict` does the same with your picture. It finds the ink, also
+# several digits on a page, and says if the result looks unlike all training images.
+
+# %%
+# Picture: a page with a drawn seven in one corner, and beside it the same seven as the network sees
+# it: small, light on dark, in the middle. The title is the network's answer.
+from PIL import Image, ImageDraw
+
+mine = ""  # the name of your file, such as "photo.jpg"
+if not mine:
+    mine = f"{run.path}/seven.png"
+    sheet = Image.new("L", (400, 300), 225)
+    ImageDraw.Draw(sheet).line([(40, 30), (95, 35), (55, 120)], 60, 8)
+    sheet.save(mine)
+answers = dl.predict(run, mine)
+_, axes = plt.subplots(1, 2, figsize=(6, 2.6), layout="constrained")
+dl.plots.show_image(axes[0], np.array(Image.open(mine).convert("L"))[..., None])
+dl.plots.show_image(axes[1], np.array(Image.open(answers[0]["prepared"]))[..., None])
+axes[1].set_title(f"a {answers[0]['class']} ({answers[0]['probability']:.0%})", fontsize=10)
+answers
+
+# %% [markdown]
+# **What to notice.** `dl.predict(run, mine, as_is=True)` squeezes the whole page into the network's
+# size instead: then the answer is a guess, and the warning says so.
+#
 # ## What the slides got wrong here
 #
 # The counts on S0 are right to the last parameter. The accuracy is not this network's: figures such

@@ -1,6 +1,7 @@
 """The commands as a user runs them: what they print, what they end with."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,10 +156,11 @@ def test_predict_can_swap_dark_and_light(call, digits_run, tmp_path):
 
 def test_predict_prints_a_table_with_the_next_best_class(call, digits_run, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
-    code, out, _ = call(predict, "--run", digits_run.path, tmp_path / "black.png")
+    code, out, _ = call(predict, "--run", digits_run.path, tmp_path / "black.png", "--as-is")
     assert code == 0
     head, row = out.splitlines()
-    assert head.split() == ["input", "class", "probability", "next"]
+    assert head.split() == ["input", "class", "probability", "next", "warning"]
+    assert re.search(r"unlike the training data \(distance \d+\.\d\d, at most 1 is usual\)$", row)
     assert row.split()[0] == str(tmp_path / "black.png")
 
 
@@ -298,7 +300,7 @@ def test_the_device_and_progress_lines_are_the_only_output_of_tensorflow(tmp_pat
 def test_predict_goes_on_after_a_bad_file_and_reads_folders(call, digits_run, tmp_path):
     folder = tmp_path / "new"
     folder.mkdir()
-    Image.new("L", (8, 8)).save(folder / "a.png")
+    Image.fromarray(load_dataset("digits").x_test[0, ..., 0]).save(folder / "a.png")
     (folder / "b.png").write_text("hello")
     code, out, err = call(predict, "--run", digits_run.path, folder, "--json")
     assert code == 1

@@ -12,6 +12,7 @@ import pytest
 
 from dlcourse.__main__ import main
 from dlcourse.configuration.recipe import recipe_from_text, run_recipe
+from dlcourse.datasets import load_dataset
 from dlcourse.errors import RecipeError
 from dlcourse.lab.diagnosis.xray import read_xray
 from dlcourse.runs import read_run
@@ -54,7 +55,8 @@ def test_a_finished_run_opens_in_every_command(command, earlier, call, tmp_path)
     if command == "export":
         run += ["--to", "litert", "--out", tmp_path]
     if command == "predict":
-        Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "a.png")
+        three = load_dataset("digits").x_test[0, ..., 0] * 15
+        Image.fromarray(three).resize((80, 80)).save(tmp_path / "a.png")
         run += [tmp_path / "a.png"]
     if command == "runs":
         run = ["--runs", earlier]

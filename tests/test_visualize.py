@@ -222,7 +222,17 @@ def test_one_picture_of_one_class_and_layer_of_the_user_s_own_image(image_run, t
     file = tmp_path / "mine.png"
     Image.fromarray(np.full((20, 20), 200, "uint8")).save(file)
     out = tmp_path / "out"
-    settings = ["--image", str(file), "--class", "3", "--layer", "conv_1", "--out", str(out)]
+    settings = [
+        "--image",
+        str(file),
+        "--as-is",
+        "--class",
+        "3",
+        "--layer",
+        "conv_1",
+        "--out",
+        str(out),
+    ]
     assert run(image_run, "--what", "cam,overlays,templates", *settings) == 0
     assert pictures(out) == {"cam", "overlay-1", "templates-conv_1"}
     assert "target: 3" in read_page(out)

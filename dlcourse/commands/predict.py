@@ -21,7 +21,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
-        "--invert", action="store_true", help="swap dark and light (digits are light on dark)"
+        "--as-is", action="store_true", help="read pictures whole, without looking for drawn digits"
+    )
+    parser.add_argument(
+        "--invert", action="store_true", help="swap dark and light, and read pictures as they are"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)
@@ -37,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     read, bad = [], 0
     for file in (file for path in arguments.files for file in files_of(path, run.facts)):
         try:
-            read.append(read_file(run, file, invert=arguments.invert))
+            read.append(read_file(run, file, as_is=arguments.as_is, invert=arguments.invert))
         except UserError as error:
             print_error(str(error))
             bad += 1
@@ -48,4 +51,6 @@ def _run(arguments: argparse.Namespace) -> int:
         write_json(rows)
     else:
         write(str(rows))
+        if any(row.get("prepared") for row in rows):
+            write(f"\nas the network sees them: {run.path / 'prepared'}")
     return 1 if bad else 0

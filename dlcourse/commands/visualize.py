@@ -1,6 +1,7 @@
 """dlcourse visualize: one page of a run's figures and what its network has learned."""
 
 import argparse
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         "--image", action="append", metavar="FILE", help="your own image; may be repeated"
     )
     parser.add_argument(
-        "--invert", action="store_true", help="swap dark and light of your own image"
+        "--as-is", action="store_true", help="read your own image whole, without looking for digits"
+    )
+    parser.add_argument(
+        "--invert", action="store_true", help="swap dark and light of your own image, read as it is"
     )
     parser.add_argument(
         "--out", metavar="DIR", help=f"where to save (default: {FOLDER} in the run's folder)"
@@ -109,8 +113,9 @@ def _runs(arguments: argparse.Namespace) -> list["Run"]:
 
     if arguments.images < 1:
         raise UserError(f"--images: expected 1 or more, got {arguments.images}")
-    if arguments.invert and not arguments.image:
-        raise UserError("--invert: works only with --image")
+    for name in ("as_is", "invert"):
+        if getattr(arguments, name) and not arguments.image:
+            raise UserError(f"--{name.replace('_', '-')}: works only with --image")
     runs = [read_run(path) for path in (arguments.run, arguments.beside) if path is not None]
     for run in runs:
         run.file("model.keras")
@@ -138,12 +143,21 @@ def _class_index(run: "Run", name: str | None) -> int | None:
 def _own_images(run: "Run", arguments: argparse.Namespace) -> "np.ndarray":
     import numpy as np
 
-    from dlcourse.datasets.image_folder import read_example
+    from dlcourse.lab.prediction import read_file
+    from dlcourse.runs.likeness import noted
 
     if run.facts.inputs != "images":
         raise UserError("--image: this run takes rows, not images: leave it out to use test rows")
-    files, invert = arguments.image, arguments.invert
-    return np.stack([read_example(file, run.facts, invert=invert) for file in files])
+    how = {"as_is": arguments.as_is, "invert": arguments.invert}
+    read = [read_file(run, file, **how) for file in arguments.image]
+    names, inputs, more = zip(*read, strict=True)
+    x = np.concatenate(inputs)
+    for name, row, note in zip(chain(*names), chain(*more), noted(run, x), strict=True):
+        if row["prepared"]:
+            write(f"{row['prepared']}\n    Your own drawing, as the network sees it.")
+        if note["warning"]:
+            print_error(f"{name}: {note['warning']}")
+    return x
 
 
 def _view(

@@ -28,6 +28,8 @@ class Dataset:
         feature_names: One name per column of a table; empty for images.
         target_name: Name of what is predicted, with its unit if it has one.
         encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
+        drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
+            other data.
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
@@ -46,6 +48,7 @@ class Dataset:
     feature_names: tuple[str, ...] = ()
     target_name: str = "class"
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    drawn: str = ""
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -76,7 +79,7 @@ class Dataset:
 PARTS = ("train", "val", "test")
 SHARED = (
     *("name", "task", "input_shape", "value_range", "class_names"),
-    *("feature_names", "target_name", "encoding"),
+    *("feature_names", "target_name", "encoding", "drawn"),
 )
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited

@@ -30,6 +30,7 @@ def digits(
     parts = {"train": (source.images.astype("uint8")[..., None], source.target.astype("int64"))}
     names = tuple(map(str, range(10)))
     facts = {"value_range": (0.0, 16.0), "class_names": names, "target_name": "digit"}
+    facts["drawn"] = "digits"
     fractions = (validation_fraction, TEST_FRACTION)
     whole = dataset_of("digits", parts, seed, fractions, task="multiclass", **facts)
     return keep_classes(whole, classes)

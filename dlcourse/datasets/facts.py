@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 Task = Literal["regression", "binary", "multiclass"]
 FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # in every dataset.json
+DRAWN = (("mnist", (28, 28, 1)), ("digits", (8, 8, 1)))  # in runs that did not record it
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class DataFacts:
         feature_names: One name per column of a table; empty for images.
         target_name: Name of what is predicted, with its unit if it has one.
         encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
+        drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
+            other data.
         examples: Number of examples in each split.
         fingerprint: SHA-256 of the data; empty if it was not computed.
     """
@@ -33,6 +36,7 @@ class DataFacts:
     feature_names: tuple[str, ...] = ()
     target_name: str = "class"
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    drawn: str = ""
     examples: Mapping[str, int] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -58,4 +62,6 @@ class DataFacts:
         for key in ("input_shape", "value_range", "class_names", "feature_names"):
             if key in facts:
                 facts[key] = tuple(facts[key])
+        if "drawn" not in facts and (facts["name"], facts["input_shape"]) in DRAWN:
+            facts["drawn"] = facts["name"]
         return cls(**facts)

@@ -1,7 +1,7 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,8 +95,28 @@ def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) ->
         raise DatasetError(f"{file}: the model takes {channels} channels, an image file has 1 or 3")
     low, high = facts.value_range
     image = read_image(file, (height, width), "grayscale" if channels == 1 else "rgb")
-    image = 255 - image if invert else image
-    return low + image.astype("float32") * ((high - low) / 255)
+    own = has_size(file, facts)
+    if own and low <= image.min() and image.max() <= high:  # saved with the data's own values
+        values = image.astype("float32")
+    else:
+        values = low + image.astype("float32") * ((high - low) / 255)
+        values = values.round() if own and facts.drawn == "digits" else values
+    return low + high - values if invert else values
+
+
+def has_size(file: str | Path, facts: DataFacts) -> bool:
+    """Return whether an image file has the height and width of the data's images."""
+    height, width = facts.input_shape[:2]
+    return _decoded(file, lambda image: image.size == (width, height))
+
+
+def read_page(path: str | Path, longest: int = 1000) -> np.ndarray:
+    """Return the grey levels `(height, width)` of an image file, uint8, upright.
+
+    A larger image is reduced to `longest` pixels by the mean of areas. What is transparent becomes
+    white, or black under light strokes.
+    """
+    return _decoded(path, lambda image: _page(image, longest))
 
 
 def read_image(
@@ -119,6 +139,11 @@ def read_image(
         DatasetError: The file is missing, is not an image, is broken, or has too many pixels (a
             decompression bomb).
     """
+    return _decoded(path, lambda image: _pixels(image, size, color))
+
+
+def _decoded(path: str | Path, read: Callable[[Any], Any]) -> Any:
+    """Return what `read` makes of the opened image."""
     from PIL import Image, UnidentifiedImageError
 
     file = existing_file(path)
@@ -126,14 +151,13 @@ def read_image(
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=PILLOW_FORMATS) as image:
-                pixels = _pixels(image, size, color)
+                return read(image)
     except UnidentifiedImageError:
         raise DatasetError(f"{file}: not a PNG, JPEG, BMP or GIF image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DatasetError(f"{file}: too many pixels (a decompression bomb?)") from None
     except Exception as error:  # Pillow's decoders raise many kinds on broken files
         raise DatasetError(f"{file}: a broken image ({error})") from error
-    return pixels
 
 
 def _pixels(image: Any, size: tuple[int, int], color: str) -> np.ndarray:
@@ -150,6 +174,18 @@ def _pixels(image: Any, size: tuple[int, int], color: str) -> np.ndarray:
         (size[1], size[0]), Image.Resampling.BILINEAR
     )
     return np.asarray(resized, "uint8").reshape(*size, CHANNELS[color])
+
+
+def _page(image: Any, longest: int) -> np.ndarray:
+    from PIL import Image, ImageOps
+
+    image.draft("L", (longest, longest))
+    small = _eight_bits(image).convert("LA")
+    small.thumbnail((longest, longest), Image.Resampling.BOX)
+    grey, alpha = np.moveaxis(np.asarray(ImageOps.exif_transpose(small), "float32"), -1, 0)
+    light = alpha.mean() < 128 and (grey * alpha).sum() > 128 * alpha.sum()
+    ground = 0 if light else 255
+    return np.rint(ground + (grey - ground) * alpha / 255).astype("uint8")
 
 
 def _eight_bits(image: Any) -> Any:

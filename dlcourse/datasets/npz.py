@@ -23,6 +23,7 @@ def npz(
     path: str,
     task: Literal["classification", "regression"] = "classification",
     class_names: tuple[str, ...] | None = None,
+    drawn: Literal["mnist", "digits"] | None = None,
     validation_fraction: Fraction = 0.1,
     test_fraction: Fraction = 0.2,
 ) -> Dataset:
@@ -37,6 +38,8 @@ def npz(
         task: Kind of target: `classification`, or `regression` with one number per example.
         class_names: Names of the classes, one per label, in order; null takes the labels
             themselves.
+        drawn: Manner in which drawings were made into the images, as those of `mnist` or of
+            `digits`; your own drawings are then prepared in the same way. Null for other data.
         validation_fraction: Share of the training examples set aside for validation, where there is
             no `x_val`.
         test_fraction: Share of the training examples set aside for the test, where there is no
@@ -70,6 +73,7 @@ def npz(
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
         class_names=names,
         feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
+        drawn=drawn or "",
         target_name="target" if task == "regression" else "class",
     )
 

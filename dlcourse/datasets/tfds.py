@@ -234,6 +234,7 @@ def _read(
     if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are withheld
         del parts["test"]
     facts = {"task": task_of(classes), "class_names": classes}
+    facts["drawn"] = "mnist" if name == "mnist" else ""
     limits, fractions = value_range(parts["train"][0]), (validation_fraction, TEST_FRACTION)
     return dataset_of(name, parts, seed, fractions, value_range=limits, **facts)
 

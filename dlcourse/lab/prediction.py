@@ -1,7 +1,7 @@
 """Predictions of a run's model for new inputs (arrays, images, CSV files), and its metrics."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, read_run
+from dlcourse.runs.likeness import noted
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
+Read = tuple[list[str], np.ndarray, list[dict[str, Any]]]  # names, inputs, more of each row
 NAMED = 3  # number of skipped files that a warning names
 
 
@@ -52,17 +54,20 @@ def evaluate(
     return evaluation.evaluate(run.model, dataset)[0]
 
 
-def predict(run: Run | str | Path, inputs: Any) -> Table:
+def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table:
     """Return one row per input: its class and probability or, for a regression, its prediction.
 
     The rows are dictionaries (`class`, `probability`, `probabilities`; or `prediction`); printed,
-    they form a table.
+    they form a table. Images also have a `distance` to the training images, and a `warning` where
+    it is above 1. Drawn digits are found on a picture, one row each, and prepared as the data set's
+    own were; `prepared` names the file that shows one as the model takes it.
 
     Args:
         run: Finished run, or its folder.
         inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
             folder, or a list of these: images, or CSV files for a table. In a folder and its
             subfolders, files that are not readable images are skipped with a warning.
+        as_is: Whether to read a whole picture as it is, without looking for drawn digits.
 
     Raises:
         RunError: The run is not finished, or the inputs do not fit it.
@@ -72,18 +77,18 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     run.file("model.keras")
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
-        return predictions(run, _read_files(run, files))
+        return predictions(run, _read_files(run, files, as_is))
     x = as_inputs(run, inputs)
-    return predictions(run, [([str(number) for number in range(len(x))], x)])
+    return predictions(run, [([str(number) for number in range(len(x))], x, [{}] * len(x))])
 
 
-def _read_files(run: Run, files: Sequence[str | Path]) -> list[tuple[list[str], np.ndarray]]:
+def _read_files(run: Run, files: Sequence[str | Path], as_is: bool) -> list[Read]:
     """Return names and inputs `(n, …)`; unreadable files in a folder are skipped with a warning."""
     read, skipped = [], []
     for named in files:
         for file in files_of(named, run.facts):
             try:
-                read.append(read_file(run, file))
+                read.append(read_file(run, file, as_is=as_is))
             except DatasetError as error:
                 if file == Path(named).expanduser():
                     raise
@@ -96,27 +101,28 @@ def _read_files(run: Run, files: Sequence[str | Path]) -> list[tuple[list[str], 
     return read
 
 
-def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list[str], Any]:
-    """Return names and inputs `(n, …)` of an image file, or of the rows of a CSV file.
+def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool = False) -> Read:
+    """Return names, inputs `(n, …)` and more of an image file, or of the rows of a CSV file.
 
     Args:
         run: Run, whose model takes one of the two.
         file: Path of the file.
-        invert: Whether to swap dark and light in an image.
+        as_is: Whether to read a whole picture as it is.
+        invert: Whether to swap dark and light in an image, which is then read as it is.
 
     Raises:
         DatasetError: The file is missing, broken, or does not fit the run.
     """
     if run.facts.inputs == "images":
-        from dlcourse.datasets.image_folder import read_example
+        from dlcourse.datasets.drawings import read_pictures
 
-        return [str(file)], read_example(file, run.facts, invert=invert)[None]
+        return read_pictures(file, run.facts, run.path / "prepared", as_is=as_is, invert=invert)
     from dlcourse.datasets.csv import encode_rows
 
     columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
     encoding = run.facts.encoding or {"columns": columns, "separator": ","}
     rows = encode_rows(file, encoding)
-    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows
+    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows, [{}] * len(rows)
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
@@ -210,37 +216,38 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
     return array.astype("int64")
 
 
-def predictions(run: Run, read: Sequence[tuple[list[str], np.ndarray]]) -> Table:
+def predictions(run: Run, read: Sequence[Read]) -> Table:
     """Return one row per input: class, probability, all probabilities; or the prediction.
 
     Args:
         run: Finished run.
-        read: Parts of the inputs `(n, …)`, each with the names of its inputs.
+        read: Parts of the inputs `(n, …)`, each with names and more of their rows.
     """
     import_keras()
-    facts, names = run.facts, [name for part, _ in read for name in part]
-    outputs = evaluation.outputs(run.model, np.concatenate([x for _, x in read]))
+    x = np.concatenate([x for _, x, _ in read])
+    named = (pair for names, _, more in read for pair in zip(names, more, strict=True))
+    answers = zip(named, evaluation.outputs(run.model, x), noted(run, x), strict=True)
+    rows = [{"input": a, **_answer(run.facts, y), **b, **note} for (a, b), y, note in answers]
+    return Table(rows, {key: COLUMNS[key] for key in COLUMNS if any(map(COLUMNS[key], rows))})
+
+
+def _answer(facts: DataFacts, output: Any) -> dict[str, Any]:
     if facts.task == "regression":
-        rows = zip(names, map(float, outputs), strict=True)
-        return Table(
-            ({"input": name, "prediction": value} for name, value in rows),
-            {"input": lambda row: row["input"], "prediction": lambda r: f"{r['prediction']:.6g}"},
-        )
-    rows = []
-    for name, row in zip(names, outputs, strict=True):
-        best = int(row.argmax())
-        every = dict(zip(facts.class_names, map(float, row), strict=True))
-        known = {"class": facts.class_names[best], "probability": float(row[best])}
-        rows.append({"input": name, **known, "probabilities": every})
-    return Table(
-        rows,
-        {
-            "input": lambda row: row["input"],
-            "class": lambda row: row["class"],
-            "probability": lambda row: f"{row['probability']:.4f}",
-            "next": _next,
-        },
-    )
+        return {"prediction": float(output)}
+    best = int(output.argmax())
+    every = dict(zip(facts.class_names, map(float, output), strict=True))
+    known = {"class": facts.class_names[best], "probability": float(output[best])}
+    return {**known, "probabilities": every}
+
+
+COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "input": lambda row: row["input"],
+    "class": lambda row: row.get("class", ""),
+    "probability": lambda row: f"{row['probability']:.4f}" if "class" in row else "",
+    "prediction": lambda row: f"{row['prediction']:.6g}" if "prediction" in row else "",
+    "next": lambda row: _next(row) if "class" in row else "",
+    "warning": lambda row: row.get("warning") or "",
+}
 
 
 def _next(row: dict[str, Any]) -> str:

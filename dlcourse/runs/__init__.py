@@ -11,7 +11,9 @@ runs/digits_cnn-20260131-101500/
     xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
     metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
+    likeness.npz      what the distance of new images to the training images is measured with
     figures/          PNG pictures
+    prepared/         the digits found on your own pictures, as the model takes them
 """
 
 import contextlib

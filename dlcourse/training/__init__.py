@@ -21,6 +21,7 @@ from dlcourse.runs import (
 )
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
+from dlcourse.runs.likeness import write_likeness
 from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
@@ -206,6 +207,7 @@ def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
     if history := progress.history:
         write_history(run.path / "history.csv", history)
         save_figures(run.path / "figures", prepared.dataset, history, best_epoch, predicted)
+    write_likeness(run.path, prepared.dataset)
     facts = {
         "parameters": model.count_params(),
         "epochs_run": progress.epoch,

@@ -106,6 +106,14 @@ def _picture(path: Path) -> None:
         raise ValueError("its end is cut")
 
 
+def _arrays(path: Path) -> None:
+    if path.name == "likeness.npz":
+        with np.load(path) as file:
+            dict(file)
+    else:
+        _state(path)
+
+
 def _recipe(path: Path) -> None:
     parts = {"seed", "dataset", "model", "training"}
     if set(yaml.safe_load(path.read_text())) != parts:
@@ -114,7 +122,7 @@ def _recipe(path: Path) -> None:
 
 READERS = {
     ".json": lambda path: json.loads(path.read_text()),
-    ".npz": _state,
+    ".npz": _arrays,
     ".keras": weights,
     ".csv": _table,
     ".png": _picture,
