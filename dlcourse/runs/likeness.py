@@ -2,7 +2,7 @@
 
 The distance is that to the nearest training image, by pixels and by brightness, contrast, edges and
 colour, divided by its 99.5% quantile over the training images (each without itself) and the
-validation images: above 1 an image is unlike them. The test split is not used.
+validation images: an image at more than 1 is unlike them. The test split is not used.
 """
 
 from pathlib import Path
