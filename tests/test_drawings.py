@@ -158,7 +158,7 @@ def test_images_of_an_npz_file_and_of_a_folder_are_read_as_they_are(tmp_path):
 def test_a_prepared_picture_is_answered_as_the_drawing_was(digits_run, tmp_path):
     seven(at=(60, 150)).save(tmp_path / "mine.png")
     (row,) = dl.predict(digits_run, tmp_path / "mine.png")
-    assert row["prepared"].endswith(f"{tmp_path.name}-mine.png.png")
+    assert row["prepared"].endswith(f"{tmp_path.name}-mine-png.png")
     (again,) = dl.predict(digits_run, row["prepared"])
     assert again["prepared"] is None
     assert again["probabilities"] == row["probabilities"]

@@ -66,7 +66,7 @@ def read_pictures(
         )
     images = np.array([_resized(image, *facts.input_shape[:2]) for image in images])
     ends = [f":{number}" for number in range(1, len(images) + 1)] if len(images) > 1 else [""]
-    stem = re.sub(r"[^\w.-]", "_", "-".join(Path(file).parts[-2:]))
+    stem = re.sub(r"[^\w-]", "-", "-".join(Path(file).parts[-2:])).strip("-")
     paths = (folder / f"{stem}{end.replace(':', '-')}.png" for end in ends)
     made = [{"prepared": _saved(*picture)} for picture in zip(images, paths, strict=True)]
     x = (low + images * (high - low)).astype("float32")[..., None]
