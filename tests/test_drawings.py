@@ -311,7 +311,7 @@ def test_visualize_shows_the_prepared_picture(digits_run, call, tmp_path):
     arguments = ("--run", digits_run.path, "--what", "saliency", "--out", tmp_path / "page")
     code, out, err = call(visualize, *arguments, "--image", tmp_path / "a.png")
     assert code == 0, err
-    assert "a.png.png\n    Your own drawing, as the network sees it." in out
+    assert "a-png.png\n    Your own drawing, as the network sees it." in out
     code, _, err = call(visualize, *arguments, "--image", tmp_path / "a.png", "--as-is")
     assert code == 0
     assert "a.png: unlike the training data (distance" in err
