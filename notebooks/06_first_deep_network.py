@@ -316,7 +316,8 @@ mine = ""  # the name of your file, such as "photo.jpg"
 if not mine:
     mine = f"{run.path}/seven.png"
     sheet = Image.new("L", (400, 300), 225)
-    ImageDraw.Draw(sheet).line([(40, 30), (95, 35), (55, 120)], 60, 8)
+    for stroke in ([(40, 30), (95, 35), (55, 120)], [(50, 78), (95, 72)]):  # a crossed seven
+        ImageDraw.Draw(sheet).line(stroke, 60, 8)
     sheet.save(mine)
 answers = dl.predict(run, mine)
 _, axes = plt.subplots(1, 2, figsize=(6, 2.6), layout="constrained")
@@ -327,7 +328,8 @@ answers
 
 # %% [markdown]
 # **What to notice.** `dl.predict(run, mine, as_is=True)` squeezes the whole page into the network's
-# size instead: then the answer is a guess, and the warning says so.
+# size instead: then the answer is a guess, and the warning says so. Draw the seven without its bar, or a
+# digit of your own: which ones does the network take for another?
 #
 # ## What the slides got wrong here
 #
