@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dlcourse.datasets.facts import DataFacts, Task
 from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
+from dlcourse.text_table import Table
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Dataset:
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
+        columns: What each column of a file was taken as (see `csv`); empty otherwise.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Dataset:
     target_name: str = "class"
     encoding: Mapping[str, Any] = field(default_factory=dict)
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: Table = field(default_factory=lambda: Table([]), compare=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -71,6 +75,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"<Dataset {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        table = self.columns._repr_html_() if self.columns else ""
+        return f"<p>{escape(self.summary)}</p>{table}"
 
 
 PARTS = ("train", "val", "test")

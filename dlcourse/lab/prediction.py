@@ -115,8 +115,7 @@ def read_file(run: Run, file: str | Path, *, invert: bool = False) -> tuple[list
 
     columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
     encoding = run.facts.encoding or {"columns": columns, "separator": ","}
-    rows = encode_rows(file, encoding)
-    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows
+    return encode_rows(file, encoding)
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:

@@ -248,7 +248,9 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
 def describe(prepared: Prepared, wanted: str = "auto") -> str:
     """Return a text: the data, the device (and why an existing GPU is not used), the layers."""
     dataset, model = prepared.dataset, prepared.model
-    lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
+    lines = [f"data    {dataset.summary}"]
+    lines += ["", str(dataset.columns), ""] if dataset.columns else []
+    lines.append(f"device  {_device(model)}")
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
     front = prepared.augmented.layers[:-1] if prepared.augmented else []
