@@ -325,6 +325,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """
     source = read_source(run.file("recipe.yaml"), overrides)
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
+    source.data["dataset"] = run.with_its_data(_group(source.data.get("dataset")))
     recipe = validate(source)
     recipe._left_out = tuple(left_out)
     return recipe

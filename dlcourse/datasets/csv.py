@@ -31,7 +31,7 @@ from dlcourse.datasets.columns import (
 )
 from dlcourse.datasets.dataset import Dataset, dataset_of, task_of, value_range
 from dlcourse.datasets.splits import Rows, group_rows, random_rows, time_rows
-from dlcourse.datasets.table import Table, read_table
+from dlcourse.datasets.table import WORDS, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
@@ -409,8 +409,8 @@ def _read(
     name, kind, words = column["name"], column["kind"], encoding.get("missing_values")
     cells = cells_of(table.frame[name])
     if kind == "category":
-        gone = cells.are({"", *(words or ())})
         code = {category: index for index, category in enumerate(column["categories"])}
+        gone = cells.are({"", *({*WORDS} - code.keys() if words is None else words)})
         other = code[OTHER] if encoding.get("rare") else -1
         labels = [MISSING if skip else text for text, skip in zip(cells.texts, gone, strict=True)]
         values = np.array([code.get(label, other) for label in labels])
