@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, run_recipe
-from dlcourse.quiet import import_keras, write
+from dlcourse.quiet import write
 from dlcourse.runs import Run, check_name, read_run
 from dlcourse.training import StopRequest, train
 from dlcourse.training import resume as go_on
@@ -90,7 +90,6 @@ def resume(
 
 def _run(training: Callable[..., Run], verbose: bool | int) -> Run:
     """Return the run of a training; a Ctrl-C that comes as it ends is raised afterwards."""
-    import_keras()
     with StopRequest(signal.default_int_handler) as stop:
         run = training(report=write if verbose else None, bar=False, stop=stop)
     if stop.signal:

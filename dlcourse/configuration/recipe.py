@@ -520,6 +520,8 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
         group, _, kind = owner.removeprefix("training.").partition(".")
         named = f"'name': '{kind}', " if kind and owner not in chosen else ""
         return f" (did you mean {group}={{{named}'{near}': …}}?)"
+    if owner == "training":
+        return f" (did you mean 'training.{near}'?)"
     return f" ('{near}' is a setting of {', '.join([owner, *others[:3]])})"
 
 

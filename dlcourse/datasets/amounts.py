@@ -29,7 +29,8 @@ def amount(text: str) -> tuple[str, str] | None:
     parts = AMOUNT.fullmatch(text)
     if parts is None or (parts[1] and parts[3]):
         return None
-    return parts[2] + parts[5].strip(), (parts[1] + parts[3]).replace("−", "-") + parts[4]
+    digits = (parts[1] + parts[3]).replace("−", "-") + parts[4]
+    return (parts[2] + parts[5].strip(), digits) if marks([digits]) else None
 
 
 def value(digits: str, mark: str) -> float:

@@ -110,7 +110,9 @@ def understand(table: Table, name: str, reading: Reading) -> Column:
     """
     column = table.frame[name]
     if column.dtype == "float64":
-        return number_column(name, column.to_numpy())
+        values = column.to_numpy()
+        comma = table.mark == "," and bool((values % 1 > 0).any())
+        return number_column(name, values, "decimal comma" * comma)
     cells = cells_of(column)
     gone = cells.are(reading.words)
     if gone.all():
@@ -232,7 +234,8 @@ def _categories(name: str, cells: Cells, reading: Reading) -> Column:
     )
     names = tuple(sorted({*kept}))
     if len(names) > MOST_CATEGORIES:
-        return left_out(name, len(cells.codes), f"{len(names):,} different texts")
+        numeric = ", most are numbers" * (sum(map(bool, map(amount, names))) > len(names) / 2)
+        return left_out(name, len(cells.codes), f"{len(names):,} different texts{numeric}")
     code = {category: index for index, category in enumerate(names)}
     codes = np.array([code.get(label, -1) for label in labels])[cells.codes]
     words = WORDS if reading.missing_values is None else ()

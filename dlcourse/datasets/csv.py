@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from dlcourse.datasets.amounts import FLOAT
 from dlcourse.datasets.columns import (
@@ -40,7 +40,13 @@ MOST_EMPTY = 0.5
 MOST_INTEGER_CLASSES = 20
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
-SplitColumn = Annotated[dict[Literal["group", "time"], Word], Field(min_length=1, max_length=1)]
+SplitColumn = Annotated[
+    Annotated[Literal["random"], Tag("word")]
+    | Annotated[
+        dict[Literal["group", "time"], Word], Field(min_length=1, max_length=1), Tag("mapping")
+    ],
+    Discriminator(lambda value: "mapping" if isinstance(value, dict) else "word"),
+]
 
 
 def csv(
@@ -58,7 +64,7 @@ def csv(
     thousands: Literal[",", ".", " ", "'"] | None = None,
     encoding: str | None = None,
     header: bool | None = None,
-    split: Literal["random"] | SplitColumn = "random",
+    split: SplitColumn = "random",
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
 ) -> Dataset:
@@ -266,7 +272,7 @@ def _target(
         if len(known) > 1 and (task == "regression" or (task is None and not few)):
             return column._replace(kind="target", said=f"number {column.said}".strip()), ()
         names = [f"{number:.15g}" for number in known]  # '1', '1.0' and '01' are one class
-        hint = "" if task else " of whole numbers; 'task: regression' makes them a number"
+        hint = "" if task else " of whole numbers ('task: regression' predicts a number)"
     present = sorted({*codes.tolist()} - {-1}, key=lambda code: _by_number(names[code]))
     if len(present) < 2:
         every = f"'{names[present[0]]}' in every row" if present else "missing in every row"
@@ -312,7 +318,8 @@ def _usable(
         )
     if not kept.all():
         few = [name for name, keep in zip(names, kept, strict=True) if not keep]
-        said(f"{len(few)} classes with fewer than {FEWEST} rows: left out: {some(few)}")
+        classes = "1 class" if len(few) == 1 else f"{len(few)} classes"
+        said(f"{classes} with fewer than {FEWEST} rows: left out: {some(few)}")
     rows, labels = rows[kept[labels]], (np.cumsum(kept) - 1)[labels[kept[labels]]]
     return rows, labels, tuple(np.array(names)[kept].tolist())
 

@@ -192,14 +192,14 @@ def _found_separator(head: str) -> str:
     """Return the character that divides the header and most rows alike; a comma if none does."""
     lines = "".join(line for line in head.splitlines(keepends=True) if line[:1] != "#")
 
-    def fitness(mark: str) -> tuple[bool, float, int]:
+    def fitness(mark: str) -> tuple[int, float, int]:
         rows = csv.reader(io.StringIO(lines, newline=""), delimiter=mark, skipinitialspace=True)
         try:
             counts = [len(cells) for cells in rows if any(cell.strip() for cell in cells)] or [1]
         except csv.Error:
-            return False, 0, 0
+            return 0, 0, 0
         most, times = Counter(counts[1:] or counts).most_common(1)[0]
-        alike = abs(counts[0] - most) <= 1 < min(most, counts[0] + 1)
+        alike = 0 if min(most, counts[0]) < 2 else 2 - min(2, abs(counts[0] - most))
         return alike, round(times / len(counts), 1), most
 
     return max(",;\t|", key=fitness)
@@ -342,6 +342,8 @@ def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
 def _without_totals(table: Table) -> Table:
     """Return the table without a last row that holds a word for a total."""
     frame = table.frame
+    if frame.empty:
+        raise DatasetError(f"{table.file}: no rows below the header")
     for name, cell in frame.iloc[-1].items():
         is_word = isinstance(cell, str) and cell.strip(" :").lower() in TOTALS
         if is_word and len(frame) > 1 and (frame[name] == cell).sum() == 1:

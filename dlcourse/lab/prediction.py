@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcourse.datasets import Dataset
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.datasets.given import stored
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, read_run
@@ -61,8 +62,9 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     Args:
         run: Finished run, or its folder.
         inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
-            folder, or a list of these: images, or CSV files for a table. In a folder and its
-            subfolders, files that are not readable images are skipped with a warning.
+            folder, or a list of these: images, or CSV files (or a DataFrame) for a table. In a
+            folder and its subfolders, files that are not readable images are skipped with a
+            warning; so is a row with an unknown category.
 
     Raises:
         RunError: The run is not finished, or the inputs do not fit it.
@@ -70,6 +72,7 @@ def predict(run: Run | str | Path, inputs: Any) -> Table:
     """
     run = read_run(run)
     run.file("model.keras")
+    inputs = stored(inputs, {})["path"] if hasattr(inputs, "to_csv") else inputs
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files))
