@@ -173,7 +173,7 @@ def test_predict_encodes_new_rows_as_in_training(call, table_run, tmp_path):
     code, out, err = call(predict, "--run", table_run.path, new, "--json")
     assert (code, err) == (0, "")
     rows = json.loads(out)
-    assert [row["input"] for row in rows] == [f"{new}:1", f"{new}:2"]
+    assert [row["input"] for row in rows] == [f"{new}:2", f"{new}:3"]
     # 3·a + 10·red, as far as 60 epochs come
     assert [row["prediction"] for row in rows] == pytest.approx([11.5, -1.5], abs=0.05)
     code, out, _ = call(predict, "--run", table_run.path, new)
@@ -185,7 +185,7 @@ def test_predict_names_an_unknown_category(call, table_run, tmp_path):
     new.write_text("colour,a\ngreen,0.5\n")
     code, _, err = call(predict, "--run", table_run.path, new)
     assert code == 2
-    assert f"{new}:2: column 'colour': unknown category 'green'" in err
+    assert f"{new}:2: column 'colour' is 'green': an unknown category" in err
 
 
 def test_a_regression_run_is_evaluated_and_pictured(call, table_run):
@@ -245,7 +245,7 @@ def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
         assert f"  {name} " in out
     code, _, err = call(__main__, "trian")
     assert code == 2
-    assert err.startswith("dlcourse: unknown command 'trian' (known: train, recipes, evaluate")
+    assert err.startswith("dlcourse: unknown command 'trian' (known: train, recipes, data, eval")
     code, out, _ = call(__main__, "runs", "--help")
     assert code == 0
     assert "best validation score first" in out

@@ -35,6 +35,7 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 COMMANDS = [
     "dlcourse.__main__",
     "dlcourse.commands.compare",
+    "dlcourse.commands.data",
     "dlcourse.commands.diagnose",
     "dlcourse.commands.evaluate",
     "dlcourse.commands.export",

@@ -122,6 +122,8 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     from dlcourse.runs import check_name, read_run
 
     check_name(arguments.runs, arguments.name)
+    if not hasattr(recipe.dataset, "path"):  # a fault in the user's own data needs no Keras
+        import_keras()
     from dlcourse.lab.diagnosis.xray import XRAY
     from dlcourse.training import StopRequest, resume, train
 

@@ -40,14 +40,10 @@ def value(digits: str, mark: str) -> float:
     return float(re.sub(rf"[^-+\deE{mark}]", "", digits).replace(mark, "."))
 
 
-def marks(digits: Iterable[str], unit: str = "") -> set[str]:
-    """Return the decimal marks, of `.` and `,`, that fit all numbers; dollars and pounds have `.`.
-
-    So `$522,109` are thousands, and `522,109` fits both.
-    """
+def marks(digits: Iterable[str]) -> set[str]:
+    """Return the decimal marks, of `.` and `,`, that fit all numbers."""
     digits = list(digits)
-    fit = {mark for mark in ".," if all(map(NUMBER[mark].fullmatch, digits))}
-    return fit - {","} or fit if unit[:1] in ("$", "£") else fit
+    return {mark for mark in ".," if all(map(NUMBER[mark].fullmatch, digits))}
 
 
 def is_ambiguous(digits: str) -> bool:

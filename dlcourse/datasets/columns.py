@@ -178,11 +178,13 @@ def decimal_mark(
     table: Table, name: str, cells: Cells, digits: list[str], unit: str, given: str | None = None
 ) -> str:
     """Return the decimal mark of a column: as given, of its own cells, or of the table's others."""
-    fit = {given} if given else marks(filter(None, digits), unit)
-    doubtful = [text for text in digits if "," in text and is_ambiguous(text)]
+    fit = {given} if given else marks(filter(None, digits))
+    point = table.separator == ","  # then a point is no mark of thousands
+    doubtful = [text for text in digits if is_ambiguous(text) and not (point and "." in text)]
     if len(fit) == 1:
         return fit.pop()
-    if len(fit) == 2 and doubtful and not table.mark:
+    thousands = unit[:1] in ("$", "£") and all("," in text for text in doubtful)
+    if len(fit) == 2 and doubtful and not table.mark and not thousands:
         row = int((cells.codes == digits.index(doubtful[0])).argmax())
         two = " or ".join(f"{value(doubtful[0], mark):g}" for mark in ".,")
         raise DatasetError(

@@ -91,8 +91,8 @@ def csv(
         decimal: Decimal mark; null finds it.
         thousands: Mark between thousands; null finds it.
         encoding: Encoding of the text, such as `cp1252`; null finds it.
-        header: Whether the first row holds the columns' names; without, they are `1`, `2`, …. Null
-            takes it for names unless it looks like numbers.
+        header: First row as names of the columns (true), or as data of columns `1`, `2`, …
+            (false); null takes it as names unless it looks like numbers.
         split: Choice of the validation and test rows: `random`; `{group: column}`, which keeps
             rows with the same value (a patient, a series of photographs) in one split; or
             `{time: column}`, which takes the latest rows for the test.

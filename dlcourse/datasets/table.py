@@ -13,7 +13,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlcourse.datasets.amounts import FLOAT, amount, marks
+from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError, RecipeError, one_line
 
@@ -102,10 +102,15 @@ def read_table(
     words = ("", *(WORDS if words is None else words))
     columns = _columns(rows[has_header:], names, {*words})
     mark = mark or _mark(columns.values()) or likely_mark
+
+    def plain(cells: set[str]) -> bool:
+        doubtful = mark is None and separator != "," and any(map(is_ambiguous, cells))
+        return _is_plain(cells, mark or ".") and not doubtful
+
     frame = _frame(
         _after(data, first[1][0] - 1 if has_header else 0),
         *(separator, mark or ".", names, words),
-        {name for name in names if not as_text and _is_plain(columns[name], mark or ".")},
+        set() if as_text else {name for name in names if plain(columns[name])},
     )
     if frame is None:
         _refuse_uneven(file, data, separator, len(names))
@@ -132,7 +137,7 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
         raise DatasetError(f"{file}: cannot be read ({one_line(error)})") from None
     if data[:4] == b"PK\x03\x04":
         return _sheet(file), []
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    wide, notes = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:2] == b"\0", []
     name = encoding or ("utf-16" if wide else "utf-8-sig")
     try:
         text = data if name == "utf-8-sig" and data.isascii() else data.decode(name).encode()
@@ -144,13 +149,10 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
         if re.search(rb"[\0-\x08\x0e-\x1f]|\xef\xbf\xbd", text):
             reason = f"not text in {encoding or 'UTF-8, UTF-16 or cp1252'} ({error})"
             raise DatasetError(f"{file}: {reason}: save it as CSV in UTF-8") from None
-        said = "not UTF-8, so it was read as cp1252 (Windows): wrong letters? Set 'encoding'"
-        return text, [said]
+        notes = ["not UTF-8, so it was read as cp1252 (Windows): wrong letters? Set 'encoding'"]
     if b"\0" in text:
         raise DatasetError(f"{file}: not text: save it as CSV in UTF-8")
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return text, []
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text, notes
 
 
 def _sheet(file: Path) -> bytes:
@@ -259,7 +261,7 @@ def _mark(columns: Iterable[set[str]]) -> str | None:
     shown: set[str] = set()
     for cells in columns:
         read = [one for cell in cells if (one := amount(cell))]
-        fit = marks((digits for _, digits in read), read[0][0] if read else "")
+        fit = marks(digits for _, digits in read)
         shown |= fit if len(read) == len(cells) and len(fit) == 1 else set()
     return shown.pop() if len(shown) == 1 else None
 
