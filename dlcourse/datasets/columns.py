@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numeric
 UNIT_SHARE = 0.95  # a unit of this share of the cells is that of the numbers without one, too
-MOST_CATEGORIES = 100
+MOST_CATEGORIES, FEW = 100, 20
 OTHER, MISSING = "other", "missing"  # categories of rare values and of empty cells
 FORMATS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
@@ -154,7 +154,10 @@ def numbers(
     digits = [one[1] if fit and one else "" for one, fit in zip(read, fits, strict=True)]
     mark = decimal_mark(table, name, cells, digits, unit, given)
     values = np.array([value(text, mark) for text in digits])
-    if (bad := np.isnan(values) & ~gone).any():
+    bad = np.isnan(values) & ~gone
+    if bad.any() and len(cells.texts) <= FEW:
+        return None  # codes such as 4, 6, 8 and rotary
+    if bad.any():
         row = int(bad[cells.codes].argmax())
         numbers = f"{counts[~bad].sum()} of {counts.sum()} values are numbers"
         raise DatasetError(

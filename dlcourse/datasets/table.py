@@ -137,7 +137,7 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
         raise DatasetError(f"{file}: cannot be read ({one_line(error)})") from None
     if data[:4] == b"PK\x03\x04":
         return _sheet(file), []
-    wide, notes = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:2] == b"\0", []
+    wide, notes = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:4:2] == b"\0\0", []
     name = encoding or ("utf-16" if wide else "utf-8-sig")
     try:
         text = data if name == "utf-8-sig" and data.isascii() else data.decode(name).encode()
