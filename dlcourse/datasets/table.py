@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import math
 import re
 import warnings
 import zlib
@@ -114,6 +115,7 @@ def read_table(
     )
     if frame is None:
         _refuse_uneven(file, data, separator, len(names))
+        raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
     table = Table(file, data, separator, frame, has_header, unnamed, mark, notes)
     if _is_irregular(table):
         _refuse_uneven(file, data, separator, len(names))
@@ -326,12 +328,13 @@ def _frame(
 
 def _is_irregular(table: Table) -> bool:
     """Return whether a row may be too short (pandas fills it with empty cells) or badly quoted."""
-    last, mark = table.frame.iloc[:, -1], re.escape(table.separator.encode())
-    ends_empty = bool((last.isna() | (last == "")).any())
-    quoted = b'"' in table.data
-    return ends_empty or (
-        quoted and re.search(rb'[^\s"%b]"[^\n"%b]' % (mark, mark), table.data) is not None
-    )
+    data, mark = table.data, table.separator.encode()
+    quotes = data.count(b'"')
+    ends = [(mark + b'"', b'\n"'), (b'"' + mark, b'"\n')] if quotes else []
+    at_ends = [sum(map(data.count, pair)) for pair in ends]
+    if any(abs(count - quotes / 2) > 1 for count in at_ends):  # the file's own ends are free
+        return True
+    return bool(table.frame.iloc[:, -1].isin(["", math.nan]).any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
