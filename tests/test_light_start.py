@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "tensorflow_datasets")
+HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "pandas", "tensorflow_datasets")
 PROBE = """
 import sys
 from importlib import import_module
