@@ -45,7 +45,7 @@ def split_by_hand(file: Path) -> None:
 
 def main() -> None:
     """Print the medians of interleaved rounds, and their ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Read a table beside pandas.")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()

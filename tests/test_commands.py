@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dlcourse import __main__, commands
-from dlcourse.commands import evaluate, predict, train
+from dlcourse.commands import data, evaluate, predict, train
 from dlcourse.commands import runs as runs
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
@@ -178,6 +178,37 @@ def test_predict_encodes_new_rows_as_in_training(call, table_run, tmp_path):
     assert [row["prediction"] for row in rows] == pytest.approx([11.5, -1.5], abs=0.05)
     code, out, _ = call(predict, "--run", table_run.path, new)
     assert "prediction" in out.splitlines()[0]
+
+
+def test_data_shows_the_columns_and_with_a_target_the_splits(call, tmp_path):
+    rows = "".join(f"{i * 7 % 30}; {'pq'[i % 2]}\n" for i in range(30))
+    (tmp_path / "own.csv").write_text(f"a;b\n{rows}")
+    code, out, err = call(data, tmp_path / "own.csv")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "column  taken as      missing  range",
+        "a       number                 0 to 29",
+        "b       2 categories           p, q",
+    ]
+    code, out, _ = call(data, tmp_path / "own.csv", "--target", "b", "test_fraction=0.5")
+    assert out.splitlines()[-1] == "own: binary, inputs (1,), 12 train, 3 val, 15 test"
+    code, _, err = call(data, tmp_path / "own.csv", "mising=drop")
+    assert (code, err) == (2, "csv: unknown setting 'mising' (did you mean 'missing'?)\n")
+
+
+def test_a_dry_run_reads_the_data_and_shows_its_columns(call, tmp_path):
+    rows = "".join(f"{i * 7 % 30},{'pq'[i % 2]}\n" for i in range(30))
+    (tmp_path / "own.csv").write_text(f"a,b\n{rows}")
+    dataset = f"{{name: csv, path: '{tmp_path / 'own.csv'}', target: b}}"
+    (tmp_path / "own.yaml").write_text(f"dataset: {dataset}\nmodel: dnn\n")
+    code, out, err = call(train, "--config", tmp_path / "own.yaml", "--dry-run")
+    assert (code, err) == (0, "")
+    assert "b       target: 2 classes           p, q" in out
+    code, _, err = call(
+        train, "--config", tmp_path / "own.yaml", "--dry-run", "model=linear_regression"
+    )
+    assert code == 2
+    assert "model.name" in err
 
 
 def test_predict_names_an_unknown_category(call, table_run, tmp_path):

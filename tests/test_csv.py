@@ -199,8 +199,7 @@ def test_a_number_that_can_be_read_in_two_ways_is_refused_unless_another_cell_de
     with pytest.raises(DatasetError) as error:
         overview(write(text))
     assert str(error.value) == (
-        "own.csv:2: column 'a' is '1,234': 1234 or 1.234? Set 'thousands' to \",\" or 'decimal' to "
-        '","'
+        "own.csv:2: column 'a' is '1,234': 1234 or 1.234? Set 'decimal' to '.' or ','"
     )
     assert overview(write(text), thousands=",")[0]["range"] == "1234 to 2345"
     assert overview(write(text), decimal=",")[0]["range"] == "1.234 to 2.345"

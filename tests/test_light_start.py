@@ -69,6 +69,18 @@ def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
     assert outcome == "code 2 loaded []"
 
 
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_fault_in_the_data_of_a_recipe_starts_no_keras(arguments, tmp_path):
+    rows = "".join(f"{i * 7 % 50}.5,{i % 2}\n" for i in range(60))
+    (tmp_path / "own.csv").write_text(f"a,y\n{rows}oops,1\n")
+    recipe = tmp_path / "own.yaml"
+    dataset = f"{{name: csv, path: '{tmp_path / 'own.csv'}', target: y}}"
+    recipe.write_text(f"dataset: {dataset}\nmodel: dnn\n")
+    keras = ("keras", "tensorflow")
+    outcome = probe("dlcourse.commands.train", "--config", str(recipe), *arguments, heavy=keras)
+    assert outcome == "code 2 loaded []"
+
+
 def test_the_list_of_recipes_loads_nothing_heavy_not_even_numpy():
     heavy = (*HEAVY, "numpy", "pydantic")
     assert probe("dlcourse.commands.recipes", heavy=heavy) == "code 0 loaded []"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from dlcourse.datasets.amounts import amount, is_ambiguous, marks, value
+from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks, value
 from dlcourse.datasets.table import WORDS, Table
 from dlcourse.errors import DatasetError
 
@@ -166,16 +166,9 @@ def numbers(
             "correct it, or list it under 'missing_values'"
         )
     said = [unit] if unit else []
-    odd = next((text for text in digits if text and not _is_float(text)), None)
+    odd = next((text for text in digits if text and not FLOAT.fullmatch(text)), None)
     said += [f"{odd} is {value(odd, mark):.12g}"] if odd else []
     return number_column(name, values[cells.codes], ", ".join(said), unit)
-
-
-def _is_float(text: str) -> bool:
-    try:
-        return np.isfinite(float(text)) and "_" not in text
-    except ValueError:
-        return False
 
 
 def decimal_mark(
@@ -192,8 +185,7 @@ def decimal_mark(
         row = int((cells.codes == digits.index(doubtful[0])).argmax())
         two = " or ".join(f"{value(doubtful[0], mark):g}" for mark in ".,")
         raise DatasetError(
-            f"{table.place(row, name)} is '{doubtful[0]}': {two}? Set 'thousands' to \",\" or "
-            "'decimal' to \",\""
+            f"{table.place(row, name)} is '{doubtful[0]}': {two}? Set 'decimal' to '.' or ','"
         )
     return table.mark or "."
 
@@ -235,9 +227,8 @@ def _categories(name: str, cells: Cells, reading: Reading) -> Column:
         seldom = (cells.counts < reading.rare) & ~gone
         labels = [OTHER if few else label for label, few in zip(labels, seldom, strict=True)]
     kept = [label for label, skip in zip(labels, gone, strict=True) if not skip]
-    kept += [OTHER] * bool(reading.rare) + [MISSING] * bool(
-        reading.missing == "auto" and gone.any()
-    )
+    auto = reading.missing == "auto" and gone.any()
+    kept += [OTHER] * bool(reading.rare) + [MISSING] * bool(auto)
     names = tuple(sorted({*kept}))
     if len(names) > reading.most:
         numeric = ", most are numbers" * (sum(map(bool, map(amount, names))) > len(names) / 2)
@@ -252,9 +243,8 @@ def _categories(name: str, cells: Cells, reading: Reading) -> Column:
 
 def some(names: Sequence[str]) -> str:
     """Return the first names as text."""
-    return shorten(
-        ", ".join([*names[:4], *(["…"] if len(names) > 4 else [])]), 60, placeholder=" …"
-    )
+    first = ", ".join([*names[:4], *("…" for _ in names[4:5])])
+    return shorten(first, 60, placeholder=" …")
 
 
 def numbers_of(table: Table, name: str, cells: Cells, unit: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks
 from dlcourse.datasets.paths import existing_file
@@ -104,15 +104,13 @@ def read_table(
     columns = _columns(rows[has_header:], names, {*words})
     mark = mark or _mark(columns.values()) or likely_mark
 
-    def plain(cells: set[str]) -> bool:
+    def is_plain(cells: set[str]) -> bool:
         doubtful = mark is None and separator != "," and any(map(is_ambiguous, cells))
-        return _is_plain(cells, mark or ".") and not doubtful
+        return _is_plain(cells, mark or ".") and not doubtful and not as_text
 
-    frame = _frame(
-        _after(data, first[1][0] - 1 if has_header else 0),
-        *(separator, mark or ".", names, words),
-        set() if as_text else {name for name in names if plain(columns[name])},
-    )
+    kinds = {name: float if is_plain(cells) else object for name, cells in columns.items()}
+    header_lines = first[1][0] - 1 if has_header else 0
+    frame = _frame(data, header_lines, words, kinds, sep=separator, decimal=mark or ".")
     if frame is None:
         _refuse_uneven(file, data, separator, len(names))
         raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
@@ -274,40 +272,24 @@ def _is_plain(cells: set[str], mark: str) -> bool:
     return bool(cells) and all(FLOAT.fullmatch(cell.translate(table)) for cell in cells)
 
 
-def _after(data: bytes, lines: int) -> io.BytesIO:
-    stream = io.BytesIO(data)
-    for _ in range(lines):
-        stream.readline()
-    return stream
-
-
 def _frame(
-    body: io.BytesIO,
-    separator: str,
-    mark: str,
-    names: list[str],
-    words: tuple[str, ...],
-    plain: set[str],
+    data: bytes, header_lines: int, words: tuple[str, ...], kinds: dict[str, type], **dialect: Any
 ) -> "pd.DataFrame | None":
     """Return the cells, without empty rows; None if a row has more cells than there are names."""
     import pandas as pd
 
-    start = body.tell()
+    names, plain = list(kinds), {name for name, kind in kinds.items() if kind is float}
 
     def read(numbers: set[str]) -> "pd.DataFrame":
-        body.seek(start)
-        return pd.read_csv(
-            body,
-            sep=separator,
-            header=None,
-            names=names,
-            index_col=False,
-            dtype={name: "float64" if name in numbers else object for name in names},  # text
-            keep_default_na=False,
-            na_values={name: list(words) for name in numbers},
-            decimal=mark,
-            skipinitialspace=b" " in body.getvalue(),
-        )
+        body = io.BytesIO(data)
+        for _ in range(header_lines):
+            body.readline()
+        dtypes: Any = {
+            name: float if name in numbers else object for name in names
+        }  # object: as it is
+        gaps = {name: list(words) for name in numbers}
+        dialect.update(index_col=False, keep_default_na=False, skipinitialspace=b" " in data)
+        return pd.read_csv(body, header=None, names=names, dtype=dtypes, na_values=gaps, **dialect)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -334,7 +316,8 @@ def _is_irregular(table: Table) -> bool:
     at_ends = [sum(map(data.count, pair)) for pair in ends]
     if any(abs(count - quotes / 2) > 1 for count in at_ends):  # the file's own ends are free
         return True
-    return bool(table.frame.iloc[:, -1].isin(["", math.nan]).any())
+    last: Any = table.frame.iloc[:, -1]
+    return bool(last.isin(["", math.nan]).any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
