@@ -370,7 +370,7 @@ def flowers():
 
     rng = np.random.default_rng(0)
     size = rng.normal(size=90)
-    size[5] = np.nan
+    size[::7] = np.nan
     kind = np.where(np.arange(90) % 3 == 0, "rose", "lily")
     return pd.DataFrame({"size": size, "soil": rng.choice(["clay", "sand"], 90), "kind": kind})
 

@@ -316,8 +316,7 @@ def _is_irregular(table: Table) -> bool:
     at_ends = [sum(map(data.count, pair)) for pair in ends]
     if any(abs(count - quotes / 2) > 1 for count in at_ends):  # the file's own ends are free
         return True
-    last: Any = table.frame.iloc[:, -1]
-    return bool(last.isin(["", math.nan]).any())
+    return bool(table.frame.iloc[:, -1].isin(["", math.nan]).to_numpy().any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
