@@ -522,11 +522,21 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
         (
             TABLE.replace("yes", "").replace("no", ""),
             {},
-            "own.csv:2: column 'buys' is '': words are expected",
+            "own.csv:2: column 'buys' is '': numbers",
         ),
         (TABLE, {"task": "regression"}, "own.csv:2: column 'buys' is 'no': regression needs"),
         (LONG, {"target": "id"}, "the target 'id' has 101 classes, 0 of them with 3 rows or more"),
         ("age,buys\n3,yes\n2,no\n3,yes\n4,no\n", {}, "'buys' has 2 classes, 0 of them with 3"),
+        (
+            "who,a,buys\n" + "p,1,2.5\nq,2,3.5\n,3,4.5\n" * 9,
+            {"split": {"group": "who"}},
+            "own: split: own.csv:4: column 'who' is empty: each row needs its group",
+        ),
+        (
+            "World data\n\na,b\n1,2\n1,3\n",
+            {},
+            "own.csv:3: 2 values, but the header",
+        ),
         ("age,buys\n3,1.5\n2,2.5\n", {}, "own: validation_fraction: cannot set 0.15 of 1"),
         (replaced(ROW, "1e39,red,1.5,yes"), {}, "has NaN or infinite inputs"),
     ],

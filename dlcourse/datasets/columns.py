@@ -156,7 +156,8 @@ def numbers(
     mark = decimal_mark(table, name, cells, digits, unit, given)
     values = np.array([value(text, mark) for text in digits])
     bad = np.isnan(values) & ~gone
-    if bad.any() and len(cells.texts) <= FEW:
+    whole = bool((values[~np.isnan(values)] % 1 == 0).all())
+    if bad.any() and whole and len(cells.texts) <= FEW:
         return None  # codes such as 4, 6, 8 and rotary
     if bad.any():
         row = int(bad[cells.codes].argmax())

@@ -4,6 +4,7 @@ The model standardises numbers. A category is one-hot encoded: one column per va
 `colour=red`. A date becomes year, month and weekday.
 """
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -251,7 +252,9 @@ def _target(
         return column._replace(kind="target", said=f"number {column.said}".strip()), ()
     if column.kind not in ("number", "category") or task == "regression":
         row = int(column.missing.argmin())
-        reason = "regression needs numbers" if task == "regression" else "words are expected"
+        reason = (
+            "regression needs numbers" if task == "regression" else "numbers or words are expected"
+        )
         raise DatasetError(f"{table.place(row, name)} is '{table.frame[name].iloc[row]}': {reason}")
     labels, names, hint = column.values, column.detail, ""
     if column.kind == "number":
@@ -297,8 +300,11 @@ def _parts(
     try:
         if "time" in by:
             return time_rows(_times(table, by["time"], rows), fractions)
-        groups = table.frame[by["group"]].astype(str).to_numpy()[rows] if by else None
-        return drawn_rows(y, fractions, seed, groups)
+        groups = table.frame[by["group"]].iloc[rows] if by else None
+        if groups is not None and (gaps := groups.isin(["", math.nan]).to_numpy()).any():
+            place = table.place(int(rows[gaps.argmax()]), by["group"])
+            raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
+        return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
         raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
 

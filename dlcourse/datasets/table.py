@@ -238,7 +238,7 @@ def _names(file: Path, rows: list[list[str]], header: bool) -> tuple[list[str], 
     names[0] = names[0].lstrip("# ")
     if len(names) == width + 1 and not names[-1]:
         names.pop()  # a separator at the end of the header alone
-    if len(names) == width - 1:  # a separator at the end of each row, or names of rows (from R)
+    if 1 < len(names) == width - 1:  # a separator at the end of each row, or names of rows (from R)
         trailing = not any(cells[-1].strip() for cells in rows[1:] if len(cells) == width)
         names.insert(len(names) if trailing else 0, "")
     if twice := [name for name in names if name and names.count(name) > 1]:
@@ -333,7 +333,7 @@ def _without_totals(table: Table) -> Table:
         raise DatasetError(f"{table.file}: no rows below the header")
     for name, cell in frame.iloc[-1].items():
         is_word = isinstance(cell, str) and cell.strip(" :").lower() in TOTALS
-        if is_word and len(frame) > 1 and (frame[name] == cell).sum() == 1:
+        if is_word and len(frame) > 1 and frame[name].tolist().count(cell) == 1:
             place = table.lines([len(frame) - 1])[0]
             table.notes.append(f"{place}: '{cell}' in the last row: left out as a total")
             return table._replace(frame=frame.iloc[:-1])
