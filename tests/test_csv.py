@@ -436,8 +436,8 @@ def test_a_date_that_can_be_read_in_two_ways_is_left_out_and_told(write):
     assert overview(write(text))[0]["taken as"] == "left out: is 01/02/2024 day or month first?"
 
 
-@pytest.mark.parametrize("start", [0, 1, 1001])
-@pytest.mark.parametrize("gap", [1, 3])
+@pytest.mark.parametrize("start", [0, 1, 7, 1001, 20_240_001])
+@pytest.mark.parametrize("gap", [1, 2, 3, 10])
 def test_a_planted_row_number_is_warned_of(write, start, gap):
     lines = TABLE.splitlines()
     rows = [f"{start + gap * i + (i > 30)},{line}" for i, line in enumerate(lines[1:])]

@@ -115,14 +115,9 @@ def csv(
     rows, y, class_names = _usable(table, goal, class_names, gaps)
     fractions = (validation_fraction, test_fraction)
     parts = _parts(table, rows, y, by, fractions, seed)
-    encoded = {
-        "columns": [_encoded(column, rows[parts[0]], missing) for column in used],
-        "target": target,
-        "header": table.has_header,
-        "mark": table.mark,
-        "rare": rare is not None,
-        "missing_values": missing_values,
-    }
+    encoded = {"columns": [_encoded(column, rows[parts[0]], missing) for column in used]}
+    encoded |= {"target": target, "header": table.has_header, "mark": table.mark}
+    encoded |= {"rare": rare is not None, "missing_values": missing_values}
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
     splits = zip(("train", "val", "test"), parts, strict=True)
@@ -323,20 +318,15 @@ def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
 
 def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, Any]:
     """Return how a column is encoded, as values that JSON can hold."""
-    known = {"name": column.name, "kind": column.kind}
+    known: dict[str, Any] = {"name": column.name, "kind": column.kind}
     if column.kind == "category":
         return {**known, "categories": list(column.detail)}
-    if missing != "auto":
-        return {**known, "written": column.detail[0]}
-    values = column.values[training]
-    gaps = np.isnan(values[:, 0])
-    medians = np.median(values[~gaps], axis=0) if not gaps.all() else np.zeros(values.shape[1])
-    return {
-        **known,
-        "written": column.detail[0],
-        "medians": medians.tolist(),
-        "flag": bool(gaps.any()),
-    }
+    known["written"], values = column.detail[0], column.values[training]
+    if missing == "auto":
+        gaps = np.isnan(values[:, 0])
+        medians = np.zeros(values.shape[1]) if gaps.all() else np.median(values[~gaps], axis=0)
+        known |= {"medians": medians.tolist(), "flag": bool(gaps.any())}
+    return known
 
 
 def _names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
@@ -394,9 +384,8 @@ def _read(
         gone = cells.are(Reading(missing_values=words).words)
         written = column.get("written", "")
         if kind == "date":
-            values = understood.date_column(
-                name, cells._replace(codes=np.arange(len(gone))), written
-            ).values
+            each = cells._replace(codes=np.arange(len(gone)))
+            values = understood.date_column(name, each, written).values
         else:
             values = understood.numbers_of(table, name, cells, written)[:, None]
         bad = np.isnan(values[:, 0]) & ~(gone & ("medians" in column))
