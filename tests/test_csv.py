@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 from dlcourse.datasets import load_dataset
 from dlcourse.datasets.amounts import amount, value
 from dlcourse.datasets.csv import encode_rows, overview
-from dlcourse.datasets.table import read_table
+from dlcourse.datasets.table import Reading, read_table
 from dlcourse.errors import DatasetError, RecipeError
 
 COLOURS = ["red", "green", "blue"]
@@ -274,7 +274,7 @@ def test_what_was_found_is_told(write):
 def test_a_tab_may_be_written_in_any_quoting(write):
     text = PLAIN.replace(",", "\t")
     for written in ("\t", "\\t", "tab", None):
-        assert len(read_table(write(text), separator=written).frame.columns) == 3
+        assert len(read_table(write(text), Reading(separator=written)).frame.columns) == 3
 
 
 def test_gzip_and_an_excel_workbook_give_the_same_as_the_csv_file(write, tmp_path):

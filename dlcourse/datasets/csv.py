@@ -4,7 +4,6 @@ The model standardises numbers. A category is one-hot encoded: one column per va
 `colour=red`. A date becomes year, month and weekday.
 """
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,20 +13,17 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag
 
 from dlcourse.datasets import columns as understood
-from dlcourse.datasets.columns import (
-    FEW,
-    MISSING,
-    MOST_CATEGORIES,
-    OTHER,
-    Column,
-    Reading,
-    cells_of,
-    some,
-    understand,
+from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
+from dlcourse.datasets.dataset import (
+    Dataset,
+    are_classes,
+    as_float32,
+    dataset_of,
+    task_of,
+    value_range,
 )
-from dlcourse.datasets.dataset import Dataset, dataset_of, task_of, value_range
 from dlcourse.datasets.splits import Rows, drawn_rows, time_rows
-from dlcourse.datasets.table import WORDS, Table, read_table
+from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
@@ -98,26 +94,27 @@ def csv(
         DatasetError: The file is missing, or a column, row or value cannot be used (with its line).
         RecipeError: The separator is not one character, or the target is ignored.
     """
-    reading = Reading(missing, missing_values, rare, _mark(decimal, thousands))
-    dialect = {"separator": separator, "encoding": encoding, "header": header}
-    table = read_table(path, mark=reading.mark, words=missing_values, **dialect)
+    if thousands is not None and thousands == decimal:
+        raise RecipeError(f"{thousands!r} is also 'decimal'", setting="thousands", of="csv")
+    dialect = (separator, decimal, thousands, encoding, header)
+    table = read_table(path, Reading(*dialect, missing, missing_values, rare))
     by = {} if split == "random" else split
     _refuse_unknown(table, target=(target,), ignore=ignore, split=(*by.values(),))
     if target in ignore:
-        raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
+        raise RecipeError(
+            f"'{target}' is the target and cannot be ignored", setting="ignore", of="csv"
+        )
     absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
-    columns = _columns(table, reading, {**absent, target: "target"})
+    columns = _columns(table, {**absent, target: "target"})
     used = [column for column in columns if column.kind != "left out"]
     if not used:
         raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")
-    goal, class_names = _target(table, target, task, reading)
+    goal, class_names = _target(table, target, task)
     gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
     rows, y, class_names = _usable(table, goal, class_names, gaps)
     fractions = (validation_fraction, test_fraction)
     parts = _parts(table, rows, y, by, fractions, seed)
-    encoded = {"columns": [_encoded(column, rows[parts[0]], missing) for column in used]}
-    encoded |= {"target": target, "header": table.has_header, "mark": table.mark}
-    encoded |= {"rare": rare is not None, "missing_values": missing_values}
+    encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
     splits = zip(("train", "val", "test"), parts, strict=True)
@@ -129,9 +126,12 @@ def csv(
         task=task_of(class_names) if class_names else "regression",
         value_range=value_range(x),
         class_names=class_names,
-        feature_names=_names(encoded),
+        feature_names=tuple(name for column in encoded for name in _names(column)),
         target_name=target,
-        encoding=encoded,
+        encoding={
+            **{"columns": encoded, "target": target, "header": table.has_header},
+            **{"mark": table.mark, "rare": rare is not None, "missing_values": missing_values},
+        },
         columns=_report(table, [goal if one.name == target else one for one in columns]),
     )
 
@@ -144,11 +144,9 @@ def overview(path: str, **settings: Any) -> Report:
         **settings: Settings of `csv`, without a target.
     """
     given = checked_settings("csv", csv, {"path": path, "target": "", **settings})
-    mark = _mark(given["decimal"], given["thousands"])
-    reading = Reading(given["missing"], given["missing_values"], given["rare"], mark)
-    dialect = {name: given[name] for name in ("separator", "encoding", "header")}
-    table = read_table(path, mark=mark, words=given["missing_values"], **dialect)
-    return _report(table, _columns(table, reading, dict.fromkeys(given["ignore"], "ignored")))
+    shared = given.keys() & Reading._fields
+    table = read_table(path, Reading(**{name: given[name] for name in shared}))
+    return _report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
 
 
 def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
@@ -167,12 +165,16 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
     Raises:
         DatasetError: A column is missing, or no row can be encoded.
     """
-    words = encoding.get("missing_values")
-    header, mark = encoding.get("header", True), encoding.get("mark")
-    table = read_table(path, header=header, words=words, likely_mark=mark, as_text=True)
+    reading = Reading(
+        header=encoding.get("header", True),
+        missing_values=encoding.get("missing_values"),
+        usual_mark=encoding.get("mark"),
+        as_text=True,
+    )
+    table, columns = read_table(path, reading), encoding["columns"]
+    _refuse_unknown(table, columns=[column["name"] for column in columns])
     faults: dict[int, str] = {}
-    _refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
-    values = [_read(table, column, encoding, faults) for column in encoding["columns"]]
+    values = [_read(table, column, bool(encoding.get("rare")), faults) for column in columns]
     kept = np.setdiff1d(np.arange(len(table.frame)), [*faults])
     if faults:
         first = sorted(faults)[:NAMED]
@@ -182,13 +184,7 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
             raise DatasetError(told[0])
         told += [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
         warnings.warn(f"rows without an answer: {'; '.join(told)}", stacklevel=4)
-    return table.lines(kept.tolist()), _encode([each[kept] for each in values], encoding)
-
-
-def _mark(decimal: str | None, thousands: str | None) -> str | None:
-    if thousands is not None and thousands == decimal:
-        raise RecipeError(f"{thousands!r} is also 'decimal'", setting="thousands", of="csv")
-    return decimal or {",": ".", ".": ","}.get(thousands or "")
+    return table.lines(kept.tolist()), _encode([each[kept] for each in values], columns)
 
 
 def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
@@ -199,19 +195,19 @@ def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
                 raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
 
 
-def _columns(table: Table, reading: Reading, absent: dict[Any, str]) -> list[Column]:
+def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
     """Return the columns in the file's order; those to leave out, with the reason."""
-    columns, rows = [], len(table.frame)
+    columns, rows, missing = [], len(table.frame), table.reading.missing
     absent = dict.fromkeys(table.unnamed, "no name in the header") | absent
     for name in table.frame:
         if name in absent:
             columns.append(understood.left_out(name, rows, absent[name]))
             continue
-        column = understand(table, name, reading)
-        if column.missing.any() and reading.missing == "error":
+        column = understand(table, name)
+        if column.missing.any() and missing == "error":
             place = table.place(int(column.missing.argmax()), name)
             raise DatasetError(f"{place} is empty or a word for it: fill it, or set 'missing'")
-        if column.missing.mean() > MOST_EMPTY and reading.missing == "auto":
+        if column.missing.mean() > MOST_EMPTY and missing == "auto":
             column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
         if understood.is_row_number(column):
             warnings.warn(
@@ -235,27 +231,27 @@ def _report(table: Table, columns: list[Column]) -> Report:
     return Report(map(row, columns), notes=table.notes)
 
 
-def _target(
-    table: Table, name: str, task: str | None, reading: Reading
-) -> tuple[Column, tuple[str, ...]]:
+def _target(table: Table, name: str, task: str | None) -> tuple[Column, tuple[str, ...]]:
     """Return targets and no names, or labels and the names of the classes."""
-    words, every = tuple(reading.words), len(table.frame)
-    column = understand(table, name, Reading("drop", words, None, reading.mark, most=every))
-    known = np.unique(column.values[~column.missing]) if column.kind == "number" else np.empty(0)
-    few = len(known) <= FEW and bool((known == np.floor(known)).all())
-    if column.kind == "number" and (task == "regression" or (task is None and not few)):
-        return column._replace(kind="target", said=f"number {column.said}".strip()), ()
-    if column.kind not in ("number", "category") or task == "regression":
-        row = int(column.missing.argmin())
-        reason = (
-            "regression needs numbers" if task == "regression" else "numbers or words are expected"
-        )
-        raise DatasetError(f"{table.place(row, name)} is '{table.frame[name].iloc[row]}': {reason}")
-    labels, names, hint = column.values, column.detail, ""
+    words = tuple(table.reading.words)
+    own = {"missing": "drop", "missing_values": words, "rare": None, "most": len(table.frame)}
+    column = understand(table._replace(reading=table.reading._replace(**own)), name)
     if column.kind == "number":
+        known = np.unique(column.values[~column.missing])
+        if task == "regression" or (task is None and not are_classes(known)):
+            return column._replace(kind="target", said=f"number {column.said}".strip()), ()
         labels = np.searchsorted(known, column.values[:, 0])
         names = tuple(f"{number:.15g}" for number in known)
         hint = "" if task else " of whole numbers ('task: regression' predicts a number)"
+    elif column.kind == "category" and task != "regression":
+        labels, names, hint = column.values, column.detail, ""
+    else:
+        row = int(column.missing.argmin())
+        expected = (
+            "regression needs numbers" if task == "regression" else "numbers or words are expected"
+        )
+        cell = table.frame[[name]].fillna("").iat[row, 0]
+        raise DatasetError(f"{table.place(row, name)} is '{cell}': {expected}")
     said = f"{len(names)} classes{hint}"
     return Column(name, "target", labels, column.missing, said, some(names)), names
 
@@ -279,7 +275,7 @@ def _usable(
         raise DatasetError(
             f"{table.file}: the target '{goal.name}' has {len(names)} classes, {kept.sum()} of "
             f"them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are expected: "
-            "is the task 'regression', or another column the target?"
+            "set task: regression, or choose another target"
         )
     few = [name for name, keep in zip(names, kept, strict=True) if not keep]
     if few:
@@ -296,8 +292,8 @@ def _parts(
         if "time" in by:
             return time_rows(_times(table, by["time"], rows), fractions)
         groups = table.frame[by["group"]].iloc[rows] if by else None
-        if groups is not None and (gaps := groups.isin(["", math.nan]).to_numpy()).any():
-            place = table.place(int(rows[gaps.argmax()]), by["group"])
+        if groups is not None and groups.isna().any():
+            place = table.place(int(rows[groups.isna().argmax()]), by["group"])
             raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
         return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
@@ -307,7 +303,7 @@ def _parts(
 def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
     import pandas as pd
 
-    column = understand(table, name, Reading())
+    column = understand(table, name)
     if column.kind not in ("number", "date") or column.missing[rows].any():
         raise DatasetError(f"'{name}' must be a date or a number in every row", setting="split")
     if column.kind == "number":
@@ -329,70 +325,52 @@ def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, An
     return known
 
 
-def _names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
-    names = []
-    for column in encoding["columns"]:
-        name, kind = column["name"], column["kind"]
-        if kind == "category":
-            names += [f"{name}={value}" for value in column["categories"]]
-        else:
-            parts = ("year", "month", "weekday") if kind == "date" else ()
-            names += [f"{name} {part}" for part in parts] or [name]
-            names += [f"{name} was missing"] if column.get("flag") else []
-    return tuple(names)
-
-
-def _encode(columns: list[np.ndarray], encoding: Mapping[str, Any]) -> np.ndarray:
-    """Return the features `(n, features)` of the columns' values, see `Column.values`."""
-    x = np.zeros((len(columns[0]), len(_names(encoding))), dtype="float32")
-    start = 0
-    for values, column in zip(columns, encoding["columns"], strict=True):
-        if column["kind"] == "category":
-            x[np.arange(len(x)), start + values] = 1
-            start += len(column["categories"])
-            continue
-        gaps, width = np.isnan(values[:, 0]), values.shape[1]
-        x[:, start : start + width] = as_float32(values)
-        if gaps.any():
-            x[gaps, start : start + width] = column["medians"]
-        if column.get("flag"):
-            x[:, start + width] = gaps
-        start += width + column.get("flag", False)
-    return x
-
-
-def as_float32(numbers: np.ndarray) -> np.ndarray:
-    """Return numbers in single precision."""
-    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
-        return numbers.astype("float32")
-
-
-def _read(
-    table: Table, column: Mapping[str, Any], encoding: Mapping[str, Any], faults: dict[int, str]
-) -> np.ndarray:
-    """Return the values of a column that is encoded already; add what is wrong with rows."""
-    name, kind, words = column["name"], column["kind"], encoding.get("missing_values")
-    cells = cells_of(table.frame[name])
+def _names(known: Mapping[str, Any]) -> list[str]:
+    """Return the names of the features of a column."""
+    name, kind = known["name"], known["kind"]
     if kind == "category":
-        code = {category: index for index, category in enumerate(column["categories"])}
-        gone = cells.are({"", *({*WORDS} - code.keys() if words is None else words)})
-        other = code[OTHER] if encoding.get("rare") else -1
-        labels = [MISSING if skip else text for text, skip in zip(cells.texts, gone, strict=True)]
-        values = np.array([code.get(label, other) for label in labels])
+        return [f"{name}={value}" for value in known["categories"]]
+    parts = ("year", "month", "weekday") if kind == "date" else ()
+    names = [f"{name} {part}" for part in parts] or [name]
+    return names + [f"{name} was missing"] * known.get("flag", False)
+
+
+def _encode(columns: list[np.ndarray], known: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Return the features `(n, features)` of the columns' values, see `Column.values`."""
+    return np.hstack([_features(*pair) for pair in zip(columns, known, strict=True)])
+
+
+def _features(values: np.ndarray, known: Mapping[str, Any]) -> np.ndarray:
+    if known["kind"] == "category":
+        return np.eye(len(known["categories"]), dtype="float32")[values]
+    x, gaps = as_float32(values), np.isnan(values[:, 0])
+    if gaps.any():
+        x[gaps] = known["medians"]
+    return np.c_[x, gaps.astype("float32")] if known.get("flag") else x
+
+
+def _read(table: Table, known: Mapping[str, Any], rare: bool, faults: dict[int, str]) -> np.ndarray:
+    """Return the values of a column that is encoded already; add what is wrong with rows."""
+    name, kind, words = known["name"], known["kind"], table.reading.words
+    cells, expected = cells_of(table.frame[name]), f"a {kind} is expected"
+    if kind == "category":
+        code = {category: index for index, category in enumerate(known["categories"])}
+        words = words - code.keys() if table.reading.missing_values is None else words
+        other = code[OTHER] if rare else -1
+        texts = cells.without(words).texts
+        values = np.array([code.get(text or MISSING, other) for text in texts])
         bad = values < 0
     else:
-        gone = cells.are(Reading(missing_values=words).words)
-        written = column.get("written", "")
+        shown, written = cells.without(words), known.get("written", "")
         if kind == "date":
-            each = cells._replace(codes=np.arange(len(gone)))
-            values = understood.date_column(name, each, written).values
+            values = understood.parts_of_dates(shown, written)
         else:
-            values = understood.numbers_of(table, name, cells, written)[:, None]
-        bad = np.isnan(values[:, 0]) & ~(gone & ("medians" in column))
+            values = understood.numbers_of(table, name, shown, written)
+        bad = np.isnan(values[:, 0]) & ~(shown.empty & ("medians" in known))
     for position in np.flatnonzero(bad):
-        text, expected = cells.texts[position], f"a {kind} is expected"
+        text = cells.texts[position]
         if kind == "category":
-            expected = f"an unknown category{did_you_mean(text, column['categories'])}"
+            expected = f"an unknown category{did_you_mean(text, known['categories'])}"
         reason = f"is '{text}': {expected}" if text else "is empty: fill it"
         for row in np.flatnonzero(cells.codes == position).tolist():
             faults.setdefault(row, f"column '{name}' {reason}")

@@ -87,6 +87,7 @@ SHARED = (
     *("feature_names", "target_name", "encoding"),
 )
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
@@ -300,9 +301,20 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
         raise DatasetError(str(error), setting=setting, of=dataset.name) from None
 
 
+def are_classes(numbers: np.ndarray) -> bool:
+    """Return whether the different values of a target are at most 20 whole numbers."""
+    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
+
+
 def task_of(class_names: tuple[str, ...]) -> Task:
     """Return `binary` for two classes, otherwise `multiclass`."""
     return "binary" if len(class_names) == 2 else "multiclass"
+
+
+def as_float32(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers in single precision."""
+    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
+        return numbers.astype("float32", copy=False)
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:

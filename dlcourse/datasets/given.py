@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.dataset import are_classes
 from dlcourse.errors import RecipeError
 
 MOST_BYTES = 200 << 20  # that a run keeps
-FEW = 20  # whole numbers that are classes, as in a table
 
 
 def is_given(data: Any) -> bool:
@@ -60,8 +60,7 @@ def _labels(y: np.ndarray, task: str | None) -> tuple[np.ndarray, dict[str, Any]
     if task == "regression" or y.ndim != 1:
         return y, {}
     names, labels = np.unique(y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
-    whole = names.dtype.kind not in "f" or bool((names == np.floor(names)).all())
-    if names.dtype.kind in "iuf" and task is None and not (whole and len(names) <= FEW):
+    if names.dtype.kind in "iuf" and task is None and not are_classes(names):
         return y, {"task": "regression"}
     texts = [f"{name:.15g}" if names.dtype.kind == "f" else str(name) for name in names.tolist()]
     return labels, {"task": "classification", "class_names": texts}

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import math
 import re
 import warnings
 import zlib
@@ -27,11 +26,42 @@ WORDS = (
 )
 """What people and programs write for a missing number."""
 TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"}
+MOST_CATEGORIES = 100
 HEAD_BYTES, HEAD_ROWS = 1 << 17, 500  # that the dialect is found in
 
 
+class Reading(NamedTuple):
+    """How a file is read: the settings of the data set `csv` with these names.
+
+    `usual_mark` is the decimal mark of a file that does not show its own, `as_text` keeps columns
+    of plain numbers as text, and `most` is the number of values of a category.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: str = "auto"
+    missing_values: tuple[str, ...] | None = None
+    rare: int | None = None
+    usual_mark: str | None = None
+    as_text: bool = False
+    most: int = MOST_CATEGORIES
+
+    @property
+    def words(self) -> set[str]:
+        """The cells that are missing in a column of numbers."""
+        return {"", *(WORDS if self.missing_values is None else self.missing_values)}
+
+    @property
+    def mark(self) -> str | None:
+        """The decimal mark, if it is given."""
+        return self.decimal or {",": ".", ".": ","}.get(self.thousands or "")
+
+
 class Table(NamedTuple):
-    """A file's cells: `frame` has float64 columns of plain numbers, the others are text as written.
+    """A file's cells: `frame` has columns of plain numbers, and of text as written; NaN is empty.
 
     The frame's index counts the rows of the file. `unnamed` are columns that the header does not
     name, `mark` is the decimal mark that the file's cells show (None for either), and `notes` tell
@@ -40,6 +70,7 @@ class Table(NamedTuple):
 
     file: Path
     data: bytes
+    reading: Reading
     separator: str
     frame: "pd.DataFrame"
     has_header: bool
@@ -58,32 +89,14 @@ class Table(NamedTuple):
         return [f"{self.file}:{starts[row]}" for row in rows_in_file]
 
 
-def read_table(
-    path: str | Path,
-    *,
-    separator: str | None = None,
-    mark: str | None = None,
-    encoding: str | None = None,
-    header: bool | None = None,
-    words: tuple[str, ...] | None = None,
-    likely_mark: str | None = None,
-    as_text: bool = False,
-) -> Table:
-    """Return the cells of a file; what is None is found in the file.
+def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa: B008
+    """Return the cells of a CSV file, also compressed by gzip, or of an Excel workbook.
 
-    Args:
-        path: Path of a CSV file, also compressed by gzip, or of an Excel workbook.
-        separator: Character between the values.
-        mark: Decimal mark, `.` or `,`.
-        encoding: Python's name of the text's encoding.
-        header: Whether the first row has the columns' names; without, they are `1`, `2`, …
-        words: Cells that are missing in a column of numbers, beside empty ones; None takes `WORDS`.
-        likely_mark: Decimal mark of a file that does not show its own.
-        as_text: Whether columns of plain numbers stay text, too.
+    What `reading` leaves open is found in the file.
     """
     file = existing_file(path)
-    data, notes = _utf8(file, encoding)
-    separator = _separator(separator)
+    data, notes = _utf8(file, reading.encoding)
+    separator = _separator(reading.separator)
     if said := re.match(rb"sep=(.)(?=\n)", data, re.IGNORECASE):  # Excel's own line
         data, separator = data[said.end() :], separator or said[1].decode()
     head = data[:HEAD_BYTES].decode("utf-8", "ignore")
@@ -94,27 +107,26 @@ def read_table(
     if not first:
         raise DatasetError(f"{file}: the file is empty: a header line and rows are expected")
     rows = [cells for _, cells in first]
-    has_header = _has_header(rows) if header is None else header
+    has_header = _has_header(rows) if reading.header is None else reading.header
     names, unnamed = _names(file, rows, has_header)
     if len(rows) == has_header:
         raise DatasetError(f"{file}: no rows below the header")
-    if header is None and not has_header:
+    if reading.header is None and not has_header:
         notes.append(f"no header line: the columns are named 1 to {len(names)}")
-    words = ("", *(WORDS if words is None else words))
-    columns = _columns(rows[has_header:], names, {*words})
-    mark = mark or _mark(columns.values()) or likely_mark
-
-    def is_plain(cells: set[str]) -> bool:
-        doubtful = mark is None and separator != "," and any(map(is_ambiguous, cells))
-        return _is_plain(cells, mark or ".") and not doubtful and not as_text
-
-    kinds = {name: float if is_plain(cells) else object for name, cells in columns.items()}
-    header_lines = first[1][0] - 1 if has_header else 0
-    frame = _frame(data, header_lines, words, kinds, sep=separator, decimal=mark or ".")
+    columns = _columns(rows[has_header:], names, reading.words)
+    mark = reading.mark or _mark(columns.values()) or reading.usual_mark
+    plain = {name for name, cells in columns.items() if _is_plain(cells, mark or ".")}
+    if mark is None and separator != ",":
+        plain -= {name for name in plain if any(map(is_ambiguous, columns[name]))}
+    plain = set() if reading.as_text else plain
+    body = data.split(b"\n", skipped := first[1][0] - 1)[skipped] if has_header else data
+    frame = _frame(body, names, plain, reading.words, sep=separator, decimal=mark or ".")
     if frame is None:
         _refuse_uneven(file, data, separator, len(names))
         raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
-    table = Table(file, data, separator, frame, has_header, unnamed, mark, notes)
+    if frame.empty:
+        raise DatasetError(f"{file}: no rows below the header")
+    table = Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
     if _is_irregular(table):
         _refuse_uneven(file, data, separator, len(names))
     return _without_totals(table)
@@ -273,39 +285,24 @@ def _is_plain(cells: set[str], mark: str) -> bool:
 
 
 def _frame(
-    data: bytes, header_lines: int, words: tuple[str, ...], kinds: dict[str, type], **dialect: Any
+    data: bytes, names: list[str], plain: set[str], words: set[str], **dialect: Any
 ) -> "pd.DataFrame | None":
     """Return the cells, without empty rows; None if a row has more cells than there are names."""
     import pandas as pd
 
-    names, plain = list(kinds), {name for name, kind in kinds.items() if kind is float}
-
-    def read(numbers: set[str]) -> "pd.DataFrame":
-        body = io.BytesIO(data)
-        for _ in range(header_lines):
-            body.readline()
-        dtypes: Any = {
-            name: float if name in numbers else object for name in names
-        }  # object: as it is
-        gaps = {name: list(words) for name in numbers}
-        dialect.update(index_col=False, keep_default_na=False, skipinitialspace=b" " in data)
-        return pd.read_csv(body, header=None, names=names, dtype=dtypes, na_values=gaps, **dialect)
-
+    gaps = {name: [*words] if name in plain else [""] for name in names}
+    types: Any = {name: float if name in plain else object for name in names}  # object: as it is
+    own = {"header": None, "names": names, "index_col": False, "dtype": types, "na_values": gaps}
+    own |= {"keep_default_na": False, "skipinitialspace": b" " in data}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            frame = read(plain)
+            frame = pd.read_csv(io.BytesIO(data), **own, **dialect)
         except (pd.errors.ParserError, pd.errors.ParserWarning):
             return None
         except ValueError:  # a cell below the first rows is not a plain number
-            frame = read(set())
-    empty = frame.index.to_numpy()
-    for name in sorted(names, key=lambda name: name not in plain):
-        cells = frame[name].iloc[empty]
-        empty = empty[(cells.isna() | (cells == "")).to_numpy()]
-        if not len(empty):
-            break
-    return frame.drop(index=empty) if len(empty) else frame
+            return _frame(data, names, set(), words, **dialect)
+    return frame.dropna(how="all")
 
 
 def _is_irregular(table: Table) -> bool:
@@ -316,7 +313,7 @@ def _is_irregular(table: Table) -> bool:
     at_ends = [sum(map(data.count, pair)) for pair in ends]
     if any(abs(count - quotes / 2) > 1 for count in at_ends):  # the file's own ends are free
         return True
-    return bool(table.frame.iloc[:, -1].isin(["", math.nan]).to_numpy().any())
+    return bool(table.frame.iloc[:, -1].isna().any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
@@ -329,8 +326,6 @@ def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
 def _without_totals(table: Table) -> Table:
     """Return the table without a last row that holds a word for a total."""
     frame = table.frame
-    if frame.empty:
-        raise DatasetError(f"{table.file}: no rows below the header")
     for name, cell in frame.iloc[-1].items():
         is_word = isinstance(cell, str) and cell.strip(" :").lower() in TOTALS
         if is_word and len(frame) > 1 and frame[name].tolist().count(cell) == 1:
