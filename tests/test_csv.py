@@ -3,6 +3,7 @@
 import gzip
 import json
 import string
+import sys
 
 import numpy as np
 import pandas as pd
@@ -292,7 +293,7 @@ def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path, monkeypatch)
     (tmp_path / "own.xlsx").write_bytes(b"PK\x03\x04 and so on")
     with pytest.raises(DatasetError, match=r"own\.xlsx: not an Excel workbook .*: save"):
         load_dataset("csv", "own.xlsx", "c")
-    monkeypatch.setattr("dlcourse.datasets.table.find_spec", lambda name: None)  # noqa: ARG005
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DatasetError, match=r"needs openpyxl: pip install openpyxl, or save it as"):
         load_dataset("csv", "own.xlsx", "c")
 

@@ -15,7 +15,7 @@ from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import RecipeError
-from dlcourse.schema import checked_settings, did_you_mean, plain, settings_model, shown
+from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 __all__ = [
     "DATASETS",
@@ -58,13 +58,20 @@ DATASETS = {
 }
 
 
-def load_dataset(name: str, *required: str | Path, seed: int = 0, **settings: Any) -> Dataset:
+def load_dataset(
+    name: str,
+    path: str | Path | None = None,
+    target: str | None = None,
+    *,
+    seed: int = 0,
+    **settings: Any,
+) -> Dataset:
     """Return the data set of a name, checked.
 
     Args:
         name: Name of the data set, a key of `DATASETS`.
-        *required: Settings without a default, in their order, such as `path` and `target` of
-            `csv`; they may be keyword arguments, too.
+        path: Path of your own data, for `csv`, `image_folder` and `npz`.
+        target: Name of the column to predict, for `csv`.
         seed: Seed of the validation split and of the examples that `points` and `planted` draw; it
             never changes the test split.
         **settings: Keyword arguments of the function that loads the data set.
@@ -77,16 +84,9 @@ def load_dataset(name: str, *required: str | Path, seed: int = 0, **settings: An
         raise RecipeError(f"unknown data set {shown(name)}{did_you_mean(name, list(DATASETS))}")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise RecipeError(f"{name}: 'seed': expected a whole number ≥ 0, got {shown(seed)}")
-    function = DATASETS[name].function
-    needed = [
-        key
-        for key, field in settings_model(name, function, tagged=False).model_fields.items()
-        if field.is_required()
-    ]
-    if len(required) > len(needed):
-        raise RecipeError(f"{name}: {len(required)} values without a name: name the settings")
-    settings |= dict(zip(needed, required, strict=False))
-    given = checked_settings(name, function, plain(settings, name))
+    own = {"path": path, "target": target}
+    settings |= {key: value for key, value in own.items() if value is not None}
+    given = checked_settings(name, DATASETS[name].function, plain(settings, name))
     return read_dataset(name, int(seed), given)
 
 

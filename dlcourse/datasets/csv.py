@@ -15,6 +15,7 @@ from pydantic import Discriminator, Field, Tag
 from dlcourse.datasets import columns as understood
 from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
 from dlcourse.datasets.dataset import (
+    PARTS,
     Dataset,
     are_classes,
     as_float32,
@@ -117,10 +118,9 @@ def csv(
     encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
-    splits = zip(("train", "val", "test"), parts, strict=True)
     return dataset_of(
         table.file.name.partition(".")[0],
-        {name: (x[part], y[part]) for name, part in splits},
+        {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
         seed,
         fractions,
         task=task_of(class_names) if class_names else "regression",

@@ -48,14 +48,13 @@ def _at_random(
     y: np.ndarray, rows: np.ndarray, fraction: float, seed: int, setting: str, least: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that are left, with `least` of each class, and a share of all."""
-    classes = y.dtype.kind == "i"
+    classes = np.unique(y) if y.dtype.kind == "i" else y[:0]
+    fraction = max(fraction, len(classes) / max(1, len(rows)))
     try:
-        rest, _, part, _ = split(rows, y[rows], fraction, seed=seed, stratify=classes)
+        rest, _, part, _ = split(rows, y[rows], fraction, seed=seed, stratify=classes.size > 0)
     except DatasetError as error:
-        if not classes or len(rows) < 3:
-            raise DatasetError(error.reason, setting=setting) from None
-        rest, _, part, _ = split(rows, y[rows], fraction, seed=seed, stratify=False)
-    for label in np.unique(y) if classes else ():
+        raise DatasetError(error.reason, setting=setting) from None
+    for label in classes:
         lacks = not (y[part] == label).any(), max(0, least - int((y[rest] == label).sum()))
         if not any(lacks):
             continue

@@ -8,7 +8,6 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -169,13 +168,13 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
 
 def _sheet(file: Path) -> bytes:
     """Return the first sheet of an Excel workbook as CSV."""
-    if find_spec("openpyxl") is None:
-        cure = "pip install openpyxl, or save it as CSV"
-        raise DatasetError(f"{file}: an Excel workbook needs openpyxl: {cure}")
     import pandas as pd
 
     try:
         cells = pd.read_excel(file, header=None, dtype=object, na_filter=False, engine="openpyxl")
+    except ImportError:
+        cure = "pip install openpyxl, or save it as CSV"
+        raise DatasetError(f"{file}: an Excel workbook needs openpyxl: {cure}") from None
     except Exception as error:  # noqa: BLE001 - openpyxl raises many types on broken files
         reason = f"not an Excel workbook ({one_line(error)})"
         raise DatasetError(f"{file}: {reason}: save the table as CSV") from None
@@ -307,13 +306,9 @@ def _frame(
 
 def _is_irregular(table: Table) -> bool:
     """Return whether a row may be too short (pandas fills it with empty cells) or badly quoted."""
-    data, mark = table.data, table.separator.encode()
-    quotes = data.count(b'"')
-    ends = [(mark + b'"', b'\n"'), (b'"' + mark, b'"\n')] if quotes else []
-    at_ends = [sum(map(data.count, pair)) for pair in ends]
-    if any(abs(count - quotes / 2) > 1 for count in at_ends):  # the file's own ends are free
-        return True
-    return bool(table.frame.iloc[:, -1].isna().any())
+    other = rb'[^"\n%b]' % re.escape(table.separator).encode()
+    quoted_badly = re.search(rb'"(?<=%b")(?=%b)' % (other, other), table.data)
+    return bool(quoted_badly or table.frame.iloc[:, -1].isna().any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
