@@ -144,12 +144,13 @@ def numbers(table: Table, name: str, cells: Cells) -> Column | None:
             f"{_cell(table, name, cells, int(bad.argmax()))}, but {numbers}: "
             "correct it, or list it under 'missing_values'"
         )
-    said = [unit] * bool(unit) + [
+    odd = [
         f"{one[1]} is {number:.12g}"
         for one, number in zip(read, values, strict=True)
         if one and not FLOAT.fullmatch(one[1])
     ]
-    return number_column(name, values[cells.codes], ", ".join(said[: 1 + bool(unit)]), unit)
+    said = ", ".join(filter(None, [unit, *odd[:1]]))
+    return number_column(name, values[cells.codes], said, unit)
 
 
 def numbers_of(table: Table, name: str, cells: Cells, unit: str) -> np.ndarray:

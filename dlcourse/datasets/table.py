@@ -120,15 +120,15 @@ def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa
     plain = set() if reading.as_text else plain
     body = data.split(b"\n", skipped := first[1][0] - 1)[skipped] if has_header else data
     frame = _frame(body, names, plain, reading.words, sep=separator, decimal=mark or ".")
-    if frame is None:
+    if frame is None or _is_irregular(data, separator, frame):
         _refuse_uneven(file, data, separator, len(names))
+    if frame is None:
         raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
     if frame.empty:
         raise DatasetError(f"{file}: no rows below the header")
-    table = Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
-    if _is_irregular(table):
-        _refuse_uneven(file, data, separator, len(names))
-    return _without_totals(table)
+    return _without_totals(
+        Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
+    )
 
 
 def _separator(given: str | None) -> str | None:
@@ -304,11 +304,11 @@ def _frame(
     return frame.dropna(how="all")
 
 
-def _is_irregular(table: Table) -> bool:
+def _is_irregular(data: bytes, separator: str, frame: "pd.DataFrame") -> bool:
     """Return whether a row may be too short (pandas fills it with empty cells) or badly quoted."""
-    other = rb'[^"\n%b]' % re.escape(table.separator).encode()
-    quoted_badly = re.search(rb'"(?<=%b")(?=%b)' % (other, other), table.data)
-    return bool(quoted_badly or table.frame.iloc[:, -1].isna().any())
+    other = rb'[^"\n%b]' % re.escape(separator).encode()
+    quoted_badly = re.search(rb'"(?<=%b")(?=%b)' % (other, other), data)
+    return bool(quoted_badly or frame.iloc[:, -1].isna().any())
 
 
 def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
