@@ -110,14 +110,16 @@ def csv(
     used = [column for column in columns if column.kind != "left out"]
     if not used:
         raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")
-    goal, class_names = _target(table, target, task)
+    goal = _target(table, target, task)
     gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
-    rows, y, class_names = _usable(table, goal, class_names, gaps)
+    rows, y, class_names = _usable(table, goal, gaps)
     fractions = (validation_fraction, test_fraction)
     parts = _parts(table, rows, y, by, fractions, seed)
     encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
+    reading = {"header": table.has_header, "usual_mark": table.mark, "rare": rare}
+    reading["missing_values"] = missing_values
     return dataset_of(
         table.file.name.partition(".")[0],
         {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
@@ -128,10 +130,7 @@ def csv(
         class_names=class_names,
         feature_names=tuple(name for column in encoded for name in _names(column)),
         target_name=target,
-        encoding={
-            **{"columns": encoded, "target": target, "header": table.has_header},
-            **{"mark": table.mark, "rare": rare is not None, "missing_values": missing_values},
-        },
+        encoding={"columns": encoded, "target": target, "reading": reading},
         columns=_report(table, [goal if one.name == target else one for one in columns]),
     )
 
@@ -165,16 +164,11 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
     Raises:
         DatasetError: A column is missing, or no row can be encoded.
     """
-    reading = Reading(
-        header=encoding.get("header", True),
-        missing_values=encoding.get("missing_values"),
-        usual_mark=encoding.get("mark"),
-        as_text=True,
-    )
-    table, columns = read_table(path, reading), encoding["columns"]
+    reading = encoding.get("reading", {"header": True})  # without it: of an earlier version
+    table, columns = read_table(path, Reading(**reading, as_text=True)), encoding["columns"]
     _refuse_unknown(table, columns=[column["name"] for column in columns])
     faults: dict[int, str] = {}
-    values = [_read(table, column, bool(encoding.get("rare")), faults) for column in columns]
+    values = [_read(table, column, faults) for column in columns]
     kept = np.setdiff1d(np.arange(len(table.frame)), [*faults])
     if faults:
         first = sorted(faults)[:NAMED]
@@ -231,15 +225,16 @@ def _report(table: Table, columns: list[Column]) -> Report:
     return Report(map(row, columns), notes=table.notes)
 
 
-def _target(table: Table, name: str, task: str | None) -> tuple[Column, tuple[str, ...]]:
-    """Return targets and no names, or labels and the names of the classes."""
+def _target(table: Table, name: str, task: str | None) -> Column:
+    """Return targets, or labels with the names of the classes as `detail`."""
     words = tuple(table.reading.words)
     own = {"missing": "drop", "missing_values": words, "rare": None, "most": len(table.frame)}
     column = understand(table._replace(reading=table.reading._replace(**own)), name)
     if column.kind == "number":
         known = np.unique(column.values[~column.missing])
         if task == "regression" or (task is None and not are_classes(known)):
-            return column._replace(kind="target", said=f"number {column.said}".strip()), ()
+            said = f"number {column.said}".strip()
+            return column._replace(kind="target", said=said, detail=())
         labels = np.searchsorted(known, column.values[:, 0])
         names = tuple(f"{number:.15g}" for number in known)
         hint = "" if task else " of whole numbers ('task: regression' predicts a number)"
@@ -253,17 +248,17 @@ def _target(table: Table, name: str, task: str | None) -> tuple[Column, tuple[st
         cell = table.frame[[name]].fillna("").iat[row, 0]
         raise DatasetError(f"{table.place(row, name)} is '{cell}': {expected}")
     said = f"{len(names)} classes{hint}"
-    return Column(name, "target", labels, column.missing, said, some(names)), names
+    return Column(name, "target", labels, column.missing, said, some(names), names)
 
 
 def _usable(
-    table: Table, goal: Column, names: tuple[str, ...], gaps: np.ndarray
+    table: Table, goal: Column, gaps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return the rows to learn from, their targets or labels, and the names of the classes.
 
     Rows without a target, with a gap, or of a class with fewer than three rows are counted.
     """
-    gaps = gaps & ~goal.missing
+    names, gaps = goal.detail, gaps & ~goal.missing
     for out, why in ((goal.missing, f"without the target '{goal.name}'"), (gaps, "with a gap")):
         table.notes.extend([f"{out.sum():,} rows {why}: left out"] * bool(out.any()))
     rows = np.flatnonzero(~goal.missing & ~gaps)
@@ -349,14 +344,14 @@ def _features(values: np.ndarray, known: Mapping[str, Any]) -> np.ndarray:
     return np.c_[x, gaps.astype("float32")] if known.get("flag") else x
 
 
-def _read(table: Table, known: Mapping[str, Any], rare: bool, faults: dict[int, str]) -> np.ndarray:
+def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.ndarray:
     """Return the values of a column that is encoded already; add what is wrong with rows."""
     name, kind, words = known["name"], known["kind"], table.reading.words
     cells, expected = cells_of(table.frame[name]), f"a {kind} is expected"
     if kind == "category":
         code = {category: index for index, category in enumerate(known["categories"])}
         words = words - code.keys() if table.reading.missing_values is None else words
-        other = code[OTHER] if rare else -1
+        other = code[OTHER] if table.reading.rare else -1
         texts = cells.without(words).texts
         values = np.array([code.get(text or MISSING, other) for text in texts])
         bad = values < 0

@@ -189,16 +189,14 @@ def records(file: Path, data: bytes, separator: str) -> Iterator[tuple[int, list
     """
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
     reader = csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True)
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise DatasetError(f"{file}:{start}: not a row of a CSV file ({error})") from None
-        if cells is None:
-            return
-        if len(cells) > 1 or any(cell.strip() for cell in cells):
-            yield start, cells
+    start = 1
+    try:
+        for cells in reader:
+            if len(cells) > 1 or any(cell.strip() for cell in cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DatasetError(f"{file}:{start}: not a row of a CSV file ({error})") from None
 
 
 def _found_separator(head: str) -> str:
