@@ -330,6 +330,14 @@ def test_auto_gives_numbers_the_median_of_the_training_rows_and_words_a_category
     np.testing.assert_array_equal(x, [[median, 1, 1, 0, 0, 0], [3, 0, 0, 1, 0, 0]])
 
 
+def test_a_number_that_means_missing_is_missing_in_new_rows_too(write):
+    data = load_dataset(
+        "csv", write(TABLE.replace("\n0,", "\n-999,")), "buys", missing_values=["-999"]
+    )
+    _, x = encode_rows(write("age,width,colour\n-999,1,red\n"), data.encoding)
+    assert x[0, 0] == data.encoding["columns"][0]["medians"][0] > 0
+
+
 def test_drop_leaves_the_rows_out_and_error_names_the_first(write):
     data = load_dataset("csv", write(GAPS), "y", missing="drop")
     assert data.feature_names == ("n", "w=u", "w=v", "w=w")

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterable
 
 FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 GAP = " '’\u00a0\u202f"  # marks between thousands that no decimal mark looks like
@@ -40,9 +39,8 @@ def value(digits: str, mark: str) -> float:
     return float(re.sub(rf"[^-+\deE{mark}]", "", digits).replace(mark, "."))
 
 
-def marks(digits: Iterable[str]) -> set[str]:
+def marks(digits: list[str]) -> set[str]:
     """Return the decimal marks, of `.` and `,`, that fit all numbers."""
-    digits = list(digits)
     return {mark for mark in ".," if all(map(NUMBER[mark].fullmatch, digits))}
 
 

@@ -172,7 +172,7 @@ def _cell(table: Table, name: str, cells: Cells, position: int) -> str:
 
 def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit: str) -> str:
     """Return the decimal mark of a column: as given, of its own cells, or of the table's others."""
-    fit = {table.reading.mark} if table.reading.mark else marks(filter(None, digits))
+    fit = {table.reading.mark} if table.reading.mark else marks([text for text in digits if text])
     point = table.separator == ","  # then a point is no mark of thousands
     doubtful = [text for text in digits if is_ambiguous(text) and not (point and "." in text)]
     if len(fit) == 1:

@@ -29,7 +29,6 @@ from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
 
-MOST_EMPTY = 0.5
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
 SplitColumn = Annotated[
@@ -169,16 +168,15 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
     _refuse_unknown(table, columns=[column["name"] for column in columns])
     faults: dict[int, str] = {}
     values = [_read(table, column, faults) for column in columns]
-    kept = np.setdiff1d(np.arange(len(table.frame)), [*faults])
+    rows = range(len(table.frame))
+    kept, lines = [row for row in rows if row not in faults], table.lines([*rows])
     if faults:
-        first = sorted(faults)[:NAMED]
-        places = table.lines(first)
-        told = [f"{place}: {faults[row]}" for place, row in zip(places, first, strict=True)]
-        if not len(kept):
+        told = [f"{lines[row]}: {faults[row]}" for row in sorted(faults)[:NAMED]]
+        if not kept:
             raise DatasetError(told[0])
         told += [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
         warnings.warn(f"rows without an answer: {'; '.join(told)}", stacklevel=4)
-    return table.lines(kept.tolist()), _encode([each[kept] for each in values], columns)
+    return [lines[row] for row in kept], _encode([each[kept] for each in values], columns)
 
 
 def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
@@ -201,7 +199,7 @@ def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
         if column.missing.any() and missing == "error":
             place = table.place(int(column.missing.argmax()), name)
             raise DatasetError(f"{place} is empty or a word for it: fill it, or set 'missing'")
-        if column.missing.mean() > MOST_EMPTY and missing == "auto":
+        if column.missing.mean() > 0.5 and missing == "auto":
             column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
         if understood.is_row_number(column):
             warnings.warn(

@@ -9,7 +9,6 @@ from dlcourse.datasets.dataset import TEST_SEED, split
 from dlcourse.errors import DatasetError
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
-TRIES = 100  # of draws of groups
 
 
 def drawn_rows(
@@ -71,7 +70,7 @@ def _by_group(
     from sklearn.model_selection import GroupShuffleSplit
 
     wanted = set(y.tolist()) if y.dtype.kind == "i" else set()
-    drawn = GroupShuffleSplit(TRIES, test_size=fraction, random_state=seed)
+    drawn = GroupShuffleSplit(n_splits=100, test_size=fraction, random_state=seed)
     if len(set(groups[rows])) > 1:
         for rest, part in drawn.split(rows, groups=groups[rows]):
             if wanted <= {*y[rows[rest]]} and wanted <= {*y[rows[part]]}:

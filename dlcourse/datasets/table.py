@@ -270,7 +270,7 @@ def _mark(columns: Iterable[set[str]]) -> str | None:
     shown: set[str] = set()
     for cells in columns:
         read = [one for cell in cells if (one := amount(cell))]
-        fit = marks(digits for _, digits in read)
+        fit = marks([digits for _, digits in read])
         shown |= fit if len(read) == len(cells) and len(fit) == 1 else set()
     return shown.pop() if len(shown) == 1 else None
 
