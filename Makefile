@@ -20,7 +20,7 @@ test-jax:  ## the tests on JAX, in the environment without TensorFlow that the R
 test-torch:  ## the same on PyTorch, in an environment without TensorFlow
 	python3 -m venv .venv-torch
 	.venv-torch/bin/pip install --quiet -c constraints.txt torch==2.13.0 keras filelock matplotlib \
-	  numpy pillow pydantic pyyaml scikit-learn scipy threadpoolctl pytest
+	  numpy pandas pillow pydantic pyyaml scikit-learn scipy threadpoolctl pytest
 	.venv-torch/bin/pip install --quiet --no-deps -e .
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest tests/test_backends.py
 

@@ -475,7 +475,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         if scenario.change:
             given = dict(dataset)
-            loaded = load_dataset(given.pop("name"), seed, **given)
+            loaded = load_dataset(given.pop("name"), seed=seed, **given)
             arrays = {
                 f"{axis}_{part}": pair[axis == "y"]
                 for part, pair in loaded.splits.items()

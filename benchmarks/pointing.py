@@ -37,7 +37,7 @@ def main() -> int:
                 run = Run(arguments.run[k])
             else:
                 run = train(recipe, Path(runs), name=name, bar=False)
-            dataset = load_dataset("planted", recipe.seed, **recipe.settings("dataset"))
+            dataset = load_dataset("planted", seed=recipe.seed, **recipe.settings("dataset"))
             start = perf_counter()
             report = attention_report(run.model, dataset, images=arguments.images)
             seconds = perf_counter() - start

@@ -46,7 +46,7 @@ from dlcourse.visualizers import smooth_grad as smooth_grad
 __version__: str
 
 Group = str | Mapping[str, Any]
-Source = str | Path | Mapping[str, Any] | Recipe | Run
+Source = str | Path | Mapping[str, Any] | Recipe | Run | tuple[Any, Any] | Any  # a DataFrame
 
 class RecipeSettings(TypedDict, total=False):
     """The keywords of `fit` and `recipe`; `python -m dlcourse.train --settings` explains them."""
@@ -78,6 +78,20 @@ class RecipeSettings(TypedDict, total=False):
     deterministic: bool
     tensorboard: bool
 
+class DataSettings(RecipeSettings, total=False):
+    """The keywords of `fit` and `recipe` for arrays or a DataFrame: those of `npz` and `csv`."""
+
+    target: str
+    task: Literal["classification", "regression"] | None
+    class_names: Sequence[str] | None
+    ignore: Sequence[str]
+    missing: Literal["auto", "drop", "error"]
+    missing_values: Sequence[str] | None
+    rare: int | None
+    split: Literal["random"] | Mapping[str, str]
+    validation_fraction: float
+    test_fraction: float
+
 def fit(
     recipe: Source | None = None,
     *overrides: str,
@@ -85,10 +99,10 @@ def fit(
     runs: str | Path | None = "runs",
     name: str | None = None,
     verbose: bool | int = True,
-    **settings: Unpack[RecipeSettings],
+    **settings: Unpack[DataSettings],
 ) -> Run: ...
 def recipe(
-    recipe: Source | None = None, *overrides: str, **settings: Unpack[RecipeSettings]
+    recipe: Source | None = None, *overrides: str, **settings: Unpack[DataSettings]
 ) -> Recipe: ...
 def lazy(
     package: str, modules: Iterable[str], names: Mapping[str, str]

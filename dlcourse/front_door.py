@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, run_recipe
-from dlcourse.quiet import import_keras, write
+from dlcourse.quiet import write
 from dlcourse.runs import Run, check_name, read_run
 from dlcourse.training import StopRequest, train
 from dlcourse.training import resume as go_on
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    recipe: "str | Path | Mapping[str, Any] | Recipe | Run | None" = None,
+    recipe: "str | Path | Mapping[str, Any] | Recipe | Run | Any | None" = None,
     *overrides: str,
     callbacks: "keras.callbacks.Callback | Sequence[keras.callbacks.Callback]" = (),
     runs: str | Path | None = "runs",
@@ -32,8 +32,8 @@ def fit(
     Ctrl-C (in a notebook: stop) saves the training and ends it; `resume` continues it.
 
     Args:
-        recipe: Name of a shipped recipe, a YAML file, a mapping or a `Recipe`; None for keywords
-            alone. See `recipe`.
+        recipe: Name of a shipped recipe, a YAML file, a mapping or a `Recipe`; arrays `(x, y)` or a
+            DataFrame; None for keywords alone. See `recipe`.
         *overrides: Changes as on the command line: `"training.epochs=5"`.
         callbacks: Keras callbacks. They see a single training, even with several stages, and
             `self.model` is the model that is saved. The recipe decides which weights are kept
@@ -54,6 +54,7 @@ def fit(
     Example:
         >>> run = dl.fit("digits_cnn", epochs=5)
         >>> run = dl.fit(dataset="digits", model={"name": "dnn", "dropout": 0.2}, epochs=15)
+        >>> run = dl.fit(penguins, target="species", model="dnn")
     """
     wanted = recipe_of(recipe, *overrides, **settings)
     wanted.refuse_missing()
@@ -89,7 +90,6 @@ def resume(
 
 def _run(training: Callable[..., Run], verbose: bool | int) -> Run:
     """Return the run of a training; a Ctrl-C during its last moments is raised afterwards."""
-    import_keras()
     with StopRequest(signal.default_int_handler) as stop:
         run = training(report=write if verbose else None, bar=False, stop=stop)
     if stop.signal:

@@ -62,6 +62,7 @@ Positives = Annotated[
 
 
 OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}
+OTHER_NAMES |= {"images": "image_folder", "arrays": "npz", "numpy": "npz", "table": "csv"}
 OTHER_NAMES |= {"random_state": "seed", "random_seed": "seed"}
 MOST_SHOWN = 12
 
@@ -167,7 +168,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _setting_fault(fault: Any, known: list[str]) -> str:
-    key = ".".join(map(str, fault["loc"]))
+    key = ".".join(str(part) for part in fault["loc"] if part not in ("word", "mapping"))
     if fault["type"] == "extra_forbidden":
         return f"unknown setting '{key}'{did_you_mean(key, known)}"
     return f"'{key}' is missing" if fault["type"] == "missing" else f"'{key}': {expectation(fault)}"
@@ -181,7 +182,8 @@ def expectation(fault: Any) -> str:
     if "valid dictionary" in text:
         text = "expected a mapping of settings"
     if "valid tuple" in text:
-        text = f"expected a list, such as [{given}]"
+        items = [given] * (2 if fault["loc"][-1:] == ("size",) else 1)  # height and width
+        text = f"expected a list, such as [{', '.join(map(str, items))}]"
     if isinstance(given, dict | list):
         return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
     if given is None:

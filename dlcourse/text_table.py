@@ -51,14 +51,17 @@ class Table(list[dict[str, Any]]):
     Args:
         rows: Dictionaries with the same keys.
         columns: Map of a title to a function that returns the cell of a row; None shows all keys.
+        notes: Lines below the table.
     """
 
     def __init__(
         self,
         rows: Iterable[dict[str, Any]],
         columns: Mapping[str, Callable[[dict[str, Any]], object]] | None = None,
+        notes: Sequence[str] = (),
     ):
         super().__init__(rows)
+        self.notes = notes
         keys = self[0] if self else ()
         self.columns = columns or {key: lambda row, key=key: row[key] for key in keys}
 
@@ -70,10 +73,12 @@ class Table(list[dict[str, Any]]):
         return f"and {len(self) - SHOWN_ROWS:,} more rows" if len(self) > SHOWN_ROWS else ""
 
     def __str__(self) -> str:
-        return text_table(list(self.columns), self._cells())
+        return "\n".join([text_table(list(self.columns), self._cells()), *self.notes])
 
     def __repr__(self) -> str:
-        return f"{text_table(list(self.columns), self._cells(SHOWN_ROWS))}\n{self._more}".rstrip()
+        shown = text_table(list(self.columns), self._cells(SHOWN_ROWS))
+        return "\n".join(filter(None, [shown, self._more, *self.notes]))
 
     def _repr_html_(self) -> str:
-        return html_table(list(self.columns), self._cells(SHOWN_ROWS)) + self._more
+        shown = html_table(list(self.columns), self._cells(SHOWN_ROWS)) + self._more
+        return shown + "".join(f"<p>{escape(note)}</p>" for note in self.notes)

@@ -12,7 +12,7 @@ from conftest import figures
 from PIL import Image
 
 from dlcourse import __main__, commands
-from dlcourse.commands import evaluate, predict, train
+from dlcourse.commands import data, evaluate, predict, train
 from dlcourse.commands import runs as runs
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
@@ -177,11 +177,42 @@ def test_predict_encodes_new_rows_as_in_training(call, table_run, tmp_path):
     code, out, err = call(predict, "--run", table_run.path, new, "--json")
     assert (code, err) == (0, "")
     rows = json.loads(out)
-    assert [row["input"] for row in rows] == [f"{new}:1", f"{new}:2"]
+    assert [row["input"] for row in rows] == [f"{new}:2", f"{new}:3"]
     # 3·a + 10·red, as far as 60 epochs come
     assert [row["prediction"] for row in rows] == pytest.approx([11.5, -1.5], abs=0.05)
     code, out, _ = call(predict, "--run", table_run.path, new)
     assert "prediction" in out.splitlines()[0]
+
+
+def test_data_shows_the_columns_and_with_a_target_the_splits(call, tmp_path):
+    rows = "".join(f"{i * 7 % 30}; {'pq'[i % 2]}\n" for i in range(30))
+    (tmp_path / "own.csv").write_text(f"a;b\n{rows}")
+    code, out, err = call(data, tmp_path / "own.csv")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "column  taken as      missing  range",
+        "a       number                 0 to 29",
+        "b       2 categories           p, q",
+    ]
+    code, out, _ = call(data, tmp_path / "own.csv", "--target", "b", "test_fraction=0.5")
+    assert out.splitlines()[-1] == "own: binary, inputs (1,), 12 train, 3 val, 15 test"
+    code, _, err = call(data, tmp_path / "own.csv", "mising=drop")
+    assert (code, err) == (2, "csv: unknown setting 'mising' (did you mean 'missing'?)\n")
+
+
+def test_a_dry_run_reads_the_data_and_shows_its_columns(call, tmp_path):
+    rows = "".join(f"{i * 7 % 30},{'pq'[i % 2]}\n" for i in range(30))
+    (tmp_path / "own.csv").write_text(f"a,b\n{rows}")
+    dataset = f"{{name: csv, path: '{tmp_path / 'own.csv'}', target: b}}"
+    (tmp_path / "own.yaml").write_text(f"dataset: {dataset}\nmodel: dnn\n")
+    code, out, err = call(train, "--config", tmp_path / "own.yaml", "--dry-run")
+    assert (code, err) == (0, "")
+    assert "b       target: 2 classes           p, q" in out
+    code, _, err = call(
+        train, "--config", tmp_path / "own.yaml", "--dry-run", "model=linear_regression"
+    )
+    assert code == 2
+    assert "model.name" in err
 
 
 def test_predict_names_an_unknown_category(call, table_run, tmp_path):
@@ -189,7 +220,7 @@ def test_predict_names_an_unknown_category(call, table_run, tmp_path):
     new.write_text("colour,a\ngreen,0.5\n")
     code, _, err = call(predict, "--run", table_run.path, new)
     assert code == 2
-    assert f"{new}:2: column 'colour': unknown category 'green'" in err
+    assert f"{new}:2: column 'colour' is 'green': an unknown category" in err
 
 
 def test_a_regression_run_is_evaluated_and_pictured(call, table_run):
@@ -249,7 +280,7 @@ def test_the_list_of_commands_runs_them_and_names_unknown_ones(call):
         assert f"  {name} " in out
     code, _, err = call(__main__, "trian")
     assert code == 2
-    assert err.startswith("dlcourse: unknown command 'trian' (known: train, recipes, evaluate")
+    assert err.startswith("dlcourse: unknown command 'trian' (known: train, recipes, data, eval")
     code, out, _ = call(__main__, "runs", "--help")
     assert code == 0
     assert "best validation score first" in out

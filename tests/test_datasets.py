@@ -43,7 +43,7 @@ def make_npz(folder):
 
 
 def make_csv(folder):
-    rows = "".join(f"{i},{'ab'[i % 2]},{i * 1.5}\n" for i in range(80))
+    rows = "".join(f"{i * 7 % 80},{'ab'[i % 2]},{i * 1.5}\n" for i in range(80))
     (folder / "own.csv").write_text("number,letter,price\n" + rows)
     return {"path": str(folder / "own.csv"), "target": "price"}
 

@@ -27,7 +27,7 @@ ENTRIES = {"commands", "__main__", "train"}
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
-HEAVY |= {"tf2onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"pandas", "tf2onnx", "onnxruntime", "ai_edge_litert"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -138,7 +138,7 @@ def lines_of_code(file: Path) -> int:
     )
 
 
-BOUNDS = {"core": 7460, "commands": 1250, "lab": 3300, "compat": 1600, "lessons": 5200}
+BOUNDS = {"core": 8080, "commands": 1250, "lab": 3300, "compat": 1600, "lessons": 5200}
 
 
 def test_the_package_is_thin():

@@ -273,7 +273,7 @@ def test_a_wrong_keyword_is_told_with_the_place_where_it_belongs(settings, told)
 
 @pytest.mark.parametrize("value", [np.zeros((2, 3)), (np.zeros((2, 3)), np.zeros(2)), [1, 2]])
 def test_arrays_in_the_place_of_a_data_set_are_told_where_they_belong(value):
-    assert "save arrays with numpy.savez and give {'name': 'npz'" in fault(
+    assert "dataset: give arrays first, as in dl.fit((x, y), model='dnn')" in fault(
         dataset=value, model="dnn"
     )
 
@@ -327,7 +327,7 @@ def test_several_wrong_keywords_are_told_together():
         ((3,), "is a name, a file, a mapping or a Recipe, got 3"),
         (("digit_cnn",), "unknown recipe 'digit_cnn' (did you mean 'digits_cnn'?)"),
         (("none.yaml",), "none.yaml: no such file"),
-        (("digits_cnn", "epochs=3"), "unknown key 'epochs' ('epochs' is a setting of training)"),
+        (("digits_cnn", "epochs=3"), "unknown key 'epochs' (did you mean 'training.epochs'?)"),
         (("digits_cnn", "epochs"), "override 'epochs': expected key=value"),
         (({"dataset": "digits"},), "recipe: 'model' is missing"),
     ],
@@ -351,6 +351,99 @@ def test_a_recipe_that_needs_another_run_says_which_two_lines_to_run(tmp_path, m
         'run dl.fit("digits_0_to_4", name="digits_0_to_4"), then dl.fit("digits_5_to_9_transfer")'
     )
     assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------ data given in Python
+
+
+@pytest.fixture
+def points():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int64")
+
+
+@pytest.fixture
+def flowers():
+    """A DataFrame with a gap, words and a class as text."""
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=90)
+    size[::7] = np.nan
+    kind = np.where(np.arange(90) % 3 == 0, "rose", "lily")
+    return pd.DataFrame({"size": size, "soil": rng.choice(["clay", "sand"], 90), "kind": kind})
+
+
+def test_a_data_frame_trains_resumes_after_a_move_and_predicts(flowers, tmp_path):
+    run = dl.fit(
+        *(flowers,), target="kind", model="dnn", epochs=1, runs=tmp_path, name="f", verbose=0
+    )
+    assert run.facts.feature_names == ("size", "size was missing", "soil=clay", "soil=sand")
+    assert dl.recipe(run).dataset.path == str(tmp_path / "f" / "table.csv")
+    (tmp_path / "f").rename(tmp_path / "moved")
+    longer = dl.resume(tmp_path / "moved", epochs=2, verbose=0)
+    whole = dl.fit(flowers, target="kind", model="dnn", epochs=2, runs=tmp_path, verbose=0)
+    np.testing.assert_array_equal(longer.history["loss"], whole.history["loss"])
+    assert len(dl.predict(longer, flowers.drop(columns="kind"))) == 90
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "names"),
+    [
+        (np.arange(60) % 2, "binary", ("0", "1")),
+        (np.array(["no", "yes", "so"] * 20), "multiclass", ("no", "so", "yes")),
+        (np.array([2.0, 5.0] * 30), "binary", ("2", "5")),
+        (np.linspace(0, 1, 60), "regression", ()),
+        (np.arange(60), "regression", ()),
+        (np.eye(3)[np.arange(60) % 3], "multiclass", ("0", "1", "2")),
+    ],
+)
+def test_arrays_are_classes_or_numbers_as_in_a_table(y, task, names):
+    recipe = dl.recipe((np.arange(120.0).reshape(60, 2), y), model="dnn")
+    data = recipe.load_dataset()
+    assert (data.task, data.class_names, data.input_shape) == (task, names, (2,))
+
+
+def test_arrays_stay_in_the_run(points, tmp_path):
+    run = dl.fit(points, model="dnn", task="classification", epochs=1, runs=tmp_path, verbose=0)
+    assert (run.path / "arrays.npz").is_file()
+    assert run.load_dataset().facts.examples == run.facts.examples
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        (
+            (np.zeros((3, 2)),),
+            {},
+            "arrays (x, y) of the same length, or a DataFrame",
+        ),
+        (((np.zeros((3, 2)), [0, 1]),), {}, "arrays (x, y) of the same length"),
+        (((np.zeros((3, 2)), [0, 1, 0]),), {"epoch": 3}, "unknown setting 'epoch' (did you mean"),
+        (((np.zeros((3, 2)), [0, 1, 0]),), {"target": "y"}, "unknown setting 'target'"),
+    ],
+)
+def test_what_is_not_data_is_told(arguments, settings, told):
+    assert told in fault(*arguments, model="dnn", **settings)
+
+
+def test_a_data_frame_without_a_target_is_told(flowers):
+    assert fault(flowers, model="dnn") == "recipe: 'dataset.target' is missing"
+
+
+def test_more_data_than_a_run_keeps_is_refused_and_says_what_to_do(flowers, monkeypatch):
+    monkeypatch.setattr("dlcourse.datasets.given.MOST_BYTES", 1000)
+    assert "save it with numpy.savez or to_csv" in fault(flowers, target="kind", model="dnn")
+    assert "save it with numpy.savez or to_csv" in fault((np.zeros(99), np.zeros(99)), model="dnn")
+
+
+def test_the_path_and_the_target_need_no_name(tmp_path):
+    rows = "".join(f"{i * 7 % 30},{'pq'[i % 2]}\n" for i in range(30))
+    (tmp_path / "own.csv").write_text("a,b\n" + rows)
+    assert dl.load_dataset("csv", tmp_path / "own.csv", "b").class_names == ("p", "q")
+    with pytest.raises(RecipeError, match="csv: 3 values without a name: name the settings"):
+        dl.load_dataset("csv", tmp_path / "own.csv", "b", "c")
 
 
 # ------------------------------------------------------------------ fit, resume, evaluate, predict
@@ -591,13 +684,6 @@ def test_a_regression_predicts_numbers(tmp_path):
 
 
 # ------------------------------------------------------------------ those who train with plain fit
-
-
-@pytest.fixture
-def points():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 2)).astype("float32")
-    return x, (x.sum(axis=1) > 0).astype("int64")
 
 
 def plain_model(rate=0.1):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "tensorflow_datasets")
+HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "pandas", "tensorflow_datasets")
 PROBE = """
 import sys
 from importlib import import_module
@@ -35,6 +35,7 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 COMMANDS = [
     "dlcourse.__main__",
     "dlcourse.commands.compare",
+    "dlcourse.commands.data",
     "dlcourse.commands.diagnose",
     "dlcourse.commands.evaluate",
     "dlcourse.commands.export",
@@ -65,6 +66,18 @@ def test_a_dry_run_loads_nothing_heavy():
 @pytest.mark.parametrize("override", ["training.epochs=2.5", "model.nmae=cnn", "dataset.name=wine"])
 def test_a_mistake_in_a_recipe_loads_nothing_heavy(override):
     outcome = probe("dlcourse.commands.train", "--config", "configs/digits_cnn.yaml", override)
+    assert outcome == "code 2 loaded []"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_fault_in_the_data_of_a_recipe_starts_no_keras(arguments, tmp_path):
+    rows = "".join(f"{i * 7 % 50}.5,{i % 2}\n" for i in range(60))
+    (tmp_path / "own.csv").write_text(f"a,y\n{rows}oops,1\n")
+    recipe = tmp_path / "own.yaml"
+    dataset = f"{{name: csv, path: '{tmp_path / 'own.csv'}', target: y}}"
+    recipe.write_text(f"dataset: {dataset}\nmodel: dnn\n")
+    keras = ("keras", "tensorflow")
+    outcome = probe("dlcourse.commands.train", "--config", str(recipe), *arguments, heavy=keras)
     assert outcome == "code 2 loaded []"
 
 

@@ -15,7 +15,7 @@ SHAPES = ["blobs", "xor", "circles", "moons", "spirals"]
 
 
 def linear_accuracy(seed, **settings):
-    data = load_dataset("points", seed, **settings)
+    data = load_dataset("points", seed=seed, **settings)
     model = make_pipeline(StandardScaler(), LogisticRegression())
     return model.fit(data.x_train, data.y_train).score(data.x_test, data.y_test)
 

@@ -82,7 +82,9 @@ def test_mnist_holds_the_same_images_with_the_same_labels_as_the_other_copy(mnis
 
 def test_images_and_labels_keep_the_files_order_and_the_test_split_is_the_same_fifth(tmp_path):
     name = tiny_tfds.prepare(tiny_tfds.Tiny, tmp_path)
-    one, two = (load_dataset("tfds", seed, dataset=name, data_dir=str(tmp_path)) for seed in (0, 1))
+    one, two = (
+        load_dataset("tfds", seed=seed, dataset=name, data_dir=str(tmp_path)) for seed in (0, 1)
+    )
     assert [len(y) for _, y in one.splits.values()] == [43, 5, 12]
     for x, y in one.splits.values():
         np.testing.assert_array_equal(x[:, 0, 0, 0] % 3, y)

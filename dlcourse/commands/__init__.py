@@ -10,6 +10,7 @@ from dlcourse.quiet import write
 COMMANDS = {
     "train": "train a recipe, print its metrics and save its run",
     "recipes": "list the shipped recipes: what each shows and the score it reached",
+    "data": "list the columns of your table: what each is taken as, gaps, ranges",
     "evaluate": "print the metrics of a saved run, by split and by class",
     "diagnose": "report what a run's curves and layers show, and one thing to try",
     "predict": "predict the class and probability of your own images or rows",

@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="record every layer in each epoch, for `dlcourse diagnose`",
     )
-    parser.add_argument("--dry-run", action="store_true", help="check the recipe and train nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check the recipe and its data, and train nothing"
+    )
     parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
     parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
     parser.add_argument(
@@ -85,7 +87,8 @@ def _run(arguments: argparse.Namespace) -> int:
         write(recipe.to_yaml().rstrip())
     elif arguments.dry_run:
         source = arguments.config or arguments.resume
-        write(f"{source} is valid; nothing was trained or written\n{_plan(recipe)}")
+        plan = _plan(recipe)
+        write(f"{source} is valid; nothing was trained or written\n{plan}")
     else:
         _train(recipe, arguments)
     return 0
@@ -104,11 +107,15 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
 
 
 def _plan(recipe: "Recipe") -> str:
-    training = recipe.training
+    training, data = recipe.training, recipe.dataset.name
+    if hasattr(recipe.dataset, "path"):  # the user's own: it may have faults
+        dataset = recipe.load_dataset()
+        recipe.refuse_conflicts(dataset.facts)
+        data = f"{dataset.summary}\n\n{dataset.columns}\n" if dataset.columns else dataset.summary
     early, stages = training.early_stopping, training.batch_size
     batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
     return (
-        f"  data      {recipe.dataset.name}\n"
+        f"  data      {data}\n"
         f"  model     {recipe.model.name}\n"
         f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
         f"batches of {batches}, {training.optimizer.name}, "
@@ -120,8 +127,8 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     from dlcourse.runs import check_name, read_run
 
     check_name(arguments.runs, arguments.name)
-    import_keras()
-    from dlcourse.lab import callbacks
+    if not hasattr(recipe.dataset, "path"):  # a fault in the user's own data needs no Keras
+        import_keras()
     from dlcourse.lab.diagnosis.xray import XRAY
     from dlcourse.training import StopRequest, resume, train
 
@@ -130,6 +137,9 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     options: dict[str, Any] = {"report": write, "bar": bar}
     recorded = arguments.resume and (Path(arguments.resume) / XRAY).exists()
     if arguments.xray or recorded:
+        import_keras()
+        from dlcourse.lab import callbacks
+
         options["callbacks"] = [callbacks.xray()]
     with StopRequest() as stop:
         if arguments.resume:

@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.configuration.recipe import Recipe, Training, run_recipe, validate, where_it_belongs
+from dlcourse.configuration.recipe import (
+    Recipe,
+    Training,
+    groups,
+    run_recipe,
+    validate,
+    where_it_belongs,
+)
 from dlcourse.configuration.shipped import recipe_path
 from dlcourse.configuration.yaml_source import Source, apply, expand_names, read_source, set_value
+from dlcourse.datasets.given import is_given, stored
 from dlcourse.errors import RecipeError
 from dlcourse.runs import Run
 from dlcourse.schema import plain, shown
@@ -30,7 +38,8 @@ def recipe(
     Args:
         recipe: Name of a shipped recipe (`recipes()` lists them), a YAML file (with a suffix or a
             slash; a plain word is a name), a mapping like such a file's, a recipe, or a run, whose
-            recipe is used. None starts from nothing.
+            recipe is used; or arrays `(x, y)` or a DataFrame to train on, with the settings of its
+            data set as keywords, such as `target`. None starts from nothing.
         *overrides: Changes as on the command line: `"training.epochs=5"`.
         **settings: Settings by keyword: `dataset` and `model` (a name, or a mapping of a name and
             settings), `seed`, and every setting of `training` by its own name: `epochs=5`,
@@ -46,6 +55,8 @@ def recipe(
             "a recipe is the name of a shipped one (dl.recipes() lists them), a YAML file, a "
             "mapping, or keywords: dataset='digits', model='cnn'"
         )
+    if is_given(recipe):
+        recipe = _data_alone(recipe, settings)
     if isinstance(recipe, Recipe) and not overrides and not settings:
         return recipe
     source = _source(recipe)
@@ -55,6 +66,14 @@ def recipe(
     for key in ordered:  # unknown keys last: the hint then knows the chosen parts
         _set(source, key, settings[key])
     return validate(source)
+
+
+def _data_alone(data: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe of data; it takes the settings that are those of a data set."""
+    name = "csv" if hasattr(data, "to_csv") else "npz"
+    own = groups()[f"dataset.{name}"].model_fields.keys() - {"name", *KEYWORDS}
+    named = {key: settings.pop(key) for key in own & settings.keys()}
+    return {"dataset": stored(data, {**settings.pop("dataset", {}), **named})}
 
 
 def _source(recipe: Any) -> Source:
@@ -83,10 +102,7 @@ def _set(source: Source, key: str, value: Any) -> None:
         source.faults.append(RecipeError(f"unknown setting '{key}'{hint}"))
         return
     if key == "dataset" and isinstance(value, list | tuple | np.ndarray):
-        raise RecipeError(
-            "dataset: save arrays with numpy.savez and give {'name': 'npz', 'path': …}, or train "
-            "on them with Keras' own fit"
-        )
+        raise RecipeError("dataset: give arrays first, as in dl.fit((x, y), model='dnn')")
     value = plain(value, key)
     location = ("training", key) if key in OF_TRAINING else (key,)
     if location in source.overrides:

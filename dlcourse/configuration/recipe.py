@@ -325,6 +325,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """
     source = read_source(run.file("recipe.yaml"), overrides)
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
+    source.data["dataset"] = run.with_its_data(_group(source.data.get("dataset")))
     recipe = validate(source)
     recipe._left_out = tuple(left_out)
     return recipe
@@ -519,6 +520,8 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
         group, _, kind = owner.removeprefix("training.").partition(".")
         named = f"'name': '{kind}', " if kind and owner not in chosen else ""
         return f" (did you mean {group}={{{named}'{near}': …}}?)"
+    if owner == "training":
+        return f" (did you mean 'training.{near}'?)"
     return f" ('{near}' is a setting of {', '.join([owner, *others[:3]])})"
 
 

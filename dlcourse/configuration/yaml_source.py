@@ -72,6 +72,8 @@ def parse(text: str, path: str) -> Source:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
         reason = f"broken YAML: {error.problem or error.context}"
+        if "escape" in reason:
+            reason = "a backslash in double quotes: write C:\\Users in single quotes, or C:/Users"
         raise RecipeError(reason, of=place) from None
     except RecipeError:
         raise

@@ -1,6 +1,7 @@
 """The table of data sets by name, and `load_dataset`."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,11 +58,12 @@ DATASETS = {
 }
 
 
-def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
+def load_dataset(name: str, *place: str | Path, seed: int = 0, **settings: Any) -> Dataset:
     """Return the data set of a name, checked.
 
     Args:
         name: Name of the data set, a key of `DATASETS`.
+        *place: Settings `path` and, for `csv`, `target`; they may be keyword arguments, too.
         seed: Seed of the validation split and of the examples that `points` and `planted` draw; it
             never changes the test split.
         **settings: Keyword arguments of the function that loads the data set.
@@ -74,6 +76,9 @@ def load_dataset(name: str, seed: int = 0, **settings: Any) -> Dataset:
         raise RecipeError(f"unknown data set {shown(name)}{did_you_mean(name, list(DATASETS))}")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise RecipeError(f"{name}: 'seed': expected a whole number ≥ 0, got {shown(seed)}")
+    if len(place) > 2:
+        raise RecipeError(f"{name}: {len(place)} values without a name: name the settings")
+    settings |= dict(zip(("path", "target"), place, strict=False))
     given = checked_settings(name, DATASETS[name].function, plain(settings, name))
     return read_dataset(name, int(seed), given)
 

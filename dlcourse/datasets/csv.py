@@ -1,50 +1,92 @@
-"""The user's own table: a CSV file of numbers and categories with a target column.
+"""The user's own table: a CSV file, or an Excel sheet, with a target column.
 
-Numbers stay as they are; the model standardises them. A category is one-hot encoded: one column per
-value, named `colour=red`.
+The model standardises numbers. A category is one-hot encoded: one column per value, named
+`colour=red`. A date becomes year, month and weekday.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Discriminator, Field, Tag
 
+from dlcourse.datasets import columns as understood
+from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
 from dlcourse.datasets.dataset import (
+    PARTS,
     Dataset,
+    are_classes,
+    as_float32,
     dataset_of,
     task_of,
     value_range,
 )
-from dlcourse.datasets.table import Table, is_numeric, parsed_number, read_table, refuse_empty
+from dlcourse.datasets.splits import Rows, drawn_rows, time_rows
+from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
-from dlcourse.schema import Fraction, did_you_mean
+from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
+from dlcourse.text_table import Table as Report
 
-MOST_CATEGORIES = 100
-MOST_INTEGER_CLASSES = 20
+FEWEST = 3  # rows of a class: one per split
+NAMED = 5  # rows that a warning names
+SplitColumn = Annotated[
+    Annotated[Literal["random"], Tag("word")]
+    | Annotated[
+        dict[Literal["group", "time"], Word], Field(min_length=1, max_length=1), Tag("mapping")
+    ],
+    Discriminator(lambda value: "mapping" if isinstance(value, dict) else "word"),
+]
 
 
 def csv(
     seed: int = 0,
     *,
     path: str,
-    target: str,
+    target: Word,
     task: Literal["classification", "regression"] | None = None,
-    ignore: tuple[str, ...] = (),
-    separator: str = ",",
+    ignore: tuple[Word, ...] = (),
+    missing: Literal["auto", "drop", "error"] = "auto",
+    missing_values: tuple[Word, ...] | None = None,
+    rare: Positive | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: Literal[",", ".", " ", "'"] | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    split: SplitColumn = "random",
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
 ) -> Dataset:
-    """Return the rows of a CSV file, with `target` to predict from the other columns.
+    """Return the rows of a table, with `target` to predict from the other columns.
 
     Args:
         seed: Seed of the validation split.
-        path: Path of a UTF-8 file with a header line, relative to the current folder; `~` expands.
-        target: Name of the column to predict.
+        path: Path of a CSV file (also `.gz`, `.tsv`) or Excel workbook (`.xlsx`), relative to the
+            current folder; `~` expands.
+        target: Name of the column to predict. Rows without it are left out.
         task: Kind of target; null takes `classification` for text or at most 20 different integers,
             otherwise `regression`.
         ignore: Names of the columns to leave out, such as an identifier.
-        separator: Character between the values.
+        missing: Treatment of missing values: `auto` gives numbers the median of the training rows
+            and, where training rows miss some, a 0/1 column `… was missing`, gives words a
+            category `missing`, and leaves out a column that is more than half empty; `drop` leaves
+            out the rows; `error` refuses the table.
+        missing_values: Cells that mean missing in every column, besides empty ones. Null takes the
+            usual words (`NA`, `nan`, `None`, `-`, `?`, …) in columns of numbers and in the target;
+            in columns of words they are values.
+        rare: Smallest number of rows of a category; less frequent values become `other`, as do
+            unknown values in predictions. Null keeps all values.
+        separator: Character between the values, such as `;` or `\\t`; null finds it.
+        decimal: Decimal mark; null finds it.
+        thousands: Mark between thousands; null finds it.
+        encoding: Encoding of the text, such as `cp1252`; null finds it.
+        header: First row as names of the columns (true), or as data of columns `1`, `2`, …
+            (false); null takes it as names unless it looks like numbers.
+        split: Choice of the validation and test rows: `random`; `{group: column}`, which keeps
+            rows with the same value (a patient, a series of photographs) in one split; or
+            `{time: column}`, which takes the latest rows for the test.
         validation_fraction: Share of the training rows set aside for validation.
         test_fraction: Share of all rows set aside for the test, the same rows for every seed.
 
@@ -52,167 +94,277 @@ def csv(
         DatasetError: The file is missing, or a column, row or value cannot be used (with its line).
         RecipeError: The separator is not one character, or the target is ignored.
     """
-    table = read_table(path, separator)
-    features = _feature_columns(table, target, ignore)
-    y, class_names = _target(table, target, task)
-    encoding = {
-        "columns": [_column(table, column) for column in features],
-        "target": target,
-        "separator": separator,
-    }
-    x = _encode(table, encoding)
+    if thousands is not None and thousands == decimal:
+        raise RecipeError(f"{thousands!r} is also 'decimal'", setting="thousands", of="csv")
+    dialect = (separator, decimal, thousands, encoding, header)
+    table = read_table(path, Reading(*dialect, missing, missing_values, rare))
+    by = {} if split == "random" else split
+    _refuse_unknown(table, target=(target,), ignore=ignore, split=(*by.values(),))
+    if target in ignore:
+        raise RecipeError(
+            f"'{target}' is the target and cannot be ignored", setting="ignore", of="csv"
+        )
+    absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
+    columns = _columns(table, {**absent, target: "target"})
+    used = [column for column in columns if column.kind != "left out"]
+    if not used:
+        raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")
+    goal = _target(table, target, task)
+    gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
+    rows, y, class_names = _usable(table, goal, gaps)
+    fractions = (validation_fraction, test_fraction)
+    parts = _parts(table, rows, y, by, fractions, seed)
+    encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
+    chosen = slice(None) if len(rows) == len(table.frame) else rows
+    x = _encode([column.values[chosen] for column in used], encoded)
+    reading = {"header": table.has_header, "usual_mark": table.mark, "rare": rare}
+    reading["missing_values"] = missing_values
     return dataset_of(
-        table.file.stem,
-        {"train": (x, y)},
+        table.file.name.partition(".")[0],
+        {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
         seed,
-        (validation_fraction, test_fraction),
+        fractions,
         task=task_of(class_names) if class_names else "regression",
         value_range=value_range(x),
         class_names=class_names,
-        feature_names=_names(encoding),
+        feature_names=tuple(name for column in encoded for name in _names(column)),
         target_name=target,
-        encoding=encoding,
+        encoding={"columns": encoded, "target": target, "reading": reading},
+        columns=_report(table, [goal if one.name == target else one for one in columns]),
     )
 
 
-def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> np.ndarray:
-    """Return the rows of a CSV file, encoded like the data set that `encoding` comes from.
-
-    The columns may come in any order. The target and unknown columns are ignored.
+def overview(path: str, **settings: Any) -> Report:
+    """Return one row per column of a file: what it is taken as, its gaps and its range.
 
     Args:
-        path: Path of a UTF-8 file with a header line.
+        path: Path of the file.
+        **settings: Settings of `csv`, without a target.
+    """
+    given = checked_settings("csv", csv, {"path": path, "target": "", **settings})
+    shared = given.keys() & Reading._fields
+    table = read_table(path, Reading(**{name: given[name] for name in shared}))
+    return _report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
+
+
+def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
+    """Return the rows of a table, encoded like the data set that `encoding` comes from.
+
+    The columns may come in any order. The target and unknown columns are ignored. A warning names
+    the rows that cannot be encoded, such as those with an unknown category; they are left out.
+
+    Args:
+        path: Path of a file like that of the data set.
         encoding: `Dataset.encoding`, also when it was read from JSON.
 
     Returns:
-        float32, shape `(n, features)`.
+        `file:line` of each row, and float32, shape `(n, features)`.
 
     Raises:
-        DatasetError: A column is missing, a value is empty or is not a number, or a category is
-            unknown.
+        DatasetError: A column is missing, or no row can be encoded.
     """
-    table = read_table(path, encoding["separator"])
-    for column in encoding["columns"]:
-        if column["name"] not in table.columns:
-            raise DatasetError(
-                f"{table.file}:1: no column '{column['name']}'"
-                f"{did_you_mean(column['name'], table.columns)}"
+    reading = encoding.get("reading", {"header": True})  # without it: of an earlier version
+    table, columns = read_table(path, Reading(**reading, as_text=True)), encoding["columns"]
+    _refuse_unknown(table, columns=[column["name"] for column in columns])
+    faults: dict[int, str] = {}
+    values = [_read(table, column, faults) for column in columns]
+    rows = range(len(table.frame))
+    kept, lines = [row for row in rows if row not in faults], table.lines([*rows])
+    if faults:
+        told = [f"{lines[row]}: {faults[row]}" for row in sorted(faults)[:NAMED]]
+        if not kept:
+            raise DatasetError(told[0])
+        told += [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
+        warnings.warn(f"rows without an answer: {'; '.join(told)}", stacklevel=4)
+    return [lines[row] for row in kept], _encode([each[kept] for each in values], columns)
+
+
+def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
+    for setting, columns in named.items():
+        for column in columns:
+            if column not in table.frame:
+                reason = f"no column '{column}'{did_you_mean(column, list(table.frame))}"
+                raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
+
+
+def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
+    """Return the columns in the file's order; those to leave out, with the reason."""
+    columns, rows, missing = [], len(table.frame), table.reading.missing
+    absent = dict.fromkeys(table.unnamed, "no name in the header") | absent
+    for name in table.frame:
+        if name in absent:
+            columns.append(understood.left_out(name, rows, absent[name]))
+            continue
+        column = understand(table, name)
+        if column.missing.any() and missing == "error":
+            place = table.place(int(column.missing.argmax()), name)
+            raise DatasetError(f"{place} is empty or a word for it: fill it, or set 'missing'")
+        if column.missing.mean() > 0.5 and missing == "auto":
+            column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
+        if understood.is_row_number(column):
+            warnings.warn(
+                f"{table.file}: '{name}' rises with the row, and no value comes twice: an ID or a "
+                "row number? Put it under 'ignore'",
+                stacklevel=4,
             )
-    return _encode(table, encoding)
+        columns.append(column)
+    return columns
 
 
-def _feature_columns(table: Table, target: str, ignore: tuple[str, ...]) -> list[str]:
-    for setting, column in (("target", target), *(("ignore", column) for column in ignore)):
-        if column not in table.columns:
-            hint = did_you_mean(column, table.columns)
-            reason = f"no column '{column}'{hint}"
-            raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
-    if target in ignore:
-        raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
-    features = [name for name in table.columns if name != target and name not in ignore]
-    if not features:
-        raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")
-    return features
+def _report(table: Table, columns: list[Column]) -> Report:
+    """Return what the user sees of the columns before the training."""
+
+    def row(column: Column) -> dict[str, str]:
+        gaps = int(column.missing.sum())
+        missing = f"{gaps:,} ({gaps / len(column.missing):.1%})" if gaps else ""
+        cells = (column.name, column.taken_as, missing, column.extent)
+        return dict(zip(("column", "taken as", "missing", "range"), cells, strict=True))
+
+    return Report(map(row, columns), notes=table.notes)
 
 
-def _column(table: Table, column: str) -> dict[str, Any]:
-    cells = table.cells(column)
-    refuse_empty(table, column, cells)
-    if is_numeric(table, column, cells):
-        return {"name": column, "kind": "number"}
-    categories = sorted(set(cells))
-    if len(categories) > MOST_CATEGORIES:
-        raise DatasetError(
-            f"{table.file}: column '{column}' has {len(categories)} categories, more than "
-            f"{MOST_CATEGORIES}: put it under 'ignore' if it is an identifier or free text"
+def _target(table: Table, name: str, task: str | None) -> Column:
+    """Return targets, or labels with the names of the classes as `detail`."""
+    words = tuple(table.reading.words)
+    own = {"missing": "drop", "missing_values": words, "rare": None, "most": len(table.frame)}
+    column = understand(table._replace(reading=table.reading._replace(**own)), name)
+    if column.kind == "number":
+        known = np.unique(column.values[~column.missing])
+        if task == "regression" or (task is None and not are_classes(known)):
+            said = f"number {column.said}".strip()
+            return column._replace(kind="target", said=said, detail=())
+        labels = np.searchsorted(known, column.values[:, 0])
+        names = tuple(f"{number:.15g}" for number in known)
+        hint = "" if task else " of whole numbers ('task: regression' predicts a number)"
+    elif column.kind == "category" and task != "regression":
+        labels, names, hint = column.values, column.detail, ""
+    else:
+        row = int(column.missing.argmin())
+        expected = (
+            "regression needs numbers" if task == "regression" else "numbers or words are expected"
         )
-    return {"name": column, "kind": "category", "categories": categories}
+        cell = table.frame[[name]].fillna("").iat[row, 0]
+        raise DatasetError(f"{table.place(row, name)} is '{cell}': {expected}")
+    said = f"{len(names)} classes{hint}"
+    return Column(name, "target", labels, column.missing, said, some(names), names)
 
 
-def _target(table: Table, target: str, task: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return labels and class names, or float32 targets and no names."""
-    cells = table.cells(target)
-    refuse_empty(table, target, cells)
-    if len(set(cells)) == 1:
+def _usable(
+    table: Table, goal: Column, gaps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return the rows to learn from, their targets or labels, and the names of the classes.
+
+    Rows without a target, with a gap, or of a class with fewer than three rows are counted.
+    """
+    names, gaps = goal.detail, gaps & ~goal.missing
+    for out, why in ((goal.missing, f"without the target '{goal.name}'"), (gaps, "with a gap")):
+        table.notes.extend([f"{out.sum():,} rows {why}: left out"] * bool(out.any()))
+    rows = np.flatnonzero(~goal.missing & ~gaps)
+    y = goal.values[rows].reshape(-1)
+    if not names:
+        return rows, as_float32(y), ()
+    kept = np.bincount(y, minlength=len(names)) >= FEWEST
+    if not 2 <= kept.sum() <= MOST_CATEGORIES:
         raise DatasetError(
-            f"{table.file}: the target '{target}' is '{cells[0]}' in every row: nothing to learn"
+            f"{table.file}: the target '{goal.name}' has {len(names)} classes, {kept.sum()} of "
+            f"them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are expected: "
+            "set task: regression, or choose another target"
         )
-    numbers = [value for cell in cells if (value := parsed_number(cell)) is not None]
-    if (task or _task(table, target, cells)) == "regression":
-        if len(numbers) < len(cells):
-            row = next(row for row, cell in enumerate(cells) if parsed_number(cell) is None)
-            raise DatasetError(
-                f"{table.place(row, target)} is '{cells[row]}': regression needs numbers"
-            )
-        return _float32(numbers), ()
-    if len(numbers) == len(cells) and all(map(float.is_integer, numbers)):
-        cells = [str(int(value)) for value in numbers]  # '1', '1.0' and '01' are one class
-    return _labels(table, target, cells)
+    few = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    if few:
+        table.notes.append(f"classes of fewer than {FEWEST} rows: {len(few)} left out: {some(few)}")
+    names = tuple(name for name in names if name not in few)
+    return rows[kept[y]], (np.cumsum(kept) - 1)[y[kept[y]]], names
 
 
-def _task(table: Table, target: str, cells: list[str]) -> str:
-    if not is_numeric(table, target, cells):
-        return "classification"
-    values = set(map(float, cells))
-    few = len(values) <= MOST_INTEGER_CLASSES and all(map(float.is_integer, values))
-    return "classification" if few else "regression"
+def _parts(
+    table: Table, rows: np.ndarray, y: np.ndarray, by: Mapping[Any, str], fractions: Any, seed: int
+) -> Rows:
+    """Return the positions in `rows` of train, val and test."""
+    try:
+        if "time" in by:
+            return time_rows(_times(table, by["time"], rows), fractions)
+        groups = table.frame[by["group"]].iloc[rows] if by else None
+        if groups is not None and groups.isna().any():
+            place = table.place(int(rows[groups.isna().argmax()]), by["group"])
+            raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
+        return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
+    except DatasetError as error:
+        raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
 
 
-def _labels(table: Table, target: str, cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    names = sorted(set(cells), key=lambda cell: (parsed_number(cell) or 0.0, cell))
-    if len(names) > MOST_CATEGORIES:
-        raise DatasetError(
-            f"{table.file}: the target '{target}' has {len(names)} classes, more than "
-            f"{MOST_CATEGORIES}: is the task 'regression', or another column the target?"
-        )
-    label = {name: index for index, name in enumerate(names)}
-    return np.array([label[cell] for cell in cells], dtype="int64"), tuple(names)
+def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
+    import pandas as pd
+
+    column = understand(table, name)
+    if column.kind not in ("number", "date") or column.missing[rows].any():
+        raise DatasetError(f"'{name}' must be a date or a number in every row", setting="split")
+    if column.kind == "number":
+        return column.values[rows, 0]
+    first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
+    return pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True).to_numpy()
 
 
-def _names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
-    names = []
-    for column in encoding["columns"]:
-        name = column["name"]
-        names += [f"{name}={value}" for value in column.get("categories", ())] or [name]
-    return tuple(names)
+def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, Any]:
+    """Return how a column is encoded, as values that JSON can hold."""
+    known: dict[str, Any] = {"name": column.name, "kind": column.kind}
+    if column.kind == "category":
+        return {**known, "categories": list(column.detail)}
+    known["written"], values = column.detail[0], column.values[training]
+    if missing == "auto":
+        gaps = np.isnan(values[:, 0])
+        medians = np.zeros(values.shape[1]) if gaps.all() else np.median(values[~gaps], axis=0)
+        known |= {"medians": medians.tolist(), "flag": bool(gaps.any())}
+    return known
 
 
-def _encode(table: Table, encoding: Mapping[str, Any]) -> np.ndarray:
-    x = np.zeros((len(table.rows), len(_names(encoding))), dtype="float32")
-    start = 0
-    for column in encoding["columns"]:
-        name = column["name"]
-        cells = table.cells(name)
-        refuse_empty(table, name, cells)
-        if column["kind"] == "number":
-            x[:, start] = _float32([_require_number(table, row, name) for row in range(len(cells))])
-            start += 1
+def _names(known: Mapping[str, Any]) -> list[str]:
+    """Return the names of the features of a column."""
+    name, kind = known["name"], known["kind"]
+    if kind == "category":
+        return [f"{name}={value}" for value in known["categories"]]
+    parts = ("year", "month", "weekday") if kind == "date" else ()
+    names = [f"{name} {part}" for part in parts] or [name]
+    return names + [f"{name} was missing"] * known.get("flag", False)
+
+
+def _encode(columns: list[np.ndarray], known: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Return the features `(n, features)` of the columns' values, see `Column.values`."""
+    return np.hstack([_features(*pair) for pair in zip(columns, known, strict=True)])
+
+
+def _features(values: np.ndarray, known: Mapping[str, Any]) -> np.ndarray:
+    if known["kind"] == "category":
+        return np.eye(len(known["categories"]), dtype="float32")[values]
+    x, gaps = as_float32(values), np.isnan(values[:, 0])
+    if gaps.any():
+        x[gaps] = known["medians"]
+    return np.c_[x, gaps.astype("float32")] if known.get("flag") else x
+
+
+def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.ndarray:
+    """Return the values of a column that is encoded already; add what is wrong with rows."""
+    name, kind, words = known["name"], known["kind"], table.reading.words
+    cells, expected = cells_of(table.frame[name]), f"a {kind} is expected"
+    if kind == "category":
+        code = {category: index for index, category in enumerate(known["categories"])}
+        words = words - code.keys() if table.reading.missing_values is None else words
+        other = code[OTHER] if table.reading.rare else -1
+        texts = cells.without(words).texts
+        values = np.array([code.get(text or MISSING, other) for text in texts])
+        bad = values < 0
+    else:
+        shown, written = cells.without(words), known.get("written", "")
+        if kind == "date":
+            values = understood.parts_of_dates(shown, written)
         else:
-            x[np.arange(len(cells)), start + _codes(table, column)] = 1
-            start += len(column["categories"])
-    return x
-
-
-def _float32(numbers: list[float]) -> np.ndarray:
-    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
-        return np.array(numbers).astype("float32")
-
-
-def _require_number(table: Table, row: int, column: str) -> float:
-    cell = table.rows[row][table.columns.index(column)]
-    value = parsed_number(cell)
-    if value is None:
-        raise DatasetError(f"{table.place(row, column)} is '{cell}': a number is expected")
-    return value
-
-
-def _codes(table: Table, column: Mapping[str, Any]) -> np.ndarray:
-    code = {category: index for index, category in enumerate(column["categories"])}
-    cells = table.cells(column["name"])
-    for row, cell in enumerate(cells):
-        if cell not in code:
-            raise DatasetError(
-                f"{table.place(row, column['name'])}: unknown category '{cell}'"
-                f"{did_you_mean(cell, list(code))}"
-            )
-    return np.array([code[cell] for cell in cells], dtype="int64")
+            values = understood.numbers_of(table, name, shown, written)
+        bad = np.isnan(values[:, 0]) & ~(shown.empty & ("medians" in known))
+    for position in np.flatnonzero(bad):
+        text = cells.texts[position]
+        if kind == "category":
+            expected = f"an unknown category{did_you_mean(text, known['categories'])}"
+        reason = f"is '{text}': {expected}" if text else "is empty: fill it"
+        for row in np.flatnonzero(cells.codes == position).tolist():
+            faults.setdefault(row, f"column '{name}' {reason}")
+    return values[cells.codes]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dlcourse.datasets.facts import DataFacts, Task
 from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
+from dlcourse.text_table import Table
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Dataset:
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
+        columns: What each column of a file was taken as (see `csv`); empty otherwise.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Dataset:
     encoding: Mapping[str, Any] = field(default_factory=dict)
     drawn: str = ""
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: Table = field(default_factory=lambda: Table([]), compare=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -75,6 +79,10 @@ class Dataset:
     def __repr__(self) -> str:
         return f"<Dataset {self.summary}>"
 
+    def _repr_html_(self) -> str:
+        table = self.columns._repr_html_() if self.columns else ""
+        return f"<p>{escape(self.summary)}</p>{table}"
+
 
 PARTS = ("train", "val", "test")
 SHARED = (
@@ -82,6 +90,7 @@ SHARED = (
     *("feature_names", "target_name", "encoding", "drawn"),
 )
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
@@ -295,9 +304,20 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
         raise DatasetError(str(error), setting=setting, of=dataset.name) from None
 
 
+def are_classes(numbers: np.ndarray) -> bool:
+    """Return whether the different values of a target are at most 20 whole numbers."""
+    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
+
+
 def task_of(class_names: tuple[str, ...]) -> Task:
     """Return `binary` for two classes, otherwise `multiclass`."""
     return "binary" if len(class_names) == 2 else "multiclass"
+
+
+def as_float32(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers in single precision."""
+    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
+        return numbers.astype("float32", copy=False)
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:

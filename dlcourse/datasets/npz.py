@@ -8,6 +8,7 @@ import numpy as np
 from dlcourse.datasets.dataset import (
     PARTS,
     Dataset,
+    as_float32,
     dataset_of,
     task_of,
 )
@@ -58,7 +59,7 @@ def npz(
             arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"])
             arrays[f"y_{part}"] = targets(f"{file}: y_{part}", arrays[f"y_{part}"])
     if len(stored) == 1 < len(_types(arrays)):  # the integers of only some splits fit uint8
-        arrays |= {name: _float32(x) for name, x in arrays.items() if name[0] == "x"}
+        arrays |= {name: as_float32(x) for name, x in arrays.items() if name[0] == "x"}
     x, y = arrays["x_train"], arrays["y_train"]
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
@@ -127,7 +128,7 @@ def _inputs(where: str, x: np.ndarray) -> np.ndarray:
             "(n, features) are expected"
         )
     if x.ndim == 2:
-        return _float32(x)
+        return as_float32(x)
     if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] > 4:
         raise DatasetError(
             f"{where} has shape {x.shape}, channels first: store numpy.moveaxis(x, 1, -1)"
@@ -135,12 +136,7 @@ def _inputs(where: str, x: np.ndarray) -> np.ndarray:
     x = x[..., None] if x.ndim == 3 else x
     if x.dtype.kind in "bui" and x.size and x.min() >= 0 and x.max() <= 255:
         return x.astype("uint8", copy=False)
-    return _float32(x)
-
-
-def _float32(x: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example
-        return x.astype("float32", copy=False)
+    return as_float32(x)
 
 
 def _targets(where: str, y: np.ndarray) -> np.ndarray:
@@ -148,7 +144,7 @@ def _targets(where: str, y: np.ndarray) -> np.ndarray:
         raise DatasetError(
             f"{where} has type {y.dtype} and shape {y.shape}: one number per example is expected"
         )
-    return _float32(y.reshape(-1))
+    return as_float32(y.reshape(-1))
 
 
 def _labels(where: str, y: np.ndarray) -> np.ndarray:

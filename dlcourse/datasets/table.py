@@ -1,125 +1,328 @@
-"""The cells of a CSV file, and whether a column is numeric."""
+"""The cells of the user's table, read by pandas: CSV of any dialect, gzipped, or an Excel sheet."""
 
 import csv
-import math
+import gzip
+import io
 import re
-from collections.abc import Iterator
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks
 from dlcourse.datasets.paths import existing_file
-from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.errors import DatasetError, RecipeError, one_line
 
-NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numeric
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORDS = (
+    *("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None"),
+    *("none", "-", "--", "?", ".", "#NULL!", "#DIV/0!"),
+)
+"""What people and programs write for a missing number."""
+TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"}
+MOST_CATEGORIES = 100
+HEAD_BYTES, HEAD_ROWS = 1 << 17, 500  # that the dialect is found in
+
+
+class Reading(NamedTuple):
+    """How a file is read: the settings of the data set `csv` with these names.
+
+    `usual_mark` is the decimal mark of a file that does not show its own, `as_text` keeps columns
+    of plain numbers as text, and `most` is the number of values of a category.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: str = "auto"
+    missing_values: tuple[str, ...] | None = None
+    rare: int | None = None
+    usual_mark: str | None = None
+    as_text: bool = False
+    most: int = MOST_CATEGORIES
+
+    @property
+    def words(self) -> set[str]:
+        """The cells that are missing in a column of numbers."""
+        return {"", *(WORDS if self.missing_values is None else self.missing_values)}
+
+    @property
+    def mark(self) -> str | None:
+        """The decimal mark, if it is given."""
+        return self.decimal or {",": ".", ".": ","}.get(self.thousands or "")
 
 
 class Table(NamedTuple):
-    """A file's cells as text: `rows` of equal length; `lines`, the first line of each row."""
+    """A file's cells: `frame` has columns of plain numbers, and of text as written; NaN is empty.
+
+    The frame's index counts the rows of the file. `unnamed` are columns that the header does not
+    name, `mark` is the decimal mark that the file's cells show (None for either), and `notes` tell
+    what is not as in a plain CSV file.
+    """
 
     file: Path
-    columns: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-
-    def cells(self, column: str) -> list[str]:
-        """Return the cells of a column."""
-        index = self.columns.index(column)
-        return [row[index] for row in self.rows]
+    data: bytes
+    reading: Reading
+    separator: str
+    frame: "pd.DataFrame"
+    has_header: bool
+    unnamed: tuple[str, ...]
+    mark: str | None
+    notes: list[str]
 
     def place(self, row: int, column: str) -> str:
-        """Return `file:line: column 'name'`."""
-        return f"{self.file}:{self.lines[row]}: column '{column}'"
+        """Return `file:line: column 'name'` of a row of the frame."""
+        return f"{self.lines([row])[0]}: column '{column}'"
+
+    def lines(self, rows: list[int]) -> list[str]:
+        """Return `file:line` of rows of the frame; the file is read again."""
+        rows_in_file = self.frame.index[rows] + self.has_header
+        starts = [start for start, _ in records(self.file, self.data, self.separator)]
+        return [f"{self.file}:{starts[row]}" for row in rows_in_file]
 
 
-def read_table(path: str | Path, separator: str = ",") -> Table:
-    """Return the stripped cells of a CSV file; every row is as long as the header."""
-    if len(separator) != 1 or separator in '"\r\n ':
-        reason = f"one character is expected, got {separator!r}"
-        raise RecipeError(reason, setting="separator", of="csv")
+def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa: B008
+    """Return the cells of a CSV file, also compressed by gzip, or of an Excel workbook.
+
+    What `reading` leaves open is found in the file.
+    """
     file = existing_file(path)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
-            lines = _lines(reader, file)
-            return _table(file, lines, separator)
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{file}: not UTF-8 text ({error}): save it as CSV in UTF-8") from None
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
-
-
-def _lines(reader: Any, file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the first line of each row (quoted cells may span lines) and its stripped cells."""
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise DatasetError(f"{file}:{start}: not a row of a CSV file ({error})") from None
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells) or len(cells) > 1:
-            yield start, [cell.strip() for cell in cells]
-
-
-def _table(file: Path, lines: Iterator[tuple[int, list[str]]], separator: str) -> Table:
-    _, columns = next(lines, (1, []))
-    _check_header(file, columns, separator)
-    table = Table(file, columns, [], [])
-    for line, cells in lines:
-        if len(cells) != len(columns):
-            raise DatasetError(
-                f"{file}:{line}: {len(cells)} values, but the header names {len(columns)} columns: "
-                "quote values that hold the separator"
-            )
-        table.rows.append(cells)
-        table.lines.append(line)
-    if not table.rows:
-        raise DatasetError(f"{file}: no rows below the header")
-    return table
-
-
-def _check_header(file: Path, columns: list[str], separator: str) -> None:
-    if not columns:
+    data, notes = _utf8(file, reading.encoding)
+    separator = _separator(reading.separator)
+    if said := re.match(rb"sep=(.)(?=\n)", data, re.IGNORECASE):  # Excel's own line
+        data, separator = data[said.end() :], separator or said[1].decode()
+    head = data[:HEAD_BYTES].decode("utf-8", "ignore")
+    head = head[: head.rfind("\n") + 1] if len(data) > HEAD_BYTES else head
+    separator = separator or _found_separator(head)
+    data = _without_comments(data, head, separator)
+    first = list(islice(records(file, data, separator), HEAD_ROWS + 1))
+    if not first:
         raise DatasetError(f"{file}: the file is empty: a header line and rows are expected")
-    if "" in columns:
-        raise DatasetError(f"{file}:1: column {columns.index('') + 1} has no name: name it")
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        raise DatasetError(f"{file}:1: two columns are named '{twice[0]}': rename one")
-    other = next((mark for mark in ";\t,|" if mark != separator and mark in columns[0]), None)
-    if len(columns) == 1 and other:
-        raise DatasetError(
-            f"{file}:1: one column '{columns[0]}': is the separator {other!r}? Then set 'separator'"
-        )
+    rows = [cells for _, cells in first]
+    has_header = _has_header(rows) if reading.header is None else reading.header
+    names, unnamed = _names(file, rows, has_header)
+    if len(rows) == has_header:
+        raise DatasetError(f"{file}: no rows below the header")
+    if reading.header is None and not has_header:
+        notes.append(f"no header line: the columns are named 1 to {len(names)}")
+    columns = _columns(rows[has_header:], names, reading.words)
+    mark = reading.mark or _mark(columns.values()) or reading.usual_mark
+    plain = {name for name, cells in columns.items() if _is_plain(cells, mark or ".")}
+    if mark is None and separator != ",":
+        plain -= {name for name in plain if any(map(is_ambiguous, columns[name]))}
+    plain = set() if reading.as_text else plain
+    body = data.split(b"\n", skipped := first[1][0] - 1)[skipped] if has_header else data
+    frame = _frame(body, names, plain, reading.words, sep=separator, decimal=mark or ".")
+    if frame is None or _is_irregular(data, separator, frame):
+        _refuse_uneven(file, data, separator, len(names))
+    if frame is None:
+        raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
+    if frame.empty:
+        raise DatasetError(f"{file}: no rows below the header")
+    return _without_totals(
+        Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
+    )
 
 
-def refuse_empty(table: Table, column: str, cells: list[str]) -> None:
-    """Raise a DatasetError that names the first empty cell of a column, if it has any."""
-    if "" in cells:
-        raise DatasetError(
-            f"{table.place(cells.index(''), column)} is empty: fill it or remove the row"
-        )
+def _separator(given: str | None) -> str | None:
+    mark = {"\\t": "\t", "tab": "\t"}.get(given or "", given)
+    if mark is not None and (len(mark) != 1 or mark in '"\r\n '):
+        reason = f"one character is expected, got {given!r}"
+        raise RecipeError(reason, setting="separator", of="csv")
+    return mark
 
 
-def is_numeric(table: Table, column: str, cells: list[str]) -> bool:
-    """Return whether all cells are numbers; it is an error if only nearly all of them are."""
-    bad = [row for row, cell in enumerate(cells) if parsed_number(cell) is None]
-    if bad and len(bad) <= (1 - NUMERIC_SHARE) * len(cells):
-        raise DatasetError(
-            f"{table.place(bad[0], column)} is '{cells[bad[0]]}', but {len(cells) - len(bad)} of "
-            f"{len(cells)} values are numbers: correct it or remove the row"
-        )
-    if len(bad) == len(cells) and all(re.fullmatch(r"[-+]?\d+,\d+", cell) for cell in cells):
-        raise DatasetError(f"{table.place(0, column)} is '{cells[0]}': write decimals with a point")
-    return not bad
-
-
-def parsed_number(cell: str) -> float | None:
-    """Return the finite number in a cell, or None for other text."""
+def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
+    """Return a file's text in UTF-8, and what there is to say of its encoding."""
     try:
-        value = float(cell)
-    except ValueError:
-        return None
-    # float() also reads 'nan', 'inf' and '1_000'.
-    return value if math.isfinite(value) and "_" not in cell else None
+        data = file.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{file}: cannot be read ({one_line(error)})") from None
+    if data[:4] == b"PK\x03\x04":
+        return _sheet(file), []
+    wide, notes = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:4:2] == b"\0\0", []
+    name = encoding or ("utf-16" if wide else "utf-8-sig")
+    try:
+        text = data if name == "utf-8-sig" and data.isascii() else data.decode(name).encode()
+    except LookupError:
+        reason = f"no encoding '{encoding}' (such as utf-8, utf-16, cp1252)"
+        raise RecipeError(reason, setting="encoding", of="csv") from None
+    except UnicodeDecodeError as error:
+        text = b"\0" if encoding or wide else data.decode("cp1252", "replace").encode()
+        if re.search(rb"[\0-\x08\x0e-\x1f]|\xef\xbf\xbd", text):
+            reason = f"not text in {encoding or 'UTF-8, UTF-16 or cp1252'} ({error})"
+            raise DatasetError(f"{file}: {reason}: save it as CSV in UTF-8") from None
+        notes = ["not UTF-8, so it was read as cp1252 (Windows): wrong letters? Set 'encoding'"]
+    if b"\0" in text:
+        raise DatasetError(f"{file}: not text: save it as CSV in UTF-8")
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text, notes
+
+
+def _sheet(file: Path) -> bytes:
+    """Return the first sheet of an Excel workbook as CSV."""
+    import pandas as pd
+
+    try:
+        cells = pd.read_excel(file, header=None, dtype=object, na_filter=False, engine="openpyxl")
+    except ImportError:
+        cure = "pip install openpyxl, or save it as CSV"
+        raise DatasetError(f"{file}: an Excel workbook needs openpyxl: {cure}") from None
+    except Exception as error:  # noqa: BLE001 - openpyxl raises many types on broken files
+        reason = f"not an Excel workbook ({one_line(error)})"
+        raise DatasetError(f"{file}: {reason}: save the table as CSV") from None
+    return cells.to_csv(index=False, header=False).encode()
+
+
+def records(file: Path, data: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line (a quoted cell may span several) and the cells of each row that pandas reads.
+
+    Raises:
+        DatasetError: The quotes of a row are wrong.
+    """
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+    reader = csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True)
+    start = 1
+    try:
+        for cells in reader:
+            if len(cells) > 1 or any(cell.strip() for cell in cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DatasetError(f"{file}:{start}: not a row of a CSV file ({error})") from None
+
+
+def _found_separator(head: str) -> str:
+    """Return the character that divides the header and most rows alike; a comma if none does."""
+    lines = "".join(line for line in head.splitlines(keepends=True) if line[:1] != "#")
+
+    def fitness(mark: str) -> tuple[int, float, int]:
+        rows = csv.reader(io.StringIO(lines, newline=""), delimiter=mark, skipinitialspace=True)
+        try:
+            counts = [len(cells) for cells in rows if any(cell.strip() for cell in cells)] or [1]
+        except csv.Error:
+            return 0, 0, 0
+        most, times = Counter(counts[1:] or counts).most_common(1)[0]
+        alike = 0 if min(most, counts[0]) < 2 else 2 - min(2, abs(counts[0] - most))
+        return alike, round(times / len(counts), 1), most
+
+    return max(",;\t|", key=fitness)
+
+
+def _without_comments(data: bytes, head: str, separator: str) -> bytes:
+    """Return the text with blank lines for those that start with `#` and are not rows."""
+    if b"#" not in data or (b"\n#" not in data and data[:1] != b"#"):
+        return data
+    rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
+    most = Counter(len(cells) for cells in rows if cells and cells[0][:1] != "#").most_common(1)
+    mark, fields = separator.encode(), most[0][0] if most else 1
+
+    def kept(line: re.Match[bytes]) -> bytes:
+        is_row = line[0].count(mark) == fields - 1 > 0 or data.count(b'"', 0, line.start()) % 2
+        return line[0] if is_row else b""
+
+    return re.sub(rb"(?m)^#[^\r\n]*", kept, data)
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """Return whether the first row holds names: not if it has decimals, or numbers twice."""
+    numbers = [cell.strip() for cell in rows[0] if FLOAT.fullmatch(cell.strip())]
+    whole = all(map(str.isdigit, numbers)) and len({*numbers}) == len(numbers)  # such as years
+    return len(rows) < 2 or len(numbers) < len(rows[0]) / 2 or whole
+
+
+def _names(file: Path, rows: list[list[str]], header: bool) -> tuple[list[str], tuple[str, ...]]:
+    """Return the names of all columns, and those that the header lacks."""
+    width = Counter(map(len, rows[header:])).most_common(1)[0][0] if rows[header:] else len(rows[0])
+    if not header:
+        return [str(number + 1) for number in range(width)], ()
+    names = [cell.strip() for cell in rows[0]]
+    names[0] = names[0].lstrip("# ")
+    if len(names) == width + 1 and not names[-1]:
+        names.pop()  # a separator at the end of the header alone
+    if 1 < len(names) == width - 1:  # a separator at the end of each row, or names of rows (from R)
+        trailing = not any(cells[-1].strip() for cells in rows[1:] if len(cells) == width)
+        names.insert(len(names) if trailing else 0, "")
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise DatasetError(f"{file}:1: two columns are named '{twice[0]}': rename one")
+    unnamed = {number: f"column {number + 1}" for number, name in enumerate(names) if not name}
+    return [unnamed.get(number, name) for number, name in enumerate(names)], (*unnamed.values(),)
+
+
+def _columns(rows: list[list[str]], names: list[str], missing: set[str]) -> dict[str, set[str]]:
+    """Return the different cells of each column that are not missing."""
+    columns = zip_longest(*(cells[: len(names)] for cells in rows), fillvalue="")
+    return {
+        name: {cell.strip() for cell in cells} - missing
+        for name, cells in zip(names, columns, strict=False)
+    }
+
+
+def _mark(columns: Iterable[set[str]]) -> str | None:
+    """Return the decimal mark that the cells show; None if they show none, or both."""
+    shown: set[str] = set()
+    for cells in columns:
+        read = [one for cell in cells if (one := amount(cell))]
+        fit = marks([digits for _, digits in read])
+        shown |= fit if len(read) == len(cells) and len(fit) == 1 else set()
+    return shown.pop() if len(shown) == 1 else None
+
+
+def _is_plain(cells: set[str], mark: str) -> bool:
+    """Return whether pandas reads the cells as numbers, with this decimal mark."""
+    table = str.maketrans({mark: ".", ".": "." if mark == "." else "x"})
+    return bool(cells) and all(FLOAT.fullmatch(cell.translate(table)) for cell in cells)
+
+
+def _frame(
+    data: bytes, names: list[str], plain: set[str], words: set[str], **dialect: Any
+) -> "pd.DataFrame | None":
+    """Return the cells, without empty rows; None if a row has more cells than there are names."""
+    import pandas as pd
+
+    gaps = {name: [*words] if name in plain else [""] for name in names}
+    types: Any = {name: float if name in plain else object for name in names}  # object: as it is
+    own = {"header": None, "names": names, "index_col": False, "dtype": types, "na_values": gaps}
+    own |= {"keep_default_na": False, "skipinitialspace": b" " in data}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(io.BytesIO(data), **own, **dialect)
+        except (pd.errors.ParserError, pd.errors.ParserWarning):
+            return None
+        except ValueError:  # a cell below the first rows is not a plain number
+            return _frame(data, names, set(), words, **dialect)
+    return frame.dropna(how="all")
+
+
+def _is_irregular(data: bytes, separator: str, frame: "pd.DataFrame") -> bool:
+    """Return whether a row may be too short (pandas fills it with empty cells) or badly quoted."""
+    other = rb'[^"\n%b]' % re.escape(separator).encode()
+    quoted_badly = re.search(rb'"(?<=%b")(?=%b)' % (other, other), data)
+    return bool(quoted_badly or frame.iloc[:, -1].isna().any())
+
+
+def _refuse_uneven(file: Path, data: bytes, separator: str, width: int) -> None:
+    for line, cells in records(file, data, separator):
+        if abs(len(cells) - width) > (line == 1):
+            reason = f"{len(cells)} values, but the header names {width} columns"
+            raise DatasetError(f"{file}:{line}: {reason}: quote values that hold the separator")
+
+
+def _without_totals(table: Table) -> Table:
+    """Return the table without a last row that holds a word for a total."""
+    frame = table.frame
+    for name, cell in frame.iloc[-1].items():
+        is_word = isinstance(cell, str) and cell.strip(" :").lower() in TOTALS
+        if is_word and len(frame) > 1 and frame[name].tolist().count(cell) == 1:
+            place = table.lines([len(frame) - 1])[0]
+            table.notes.append(f"{place}: '{cell}' in the last row: left out as a total")
+            return table._replace(frame=frame.iloc[:-1])
+    return table

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcourse.datasets import Dataset
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.datasets.given import stored
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, read_run
@@ -65,8 +66,9 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     Args:
         run: Finished run, or its folder.
         inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
-            folder, or a list of these: images, or CSV files for a table. In a folder and its
-            subfolders, files that are not readable images are skipped with a warning.
+            folder, or a list of these: images, or CSV files (or a DataFrame) for a table. In a
+            folder and its subfolders, files that are not readable images are skipped with a
+            warning; so is a row with an unknown category.
         as_is: Whether to read a whole picture as it is, without looking for drawn digits.
 
     Raises:
@@ -75,6 +77,7 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     """
     run = read_run(run)
     run.file("model.keras")
+    inputs = stored(inputs, {})["path"] if hasattr(inputs, "to_csv") else inputs
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
@@ -121,8 +124,8 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
 
     columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
     encoding = run.facts.encoding or {"columns": columns, "separator": ","}
-    rows = encode_rows(file, encoding)
-    return [f"{file}:{row}" for row in range(1, len(rows) + 1)], rows, [{}] * len(rows)
+    names, rows = encode_rows(file, encoding)
+    return names, rows, [{}] * len(rows)
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:

@@ -10,6 +10,7 @@ runs/digits_cnn-20260131-101500/
     history.csv       the metrics of every epoch
     xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
+    arrays.npz        the data, if it was given in Python; a DataFrame's is table.csv
     metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
     likeness.npz      what the distance of new images to the training images is measured with
     figures/          PNG pictures
@@ -89,7 +90,13 @@ class Run:
             name = settings.pop("name")
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise RunError(f"{path}: is broken: {one_line(error)}") from None
-        return load_dataset(name, seed, **settings)
+        return load_dataset(name, seed=seed, **self.with_its_data(settings))
+
+    def with_its_data(self, dataset: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings of the data set, with the place of a kept file after a move."""
+        kept = self.path / Path(dataset.get("path") or "none").name
+        moved = kept.is_file() and not Path(dataset["path"]).exists()
+        return {**dataset, "path": str(kept)} if moved else dataset
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from dlcourse.configuration.recipe import Recipe, run_recipe
 from dlcourse.datasets import fingerprint
+from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
@@ -63,9 +64,17 @@ def train(
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     prepared = prepare(recipe)
     run = create_run(runs, recipe.name, name)
+    recipe = _with_its_data(recipe, run)
     with locked(run):
         watch.tell(describe(prepared, recipe.training.device))
         return _train(recipe, prepared, run, watch)
+
+
+def _with_its_data(recipe: Recipe, run: Run) -> Recipe:
+    """Return the recipe with the data that was given in Python copied into the run."""
+    path = keep(getattr(recipe.dataset, "path", ""), run.path)
+    dataset = recipe.dataset.model_copy(update={"path": path})
+    return recipe.model_copy(update={"dataset": dataset}) if path else recipe
 
 
 def resume(

@@ -14,6 +14,7 @@ from dlcourse.configuration.recipe import Recipe, Training
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.models import augmentation_layers, target_scale
+from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
 from dlcourse.text_table import text_table
 
@@ -64,6 +65,9 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
         where, install = recipe.where("training", "tensorboard"), "pip install tensorboard"
         raise RecipeError(f"{where}: TensorBoard is not installed: {install}")
     recipe.refuse_missing()
+    if dataset is None and hasattr(recipe.dataset, "path"):  # a fault in it needs no Keras
+        dataset = recipe.load_dataset()
+    import_keras()
     _use_device(recipe)  # before TensorFlow Datasets starts TensorFlow
     if dataset is None:
         dataset = recipe.load_dataset()
@@ -248,7 +252,9 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
 def describe(prepared: Prepared, wanted: str = "auto") -> str:
     """Return a text: the data, the device (and why an existing GPU is not used), the layers."""
     dataset, model = prepared.dataset, prepared.model
-    lines = [f"data    {dataset.summary}", f"device  {_device(model)}"]
+    lines = [f"data    {dataset.summary}"]
+    lines += ["", str(dataset.columns), ""] if dataset.columns else []
+    lines.append(f"device  {_device(model)}")
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
     front = prepared.augmented.layers[:-1] if prepared.augmented else []

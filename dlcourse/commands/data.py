@@ -1,0 +1,45 @@
+"""dlcourse data: what the columns of a table are taken as, before any training."""
+
+import argparse
+
+from dlcourse.commands.command_line import Parser, run_command
+from dlcourse.quiet import write
+
+EXAMPLE = """\
+examples:
+  dlcourse data houses.csv
+  dlcourse data houses.csv --target price missing=drop "ignore=[id, address]"
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse data",
+        description="Show the columns of a table: what each is taken as, its gaps and its range.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="CSV file, also .gz, or an Excel workbook")
+    parser.add_argument("--target", metavar="COLUMN", help="the column to predict: splits, too")
+    parser.add_argument(
+        "settings", nargs="*", metavar="key=value", help="a setting of the data set csv"
+    )
+    arguments = parser.parse_intermixed_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.configuration.yaml_source import Source, apply
+    from dlcourse.datasets import load_dataset
+    from dlcourse.datasets.csv import overview
+
+    source = Source("csv", {})
+    for override in arguments.settings:
+        apply(source, override)
+    if arguments.target is None:
+        write(str(overview(arguments.file, **source.data)))
+        return 0
+    data = load_dataset("csv", arguments.file, arguments.target, **source.data)
+    write(f"{data.columns}\n\n{data.summary}")
+    return 0
