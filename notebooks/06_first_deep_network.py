@@ -328,8 +328,8 @@ answers
 
 # %% [markdown]
 # **What to notice.** `dl.predict(run, mine, as_is=True)` squeezes the whole page into the network's
-# size instead: then the answer is a guess, and the warning says so. Draw the seven without its bar, or a
-# digit of your own: which ones does the network take for another?
+# size instead: then the answer is a guess, and the warning says so. Draw the seven without its bar,
+# or a digit of your own: which ones does the network take for another?
 #
 # ## What the slides got wrong here
 #

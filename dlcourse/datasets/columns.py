@@ -35,7 +35,7 @@ class Column(NamedTuple):
         values: Numbers float64 `(n, 1)`; year, month and weekday of dates float64 `(n, 3)`; codes
             into `categories` `(n,)`.
         missing: Whether each value is missing; its number is then NaN.
-        said: What a user should know: a unit, a format, a word that may mean missing.
+        said: Remark for the user: a unit, a format, a word that may mean missing.
         extent: Lowest and highest value, or some values, as text.
         detail: Different values of a category, sorted; the unit of a number; the format of a date.
     """
@@ -173,7 +173,7 @@ def _cell(table: Table, name: str, cells: Cells, position: int) -> str:
 def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit: str) -> str:
     """Return the decimal mark of a column: as given, of its own cells, or of the table's others."""
     fit = {table.reading.mark} if table.reading.mark else marks([text for text in digits if text])
-    point = table.separator == ","  # then a point is no mark of thousands
+    point = table.separator == ","  # then a point never marks thousands
     doubtful = [text for text in digits if is_ambiguous(text) and not (point and "." in text)]
     if len(fit) == 1:
         return fit.pop()

@@ -35,7 +35,7 @@ class Dataset:
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
-        columns: What each column of a file was taken as (see `csv`); empty otherwise.
+        columns: Table of what each column of a file was taken as (see `csv`); empty otherwise.
     """
 
     name: str
