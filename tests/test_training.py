@@ -41,13 +41,14 @@ def test_linear_regression_finds_the_least_squares_solution(tmp_path):
 
 
 def test_a_run_holds_everything(digits_run):
-    names = {path.name for path in digits_run.path.iterdir()}
+    names = {path.name for path in digits_run.path.iterdir()} - {"prepared"}  # of predictions
     assert names == {
         "recipe.yaml",
         "environment.json",
         "dataset.json",
         "history.csv",
         "metrics.json",
+        "likeness.npz",
         "model.keras",
         "figures",
         "state.npz",

@@ -12,6 +12,7 @@ import numpy as np
 
 from dlcourse.errors import RunError
 from dlcourse.files import DAMAGED, write_file
+from dlcourse.runs import evaluation
 
 FILE = "likeness.npz"
 UNLIKE = "unlike the training data (distance {:.2f}, at most 1 is usual)"
@@ -61,7 +62,7 @@ def _measures(x: Any, value_range: Any, most: int) -> np.ndarray:
     """Return the reduced pixels and the traits of `most` images or fewer, chosen at random."""
     low, high = value_range
     rows = np.sort(np.random.default_rng(0).permutation(len(x))[:most])
-    step = max(1, 2**20 // int(np.prod(x.shape[1:])))  # streamed images are read a few at a time
+    step = max(1, evaluation.READ_BYTES // (4 * int(np.prod(x.shape[1:]))))
     batches = (x[rows[start : start + step]] for start in range(0, len(rows), step))
     scaled = ((batch.astype("float32") - low) / ((high - low) or 1) for batch in batches)
     return np.concatenate([np.hstack([_pixels(batch), _traits(batch)]) for batch in scaled])
