@@ -64,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
         module = [sys.executable, "-m", "tests.faults.kill"]
         os.execve(sys.executable, [*module, *sys.argv[1:]], {**os.environ, "OMP_NUM_THREADS": "1"})
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Keras imports pandas, pandas pyarrow, and its allocator would start a thread.
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
     import_keras()
     import_all()
     folder = Path(tempfile.mkdtemp(prefix="dlcourse-kill-"))
