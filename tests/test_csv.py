@@ -242,7 +242,10 @@ def test_the_separator_and_the_encoding_are_found(write, separator, encoding):
         (PLAIN.replace("\n", ",\n"), ["a", "b", "c", "column 4"]),
         (PLAIN.replace("\n", ",\n").replace("c,", "c"), ["a", "b", "c", "column 4"]),
         (PLAIN.replace("a,b,c", ",b,c"), ["column 1", "b", "c"]),
-        (PLAIN.replace("a,b,c", "b,c"), ["column 1", "b", "c"]),
+        (
+            "b,c\n" + "".join(f"row {i},{'pq'[i % 2]},{i % 4}\n" for i in range(30)),
+            ["column 1", "b", "c"],
+        ),
         (PLAIN.partition("\n")[2], ["1", "2", "3"]),
         (PLAIN + ",,\n,,\n", ["a", "b", "c"]),
         (PLAIN + "Total,,60\n", ["a", "b", "c"]),
@@ -547,7 +550,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
             "own.csv:3: 2 values, but the header",
         ),
         ("age,buys\n3,1.5\n2,2.5\n", {}, "own: validation_fraction: cannot set 0.15 of 1"),
-        (replaced(ROW, "1e39,red,1.5,yes"), {}, "has NaN or infinite inputs"),
+        (replaced(ROW, "1e39,red,1.5,yes"), {}, "is 1e+39: numbers up to 3e38"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named_by_line_and_column(write, text, settings, message):
@@ -580,3 +583,92 @@ def test_a_notebook_shows_the_columns_of_a_data_set(write):
     data = load_dataset("csv", write(TABLE), "buys")
     assert repr(data).count("\n") == 0
     assert '<th scope="row">colour</th><td>3 categories</td>' in data._repr_html_()
+
+
+# What an attack found
+
+
+def test_new_rows_are_all_answered_also_one_that_looks_like_a_total(write):
+    rows = "".join(f"{i % 9}.5,{('red', 'sum')[i % 2]},{'ab'[i % 2]}\n" for i in range(40))
+    encoding = load_dataset("csv", write("a,colour,y\n" + rows), "y").encoding
+    lines, x = encode_rows(write("a,colour\n1.5,red\n2.5,sum\n"), encoding)
+    assert lines == ["own.csv:2", "own.csv:3"]
+    assert x.tolist() == [[1.5, 1, 0], [2.5, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # 1.234 in a file with semicolons, below the rows that the dialect is found in
+        (
+            "x;y\n" + "".join(f"{100 + i};{'ab'[i % 2]}\n" for i in range(900)) + "1.234;a\n" * 3,
+            r":902: column 'x' is '1.234': 1.234 or 1234\? Set 'decimal'",
+        ),
+        # a decimal comma without quotes is another column
+        ("x,v,y\n" + "57,0,5,a\n12,1,5,b\n" * 9, ":2: 4 values, but the header names 3 columns"),
+        (
+            "d,y\n" + "".join(f"2024-01-{i % 28 + 1:02},{'ab'[i % 2]}\n" for i in range(60))
+            + "2024-02-31,a\n",
+            ":62: column 'd' is '2024-02-31', but 9.% of the values are dates",
+        ),
+        ("x,y\n" + "1.5,a\n2,b\n" * 9 + "1e999,a\n", ":20: column 'x' is inf"),
+    ],
+)  # fmt: skip
+def test_a_value_of_two_meanings_is_refused_by_its_line(write, text, said):
+    with pytest.raises(DatasetError, match=said):
+        load_dataset("csv", write(text), "y")
+
+
+def test_negative_numbers_of_accounts_keep_their_sign(write):
+    cells = ("5.5", "(7.5)", "3-", "$-1", "-2")
+    rows = "".join(f"{cells[i % 5]},{'ab'[i % 2]}\n" for i in range(40))
+    table = write("x,y\n" + rows.replace("$-1", "-1"))
+    data = load_dataset("csv", table, "y")
+    read = np.concatenate([x[:, 0] for x, _ in data.splits.values()])
+    assert sorted(set(read.tolist())) == [-7.5, -3, -2, -1, 5.5]
+
+
+def test_rows_that_begin_with_a_hash_are_rows_also_with_quotes(write):
+    rows = "".join(f'#{i % 2},"0,{i % 3}",{"ab"[i % 2]}\n' for i in range(30))
+    assert len(read_table(write("# a comment, of two\nno,x,y\n" + rows)).frame) == 30
+
+
+def test_digits_of_one_length_with_leading_zeros_are_codes(write):
+    rows = "".join(f"{('01234', '98765', '04711')[i % 3]},{'ab'[i % 2]}\n" for i in range(30))
+    data = load_dataset("csv", write("zip,y\n" + rows), "y")
+    assert data.feature_names == ("zip=01234", "zip=04711", "zip=98765")
+
+
+def test_numbers_that_single_precision_merges_are_warned_of(write):
+    rows = "".join(f"{20240100 + i * 7 % 31},{'ab'[i % 2]}\n" for i in range(60))
+    with pytest.warns(UserWarning, match="'day' has different numbers that are equal in single"):
+        load_dataset("csv", write("day,y\n" + rows), "y")
+
+
+def test_a_number_that_is_too_large_has_no_answer(write):
+    encoding = load_dataset("csv", write("x,y\n" + "1.5,a\n2,b\n" * 9), "y").encoding
+    with pytest.warns(UserWarning, match=":3: column 'x' is '1e300': a number is expected"):
+        lines, _ = encode_rows(write("x\n1\n1e300\n"), encoding)
+    assert lines == ["own.csv:2"]
+
+
+def test_a_group_with_blanks_is_the_same_group(write):
+    rows = "".join(f"p{i % 8}{' ' * (i % 3)},{i * 0.5},{'ab'[i // 8 % 2]}\n" for i in range(80))
+    text = "who,x,y\n" + rows
+    data = load_dataset("csv", write(text), "y", split={"group": "who"})
+    who = {i * 0.5: i % 8 for i in range(80)}
+    groups = [{who[x] for x in part[:, 0].tolist()} for part, _ in data.splits.values()]
+    assert sum(map(len, groups)) == 8
+
+
+def test_a_time_that_is_not_one_is_named(write):
+    rows = "".join(f"2024-01-{i % 28 + 1:02} 10:00,{'ab'[i % 2]}\n" for i in range(56))
+    with pytest.raises(DatasetError, match=r":58: column 't' is '2024-01-30 25:61': a time is"):
+        load_dataset(
+            "csv", write("t,y\n" + rows + "2024-01-30 25:61,a\n"), "y", split={"time": "t"}
+        )
+
+
+def test_a_long_cell_is_read(write):
+    table = read_table(write("x,y\n" + "1,a\n" * 5 + f"2,{'b' * 200_000}\n"))
+    assert len(table.frame["y"].iloc[-1]) == 200_000

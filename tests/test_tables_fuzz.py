@@ -1,6 +1,7 @@
 """Tables in random dialects: the numbers that were written come back, or one line says why not."""
 
 import gzip
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -97,7 +98,9 @@ def outcome(seed, folder):
         data = load_dataset("csv", file, "class")
     except UserError as error:
         return str(error).partition(" is ")[2] or str(error)
-    _, x = encode_rows(file, data.encoding)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "rows without an answer: .*'Total'")
+        _, x = encode_rows(file, data.encoding)
     x = x[: len(numbers)] if "total" in dialect["extras"] else x
     for i, known in enumerate(numbers.T):
         read = x[:, data.feature_names.index(f"größe {i}")]

@@ -3,6 +3,7 @@
 import argparse
 
 from dlcourse.commands.command_line import Parser, run_command
+from dlcourse.errors import RecipeError
 from dlcourse.quiet import write
 
 EXAMPLE = """\
@@ -22,9 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("file", metavar="FILE", help="CSV file, also .gz, or an Excel workbook")
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict: splits, too")
-    parser.add_argument(
-        "settings", nargs="*", metavar="key=value", help="a setting of the data set csv"
-    )
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="a setting of csv")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 
@@ -37,9 +36,12 @@ def _run(arguments: argparse.Namespace) -> int:
     source = Source("csv", {})
     for override in arguments.settings:
         apply(source, override)
-    if arguments.target is None:
+    if "path" in source.data:
+        raise RecipeError("the file is given before the settings", setting="path", of="csv")
+    target = source.data.pop("target", arguments.target)
+    if target is None:
         write(str(overview(arguments.file, **source.data)))
-        return 0
-    data = load_dataset("csv", arguments.file, arguments.target, **source.data)
-    write(f"{data.columns}\n\n{data.summary}")
+    else:
+        data = load_dataset("csv", arguments.file, target, **source.data)
+        write(f"{data.columns}\n\n{data.summary}")
     return 0

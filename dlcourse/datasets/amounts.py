@@ -2,13 +2,14 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 GAP = " '’\u00a0\u202f"  # marks between thousands that no decimal mark looks like
 MONEY = "$€£¥₹"
 AMOUNT = re.compile(
     rf"([-+−]?)\s?([{MONEY}]?)\s?([-+−]?)([.,]?\d(?:[\d.,{GAP}]*\d)?[.,]?(?:[eE][-+]?\d+)?)"
-    rf"\s?(%|[°‰µ{MONEY}]?[^\W\d_]*[^\d,;]{{0,12}})"
+    rf"\s?(?![-−()])(%|[°‰µ{MONEY}]?[^\W\d_]*[^\d,;]{{0,12}})"
 )
 NUMBER = {
     mark: re.compile(
@@ -25,11 +26,22 @@ def amount(text: str) -> tuple[str, str] | None:
     >>> amount("$-1,234.5"), amount("40 kg"), amount("A1")
     (('$', '-1,234.5'), ('kg', '40'), None)
     """
+    if text[:1] + text[-1:] == "()":  # a negative number in accounts, as 5- is
+        text = f"-{text[1:-1]}"
+    elif text[-1:] in ("-", "−") and text[:1] not in ("-", "−"):
+        text = f"-{text[:-1].rstrip()}"
     parts = AMOUNT.fullmatch(text)
     if parts is None or (parts[1] and parts[3]):
         return None
     digits = (parts[1] + parts[3]).replace("−", "-") + parts[4]
     return (parts[2] + parts[5].strip(), digits) if marks([digits]) else None
+
+
+def are_codes(cells: Iterable[str]) -> bool:
+    """Return whether the cells are digits of one length, some with a leading zero: 01234, 98765."""
+    cells = [*cells]
+    equal = len({*map(len, cells)}) == 1 and all(map(str.isdigit, cells))
+    return equal and len(cells[0]) > 1 and any(cell[0] == "0" for cell in cells)
 
 
 def value(digits: str, mark: str) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks, value
+from dlcourse.datasets.amounts import FLOAT, amount, are_codes, is_ambiguous, marks, value
 from dlcourse.datasets.table import WORDS, Table
 from dlcourse.errors import DatasetError
 
@@ -23,7 +23,7 @@ FORMATS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
     *("%m-%d-%Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y"),
 )
-CLOCK = re.compile(r"[T ]\d{1,2}:\d{2}.*")
+CLOCK = re.compile(r"[T ]\d{1,2}:\d{2}[\d:.,]*( ?[AaPp][Mm])?( ?Z| ?UTC| ?[-+]\d\d:?\d\d)?$")
 
 
 class Column(NamedTuple):
@@ -105,7 +105,8 @@ def understand(table: Table, name: str) -> Column:
     known = cells.without(table.reading.words)
     if not any(known.texts):
         return left_out(name, len(cells.codes), "empty")
-    return numbers(table, name, known) or _dates(name, known) or _categories(table, name, cells)
+    column = None if are_codes(filter(None, known.texts)) else numbers(table, name, known)
+    return column or _dates(table, name, known) or _categories(table, name, cells)
 
 
 def left_out(name: str, rows: int, reason: str) -> Column:
@@ -185,13 +186,21 @@ def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit
     return table.mark or "."
 
 
-def _dates(name: str, cells: Cells) -> Column | None:
-    """Return a column in which all cells are dates with one format; None for other text."""
+def _dates(table: Table, name: str, cells: Cells) -> Column | None:
+    """Return a column of dates with one format; None if fewer than `NUMERIC_SHARE` are."""
     written = [text for text in cells.texts if text]
-    fits = [form for form in FORMATS if not days_of(written[:20], form).isna().any()]
-    fits = [form for form in fits if not days_of(written, form).isna().any()]
-    if not fits:
+    fits = [form for form in FORMATS if days_of(written[:20], form).notna().mean() > 0.5]
+    shares = {form: days_of(written, form).notna().mean() for form in fits}
+    best = max(shares.values(), default=0)
+    if best < NUMERIC_SHARE:
         return None
+    fits = [form for form, share in shares.items() if share == best]
+    if best < 1:
+        bad = cells.texts.index(written[int(days_of(written, fits[0]).isna().argmax())])
+        raise DatasetError(
+            f"{_cell(table, name, cells, bad)}, but {best:.0%} of the values are dates: "
+            "correct it, or list it under 'missing_values'"
+        )
     if len({tuple(days_of(written, form)) for form in fits}) > 1:
         day = CLOCK.sub("", written[0])
         return left_out(name, len(cells.codes), f"is {day} day or month first?")

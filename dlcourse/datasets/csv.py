@@ -207,8 +207,26 @@ def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
                 "row number? Put it under 'ignore'",
                 stacklevel=4,
             )
+        else:
+            _refuse_large(table, column)
         columns.append(column)
     return columns
+
+
+def _refuse_large(table: Table, column: Column) -> None:
+    """Raise or warn where single precision cannot hold the numbers of a column."""
+    values = column.values[:, 0] if column.kind == "number" else np.empty(0)
+    if (endless := np.isinf(as_float32(values))).any():
+        place = table.place(int(endless.argmax()), column.name)
+        raise DatasetError(f"{place} is {values[endless][0]:g}: numbers up to 3e38 are expected")
+    if (np.abs(values) > 1 << 24).any():  # whole numbers are exact up to here
+        known = values[~np.isnan(values)]
+        if len(np.unique(as_float32(known))) < 0.9 * len(np.unique(known)):
+            warnings.warn(
+                f"{table.file}: '{column.name}' has different numbers that are equal in single "
+                "precision (7 digits): an ID? Put it under 'ignore'. A date? Write 2024-01-31",
+                stacklevel=5,
+            )
 
 
 def _report(table: Table, columns: list[Column]) -> Report:
@@ -288,6 +306,8 @@ def _parts(
         if groups is not None and groups.isna().any():
             place = table.place(int(rows[groups.isna().argmax()]), by["group"])
             raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
+        if groups is not None and groups.dtype == object:
+            groups = groups.str.strip()
         return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
         raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
@@ -302,7 +322,13 @@ def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
     if column.kind == "number":
         return column.values[rows, 0]
     first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
-    return pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True).to_numpy()
+    times = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
+    if (bad := times.isna().to_numpy()).any():
+        place = table.place(int(rows[bad.argmax()]), name)
+        raise DatasetError(
+            f"{place} is '{texts[bad].iloc[0]}': a time is expected", setting="split"
+        )
+    return times.to_numpy()
 
 
 def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, Any]:
@@ -359,7 +385,8 @@ def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.
             values = understood.parts_of_dates(shown, written)
         else:
             values = understood.numbers_of(table, name, shown, written)
-        bad = np.isnan(values[:, 0]) & ~(shown.empty & ("medians" in known))
+        finite = np.isfinite(as_float32(values[:, 0]))
+        bad = ~finite & ~(shown.empty & ("medians" in known))
     for position in np.flatnonzero(bad):
         text = cells.texts[position]
         if kind == "category":

@@ -12,7 +12,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlcourse.datasets.amounts import FLOAT, amount, is_ambiguous, marks
+from dlcourse.datasets.amounts import FLOAT, amount, are_codes, marks
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError, RecipeError, one_line
 
@@ -26,6 +26,7 @@ WORDS = (
 """What people and programs write for a missing number."""
 TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt"}
 MOST_CATEGORIES = 100
+TWO_READINGS = re.compile(rb"(?<![\d.,])[1-9]\d{0,2}[.,]\d{3}(?![\d.,])")  # 1.234 and 1234
 HEAD_BYTES, HEAD_ROWS = 1 << 17, 500  # that the dialect is found in
 
 
@@ -113,22 +114,22 @@ def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa
     if reading.header is None and not has_header:
         notes.append(f"no header line: the columns are named 1 to {len(names)}")
     columns = _columns(rows[has_header:], names, reading.words)
-    mark = reading.mark or _mark(columns.values()) or reading.usual_mark
+    usual = reading.usual_mark if separator != reading.usual_mark else None
+    mark = reading.mark or _mark(columns.values()) or usual
     plain = {name for name, cells in columns.items() if _is_plain(cells, mark or ".")}
-    if mark is None and separator != ",":
-        plain -= {name for name in plain if any(map(is_ambiguous, columns[name]))}
-    plain = set() if reading.as_text else plain
     body = data.split(b"\n", skipped := first[1][0] - 1)[skipped] if has_header else data
+    if reading.as_text or (mark is None and separator != "," and TWO_READINGS.search(body)):
+        plain = set()
     frame = _frame(body, names, plain, reading.words, sep=separator, decimal=mark or ".")
     if frame is None or _is_irregular(data, separator, frame):
         _refuse_uneven(file, data, separator, len(names))
     if frame is None:
         raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
+    frame = frame if reading.as_text else frame.dropna(how="all")
     if frame.empty:
         raise DatasetError(f"{file}: no rows below the header")
-    return _without_totals(
-        Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
-    )
+    table = Table(file, data, reading, separator, frame, has_header, unnamed, mark, notes)
+    return table if reading.as_text else _without_totals(table)
 
 
 def _separator(given: str | None) -> str | None:
@@ -152,15 +153,15 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
     name = encoding or ("utf-16" if wide else "utf-8-sig")
     try:
         text = data if name == "utf-8-sig" and data.isascii() else data.decode(name).encode()
-    except LookupError:
-        reason = f"no encoding '{encoding}' (such as utf-8, utf-16, cp1252)"
-        raise RecipeError(reason, setting="encoding", of="csv") from None
     except UnicodeDecodeError as error:
         text = b"\0" if encoding or wide else data.decode("cp1252", "replace").encode()
         if re.search(rb"[\0-\x08\x0e-\x1f]|\xef\xbf\xbd", text):
             reason = f"not text in {encoding or 'UTF-8, UTF-16 or cp1252'} ({error})"
             raise DatasetError(f"{file}: {reason}: save it as CSV in UTF-8") from None
         notes = ["not UTF-8, so it was read as cp1252 (Windows): wrong letters? Set 'encoding'"]
+    except (LookupError, ValueError):
+        reason = f"no encoding {encoding!r} (such as utf-8, utf-16, cp1252)"
+        raise RecipeError(reason, setting="encoding", of="csv") from None
     if b"\0" in text:
         raise DatasetError(f"{file}: not text: save it as CSV in UTF-8")
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text, notes
@@ -188,6 +189,7 @@ def records(file: Path, data: bytes, separator: str) -> Iterator[tuple[int, list
         DatasetError: The quotes of a row are wrong.
     """
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+    csv.field_size_limit(len(data) + 1)  # 131,072 characters otherwise
     reader = csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True)
     start = 1
     try:
@@ -222,10 +224,11 @@ def _without_comments(data: bytes, head: str, separator: str) -> bytes:
         return data
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
     most = Counter(len(cells) for cells in rows if cells and cells[0][:1] != "#").most_common(1)
-    mark, fields = separator.encode(), most[0][0] if most else 1
+    fields = most[0][0] if most else 1
 
     def kept(line: re.Match[bytes]) -> bytes:
-        is_row = line[0].count(mark) == fields - 1 > 0 or data.count(b'"', 0, line.start()) % 2
+        (cells,) = csv.reader([line[0].decode()], delimiter=separator)
+        is_row = len(cells) == fields > 1 or data.count(b'"', 0, line.start()) % 2
         return line[0] if is_row else b""
 
     return re.sub(rb"(?m)^#[^\r\n]*", kept, data)
@@ -249,11 +252,19 @@ def _names(file: Path, rows: list[list[str]], header: bool) -> tuple[list[str], 
         names.pop()  # a separator at the end of the header alone
     if 1 < len(names) == width - 1:  # a separator at the end of each row, or names of rows (from R)
         trailing = not any(cells[-1].strip() for cells in rows[1:] if len(cells) == width)
-        names.insert(len(names) if trailing else 0, "")
+        if trailing or _are_row_names([cells[0].strip() for cells in rows[1:]]):
+            names.insert(len(names) if trailing else 0, "")
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise DatasetError(f"{file}:1: two columns are named '{twice[0]}': rename one")
     unnamed = {number: f"column {number + 1}" for number, name in enumerate(names) if not name}
     return [unnamed.get(number, name) for number, name in enumerate(names)], (*unnamed.values(),)
+
+
+def _are_row_names(cells: list[str]) -> bool:
+    """Return whether the cells all differ and are words, or count the rows from 0 or 1."""
+    numbers = sum(bool(FLOAT.fullmatch(cell)) for cell in cells)
+    counted = [[str(number + start) for number in range(len(cells))] for start in (0, 1)]
+    return len({*cells}) == len(cells) and (not numbers or (numbers > 2 and cells in counted))
 
 
 def _columns(rows: list[list[str]], names: list[str], missing: set[str]) -> dict[str, set[str]]:
@@ -278,13 +289,14 @@ def _mark(columns: Iterable[set[str]]) -> str | None:
 def _is_plain(cells: set[str], mark: str) -> bool:
     """Return whether pandas reads the cells as numbers, with this decimal mark."""
     table = str.maketrans({mark: ".", ".": "." if mark == "." else "x"})
-    return bool(cells) and all(FLOAT.fullmatch(cell.translate(table)) for cell in cells)
+    is_plain = bool(cells) and all(FLOAT.fullmatch(cell.translate(table)) for cell in cells)
+    return is_plain and not are_codes(cells)
 
 
 def _frame(
     data: bytes, names: list[str], plain: set[str], words: set[str], **dialect: Any
 ) -> "pd.DataFrame | None":
-    """Return the cells, without empty rows; None if a row has more cells than there are names."""
+    """Return the cells; None if a row has more cells than there are names."""
     import pandas as pd
 
     gaps = {name: [*words] if name in plain else [""] for name in names}
@@ -294,12 +306,11 @@ def _frame(
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            frame = pd.read_csv(io.BytesIO(data), **own, **dialect)
+            return pd.read_csv(io.BytesIO(data), **own, **dialect)
         except (pd.errors.ParserError, pd.errors.ParserWarning):
             return None
         except ValueError:  # a cell below the first rows is not a plain number
             return _frame(data, names, set(), words, **dialect)
-    return frame.dropna(how="all")
 
 
 def _is_irregular(data: bytes, separator: str, frame: "pd.DataFrame") -> bool:
