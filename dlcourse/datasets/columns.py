@@ -118,7 +118,9 @@ def number_column(name: str, values: np.ndarray, said: str = "", unit: str = "")
     """Return a column of numbers `(n,)`; NaN is missing."""
     missing = np.isnan(values)
     ends = [] if missing.all() else [np.nanmin(values), np.nanmax(values)]
-    extent = " to ".join(f"{end + 0.0:{'.15g' if end % 1 == 0 else '.6g'}}" for end in ends)
+    extent = " to ".join(
+        f"{end + 0.0:{'.15g' if float(end).is_integer() else '.6g'}}" for end in ends
+    )
     return Column(name, "number", values[:, None], missing, said, extent, (unit,))
 
 
