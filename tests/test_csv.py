@@ -192,7 +192,7 @@ def test_a_column_is_read_as_the_numbers_that_it_shows(write, cells, expected, s
     text = "c;a\n" + "".join(f"{letter};{cell}\n" for cell in cells for letter in "xyz")
     table = overview(write(text))
     assert table[1]["taken as"] == said
-    assert table[1]["range"] == f"{min(expected):.6g} to {max(expected):.6g}"
+    assert table[1]["range"] == f"{min(expected):.7g} to {max(expected):.7g}"
 
 
 def test_a_number_that_can_be_read_in_two_ways_is_refused_unless_another_cell_decides(write):
