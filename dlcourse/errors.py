@@ -1,5 +1,6 @@
 """Errors that a user can cause and fix; commands print their text without a traceback."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class UserError(ValueError):
 
     def __init__(self, reason: str, *, setting: str | None = None, of: str | None = None):
         self.reason, self.setting = reason, setting
-        super().__init__(": ".join(part for part in (of, setting, reason) if part))
+        super().__init__(as_given(": ".join(part for part in (of, setting, reason) if part)))
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a traceback."""
@@ -64,6 +65,13 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
         )
         self.at, self.signal = at, signal
         self.exit_code = 128 + signal
+
+
+def as_given(text: str) -> str:
+    """Return a text in which data given in Python is not named by its temporary file."""
+    text = re.sub(r"\S*\bdlcourse-\w+[/\\]\w+[/\\]arrays\.npz", "the arrays (x, y)", text)
+    text = re.sub(r"\S*\bdlcourse-\w+[/\\]\w+[/\\]table\.csv", "the DataFrame", text)
+    return re.sub(r"(?<=the DataFrame):(\d+)", r" (line \1 as CSV)", text)
 
 
 def one_line(error: BaseException) -> str:

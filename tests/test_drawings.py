@@ -1,6 +1,7 @@
 """Drawn digits are found on a picture and prepared as the data set's own; data is left alone."""
 
 import json
+import re
 import tracemalloc
 from dataclasses import replace
 
@@ -158,7 +159,7 @@ def test_images_of_an_npz_file_and_of_a_folder_are_read_as_they_are(tmp_path):
 def test_a_prepared_picture_is_answered_as_the_drawing_was(digits_run, tmp_path):
     seven(at=(60, 150)).save(tmp_path / "mine.png")
     (row,) = dl.predict(digits_run, tmp_path / "mine.png")
-    assert row["prepared"].endswith(f"{tmp_path.name}-mine-png.png")
+    assert f"{tmp_path.name}-mine-png-" in row["prepared"]
     (again,) = dl.predict(digits_run, row["prepared"])
     assert again["prepared"] is None
     assert again["probabilities"] == row["probabilities"]
@@ -212,6 +213,55 @@ def test_several_digits_are_read_line_by_line_from_left_to_right(digits_run, tmp
     rows = dl.predict(digits_run, tmp_path / "page.png")
     assert [row["input"] for row in rows] == [f"{tmp_path / 'page.png'}:{k}" for k in range(1, 6)]
     assert len({row["prepared"] for row in rows}) == 5
+
+
+def forty_two():
+    """A four and a two in straight strokes, side by side; and the pen."""
+    picture = Image.new("L", (340, 200), 250)
+    pen = ImageDraw.Draw(picture)
+    pen.line([(80, 40), (50, 110), (120, 110)], 20, 8)
+    pen.line([(100, 70), (98, 150)], 20, 8)
+    pen.line([(190, 60), (220, 40), (250, 65), (190, 150), (260, 148)], 20, 8)
+    return picture, pen
+
+
+@pytest.mark.parametrize("line", [[(30, 170), (280, 173)], [(40, 20), (275, 18)]])
+def test_an_underlined_number_is_its_digits(line):
+    (plain, _), (picture, pen) = forty_two(), forty_two()
+    pen.line(line, 20, 5)
+    for digit, expected in zip(digits_of(array(picture)), digits_of(array(plain)), strict=True):
+        assert digit.shape == pytest.approx(expected.shape, abs=2)
+
+
+@pytest.mark.parametrize("width", [3, 9])
+def test_a_box_around_a_digit_is_left_out(width):
+    boxed, expected = seven(120, at=(90, 170)), digits_of(array(seven(120, at=(90, 170))))
+    corners = [(120, 62), (272, 57), (278, 236), (118, 240), (121, 62)]
+    ImageDraw.Draw(boxed).line(corners, 0, width)
+    (digit,) = digits_of(array(boxed))
+    assert digit.shape == pytest.approx(expected[0].shape, abs=2)
+
+
+def test_a_zero_keeps_its_dot_and_a_five_its_hat():
+    dotted, five = Image.new("L", (200, 200), 250), Image.new("L", (200, 200), 250)
+    ImageDraw.Draw(dotted).ellipse([60, 40, 130, 160], outline=0, width=8)
+    ImageDraw.Draw(dotted).ellipse([86, 84, 104, 116], fill=0)
+    pen = ImageDraw.Draw(five)
+    pen.arc([60, 80, 130, 160], 250, 150, 0, 6)
+    pen.line([(80, 60), (75, 95)], 0, 6)
+    pen.line([(78, 48), (130, 46)], 0, 4)  # apart from the rest, thin and wide
+    for picture, height in ((dotted, 120), (five, 114)):
+        (digit,) = digits_of(array(picture))
+        assert digit.shape[0] == pytest.approx(height, abs=6)
+
+
+def test_files_of_the_same_name_in_folders_of_the_same_name_have_their_own_picture(tmp_path):
+    made = set()
+    for folder in ("a/x", "b/x"):
+        (tmp_path / folder).mkdir(parents=True)
+        seven(at=(60, 150)).save(tmp_path / folder / "d.png")
+        made.add(read_pictures(tmp_path / folder / "d.png", MNIST, tmp_path)[2][0]["prepared"])
+    assert len(made) == 2
 
 
 def test_a_pencils_thin_line_is_kept_when_a_large_page_is_reduced(tmp_path):
@@ -271,8 +321,8 @@ def test_a_page_without_a_digit_is_one_clear_line(picture, digits_run, call, tmp
     code, out, err = call(predict, "--run", digits_run.path, tmp_path / "a.png")
     assert (code, out) == (2, "")
     assert err == (
-        f"{tmp_path}/a.png: no digit was found: draw it large and dark on plain paper (--as-is, in "
-        "Python as_is=True, reads the picture as it is)\n"
+        f"{tmp_path}/a.png: no digit was found: draw each large and dark, not touching another, on "
+        "plain paper (--as-is, in Python as_is=True, reads the picture as it is)\n"
     )
     with pytest.raises(DatasetError, match="no digit was found"):
         dl.predict(digits_run, tmp_path / "a.png")
@@ -311,7 +361,7 @@ def test_visualize_shows_the_prepared_picture(digits_run, call, tmp_path):
     arguments = ("--run", digits_run.path, "--what", "saliency", "--out", tmp_path / "page")
     code, out, err = call(visualize, *arguments, "--image", tmp_path / "a.png")
     assert code == 0, err
-    assert "a-png.png\n    Your own drawing, as the network sees it." in out
+    assert re.search(r"a-png-\w+\.png\n    Your own drawing, as the network sees it\.", out)
     code, _, err = call(visualize, *arguments, "--image", tmp_path / "a.png", "--as-is")
     assert code == 0
     assert "a.png: unlike the training data (distance" in err

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from scipy.sparse import csr_matrix
 
 import dlcourse as dl
 from dlcourse.errors import DatasetError, DivergedError, InterruptedTraining, RecipeError, RunError
@@ -405,6 +407,69 @@ def test_arrays_are_classes_or_numbers_as_in_a_table(y, task, names):
     assert (data.task, data.class_names, data.input_shape) == (task, names, (2,))
 
 
+@pytest.mark.parametrize(
+    "y",
+    [
+        ["a", "b", None] * 20,
+        np.array([["a"], ["b"], [np.nan]] * 20, object),
+        np.array(["a", "b", ""] * 20),
+        np.array([b"a", b"b", b""] * 20),
+        np.array([1.0, 0.0, np.nan] * 20),
+    ],
+    ids=["None", "column", "empty text", "bytes", "NaN"],
+)
+def test_a_missing_label_is_refused(y):
+    said = fault((np.zeros((60, 2)), y), model="dnn")
+    assert said.startswith("(x, y): y[2")
+    assert "is missing: fill it, or drop such rows" in said
+
+
+def test_bytes_are_text_and_masks_are_told():
+    x, y = np.arange(120.0).reshape(60, 2), np.array([b"no", b"yes"] * 30)
+    for labels in (y, y.astype(object)):
+        assert dl.recipe((x, labels), model="dnn").load_dataset().class_names == ("no", "yes")
+    told = "(x, y): values are masked: fill them, or drop their rows"
+    assert fault((np.ma.masked_greater(x, 100), y), model="dnn") == told
+    assert fault((x, np.ma.masked_equal(np.arange(60) % 3, 1)), model="dnn") == told
+
+
+def test_errors_name_what_was_given_and_not_its_file(flowers):
+    with pytest.raises(DatasetError) as error:
+        dl.recipe(flowers, target="kinds", model="dnn").load_dataset()
+    assert "table.csv" not in str(error.value)
+    assert "no column 'kinds'" in str(error.value)
+    pair = np.zeros((60, 3, 8, 8)), np.arange(60) % 2
+    with pytest.raises(DatasetError, match=r"the arrays \(x, y\): x_train has shape"):
+        dl.recipe(pair, model="dnn").load_dataset()
+
+
+def test_an_index_with_a_name_is_a_column(flowers):
+    data = dl.recipe(flowers.set_index("soil"), target="kind", model="dnn").load_dataset()
+    assert data.feature_names == ("soil=clay", "soil=sand", "size", "size was missing")
+
+
+def test_each_row_of_a_data_frame_has_an_answer_under_its_label(flowers, tmp_path):
+    run = dl.fit(
+        *(flowers.dropna(),), target="kind", model="dnn", epochs=1, runs=tmp_path, verbose=0
+    )
+    gaps = dl.fit(
+        flowers[["size", "kind"]], target="kind", model="dnn", epochs=1, verbose=0, runs=tmp_path
+    )
+    rows = flowers.assign(note="two\nlines")[3:6].set_axis(["u", "v", "w"])
+    assert [row["input"] for row in dl.predict(run, rows)] == ["u", "v", "w"]
+    empty = flowers[["size"]][5:9].set_axis([10, 20, 30, 40])  # row 7 has no value
+    assert [row["input"] for row in dl.predict(gaps, empty)] == ["10", "20", "30", "40"]
+    marsh = rows.assign(soil=["clay", "marsh", "sand"])
+    with pytest.warns(UserWarning, match=r"^rows without an answer: the DataFrame \(line "):
+        assert [row["input"] for row in dl.predict(run, marsh)] == ["u", "w"]
+    with pytest.raises(DatasetError, match=r"a row as frame\.iloc\[\[0\]\]"):
+        dl.predict(run, rows.iloc[0])
+    with pytest.raises(
+        DatasetError, match=r"^the DataFrame \(line 1 as CSV\): columns: no column 'soil'"
+    ):
+        dl.predict(run, rows[["size"]])
+
+
 def test_arrays_stay_in_the_run(points, tmp_path):
     run = dl.fit(points, model="dnn", task="classification", epochs=1, runs=tmp_path, verbose=0)
     assert (run.path / "arrays.npz").is_file()
@@ -420,6 +485,10 @@ def test_arrays_stay_in_the_run(points, tmp_path):
             "arrays (x, y) of the same length, or a DataFrame",
         ),
         (((np.zeros((3, 2)), [0, 1]),), {}, "arrays (x, y) of the same length"),
+        (((np.zeros((3, 2)), 5),), {}, "arrays (x, y) of the same length"),
+        (((5, 5),), {}, "arrays (x, y) of the same length"),
+        (((csr_matrix(np.eye(3)), [0, 1, 0]),), {}, "x.toarray() for a sparse x"),
+        ((pd.Series([1.0, 2.0]),), {}, "or a DataFrame and its target, are expected"),
         (((np.zeros((3, 2)), [0, 1, 0]),), {"epoch": 3}, "unknown setting 'epoch' (did you mean"),
         (((np.zeros((3, 2)), [0, 1, 0]),), {"target": "y"}, "unknown setting 'target'"),
     ],

@@ -70,7 +70,7 @@ def recipe(
 
 def _data_alone(data: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe of data; it takes the settings that are those of a data set."""
-    name = "csv" if hasattr(data, "to_csv") else "npz"
+    name = "csv" if hasattr(data, "columns") else "npz"
     own = groups()[f"dataset.{name}"].model_fields.keys() - {"name", *KEYWORDS}
     named = {key: settings.pop(key) for key in own & settings.keys()}
     return {"dataset": stored(data, {**settings.pop("dataset", {}), **named})}

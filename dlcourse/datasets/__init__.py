@@ -17,14 +17,7 @@ from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnis
 from dlcourse.errors import RecipeError
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
-__all__ = [
-    "DATASETS",
-    "Dataset",
-    "Loader",
-    "at_hand",
-    "fingerprint",
-    "load_dataset",
-]
+__all__ = ["DATASETS", "Dataset", "Loader", "at_hand", "fingerprint", "load_dataset"]
 
 
 class Loader(NamedTuple):

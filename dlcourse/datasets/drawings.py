@@ -16,6 +16,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+from zlib import crc32
 
 import numpy as np
 from scipy import ndimage
@@ -32,6 +33,7 @@ SMALLEST = 1 / 5  # size of a digit over the largest on the picture: less is a s
 CHIP = 1 / 16  # the same for a part of a digit
 MOST = 500  # pieces: a picture with more is not a drawing
 LONGEST_OUTLINE = 4  # outline of a digit over its height and width: drawn ones measured up to 3.4
+SHORTEST_FRAME = 3.5  # the same for a frame, whose lines have two sides
 WORKING = 80  # pixels of a digit's longer side while its strokes are thickened
 
 
@@ -61,12 +63,13 @@ def read_pictures(
     images = prepared(read_page(file), facts.drawn)
     if not len(images):
         raise DatasetError(
-            f"{file}: no digit was found: draw it large and dark on plain paper (--as-is, in "
-            "Python as_is=True, reads the picture as it is)"
+            f"{file}: no digit was found: draw each large and dark, not touching another, on plain "
+            "paper (--as-is, in Python as_is=True, reads the picture as it is)"
         )
     images = np.array([_resized(image, *facts.input_shape[:2]) for image in images])
     ends = [f":{number}" for number in range(1, len(images) + 1)] if len(images) > 1 else [""]
     stem = re.sub(r"[^\w-]", "-", "-".join(Path(file).parts[-2:])).strip("-")
+    stem += f"-{crc32(str(Path(file).absolute()).encode('utf-8', 'surrogateescape')):08x}"
     paths = (folder / f"{stem}{end.replace(':', '-')}.png" for end in ends)
     made = [{"prepared": _saved(*picture)} for picture in zip(images, paths, strict=True)]
     x = (low + images * (high - low)).astype("float32")[..., None]
@@ -110,6 +113,7 @@ def digits_of(picture: np.ndarray) -> list[np.ndarray]:
     kept = _sizes(boxes) >= max(4, _sizes(boxes).max(initial=0) * CHIP)
     if not kept.any() or len(strong) > MOST:
         return []
+    kept[kept] = ~_around_digits(pieces, strong[kept], boxes[kept])
     boxes, groups = _joined(boxes[kept])
     digits = []
     for number in _reading_order(boxes):
@@ -171,6 +175,21 @@ def _without_lines(mask: np.ndarray) -> np.ndarray:
             if line.shape[1] > 0.8 * width and thick < width / 20:
                 turned[box] -= line * (1 - ndimage.grey_opening(turned, (2 * thick + 1, 1))[box])
     return clean > 0
+
+
+def _around_digits(pieces: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return which pieces are a line under or over two others side by side, or a frame of one."""
+    size, across = boxes[:, 2:] - boxes[:, :2], _gaps(boxes)[1]
+    high, wide = size.T
+    along = (-across >= wide / 2) & (high > 2 * high[:, None])
+    around = (wide >= 6 * high) & ((along @ (across >= 0)) & along).any(axis=1)
+    inside = (boxes[:, None, :2] < boxes[:, :2]) & (boxes[:, None, 2:] > boxes[:, 2:])
+    holds = inside.all(axis=2) & (size.max(axis=1) >= size.min(axis=1)[:, None] / 4)
+    for number in np.flatnonzero(holds.any(axis=1)):
+        top, left, bottom, right = boxes[number]
+        solid = pieces[top:bottom, left:right] == labels[number]
+        around[number] = _outline(solid) > SHORTEST_FRAME * sum(solid.shape)
+    return around
 
 
 def _joined(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,7 @@ TEST_FRACTION = 0.2
 
 
 def digits(
-    seed: int = 0,
-    *,
-    classes: tuple[Word, ...] | None = None,
-    validation_fraction: Fraction = 0.15,
+    seed: int = 0, *, classes: tuple[Word, ...] | None = None, validation_fraction: Fraction = 0.15
 ) -> Dataset:
     """Return 1,797 handwritten digits, 8×8×1, uint8 from 0 to 16 (Alpaydin and Kaynak 1998).
 

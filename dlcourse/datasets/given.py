@@ -3,7 +3,8 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,46 +12,94 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import are_classes
-from dlcourse.errors import RecipeError
+from dlcourse.datasets.table import records
+from dlcourse.errors import DatasetError, RecipeError, as_given
 
 MOST_BYTES = 200 << 20  # that a run keeps
 
 
 def is_given(data: Any) -> bool:
-    """Return whether `data` are arrays or a DataFrame, not a recipe."""
-    arrays = isinstance(data, list | tuple | np.ndarray)
-    return arrays or (hasattr(data, "to_csv") and hasattr(data, "columns"))
+    """Return whether `data` are arrays or of pandas, not a recipe."""
+    return isinstance(data, list | tuple | np.ndarray) or hasattr(data, "to_csv")
 
 
 def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings `dataset` of a recipe for data, which is written to a temporary file.
+
+    An index of a DataFrame is a column if it has a name.
 
     Args:
         data: Arrays `(x, y)`, or a DataFrame.
         settings: Further settings of the data set, such as a DataFrame's `target`.
 
     Raises:
-        RecipeError: The data is neither, or takes more than `MOST_BYTES`.
+        RecipeError: The data is neither, takes more than `MOST_BYTES`, or lacks a label.
     """
-    if hasattr(data, "to_csv"):
+    if hasattr(data, "columns"):
+        if any(name is not None for name in data.index.names):
+            data = data.reset_index(allow_duplicates=True)
         _refuse_large(int(data.memory_usage(index=False).sum()))
         file = Path(tempfile.mkdtemp(dir=_folder())) / "table.csv"
         data.to_csv(file, index=False)
         _refuse_large(file.stat().st_size)
         plain = {"separator": ",", "encoding": "utf-8", "header": True}
         return {"name": "csv", "path": str(file), **plain, **settings}
-    if not isinstance(data, list | tuple) or len(data) != 2 or len(data[0]) != len(data[1]):
-        reason = "arrays (x, y) of the same length, or a DataFrame and its target, are expected"
-        raise RecipeError(f"{reason}: dl.fit((x, y), model='dnn')")
+    pair = data if isinstance(data, list | tuple) and len(data) == 2 else (0, 0)
+    if any(map(np.ma.is_masked, pair)):
+        raise RecipeError("(x, y): values are masked: fill them, or drop their rows")
     try:
-        x, y = map(np.asarray, data)
-    except ValueError:
+        x, y = map(np.asarray, pair)
+        x = x.astype(float) if x.ndim and x.dtype.kind == "O" else x
+    except (TypeError, ValueError):
         raise RecipeError("(x, y): each must be one array, without gaps or text in x") from None
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        reason = "arrays (x, y) of the same length, or a DataFrame and its target, are expected"
+        cure = ", x.toarray() for a sparse x" * hasattr(pair[0], "toarray")
+        raise RecipeError(f"{reason}: dl.fit((x, y), model='dnn'){cure}")
+    y = _known(y)
     _refuse_large(x.nbytes + y.nbytes)
     y, facts = _labels(y, settings.get("task"))
     file = Path(tempfile.mkdtemp(dir=_folder())) / "arrays.npz"
     np.savez(file, x_train=x, y_train=y)
     return {"name": "npz", "path": str(file), **facts, **settings}
+
+
+def read_frame(frame: Any, read: Callable[[Path], tuple[list[str], Any, Any]]) -> Any:
+    """Return what `read` returns of a DataFrame's CSV file, with labels of the index as names.
+
+    Args:
+        frame: DataFrame.
+        read: Function that returns `file:line` of each row of a file, its inputs and more.
+
+    Raises:
+        DatasetError: The frame is a Series.
+    """
+    if not hasattr(frame, "columns"):
+        raise DatasetError("a Series is not a table: give a row as frame.iloc[[0]]")
+    # One more column, so that a row without any value stays a row.
+    file = Path(stored(frame.assign(**{"(row)": 1}), {})["path"])
+    with warnings.catch_warnings(record=True) as caught:
+        names, *others = read(file)
+    for warning in caught:
+        warnings.warn(as_given(str(warning.message)), warning.category, stacklevel=3)
+    lines = [line for line, _ in records(file, file.read_bytes(), ",")]
+    labels = dict(zip(lines[1:], map(str, frame.index), strict=True))
+    return [labels[int(name.rpartition(":")[2])] for name in names], *others
+
+
+def _known(y: np.ndarray) -> np.ndarray:
+    """Return labels or targets, with bytes as text; refuse missing ones, as empty text is."""
+    import pandas as pd
+
+    y = np.vectorize(_text, otypes="O")(y) if y.dtype.kind in "SUO" else y
+    for place in np.argwhere(pd.isna(y))[:1].tolist():
+        raise RecipeError(f"(x, y): y{place} is missing: fill it, or drop such rows from x and y")
+    return np.array(y.tolist()) if y.dtype.kind == "O" else y
+
+
+def _text(cell: Any) -> Any:
+    cell = cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else cell
+    return cell or None if isinstance(cell, str) else cell
 
 
 def _labels(y: np.ndarray, task: str | None) -> tuple[np.ndarray, dict[str, Any]]:
@@ -88,6 +137,7 @@ def keep(path: str, folder: Path) -> str | None:
 
 @cache
 def _folder() -> Path:
+    """Return the folder of all temporary files; `errors.as_given` knows its name."""
     folder = Path(tempfile.mkdtemp(prefix="dlcourse-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

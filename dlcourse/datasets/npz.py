@@ -5,13 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import (
-    PARTS,
-    Dataset,
-    as_float32,
-    dataset_of,
-    task_of,
-)
+from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
 from dlcourse.files import DAMAGED

@@ -14,13 +14,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
-from dlcourse.datasets.dataset import (
-    Dataset,
-    dataset_of,
-    keep_classes,
-    task_of,
-    value_range,
-)
+from dlcourse.datasets.dataset import Dataset, dataset_of, keep_classes, task_of, value_range
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
 from dlcourse.schema import Fraction, Positive, Word

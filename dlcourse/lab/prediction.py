@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from dlcourse.datasets import Dataset
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.datasets.given import stored
+from dlcourse.datasets.given import read_frame
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, read_run
@@ -77,7 +78,8 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     """
     run = read_run(run)
     run.file("model.keras")
-    inputs = stored(inputs, {})["path"] if hasattr(inputs, "to_csv") else inputs
+    if hasattr(inputs, "to_csv"):
+        return predictions(run, [read_frame(inputs, partial(read_file, run))])
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
@@ -150,8 +152,7 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
         raise RunError(f"{run.path}: expected an array of numbers ({columns}), or a file name")
     if not array.size:
         raise RunError(f"{run.path}: expected one input or more, got the shape {array.shape}")
-    if array.dtype.kind == "b":
-        array = array.astype("float32")
+    array = array.astype("float32") if array.dtype.kind == "b" else array
     shape = facts.input_shape
     for grey in (array, array[..., None]) if shape[-1] == 1 else (array,):
         for batch in (grey, grey[None]):
@@ -209,9 +210,8 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
     boolean = array.dtype.kind == "b" and facts.task != "binary"
     known = np.isin(array, [] if boolean else range(len(names)))
     if not known.all():
-        cure = (
-            ": y.astype(str) gives these" if names.keys() >= set(map(str, array.tolist())) else ""
-        )
+        as_text = set(map(str, array.tolist()))
+        cure = ": y.astype(str) gives these" if names.keys() >= as_text else ""
         raise RunError(
             f"{run.path}: no class '{array[~known][0]}': numbers are the positions of the classes, "
             f"0 to {len(names) - 1}; class names are text{cure}"
