@@ -1,5 +1,6 @@
 """The user's own table: any dialect, gaps, dates, units; what each column was taken as."""
 
+import csv
 import gzip
 import json
 import string
@@ -672,3 +673,6 @@ def test_a_time_that_is_not_one_is_named(write):
 def test_a_long_cell_is_read(write):
     table = read_table(write("x,y\n" + "1,a\n" * 5 + f"2,{'b' * 200_000}\n"))
     assert len(table.frame["y"].iloc[-1]) == 200_000
+    limit = csv.field_size_limit()
+    read_table(write("x,y\n1,a\n2,b\n"))
+    assert csv.field_size_limit() == limit

@@ -189,7 +189,7 @@ def records(file: Path, data: bytes, separator: str) -> Iterator[tuple[int, list
         DatasetError: The quotes of a row are wrong.
     """
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
-    csv.field_size_limit(len(data) + 1)  # 131,072 characters otherwise
+    csv.field_size_limit(max(csv.field_size_limit(), len(data)))
     reader = csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True)
     start = 1
     try:
