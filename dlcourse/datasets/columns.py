@@ -191,26 +191,26 @@ def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit
 def _dates(table: Table, name: str, cells: Cells) -> Column | None:
     """Return a column of dates with one format; None if fewer than `NUMERIC_SHARE` are."""
     written = [text for text in cells.texts if text]
-    fits = [form for form in FORMATS if days_of(written[:20], form).notna().mean() > 0.5]
-    shares = {form: days_of(written, form).notna().mean() for form in fits}
-    best = max(shares.values(), default=0)
+    likely = [form for form in FORMATS if days_of(written[:20], form).notna().mean() > 0.5]
+    days = {form: days_of(written, form) for form in likely}
+    best = max((each.notna().mean() for each in days.values()), default=0)
     if best < NUMERIC_SHARE:
         return None
-    fits = [form for form, share in shares.items() if share == best]
+    days = {form: each for form, each in days.items() if each.notna().mean() == best}
+    form, first = next(iter(days.items()))
     if best < 1:
-        bad = cells.texts.index(written[int(days_of(written, fits[0]).isna().argmax())])
+        bad = cells.texts.index(written[int(first.isna().argmax())])
         raise DatasetError(
             f"{_cell(table, name, cells, bad)}, but {best:.0%} of the values are dates: "
             "correct it, or list it under 'missing_values'"
         )
-    if len({tuple(days_of(written, form)) for form in fits}) > 1:
+    if len({tuple(each) for each in days.values()}) > 1:
         day = CLOCK.sub("", written[0])
         return left_out(name, len(cells.codes), f"is {day} day or month first?")
-    days = days_of(written, fits[0])
-    values = parts_of_dates(cells, fits[0])[cells.codes]
-    extent = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}"
-    said = f"{fits[0]}: year, month, weekday"
-    return Column(name, "date", values, np.isnan(values[:, 0]), said, extent, (fits[0],))
+    values = parts_of_dates(cells, form)[cells.codes]
+    extent = f"{first.min():%Y-%m-%d} to {first.max():%Y-%m-%d}"
+    said = f"{form}: year, month, weekday"
+    return Column(name, "date", values, np.isnan(values[:, 0]), said, extent, (form,))
 
 
 def days_of(texts: list[str], form: str) -> "pd.DatetimeIndex":
