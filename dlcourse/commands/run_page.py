@@ -15,7 +15,6 @@ from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
-from dlcourse.runs.evaluation import check_fit
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
@@ -42,8 +41,7 @@ def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) 
         examined = examine(run)
         dataset = examined.dataset
     elif "inputs" not in given or NEEDS["test examples"] & set(names):
-        dataset = run_recipe(run).load_dataset()
-        check_fit(run, dataset)
+        dataset = run.load_dataset()
     if dataset is not None and "inputs" not in given:
         given |= _examples(dataset, images)
     read: dict[str, Any] = {"dataset": dataset, "examined": examined}

@@ -4,6 +4,7 @@ runs/digits_cnn-20260131-101500/
     recipe.yaml       every setting written out: it alone reproduces the run
     environment.json  versions, machine, device, git state, data fingerprint
     dataset.json      facts that new inputs need: class names, value range, columns
+    examples.npz      a digest of each example, which tells them from new ones
     state.npz         the state that a resumed training starts from; after an interrupted epoch
                       or with `training.checkpoint_every`, also inside_state.npz
     fine_tuning.npz   the same for the fine-tuning of a transfer
@@ -31,12 +32,12 @@ from typing import Any
 
 import yaml
 
-from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.runs.evaluation import metric_text, split_table
-from dlcourse.schema import shown
+from dlcourse.schema import checked_settings, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -77,20 +78,34 @@ class Run:
             del self.__dict__[name]
 
     def load_dataset(self) -> Dataset:
-        """Return the data set of the training, split with the same seed.
+        """Return the data set of the training, split as it was then.
+
+        Examples that were added to its file since are left out.
 
         Raises:
-            RunError: The run's recipe is missing or damaged.
+            RunError: The recipe is missing or damaged, or the data has changed beyond recognition.
             DatasetError: The data is missing or broken.
+        """
+        from dlcourse.runs.measured import training_data
+
+        return training_data(self)
+
+    def data_settings(self) -> tuple[str, int, dict[str, Any]]:
+        """Return the name of the data set, its seed and its settings, checked and complete.
+
+        Raises:
+            RunError: The recipe is missing or damaged.
+            RecipeError: A setting is unknown or out of bounds.
         """
         path = self.file("recipe.yaml")
         try:
             recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-            seed, settings = recipe["seed"], dict(recipe["dataset"])
+            seed, settings = int(recipe["seed"]), self.with_its_data(dict(recipe["dataset"]))
             name = settings.pop("name")
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+            function = DATASETS[name].function
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: is broken: {one_line(error)}") from None
-        return load_dataset(name, seed=seed, **self.with_its_data(settings))
+        return name, seed, checked_settings(name, function, settings)
 
     def with_its_data(self, dataset: dict[str, Any]) -> dict[str, Any]:
         """Return the settings of the data set, with the place of a kept file after a move."""

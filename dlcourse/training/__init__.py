@@ -23,6 +23,8 @@ from dlcourse.runs import (
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
+from dlcourse.runs.measured import FILE as EXAMPLES
+from dlcourse.runs.measured import write_digests
 from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
@@ -185,6 +187,8 @@ def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts.as_json(), **recorded})
+    if not (run.path / EXAMPLES).exists():
+        write_digests(run.path, prepared.dataset)
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:
