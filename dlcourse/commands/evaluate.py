@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.commands.command_line import Parser, run_command, write_json
-from dlcourse.errors import DatasetError, UserError
+from dlcourse.errors import DatasetError
 from dlcourse.quiet import import_keras, write
 from dlcourse.text_table import text_table
 

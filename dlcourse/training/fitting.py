@@ -12,7 +12,7 @@ from dlcourse.runs import Run, write_history
 from dlcourse.training.batches import training_batches, validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, targets
-from dlcourse.training.state import (
+from dlcourse.runs.state import (
     Progress,
     read_state,
     restore_callbacks,

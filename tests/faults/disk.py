@@ -126,9 +126,9 @@ def at_save(number: int, action: Callable[[], Any]) -> Iterator[list[bool]]:
     import dlcourse.pictures.figures
     import dlcourse.runs
     import dlcourse.training
-    import dlcourse.training.state
+    import dlcourse.runs.state
 
-    places = [dlcourse.runs, dlcourse.training, dlcourse.training.state, dlcourse.pictures.figures]
+    places = [dlcourse.runs, dlcourse.training, dlcourse.runs.state, dlcourse.pictures.figures]
     original = dlcourse.runs.write_file
     came: list[bool] = []
     count = [0]

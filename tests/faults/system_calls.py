@@ -119,7 +119,7 @@ def saves() -> dict[str, tuple[Save, Callable[[Path], Any]]]:
     import keras
     from PIL import Image
 
-    from dlcourse.training.state import Progress, read_state, save_state
+    from dlcourse.runs.state import Progress, read_state, save_state
 
     models = []
     pictures = [Image.new("RGB", (300, 200), color) for color in ("red", "blue")]
