@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import read_run
 
     run = read_run(arguments.run)
-    run.file("model.keras")
+    run.refuse_untrained()
     answers = _answers(run, arguments)
     from dlcourse.runs.evaluation import measures, per_class, split_table
 

@@ -94,10 +94,11 @@ def _metrics(runs: Sequence[Run]) -> Section:
     rows, names = [], labels(runs)
     for run, name in zip(runs, names, strict=True):
         start = f"{name}: " if len(runs) > 1 else ""
-        for part in ("train", "val", "test"):
+        for part in ("train", "val", "test") if run.finished else ():
             values = [f"{value:,.4f}" for value in run.metrics[part].values()]
             rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
-    html = html_table(("split", "examples", *runs[0].metrics["test"]), rows)
+    scores = next((run.metrics["test"] for run in runs if run.finished), ())
+    html = html_table(("split", "examples", *scores), rows)
     html += html_table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
     if len({run.facts.fingerprint for run in runs}) > 1:
         html += text("", ["The runs' data or splits differ: each is measured on its own examples."])
@@ -106,12 +107,14 @@ def _metrics(runs: Sequence[Run]) -> Section:
 
 def _about(run: Run) -> list[str]:
     """Return a run's facts, one cell for each of `ABOUT`."""
-    metrics = run.metrics
+    metrics = run.metrics if run.finished else {"parameters": run.model.count_params()}
     return [
         f"{run.facts.name}: {run.facts.task}",
         run_recipe(run).model.name,
         f"{metrics['parameters']:,}",
-        f"{metrics['epochs_run']} (kept: {metrics.get('best_epoch', '?')})",
+        f"{metrics['epochs_run']} (kept: {metrics.get('best_epoch', '?')})"
+        if run.finished
+        else f"{len(next(iter(run.history.values()), []))} (not finished)",
         f"{metrics['seconds']:,.1f} s" if "seconds" in metrics else "",
     ]
 

@@ -49,7 +49,7 @@ def evaluate(
         DatasetError: The run's data is missing or broken.
     """
     run = read_run(run)
-    run.file("model.keras")
+    run.refuse_untrained()
     import_keras()
     if isinstance(data, tuple | list) and len(data) == 2:
         x, y = as_inputs(run, data[0]), as_labels(run, data[1])
@@ -130,7 +130,7 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
         DatasetError: A file is missing, broken, or does not fit the run.
     """
     run = read_run(run)
-    run.file("model.keras")
+    run.refuse_untrained()
     if hasattr(inputs, "to_csv"):
         return predictions(run, [read_frame(inputs, partial(read_file, run))])
     files = [inputs] if isinstance(inputs, str | Path) else inputs

@@ -8,6 +8,8 @@ runs/digits_cnn-20260131-101500/
     state.npz         the state that a resumed training starts from; after an interrupted epoch
                       or with `training.checkpoint_every`, also inside_state.npz
     fine_tuning.npz   the same for the fine-tuning of a transfer
+    model.json        the layers of the model, to use it before the training has finished;
+                      until then base.npz has the weights of a frozen base
     history.csv       the metrics of every epoch
     xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
@@ -23,6 +25,7 @@ import csv
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +40,7 @@ from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.runs.evaluation import metric_text, split_table
+from dlcourse.runs.state import ARCHITECTURE, STATE, model_so_far
 from dlcourse.schema import checked_settings, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -51,6 +55,7 @@ class Run:
     def __repr__(self) -> str:
         scores = self.metrics["test"] if self.finished else {}
         text = ", ".join(f"test {key} {metric_text(value)}" for key, value in scores.items())
+        text += ", not finished" * bool(self.finished and self.metrics.get("interrupted"))
         return f"<Run {self.path}: {text or 'not finished'}>"
 
     def __str__(self) -> str:
@@ -155,11 +160,22 @@ class Run:
     def model(self) -> Any:
         """The trained Keras model, if its file is the one that this run saved.
 
+        A warning tells if the training has not finished: these are its best weights so far.
+
         Raises:
-            RunError: The file is missing, has changed, or contains code.
+            RunError: The file is missing, has changed, or contains code; or nothing was trained.
         """
         import keras
 
+        if not self.finished and (self.path / STATE).is_file():
+            model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
+            said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)
+            warnings.warn(
+                f"{self.path}: the training has not finished ({said} are done): these are the best "
+                "weights so far",
+                stacklevel=3,
+            )
+            return model
         path = self.file("model.keras")
         if sha256(path) != self.metrics.get("model_sha256"):
             raise RunError(
@@ -180,10 +196,18 @@ class Run:
         path = self.path / name
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
+            if (self.path / STATE).is_file():
+                reason += f": python -m dlcourse.train --resume {self.path} goes on, with --finish "
+                reason += "it is saved as it is"
             raise RunError(f"{self.path}: has no {name} ({reason})")
         if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
             _refuse_change(path, self._data.get("recipe_sha256"), sha256(path))
         return path
+
+    def refuse_untrained(self) -> None:
+        """Raise a RunError if there is no model yet, not even of an unfinished training."""
+        if self.finished or not (self.path / STATE).is_file():
+            self.file("model.keras")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
         path = self.file(name)
