@@ -88,18 +88,18 @@ def _saved(image: np.ndarray, path: Path) -> str | None:
         return str(path)
 
 
-def prepared(picture: np.ndarray, manner: str, name: object = "a picture") -> np.ndarray:
+def prepared(picture: np.ndarray, manner: str, name: object = None) -> np.ndarray:
     """Return the digits on a picture, in reading order: `(n, height, width)`, 0 to 1.
 
     Args:
         picture: Grey levels `(height, width)`, 0 to 255, dark on light or light on dark.
         manner: Manner of the data set, a key of `MANNERS`.
-        name: Name of the picture in warnings.
+        name: Name of the picture in the warnings; without it there are none.
     """
     return np.array([MANNERS[manner](ink) for ink in digits_of(picture, name)])
 
 
-def digits_of(picture: np.ndarray, name: object = "a picture") -> list[np.ndarray]:
+def digits_of(picture: np.ndarray, name: object = None) -> list[np.ndarray]:
     """Return the ink of each digit, cut out, in reading order; values from 0 to 1.
 
     Specks, ruled lines and what is not made of strokes are left out; the parts of a digit stay
@@ -108,7 +108,7 @@ def digits_of(picture: np.ndarray, name: object = "a picture") -> list[np.ndarra
 
     Args:
         picture: Grey levels `(height, width)`, 0 to 255, dark on light or light on dark.
-        name: Name of the picture in warnings.
+        name: Name of the picture in the warnings; without it there are none.
     """
     ink = _ink(picture)
     pieces, _ = cast("Any", ndimage.label)(_without_lines(ink > FAINTEST), np.ones((3, 3)))
@@ -129,9 +129,9 @@ def digits_of(picture: np.ndarray, name: object = "a picture") -> list[np.ndarra
         if large and _outline(solid) < LONGEST_OUTLINE * sum(solid.shape):
             soft = ink[box] * ndimage.binary_dilation(solid, np.ones((3, 3)))
             digits.append(((soft / np.quantile(ink[box][solid], 0.75) - 0.25) / 0.65).clip(0, 1))
-    if small := np.sum(_sizes(boxes) < SMALLEST * _sizes(boxes).max(initial=0)):
+    if name and (small := np.sum(_sizes(boxes) < SMALLEST * _sizes(boxes).max(initial=0))):
         warnings.warn(f"{name}: {small} small marks left out: draw all of one size", stacklevel=4)
-    if any(digit.shape[1] > WIDEST * digit.shape[0] for digit in digits):
+    if name and any(digit.shape[1] > WIDEST * digit.shape[0] for digit in digits):
         warnings.warn(f"{name}: a digit is wider than high: do two touch?", stacklevel=4)
     return digits
 
