@@ -582,6 +582,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
             {},
             "own.csv: two features are named 'c=p': rename a column",
         ),
+        ("Scores\nann,1\nbob,2\n", {}, "own.csv:2: 2 values, but the header names 1 columns"),
         ("age,buys\n3,1.5\n2,2.5\n", {}, "own: validation_fraction: cannot set 0.15 of 1"),
         (replaced(ROW, "1e39,red,1.5,yes"), {}, "is 1e+39: numbers up to 3e38"),
     ],
@@ -841,6 +842,7 @@ def test_utf_16_is_found_without_its_mark(write, encoding):
 def test_excels_line_of_the_separator_may_be_quoted(write):
     told = overview(write('"sep=;"\n' + PLAIN.replace(",", ";")))
     assert [row["column"] for row in told] == ["a", "b", "c"]
+    assert told.notes == []
 
 
 def test_an_escaped_quote_is_told_wherever_it_stands(write):

@@ -237,7 +237,7 @@ def _found_separator(head: str, usual: str | None) -> str:
     def fitness(mark: str) -> tuple[int, float, int]:
         rows = csv.reader(io.StringIO(lines, newline=""), delimiter=mark, skipinitialspace=True)
         counts = [len(cells) for cells in rows if any(cell.strip() for cell in cells)] or [1]
-        most = mode(counts[1:] + counts[:1])
+        most = mode(counts[1:] or counts)
         alike = 0 if min(most, counts[0]) < 2 else 2 - min(2, abs(counts[0] - most))
         return alike, round(counts[1:].count(most) / len(counts), 1) * (most > 1), most
 
