@@ -370,7 +370,7 @@ def names_in(name: str, path: Path) -> dict[str, Any]:
 def test_a_tables_own_columns_are_answered_as_predict_answers_the_table(
     call, table_run, name, tmp_path
 ):
-    code, out, _ = call("export", "--run", table_run.path, "--to", name, "--out", tmp_path / "out")
+    code, out, _ = call("--run", table_run.path, "--to", name, "--out", tmp_path / "out")
     assert code == 0
     assert "input     float32 (n, 5), any n: width, colour, day year, day month" in out
     path = tmp_path / "out" / exporting.FORMATS[name].file
