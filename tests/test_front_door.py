@@ -698,7 +698,7 @@ def test_evaluating_gives_the_metrics_of_the_training(run):
         ((np.zeros((2, 8, 8, 1)), [0, 11]), "no class '11'"),
         ((np.zeros((2, 8, 8, 1)), ["0", "cat"]), "no class 'cat'"),
         ((np.zeros((2, 8, 8, 1)), np.eye(10)[:2]), r"labels of shape \(n,\), got \(2, 10\)"),
-        ("digits", "expected a Dataset or .x, y., got str"),
+        (5, "expected a Dataset, a DataFrame, .x, y. or a file, got int"),
     ],
 )
 def test_data_that_does_not_fit_the_run_is_refused(run, data, told):

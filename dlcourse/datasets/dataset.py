@@ -148,7 +148,7 @@ def check(dataset: Dataset) -> Dataset:
 
 
 def check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise a DatasetError unless a split can be learned from, or measured; see `check`."""
+    """Raise a DatasetError for a split that cannot be learned from, or measured; see `check`."""
     where = f"{dataset.name}: the {part} split"
     if len(x) != len(y):
         raise DatasetError(f"{where} has {len(x)} inputs but {len(y)} labels")

@@ -1,7 +1,7 @@
 """What a run is measured on: its own examples, or others, told from those that it has seen.
 
-A run stores a digest of each of its examples. So they are recognised in a file that has grown or
-was sorted in another way. New examples are encoded as those of the training were.
+A run stores digests of its examples. So they are recognised in a file that has grown or was sorted
+in another way. New examples are encoded as those of the training were.
 """
 
 import warnings
@@ -36,8 +36,11 @@ def own_answers(run: Any) -> Answers:
     If the data has changed since, see `answers`.
     """
     dataset, parts = _own(run)
-    if dataset is None:
-        return answers(run, parts)
+    return answers(run, parts) if dataset is None else split_answers(run, dataset)
+
+
+def split_answers(run: Any, dataset: Dataset) -> Answers:
+    """Return the labels or targets and the outputs of each split of the run's own data."""
     return {part: (y, evaluation.outputs(run.model, x)) for part, (x, y) in dataset.splits.items()}
 
 
