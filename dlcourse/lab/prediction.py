@@ -173,13 +173,7 @@ def _array(run: Run, values: Any) -> np.ndarray:
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise RunError(f"{run.path}: the inputs contain NaN or infinite values")
-    if run.facts.inputs == "images":
-        (low, high), least, most = run.facts.value_range, float(x.min()), float(x.max())
-        ranges = f"values from {least:g} to {most:g}, the run's images from {low:g} to {high:g}"
-        if least < low or most > high:
-            raise RunError(f"{run.path}: the images have {ranges}: scale them")
-        if x.dtype.kind == "f" and 0 < most <= 1 < high:
-            warnings.warn(f"the images have {ranges}: are they scaled?", stacklevel=4)
+    evaluation.check_range(run, x)
     return x
 
 
