@@ -132,9 +132,7 @@ def test_more_than_8_bits_without_a_known_range_are_refused_until_it_is_given(
     tmp_path, pixels, told
 ):
     file = deep(tmp_path / "own.tif", pixels)
-    with pytest.raises(
-        DatasetError, match=rf"own\.tif: more than 8 bits, with values from {told}: "
-    ):
+    with pytest.raises(DatasetError, match=rf"own\.tif: more than 8 bits, .* from {told}: set"):
         read_image(file, (3, 3))
     if np.isfinite(pixels).all():
         low, high = float(pixels.min()), float(pixels.max())
@@ -165,7 +163,7 @@ def test_a_folder_of_12_bits_is_read_and_predicted_in_the_range_that_is_given(tm
         (tmp_path / "cells" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
         file = tmp_path / "cells" / "ab"[k % 2] / f"{k:02}.tif"
         deep(file, np.array([100 * k, 4095, 0], "uint16"))
-    with pytest.raises(DatasetError, match=r"40 unreadable files \(20 of 20 in a, 20 of 20 in b\)"):
+    with pytest.raises(DatasetError, match=r"40 unreadable files: 20 of 20 in a, 20 of 20 in b \("):
         load_dataset("image_folder", tmp_path / "cells", size=[3, 3])
     given = {"size": [3, 3], "color": "grayscale", "value_range": [0, 4095]}
     data = load_dataset("image_folder", tmp_path / "cells", **given)
@@ -235,7 +233,7 @@ def test_broken_files_are_skipped_with_one_warning_that_names_them(folder):
     (folder / "red" / "empty.jpg").touch()
     huge_png(folder / "red" / "bomb.png")
     with pytest.warns(
-        UserWarning, match=r"skipped 4 unreadable files \(4 of 44 in red\)"
+        UserWarning, match=r"skipped 4 unreadable files: 4 of 44 in red \("
     ) as caught:
         data = load(folder)
     (warning,) = caught
@@ -250,15 +248,13 @@ def test_broken_files_are_skipped_with_one_warning_that_names_them(folder):
 def test_more_than_a_tenth_of_unreadable_files_in_one_class_is_refused(folder):
     """A class in a format of its own would be learned from what is left of it."""
     (folder / "blue" / "a.heic").write_text("hello")
-    with pytest.warns(
-        UserWarning, match=r"skipped 1 unreadable files \(1 of 11 in blue\): .*a\.heic"
-    ):
+    with pytest.warns(UserWarning, match=r"skipped 1 unread.*: 1 of 11 in blue \(.*a\.heic"):
         load(folder)
     (folder / "blue" / "b.heic").write_text("hello")
     with pytest.raises(DatasetError) as error:
         load(folder)
-    assert "skipped 2 unreadable files (2 of 12 in blue): " in str(error.value)
-    assert str(error.value).endswith(": more than 10% of a class: mend or remove them")
+    assert "skipped 2 unreadable files: 2 of 12 in blue (" in str(error.value)
+    assert str(error.value).endswith("): more than 10% of a class: mend or remove them")
 
 
 def test_no_damage_makes_more_than_one_line(tmp_path):
@@ -291,7 +287,7 @@ def test_a_class_without_a_readable_image_is_an_error(folder):
     with pytest.raises(DatasetError, match=r"no example of class yellow: give more examples"):
         load(folder)
     (folder / "yellow" / "a.png").write_text("hello")
-    with pytest.raises(DatasetError, match=r"\(1 of 1 in yellow\): .*a\.png: not a PNG, .*: more"):
+    with pytest.raises(DatasetError, match=r"1 of 1 in yellow \(.*a\.png: not a PNG, .*\): more"):
         load(folder)
 
 

@@ -332,7 +332,7 @@ def _report(root: Path, lost: dict[str, tuple[int, int]], broken: list[DatasetEr
     """Warn of unreadable files; refuse many. `lost` has their number, and that of all, by class."""
     counts = ", ".join(f"{n} of {every} in {name}" for name, (n, every) in lost.items())
     named = "; ".join(map(str, broken[:NAMED])) + ("; …" if len(broken) > NAMED else "")
-    told = f"{root}: skipped {len(broken)} unreadable files ({counts}): {named}"
+    told = f"{root}: skipped {len(broken)} unreadable files: {counts} ({named})"
     if any(n > MOST_BROKEN * every for n, every in lost.values()):
         raise DatasetError(f"{told}: more than {MOST_BROKEN:.0%} of a class: mend or remove them")
     if broken:

@@ -129,7 +129,7 @@ def most_confused(
     tiles = []
     for true, wrong, _ in worst:
         examples = np.flatnonzero((y == true) & (predicted == wrong))
-        examples = np.random.default_rng(0).permutation(examples)[:columns]
+        examples = np.sort(np.random.default_rng(0).permutation(examples)[:columns])
         tiles += [*images[examples], *[None] * (columns - len(examples))]
     axes = image_grid(tiles, columns=columns, figure=figure)
     for ax, title in zip(axes[::columns], titles, strict=True):

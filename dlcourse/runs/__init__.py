@@ -86,11 +86,11 @@ class Run:
         path = self.file("recipe.yaml")
         try:
             recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-            seed, settings = recipe["seed"], dict(recipe["dataset"])
+            seed, settings = recipe["seed"], self.with_its_data(dict(recipe["dataset"]))
             name = settings.pop("name")
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise RunError(f"{path}: is broken: {one_line(error)}") from None
-        return load_dataset(name, seed=seed, **self.with_its_data(settings))
+        return load_dataset(name, seed=seed, **settings)
 
     def with_its_data(self, dataset: dict[str, Any]) -> dict[str, Any]:
         """Return the recorded settings of the data set, with the places of its files today.
