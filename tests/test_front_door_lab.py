@@ -136,7 +136,7 @@ def test_images_in_another_range_than_the_runs_are_reported(digits_run, scale, t
     digits = digits_run.load_dataset()
     parts = {f"x_{part}": x * np.float32(scale) for part, (x, _) in digits.splits.items()}
     scaled = replace(digits, **parts)
-    for ask in (
+    for read in (
         lambda: dl.evaluate(digits_run, scaled),
         lambda: dl.evaluate(digits_run, (scaled.x_test, scaled.y_test)),
         lambda: dl.predict(digits_run, scaled.x_test),
@@ -145,10 +145,10 @@ def test_images_in_another_range_than_the_runs_are_reported(digits_run, scale, t
         kept = rf"{told}, the run's images from 0 to 16"
         if scale > 1:
             with pytest.raises(RunError, match=f"{kept}: scale them"):
-                ask()
+                read()
         else:
             with pytest.warns(UserWarning, match=rf"{kept}: are they scaled\?"):
-                ask()
+                read()
 
 
 def test_images_of_true_and_false_are_numbers_and_warned_of_like_others(digits_run):

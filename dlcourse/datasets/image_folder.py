@@ -132,7 +132,7 @@ def read_image(
 ) -> np.ndarray:
     """Return the pixels of an image file, resized and upright as its EXIF orientation says.
 
-    Of several frames or pages the first is read. Transparent pixels turn white; 16-bit pixels are
+    The first of several frames or pages is read. Transparent pixels turn white; 16-bit pixels are
     scaled to 8 bits.
 
     Args:
