@@ -67,6 +67,7 @@ def resume(
     run: Run | str | Path,
     *,
     epochs: int | None = None,
+    finish: bool = False,
     callbacks: "keras.callbacks.Callback | Sequence[keras.callbacks.Callback]" = (),
     verbose: bool | int = True,
 ) -> Run:
@@ -75,6 +76,7 @@ def resume(
     Args:
         run: Interrupted run, or its folder; a finished run is returned unchanged.
         epochs: Total number of epochs, to train a finished run further; None keeps the recipe's.
+        finish: Whether to evaluate and save the run as it is, without training.
         callbacks: Keras callbacks, as given to `fit`; they get back their saved state.
         verbose: Whether to print the progress, see `fit`.
 
@@ -85,7 +87,7 @@ def resume(
     """
     run = read_run(run)
     recipe = run_recipe(run, [] if epochs is None else [f"training.epochs={epochs}"])
-    return _run(partial(go_on, run, recipe, callbacks=callbacks), verbose)
+    return _run(partial(go_on, run, recipe, finish=finish, callbacks=callbacks), verbose)
 
 
 def _run(training: Callable[..., Run], verbose: bool | int) -> Run:

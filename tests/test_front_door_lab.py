@@ -109,7 +109,7 @@ def test_targets_are_finite_numbers(regression, y):
 
 def test_inputs_alone_are_told_that_labels_are_needed(digits_run):
     with pytest.raises(
-        RunError, match=r"expected a Dataset or \(x, y\), got ndarray: the labels y"
+        RunError, match=r"a DataFrame, \(x, y\) or a file, got ndarray: the labels y"
     ):
         dl.evaluate(digits_run, np.zeros((2, 8, 8, 1)))
 

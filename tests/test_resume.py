@@ -15,8 +15,8 @@ import pytest
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining, RecipeError, RunError
 from dlcourse.runs import locked, read_run, write_sealed
+from dlcourse.runs.state import read_state
 from dlcourse.training import Fit, StopRequest, prepare, resume, train
-from dlcourse.training.state import read_state
 
 ROOT = Path(__file__).parent.parent
 KINDS = {

@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import read_run
 
     run = read_run(arguments.run)
-    run.file("model.keras")
+    run.refuse_untrained()
     read, bad = [], 0
     for file in (file for path in arguments.files for file in files_of(path, run.facts)):
         try:

@@ -15,7 +15,7 @@ from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
-from dlcourse.runs.evaluation import check_fit, check_range
+from dlcourse.runs.evaluation import check_range
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
@@ -42,8 +42,7 @@ def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) 
         examined = examine(run)
         dataset = examined.dataset
     elif "inputs" not in given or NEEDS["test examples"] & set(names):
-        dataset = run_recipe(run).load_dataset()
-        check_fit(run, dataset)
+        dataset = run.load_dataset()
     if "inputs" in given:
         check_range(run, given["inputs"])
     elif dataset is not None:
@@ -97,10 +96,11 @@ def _metrics(runs: Sequence[Run]) -> Section:
     rows, names = [], labels(runs)
     for run, name in zip(runs, names, strict=True):
         start = f"{name}: " if len(runs) > 1 else ""
-        for part in ("train", "val", "test"):
+        for part in ("train", "val", "test") if run.finished else ():
             values = [f"{value:,.4f}" for value in run.metrics[part].values()]
             rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
-    html = html_table(("split", "examples", *runs[0].metrics["test"]), rows)
+    scores = next((run.metrics["test"] for run in runs if run.finished), ())
+    html = html_table(("split", "examples", *scores), rows)
     html += html_table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
     if len({run.facts.fingerprint for run in runs}) > 1:
         html += text("", ["The runs' data or splits differ: each is measured on its own examples."])
@@ -109,12 +109,14 @@ def _metrics(runs: Sequence[Run]) -> Section:
 
 def _about(run: Run) -> list[str]:
     """Return a run's facts, one cell for each of `ABOUT`."""
-    metrics = run.metrics
+    metrics = run.metrics if run.finished else {"parameters": run.model.count_params()}
     return [
         f"{run.facts.name}: {run.facts.task}",
         run_recipe(run).model.name,
         f"{metrics['parameters']:,}",
-        f"{metrics['epochs_run']} (kept: {metrics.get('best_epoch', '?')})",
+        f"{metrics['epochs_run']} (kept: {metrics.get('best_epoch', '?')})"
+        if run.finished
+        else f"{len(next(iter(run.history.values()), []))} (not finished)",
         f"{metrics['seconds']:,.1f} s" if "seconds" in metrics else "",
     ]
 

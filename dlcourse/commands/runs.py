@@ -53,9 +53,10 @@ def _row(run: "Run") -> dict[str, Any]:
     except RunError:
         return row
     score = "accuracy" if "accuracy" in metrics["test"] else "mae"
+    ends = [state for state in ("diverged", "interrupted") if state in metrics]
     return {
         **row,
-        "state": "diverged" if "diverged" in metrics else "finished",
+        "state": next(iter(ends), "finished"),
         "metric": score,
         "val": metrics["val"][score],
         "test": metrics["test"][score],
@@ -67,7 +68,7 @@ def _row(run: "Run") -> dict[str, Any]:
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     task = (row["data"] or "~", row["classes"])
-    if row["state"] != "finished":
+    if row["state"] not in ("finished", "interrupted"):
         return (*task, 1, 0.0, row["run"])
     worse = row["val"] if row["metric"] == "mae" else -row["val"]
     return (*task, 0, worse, row["run"])

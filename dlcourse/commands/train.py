@@ -35,6 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--resume", metavar="DIR", help="continue an interrupted run")
     parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="with --resume: evaluate and save the run as it is, without training",
+    )
+    parser.add_argument(
         "--runs", default="runs", metavar="DIR", help="folder of all runs (default: runs)"
     )
     parser.add_argument("--name", metavar="N", help="name of the run (default: recipe and time)")
@@ -64,6 +69,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--config RECIPE is required ({hint})")
     if arguments.resume and arguments.name:
         parser.error("--resume continues in the run's own folder: --name is for new runs")
+    if arguments.finish and not arguments.resume:
+        parser.error("--finish saves an interrupted run as it is: --resume DIR names it")
     return run_command(lambda: _run(arguments))
 
 
@@ -144,6 +151,7 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
     with StopRequest() as stop:
         if arguments.resume:
             write(f"run     {arguments.resume}, seed {recipe.seed}")
+            options["finish"] = arguments.finish
             run = resume(read_run(arguments.resume), recipe, stop=stop, **options)
         else:
             write(f"recipe  {arguments.config}, seed {recipe.seed}")

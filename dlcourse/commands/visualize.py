@@ -118,7 +118,7 @@ def _runs(arguments: argparse.Namespace) -> list["Run"]:
             raise UserError(f"--{name.replace('_', '-')}: works only with --image")
     runs = [read_run(path) for path in (arguments.run, arguments.beside) if path is not None]
     for run in runs:
-        run.file("model.keras")
+        run.refuse_untrained()
     if len(runs) > 1:
         check_fit(runs[1], replace(runs[0].facts, name=str(runs[0].path)))
     return runs

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcourse.datasets.csv import csv
-from dlcourse.datasets.dataset import Dataset, check, fingerprint
+from dlcourse.datasets.dataset import Dataset, check, check_split, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.datasets.image_folder import image_folder
 from dlcourse.datasets.npz import npz
@@ -79,3 +79,20 @@ def load_dataset(name: str, *place: str | Path, seed: int = 0, **settings: Any) 
 def read_dataset(name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     """Return a data set; its settings are checked and complete, as in a recipe."""
     return check(DATASETS[name].function(seed, **settings))
+
+
+def read_whole(name: str, seed: int, settings: dict[str, Any]) -> Dataset:
+    """Return a data set to measure a model on: a file's examples stay together, in `train`.
+
+    The other data sets are split with `seed` as usual.
+
+    Raises:
+        DatasetError: The data is missing or broken, or there is none.
+    """
+    if "path" not in settings:
+        return read_dataset(name, seed, settings)
+    dataset = DATASETS[name].function(None, **settings)
+    for part, (x, y) in dataset.splits.items():
+        if len(y) or not any(dataset.facts.examples.values()):
+            check_split(dataset, part, x, y)
+    return dataset

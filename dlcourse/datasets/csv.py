@@ -23,6 +23,7 @@ from dlcourse.datasets.dataset import (
     task_of,
     value_range,
 )
+from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
@@ -117,8 +118,9 @@ def csv(
     encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
-    reading = {"header": table.has_header, "usual_mark": table.mark, "rare": rare}
-    reading["missing_values"] = missing_values
+    reading = {"header": table.has_header, "rare": rare, "missing_values": missing_values}
+    usual = {"mark": table.mark, "separator": separator, "encoding": encoding}
+    reading |= {f"usual_{name}": value for name, value in usual.items() if value}
     return dataset_of(
         table.file.name.partition(".")[0],
         {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
@@ -163,11 +165,59 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
     Raises:
         DatasetError: A column is missing, or no row can be encoded.
     """
+    table = _new_table(path, encoding)
+    lines, kept, x = _encoded_rows(table, encoding, {})
+    return [lines[row] for row in kept], x
+
+
+def labelled_rows(
+    path: str | Path, facts: DataFacts, **dialect: Any
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return what `encode_rows` does, and the labels or targets `(n,)`.
+
+    Rows without a target, or of an unknown class, are left out, too.
+
+    Args:
+        path: Path of a file like that of the data set.
+        facts: Facts of the data set.
+        **dialect: Settings of `csv` that say how the file is written.
+
+    Raises:
+        DatasetError: A column or the target is missing, or no row can be encoded.
+    """
+    encoding, labels = encoding_of(facts), {name: k for k, name in enumerate(facts.class_names)}
+    table, name = _new_table(path, encoding, **dialect), encoding["target"]
+    _refuse_unknown(table, target=[name])
+    goal = _target(table, name, "classification" if labels else "regression")
+    y = np.where(goal.missing, 0, goal.values.reshape(-1))
+    y = np.array([labels.get(known, -1) for known in goal.detail])[y] if labels else as_float32(y)
+    faults = {
+        int(row): f"column '{name}' is {'empty' if goal.missing[row] else 'an unknown class'}"
+        for row in np.flatnonzero(goal.missing | ((y < 0) & bool(labels)))
+    }
+    lines, kept, x = _encoded_rows(table, encoding, faults)
+    return [lines[row] for row in kept], x, y[kept]
+
+
+def encoding_of(facts: DataFacts) -> Mapping[str, Any]:
+    """Return how a table is encoded; without a record, as numbers with the features' names."""
+    columns = [{"name": name, "kind": "number"} for name in facts.feature_names]
+    return facts.encoding or {"columns": columns, "target": facts.target_name}
+
+
+def _new_table(path: str | Path, encoding: Mapping[str, Any], **dialect: Any) -> Table:
+    """Return the table of a file like that of the data set that `encoding` comes from."""
     reading = encoding.get("reading", {"header": True})  # without it: of an earlier version
-    table, columns = read_table(path, Reading(**reading, as_text=True)), encoding["columns"]
-    _refuse_unknown(table, columns=[column["name"] for column in columns])
-    faults: dict[int, str] = {}
-    values = [_read(table, column, faults) for column in columns]
+    table = read_table(path, Reading(**{**reading, **dialect, "as_text": True}))
+    _refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
+    return table
+
+
+def _encoded_rows(
+    table: Table, encoding: Mapping[str, Any], faults: dict[int, str]
+) -> tuple[list[str], list[int], np.ndarray]:
+    """Return `file:line` of all rows, those without a fault, and their features; warn of others."""
+    values = [_read(table, column, faults) for column in encoding["columns"]]
     rows = range(len(table.frame))
     kept, lines = [row for row in rows if row not in faults], table.lines([*rows])
     if faults:
@@ -175,8 +225,8 @@ def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str
         if not kept:
             raise DatasetError(told[0])
         told += [f"and {len(faults) - NAMED} more"] * (len(faults) > NAMED)
-        warnings.warn(f"rows without an answer: {'; '.join(told)}", stacklevel=4)
-    return [lines[row] for row in kept], _encode([each[kept] for each in values], columns)
+        warnings.warn(f"rows without an answer: {'; '.join(told)}", stacklevel=5)
+    return lines, kept, _encode([each[kept] for each in values], encoding["columns"])
 
 
 def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:

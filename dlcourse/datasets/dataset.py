@@ -139,7 +139,9 @@ def check(dataset: Dataset) -> Dataset:
             not one box per test image.
     """
     for part, (x, y) in dataset.splits.items():
-        _check_split(dataset, part, x, y)
+        check_split(dataset, part, x, y)
+        if dataset.task != "regression":
+            _refuse_missing(f"{dataset.name}: the {part} split", y, dataset.class_names)
     for name, boxes in dataset.regions.items():
         _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
     if dataset.task != "regression" and len(dataset.class_names) < 2:
@@ -149,7 +151,8 @@ def check(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> None:
+def check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Raise a DatasetError unless a split can be learned from, or measured; see `check`."""
     where = f"{dataset.name}: the {part} split"
     if len(x) != len(y):
         raise DatasetError(f"{where} has {len(x)} inputs but {len(y)} labels")
@@ -197,6 +200,9 @@ def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> No
             f"{where} has labels from {y.min()} to {y.max()}: "
             f"0 to {len(class_names) - 1} are expected for {len(class_names)} classes"
         )
+
+
+def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> None:
     missing = np.setdiff1d(np.arange(len(class_names)), y)
     if len(missing):
         names = ", ".join(class_names[label] for label in missing[:5])
@@ -227,7 +233,7 @@ def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
 def dataset_of(
     name: str,
     parts: Mapping[str, tuple[Any, np.ndarray]],
-    seed: int,
+    seed: int | None,
     fractions: tuple[float, float],
     **facts: Any,
 ) -> Dataset:
@@ -236,7 +242,7 @@ def dataset_of(
     Args:
         name: The data set's name.
         parts: `(x, y)` of `train` and, if the data has them, of `val` and `test`.
-        seed: Seed of the validation split.
+        seed: Seed of the validation split; None leaves a missing split empty.
         fractions: Shares of the training examples to set aside for validation and test.
         **facts: The other fields of `Dataset`.
     """
@@ -245,6 +251,8 @@ def dataset_of(
     for part in PARTS:
         arrays[f"x_{part}"], arrays[f"y_{part}"] = parts.get(part, (x[:0], y[:0]))
     dataset = Dataset(name, **facts, **arrays)
+    if seed is None:
+        return dataset
     if "test" not in parts:
         dataset = with_test(dataset, fractions[1])
     return dataset if "val" in parts else with_validation(dataset, fractions[0], seed=seed)
@@ -294,7 +302,9 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
     if not len(dataset.y_train):
         raise DatasetError(f"{dataset.name}: the train split is empty: give more examples")
     if classification:
-        _check_labels(f"{dataset.name}: the train split", dataset.y_train, dataset.class_names)
+        where, names = f"{dataset.name}: the train split", dataset.class_names
+        _check_labels(where, dataset.y_train, names)
+        _refuse_missing(where, dataset.y_train, names)
         counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
         if counts.min() < 2:
             name = dataset.class_names[counts.argmin()]
@@ -349,9 +359,10 @@ def image_range(
     high = white(least, most)
     low, high = (-high if least < -NEAR * high else 0.0, high) if auto else wanted
     if not low < high < np.inf or outside(least, most, (low, high)):
-        reason = f"the images have values from {least:g} to {most:g}: give those of black and white"
-        such = ", such as [0, 4095] for 12 bits"
-        raise DatasetError(reason + such, setting="value_range", of=name)
+        reason = f"the images have values from {least:g} to {most:g}"
+        cure = ": give those of black and white, such as [0, 4095] for 12 bits"
+        reason += cure if auto else f", expected {low:g} to {high:g}"
+        raise DatasetError(reason, setting="value_range", of=name)
     for part, (others, _) in parts.items():
         ends = value_range(others)
         if outside(*ends, (low, high)) or (auto and white(*ends) != high):
@@ -397,6 +408,19 @@ def fingerprint(dataset: Dataset) -> str:
             for chunk in chunks(array):
                 digest.update(chunk.data)
     return digest.hexdigest()
+
+
+def digests(x: Any, y: np.ndarray) -> np.ndarray:
+    """Return a number for each example, equal for equal inputs and labels only, `(n,)` uint64.
+
+    It is the BLAKE2b hash, of 8 bytes, of the input in float32 and the label.
+    """
+    rows = (row for chunk in chunks(x) for row in as_float32(chunk))
+    hashes = (
+        hashlib.blake2b(row.tobytes() + label.tobytes(), digest_size=8).digest()
+        for row, label in zip(rows, y, strict=True)
+    )
+    return np.frombuffer(b"".join(hashes), "<u8")
 
 
 def _regions(dataset: Dataset) -> list[tuple[str, tuple[np.ndarray]]]:

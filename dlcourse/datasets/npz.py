@@ -104,12 +104,9 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _complete(path: Path, arrays: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    needed = ["x_train", "y_train"]
-    for part in PARTS[1:]:
-        if f"x_{part}" in arrays or f"y_{part}" in arrays:
-            needed += [f"x_{part}", f"y_{part}"]
-    missing = [name for name in needed if name not in arrays]
-    if missing:
+    needed = ("train", *dict.fromkeys(name[2:] for name in arrays))
+    every = (f"{axis}_{part}" for part in needed for axis in "xy")
+    if missing := [name for name in every if name not in arrays]:
         raise DatasetError(
             f"{path}: no array '{missing[0]}' (it has {', '.join(names) or 'none'}): save it with "
             "numpy.savez(file, x_train=…, y_train=…)"

@@ -33,8 +33,9 @@ HEAD_BYTES, HEAD_ROWS = 1 << 17, 500  # that the dialect is found in
 class Reading(NamedTuple):
     """How a file is read: the settings of the data set `csv` with these names.
 
-    `usual_mark` is the decimal mark of a file that does not show its own, `as_text` keeps columns
-    of plain numbers as text, and `most` is the number of values of a category.
+    `usual_…` are the decimal mark, the separator and the encoding of a file that does not show its
+    own, `as_text` keeps columns of plain numbers as text, and `most` is the number of values of a
+    category.
     """
 
     separator: str | None = None
@@ -46,6 +47,8 @@ class Reading(NamedTuple):
     missing_values: tuple[str, ...] | None = None
     rare: int | None = None
     usual_mark: str | None = None
+    usual_separator: str | None = None
+    usual_encoding: str | None = None
     as_text: bool = False
     most: int = MOST_CATEGORIES
 
@@ -95,13 +98,13 @@ def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa
     What `reading` leaves open is found in the file.
     """
     file = existing_file(path)
-    data, notes = _utf8(file, reading.encoding)
+    data, notes = _utf8(file, reading.encoding, reading.usual_encoding)
     separator = _separator(reading.separator)
     if said := re.match(rb"sep=(.)(?=\n)", data, re.IGNORECASE):  # Excel's own line
         data, separator = data[said.end() :], separator or said[1].decode()
     head = data[:HEAD_BYTES].decode("utf-8", "ignore")
     head = head[: head.rfind("\n") + 1] if len(data) > HEAD_BYTES else head
-    separator = separator or _found_separator(head)
+    separator = separator or _found_separator(head, _separator(reading.usual_separator))
     data = _without_comments(data, head, separator)
     first = list(islice(records(file, data, separator), HEAD_ROWS + 1))
     if not first:
@@ -140,7 +143,7 @@ def _separator(given: str | None) -> str | None:
     return mark
 
 
-def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
+def _utf8(file: Path, encoding: str | None, usual: str | None) -> tuple[bytes, list[str]]:
     """Return a file's text in UTF-8, and what there is to say of its encoding."""
     try:
         data = file.read_bytes()
@@ -154,11 +157,12 @@ def _utf8(file: Path, encoding: str | None) -> tuple[bytes, list[str]]:
     try:
         text = data if name == "utf-8-sig" and data.isascii() else data.decode(name).encode()
     except UnicodeDecodeError as error:
-        text = b"\0" if encoding or wide else data.decode("cp1252", "replace").encode()
+        usual = usual or "cp1252"
+        text = b"\0" if encoding or wide else data.decode(usual, "replace").encode()
         if re.search(rb"[\0-\x08\x0e-\x1f]|\xef\xbf\xbd", text):
-            reason = f"not text in {encoding or 'UTF-8, UTF-16 or cp1252'} ({error})"
+            reason = f"not text in {encoding or f'UTF-8, UTF-16 or {usual}'} ({error})"
             raise DatasetError(f"{file}: {reason}: save it as CSV in UTF-8") from None
-        notes = ["not UTF-8, so it was read as cp1252 (Windows): wrong letters? Set 'encoding'"]
+        notes = [f"not UTF-8, so it was read as {usual}: wrong letters? Set 'encoding'"]
     except (LookupError, ValueError):
         reason = f"no encoding {encoding!r} (such as utf-8, utf-16, cp1252)"
         raise RecipeError(reason, setting="encoding", of="csv") from None
@@ -201,8 +205,11 @@ def records(file: Path, data: bytes, separator: str) -> Iterator[tuple[int, list
         raise DatasetError(f"{file}:{start}: not a row of a CSV file ({error})") from None
 
 
-def _found_separator(head: str) -> str:
-    """Return the character that divides the header and most rows alike; a comma if none does."""
+def _found_separator(head: str, usual: str | None) -> str:
+    """Return the character that divides the header and most rows alike; the usual one if several.
+
+    Without a usual one it is a comma.
+    """
     lines = "".join(line for line in head.splitlines(keepends=True) if line[:1] != "#")
 
     def fitness(mark: str) -> tuple[int, float, int]:
@@ -215,7 +222,7 @@ def _found_separator(head: str) -> str:
         alike = 0 if min(most, counts[0]) < 2 else 2 - min(2, abs(counts[0] - most))
         return alike, round(times / len(counts), 1), most
 
-    return max(",;\t|", key=fitness)
+    return max([*filter(None, [usual]), *",;\t|"], key=fitness)
 
 
 def _without_comments(data: bytes, head: str, separator: str) -> bytes:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets import Dataset
+from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import read_frame
+from dlcourse.datasets.paths import existing_folder
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.quiet import import_keras
-from dlcourse.runs import Run, evaluation, read_run
+from dlcourse.runs import Run, evaluation, measured, read_run
 from dlcourse.runs.likeness import noted
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
@@ -23,37 +25,89 @@ NAMED = 3  # number of skipped files that a warning names
 
 
 def evaluate(
-    run: Run | str | Path, data: "Dataset | tuple[Any, Any] | None" = None
+    run: Run | str | Path, data: "Dataset | tuple[Any, Any] | str | Path | None" = None
 ) -> dict[str, Any]:
     """Return the metrics of a run's model by split; for `(x, y)` those of this data alone.
+
+    Other data is measured whole, as `new`. If some of its examples are the run's own, these are
+    measured as `train`, `val` and `test`, and the whole as `all`; so is the run's own file after
+    it has grown.
 
     Classification: `loss` (cross-entropy) and `accuracy`; regression: `loss` (mean squared error),
     `mae` (in the target's unit) and `r2`.
 
     Args:
         run: Finished run, or its folder.
-        data: None for the run's own data; another `Dataset` with the same classes; or inputs
-            `(n, …)` as the data set gives them, with `y` `(n,)`. Whole numbers in `y` are the data
-            set's own labels, the positions of the classes from 0; text gives names of classes.
+        data: None for the run's own data; a table (file or DataFrame) with the target, in any
+            order of columns; an npz file; a folder with a folder of images per class; another
+            `Dataset`; or inputs `(n, …)` as the data set gives them, with `y` `(n,)`. Whole
+            numbers in `y` are the data set's own labels, the positions of the classes from 0; text
+            gives names of classes.
 
     Raises:
         RunError: The run is not finished, or the data does not fit it.
         DatasetError: The run's data is missing or broken.
     """
     run = read_run(run)
-    run.file("model.keras")
+    run.refuse_untrained()
     import_keras()
     if isinstance(data, tuple | list) and len(data) == 2:
         x, y = as_inputs(run, data[0]), as_labels(run, data[1])
         if len(x) != len(y):
             raise RunError(f"{run.path}: got {len(x)} inputs, but {len(y)} labels")
         return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
-    dataset = run.load_dataset() if data is None else data
-    if not isinstance(dataset, Dataset):
+    found = measured.own_answers(run) if data is None else answers_for(run, data)
+    return {part: evaluation.measures(run.facts.task, *pair) for part, pair in found.items()}
+
+
+def answers_for(run: Run, data: Any) -> measured.Answers:
+    """Return the labels or targets and the outputs of other data; see `measured.answers`.
+
+    Args:
+        run: Finished run.
+        data: `Dataset`, DataFrame, or path of a table, of an npz file, or of a folder with a folder
+            of images per class.
+
+    Raises:
+        RunError, DatasetError: See `evaluate`.
+    """
+    facts, file = run.facts, str(data)
+    task = "regression" if facts.task == "regression" else "classification"
+    if isinstance(data, Dataset):
+        parts = measured.examples_of(run, data)
+    elif hasattr(data, "to_csv"):
+        parts = [read_frame(data, lambda file: labelled_rows(file, facts))[1:]]
+    elif not isinstance(data, str | Path):
         hint = ": the labels y are needed, too" if hasattr(data, "shape") else ""
-        raise RunError(f"data: expected a Dataset or (x, y), got {type(data).__name__}{hint}")
-    evaluation.check_fit(run, dataset)
-    return evaluation.evaluate(run.model, dataset)[0]
+        expected = "a Dataset, a DataFrame, (x, y) or a file"
+        raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
+    elif Path(file).suffix == ".npz":
+        own = {"value_range": facts.value_range} if facts.inputs == "images" else {}
+        parts = measured.examples(run, "npz", 0, {"path": file, "task": task, **own})
+    elif facts.inputs == "rows":
+        parts = [labelled_rows(file, facts)[1:]]
+    else:
+        parts = _labelled_images(run, file)
+    return measured.answers(run, parts)
+
+
+def _labelled_images(run: Run, path: str) -> list[measured.Examples]:
+    """Return the images in folders that are named after classes, read as for `predict`."""
+    root, names, parts = existing_folder(path), run.facts.class_names, []
+    for folder in sorted(folder for folder in (root, *root.rglob("*")) if folder.is_dir()):
+        if folder.name in names and not {*folder.relative_to(root).parts[:-1]} & {*names}:
+            x = np.concatenate([x for _, x, _ in _read_files(run, [folder], as_is=False)])
+            parts.append((x, np.full(len(x), names.index(folder.name))))
+    if not parts:
+        expected = ", ".join(names[:6])
+        raise DatasetError(f"{path}: no folder in it is named after a class ({expected})")
+    others = {file.parent.name for file in files_of(root, run.facts)} - {*names}
+    if others:
+        listed = ", ".join(sorted(others)[:NAMED])
+        warnings.warn(
+            f"{path}: folders that are not of a class are left out: {listed}", stacklevel=4
+        )
+    return parts
 
 
 def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table:
@@ -77,7 +131,7 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
         DatasetError: A file is missing, broken, or does not fit the run.
     """
     run = read_run(run)
-    run.file("model.keras")
+    run.refuse_untrained()
     if hasattr(inputs, "to_csv"):
         return predictions(run, [read_frame(inputs, partial(read_file, run))])
     files = [inputs] if isinstance(inputs, str | Path) else inputs
@@ -122,11 +176,9 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
         from dlcourse.datasets.drawings import read_pictures
 
         return read_pictures(file, run.facts, run.path / "prepared", as_is=as_is, invert=invert)
-    from dlcourse.datasets.csv import encode_rows
+    from dlcourse.datasets.csv import encode_rows, encoding_of
 
-    columns = [{"name": name, "kind": "number"} for name in run.facts.feature_names]
-    encoding = run.facts.encoding or {"columns": columns, "separator": ","}
-    names, rows = encode_rows(file, encoding)
+    names, rows = encode_rows(file, encoding_of(run.facts))
     return names, rows, [{}] * len(rows)
 
 

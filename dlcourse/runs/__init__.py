@@ -4,9 +4,12 @@ runs/digits_cnn-20260131-101500/
     recipe.yaml       every setting written out: it alone reproduces the run
     environment.json  versions, machine, device, git state, data fingerprint
     dataset.json      facts that new inputs need: class names, value range, columns
+    examples.npz      a digest of each example, which tells them from new ones
     state.npz         the state that a resumed training starts from; after an interrupted epoch
                       or with `training.checkpoint_every`, also inside_state.npz
     fine_tuning.npz   the same for the fine-tuning of a transfer
+    model.json        the layers of the model, to use it before the training has finished;
+                      until then base.npz has the weights of a frozen base
     history.csv       the metrics of every epoch
     xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
@@ -22,6 +25,7 @@ import csv
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,12 +35,13 @@ from typing import Any
 
 import yaml
 
-from dlcourse.datasets import Dataset, load_dataset
+from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.runs.evaluation import metric_text, split_table
-from dlcourse.schema import shown
+from dlcourse.runs.state import ARCHITECTURE, STATE, model_so_far
+from dlcourse.schema import checked_settings, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -50,6 +55,7 @@ class Run:
     def __repr__(self) -> str:
         scores = self.metrics["test"] if self.finished else {}
         text = ", ".join(f"test {key} {metric_text(value)}" for key, value in scores.items())
+        text += ", not finished" * bool(self.finished and self.metrics.get("interrupted"))
         return f"<Run {self.path}: {text or 'not finished'}>"
 
     def __str__(self) -> str:
@@ -77,20 +83,36 @@ class Run:
             del self.__dict__[name]
 
     def load_dataset(self) -> Dataset:
-        """Return the data set of the training, split with the same seed.
+        """Return the data set of the training, split as it was then.
+
+        Examples that were added to its file since are left out.
 
         Raises:
-            RunError: The run's recipe is missing or damaged.
+            RunError: The recipe is missing or damaged, or the data has changed beyond recognition.
             DatasetError: The data is missing or broken.
+        """
+        from dlcourse.runs.measured import training_data
+
+        return training_data(self)
+
+    def data_settings(self) -> tuple[str, int, dict[str, Any]]:
+        """Return the name of the data set, its seed and its settings, checked and complete.
+
+        Raises:
+            RunError: The recipe is missing or damaged.
+            RecipeError: A setting is unknown or out of bounds.
         """
         path = self.file("recipe.yaml")
         try:
             recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-            seed, settings = recipe["seed"], self.with_its_data(dict(recipe["dataset"]))
-            name = settings.pop("name")
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+            seed, settings = int(recipe["seed"]), dict(recipe["dataset"])
+            name = settings["name"]
+            function = DATASETS[name].function
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: is broken: {one_line(error)}") from None
-        return load_dataset(name, seed=seed, **settings)
+        settings = self.with_its_data(settings)
+        settings.pop("name")
+        return name, seed, checked_settings(name, function, settings)
 
     def with_its_data(self, dataset: dict[str, Any]) -> dict[str, Any]:
         """Return the recorded settings of the data set, with the places of its files today.
@@ -156,11 +178,22 @@ class Run:
     def model(self) -> Any:
         """The trained Keras model, if its file is the one that this run saved.
 
+        A warning tells if the training has not finished: these are its best weights so far.
+
         Raises:
-            RunError: The file is missing, has changed, or contains code.
+            RunError: The file is missing, has changed, or contains code; or nothing was trained.
         """
         import keras
 
+        if not self.finished and (self.path / STATE).is_file():
+            model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
+            said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)
+            warnings.warn(
+                f"{self.path}: the training has not finished ({said} are done): these are the best "
+                "weights so far",
+                stacklevel=3,
+            )
+            return model
         path = self.file("model.keras")
         if sha256(path) != self.metrics.get("model_sha256"):
             raise RunError(
@@ -181,10 +214,18 @@ class Run:
         path = self.path / name
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
+            if (self.path / STATE).is_file():
+                reason += f": python -m dlcourse.train --resume {self.path} goes on, with --finish "
+                reason += "it is saved as it is"
             raise RunError(f"{self.path}: has no {name} ({reason})")
         if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
             _refuse_change(path, self._data.get("recipe_sha256"), sha256(path))
         return path
+
+    def refuse_untrained(self) -> None:
+        """Raise a RunError if there is no model yet, not even of an unfinished training."""
+        if self.finished or not (self.path / STATE).is_file():
+            self.file("model.keras")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
         path = self.file(name)

@@ -59,23 +59,14 @@ def measures(task: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
 
 
 def check_fit(run: Any, dataset: Any) -> None:
-    """Raise a RunError unless the data set has the input shape, task and classes of the run.
-
-    Values outside the range of the run's images are an error, too; see `check_range`.
-    """
+    """Raise a RunError unless the data set has the input shape, task and classes of the run."""
     facts = run.facts
-    if facts.input_shape != dataset.input_shape:
-        raise RunError(
-            f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
-            f"{dataset.name} has {dataset.input_shape}"
-        )
+    check_inputs(run, dataset)
     if (facts.class_names, facts.task) != (dataset.class_names, dataset.task):
         raise RunError(
             f"{run.path}: the model was trained for {facts.task} of {_few(facts.class_names)}, "
             f"but {dataset.name} is {dataset.task} of {_few(dataset.class_names)}"
         )
-    for x, _ in getattr(dataset, "splits", {}).values():
-        check_range(run, x)
 
 
 def check_range(run: Any, images: Any) -> None:
@@ -88,6 +79,18 @@ def check_range(run: Any, images: Any) -> None:
         raise RunError(f"{run.path}: the images have {ranges}: scale them")
     if least < most and white(least, most) < white(low, high):
         warnings.warn(f"the images have {ranges}: are they scaled?", stacklevel=4)
+
+
+def check_inputs(run: Any, dataset: Any) -> None:
+    """Raise a RunError unless the data set has the input shape of the run; see `check_range`."""
+    facts = run.facts
+    if facts.input_shape != dataset.input_shape:
+        raise RunError(
+            f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
+            f"{dataset.name} has {dataset.input_shape}"
+        )
+    for x, _ in getattr(dataset, "splits", {}).values():
+        check_range(run, x)
 
 
 def _few(classes: tuple[str, ...]) -> str:
@@ -118,7 +121,7 @@ def _regression(y: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
 def per_class(
     y: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Return precision, recall, F1 and the number of examples of each class, by name."""
+    """Return precision, recall, F1 and the number of examples of each class that has some."""
     from sklearn.metrics import precision_recall_fscore_support
 
     score: Any = precision_recall_fscore_support  # zero_division is annotated as a str
@@ -129,12 +132,13 @@ def per_class(
     return {
         name: dict(zip(keys, map(float, row), strict=True))
         for name, row in zip(class_names, zip(*columns, strict=True), strict=True)
+        if row[-1]
     }
 
 
 def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
     """Return a table as text, one row per split: number of examples and metrics."""
-    names = list(metrics["test"])
+    names = list(metrics[[*sizes][-1]])
     rows = [
         [part, f"{n:,}", *(metric_text(metrics[part][key]) for key in names)]
         for part, n in sizes.items()

@@ -1,5 +1,6 @@
 """Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from dlcourse.runs import (
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
+from dlcourse.runs.measured import FILE as EXAMPLES
+from dlcourse.runs.measured import write_digests
+from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
@@ -81,6 +85,7 @@ def resume(
     run: Run,
     recipe: Recipe | None = None,
     *,
+    finish: bool = False,
     report: Report | None = None,
     bar: bool = True,
     stop: StopRequest | None = None,
@@ -91,6 +96,8 @@ def resume(
     Args:
         run: Interrupted or killed run; a finished run is returned unchanged.
         recipe: Recipe of the run, also with more `training.epochs`; None takes it from the run.
+        finish: Whether to evaluate and save the run as it is, without training; it can be resumed
+            later.
         report, bar, stop, callbacks: Arguments of `train`; callbacks get back their saved state.
 
     Raises:
@@ -106,7 +113,8 @@ def resume(
         if "ensemble" in stored.left_out:
             raise RunError(f"{run.path}: cannot be resumed: ensembles were removed in 0.2")
         _refuse_changes(stored, wanted, run)
-        if run.finished and wanted == stored:
+        early = run.finished and run.metrics.get("interrupted", False)
+        if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")
             return run
         prepared = prepare(wanted)
@@ -115,10 +123,10 @@ def resume(
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
         clean(run)
-        if wanted != stored:  # before the recipe changes: a finished run has trained all its epochs
+        if wanted != stored or early:  # before the recipe changes: a finished run trained them all
             (run.path / "metrics.json").unlink(missing_ok=True)
         watch.tell(describe(prepared, wanted.training.device))
-        return _train(wanted, prepared, run, watch)
+        return _train(wanted, prepared, run, watch, finish=finish)
 
 
 def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
@@ -157,18 +165,22 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         )
 
 
-def _train(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch) -> Run:
-    """Fit from the state of the run, then finish the run."""
+def _train(
+    recipe: Recipe, prepared: Prepared, run: Run, watch: Watch, *, finish: bool = False
+) -> Run:
+    """Fit from the state of the run, then finish the run; with `finish`, only the latter."""
     _record(recipe, prepared, run)
     watch.callbacks.begin(run, prepared, recipe.training.epochs)
     try:
-        fit = fit_stages(recipe, prepared, run, watch)
+        fit = fit_stages(recipe, prepared, run, watch, finish=finish)
     except NotFinite as fault:
         message = _explain(fault.fit, fault)
         _finish(fault.fit, prepared, diverged=message)
         raise DivergedError(f"{run.path}: diverged: {message}") from None
+    if finish and not fit.progress.epoch + fit.progress.step:
+        raise RunError(f"{run.path}: nothing was trained yet: leave --finish out")
     watch.callbacks.end({key: values[-1] for key, values in fit.progress.history.items()})
-    _finish(fit, prepared)
+    _finish(fit, prepared, **({"interrupted": True} if finish and not fit.done else {}))
     run.forget()
     return Run(run.path)
 
@@ -185,6 +197,9 @@ def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**facts.as_json(), **recorded})
+    write_sealed(run.path / ARCHITECTURE, json.loads(prepared.model.to_json()))
+    if not (run.path / EXAMPLES).exists():
+        write_digests(run.path, prepared.dataset)
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:
@@ -207,7 +222,7 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     return explanation(fit.recipe, fault, rate, norms, kept_epoch=kept, fine_tuning=fine)
 
 
-def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
+def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
     """Evaluate the kept weights and save the model, the figures and, last, the metrics."""
     progress, run = fit.progress, fit.run
     model, best_epoch = kept_model(fit, prepared)
@@ -223,10 +238,11 @@ def _finish(fit: Fit, prepared: Prepared, diverged: str | None = None) -> None:
         "best_epoch": best_epoch,
         "seconds": round(progress.seconds, 3),
         "cpu_seconds": round(progress.cpu_seconds, 3),
-        **({"diverged": diverged} if diverged else {}),
+        **marks,
         "model_sha256": sha256(run.path / "model.keras"),
     }
     write_sealed(run.path / "metrics.json", {**metrics, **facts})
+    (run.path / BASE).unlink(missing_ok=True)  # it is in the model
 
 
 def kept_model(fit: Fit, prepared: Prepared) -> tuple[Any, int]:

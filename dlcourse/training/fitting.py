@@ -9,20 +9,19 @@ import numpy as np
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
 from dlcourse.runs import Run, write_history
-from dlcourse.training.batches import training_batches, validation_batches
-from dlcourse.training.divergence import NotFinite, refuse_infinite
-from dlcourse.training.preparation import Prepared, targets
-from dlcourse.training.state import (
+from dlcourse.runs.state import (
+    STATE,
     Progress,
-    read_state,
+    read_latest,
     restore_callbacks,
     restore_metrics,
     restore_model,
     save_state,
 )
+from dlcourse.training.batches import training_batches, validation_batches
+from dlcourse.training.divergence import NotFinite, refuse_infinite
+from dlcourse.training.preparation import Prepared, targets
 from dlcourse.training.watch import Watch
-
-STATE = "state.npz"
 
 
 @dataclass
@@ -92,11 +91,7 @@ class Fit:
         """Restore the last saved state; `epoch_end` discards the steps after the last epoch."""
         if epoch_end:
             self.inside_path.unlink(missing_ok=True)
-        self.progress, self.arrays = read_state(self.path)
-        if self.inside_path.exists():
-            inside = read_state(self.inside_path)
-            if inside[0].epoch == self.progress.epoch:  # else it was killed at the epoch's end
-                self.progress, self.arrays = inside
+        self.progress, self.arrays = read_latest(self.path)
         restore_model(self.arrays, self.path, self.prepared.whole)
         restore_callbacks(self.arrays, self.callbacks)  # the best weights, also if none are trained
 
@@ -254,8 +249,20 @@ class Fit:
 
     def _write_state(self, path: Any) -> None:
         metrics = self.model.metrics_variables if self.progress.step else []
-        users = self.watch.callbacks.state()
-        save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, users)
+        users, kept = self.watch.callbacks.state(), self._kept()
+        save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, users, kept)
+
+    def _kept(self) -> list[str]:
+        """Return the names, in the state, of the weights that `best_weights` returns otherwise."""
+        model = self.prepared.model
+        names = {id(v): f"model_{i}" for i, v in enumerate(self.prepared.whole.variables)}
+        if self.recipe.training.ema is not None:
+            optimizer = model.optimizer
+            places = {id(v): f"optimizer_{i}" for i, v in enumerate(optimizer.variables)}
+            averages = optimizer._model_variables_moving_average
+            for weight, average in zip(model.trainable_variables, averages, strict=True):
+                names[id(weight)] = places[id(average)]
+        return [names[id(weight)] for weight in model.weights]
 
     def _sync(self) -> None:
         """Write the state of the epoch to the variables: JAX keeps it outside of the model."""

@@ -9,20 +9,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlcourse.configuration.recipe import Recipe
+from dlcourse.files import write_file
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
 from dlcourse.runs import Run
+from dlcourse.runs.state import BASE, FINE_TUNING
 from dlcourse.training.divergence import NotFinite
 from dlcourse.training.features import features
 from dlcourse.training.fitting import Fit
 from dlcourse.training.preparation import Prepared, compile_model
 from dlcourse.training.watch import Watch
 
-FINE_TUNING = "fine_tuning.npz"
 
-
-def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None = None) -> Fit:
+def fit_stages(
+    recipe: Recipe,
+    prepared: Prepared,
+    run: Run,
+    watch: Watch | None = None,
+    *,
+    finish: bool = False,
+) -> Fit:
     """Return the last fit of a recipe, trained; its `best_weights` belong to `prepared.model`.
+
+    With `finish`, it is as the last process left it.
 
     Raises:
         InterruptedTraining: `watch.stop` requested it; the state is saved.
@@ -31,11 +42,16 @@ def fit_stages(recipe: Recipe, prepared: Prepared, run: Run, watch: Watch | None
     watch, first = watch or Watch(), prepared
     if getattr(recipe.model, "cache_features", False):  # the head alone, on the outputs of its base
         first = _on_features(recipe, prepared, run.path.parent / "cache", watch)
+        if not (run.path / BASE).exists():
+            write_file(run.path / BASE, lambda path: np.savez(path, *first.frozen_weights))
     fit = Fit(recipe, first, run, watch)
-    _train(fit)
-    if getattr(recipe.model, "trainable_layers", 0):
-        fit = _fine_tuning(fit, prepared)
+    if not finish:
         _train(fit)
+    further = (run.path / FINE_TUNING).exists() or not finish
+    if getattr(recipe.model, "trainable_layers", 0) and further:
+        fit = _fine_tuning(fit, prepared)
+        if not finish:
+            _train(fit)
     return fit
 
 

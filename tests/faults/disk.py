@@ -125,10 +125,10 @@ def at_save(number: int, action: Callable[[], Any]) -> Iterator[list[bool]]:
     """Do something just before the n-th file is written; the list tells whether it came to it."""
     import dlcourse.pictures.figures
     import dlcourse.runs
+    import dlcourse.runs.state
     import dlcourse.training
-    import dlcourse.training.state
 
-    places = [dlcourse.runs, dlcourse.training, dlcourse.training.state, dlcourse.pictures.figures]
+    places = [dlcourse.runs, dlcourse.training, dlcourse.runs.state, dlcourse.pictures.figures]
     original = dlcourse.runs.write_file
     came: list[bool] = []
     count = [0]

@@ -119,7 +119,7 @@ def saves() -> dict[str, tuple[Save, Callable[[Path], Any]]]:
     import keras
     from PIL import Image
 
-    from dlcourse.training.state import Progress, read_state, save_state
+    from dlcourse.runs.state import Progress, read_state, save_state
 
     models = []
     pictures = [Image.new("RGB", (300, 200), color) for color in ("red", "blue")]
@@ -134,7 +134,7 @@ def saves() -> dict[str, tuple[Save, Callable[[Path], Any]]]:
             variables=variables,
             optimizer=SimpleNamespace(variables=variables),
         )
-        save_state(path, model, [], [], Progress(epoch=version), {})
+        save_state(path, model, [], [], Progress(epoch=version), {}, [])
 
     def figure(path: Path, version: int) -> None:
         write_file(path, pictures[version].save)

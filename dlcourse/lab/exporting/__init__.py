@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcourse.configuration.recipe import run_recipe
 from dlcourse.errors import DatasetError, RunError, UserError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file
 from dlcourse.lab.exporting.formats import FORMATS, THREADS, Predict, float32_copy
 from dlcourse.runs import Run
-from dlcourse.runs.evaluation import PREDICT_BATCH, check_fit
+from dlcourse.runs.evaluation import PREDICT_BATCH
 
 TOLERANCE = 1e-4
 BATCHES = (1, 256)
@@ -67,10 +66,8 @@ def in_float32(model: Any) -> Any:
 
 def inputs_of(run: Run) -> tuple[np.ndarray, str]:
     """Return inputs to compare on, from the test split if available, and their description."""
-    recipe = run_recipe(run)
     try:
-        dataset = recipe.load_dataset()
-        check_fit(run, dataset)
+        dataset = run.load_dataset()
     except (DatasetError, RunError) as error:
         inputs = random_inputs(run.model, run.facts.value_range, COMPARED)
         return inputs, f"{COMPARED:,} random inputs, as the run's data is not available: {error}"

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.errors import RunError, UserError
+from dlcourse.errors import RunError, UserError, one_line
 from dlcourse.files import DAMAGED, write_file
 
+STATE, FINE_TUNING, BASE, ARCHITECTURE = "state.npz", "fine_tuning.npz", "base.npz", "model.json"
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
 
@@ -45,6 +46,7 @@ def save_state(
     callbacks: list[Any],
     progress: Progress,
     users: dict[str, Any],
+    kept: list[str],
 ) -> None:
     """Write the state completely or not at all.
 
@@ -55,6 +57,7 @@ def save_state(
         callbacks: Keras' own callbacks, whose memory is saved.
         progress: Progress of the training.
         users: States of the user's callbacks, by name.
+        kept: Names of the arrays with the weights to keep, where no callback has the best ones.
 
     Raises:
         UserError: The state of a callback holds values that JSON cannot hold.
@@ -70,6 +73,7 @@ def save_state(
             arrays[f"best_{number}_{i}"] = weights
     try:
         meta = {"progress": asdict(progress), "callbacks": memories, "users": users}
+        meta["kept"] = kept
         arrays["meta"] = np.array(json.dumps(meta))
     except TypeError as error:
         raise UserError(f"a callback's get_state may only return JSON values: {error}") from None
@@ -95,6 +99,44 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
         return Progress(**arrays["meta"]["progress"]), arrays
     except DAMAGED:
         raise RunError(f"{path}: is damaged, so it cannot be resumed: start a new run") from None
+
+
+def read_latest(path: Path) -> tuple[Progress, dict[str, Any]]:
+    """Return what `read_state` does, also of a state within the epoch after that of the file."""
+    progress, arrays = read_state(path)
+    inside = path.with_name(f"inside_{path.name}")
+    if inside.exists():
+        later = read_state(inside)
+        if later[0].epoch == progress.epoch:  # else it was killed at the epoch's end
+            return later
+    return progress, arrays
+
+
+def model_so_far(folder: Path, architecture: dict[str, Any]) -> tuple[Any, Progress]:
+    """Return the model of an unfinished training with its best weights, and the progress.
+
+    Raises:
+        RunError: The state is damaged, or nothing was trained yet.
+    """
+    import keras
+
+    path = folder / FINE_TUNING
+    path = path if path.exists() else folder / STATE
+    progress, arrays = read_latest(path)
+    if not progress.epoch + progress.step:
+        raise RunError(f"{folder}: nothing was trained yet: --resume goes on")
+    frozen, best = folder / BASE, sorted(name for name in arrays if name.startswith("best_"))
+    names = [f"{best[0].rpartition('_')[0]}_{i}" for i in range(len(best))] if best else None
+    weights = [arrays[name] for name in names or arrays["meta"]["kept"]]
+    try:
+        model = keras.models.model_from_json(json.dumps(architecture))
+        if path.name == STATE and frozen.exists():
+            with np.load(frozen, allow_pickle=False) as file:
+                weights = [*(file[name] for name in file.files), *weights]
+        model.set_weights(weights)
+    except Exception as error:  # noqa: BLE001 - Keras raises many types on what does not fit
+        raise RunError(f"{folder}: the weights so far cannot be read: {one_line(error)}") from None
+    return model, progress
 
 
 def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
