@@ -313,7 +313,7 @@ def test_a_new_file_of_arrays_is_read_in_the_range_and_with_the_labels_of_the_ru
     expected = dl.evaluate(run, (x[few] + 1, y[few]))
     assert dl.evaluate(run, str(tmp_path / "new.npz")) == {"new": expected}
     np.savez(tmp_path / "new.npz", x_train=x * 4, y_train=y)
-    with pytest.raises(DatasetError, match="values from 0 to 1.*, expected 0 to 4095"):
+    with pytest.raises(DatasetError, match=r"values from 0 to 1.*, expected 0 to 4095"):
         dl.evaluate(run, str(tmp_path / "new.npz"))
     np.savez(tmp_path / "new.npz", x_train=x / 4095, y_train=y)
     with pytest.warns(UserWarning, match="images from 0 to 4095: are they scaled"):

@@ -100,7 +100,12 @@ def published(
         shape = (*input_shape[:2], 3)
         network = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
     except Exception as error:  # noqa: BLE001 - Keras raises many types here
-        raise UserError(_not_built(name, weights, error)) from None
+        reason = f"cannot be built for this data and weights {weights or 'null'}"
+        offline = ""
+        if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
+            reason = "its ImageNet weights could not be downloaded"
+            offline = " (offline: set weights to a file, or to null for random ones)"
+        raise UserError(f"{name}: {reason}: {one_line(error)}{offline}") from None
     inputs = keras.Input(input_shape)
     tensor = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
     if input_shape[-1] == 1:
@@ -108,16 +113,6 @@ def published(
     tensor = _preprocessing(sys.modules[build.__module__].preprocess_input)(tensor)
     front = keras.Model(inputs, tensor)
     return keras.Model(inputs, replay(network, network.outputs[0], front), name=PUBLISHED)
-
-
-def _not_built(name: str, weights: str | None, error: Exception) -> str:
-    if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
-        return (
-            f"{name}: its ImageNet weights could not be downloaded: "
-            f"{one_line(error)} (offline: set weights to a file, or to null for random ones)"
-        )
-    reason = f"cannot be built for this data and weights {weights or 'null'}"
-    return f"{name}: {reason}: {one_line(error)}"
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
