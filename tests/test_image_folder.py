@@ -125,6 +125,7 @@ def deep(path, pixels):
         (np.array([0, 2, 100000], "int32"), "0 to 100000"),
         (np.array([-5, 2, 60000], "int32"), "-5 to 60000"),
         (np.array([0, 0.5, 1], "float32"), "0 to 1"),
+        (np.array([0, 5.5, 60000], "float32"), "0 to 60000"),
         (np.array([0, np.nan, 1], "float32"), "nan to nan"),
     ],
 )
