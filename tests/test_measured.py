@@ -318,3 +318,24 @@ def test_a_new_file_of_arrays_is_read_in_the_range_and_with_the_labels_of_the_ru
     np.savez(tmp_path / "new.npz", x_train=x / 4095, y_train=y)
     with pytest.warns(UserWarning, match="images from 0 to 4095: are they scaled"):
         dl.evaluate(run, str(tmp_path / "new.npz"))
+
+
+def test_rows_keep_their_split_by_content_when_the_file_grows(tmp_path):
+    """Also in another order, and with a column written in another way."""
+    frame = wine()
+    grown = pd.concat([frame, frame.assign(hue=frame["hue"] + 0.001)]).sample(
+        frac=1, random_state=0
+    )
+    frame.to_csv(tmp_path / "first.csv", index=False)
+    grown.to_csv(tmp_path / "grown.csv", index=False, sep=";", decimal=",")
+    for seed in (0, 1):
+        given = {"target": "wine", "split": "content", "seed": seed}
+        first = load_dataset("csv", tmp_path / "first.csv", **given)
+        later = load_dataset("csv", tmp_path / "grown.csv", **given)
+        for part, (x, y) in first.splits.items():
+            assert set(digests(x, y)) <= set(digests(*later.splits[part]))
+        shares = [len(y) / 356 for _, y in later.splits.values()]
+        assert shares == pytest.approx([0.68, 0.12, 0.2], abs=0.06)
+    one, two = (load_dataset("csv", tmp_path / "first.csv", **given | {"seed": s}) for s in (0, 1))
+    np.testing.assert_array_equal(one.x_test, two.x_test)
+    assert not np.array_equal(one.x_val, two.x_val)

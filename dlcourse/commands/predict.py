@@ -1,6 +1,8 @@
 """dlcourse predict: class and probability of your own images or rows."""
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
@@ -17,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
         "files",
         nargs="+",
         metavar="FILE",
-        help="images or folders of images; CSV files for a table",
+        help="images or folders of images; CSV files for a table; npz files of arrays x, x_test, …",
     )
     parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
@@ -26,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--invert", action="store_true", help="swap dark and light, and read pictures as they are"
     )
+    parser.add_argument("--out", metavar="FILE", help="also write the answers to a CSV file")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
@@ -33,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.prediction import files_of, predictions, read_file
-    from dlcourse.runs import read_run
+    from dlcourse.runs import read_run, write_rows
 
     run = read_run(arguments.run)
     run.refuse_untrained()
@@ -47,6 +50,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not read:
         return 2
     rows = predictions(run, read)
+    if arguments.out:
+        write_rows(Path(arguments.out).expanduser(), [_flat(row) for row in rows])
     if arguments.json:
         write_json(rows)
     else:
@@ -54,3 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
         if any(row.get("prepared") for row in rows):
             write(f"\nas the network sees them: {run.path / 'prepared'}")
     return 1 if bad else 0
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with one column per class for its probabilities."""
+    return {key: value for key, value in row.items() if key != "probabilities"} | {
+        f"probability of {name}": value for name, value in row.get("probabilities", {}).items()
+    }

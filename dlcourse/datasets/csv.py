@@ -7,7 +7,7 @@ The model standardises numbers. A category is one-hot encoded: one column per va
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
@@ -24,16 +24,19 @@ from dlcourse.datasets.dataset import (
     value_range,
 )
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.datasets.splits import Rows, drawn_rows, time_rows
+from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
 SplitColumn = Annotated[
-    Annotated[Literal["random"], Tag("word")]
+    Annotated[Literal["random", "content"], Tag("word")]
     | Annotated[
         dict[Literal["group", "time"], Word], Field(min_length=1, max_length=1), Tag("mapping")
     ],
@@ -86,8 +89,9 @@ def csv(
         header: First row as names of the columns (true), or as data of columns `1`, `2`, …
             (false); null takes it as names unless it looks like numbers.
         split: Choice of the validation and test rows: `random`; `{group: column}`, which keeps
-            rows with the same value (a patient, a series of photographs) in one split; or
-            `{time: column}`, which takes the latest rows for the test.
+            rows with the same value (a patient, a series of photographs) in one split;
+            `{time: column}`, which takes the latest rows for the test; or `content`, which keeps
+            every row's split when the file grows, because the row's own values decide.
         validation_fraction: Share of the training rows set aside for validation.
         test_fraction: Share of all rows set aside for the test, the same rows for every seed.
 
@@ -99,7 +103,7 @@ def csv(
         raise RecipeError(f"{thousands!r} is also 'decimal'", setting="thousands", of="csv")
     dialect = (separator, decimal, thousands, encoding, header)
     table = read_table(path, Reading(*dialect, missing, missing_values, rare))
-    by = {} if split == "random" else split
+    by = split if isinstance(split, dict) else {}
     _refuse_unknown(table, target=(target,), ignore=ignore, split=(*by.values(),))
     if target in ignore:
         raise RecipeError(
@@ -114,7 +118,10 @@ def csv(
     gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
     rows, y, class_names = _usable(table, goal, gaps)
     fractions = (validation_fraction, test_fraction)
-    parts = _parts(table, rows, y, by, fractions, seed)
+    if split == "content":
+        parts = content_rows(_contents([*used, goal], rows), fractions, seed)
+    else:
+        parts = _parts(table, rows, y, by, fractions, seed)
     encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
@@ -361,6 +368,19 @@ def _parts(
         return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
         raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
+
+
+def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
+    """Return the values of rows: numbers as numbers, categories and classes by name."""
+    import pandas as pd
+
+    frame = {}
+    for column in columns:
+        values = column.values[rows].reshape(len(rows), -1)
+        for number, each in enumerate(values.T):
+            named = column.kind in ("category", "target") and column.detail
+            frame[column.name, number] = np.array(column.detail, object)[each] if named else each
+    return pd.DataFrame(frame)
 
 
 def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
 """The rows of each split of a table: drawn at random, by group, or by time."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlcourse.datasets.dataset import TEST_SEED, split
 from dlcourse.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -41,6 +44,27 @@ def time_rows(times: np.ndarray, fractions: tuple[float, float]) -> Rows:
     rest = round(len(order) * (1 - fractions[1]))
     train, val, test = np.split(order, [round(rest * (1 - fractions[0])), rest])
     return np.sort(train), np.sort(val), np.sort(test)
+
+
+def content_rows(rows: "pd.DataFrame", fractions: tuple[float, float], seed: int) -> Rows:
+    """Return the rows of train, val and test by their values: the same for a row in any file.
+
+    Args:
+        rows: Values of each row.
+        fractions: See `drawn_rows`; they are met approximately.
+        seed: Seed of the validation split.
+    """
+    import pandas as pd
+
+    util: Any = pd.util
+    numbers = util.hash_pandas_object(rows, index=False).to_numpy()
+    test, val = (
+        util.hash_array(numbers + np.uint64(salt)) < share * 2.0**64
+        for salt, share in ((0, fractions[1]), (1 + seed, fractions[0]))
+    )
+    parts = (~test & ~val, ~test & val, test)
+    train, val, test = map(np.flatnonzero, parts)
+    return train, val, test
 
 
 def _at_random(

@@ -12,8 +12,9 @@ from dlcourse.datasets import Dataset
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import read_frame
-from dlcourse.datasets.paths import existing_folder
+from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.errors import DatasetError, RunError
+from dlcourse.files import DAMAGED
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, measured, read_run
 from dlcourse.runs.likeness import noted
@@ -121,9 +122,9 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     Args:
         run: Finished run, or its folder.
         inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
-            folder, or a list of these: images, or CSV files (or a DataFrame) for a table. In a
-            folder and its subfolders, files that are not readable images are skipped with a
-            warning; so is a row with an unknown category.
+            folder, or a list of these: images, CSV files (or a DataFrame) for a table, or npz files
+            with arrays `x`, `x_train`, …. In a folder and its subfolders, files that are not
+            readable images are skipped with a warning; so is a row with an unknown category.
         as_is: Whether to read a whole picture as it is, without looking for drawn digits.
 
     Raises:
@@ -161,7 +162,7 @@ def _read_files(run: Run, files: Sequence[str | Path], as_is: bool) -> list[Read
 
 
 def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool = False) -> Read:
-    """Return names, inputs `(n, …)` and more of an image file, or of the rows of a CSV file.
+    """Return names, inputs `(n, …)` and more of an image, the rows of a table, or arrays.
 
     Args:
         run: Run, whose model takes one of the two.
@@ -172,6 +173,8 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
     Raises:
         DatasetError: The file is missing, broken, or does not fit the run.
     """
+    if Path(file).suffix in (".npz", ".npy"):
+        return _read_arrays(run, existing_file(file))
     if run.facts.inputs == "images":
         from dlcourse.datasets.drawings import read_pictures
 
@@ -180,6 +183,23 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
 
     names, rows = encode_rows(file, encoding_of(run.facts))
     return names, rows, [{}] * len(rows)
+
+
+def _read_arrays(run: Run, file: Path) -> Read:
+    """Return names and inputs of the arrays `x…` of a file, or of its only array."""
+    try:
+        with file.open("rb") as stream:
+            held: Any = np.load(stream, allow_pickle=False)
+            arrays = {"": held} if isinstance(held, np.ndarray) else dict(held)
+    except DAMAGED as error:
+        raise DatasetError(f"{file}: cannot be read as arrays ({error})") from None
+    chosen = {name: x for name, x in arrays.items() if name[:1] == "x" or len(arrays) == 1}
+    if not chosen:
+        listed = ", ".join(arrays) or "none"
+        raise DatasetError(f"{file}: no array of inputs, such as 'x' or 'x_test' (it has {listed})")
+    inputs = {name: as_inputs(run, x) for name, x in chosen.items()}
+    names = [f"{file}: {name}[{k}]" for name, x in inputs.items() for k in range(len(x))]
+    return names, np.concatenate([*inputs.values()]), [{"prepared": None}] * len(names)
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
