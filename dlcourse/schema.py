@@ -59,6 +59,11 @@ Positives = Annotated[
     Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
 ]
 """One number, or a list of them."""
+Range = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[tuple[Number, Number], Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "word"),
+]
+"""`auto`, or the lowest and the highest value."""
 
 
 OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}
@@ -168,7 +173,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _setting_fault(fault: Any, known: list[str]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if part not in ("word", "mapping"))
+    key = ".".join(str(part) for part in fault["loc"] if part not in ("word", "mapping", "list"))
     if fault["type"] == "extra_forbidden":
         return f"unknown setting '{key}'{did_you_mean(key, known)}"
     return f"'{key}' is missing" if fault["type"] == "missing" else f"'{key}': {expectation(fault)}"

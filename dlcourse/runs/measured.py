@@ -138,9 +138,9 @@ def _labels(run: Any, dataset: Dataset) -> np.ndarray:
     """Return the run's label of each class of a data set; -1 for an unknown class."""
     own, names = list(run.facts.class_names), dataset.class_names
     if bool(own) != bool(names) or not {*names} & {*own}:
-        if len(names) > len(own) or names != tuple(map(str, range(len(names)))):
+        if not {*names} <= {*map(str, range(len(own)))}:
             evaluation.check_fit(run, dataset)  # no class is known
-        return np.arange(len(names))  # the labels are positions
+        return np.array([int(name) for name in names], int)  # the labels are positions
     return np.array([own.index(name) if name in own else -1 for name in names])
 
 
