@@ -185,7 +185,7 @@ class Run:
         """
         import keras
 
-        if not self.finished and (self.path / STATE).is_file():
+        if not self.finished and (self.path / ARCHITECTURE).is_file():
             model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
             said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)
             warnings.warn(
@@ -224,7 +224,7 @@ class Run:
 
     def refuse_untrained(self) -> None:
         """Raise a RunError if there is no model yet, not even of an unfinished training."""
-        if self.finished or not (self.path / STATE).is_file():
+        if self.finished or not (self.path / ARCHITECTURE).is_file():
             self.file("model.keras")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
