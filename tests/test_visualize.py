@@ -288,8 +288,8 @@ def test_an_interrupted_run_is_one_line(tmp_path, capsys):
     shutil.copytree(OLD_RUNS / "interrupted_dnn", tmp_path / "part")
     assert visualize.main(["--run", str(tmp_path / "part")]) == 2
     assert capsys.readouterr().err == (
-        f"{tmp_path / 'part'}: has no model.keras (the training did not finish: python -m "
-        f"dlcourse.train --resume {tmp_path / 'part'} goes on, with --finish it is saved as it is)\n"
+        f"{tmp_path / 'part'}: has no model.keras (the training did not finish: python -m dlcourse"
+        f".train --resume {tmp_path / 'part'} goes on, with --finish it is saved as it is)\n"
     )
 
 
