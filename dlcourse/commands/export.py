@@ -35,16 +35,13 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse export",
         description=DESCRIPTION,
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.option("--run", "the run's folder", "DIR", required=True)
     parser.add_argument(
         "--to", required=True, nargs="+", action="extend", choices=FORMATS, help="formats to write"
     )
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder to write to (default: export in the run's folder)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--out", "folder to write to (default: export in the run's folder)", "DIR")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 
