@@ -117,8 +117,9 @@ def test_rows_that_cannot_be_measured_are_named_and_the_others_measured(run, tmp
 def test_a_data_set_with_other_columns_is_refused_with_the_cure(run, tmp_path):
     frame = wine()
     frame[frame.columns[::-1]].to_csv(tmp_path / "other.csv", index=False)
-    with pytest.raises(RunError, match="other is encoded in another way: give its file"):
-        dl.evaluate(run, load_dataset("csv", tmp_path / "other.csv", "wine"))
+    other = load_dataset("csv", tmp_path / "other.csv", "wine")
+    with pytest.raises(RunError, match="other has other columns: give its file"):
+        dl.evaluate(run, other)
     with pytest.raises(DatasetError, match="no column 'wine'"):
         dl.evaluate(run, frame.drop(columns="wine"))
     with pytest.raises(DatasetError, match="no column 'hue'"):

@@ -117,9 +117,11 @@ def examples_of(run: Any, dataset: Dataset) -> list[Examples]:
     """
     facts = run.facts
     evaluation.check_inputs(run, dataset)
+    arrays = tuple(f"x{number}" for number in range(1, 1 + len(dataset.feature_names)))
     columns = [data.encoding.get("columns") for data in (dataset, facts)]
-    if all(columns) and columns[0] != columns[1]:
-        raise RunError(f"{run.path}: {dataset.name} is encoded in another way: give its file")
+    other = dataset.feature_names not in (facts.feature_names, arrays)
+    if other or (all(columns) and columns[0] != columns[1]):
+        raise RunError(f"{run.path}: {dataset.name} has other columns: give its file")
     labels = _labels(run, dataset)
     if not facts.class_names:
         return [(x, y) for x, y in dataset.splits.values() if len(y)]
