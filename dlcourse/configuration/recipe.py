@@ -251,7 +251,8 @@ class Recipe(Settings):
         Raises:
             RecipeError: The model cannot be built with these settings or for this data.
         """
-        return new_model(self.model.name, dataset, self.settings("model"))
+        size = self.training.batch_size_in(0)
+        return new_model(self.model.name, dataset, self.settings("model"), size)
 
     def refuse_missing(self, first: str = FIRST, then: str = THEN) -> None:
         """Raise an error if the data file or the trained base is missing; nothing is loaded.
@@ -326,6 +327,9 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     source = read_source(run.file("recipe.yaml"), overrides)
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
     source.data["dataset"] = run.with_its_data(_group(source.data.get("dataset")))
+    model = _group(source.data.get("model"))
+    if model.get("batch_norm"):  # before it was a setting, it was Keras' default
+        model.setdefault("batch_norm_momentum", 0.99)
     recipe = validate(source)
     recipe._left_out = tuple(left_out)
     return recipe
