@@ -60,6 +60,7 @@ def _row(run: "Run") -> dict[str, Any]:
         "metric": score,
         "val": metrics["val"][score],
         "test": metrics["test"][score],
+        "majority": metrics["test"].get("majority"),
         "parameters": metrics["parameters"],
         "epochs": metrics["epochs_run"],
         "seconds": metrics["seconds"],
@@ -93,10 +94,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
     for row, data in zip(rows, _tasks(rows), strict=True):
         start = [row["run"], data]
         if "test" not in row:
-            lines.append([*start, row["state"], "", "", "", "", ""])
+            lines.append([*start, row["state"], "", "", "", "", "", ""])
             continue
         metric = row["metric"] if row["state"] == "finished" else row["state"]
+        scores = [row[key] for key in ("val", "test", "majority")]
+        scores = ["" if score is None else metric_text(score) for score in scores]
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
-        lines.append([*start, metric, metric_text(row["val"]), metric_text(row["test"]), *size])
-    head = ["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]
+        lines.append([*start, metric, *scores, *size])
+    head = ["run", "data", "metric", "val", "test", "majority", "parameters", "epochs", "s"]
     return text_table(head, lines)
