@@ -24,7 +24,7 @@ from dlcourse.models import (
     softmax_regression,
     transfer,
 )
-from dlcourse.schema import settings_model
+from dlcourse.schema import checked_settings, settings_model
 from dlcourse.training import prepare
 
 
@@ -526,8 +526,7 @@ def test_statistics_of_batch_norm_arrive_within_an_epoch_or_a_few(examples, batc
 
     iris = load_dataset("iris")
     data = replace(iris, x_train=np.resize(iris.x_train, (examples, 4)))
-    settings = settings_model("dnn", dnn)(name="dnn", hidden=(2,), batch_norm=True).model_dump()
-    given = {key: value for key, value in settings.items() if key != "name"}
+    given = checked_settings("dnn", dnn, {"hidden": (2,), "batch_norm": True})
     norm = new_model("dnn", data, given, batch_size).get_layer("hidden_1_norm")
     assert norm.momentum == pytest.approx(momentum)
 
