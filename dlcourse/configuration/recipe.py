@@ -438,7 +438,7 @@ def _conflicts(
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
     fine = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0
     for key in ("early_stopping", "reduce_on_plateau"):
-        patience = _group(training.get(key)).get("patience", 0)
+        patience = _group(training.get(key)).get("patience")
         if counted and not stored and type(patience) is int and patience >= max(epochs, fine or 0):
             reason = f"{patience} epochs without improvement do not fit into {epochs} epochs"
             fault(f"training.{key}.patience", f"{reason}: give fewer, or set {key} to null")
