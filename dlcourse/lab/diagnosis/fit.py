@@ -7,13 +7,20 @@ from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.learning_rate import learning_rate_too_large, learning_rate_too_small
 from dlcourse.lab.diagnosis.measures import (
     accuracy_gap,
+    far_behind,
+    loss_gap,
     running_median,
     standard_error,
     too_short,
     training_skill,
     undisturbed_skill,
 )
-from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_more_capacity
+from dlcourse.lab.diagnosis.overrides import (
+    for_learning,
+    for_less_gap,
+    for_more_capacity,
+    possible,
+)
 from dlcourse.lab.diagnosis.splits import leakage
 
 
@@ -23,6 +30,8 @@ def not_learning(evidence: Evidence) -> Finding | None:
     if train is None or not evidence.finite or too_short(evidence):
         return None
     if learning_rate_too_small(evidence) or early_stop_too_eager(evidence):
+        return None
+    if batch_norm_behind(evidence):
         return None
     if float(np.median(train[-5:])) < THRESHOLDS["learned"]:
         part, prefix = "training", ""
@@ -56,28 +65,55 @@ def _validation_stuck(evidence: Evidence) -> bool:
     return float(running_median(skill).max()) < least and lowest > 1 - least / 2
 
 
+def batch_norm_behind(evidence: Evidence) -> Finding | None:
+    """The running statistics of batch normalization are not those that it trained with."""
+    start, train, val = evidence.norm_start, evidence.skill(), evidence.skill("val_")
+    if start is None or train is None or not evidence.finite:
+        return None
+    kept = int(np.argmin(evidence.loss if evidence.val_loss is None else evidence.val_loss))
+    before, after = min(train[kept], train[-1]), evidence.kept_skill("train")
+    if after is None:  # the same examples were not evaluated
+        if val is None or start < THRESHOLDS["norm_start"]:
+            return None
+        before, after = float(np.median(train[-3:])), float(np.median(val[-3:]))
+    if before - after < THRESHOLDS["norm_drop"]:
+        return None
+    where = "on the same examples afterwards" if evidence.kept_skill("train") else "on validation"
+    momentum = evidence.setting("model.batch_norm_momentum", 1.0)
+    return Finding(
+        "batch_norm_behind",
+        "batch normalization predicts with a running mean and variance that have not arrived at "
+        "those of the batches it trained with: this is not over-fitting",
+        f"{before:.0%} of the way from the constant baseline to perfect in training, {after:.0%} "
+        f"{where}; {start:.0%} of the initial statistics are left",
+        f"model.batch_norm_momentum={0.9 if momentum > 0.9 else 0.5}",
+        evidence.epochs,
+    )
+
+
 def over_fitting(evidence: Evidence) -> Finding | None:
     """Validation gets worse while training improves, or stays far behind it."""
     loss, val_loss, unit = evidence.loss, evidence.val_loss, evidence.unit
     if val_loss is None or not evidence.finite or evidence.epochs < 3 or not _learned(evidence):
         return None
-    lowest = int(running_median(val_loss).argmin())
+    lowest = int(val_loss.argmin())
     train, val = float(np.median(loss[-3:])), float(np.median(val_loss[-3:]))
-    rise, gap = (val - float(val_loss.min())) / unit, (val - train) / unit
+    rise, gap = (val - val_loss[lowest]) / unit, loss_gap(evidence)
     scores = accuracy_gap(evidence)
-    far = scores is not None and scores[0] - scores[1] >= THRESHOLDS["accuracy_gap"] + scores[2]
-    if evidence.history.get("accuracy") is None:
-        far = gap >= THRESHOLDS["loss_gap"]
-    worse = rise >= THRESHOLDS["loss_rise"] and gap >= THRESHOLDS["loss_gap"]
+    worse = rise >= THRESHOLDS["loss_rise"] and (val - train) / unit >= THRESHOLDS["loss_gap"]
     if train - loss.min() >= THRESHOLDS["loss_rise"] * unit:  # training gets worse, too
         return None
-    if not (worse or (far and gap >= THRESHOLDS["loss_gap"] / 2)):
+    wide = (
+        scores is not None and scores[0] - scores[1] >= 1.5 * THRESHOLDS["accuracy_gap"] + scores[2]
+    )
+    far = far_behind(evidence) and (wide or gap >= THRESHOLDS["loss_gap"] / 2)
+    if not (worse or far) or batch_norm_behind(evidence):
         return None
     numbers = f"loss {train:.3g} on training, {val:.3g} on validation"
     if scores is not None:
         numbers += f"; accuracy {scores[0]:.2f} and {scores[1]:.2f}"
     if worse:
-        numbers += f"; validation was at its best, {val_loss.min():.3g}, in epoch {lowest + 1}"
+        numbers += f"; validation was at its best, {val_loss[lowest]:.3g}, in epoch {lowest + 1}"
     return Finding(
         "over_fitting",
         "the training examples are memorised: training goes on improving, validation does "
@@ -113,12 +149,17 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
     if loss[-1] / evidence.unit < THRESHOLDS["unfinished"] / 3 or over_fitting(evidence):
         return None
     patience = evidence.setting("training.early_stopping.patience", 1)
+    longer = max(patience, min(max(5, 4 * patience), evidence.setting("training.epochs", 99) - 1))
     return Finding(
         "early_stop_too_eager",
         "the training was stopped while it was still learning: one bad epoch is not a trend",
         f"at the end the training loss still fell by {fall:.1%} per epoch, and validation was "
         f"{rise:.2f} of the baseline's loss above its best; patience {patience}",
-        f"training.early_stopping.patience={max(5, 4 * patience)}",
+        possible(
+            evidence,
+            f"training.early_stopping.patience={longer}",
+            "training.early_stopping=null",
+        ),
         evidence.epochs,
     )
 
@@ -129,7 +170,10 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     if reached is None or not evidence.finite or too_short(evidence):
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
+    others = (*others, batch_norm_behind)
     if reached >= THRESHOLDS["fitted"] or any(rule(evidence) for rule in others):
+        return None
+    if evidence.val_loss is not None and far_behind(evidence):
         return None
     return Finding(
         "under_fitting",
@@ -146,6 +190,7 @@ def good_fit(evidence: Evidence) -> Finding | None:
     """The training examples are learned, and validation follows."""
     reached, val = training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
     faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
+    faults = (*faults, batch_norm_behind)
     if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None
     if any(rule(evidence) for rule in (*faults, early_stop_too_eager)):
