@@ -1,5 +1,6 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
-from dlcourse.schema import Fraction, Positive
+from dlcourse.schema import Fraction, Size
 
 Color = Literal["grayscale", "rgb"]
 
@@ -22,6 +23,7 @@ PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 PARTS_OF_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(
     ("val", "valid", "validation"), "val"
 )
+LARGEST = 64  # side, in pixels, of images of their own size
 NAMED = 3  # broken files that a warning names
 
 
@@ -29,7 +31,7 @@ def image_folder(
     seed: int = 0,
     *,
     path: str,
-    size: tuple[Positive, Positive] = (64, 64),
+    size: Size = (64, 64),
     color: Color = "rgb",
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
@@ -45,7 +47,8 @@ def image_folder(
     Args:
         seed: Seed of the validation split.
         path: Path of the folder, relative to the current folder; `~` expands.
-        size: Height and width, in pixels, to resize to; other proportions are stretched.
+        size: Height and width, in pixels, to resize to; other proportions are stretched. `auto` is
+            a square of the median side of the images, at most 64.
         color: Channels of the images as they are read: `rgb` (3) or `grayscale` (1).
         validation_fraction: Share of the training images set aside for validation, where there is
             no `val` folder.
@@ -68,6 +71,8 @@ def image_folder(
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes) for part, folder in folders.items()}
     total = sum(map(len, listed.values()))
+    if size == "auto":
+        size = own_size([file for files in listed.values() for file in files])
     stream = exceeds(memory_share, total, (*size, CHANNELS[color]), "uint8")
     for part, files in listed.items():
         x, kept = _read(folders[part], list(files), size, color, broken, stream)
@@ -77,6 +82,16 @@ def image_folder(
     facts = {"task": task_of(classes), "value_range": (0.0, 255.0), "class_names": classes}
     fractions = (validation_fraction, test_fraction)
     return dataset_of(root.resolve().name, parts, seed, fractions, **facts)
+
+
+def own_size(files: list[Path]) -> tuple[int, int]:
+    """Return the median side of up to 1,000 of the images, at most `LARGEST`, twice."""
+    sides: list[int] = []
+    for file in files[:: -(-len(files) // 1000) or 1]:
+        with contextlib.suppress(DatasetError):  # it is named when it is read
+            sides += _decoded(file, lambda image: image.size)
+    side = min(LARGEST, int(np.median(sides))) if sides else LARGEST
+    return side, side
 
 
 def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:
