@@ -1,8 +1,8 @@
 """python -m benchmarks.photos: the recipe for one's own photos beside an SVM on pixels.
 
-The folder has `train` and `test`, each with a folder per class. Without one, ten parts of
-scikit-learn's two photographs are the classes: 75 crops of 32×32 pixels from the upper two thirds
-of each part to train, 40 from its lower third to test.
+The folder has `train` and `test`, each with a folder per class. Without one, twenty parts of
+scikit-learn's two photographs are the classes, cut into tiles of 16×16 pixels that do not overlap:
+of each part 70 to train and 30 to test, at random.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 
 import dlcourse as dl
 
-CROP = 32
+SIDE = 16
 EARLIER = {
     "dataset": {"name": "image_folder", "size": [64, 64]},
     "model": {"name": "cnn", "filters": [16, 32, 64], "dropout": 0.3},
@@ -24,27 +24,21 @@ EARLIER = {
 """The recipe for a folder that README.md gave before."""
 
 
-def crops(folder: Path) -> None:
-    """Write the crops of scikit-learn's photographs as a folder of images."""
+def tiles(folder: Path) -> None:
+    """Write the tiles of scikit-learn's photographs as a folder of images."""
     from PIL import Image
     from sklearn.datasets import load_sample_images
 
     rng = np.random.default_rng(0)
-    parts = [
-        part
-        for photo in load_sample_images().images
-        for half in np.array_split(photo, 2)
-        for part in np.array_split(half, 5, axis=1)
-    ]
+    halves = [half for photo in load_sample_images().images for half in np.array_split(photo, 2)]
+    parts = [part for half in halves for part in np.array_split(half, 5, axis=1)]
     for number, part in enumerate(parts):
-        third = len(part) * 2 // 3
-        for split, piece, count in (("train", part[:third], 75), ("test", part[third:], 40)):
-            place = folder / split / f"part{number:02d}"
-            place.mkdir(parents=True)
-            tops, lefts = (rng.integers(0, size - CROP + 1, count) for size in piece.shape[:2])
-            for index, (top, left) in enumerate(zip(tops, lefts, strict=True)):
-                crop = piece[top : top + CROP, left : left + CROP]
-                Image.fromarray(crop).save(place / f"{index}.png")
+        rows, columns = (size // SIDE for size in part.shape[:2])
+        for index, place in enumerate(rng.permutation(rows * columns)[:100]):
+            top, left = (SIDE * int(at) for at in divmod(place, columns))
+            at = folder / ("train" if index < 70 else "test") / f"part{number:02d}"
+            at.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(part[top : top + SIDE, left : left + SIDE]).save(at / f"{index}.png")
 
 
 def measured(recipe: dict | str, folder: Path, seeds: list[int]) -> str:
@@ -73,14 +67,16 @@ def svm(folder: Path) -> str:
 def main() -> int:
     """Print the three figures."""
     parser = argparse.ArgumentParser(description="The recipe for photos beside an SVM on pixels.")
-    parser.add_argument("folder", nargs="?", type=Path, help="train and test (default: crops)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="train and test (default: tiles of photographs)"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--earlier", action="store_true", help="also the recipe given before")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not arguments.folder:
-            crops(folder)
+            tiles(folder)
         print(f"SVM on pixels   {svm(folder)}", flush=True)
         print(f"photos          {measured('photos', folder, arguments.seeds)}", flush=True)
         if arguments.earlier:

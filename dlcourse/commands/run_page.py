@@ -15,6 +15,7 @@ from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
+from dlcourse.runs.evaluation import metric_text
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}

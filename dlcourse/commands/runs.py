@@ -92,14 +92,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
     lines = []
     for row, data in zip(rows, _tasks(rows), strict=True):
-        start = [row["run"], data]
         if "test" not in row:
-            lines.append([*start, row["state"], "", "", "", "", "", ""])
+            lines.append([row["run"], data, row["state"], *[""] * 6])
             continue
         metric = row["metric"] if row["state"] == "finished" else row["state"]
-        scores = [row[key] for key in ("val", "test", "majority")]
-        scores = ["" if score is None else metric_text(score) for score in scores]
+        scores = [metric_text(row[key]) for key in ("val", "test", "majority")]
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
-        lines.append([*start, metric, *scores, *size])
+        lines.append([row["run"], data, metric, *scores, *size])
     head = ["run", "data", "metric", "val", "test", "majority", "parameters", "epochs", "s"]
     return text_table(head, lines)

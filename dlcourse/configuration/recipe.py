@@ -282,7 +282,7 @@ class Recipe(Settings):
 
         Call it once the data is read: only then are the facts of a file known.
         """
-        faults = _conflicts(self.model_dump(), facts.inputs, facts.task, stored=True)
+        faults = _conflicts(self.model_dump(), facts.inputs, facts.task, past=True)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
             raise RecipeError("\n".join(lines))
 
@@ -330,7 +330,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     model = _group(source.data.get("model"))
     if model.get("batch_norm"):  # before it was a setting, it was Keras' default
         model.setdefault("batch_norm_momentum", 0.99)
-    recipe = validate(source, stored=True)
+    recipe = validate(source, past=True)
     recipe._left_out = tuple(left_out)
     return recipe
 
@@ -357,8 +357,8 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
     return effective
 
 
-def validate(source: Source, *, stored: bool = False) -> Recipe:
-    """Return the recipe of plain data; for `stored`, see `_conflicts`.
+def validate(source: Source, *, past: bool = False) -> Recipe:
+    """Return the recipe of plain data; for `past`, see `_conflicts`.
 
     Raises:
         RecipeError: The recipe is not valid: one line per error.
@@ -375,7 +375,7 @@ def validate(source: Source, *, stored: bool = False) -> Recipe:
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    for at, text in _conflicts(recipe.model_dump() if recipe else source.data, stored=stored):
+    for at, text in _conflicts(recipe.model_dump() if recipe else source.data, past=past):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
         one_line_each = (line.replace("\n", "\\n") for line in lines)
@@ -385,18 +385,14 @@ def validate(source: Source, *, stored: bool = False) -> Recipe:
 
 
 def _conflicts(
-    data: Mapping[str, Any],
-    inputs: str | None = None,
-    task: str | None = None,
-    *,
-    stored: bool = False,
+    data: Mapping[str, Any], inputs: str | None = None, task: str | None = None, past: bool = False
 ) -> list[tuple[Location, str]]:
     """Return settings that are valid alone but conflict with others, as (location, reason).
 
     Args:
         data: Recipe as plain data; invalid or absent settings are ignored.
         inputs, task: Facts of the data; None takes what is known before the data is read.
-        stored: Whether it is the recipe of a run, which an earlier version may have allowed.
+        past: Whether it is the recipe of a run, which an earlier version may have allowed.
     """
     dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
     loader = DATASETS.get(str(dataset.get("name")))
@@ -439,7 +435,7 @@ def _conflicts(
     fine = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0
     for key in ("early_stopping", "reduce_on_plateau"):
         patience = _group(training.get(key)).get("patience")
-        if counted and not stored and type(patience) is int and patience >= max(epochs, fine or 0):
+        if counted and not past and type(patience) is int and patience >= max(epochs, fine or 0):
             reason = f"{patience} epochs without improvement do not fit into {epochs} epochs"
             fault(f"training.{key}.patience", f"{reason}: give fewer, or set {key} to null")
         if metric and _group(training.get(key)).get("monitor") == metric:

@@ -145,6 +145,9 @@ def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
     return text_table(["split", "examples", *names], rows)
 
 
-def metric_text(value: float) -> str:
-    """Return a metric with four decimals, or four significant digits if it is large."""
-    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
+def metric_text(value: float | None) -> str:
+    """Return a metric with four decimals, or four significant digits if it is large.
+
+    None, for what an earlier version did not measure, gives an empty text.
+    """
+    return "" if value is None else f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"

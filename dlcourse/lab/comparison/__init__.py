@@ -182,10 +182,7 @@ def _result(
     explains |= dict.fromkeys(recipes, OF_A_NETWORK)
     data = dataset.summary
     if dataset.task != "regression":
-        labels = np.concatenate([y for _, y in dataset.splits.values()])
-        data += (
-            f"; the largest class alone has accuracy {np.bincount(labels).max() / len(labels):.4f}"
-        )
+        data += f"; majority {np.bincount(dataset.y_test).max() / len(dataset.y_test):.4f}"
     return Comparison(
         data,
         _protocol(folds, count, sizes[-1], trials),

@@ -55,14 +55,11 @@ def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
         *([f"{row.mae:.3g}"] if mae else []),
         f"{row.fit_cpu:.3g}" if row.fit_cpu < 1000 else f"{row.fit_cpu:.0f}",
         cost,
-        *(_two_figures(value) for value in (1000 * row.latency_seconds, 1 / row.predict_seconds)),
+        f"{1000 * row.latency_seconds:.3g}",
+        f"{1 / row.predict_seconds:.3g}",
         f"{row.parameters:,}",
         f"{row.bytes / 1024:,.0f}",
     ]
-
-
-def _two_figures(value: float) -> str:
-    return f"{float(f'{value:.2g}'):g}"
 
 
 def curve_table(comparison: Comparison) -> str:

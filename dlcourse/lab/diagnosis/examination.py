@@ -99,8 +99,8 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     known: dict[str, Any] = {"xray": layers, "duplicates": duplicates(dataset)}
     known["leak"] = leaking_column(dataset)
     if run.finished:
-        steps_in, n = recipe.training.steps_in, len(dataset.x_train)
-        steps = sum(steps_in(epoch, n) for epoch in range(run.metrics["epochs_run"]))
+        n, epochs = len(dataset.x_train), range(run.metrics["epochs_run"])
+        steps = sum(recipe.training.steps_in(epoch, n) for epoch in epochs)
         known["norm_start"] = norm_start(untrained or run.model, steps)
     if dataset.task != "regression":
         counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
@@ -128,33 +128,29 @@ def duplicates(dataset: "Dataset") -> float:
 
 
 def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
-    """Return a table's column that gives the target away, and how; None if there is none.
+    """Return a table's column that gives the target away alone, and how; None if there is none.
 
-    It counts the rows of a file that was sorted by the target (different whole numbers in equal
-    steps, where the nearest one has the same target), or it is the target under another name.
+    It counts the rows of a sorted file (different whole numbers in equal steps), or has no more
+    values than the target has classes. Its nearest neighbour in the training split is asked.
     """
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    if not dataset.feature_names or len(dataset.feature_names) < 2:
-        return None
-    x, y = (np.concatenate([pair[k] for pair in dataset.splits.values()]) for k in (0, 1))
-    labels = [] if dataset.task == "regression" else [y == label for label in np.unique(y)]
-    for name, column in zip(dataset.feature_names, x.T, strict=True):
-        values, counts = np.unique(column, return_counts=True)
-        steps = np.diff(values)
-        if len(values) <= max(2, len(labels)) and any(
-            np.array_equal(column == value, label) for value in values for label in labels
-        ):
-            return name.partition("=")[0], "is the target under another name"
-        if counts.max() > 1 or (values % 1).any() or np.mean(steps == steps.min()) < 0.5:
-            continue
-        kind = KNeighborsClassifier if labels else KNeighborsRegressor
-        at = [dataset.feature_names.index(name)]
-        nearest = kind(1).fit(dataset.x_train[:, at], dataset.y_train)
-        score = nearest.score(dataset.x_val[:, at], dataset.y_val)
-        chance = np.bincount(y).max() / len(y) if labels else 0.0
-        if (score - chance) / (1 - chance) >= THRESHOLDS["gives_away"]:
-            return name, "counts the rows of the file, where neighbours have the same target"
+    kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
+    columns = [name.partition("=")[0] for name in dataset.feature_names]
+    x = np.concatenate([x for x, _ in dataset.splits.values()])
+    for name in dict.fromkeys(columns) if len(set(columns)) > 1 else ():
+        at = [place for place, column in enumerate(columns) if column == name]
+        values, counts = np.unique(x[:, at], axis=0, return_counts=True)
+        steps, few = np.diff(values[:, 0]), len(values) <= max(2, len(dataset.class_names))
+        unlike = counts.max() > 1 or (values % 1).any() or (steps == steps.min()).mean() < 0.5
+        if few or not unlike:
+            nearest = kind(1).fit(dataset.x_train[:, at], dataset.y_train)
+            score, chance = nearest.score(dataset.x_val[:, at], dataset.y_val), 0.0
+            if dataset.class_names:
+                chance = np.bincount(dataset.y_val).max() / len(dataset.y_val)
+            least = 1.0 if few else THRESHOLDS["gives_away"]
+            if score - chance >= least * (1 - chance):
+                return name, "is the target under another name" if few else "counts the rows"
     return None
 
 

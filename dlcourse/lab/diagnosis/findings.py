@@ -28,7 +28,7 @@ THRESHOLDS = {
     "few": 14,  # validation examples: one of them is more than 7 points of accuracy
     "jitter": 0.10,  # mean change of validation relative to training from epoch to epoch
     "better": 0.10,  # validation over training, without dropout and augmentation
-    "gives_away": 0.50,  # skill of the nearest row number alone
+    "gives_away": 0.50,  # skill of the number of the row alone
     "duplicates": 0.10,  # share of validation or test examples that are in the training split too
     "imbalance": 6.0,  # examples of the largest class over those of the smallest
     "stopping_fall": 0.02,  # fall of the training loss per epoch before an early stop, as a share
@@ -51,10 +51,7 @@ LINKS = {
     "vanishing_gradients": ("S1, S2: vanishing", "notebooks/08_when_training_goes_wrong"),
     "dead_layers": ("S4: ReLU", "notebooks/08_when_training_goes_wrong"),
     "saturated_layers": ("S2, S4: sigmoid and tanh", "notebooks/04_activations_and_softmax"),
-    "batch_norm_behind": (
-        "S1: training, validation and test data",
-        "notebooks/11_peering_inside",
-    ),
+    "batch_norm_behind": ("S1: training and test data", "notebooks/11_peering_inside"),
     "not_learning": ("S1: the training process", "notebooks/08_when_training_goes_wrong"),
     "leakage": ("S1: training, validation and test data", "notebooks/07_overfitting"),
     "over_fitting": ("S1, S2: over-fitting", "notebooks/07_overfitting"),

@@ -7,20 +7,13 @@ from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.learning_rate import learning_rate_too_large, learning_rate_too_small
 from dlcourse.lab.diagnosis.measures import (
     accuracy_gap,
-    far_behind,
-    loss_gap,
     running_median,
     standard_error,
     too_short,
     training_skill,
     undisturbed_skill,
 )
-from dlcourse.lab.diagnosis.overrides import (
-    for_learning,
-    for_less_gap,
-    for_more_capacity,
-    possible,
-)
+from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_more_capacity, possible
 from dlcourse.lab.diagnosis.splits import leakage
 
 
@@ -29,9 +22,8 @@ def not_learning(evidence: Evidence) -> Finding | None:
     train = undisturbed_skill(evidence)
     if train is None or not evidence.finite or too_short(evidence):
         return None
-    if learning_rate_too_small(evidence) or early_stop_too_eager(evidence):
-        return None
-    if batch_norm_behind(evidence):
+    others = (learning_rate_too_small, early_stop_too_eager, batch_norm_behind)
+    if any(rule(evidence) for rule in others):
         return None
     if float(np.median(train[-5:])) < THRESHOLDS["learned"]:
         part, prefix = "training", ""
@@ -70,23 +62,21 @@ def batch_norm_behind(evidence: Evidence) -> Finding | None:
     start, train, val = evidence.norm_start, evidence.skill(), evidence.skill("val_")
     if start is None or train is None or not evidence.finite:
         return None
-    kept = int(np.argmin(evidence.loss if evidence.val_loss is None else evidence.val_loss))
-    before, after = min(train[kept], train[-1]), evidence.kept_skill("train")
-    if after is None:  # the same examples were not evaluated
-        if val is None or start < THRESHOLDS["norm_start"]:
-            return None
+    kept, after = int(np.argmin(evidence.losses[-1])), evidence.kept_skill("train")
+    before, where = min(train[kept], train[-1]), "on the same examples afterwards"
+    if after is None and val is not None and start >= THRESHOLDS["norm_start"]:
         before, after = float(np.median(train[-3:])), float(np.median(val[-3:]))
-    if before - after < THRESHOLDS["norm_drop"]:
+        where = "on validation"
+    if after is None or before - after < THRESHOLDS["norm_drop"]:
         return None
-    where = "on the same examples afterwards" if evidence.kept_skill("train") else "on validation"
-    momentum = evidence.setting("model.batch_norm_momentum", 1.0)
+    momentum = "model.batch_norm_momentum"
     return Finding(
         "batch_norm_behind",
         "batch normalization predicts with a running mean and variance that have not arrived at "
         "those of the batches it trained with: this is not over-fitting",
         f"{before:.0%} of the way from the constant baseline to perfect in training, {after:.0%} "
         f"{where}; {start:.0%} of the initial statistics are left",
-        f"model.batch_norm_momentum={0.9 if momentum > 0.9 else 0.5}",
+        possible(evidence, f"{momentum}=0.9", f"{momentum}=0.5"),
         evidence.epochs,
     )
 
@@ -98,15 +88,13 @@ def over_fitting(evidence: Evidence) -> Finding | None:
         return None
     lowest = int(val_loss.argmin())
     train, val = float(np.median(loss[-3:])), float(np.median(val_loss[-3:]))
-    rise, gap = (val - val_loss[lowest]) / unit, loss_gap(evidence)
-    scores = accuracy_gap(evidence)
-    worse = rise >= THRESHOLDS["loss_rise"] and (val - train) / unit >= THRESHOLDS["loss_gap"]
+    rise, gap = (val - val_loss[lowest]) / unit, (val - train) / unit
+    scores, least = accuracy_gap(evidence), THRESHOLDS["accuracy_gap"]
+    beyond = scores[2] if scores else least if gap >= THRESHOLDS["loss_gap"] else 0.0
+    worse = rise >= THRESHOLDS["loss_rise"] and gap >= THRESHOLDS["loss_gap"]
+    far = beyond >= (least if gap >= THRESHOLDS["loss_gap"] / 2 else 1.5 * least)
     if train - loss.min() >= THRESHOLDS["loss_rise"] * unit:  # training gets worse, too
         return None
-    wide = (
-        scores is not None and scores[0] - scores[1] >= 1.5 * THRESHOLDS["accuracy_gap"] + scores[2]
-    )
-    far = far_behind(evidence) and (wide or gap >= THRESHOLDS["loss_gap"] / 2)
     if not (worse or far) or batch_norm_behind(evidence):
         return None
     numbers = f"loss {train:.3g} on training, {val:.3g} on validation"
@@ -148,18 +136,15 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
         return None
     if loss[-1] / evidence.unit < THRESHOLDS["unfinished"] / 3 or over_fitting(evidence):
         return None
-    patience = evidence.setting("training.early_stopping.patience", 1)
+    setting = "training.early_stopping"
+    patience = evidence.setting(f"{setting}.patience", 1)
     longer = max(patience, min(max(5, 4 * patience), evidence.setting("training.epochs", 99) - 1))
     return Finding(
         "early_stop_too_eager",
         "the training was stopped while it was still learning: one bad epoch is not a trend",
         f"at the end the training loss still fell by {fall:.1%} per epoch, and validation was "
         f"{rise:.2f} of the baseline's loss above its best; patience {patience}",
-        possible(
-            evidence,
-            f"training.early_stopping.patience={longer}",
-            "training.early_stopping=null",
-        ),
+        possible(evidence, f"{setting}.patience={longer}", f"{setting}=null"),
         evidence.epochs,
     )
 
@@ -167,13 +152,12 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
 def under_fitting(evidence: Evidence) -> Finding | None:
     """Training has stalled far from learned, and validation is no better."""
     reached = training_skill(evidence)
-    if reached is None or not evidence.finite or too_short(evidence):
+    if reached is None or reached >= THRESHOLDS["fitted"] or not evidence.finite:
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
-    others = (*others, batch_norm_behind)
-    if reached >= THRESHOLDS["fitted"] or any(rule(evidence) for rule in others):
+    if too_short(evidence) or any(rule(evidence) for rule in (*others, batch_norm_behind)):
         return None
-    if evidence.val_loss is not None and far_behind(evidence):
+    if (scores := accuracy_gap(evidence)) and scores[2] >= THRESHOLDS["accuracy_gap"]:
         return None
     return Finding(
         "under_fitting",
@@ -190,10 +174,9 @@ def good_fit(evidence: Evidence) -> Finding | None:
     """The training examples are learned, and validation follows."""
     reached, val = training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
     faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
-    faults = (*faults, batch_norm_behind)
     if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None
-    if any(rule(evidence) for rule in (*faults, early_stop_too_eager)):
+    if any(rule(evidence) for rule in (*faults, early_stop_too_eager, batch_norm_behind)):
         return None
     return Finding(
         "good_fit",

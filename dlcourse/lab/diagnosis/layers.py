@@ -42,23 +42,15 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
     if not faulty:
         return None
     largest = max(faulty, key=lambda layer: layer.gradient_norm)
-    override = possible(
-        evidence,
-        *(
-            []
-            if str(evidence.setting("model.initializer")).startswith("he_")
-            else ["model.initializer=he_normal"]
-        ),
-        "training.clip_norm=1",
-        another_rate(evidence, 0.1, "0.0001"),
-    )
+    he = str(evidence.setting("model.initializer")).startswith("he_")
+    cures = [*([] if he else ["model.initializer=he_normal"]), "training.clip_norm=1"]
     return Finding(
         "exploding_gradients",
         f"the gradients of {_named(faulty)} explode: each layer multiplies them, and one step "
         "moves the weights far away",
         f"gradient norm {largest.gradient_norm:.3g} in {largest.name}, activations spread "
         f"{start[0].spread:.3g} in {start[0].name} and {start[-1].spread:.3g} in {start[-1].name}",
-        override,
+        possible(evidence, *cures, another_rate(evidence, 0.1, "0.0001")),
         min(evidence.xray),
         tuple(layer.name for layer in faulty),
     )

@@ -35,41 +35,19 @@ def too_short(evidence: Evidence) -> bool:
 
 
 def accuracy_gap(evidence: Evidence) -> tuple[float, float, float] | None:
-    """Return training accuracy, validation accuracy and twice the latter's standard error.
+    """Return training accuracy, validation accuracy and the gap beyond twice its standard error.
 
     They are those of the last epochs or, if further apart, of the kept weights: dropout and
     augmentation hide a gap in the epochs.
     """
-    pairs = []
-    for name in ("accuracy", "val_accuracy"):
-        part = "val" if name.startswith("val") else "train"
-        curve, kept = evidence.history.get(name), evidence.evaluated.get(part, {}).get("accuracy")
-        last = None if curve is None else float(np.median(curve[-3:]))
-        pairs.append((last, kept))
-    gaps = [(t - v, t, v) for t, v in zip(*pairs, strict=True) if t is not None and v is not None]
-    if not gaps:
+    curves = [evidence.history.get(name) for name in ("accuracy", "val_accuracy")]
+    last = [None if curve is None else float(np.median(curve[-3:])) for curve in curves]
+    kept = [evidence.evaluated.get(part, {}).get("accuracy") for part in ("train", "val")]
+    pairs = [(t, v) for t, v in (last, kept) if t is not None and v is not None]
+    if not pairs:
         return None
-    _, train, val = max(gaps)
-    return train, val, 2 * standard_error(val, evidence.val_examples)
-
-
-def loss_gap(evidence: Evidence) -> float:
-    """Return validation minus training loss in the last epochs or of the kept weights, in units."""
-    last = [float(np.median(curve[-3:])) for curve in evidence.losses]
-    gaps = [last[-1] - last[0]]
-    train, val = (evidence.evaluated.get(part, {}) for part in ("train", "val"))
-    if "r2" in train and "r2" in val:  # its loss has another unit in runs of earlier versions
-        gaps.append((train["r2"] - val["r2"]) * evidence.unit)
-    elif "loss" in train and "loss" in val:
-        gaps.append(val["loss"] - train["loss"])
-    return max(gaps) / evidence.unit
-
-
-def far_behind(evidence: Evidence) -> bool:
-    """Whether validation is far behind training in accuracy; without accuracies, in loss."""
-    if scores := accuracy_gap(evidence):
-        return scores[0] - scores[1] >= THRESHOLDS["accuracy_gap"] + scores[2]
-    return loss_gap(evidence) >= THRESHOLDS["loss_gap"]
+    train, val = max(pairs, key=lambda pair: pair[0] - pair[1])
+    return train, val, train - val - 2 * standard_error(val, evidence.val_examples)
 
 
 def running_median(values: np.ndarray) -> np.ndarray:

@@ -1,9 +1,5 @@
 """One change to try, as a recipe override based on the numbers of the training."""
 
-from typing import Any
-
-import yaml
-
 from dlcourse.lab.diagnosis.evidence import Evidence
 
 
@@ -12,22 +8,14 @@ def possible(evidence: Evidence, *overrides: str) -> str:
 
     Where only some settings are known, the last override may name another.
     """
-    changing = []
-    for text in overrides:
-        name, _, value = text.partition("=")
-        if evidence.settings.get(name, ...) != _plain(value):
-            changing.append(text)
-            group = f"{name.partition('.')[0]}."
-            known = {key for key in evidence.settings if key.startswith(group)}
-            if not known or known & {name, name.rpartition(".")[0]}:
-                return text
-    return "" if "seed" in evidence.settings else (changing or [""])[-1]
-
-
-def _plain(value: str) -> Any:
-    """Return the value of an override as a recipe holds it."""
-    read = yaml.safe_load(value)
-    return tuple(read) if isinstance(read, list) else read
+    pairs = [text.split("=") for text in overrides]
+    pairs = [pair for pair in pairs if str(evidence.settings.get(pair[0])).lower() != pair[1]]
+    for name, value in pairs:
+        group = f"{name.partition('.')[0]}."
+        known = {key for key in evidence.settings if key.startswith(group)}
+        if not known or known & {name, name.rpartition(".")[0]}:
+            return f"{name}={value}"
+    return "=".join(pairs[-1]) if pairs and "seed" not in evidence.settings else ""
 
 
 def another_rate(evidence: Evidence, factor: float, unknown: str) -> str:
@@ -49,14 +37,17 @@ def for_learning(evidence: Evidence, *, too_fast: bool) -> str:
 
 def for_photos(evidence: Evidence) -> list[str]:
     """Return what leads a network on a folder of images to the recipe `photos`."""
-    training = ("schedule", "reduce_on_plateau", "augmentation")
-    schedule, plateau, augmentation = (evidence.setting(f"training.{key}") for key in training)
     if evidence.setting("dataset.name") != "image_folder":
         return []
+    planned = evidence.setting("training.schedule") or evidence.setting(
+        "training.reduce_on_plateau"
+    )
+    cycle = [] if planned else ["training.schedule.name=one_cycle"]
+    flip = ["training.augmentation.flip=horizontal"]
     return [
         "model.batch_norm=true",
-        *([] if schedule or plateau else ["training.schedule.name=one_cycle"]),
-        *([] if augmentation else ["training.augmentation.flip=horizontal"]),
+        *cycle,
+        *([] if evidence.setting("training.augmentation") else flip),
     ]
 
 
@@ -92,5 +83,6 @@ def for_more_capacity(evidence: Evidence) -> str:
         if sizes := evidence.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
     units = evidence.setting("model.units")
-    wider = [f"model.units={2 * units}"] if units else []
-    return possible(evidence, *wider, "model.head=[64]", "model.hidden=[128,128]")
+    if units:
+        return f"model.units={2 * units}"
+    return possible(evidence, "model.head=[64]", "model.hidden=[128,128]")

@@ -12,12 +12,12 @@ def leakage(evidence: Evidence) -> Finding | None:
     """A column gives the label away, the splits share examples, or validation is much better."""
     if evidence.leak:
         column, how = evidence.leak
-        ignored = [*(evidence.setting("dataset.ignore") or ()), column]
+        ignored = ",".join([*(evidence.setting("dataset.ignore") or ()), column])
         return Finding(
             "leakage",
             f"the column {column} {how}: what is learned from it is of no use for new rows",
             f"{column} alone gives the validation examples' labels",
-            possible(evidence, f"dataset.ignore=[{', '.join(ignored)}]"),
+            possible(evidence, f"dataset.ignore=[{ignored}]"),
         )
     if (evidence.duplicates or 0) >= THRESHOLDS["duplicates"]:
         return Finding(
