@@ -134,15 +134,12 @@ class Evidence:
         """Return the skill on `train` or `val` at the end or, if better, of the kept weights."""
         curve = self.skill("val_" if part == "val" else "")
         values = [] if curve is None else [float(np.median(curve[-3:]))]
-        kept = self.kept_skill(part)
-        return max([*values, *([] if kept is None else [kept])], default=None)
-
-    def kept_skill(self, part: str) -> float | None:
-        """Return the skill of the kept weights on `train` or `val`, without dropout or noise."""
         scores = self.evaluated.get(part, {})
         if "accuracy" in scores and self.chance is not None:
-            return (scores["accuracy"] - self.chance) / (1 - self.chance)
-        return scores.get("r2")
+            values.append((scores["accuracy"] - self.chance) / (1 - self.chance))
+        elif "r2" in scores:
+            values.append(scores["r2"])
+        return max(values) if values else None
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return a recipe setting, or the default if it is unknown or null."""

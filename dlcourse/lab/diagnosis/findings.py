@@ -21,7 +21,6 @@ THRESHOLDS = {
     "swing": 0.019,  # mean rise of the loss from epoch to epoch, in the same units as loss_rise
     "swings": 0.35,  # rises over falls: 0 for a loss that only falls, 1 for no progress
     "norm_start": 0.05,  # share of batch normalization's initial statistics that is left
-    "norm_drop": 0.15,  # skill in training minus skill of the same weights afterwards
     "late_fall": 0.25,  # share of the whole fall that occurs in the last half of the epochs
     "unfinished": 0.30,  # remaining loss, in units of the baseline's loss
     # validation

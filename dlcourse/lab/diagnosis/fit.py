@@ -59,23 +59,23 @@ def _validation_stuck(evidence: Evidence) -> bool:
 
 def batch_norm_behind(evidence: Evidence) -> Finding | None:
     """The running statistics of batch normalization are not those that it trained with."""
-    start, train, val = evidence.norm_start, evidence.skill(), evidence.skill("val_")
-    if start is None or train is None or not evidence.finite:
+    start, loss, scores = evidence.norm_start, evidence.loss, evidence.evaluated.get("train", {})
+    if start is None or not evidence.finite:
         return None
-    kept, after = int(np.argmin(evidence.losses[-1])), evidence.kept_skill("train")
-    before, where = min(train[kept], train[-1]), "on the same examples afterwards"
-    if after is None and val is not None and start >= THRESHOLDS["norm_start"]:
-        before, after = float(np.median(train[-3:])), float(np.median(val[-3:]))
+    before, where = loss[[np.argmin(evidence.losses[-1]), -1]].max(), "on the same examples later"
+    after = (1 - scores["r2"]) * evidence.unit if "r2" in scores else scores.get("loss")
+    if after is None and evidence.val_loss is not None and start >= THRESHOLDS["norm_start"]:
+        before, after = (float(np.median(curve[-3:])) for curve in evidence.losses)
         where = "on validation"
-    if after is None or before - after < THRESHOLDS["norm_drop"]:
+    if after is None or after - before < THRESHOLDS["loss_gap"] * evidence.unit:
         return None
     momentum = "model.batch_norm_momentum"
     return Finding(
         "batch_norm_behind",
         "batch normalization predicts with a running mean and variance that have not arrived at "
         "those of the batches it trained with: this is not over-fitting",
-        f"{before:.0%} of the way from the constant baseline to perfect in training, {after:.0%} "
-        f"{where}; {start:.0%} of the initial statistics are left",
+        f"loss {before:.3g} in training, {after:.3g} {where}; {start:.0%} of the initial "
+        "statistics are left",
         possible(evidence, f"{momentum}=0.9", f"{momentum}=0.5"),
         evidence.epochs,
     )

@@ -25,6 +25,7 @@ def leakage(evidence: Evidence) -> Finding | None:
             "validation or test examples are in the training split too: their metrics measure "
             "memorisation; remove the duplicates before splitting",
             f"{evidence.duplicates:.0%} of the validation or test examples are training examples",
+            "dataset.split=content" if "dataset.split" in evidence.settings else "",
         )
     better = _validation_better(evidence)
     if better is None or evidence.noisy_training is not False or too_short(evidence):
