@@ -505,8 +505,8 @@ def _scenarios() -> dict[str, Scenario]:
         "rows repeat by nature: breast cancer": Scenario(
             (), cancer, dnn(8), fit(15, 0.003), (*few, "under_fitting"), coarse
         ),
-        "dropout hides the gap: 60 digits": Scenario(
-            over, digits, dnn(128, 128, dropout=0.6), fit(40, 0.003), change=fewer(60)
+        "dropout hides the gap: 30 digits": Scenario(
+            over, digits, dnn(128, 128, dropout=0.5), fit(40, 0.003), change=fewer(30)
         ),
     }
     return found

@@ -56,7 +56,7 @@ def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
         f"{row.fit_cpu:.3g}" if row.fit_cpu < 1000 else f"{row.fit_cpu:.0f}",
         cost,
         f"{1000 * row.latency_seconds:.3g}",
-        f"{1 / row.predict_seconds:.3g}",
+        f"{1 / row.predict_seconds:.3g}" if row.predict_seconds > 1e-3 else "1000+",
         f"{row.parameters:,}",
         f"{row.bytes / 1024:,.0f}",
     ]
