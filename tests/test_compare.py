@@ -363,7 +363,7 @@ def test_a_regression_is_compared_by_r2_with_its_mae():
     found = compare({"net": recipe}, folds=2, models=["mean", "linear_regression"])
     assert found.score == "R²"
     assert "MAE" in results.table(found).splitlines()[0]
-    assert max(map(len, results.table(found).splitlines())) <= 104
+    assert max(map(len, results.table(found).splitlines())) <= 100
     assert next(row for row in found.rows if row.model == "linear_regression").score > 0.4
 
 
