@@ -186,11 +186,6 @@ MISTAKES = {
         "x.yaml:11:30: 'training.early_stopping.patience': 4 epochs without improvement do not fit "
         "into 4 epochs: give fewer, or set early_stopping to null",
     ),
-    "patience of a plateau": (
-        GOOD + "  reduce_on_plateau: {patience: 9}\n",
-        "x.yaml:11:33: 'training.reduce_on_plateau.patience': 9 epochs without improvement do not "
-        "fit into 4 epochs: give fewer, or set reduce_on_plateau to null",
-    ),
     "monitor of another task": (
         GOOD + "  early_stopping: {monitor: val_mae}\n",
         "x.yaml:11:29: 'training.early_stopping.monitor': 'val_mae' is not measured on multiclass",

@@ -432,12 +432,12 @@ def _conflicts(
         if task == "regression" and training.get(key):
             fault(f"training.{key}", "is for classification, not for regression")
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
-    fine = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0
+    patience = _group(training.get("early_stopping")).get("patience")
+    longest = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0
+    if counted and type(patience) is int and patience >= max(epochs, longest or 0) and not past:
+        reason = f"{patience} epochs without improvement do not fit into {epochs} epochs: give "
+        fault("training.early_stopping.patience", f"{reason}fewer, or set early_stopping to null")
     for key in ("early_stopping", "reduce_on_plateau"):
-        patience = _group(training.get(key)).get("patience")
-        if counted and not past and type(patience) is int and patience >= max(epochs, fine or 0):
-            reason = f"{patience} epochs without improvement do not fit into {epochs} epochs"
-            fault(f"training.{key}.patience", f"{reason}: give fewer, or set {key} to null")
         if metric and _group(training.get(key)).get("monitor") == metric:
             fault(f"training.{key}.monitor", f"'{metric}' is not measured on {task}")
     return faults
