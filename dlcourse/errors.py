@@ -1,6 +1,5 @@
 """Errors that a user can cause and fix; commands print their text without a traceback."""
 
-import re
 import textwrap
 from pathlib import Path
 
@@ -67,11 +66,15 @@ class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an 
         self.exit_code = 128 + signal
 
 
+GIVEN: dict[str, str] = {}
+"""What data given in Python is called, by the name of its temporary file."""
+
+
 def as_given(text: str) -> str:
     """Return a text in which data given in Python is not named by its temporary file."""
-    text = re.sub(r"\S*\bdlcourse-\w+[/\\]\w+[/\\]arrays\.npz", "the arrays (x, y)", text)
-    text = re.sub(r"\S*\bdlcourse-\w+[/\\]\w+[/\\]table\.csv", "the DataFrame", text)
-    return re.sub(r"(?<=the DataFrame):(\d+)", r" (line \1 as CSV)", text)
+    for file, name in GIVEN.items():
+        text = text.replace(file, name)
+    return text
 
 
 def one_line(error: BaseException) -> str:

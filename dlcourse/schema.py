@@ -64,6 +64,11 @@ Size = Annotated[
     Discriminator(lambda value: "word" if value == "auto" else "list"),
 ]
 """Height and width, or `auto`."""
+Range = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[tuple[Number, Number], Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "word"),
+]
+"""`auto`, or the lowest and the highest value."""
 
 
 OTHER_NAMES = {"lr": "learning_rate", "epoch": "epochs", "decay": "l2", "hidden_layers": "hidden"}

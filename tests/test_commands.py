@@ -169,7 +169,7 @@ def test_predict_names_a_file_that_is_not_an_image(call, digits_run, tmp_path):
     (tmp_path / "a.png").write_text("hello")
     code, out, err = call(predict, "--run", digits_run.path, tmp_path / "a.png")
     assert (code, out) == (2, "")
-    assert err == f"{tmp_path}/a.png: not a PNG, JPEG, BMP or GIF image\n"
+    assert err == f"{tmp_path}/a.png: not a PNG, JPEG, BMP, GIF, WebP, TIFF or AVIF image\n"
 
 
 def test_predict_encodes_new_rows_as_in_training(call, table_run, tmp_path):
@@ -337,7 +337,7 @@ def test_predict_goes_on_after_a_bad_file_and_reads_folders(call, digits_run, tm
     code, out, err = call(predict, "--run", digits_run.path, folder, "--json")
     assert code == 1
     assert [row["input"] for row in json.loads(out)] == [str(folder / "a.png")]
-    assert err == f"{folder}/b.png: not a PNG, JPEG, BMP or GIF image\n"
+    assert err == f"{folder}/b.png: not a PNG, JPEG, BMP, GIF, WebP, TIFF or AVIF image\n"
 
 
 def test_a_regression_on_large_targets_learns_with_default_settings(tmp_path):

@@ -5,6 +5,7 @@ import gzip
 import json
 import string
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -282,11 +283,15 @@ def test_a_tab_may_be_written_in_any_quoting(write):
         assert len(read_table(write(text), Reading(separator=written)).frame.columns) == 3
 
 
-def test_gzip_and_an_excel_workbook_give_the_same_as_the_csv_file(write, tmp_path):
+def test_gzip_zip_and_an_excel_workbook_give_the_same_as_the_csv_file(write, tmp_path):
     expected = load_dataset("csv", write(PLAIN), "c")
     (tmp_path / "own.csv.gz").write_bytes(gzip.compress(PLAIN.encode()))
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
+        archive.writestr("folder/", "")
+        archive.writestr("folder/table.csv", PLAIN)
+        archive.writestr("__MACOSX/._table.csv", b"\0\1")
     pd.read_csv(write(PLAIN)).to_excel(tmp_path / "own.xlsx", index=False)
-    for file in ("own.csv.gz", "own.xlsx"):
+    for file in ("own.csv.gz", "own.zip", "own.xlsx"):
         data = load_dataset("csv", file, "c")
         assert data.name == "own"
         np.testing.assert_array_equal(data.x_test, expected.x_test)
@@ -295,10 +300,15 @@ def test_gzip_and_an_excel_workbook_give_the_same_as_the_csv_file(write, tmp_pat
 def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.xlsx").write_bytes(b"PK\x03\x04 and so on")
-    with pytest.raises(DatasetError, match=r"own\.xlsx: not an Excel workbook .*: save"):
+    with pytest.raises(DatasetError, match=r"own\.xlsx: cannot be read \(File is not a zip file\)"):
+        load_dataset("csv", "own.xlsx", "c")
+    with zipfile.ZipFile(tmp_path / "own.xlsx", "w") as archive:
+        archive.writestr("a.csv", PLAIN)
+        archive.writestr("b.csv", PLAIN)
+    with pytest.raises(DatasetError, match=r"nor a ZIP archive of one file .*: save"):
         load_dataset("csv", "own.xlsx", "c")
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(DatasetError, match=r"needs openpyxl: pip install openpyxl, or save it as"):
+    with pytest.raises(DatasetError, match=r"install .*openpyxl.*: save"):
         load_dataset("csv", "own.xlsx", "c")
 
 
@@ -446,7 +456,18 @@ def test_dates_become_year_month_and_weekday(write, form, kind):
 
 def test_a_date_that_can_be_read_in_two_ways_is_left_out_and_told(write):
     text = "d,a\n01/02/2024,1\n03/04/2024,2\n"
-    assert overview(write(text))[0]["taken as"] == "left out: is 01/02/2024 day or month first?"
+    assert overview(write(text))[0]["taken as"] == (
+        "left out: is 01/02/2024 day or month first? Set day_first"
+    )
+    day = overview(write(text), day_first=True)[0]
+    assert day["taken as"] == "date (%d/%m/%Y: year, month, weekday)"
+    assert day["range"] == "2024-02-01 to 2024-04-03"
+    assert overview(write(text), day_first=False)[0]["range"] == "2024-01-02 to 2024-03-04"
+    named = "d,a\n3 Apr 2024,1\n4 Apr 2024,2\n"
+    assert overview(write(named), day_first=False)[0]["range"] == "2024-04-03 to 2024-04-04"
+    table = "d,x,a\n" + "01/02/2024,1,2.5\n03/04/2024,2,1.5\n" * 9
+    with pytest.raises(DatasetError, match="it is left out: is 01/02/2024 day or month first"):
+        load_dataset("csv", write(table), "a", split={"time": "d"})
 
 
 @pytest.mark.parametrize("start", [0, 1, 7, 1001, 20_240_001])
@@ -518,7 +539,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
         (
             TABLE,
             {"ignore": ["age", "colour", "width"]},
-            "own.csv:1: no column is left to predict 'buys' from",
+            "own.csv: no column is left to predict 'buys' from",
         ),
         (replaced(ROW, "21,red,yes"), {}, "own.csv:5: 3 values, but the header names 4 columns"),
         (replaced(ROW, f"{ROW},1"), {}, "own.csv:5: 5 values, but the header names 4 columns"),
@@ -537,7 +558,7 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
             {},
             "own.csv:2: column 'buys' is '': numbers",
         ),
-        (TABLE, {"task": "regression"}, "own.csv:2: column 'buys' is 'no': regression needs"),
+        (TABLE, {"task": "regression"}, "own.csv:2: column 'buys' is 'no': numbers are"),
         (LONG, {"target": "id"}, "the target 'id' has 101 classes, 0 of them with 3 rows or more"),
         ("age,buys\n3,yes\n2,no\n3,yes\n4,no\n", {}, "'buys' has 2 classes, 0 of them with 3"),
         (
@@ -548,8 +569,20 @@ LONG = "id,b\n" + "".join(f"k{i},{i % 2}\n" for i in range(101))
         (
             "World data\n\na,b\n1,2\n1,3\n",
             {},
-            "own.csv:3: 2 values, but the header",
+            "own.csv:3: target: no column 'buys'",
         ),
+        (
+            "World data, 2024\n\na,b,c\n1,2,3\n1,3,4\n",
+            {},
+            "own.csv:3: 3 values, but the header names 2 columns: quote values that hold the "
+            "separator; delete what is not of the table",
+        ),
+        (
+            "c,c=p,buys\n" + "p,1.5,2.5\nq,2,3.5\n" * 9,
+            {},
+            "own.csv: two features are named 'c=p': rename a column",
+        ),
+        ("Scores\nann,1\nbob,2\n", {}, "own.csv:2: 2 values, but the header names 1 columns"),
         ("age,buys\n3,1.5\n2,2.5\n", {}, "own: validation_fraction: cannot set 0.15 of 1"),
         (replaced(ROW, "1e39,red,1.5,yes"), {}, "is 1e+39: numbers up to 3e38"),
     ],
@@ -676,3 +709,156 @@ def test_a_long_cell_is_read(write):
     limit = csv.field_size_limit()
     read_table(write("x,y\n1,a\n2,b\n"))
     assert csv.field_size_limit() == limit
+
+
+# What a student's files showed
+
+
+def test_a_row_of_numbers_that_was_read_as_names_is_told(write):
+    rows = "".join(f"{i * 7 % 60},{i * 11 % 59 + 100},{i % 3}\n" for i in range(40))
+    told = overview(write("61,99,7\n" + rows))
+    assert told.notes == ["own.csv:1 was read as names: set header: false if it is data"]
+    assert len(read_table(write("61,99,7\n" + rows), Reading(header=False)).frame) == 41
+    assert overview(write("a,b,c\n" + rows)).notes == []
+
+
+def test_a_first_row_whose_cells_come_again_below_is_data(write):
+    rows = "red,yes,5\n" + "".join(f"{COLOURS[i % 3]},{'yn'[i % 2]}es,{i % 9}\n" for i in range(40))
+    assert overview(write(rows)).notes == ["no header line: the columns are named 1 to 3"]
+    files = "".join(f"{i * 7 % 40},x\n" for i in range(40))
+    again = "a,b\n1,x\n2,y\na,b\n" + files  # two files, one below the other
+    with pytest.raises(DatasetError, match=r"own\.csv:4: column 'a' is 'a'"):
+        overview(write(again))
+
+
+def test_cells_without_the_unit_of_the_column_are_counted(write):
+    rows = "".join(f"{40 + i * 7 % 30}{' kg' if i % 25 else ''},x\n" for i in range(60))
+    assert overview(write("w,y\n" + rows))[0]["taken as"] == "number (kg, 3 without it)"
+
+
+@pytest.mark.parametrize(("decimal", "cell"), [(",", "40.5"), (".", "40,5")])
+@pytest.mark.parametrize("values", [60, 3])
+def test_a_decimal_mark_that_the_cells_do_not_show_is_named(write, decimal, cell, values):
+    rows = "".join(f"{cell}{i % values};x\n" for i in range(60))
+    with pytest.raises(DatasetError) as error:
+        overview(write("w;y\n" + rows), decimal=decimal)
+    assert str(error.value) == (
+        f"own.csv:2: column 'w' is '{cell}0', but the decimal mark is '{decimal}': set 'decimal'"
+    )
+    thousands = overview(write("w;y\n" + "40.512;x\n50;x\n"), decimal=",")
+    assert thousands[0]["taken as"] == "number (40.512 is 40512)"
+
+
+def test_a_column_of_words_for_missing_is_not_called_empty(write):
+    rows = "".join(f"{'None' if i % 2 else ''},,{('-', 'NA', 'x')[i % 3]},{i}\n" for i in range(30))
+    told = [row["taken as"] for row in overview(write("a,b,c,d\n" + rows), ignore=["d"])]
+    assert told == [
+        "left out: only 'None'",
+        "left out: empty",
+        "3 categories ('-', 'NA' is one: missing? See missing_values)",
+        "left out: ignored",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["True", "TRUE", "1", "False"], "1, TRUE, True"),
+        (["yes", "Yes", "no"], "Yes, yes"),
+        (["4", "4.0", "rotary"], "4, 4.0"),
+    ],
+)
+def test_values_that_may_be_the_same_are_named_also_as_classes(write, cells, said):
+    rows = "".join(f"{cells[i % len(cells)]},{i * 7 % 60}\n" for i in range(60))
+    column = overview(write("a,b\n" + rows))[0]["taken as"]
+    assert column == f"{len(cells)} categories (the same in two spellings? {said})"
+    data = load_dataset("csv", write("a,b\n" + rows), "a")
+    assert data.columns[0]["taken as"].endswith(f"the same in two spellings? {said}")
+
+
+@pytest.mark.parametrize("end", ["", ",,"])
+def test_titles_above_a_table_are_left_out_and_told(write, end):
+    text = f"Houses of Rome{end}\n{',,' if end else ''}\nin 2024{end}\n" + PLAIN
+    told = overview(write(text))
+    assert [row["column"] for row in told] == ["a", "b", "c"]
+    assert told.notes == [
+        "own.csv:1: 'Houses of Rome' left out as a title",
+        "own.csv:3: 'in 2024' left out as a title",
+    ]
+    data = load_dataset("csv", write(text), "b", ignore=["c"])
+    lines, x = encode_rows(write(text), data.encoding)
+    assert lines[0] == "own.csv:5"
+    assert x[:3, 0].tolist() == [21.5, 7.5, 14.5]
+    with pytest.raises(DatasetError, match=r"own\.csv:5: column 'a' is 'oops'"):
+        overview(write(text.replace("21.5", "oops", 1)))
+    data = "red,yes\nblue,no\nred,no\nblue,yes\n" * 9
+    with pytest.raises(DatasetError, match=r"own\.csv:2: 2 values, but the header names 1 columns"):
+        overview(write("Colours\n" + data))
+
+
+def test_lines_below_a_table_are_left_out_and_told(write):
+    told = overview(write(PLAIN + '\nSource: ministry\n"see https://x.org, page 2"\n'))
+    assert told[0]["taken as"] == "number"
+    assert told.notes == [
+        "own.csv: below line 31: 'Source: ministry \"see https://x.org, page 2\"' left out, for it "
+        "is not a row"
+    ]
+    for cut in ("21", "a,b\nfoo\nbar\n"):  # a row that was cut off, and no table at all
+        with pytest.raises(DatasetError, match=r"own\.csv:.* 1 values, but the header names"):
+            overview(write(cut if "\n" in cut else PLAIN + cut))
+    encoding = load_dataset("csv", write(PLAIN), "b", ignore=["c"]).encoding
+    with pytest.raises(DatasetError, match=r"own\.csv:32: 1 values, .* delete what is not of the"):
+        encode_rows(write(PLAIN + "Source: ministry\n"), encoding)
+
+
+@pytest.mark.parametrize(
+    ("content", "reader"),
+    [
+        (b"PAR1\x15\x04\xff", "parquet"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
+        (b'[{"a": 1},\n {"a": 2}]', "json"),
+        (b'{"a": [1, 2]}\n', "json"),
+        (b"\n<!DOCTYPE html>\n<html>", "html"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path, content, reader):
+    (tmp_path / "own.csv").write_bytes(content)
+    with pytest.raises(DatasetError) as error:
+        overview(str(tmp_path / "own.csv"))
+    cure = f"save it as CSV, or give the DataFrame of pandas.read_{reader}"
+    assert str(error.value) == f"{tmp_path}/own.csv: not CSV: {cure}"
+
+
+def test_an_address_is_not_a_file():
+    with pytest.raises(DatasetError, match=r"houses\.csv: no such file \(an address: download the"):
+        overview("https://example.org/houses.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_found_without_its_mark(write, encoding):
+    assert overview(write(PLAIN.replace("b", "größe", 1), encoding))[1]["column"] == "größe"
+
+
+def test_excels_line_of_the_separator_may_be_quoted(write):
+    told = overview(write('"sep=;"\n' + PLAIN.replace(",", ";")))
+    assert [row["column"] for row in told] == ["a", "b", "c"]
+    assert told.notes == []
+
+
+def test_an_escaped_quote_is_told_wherever_it_stands(write):
+    rows = "x,1\n" * 600 + '"ends \\"",2\n' * 6
+    with pytest.raises(DatasetError, match=r":602: not a row .* a quote inside .* written twice"):
+        read_table(write("a,b\n" + rows))
+
+
+def test_rows_that_may_be_comments_are_told(write):
+    text = "a,b\n" + "x,1\n" * 9 + "# x,2\n"
+    assert overview(write(text)).notes == [
+        "values of 'a' begin with '#': comments? Delete those lines"
+    ]
+
+
+def test_the_first_of_new_rows_may_be_the_short_one(write):
+    encoding = load_dataset("csv", write(TABLE), "buys").encoding
+    with pytest.raises(DatasetError, match=r"own\.csv:2: 1 values, but the header names 3 columns"):
+        encode_rows(write("age,width,colour\n1\n1,2,red\n"), encoding)

@@ -4,11 +4,13 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import keras
 import numpy as np
 import pytest
 
+import dlcourse as dl
 from dlcourse.commands import export
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
@@ -179,7 +181,7 @@ def test_the_command_tells_size_difference_and_speed(call, digits_run, tmp_path)
     lines = text.splitlines()
     assert "input     float32 (n, 8, 8, 1), any n: raw values 0 to 16" in lines
     assert "compared  on 360 of 360 test images of digits" in lines
-    rows = {line.split()[0]: line.split() for line in lines[6:10]}
+    rows = {line.split()[0]: line.split() for line in lines[7:11]}
     assert list(rows) == ["keras", "litert", "onnx", "saved_model"]
     size = (out / "model.onnx").stat().st_size / 1024
     assert rows["onnx"][3:5] == [f"{size:.1f}", "KiB"]
@@ -188,7 +190,7 @@ def test_the_command_tells_size_difference_and_speed(call, digits_run, tmp_path)
     assert lines[-3:] == [
         f"wrote     {out / file}" for file in ("model.tflite", "model.onnx", "saved_model")
     ]
-    assert max(map(len, lines[5:11])) < 92
+    assert max(map(len, lines[6:12])) < 92
     assert sorted(path.name for path in out.iterdir()) == [
         "model.onnx",
         "model.tflite",
@@ -332,3 +334,71 @@ def test_a_mistake_is_one_line(call, arguments, text):
 
 def test_the_command_names_every_format():
     assert list(export.FORMATS) == FORMATS
+
+
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory):
+    """A run of a table with numbers, gaps, words and dates."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("table")
+    days = np.datetime64("2024-01-01") + rng.integers(0, 700, 90)
+    widths = ["" if k % 7 == 0 else f"{rng.normal():.4f}" for k in range(90)]
+    rows = [
+        f"{width},{('red', 'blue', 'green')[k % 3]},{day},{k % 2}"
+        for k, (width, day) in enumerate(zip(widths, days, strict=True))
+    ]
+    path = folder / "table.csv"
+    path.write_text("\n".join(["width,colour,day,good", *rows]))
+    text = (
+        f"dataset: {{name: csv, path: {path}, target: good}}\nmodel: {{name: dnn, hidden: [8]}}\n"
+    )
+    return train(recipe_from_text(text + "training: {epochs: 2}"), folder, name="table", bar=False)
+
+
+def names_in(name: str, path: Path) -> dict[str, Any]:
+    """The names that a user reads from the artifact."""
+    if name == "onnx":
+        import onnxruntime
+
+        session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return json.loads(session.get_modelmeta().custom_metadata_map["names.json"])
+    if name == "litert":
+        return json.loads(ZipFile(path).read("names.json"))
+    return json.loads((path / "assets.extra" / "names.json").read_text())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_tables_own_columns_are_answered_as_predict_answers_the_table(
+    call, table_run, name, tmp_path
+):
+    code, out, _ = call("--run", table_run.path, "--to", name, "--out", tmp_path / "out")
+    assert code == 0
+    assert "input     float32 (n, 5), any n: width, colour, day year, day month" in out
+    path = tmp_path / "out" / exporting.FORMATS[name].file
+    known = names_in(name, path)
+    assert known["classes"] == ["0", "1"]
+    assert known["target"] == "good"
+    colours = known["inputs"][1]["categories"]
+    cells = [("", "green", (2024, 2, 29)), ("0.5", "red", (2025, 12, 31))]
+    table = ["width,colour,day", *(f"{w},{c},{y}-{m:02}-{d}" for w, c, (y, m, d) in cells)]
+    (tmp_path / "new.csv").write_text("\n".join(table))
+    weekdays = (3, 2)  # Thursday and Wednesday; Monday is 0
+    x = np.array(
+        [
+            [float(w or "nan"), colours.index(c), y, m, weekday]
+            for (w, c, (y, m, _)), weekday in zip(cells, weekdays, strict=True)
+        ],
+        "float32",
+    )
+    answers = [
+        [*row["probabilities"].values()] for row in dl.predict(table_run, tmp_path / "new.csv")
+    ]
+    found = runtime(name, path, x)
+    np.testing.assert_allclose(np.c_[1 - found, found], answers, atol=1e-6)
+
+
+def test_an_export_of_images_carries_its_class_names(call, digits_run, tmp_path):
+    code, _, _ = call("--run", digits_run.path, "--to", "onnx", "--out", tmp_path)
+    assert code == 0
+    known = names_in("onnx", tmp_path / "model.onnx")
+    assert known["classes"] == list("0123456789")
+    assert known["inputs"] == [{"name": "image", "shape": [8, 8, 1], "range": [0.0, 16.0]}]

@@ -443,6 +443,26 @@ def test_errors_name_what_was_given_and_not_its_file(flowers):
         dl.recipe(pair, model="dnn").load_dataset()
 
 
+def test_warnings_name_the_data_frame_and_a_folder_of_a_similar_name_keeps_its_own(tmp_path):
+    frame = pd.DataFrame({"id": range(40), "x": [0.5, 2.5] * 20, "y": ["a", "b"] * 20})
+    with pytest.warns(UserWarning, match="^the DataFrame as CSV: 'id' rises with the row"):
+        dl.recipe(frame, target="y", model="dnn").load_dataset()
+    own = tmp_path / "dlcourse-homework" / "week" / "table.csv"
+    own.parent.mkdir(parents=True)
+    own.write_text("a,b\n1,2\n")
+    with pytest.raises(DatasetError) as error:
+        dl.load_dataset("csv", own, "c")
+    assert str(error.value).startswith(f"{own}:1: target: no column 'c'")
+
+
+def test_text_of_a_data_frame_may_hold_any_line_end():
+    words = ["one\rtwo", "one\ntwo three", 'say "x\\"', "a, b"] * 10
+    frame = pd.DataFrame({"words": words, "y": ["p", "q"] * 20})
+    data = dl.recipe(frame, target="y", model="dnn").load_dataset()
+    assert len(data.feature_names) == 4
+    assert data.facts.examples == {"train": 27, "val": 5, "test": 8}
+
+
 def test_an_index_with_a_name_is_a_column(flowers):
     data = dl.recipe(flowers.set_index("soil"), target="kind", model="dnn").load_dataset()
     assert data.feature_names == ("soil=clay", "soil=sand", "size", "size was missing")
@@ -460,14 +480,13 @@ def test_each_row_of_a_data_frame_has_an_answer_under_its_label(flowers, tmp_pat
     empty = flowers[["size"]][5:9].set_axis([10, 20, 30, 40])  # row 7 has no value
     assert [row["input"] for row in dl.predict(gaps, empty)] == ["10", "20", "30", "40"]
     marsh = rows.assign(soil=["clay", "marsh", "sand"])
-    with pytest.warns(UserWarning, match=r"^rows without an answer: the DataFrame \(line "):
+    with pytest.warns(UserWarning, match=r"^rows without an answer: the DataFrame as CSV:\d: "):
         assert [row["input"] for row in dl.predict(run, marsh)] == ["u", "w"]
     with pytest.raises(DatasetError, match=r"a row as frame\.iloc\[\[0\]\]"):
         dl.predict(run, rows.iloc[0])
-    with pytest.raises(
-        DatasetError, match=r"^the DataFrame \(line 1 as CSV\): columns: no column 'soil'"
-    ):
+    with pytest.raises(DatasetError) as error:
         dl.predict(run, rows[["size"]])
+    assert str(error.value) == ("the DataFrame as CSV:1: columns: no column 'soil' (known: size)")
 
 
 def test_arrays_stay_in_the_run(points, tmp_path):
@@ -679,7 +698,7 @@ def test_evaluating_gives_the_metrics_of_the_training(run):
         ((np.zeros((2, 8, 8, 1)), [0, 11]), "no class '11'"),
         ((np.zeros((2, 8, 8, 1)), ["0", "cat"]), "no class 'cat'"),
         ((np.zeros((2, 8, 8, 1)), np.eye(10)[:2]), r"labels of shape \(n,\), got \(2, 10\)"),
-        ("digits", "expected a Dataset or .x, y., got str"),
+        (5, "expected a Dataset, a DataFrame, .x, y. or a file, got int"),
     ],
 )
 def test_data_that_does_not_fit_the_run_is_refused(run, data, told):

@@ -1,6 +1,7 @@
 """The lab at the front door: one reading of labels and inputs, and each mistake in one line."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import dlcourse as dl
+from dlcourse.commands.run_page import view_of
 from dlcourse.errors import DatasetError, RecipeError, RunError, UserError
 from dlcourse.plots import new_figure
 
@@ -127,6 +129,26 @@ def test_inputs_that_are_not_an_array_are_reported_in_one_line(digits_run, input
     with pytest.raises(RunError) as caught:
         dl.predict(digits_run, inputs)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1 / 16, "from 0 to 1"), (15, "from 0 to 240")])
+def test_images_in_another_range_than_the_runs_are_reported(digits_run, scale, told):
+    digits = digits_run.load_dataset()
+    parts = {f"x_{part}": x * np.float32(scale) for part, (x, _) in digits.splits.items()}
+    scaled = replace(digits, **parts)
+    for read in (
+        lambda: dl.evaluate(digits_run, scaled),
+        lambda: dl.evaluate(digits_run, (scaled.x_test, scaled.y_test)),
+        lambda: dl.predict(digits_run, scaled.x_test),
+        lambda: view_of(digits_run, (), inputs=scaled.x_test),
+    ):
+        kept = rf"{told}, the run's images from 0 to 16"
+        if scale > 1:
+            with pytest.raises(RunError, match=f"{kept}: scale them"):
+                read()
+        else:
+            with pytest.warns(UserWarning, match=rf"{kept}: are they scaled\?"):
+                read()
 
 
 def test_images_of_true_and_false_are_numbers_and_warned_of_like_others(digits_run):

@@ -300,6 +300,26 @@ def test_one_thing_is_measured_at_a_time(run, capsys):
         assert "expected one FILE, or --config and settings" in capsys.readouterr().err
 
 
+def test_a_new_file_of_arrays_is_read_in_the_range_and_with_the_labels_of_the_run(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    x = (rng.integers(0, 500, (90, 4, 4)) + 1500 * y[:, None, None]).astype("uint16")
+    data = {"name": "npz", "path": str(tmp_path / "own.npz"), "value_range": [0, 4095]}
+    data["class_names"] = ["dark", "grey", "light"]
+    np.savez(data["path"], x_train=x, y_train=y)
+    run = dl.fit(dataset=data, model={"name": "dnn", "hidden": []}, epochs=1, runs=tmp_path)
+    few = np.flatnonzero(y != 1)[:20]  # labels 0 and 2: class 1 is absent
+    np.savez(tmp_path / "new.npz", x_train=x[few] + 1, y_train=y[few])
+    expected = dl.evaluate(run, (x[few] + 1, y[few]))
+    assert dl.evaluate(run, str(tmp_path / "new.npz")) == {"new": expected}
+    np.savez(tmp_path / "new.npz", x_train=x * 4, y_train=y)
+    with pytest.raises(DatasetError, match=r"values from 0 to 1.*, expected 0 to 4095"):
+        dl.evaluate(run, str(tmp_path / "new.npz"))
+    np.savez(tmp_path / "new.npz", x_train=x / 4095, y_train=y)
+    with pytest.warns(UserWarning, match="images from 0 to 4095: are they scaled"):
+        dl.evaluate(run, str(tmp_path / "new.npz"))
+
+
 def test_rows_keep_their_split_by_content_when_the_file_grows(tmp_path):
     """Also in another order, and with a column written in another way."""
     frame = wine()

@@ -52,6 +52,16 @@ def test_most_confused_shows_the_images_of_each_pair(figure):
     np.testing.assert_allclose(shown, (images[2, ..., 0] - 8) / 3, atol=1e-6)  # its own range
 
 
+def test_the_images_of_a_pair_are_drawn_at_random_of_a_sorted_file(figure):
+    images = np.zeros((200, 1, 3, 1))
+    images[:, 0, 1:, 0] = np.stack([np.ones(200), np.arange(200) / 200], axis=1)
+    plots.most_confused(np.zeros(200, int), np.ones(200, int), ["a", "b"], images, figure=figure)
+    shown = [round(image.get_array()[0, 2] * 200) for ax in figure.axes for image in ax.images]
+    assert shown == sorted(set(shown))
+    assert len(shown) == 6
+    assert shown[-1] > 100
+
+
 def test_most_confused_without_images_is_bars_and_without_errors_says_so(figure):
     (bars,) = plots.most_confused(Y, PREDICTED, ["a", "b", "c"], figure=figure)
     assert [bar.get_width() for bar in bars.patches] == [2, 1]

@@ -31,7 +31,7 @@ def test_arrays_in_a_file_are_answered_as_arrays_in_python_are(digits_run, image
     ]
 
 
-def test_arrays_that_are_no_inputs_are_told(digits_run, tmp_path):
+def test_arrays_that_do_not_hold_inputs_are_told(digits_run, tmp_path):
     np.savez(tmp_path / "y.npz", y=[1], labels=[2])
     with pytest.raises(DatasetError, match=r"no array of inputs, .* \(it has y, labels\)"):
         dl.predict(digits_run, tmp_path / "y.npz")

@@ -2,12 +2,26 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dlcourse.__main__ import main
+from dlcourse.configuration.recipe import run_recipe
 from dlcourse.errors import RunError, WriteError
 from dlcourse.files import write_file
-from dlcourse.runs import Run, create_run, list_runs, read_run, write_history, write_text
+from dlcourse.runs import (
+    Run,
+    create_run,
+    list_runs,
+    read_run,
+    write_history,
+    write_sealed,
+    write_text,
+)
+from dlcourse.training import resume
 
 
 def test_runs_made_in_the_same_second_get_folders_of_their_own(tmp_path):
@@ -96,3 +110,69 @@ def test_an_unfinished_and_a_broken_run_are_told(tmp_path):
         write_text(run.path / "metrics.json", content)
         with pytest.raises(RunError, match=r"metrics\.json: was not written by this package"):
             _ = read_run(run.path).metrics
+
+
+@pytest.fixture
+def arrays_run(tmp_path, monkeypatch):
+    """A run that was trained in the folder `a` on a file there, and the folder `b` elsewhere."""
+    import dlcourse as dl
+
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        rng = np.random.default_rng(ord(name))
+        x, y = rng.integers(3, 250, (60, 4, 4)).astype("uint8"), np.arange(60) % 2
+        np.savez(tmp_path / name / "own.npz", x_train=x + (y[:, None, None] == 1), y_train=y)
+    monkeypatch.chdir(tmp_path / "a")
+    data, model = {"name": "npz", "path": "own.npz"}, {"name": "dnn", "hidden": [4]}
+    run = dl.fit(dataset=data, model=model, epochs=1, name="own", verbose=0)
+    monkeypatch.chdir(tmp_path / "b")
+    return Run(tmp_path / "a" / "runs" / run.name)
+
+
+def test_a_run_finds_its_data_from_another_folder_even_if_there_is_a_file_of_that_name(
+    arrays_run, capsys
+):
+    first = arrays_run.path.parents[1] / "own.npz"
+    assert arrays_run.load_dataset().facts.examples == arrays_run.facts.examples
+    assert run_recipe(arrays_run).dataset.path == str(first)
+    other = run_recipe(arrays_run, ["dataset.path=own.npz"])
+    assert other.dataset.path == "own.npz"
+    for command in (["evaluate"], ["visualize", "--what", "predictions"]):
+        assert main([*command, "--run", str(arrays_run.path)]) == 0, capsys.readouterr().err
+    assert resume(arrays_run) == arrays_run
+    first.unlink()
+    (first.parents[1] / "b" / "own.npz").unlink()
+    assert main(["evaluate", "--run", str(arrays_run.path)]) == 2
+    assert "own.npz: no such file" in capsys.readouterr().err
+
+
+def test_the_data_of_a_whole_project_that_was_moved_is_found_where_it_is_now(
+    arrays_run, monkeypatch
+):
+    (arrays_run.path.parents[1]).rename(arrays_run.path.parents[2] / "moved")
+    monkeypatch.chdir(arrays_run.path.parents[2] / "moved")
+    assert run_recipe(Run(Path("runs/own"))).dataset.path == "own.npz"
+
+
+def test_a_base_is_found_from_another_folder(arrays_run, monkeypatch):
+    import dlcourse as dl
+
+    monkeypatch.chdir(arrays_run.path.parents[1])
+    data, model = {"name": "npz", "path": "own.npz"}, {"name": "transfer", "base": "runs/own"}
+    run = dl.fit(dataset=data, model=model, epochs=1, name="next", verbose=0)
+    monkeypatch.chdir("../b")
+    moved = run_recipe(Run(arrays_run.path.parent / run.name))
+    assert moved.base == str(arrays_run.path)
+
+
+def test_a_run_of_an_earlier_version_keeps_the_range_of_its_own_values(arrays_run):
+    """Its model scales by these; its recipe has no `value_range`."""
+    path = arrays_run.path
+    recipe = (path / "recipe.yaml").read_text()
+    (path / "recipe.yaml").write_text(recipe.replace("  value_range: auto\n", ""))
+    facts = replace(arrays_run.facts, value_range=(3.0, 250.0))
+    write_sealed(path / "dataset.json", facts.as_json())
+    earlier = Run(path)
+    assert run_recipe(earlier).dataset.value_range == (3, 250)
+    assert earlier.load_dataset().value_range == (3, 250)
+    assert run_recipe(Run(path), ["dataset.value_range=auto"]).dataset.value_range == "auto"

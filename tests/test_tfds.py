@@ -62,7 +62,8 @@ def error_of(*args, **settings):
 
 def test_mnist_has_its_known_sizes_and_classes(mnist):
     assert repr(mnist) == (
-        "<Dataset mnist: multiclass, inputs (28, 28, 1), 54,000 train, 6,000 val, 10,000 test>"
+        "<Dataset mnist: multiclass, inputs (28, 28, 1) from 0 to 255, "
+        "54,000 train, 6,000 val, 10,000 test>"
     )
     assert np.bincount(mnist.y_test).tolist() == TEST_COUNTS
     assert mnist.class_names == tuple("0123456789")

@@ -394,6 +394,35 @@ def test_a_layer_that_the_base_does_not_have_is_told(low):
         prepare(high(low, layer="flat"))
 
 
+def doubled(register=False):
+    """A layer of one's own, whose class a file names but does not hold."""
+    import keras
+
+    class Doubled(keras.layers.Layer):
+        def __init__(self, factor=2, **others):
+            super().__init__(**others)
+            self.factor = factor
+
+        def call(self, x):
+            return self.factor * x
+
+    Doubled.__module__ = "gone"
+    if register:
+        keras.saving.register_keras_serializable()(Doubled)
+    return Doubled()
+
+
+def test_a_base_with_a_registered_layer_of_ones_own_serves(tmp_path):
+    import keras
+
+    inner = [keras.layers.Flatten(), keras.layers.Dense(4), doubled(register=True)]
+    ends = keras.Input((8, 8, 1)), keras.layers.Dense(2)
+    keras.Sequential([ends[0], *inner, ends[1]]).save(tmp_path / "own.keras")
+    given = f"model: {{name: transfer, base: {tmp_path}/own.keras}}"
+    model = prepare(recipe_from_text(f"dataset: {{name: digits}}\n{given}")).model
+    assert "Doubled" in [type(layer).__name__ for layer in model.layers]
+
+
 @pytest.mark.parametrize(
     ("base", "text"),
     [
@@ -406,6 +435,11 @@ def test_a_layer_that_the_base_does_not_have_is_told(low):
         ("{folder}/large.keras", r"inputs of shape \(9, 9, 1\), but this data has \(8, 8, 1\)"),
         ("{folder}/two.keras", "two.keras has 2 inputs: one is expected"),
         ("{folder}/one.keras", "name the layer to keep: one of only"),
+        (
+            "{folder}/own.keras",
+            "cannot .* locate class 'Doubled': give it @keras.saving",
+        ),
+        ("{folder}/shapeless.keras", "shapeless.keras has 0 inputs: one is expected, of a model"),
     ],
 )
 def test_a_base_that_cannot_serve_is_told(tmp_path, base, text):
@@ -419,6 +453,13 @@ def test_a_base_that_cannot_serve_is_told(tmp_path, base, text):
         keras.Sequential(layers).save(tmp_path / f"{name}.keras")
     two = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
     keras.Model(two, keras.layers.Add()(two)).save(tmp_path / "two.keras")
+    keras.Sequential([keras.Input((8, 8, 1)), doubled()]).save(tmp_path / "own.keras")
+    shapeless = keras.saving.register_keras_serializable()(
+        type("Shapeless", (keras.Model,), {"call": lambda _, x: x})
+    )
+    model = shapeless()
+    model(np.zeros((1, 8, 8, 1), "float32"))
+    model.save(tmp_path / "shapeless.keras")
     base = base.format(folder=tmp_path)
     recipe = recipe_from_text(f"dataset: {{name: digits}}\nmodel: {{name: transfer, base: {base}}}")
     with pytest.raises(RecipeError, match=text):

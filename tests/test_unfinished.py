@@ -150,7 +150,7 @@ def test_damaged_files_of_an_unfinished_run_are_told(tmp_path):
     with pytest.raises(RunError, match=r"model\.json: was damaged or changed"):
         dl.evaluate(run)
     (run.path / "model.json").unlink()
-    with pytest.raises(RunError, match=r"has no model\.json"):
+    with pytest.raises(RunError, match=r"has no model\.keras .*, with --finish it is saved"):
         dl.evaluate(run)
 
 

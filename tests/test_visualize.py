@@ -288,7 +288,8 @@ def test_an_interrupted_run_is_one_line(tmp_path, capsys):
     shutil.copytree(OLD_RUNS / "interrupted_dnn", tmp_path / "part")
     assert visualize.main(["--run", str(tmp_path / "part")]) == 2
     assert capsys.readouterr().err == (
-        f"{tmp_path / 'part'}: has no model.keras (the training did not finish)\n"
+        f"{tmp_path / 'part'}: has no model.keras (the training did not finish: python -m dlcourse"
+        f".train --resume {tmp_path / 'part'} goes on, with --finish it is saved as it is)\n"
     )
 
 
@@ -307,12 +308,21 @@ def test_every_kind_of_picture_is_offered_and_has_a_place_on_the_page():
     assert set().union(*gallery.NEEDS.values()) <= kinds
 
 
-def test_the_examples_are_taken_class_by_class():
-    class Data:
-        task = "multiclass"
-        y_test = np.array([2, 2, 0, 1, 0, 1])
+def test_the_examples_are_taken_class_by_class_and_at_random():
+    """A file is often sorted: its first examples would be of one place, day or size."""
 
-    assert in_turn(Data, 4) == [2, 3, 0, 4]
+    class Data:
+        class_names = ("a", "b", "c")
+        y_test = np.repeat([2, 0, 1], 100)
+
+    chosen = in_turn(Data, 7)
+    assert Data.y_test[chosen].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert len(set(chosen)) == 7
+    assert max(np.array(chosen) % 100) > 50
+    Data.class_names = ()
+    sorted_prices = in_turn(Data, 5)
+    assert len(set(sorted_prices)) == 5
+    assert max(sorted_prices) > 200
 
 
 def test_a_title_tells_the_true_class_only_where_it_is_another():

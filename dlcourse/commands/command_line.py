@@ -16,9 +16,19 @@ from dlcourse.quiet import write
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that reports a mistake in one line, without usage, and exits with 2."""
 
+    def __init__(self, **settings: Any):
+        if "epilog" in settings:  # examples, and a description of several lines
+            settings["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        super().__init__(**settings)
+
     def error(self, message: str) -> NoReturn:
         print_error(f"{self.prog}: {message}")
         raise SystemExit(2)
+
+    def option(self, name: str, text: str, metavar: str | None = None, **settings: Any) -> None:
+        """Add an argument that takes a value; without a `metavar`, a switch."""
+        kind: Any = {"action": "store_true"} if metavar is None else {"metavar": metavar}
+        self.add_argument(name, help=text, **kind, **settings)
 
 
 def run_command(body: Callable[[], int]) -> int:

@@ -28,7 +28,6 @@ def main(argv: list[str] | None = None) -> int:
         description="Train recipes and scikit-learn's classic models on the same splits of the\n"
         "recipes' data set, and report the score and the cost of each.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--config",
@@ -37,10 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         metavar="RECIPE",
         help="name of a shipped recipe, or a file; may be repeated",
     )
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="change a setting of every recipe"
-    )
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="classic models (default: all)")
+    parser.option("overrides", "change a setting of every recipe", "key=value", nargs="*")
+    parser.option("--models", "classic models (default: all)", "NAME", nargs="+")
     splits = parser.add_mutually_exclusive_group()
     splits.add_argument(
         "--folds",
@@ -54,22 +51,15 @@ def main(argv: list[str] | None = None) -> int:
         metavar="N",
         help="keep the test split and train with N seeds (default: 3)",
     )
-    parser.add_argument(
-        "--examples",
-        type=int,
-        metavar="N",
-        help="largest number of training examples (default: all)",
-    )
-    parser.add_argument(
-        "--curve", action="store_true", help="also score smaller training sets: a learning curve"
-    )
+    parser.option("--examples", "largest number of training examples (default: all)", "N", type=int)
+    parser.option("--curve", "also score smaller training sets: a learning curve")
     parser.add_argument(
         "--out",
         default="runs/compare",
         metavar="DIR",
         help="folder for the table and figures (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 

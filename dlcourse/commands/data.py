@@ -19,11 +19,10 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse data",
         description="Show the columns of a table: what each is taken as, its gaps and its range.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="CSV file, also .gz, or an Excel workbook")
-    parser.add_argument("--target", metavar="COLUMN", help="the column to predict: splits, too")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="a setting of csv")
+    parser.option("file", "CSV file, also .gz, or an Excel workbook", "FILE")
+    parser.option("--target", "the column to predict: splits, too", "COLUMN")
+    parser.option("settings", "a setting of csv", "key=value", nargs="*")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 

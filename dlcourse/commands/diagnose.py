@@ -19,8 +19,8 @@ def main(argv: list[str] | None = None) -> int:
         description="Report what a run's curves and layers show, most serious first, and what to "
         "try; save figures/diagnosis.png and figures/xray.png in the run's folder.",
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--run", "the run's folder", "DIR", required=True)
+    parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 

@@ -11,7 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(prog="dlcourse errata", description="Check every number of the slides.")
     parser.add_argument("--id", help="show one example step by step, such as S4.logistic")
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.option("--json", "print the table as JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments.id, arguments.json, parser))
 

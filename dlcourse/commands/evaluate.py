@@ -28,11 +28,9 @@ def main(argv: list[str] | None = None) -> int:
         help="new data: a table with the target, an npz file, or a folder with a folder of images "
         "per class; or new settings of the run's data set, such as dataset.path=new",
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
-    parser.add_argument(
-        "--config", metavar="RECIPE", help="evaluate on the data set of another recipe"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--run", "the run's folder", "DIR", required=True)
+    parser.option("--config", "evaluate on the data set of another recipe", "RECIPE")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     files = [text for text in arguments.data if "=" not in text or Path(text).exists()]
     arguments.overrides = [text for text in arguments.data if text not in files]

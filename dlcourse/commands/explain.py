@@ -9,7 +9,6 @@
 Numbers that you leave out are the slides'; a network's are our own, as the slides have none.
 """
 
-import argparse
 import sys
 from typing import Any
 
@@ -23,7 +22,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(
         prog="dlcourse explain",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="topic", required=True, metavar="topic")
     for topic, (_, help_text, options) in TOPICS.items():

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
@@ -34,16 +35,13 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse export",
         description=DESCRIPTION,
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.option("--run", "the run's folder", "DIR", required=True)
     parser.add_argument(
         "--to", required=True, nargs="+", action="extend", choices=FORMATS, help="formats to write"
     )
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder to write to (default: export in the run's folder)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--out", "folder to write to (default: export in the run's folder)", "DIR")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 
@@ -56,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     formats = list(dict.fromkeys(arguments.to))
     folder = Path(arguments.out).expanduser() if arguments.out else run.path / "export"
     from dlcourse.lab import exporting
+    from dlcourse.lab.exporting.columns import names, with_columns
 
     exporting.check_installed(formats)
     exporting.one_thread()
@@ -64,9 +63,12 @@ def _run(arguments: argparse.Namespace) -> int:
     with held_back_stderr():
         model = exporting.in_float32(run.model)
         x, source = exporting.inputs_of(run)
+        if run.facts.encoding:
+            model, x = with_columns(model, x, run.facts.encoding["columns"])
+    known = names(run.facts)
     if not arguments.json:
-        write(_head(run, model, source))
-    if exported := _exported(model, formats, folder, x):
+        write(_head(run, model, source, known))
+    if exported := _exported(model, formats, folder, x, known):
         with held_back_stderr():
             rows = exporting.measured(run, model, exported, x)
         if arguments.json:
@@ -84,7 +86,7 @@ def _check_backend() -> None:
 
 
 def _exported(
-    model: Any, formats: list[str], folder: Path, x: "np.ndarray"
+    model: Any, formats: list[str], folder: Path, x: "np.ndarray", names: dict[str, Any]
 ) -> dict[str, "Exported"]:
     """Return the exported formats; print an error for each that failed."""
     from dlcourse.lab.exporting import export
@@ -93,19 +95,24 @@ def _exported(
     for name in formats:
         try:
             with held_back_stderr():
-                exported[name] = export(model, name, folder, x)
+                exported[name] = export(model, name, folder, x, names)
         except UserError as error:
             print_error(str(error))
     return exported
 
 
-def _head(run: "Run", model: Any, source: str) -> str:
+def _head(run: "Run", model: Any, source: str, names: dict[str, Any]) -> str:
     shape = ", ".join(["n", *map(str, model.inputs[0].shape[1:])])
     low, high = run.facts.value_range
-    values = f"raw values {low:g} to {high:g}" if len(model.inputs[0].shape) > 2 else "raw rows"
+    values = f"raw values {low:g} to {high:g}"
+    if run.facts.inputs == "rows":
+        values = shorten(", ".join(one["name"] for one in names["inputs"]), 60, placeholder=", …")
+        if any("categories" in one for one in names["inputs"]):
+            values += "; a word is the position of its category"
     return (
         f"run       {run.path}\n"
         f"input     float32 ({shape}), any n: {values}\n"
+        "names     of the inputs and classes: names.json in the model\n"
         f"compared  on {source}\n"
         "timed     on the CPU, one thread: median microseconds per input, batches of 1 and 256"
     )

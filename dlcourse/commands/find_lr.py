@@ -25,30 +25,19 @@ def main(argv: list[str] | None = None) -> int:
         description="Run a learning-rate range test: train a recipe with a rate that grows at\n"
         "every step, and print the rate to train it with. No run is saved.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--config", required=True, metavar="RECIPE", help="name of a shipped recipe, or a file"
-    )
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
-    )
-    parser.add_argument(
-        "--lowest", type=float, metavar="RATE", help="rate of the first step (default: 1e-06)"
-    )
-    parser.add_argument(
-        "--highest", type=float, metavar="RATE", help="rate of the last step (default: 10)"
-    )
-    parser.add_argument(
-        "--steps", type=int, metavar="N", help="largest number of steps (default: 100)"
-    )
+    parser.option("--config", "name of a shipped recipe, or a file", "RECIPE", required=True)
+    parser.option("overrides", "new setting, such as model.dropout=0.3", "key=value", nargs="*")
+    parser.option("--lowest", "rate of the first step (default: 1e-06)", "RATE", type=float)
+    parser.option("--highest", "rate of the last step (default: 10)", "RATE", type=float)
+    parser.option("--steps", "largest number of steps (default: 100)", "N", type=int)
     parser.add_argument(
         "--out",
         default="runs/find_lr",
         metavar="DIR",
         help="folder for the figure and table (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 

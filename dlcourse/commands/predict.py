@@ -21,15 +21,11 @@ def main(argv: list[str] | None = None) -> int:
         metavar="FILE",
         help="images or folders of images; CSV files for a table; npz files of arrays x, x_test, …",
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
-    parser.add_argument(
-        "--as-is", action="store_true", help="read pictures whole, without looking for drawn digits"
-    )
-    parser.add_argument(
-        "--invert", action="store_true", help="swap dark and light, and read pictures as they are"
-    )
-    parser.add_argument("--out", metavar="FILE", help="also write the answers to a CSV file")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--run", "the run's folder", "DIR", required=True)
+    parser.option("--as-is", "read pictures whole, without looking for drawn digits")
+    parser.option("--invert", "swap dark and light, and read pictures as they are")
+    parser.option("--out", "also write the answers to a CSV file", "FILE")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 

@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse recipes",
         description="Print the shipped recipes: what each one shows and the score it reached.",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 

@@ -15,7 +15,7 @@ from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
-from dlcourse.runs.evaluation import metric_text
+from dlcourse.runs.evaluation import check_range, metric_text
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
@@ -43,10 +43,12 @@ def view_of(run: Run, names: Collection[str], *, images: int = 5, **given: Any) 
         dataset = examined.dataset
     elif "inputs" not in given or NEEDS["test examples"] & set(names):
         dataset = run.load_dataset()
-    if dataset is not None and "inputs" not in given:
+    if "inputs" in given:
+        check_range(run, given["inputs"])
+    elif dataset is not None:
         given |= _examples(dataset, images)
-    read: dict[str, Any] = {"dataset": dataset, "examined": examined}
-    return View(run.facts, **{"name": run.name, "model": run.model} | read | given)
+    given |= {"dataset": dataset, "examined": examined}
+    return View(run.facts, **{"name": run.name, "model": run.model} | given)
 
 
 def _examples(dataset: Any, number: int) -> dict[str, Any]:
@@ -61,13 +63,12 @@ def _examples(dataset: Any, number: int) -> dict[str, Any]:
 
 
 def in_turn(dataset: Any, number: int) -> list[int]:
-    """Return the indices of test examples: the first of each class, then the second, …"""
-    if dataset.task == "regression":
-        return list(range(min(number, len(dataset.y_test))))
-    order = np.argsort(dataset.y_test, kind="stable")
-    _, starts = np.unique(dataset.y_test[order], return_index=True)
-    rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
-    return [int(k) for k in order[np.lexsort((dataset.y_test[order], rank))][:number]]
+    """Return the indices of random test examples: one of each class, then a second, …"""
+    import pandas as pd
+
+    drawn = np.random.default_rng(0).permutation(len(dataset.y_test))
+    y = dataset.y_test[drawn] if dataset.class_names else np.zeros(len(drawn))
+    return drawn[np.lexsort((y, pd.Series(y).groupby(y).cumcount()))][:number].tolist()
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

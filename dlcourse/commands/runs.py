@@ -19,10 +19,8 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse runs",
         description="Print a folder's runs as a table, by data set, best validation score first.",
     )
-    parser.add_argument(
-        "--runs", default="runs", metavar="DIR", help="folder of all runs (default: runs)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.option("--runs", "folder of all runs (default: runs)", "DIR", default="runs")
+    parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 

@@ -27,32 +27,17 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m dlcourse.train",
         description="Train a shipped recipe, or one from a YAML file, and save the run.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="RECIPE", help="name of a shipped recipe, or a file")
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="new setting, such as model.dropout=0.3"
-    )
-    parser.add_argument("--resume", metavar="DIR", help="continue an interrupted run")
-    parser.add_argument(
-        "--finish",
-        action="store_true",
-        help="with --resume: evaluate and save the run as it is, without training",
-    )
-    parser.add_argument(
-        "--runs", default="runs", metavar="DIR", help="folder of all runs (default: runs)"
-    )
-    parser.add_argument("--name", metavar="N", help="name of the run (default: recipe and time)")
-    parser.add_argument(
-        "--xray",
-        action="store_true",
-        help="record every layer in each epoch, for `dlcourse diagnose`",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="check the recipe and its data, and train nothing"
-    )
-    parser.add_argument("--print-config", action="store_true", help="print the resolved recipe")
-    parser.add_argument("--schema", action="store_true", help="print the recipes' JSON Schema")
+    parser.option("--config", "name of a shipped recipe, or a file", "RECIPE")
+    parser.option("overrides", "new setting, such as model.dropout=0.3", "key=value", nargs="*")
+    parser.option("--resume", "continue an interrupted run", "DIR")
+    parser.option("--finish", "with --resume: evaluate and save the run as it is, without training")
+    parser.option("--runs", "folder of all runs (default: runs)", "DIR", default="runs")
+    parser.option("--name", "name of the run (default: recipe and time)", "N")
+    parser.option("--xray", "record every layer in each epoch, for `dlcourse diagnose`")
+    parser.option("--dry-run", "check the recipe and its data, and train nothing")
+    parser.option("--print-config", "print the resolved recipe")
+    parser.option("--schema", "print the recipes' JSON Schema")
     parser.add_argument(
         "--settings",
         nargs="?",

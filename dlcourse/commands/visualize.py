@@ -32,19 +32,17 @@ def main(argv: list[str] | None = None) -> int:
         description="Draw a run on one page: metrics, findings, curves, and what its network has "
         "learned and looks at. Each picture is also a file.",
     )
-    parser.add_argument("--run", required=True, metavar="DIR", help="the run's folder")
+    parser.option("--run", "the run's folder", "DIR", required=True)
     parser.add_argument(
         "--what",
         metavar="LIST",
         help=f"comma-separated pictures, or all: {','.join((*OVERVIEW, *MORE))} "
         f"(default: {','.join(OVERVIEW)})",
     )
-    parser.add_argument("--beside", metavar="DIR", help="second run, drawn beside this one")
-    parser.add_argument("--check", action="store_true", help="also measure if the maps are right")
-    parser.add_argument("--layer", metavar="NAME", help="layer to explain")
-    parser.add_argument(
-        "--class", dest="class_name", metavar="CLASS", help="class to explain (the predicted one)"
-    )
+    parser.option("--beside", "second run, drawn beside this one", "DIR")
+    parser.option("--check", "also measure if the maps are right")
+    parser.option("--layer", "layer to explain", "NAME")
+    parser.option("--class", "class to explain (the predicted one)", "CLASS", dest="class_name")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         "--images", type=int, default=5, metavar="N", help="number of test examples (default: 5)"
@@ -52,15 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     chosen.add_argument(
         "--image", action="append", metavar="FILE", help="your own image; may be repeated"
     )
-    parser.add_argument(
-        "--as-is", action="store_true", help="read your own image whole, without looking for digits"
-    )
-    parser.add_argument(
-        "--invert", action="store_true", help="swap dark and light of your own image, read as it is"
-    )
-    parser.add_argument(
-        "--out", metavar="DIR", help=f"where to save (default: {FOLDER} in the run's folder)"
-    )
+    parser.option("--as-is", "read your own image whole, without looking for digits")
+    parser.option("--invert", "swap dark and light of your own image, read as it is")
+    parser.option("--out", f"where to save (default: {FOLDER} in the run's folder)", "DIR")
     arguments = parser.parse_args(argv)
     return run_command(lambda: _run(arguments))
 

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.shipped import recipe_path, shipped
-from dlcourse.configuration.yaml_source import Location, Source, parse, read_source
+from dlcourse.configuration.yaml_source import Location, Source, apply, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
@@ -324,12 +324,15 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     Raises:
         RecipeError, RunError: See `load_recipe` and `Run.file`.
     """
-    source = read_source(run.file("recipe.yaml"), overrides)
+    source = read_source(run.file("recipe.yaml"))
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
-    source.data["dataset"] = run.with_its_data(_group(source.data.get("dataset")))
-    model = _group(source.data.get("model"))
+    dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
+    source.data["dataset"] = run.with_its_data(dataset)
+    source.data["model"] = run.with_its_places(model, "base", "weights")
     if model.get("batch_norm"):  # before it was a setting, it was Keras' default
-        model.setdefault("batch_norm_momentum", 0.99)
+        source.data["model"].setdefault("batch_norm_momentum", 0.99)
+    for override in overrides:
+        apply(source, override)
     recipe = validate(source, past=True)
     recipe._left_out = tuple(left_out)
     return recipe

@@ -19,6 +19,8 @@ NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numer
 UNIT_SHARE = 0.95  # a unit of this share of the cells is that of the numbers without one, too
 FEW = 20
 OTHER, MISSING = "other", "missing"  # categories of rare values and of empty cells
+CURE = "correct it, or list it under 'missing_values'"
+SAME = {"true": "1", "false": "0"}  # in another spelling
 FORMATS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
     *("%m-%d-%Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y"),
@@ -104,7 +106,8 @@ def understand(table: Table, name: str) -> Column:
     cells = cells_of(column)
     known = cells.without(table.reading.words)
     if not any(known.texts):
-        return left_out(name, len(cells.codes), "empty")
+        words = [f"'{text}'" for text in cells.texts if text]
+        return left_out(name, len(cells.codes), f"only {some(words)}" if words else "empty")
     column = None if are_codes(filter(None, known.texts)) else numbers(table, name, known)
     return column or _dates(table, name, known) or _categories(table, name, cells)
 
@@ -138,21 +141,21 @@ def numbers(table: Table, name: str, cells: Cells) -> Column | None:
         return None
     values = numbers_of(table, name, cells, unit)[:, 0]
     bad = np.isnan(values) & ~cells.empty
-    whole = bool((values[~np.isnan(values)] % 1 == 0).all())
-    if bad.any() and whole and len(cells.texts) <= FEW:
+    if (bad & fits).any():
+        cell = _cell(table, name, cells, int((bad & fits).argmax()))
+        raise DatasetError(f"{cell}, but the decimal mark is '{table.mark or '.'}': set 'decimal'")
+    if bad.any() and len(cells.texts) <= FEW and (values[~np.isnan(values)] % 1 == 0).all():
         return None  # codes such as 4, 6, 8 and rotary
     if bad.any():
         numbers = f"{counts[~bad].sum()} of {counts.sum()} values are numbers"
-        raise DatasetError(
-            f"{_cell(table, name, cells, int(bad.argmax()))}, but {numbers}: "
-            "correct it, or list it under 'missing_values'"
-        )
+        raise DatasetError(f"{_cell(table, name, cells, int(bad.argmax()))}, but {numbers}: {CURE}")
     odd = [
         f"{one[1]} is {number:.12g}"
         for one, number in zip(read, values, strict=True)
-        if one and not FLOAT.fullmatch(one[1])
+        if one and not (FLOAT.fullmatch(one[1]) and float(one[1]) == number)
     ]
-    said = ", ".join(filter(None, [unit, *odd[:1]]))
+    bare = [f"{units['']} without it"] * bool(unit and units[""])
+    said = ", ".join(filter(None, [unit, *bare, *odd[:1]]))
     return number_column(name, values[cells.codes], said, unit)
 
 
@@ -170,7 +173,7 @@ def numbers_of(table: Table, name: str, cells: Cells, unit: str) -> np.ndarray:
 
 def _cell(table: Table, name: str, cells: Cells, position: int) -> str:
     row = int((cells.codes == position).argmax())
-    return f"{table.place(row, name)} is '{cells.texts[position]}'"
+    return f"{table.place(row, name)} is '{shorten(cells.texts[position], 60, placeholder=' …')}'"
 
 
 def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit: str) -> str:
@@ -191,7 +194,9 @@ def _decimal_mark(table: Table, name: str, cells: Cells, digits: list[str], unit
 def _dates(table: Table, name: str, cells: Cells) -> Column | None:
     """Return a column of dates with one format; None if fewer than `NUMERIC_SHARE` are."""
     written = [text for text in cells.texts if text]
-    likely = [form for form in FORMATS if days_of(written[:20], form).notna().mean() > 0.5]
+    other = {True: "%m.%d", False: "%d.%m", None: "none"}[table.reading.day_first]
+    meant = [form for form in FORMATS if not re.match(other, form)]
+    likely = [form for form in meant if days_of(written[:20], form).notna().mean() > 0.5]
     days = {form: days_of(written, form) for form in likely}
     best = max((each.notna().mean() for each in days.values()), default=0)
     if best < NUMERIC_SHARE:
@@ -199,14 +204,11 @@ def _dates(table: Table, name: str, cells: Cells) -> Column | None:
     days = {form: each for form, each in days.items() if each.notna().mean() == best}
     form, first = next(iter(days.items()))
     if best < 1:
-        bad = cells.texts.index(written[int(first.isna().argmax())])
-        raise DatasetError(
-            f"{_cell(table, name, cells, bad)}, but {best:.0%} of the values are dates: "
-            "correct it, or list it under 'missing_values'"
-        )
+        cell = _cell(table, name, cells, cells.texts.index(written[int(first.isna().argmax())]))
+        raise DatasetError(f"{cell}, but {best:.0%} of the values are dates: {CURE}")
     if len({tuple(each) for each in days.values()}) > 1:
         day = CLOCK.sub("", written[0])
-        return left_out(name, len(cells.codes), f"is {day} day or month first?")
+        return left_out(name, len(cells.codes), f"is {day} day or month first? Set day_first")
     values = parts_of_dates(cells, form)[cells.codes]
     extent = f"{first.min():%Y-%m-%d} to {first.max():%Y-%m-%d}"
     said = f"{form}: year, month, weekday"
@@ -243,9 +245,14 @@ def _categories(table: Table, name: str, cells: Cells) -> Column:
         return left_out(name, len(cells.codes), f"{len(names):,} different texts")
     code = {category: index for index, category in enumerate(names)}
     codes = np.array([code.get(label, -1) for label in labels])[cells.codes]
-    word = next((text for text in cells.texts if text in WORDS), "") if given is None else ""
-    said = f"'{word}' is one: missing? See missing_values" if word else ""
-    return Column(name, "category", codes, cells.empty[cells.codes], said, some(names), names)
+    words = [f"'{text}'" for text in cells.texts if text in WORDS and given is None]
+    said = [f"{some(words)} is one: missing? See missing_values"] if words else []
+    keys = {name: SAME.get(name.casefold(), name.casefold().removesuffix(".0")) for name in names}
+    times = Counter(keys.values())
+    alike = [name for name, key in keys.items() if times[key] > 1]
+    said += [f"the same in two spellings? {some(alike)}"] if alike else []
+    missing, said = cells.empty[cells.codes], "; ".join(said)
+    return Column(name, "category", codes, missing, said, some(names), names)
 
 
 def some(names: Sequence[str]) -> str:

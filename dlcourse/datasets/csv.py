@@ -5,6 +5,7 @@ The model standardises numbers. A category is one-hot encoded: one column per va
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,7 +27,7 @@ from dlcourse.datasets.dataset import (
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
-from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.errors import DatasetError, RecipeError, as_given
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
 
@@ -59,6 +60,7 @@ def csv(
     thousands: Literal[",", ".", " ", "'"] | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    day_first: bool | None = None,
     split: SplitColumn = "random",
     validation_fraction: Fraction = 0.15,
     test_fraction: Fraction = 0.2,
@@ -67,8 +69,8 @@ def csv(
 
     Args:
         seed: Seed of the validation split.
-        path: Path of a CSV file (also `.gz`, `.tsv`) or Excel workbook (`.xlsx`), relative to the
-            current folder; `~` expands.
+        path: Path of a CSV file (also `.tsv`, `.gz`, or alone in a `.zip`) or Excel workbook
+            (`.xlsx`), relative to the current folder; `~` expands.
         target: Name of the column to predict. Rows without it are left out.
         task: Kind of target; null takes `classification` for text or at most 20 different integers,
             otherwise `regression`.
@@ -87,7 +89,9 @@ def csv(
         thousands: Mark between thousands; null finds it.
         encoding: Encoding of the text, such as `cp1252`; null finds it.
         header: First row as names of the columns (true), or as data of columns `1`, `2`, …
-            (false); null takes it as names unless it looks like numbers.
+            (false); null takes it as names unless it looks like data.
+        day_first: Order of dates such as 03/04/2024: day first (true) or month first (false); null
+            finds it, and leaves out a column whose dates fit both.
         split: Choice of the validation and test rows: `random`; `{group: column}`, which keeps
             rows with the same value (a patient, a series of photographs) in one split;
             `{time: column}`, which takes the latest rows for the test; or `content`, which keeps
@@ -101,19 +105,17 @@ def csv(
     """
     if thousands is not None and thousands == decimal:
         raise RecipeError(f"{thousands!r} is also 'decimal'", setting="thousands", of="csv")
-    dialect = (separator, decimal, thousands, encoding, header)
+    dialect = (separator, decimal, thousands, encoding, header, day_first)
     table = read_table(path, Reading(*dialect, missing, missing_values, rare))
     by = split if isinstance(split, dict) else {}
     _refuse_unknown(table, target=(target,), ignore=ignore, split=(*by.values(),))
     if target in ignore:
-        raise RecipeError(
-            f"'{target}' is the target and cannot be ignored", setting="ignore", of="csv"
-        )
+        raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
     absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
     columns = _columns(table, {**absent, target: "target"})
     used = [column for column in columns if column.kind != "left out"]
     if not used:
-        raise DatasetError(f"{table.file}:1: no column is left to predict '{target}' from")
+        raise DatasetError(f"{table.file}: no column is left to predict '{target}' from")
     goal = _target(table, target, task)
     gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
     rows, y, class_names = _usable(table, goal, gaps)
@@ -125,7 +127,10 @@ def csv(
     encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
-    reading = {"header": table.has_header, "rare": rare, "missing_values": missing_values}
+    names = tuple(name for column in encoded for name in _names(column))
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise DatasetError(f"{table.file}: two features are named '{twice[0]}': rename a column")
+    reading = {"header": bool(table.header), "rare": rare, "missing_values": missing_values}
     usual = {"mark": table.mark, "separator": separator, "encoding": encoding}
     reading |= {f"usual_{name}": value for name, value in usual.items() if value}
     return dataset_of(
@@ -136,7 +141,7 @@ def csv(
         task=task_of(class_names) if class_names else "regression",
         value_range=value_range(x),
         class_names=class_names,
-        feature_names=tuple(name for column in encoded for name in _names(column)),
+        feature_names=names,
         target_name=target,
         encoding={"columns": encoded, "target": target, "reading": reading},
         columns=_report(table, [goal if one.name == target else one for one in columns]),
@@ -240,8 +245,9 @@ def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
     for setting, columns in named.items():
         for column in columns:
             if column not in table.frame:
-                reason = f"no column '{column}'{did_you_mean(column, list(table.frame))}"
-                raise DatasetError(reason, setting=setting, of=f"{table.file}:1")
+                known = [name for name in table.frame if name not in table.unnamed]
+                reason = f"no column '{column}'{did_you_mean(column, known)}"
+                raise DatasetError(reason, setting=setting, of=f"{table.file}:{table.header or 1}")
 
 
 def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
@@ -259,11 +265,8 @@ def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
         if column.missing.mean() > 0.5 and missing == "auto":
             column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
         if understood.is_row_number(column):
-            warnings.warn(
-                f"{table.file}: '{name}' rises with the row, and no value comes twice: an ID or a "
-                "row number? Put it under 'ignore'",
-                stacklevel=4,
-            )
+            said = "rises with the row, and no value comes twice: an ID or a row number"
+            _warn(table, f"'{name}' {said}? Put it under 'ignore'")
         else:
             _refuse_large(table, column)
         columns.append(column)
@@ -279,21 +282,21 @@ def _refuse_large(table: Table, column: Column) -> None:
     if (np.abs(values) > 1 << 24).any():  # whole numbers are exact up to here
         known = values[~np.isnan(values)]
         if len(np.unique(as_float32(known))) < 0.9 * len(np.unique(known)):
-            warnings.warn(
-                f"{table.file}: '{column.name}' has different numbers that are equal in single "
-                "precision (7 digits): an ID? Put it under 'ignore'. A date? Write 2024-01-31",
-                stacklevel=5,
-            )
+            said = "has different numbers that are equal in single precision: an ID"
+            _warn(table, f"'{column.name}' {said}? Put it under 'ignore'. A date? Write 2024-01-31")
+
+
+def _warn(table: Table, text: str) -> None:
+    warnings.warn(as_given(f"{table.file}: {text}"), stacklevel=5)
 
 
 def _report(table: Table, columns: list[Column]) -> Report:
     """Return what the user sees of the columns before the training."""
 
-    def row(column: Column) -> dict[str, str]:
-        gaps = int(column.missing.sum())
-        missing = f"{gaps:,} ({gaps / len(column.missing):.1%})" if gaps else ""
-        cells = (column.name, column.taken_as, missing, column.extent)
-        return dict(zip(("column", "taken as", "missing", "range"), cells, strict=True))
+    def row(one: Column) -> dict[str, str]:
+        gaps = int(one.missing.sum())
+        told = f"{gaps:,} ({gaps / len(one.missing):.1%})" if gaps else ""
+        return {"column": one.name, "taken as": one.taken_as, "missing": told, "range": one.extent}
 
     return Report(map(row, columns), notes=table.notes)
 
@@ -315,12 +318,10 @@ def _target(table: Table, name: str, task: str | None) -> Column:
         labels, names, hint = column.values, column.detail, ""
     else:
         row = int(column.missing.argmin())
-        expected = (
-            "regression needs numbers" if task == "regression" else "numbers or words are expected"
-        )
+        needed = "numbers" if task == "regression" else "numbers or words"
         cell = table.frame[[name]].fillna("").iat[row, 0]
-        raise DatasetError(f"{table.place(row, name)} is '{cell}': {expected}")
-    said = f"{len(names)} classes{hint}"
+        raise DatasetError(f"{table.place(row, name)} is '{cell}': {needed} are expected")
+    said = "; ".join(filter(None, [f"{len(names)} classes{hint}", column.said]))
     return Column(name, "target", labels, column.missing, said, some(names), names)
 
 
@@ -345,8 +346,7 @@ def _usable(
             f"them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are expected: "
             "set task: regression, or choose another target"
         )
-    few = [name for name, keep in zip(names, kept, strict=True) if not keep]
-    if few:
+    if few := [name for name, keep in zip(names, kept, strict=True) if not keep]:
         table.notes.append(f"classes of fewer than {FEWEST} rows: {len(few)} left out: {some(few)}")
     names = tuple(name for name in names if name not in few)
     return rows[kept[y]], (np.cumsum(kept) - 1)[y[kept[y]]], names
@@ -388,16 +388,16 @@ def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
 
     column = understand(table, name)
     if column.kind not in ("number", "date") or column.missing[rows].any():
-        raise DatasetError(f"'{name}' must be a date or a number in every row", setting="split")
+        said = f"'{name}' must be a date or a number in every row: it is {column.taken_as}"
+        raise DatasetError(said, setting="split")
     if column.kind == "number":
         return column.values[rows, 0]
     first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
     times = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
     if (bad := times.isna().to_numpy()).any():
         place = table.place(int(rows[bad.argmax()]), name)
-        raise DatasetError(
-            f"{place} is '{texts[bad].iloc[0]}': a time is expected", setting="split"
-        )
+        said = f"{place} is '{texts[bad].iloc[0]}': a time is expected"
+        raise DatasetError(said, setting="split")
     return times.to_numpy()
 
 
@@ -463,5 +463,5 @@ def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.
             expected = f"an unknown category{did_you_mean(text, known['categories'])}"
         reason = f"is '{text}': {expected}" if text else "is empty: fill it"
         for row in np.flatnonzero(cells.codes == position).tolist():
-            faults.setdefault(row, f"column '{name}' {reason}")
+            faults.setdefault(row, " ".join(f"column '{name}' {reason}".split()))
     return values[cells.codes]

@@ -1,6 +1,7 @@
 """The record that every loader returns, its splits, its checks and its fingerprint."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -25,7 +26,8 @@ class Dataset:
             `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
             them from the disk.
         y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
-        value_range: Lowest and highest value: of an image's type, or of a table's training rows.
+        value_range: Black and white of images (see `image_range`), or the lowest and highest value
+            of a table's training rows.
         class_names: One name per class; empty for regression.
         feature_names: One name per column of a table; empty for images.
         target_name: Name of what is predicted, with its unit if it has one.
@@ -90,6 +92,8 @@ SHARED = (
     *("feature_names", "target_name", "encoding", "drawn"),
 )
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
+NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
 MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
@@ -148,7 +152,7 @@ def check(dataset: Dataset) -> Dataset:
 
 
 def check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise a DatasetError unless a split can be learned from, or measured; see `check`."""
+    """Raise a DatasetError for a split that cannot be learned from, or measured; see `check`."""
     where = f"{dataset.name}: the {part} split"
     if len(x) != len(y):
         raise DatasetError(f"{where} has {len(x)} inputs but {len(y)} labels")
@@ -330,10 +334,57 @@ def as_float32(numbers: np.ndarray) -> np.ndarray:
         return numbers.astype("float32", copy=False)
 
 
+def image_range(
+    parts: Mapping[str, tuple[Any, np.ndarray]], wanted: Any, name: str
+) -> tuple[float, float]:
+    """Return the values of images that are black and white: they are scaled to 0…1.
+
+    For rows of a table they are the lowest and the highest value of the training rows.
+
+    Args:
+        parts: `(x, y)` of `train` and of other splits; one with values outside is warned of.
+        wanted: Both values; or `auto`: 0 and the smallest of 1, 16 and 255 that holds the training
+            images. If these have negative values, black is minus white.
+        name: Name of the data in an error.
+
+    Raises:
+        DatasetError: The training images have values outside, or above 255 with `auto`.
+    """
+    x, auto = parts["train"][0], wanted == "auto"
+    if x.ndim == 2:
+        return value_range(x)
+    if auto and x.dtype == "uint8" and x[:100].max(initial=0) > WHITES[-2]:
+        return 0.0, WHITES[-1]  # without reading all images
+    least, most = value_range(x)
+    high = white(least, most)
+    low, high = (-high if least < -NEAR * high else 0.0, high) if auto else wanted
+    if not low < high < np.inf or outside(least, most, (low, high)):
+        reason = f"the images have values from {least:g} to {most:g}"
+        cure = ": give those of black and white, such as [0, 4095] for 12 bits"
+        reason += cure if auto else f", expected {low:g} to {high:g}"
+        raise DatasetError(reason, setting="value_range", of=name)
+    for part, (others, _) in parts.items():
+        ends = value_range(others)
+        if outside(*ends, (low, high)) or (auto and white(*ends) != high):
+            told = f"{part} has values from {ends[0]:g} to {ends[1]:g}, train {least:g} to {most:g}"
+            warnings.warn(f"{name}: {told}: are they scaled alike?", stacklevel=3)
+    return float(low), float(high)
+
+
+def white(least: float, most: float) -> float:
+    """Return the smallest of 1, 16 and 255 that holds values of both signs, or infinity."""
+    size = max(-least, most)  # NaN gives 1: `check` names the example
+    return next((end for end in WHITES if not size > end * (1 + NEAR)), np.inf)
+
+
+def outside(least: float, most: float, value_range: tuple[float, float]) -> bool:
+    """Return whether values leave a range by more than rounding."""
+    low, high = value_range
+    return min(least - low, high - most) < -NEAR * (high - low)
+
+
 def value_range(x: np.ndarray) -> tuple[float, float]:
-    """Return (lowest, highest): of the type for unsigned integers, otherwise of the data."""
-    if x.dtype.kind == "u":
-        return (0.0, float(np.iinfo(x.dtype).max))
+    """Return the lowest and the highest value, 0 and 0 for no examples."""
     ends = [(float(chunk.min()), float(chunk.max())) for chunk in chunks(x)]
     return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0.0, 0.0)
 

@@ -13,6 +13,7 @@ References:
 """
 
 import re
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ from dlcourse.files import make_folder, write_file
 LEAST_CONTRAST = 16  # grey levels between ink and ground
 FAINTEST, STRONG = 0.35, 0.6  # ink of a stroke's pixels, and of at least one of them
 SMALLEST = 1 / 5  # size of a digit over the largest on the picture: less is a speck
+WIDEST = 1.2  # width of a digit over its height: drawn ones measured up to 0.93
 CHIP = 1 / 16  # the same for a part of a digit
 MOST = 500  # pieces: a picture with more is not a drawing
 LONGEST_OUTLINE = 4  # outline of a digit over its height and width: drawn ones measured up to 3.4
@@ -60,7 +62,7 @@ def read_pictures(
         image = read_example(file, facts, invert=invert)
         if as_is or _is_prepared((image[..., 0] - low) / (high - low), facts.drawn):
             return [str(file)], image[None], [{"prepared": None}]
-    images = prepared(read_page(file), facts.drawn)
+    images = prepared(read_page(file), facts.drawn, file)
     if not len(images):
         raise DatasetError(
             f"{file}: no digit was found: draw each large and dark, not touching another, on plain "
@@ -86,24 +88,27 @@ def _saved(image: np.ndarray, path: Path) -> str | None:
         return str(path)
 
 
-def prepared(picture: np.ndarray, manner: str) -> np.ndarray:
+def prepared(picture: np.ndarray, manner: str, name: object = None) -> np.ndarray:
     """Return the digits on a picture, in reading order: `(n, height, width)`, 0 to 1.
 
     Args:
         picture: Grey levels `(height, width)`, 0 to 255, dark on light or light on dark.
         manner: Manner of the data set, a key of `MANNERS`.
+        name: Name of the picture in the warnings; without it there are none.
     """
-    return np.array([MANNERS[manner](ink) for ink in digits_of(picture)])
+    return np.array([MANNERS[manner](ink) for ink in digits_of(picture, name)])
 
 
-def digits_of(picture: np.ndarray) -> list[np.ndarray]:
+def digits_of(picture: np.ndarray, name: object = None) -> list[np.ndarray]:
     """Return the ink of each digit, cut out, in reading order; values from 0 to 1.
 
     Specks, ruled lines and what is not made of strokes are left out; the parts of a digit stay
-    together.
+    together. A warning tells of marks that are small beside the largest digit, which are left out,
+    and of digits that seem to touch.
 
     Args:
         picture: Grey levels `(height, width)`, 0 to 255, dark on light or light on dark.
+        name: Name of the picture in the warnings; without it there are none.
     """
     ink = _ink(picture)
     pieces, _ = cast("Any", ndimage.label)(_without_lines(ink > FAINTEST), np.ones((3, 3)))
@@ -124,6 +129,10 @@ def digits_of(picture: np.ndarray) -> list[np.ndarray]:
         if large and _outline(solid) < LONGEST_OUTLINE * sum(solid.shape):
             soft = ink[box] * ndimage.binary_dilation(solid, np.ones((3, 3)))
             digits.append(((soft / np.quantile(ink[box][solid], 0.75) - 0.25) / 0.65).clip(0, 1))
+    if name and (small := np.sum(_sizes(boxes) < SMALLEST * _sizes(boxes).max(initial=0))):
+        warnings.warn(f"{name}: {small} small marks left out: draw all of one size", stacklevel=4)
+    if name and any(digit.shape[1] > WIDEST * digit.shape[0] for digit in digits):
+        warnings.warn(f"{name}: a digit is wider than high: do two touch?", stacklevel=4)
     return digits
 
 

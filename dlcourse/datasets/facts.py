@@ -17,7 +17,7 @@ class DataFacts:
         name: The data set's name, used in titles and errors.
         task: `regression`, `binary` or `multiclass`.
         input_shape: Shape of one example: `(height, width, channels)` or `(features,)`.
-        value_range: Lowest and highest value of the inputs.
+        value_range: Black and white of images; lowest and highest value of a table's rows.
         class_names: One name per class; empty for regression.
         feature_names: One name per column of a table; empty for images.
         target_name: Name of what is predicted, with its unit if it has one.
@@ -47,9 +47,11 @@ class DataFacts:
 
     @property
     def summary(self) -> str:
-        """One line: `digits: multiclass, inputs (8, 8, 1), 1,221 train, 216 val, 360 test`."""
+        """One line: `digits: multiclass, inputs (8, 8, 1) from 0 to 16, 1,221 train, …`."""
         sizes = ", ".join(f"{size:,} {part}" for part, size in self.examples.items())
-        return f"{self.name}: {self.task}, inputs {self.input_shape}, {sizes}"
+        low, high = self.value_range
+        scale = f" from {low:g} to {high:g}" if self.inputs == "images" else ""
+        return f"{self.name}: {self.task}, inputs {self.input_shape}{scale}, {sizes}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as values that JSON can hold."""

@@ -1,11 +1,10 @@
 """Data given in Python, as a file that a recipe can name: arrays (x, y), or a pandas DataFrame."""
 
 import atexit
+import csv
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import are_classes
 from dlcourse.datasets.table import records
-from dlcourse.errors import DatasetError, RecipeError, as_given
+from dlcourse.errors import GIVEN, DatasetError, RecipeError
 
 MOST_BYTES = 200 << 20  # that a run keeps
 
@@ -39,8 +38,8 @@ def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         if any(name is not None for name in data.index.names):
             data = data.reset_index(allow_duplicates=True)
         _refuse_large(int(data.memory_usage(index=False).sum()))
-        file = Path(tempfile.mkdtemp(dir=_folder())) / "table.csv"
-        data.to_csv(file, index=False)
+        file = _file("table.csv", "the DataFrame as CSV")
+        data.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC)  # also a lone \r
         _refuse_large(file.stat().st_size)
         plain = {"separator": ",", "encoding": "utf-8", "header": True}
         return {"name": "csv", "path": str(file), **plain, **settings}
@@ -59,7 +58,7 @@ def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     y = _known(y)
     _refuse_large(x.nbytes + y.nbytes)
     y, facts = _labels(y, settings.get("task"))
-    file = Path(tempfile.mkdtemp(dir=_folder())) / "arrays.npz"
+    file = _file("arrays.npz", "the arrays (x, y)")
     np.savez(file, x_train=x, y_train=y)
     return {"name": "npz", "path": str(file), **facts, **settings}
 
@@ -76,12 +75,9 @@ def read_frame(frame: Any, read: Callable[[Path], tuple[list[str], Any, Any]]) -
     """
     if not hasattr(frame, "columns"):
         raise DatasetError("a Series is not a table: give a row as frame.iloc[[0]]")
-    # One more column, so that a row without any value stays a row.
-    file = Path(stored(frame.assign(**{"(row)": 1}), {})["path"])
-    with warnings.catch_warnings(record=True) as caught:
-        names, *others = read(file)
-    for warning in caught:
-        warnings.warn(as_given(str(warning.message)), warning.category, stacklevel=3)
+    # One more column, so that a row without any value stays a row; without a name it is left out.
+    file = Path(stored(frame.assign(**{"": 1}), {})["path"])
+    names, *others = read(file)
     lines = [line for line, _ in records(file, file.read_bytes(), ",")]
     labels = dict(zip(lines[1:], map(str, frame.index), strict=True))
     return [labels[int(name.rpartition(":")[2])] for name in names], *others
@@ -117,27 +113,25 @@ def _labels(y: np.ndarray, task: str | None) -> tuple[np.ndarray, dict[str, Any]
 
 def _refuse_large(size: int) -> None:
     if size > MOST_BYTES:
-        raise RecipeError(
-            f"the data takes {size >> 20} MiB, more than the {MOST_BYTES >> 20} MiB that a run "
-            "keeps: save it with numpy.savez or to_csv, and give its name: dataset={'name': 'npz', "
-            "'path': …}"
-        )
+        sizes = f"{size >> 20} MiB, more than the {MOST_BYTES >> 20} MiB that a run keeps"
+        cure = "save it with numpy.savez or to_csv: dataset={'name': 'npz', 'path': …}"
+        raise RecipeError(f"the data takes {sizes}: {cure}")
 
 
 def keep(path: str, folder: Path) -> str | None:
     """Return the path in a run's folder of a copy of a file that `stored` wrote, or None."""
     from dlcourse.files import write_file
 
-    if _folder.cache_info().currsize == 0 or not Path(path).is_relative_to(_folder()):
+    if path not in GIVEN:
         return None
     kept = folder / Path(path).name
     write_file(kept, lambda temporary: shutil.copyfile(path, temporary))
     return str(kept)
 
 
-@cache
-def _folder() -> Path:
-    """Return the folder of all temporary files; `errors.as_given` knows its name."""
+def _file(name: str, called: str) -> Path:
+    """Return a new temporary file, and let errors call it what it was given as."""
     folder = Path(tempfile.mkdtemp(prefix="dlcourse-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    GIVEN[str(folder / name)] = called
+    return folder / name

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of
+from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, image_range, task_of
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
 from dlcourse.files import DAMAGED
-from dlcourse.schema import Fraction
+from dlcourse.schema import Fraction, Range
 
 
 def npz(
@@ -18,6 +18,7 @@ def npz(
     path: str,
     task: Literal["classification", "regression"] = "classification",
     class_names: tuple[str, ...] | None = None,
+    value_range: Range = "auto",
     drawn: Literal["mnist", "digits"] | None = None,
     validation_fraction: Fraction = 0.1,
     test_fraction: Fraction = 0.2,
@@ -25,14 +26,17 @@ def npz(
     """Return the arrays of a file that `numpy.savez` wrote.
 
     Images are `(n, height, width)` or `(n, height, width, channels)`, rows `(n, features)` or
-    `(n,)`. Labels are integers from 0, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
+    `(n,)`. Labels are integers, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
 
     Args:
         seed: Seed of the validation split, where the file has no `x_val`.
         path: Path of the file, relative to the current folder; `~` expands.
         task: Kind of target: `classification`, or `regression` with one number per example.
-        class_names: Names of the classes, one per label, in order; null takes the labels
-            themselves.
+        class_names: Names of the classes, one per label, in order: of 0, 1, … or, if there are
+            other labels, of the smallest, the next, …; null takes the labels themselves.
+        value_range: Values of black and white, such as [0, 4095]; `auto` takes 0 and the smallest
+            of 1, 16 and 255 that holds the training images, and -1, -16 or -255 instead of 0 if
+            some values are negative. For images only.
         drawn: Manner in which drawings were made into the images, as those of `mnist` or of
             `digits`; your own drawings are then prepared in the same way. Null for other data.
         validation_fraction: Share of the training examples set aside for validation, where there is
@@ -57,15 +61,17 @@ def npz(
     x, y = arrays["x_train"], arrays["y_train"]
     if len(x) != len(y):
         raise DatasetError(f"{file}: x_train has {len(x)} examples but y_train {len(y)}")
-    names = () if task == "regression" else class_names or _names(file, arrays)
+    names, numbered = ((), {}) if task == "regression" else _numbered(arrays, class_names)
+    arrays |= numbered
     present = [part for part in PARTS if f"x_{part}" in arrays]
+    parts = {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present}
     return dataset_of(
         file.stem,
-        {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present},
+        parts,
         seed,
         (validation_fraction, test_fraction),
         task="regression" if task == "regression" else task_of(names),
-        value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 1.0),
+        value_range=image_range(parts, value_range, str(file)),
         class_names=names,
         feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
         drawn=drawn or "",
@@ -98,12 +104,9 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _complete(path: Path, arrays: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    needed = ["x_train", "y_train"]
-    for part in PARTS[1:]:
-        if f"x_{part}" in arrays or f"y_{part}" in arrays:
-            needed += [f"x_{part}", f"y_{part}"]
-    missing = [name for name in needed if name not in arrays]
-    if missing:
+    needed = ("train", *dict.fromkeys(name[2:] for name in arrays))
+    every = (f"{axis}_{part}" for part in needed for axis in "xy")
+    if missing := [name for name in every if name not in arrays]:
         raise DatasetError(
             f"{path}: no array '{missing[0]}' (it has {', '.join(names) or 'none'}): save it with "
             "numpy.savez(file, x_train=…, y_train=…)"
@@ -144,8 +147,7 @@ def _targets(where: str, y: np.ndarray) -> np.ndarray:
 def _labels(where: str, y: np.ndarray) -> np.ndarray:
     if y.dtype.kind not in "buif":
         raise DatasetError(
-            f"{where} has type {y.dtype}: give integer labels from 0, and their names as "
-            "'class_names'"
+            f"{where} has type {y.dtype}: give integer labels, and their names as 'class_names'"
         )
     if y.ndim == 2 and y.shape[1] > 1:
         if not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
@@ -154,7 +156,7 @@ def _labels(where: str, y: np.ndarray) -> np.ndarray:
     if y.ndim == 0 or y.size != len(y):
         raise DatasetError(f"{where} has shape {y.shape}: (n,) or (n, classes) is expected")
     y = y.reshape(-1)
-    whole = np.isfinite(y) & (y == np.floor(y))
+    whole = np.isfinite(y) & (y == np.floor(y)) & (abs(y) < 2**53)
     if not whole.all():
         raise DatasetError(
             f"{where} has labels that are not integers, such as {y[~whole][0]}: "
@@ -163,11 +165,14 @@ def _labels(where: str, y: np.ndarray) -> np.ndarray:
     return y.astype("int64")
 
 
-def _names(file: Path, arrays: dict[str, Any]) -> tuple[str, ...]:
-    last = max(int(arrays[f"y_{part}"].max(initial=0)) for part in PARTS if f"y_{part}" in arrays)
-    if last >= len(arrays["y_train"]) > 0:
-        raise DatasetError(
-            f"{file}: labels up to {last} for {len(arrays['y_train'])} examples: number the "
-            "classes from 0, or is the task 'regression'?"
-        )
-    return tuple(str(label) for label in range(last + 1))
+def _numbered(
+    arrays: dict[str, Any], names: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Return the names of the classes, and the labels from 0 by the names of their arrays."""
+    keys = [f"y_{part}" for part in PARTS if f"y_{part}" in arrays]
+    every = np.concatenate([arrays[key] for key in keys])
+    values, labels = np.unique(every, return_inverse=True)
+    if names and len(names) != len(values):
+        return names, {}  # `check` names a label that is none of 0, 1, …
+    parts = np.split(labels, np.cumsum([len(arrays[key]) for key in keys[:-1]]))
+    return names or tuple(map(str, values.tolist())), dict(zip(keys, parts, strict=True))

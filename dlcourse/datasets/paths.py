@@ -31,4 +31,6 @@ def existing(path: str | Path, kind: str = "file or folder") -> Path:
     siblings = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
     near = get_close_matches(wanted.name, siblings, 1)
     hint = f"did you mean '{folder / near[0]}'?" if near else f"looked in {folder.resolve()}"
+    if ":/" in str(path)[2:]:  # not C:/
+        hint = "an address: download the file, or give the DataFrame of pandas.read_csv"
     raise DatasetError(f"{wanted}: no such {kind} ({hint})")

@@ -1,6 +1,7 @@
 """The rows of each split of a table: drawn at random, by group, or by time."""
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,9 +55,7 @@ def content_rows(rows: "pd.DataFrame", fractions: tuple[float, float], seed: int
         fractions: See `drawn_rows`; they are met approximately.
         seed: Seed of the validation split.
     """
-    import pandas as pd
-
-    util: Any = pd.util
+    util: Any = import_module("pandas.util")
     numbers = util.hash_pandas_object(rows, index=False).to_numpy()
     test, val = (
         util.hash_array(numbers + np.uint64(salt)) < share * 2.0**64

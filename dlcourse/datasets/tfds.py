@@ -14,10 +14,10 @@ from urllib.parse import urlparse
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Dataset, dataset_of, keep_classes, task_of, value_range
+from dlcourse.datasets.dataset import Dataset, dataset_of, image_range, keep_classes, task_of
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
-from dlcourse.schema import Fraction, Positive, Word
+from dlcourse.schema import Fraction, Positive, Range, Word
 
 TEST_FRACTION = 0.2
 PROBE_SECONDS = 5.0
@@ -32,6 +32,7 @@ def tfds(
     data_dir: str | None = None,
     size: tuple[Positive, Positive] | None = None,
     classes: tuple[Word, ...] | None = None,
+    value_range: Range = "auto",
     validation_fraction: Fraction = 0.1,
     memory_share: Fraction = 0.25,
 ) -> Dataset:
@@ -46,6 +47,7 @@ def tfds(
         size: Height and width, in pixels, to resize to; null keeps the images' own size, which must
             be the same for all.
         classes: Names of the classes to keep, labelled in this order; null keeps all.
+        value_range: Values of black and white, such as [0, 65535]; `auto` as for `npz`.
         validation_fraction: Share of the set's `train` split set aside for validation.
         memory_share: Share of the memory that the images may take. Larger data is decoded once,
             into the cache folder, and streamed from there: the same images in the same order.
@@ -62,9 +64,23 @@ def tfds(
         prepared = builder.is_prepared()
     if not prepared:
         _download(dataset, builder, cache)
-    return keep_classes(
-        _read(dataset, builder, size, seed, validation_fraction, memory_share), classes
-    )
+    splits, label = builder.info.splits, builder.info.features[builder.info.supervised_keys[1]]
+    if "train" not in splits:
+        raise DatasetError(f"{dataset}: no split 'train' (it has {', '.join(splits)})")
+    import tensorflow as tf
+
+    try:
+        present = [part for part in ("train", "test") if part in splits]
+        parts = {part: _arrays(builder, part, size, memory_share) for part in present}
+    except tf.errors.OpError as error:
+        raise DatasetError(_unreadable(dataset, builder, error)) from error
+    if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are withheld
+        del parts["test"]
+    names = tuple(label.names or map(str, range(label.num_classes)))
+    drawn, limits = "mnist" * (dataset == "mnist"), image_range(parts, value_range, dataset)
+    facts = {"task": task_of(names), "class_names": names, "drawn": drawn, "value_range": limits}
+    fractions = (validation_fraction, TEST_FRACTION)
+    return keep_classes(dataset_of(dataset, parts, seed, fractions, **facts), classes)
 
 
 def _named(name: str, examples: str) -> Callable[..., Dataset]:
@@ -204,33 +220,6 @@ def _unreachable(urls: list[str]) -> str:
         if response.status_code not in (502, 503, 504):  # a proxy cannot reach the host
             return ""
     return f"cannot reach {', '.join(hosts)}" if hosts else ""
-
-
-def _read(
-    name: str,
-    builder: Any,
-    size: tuple[int, int] | None,
-    seed: int,
-    validation_fraction: float,
-    memory_share: float,
-) -> Dataset:
-    import tensorflow as tf
-
-    if "train" not in builder.info.splits:
-        raise DatasetError(f"{name}: no split 'train' (it has {', '.join(builder.info.splits)})")
-    try:
-        present = [part for part in ("train", "test") if part in builder.info.splits]
-        parts = {part: _arrays(builder, part, size, memory_share) for part in present}
-    except tf.errors.OpError as error:
-        raise DatasetError(_unreadable(name, builder, error)) from error
-    label = builder.info.features[builder.info.supervised_keys[1]]
-    classes = tuple(label.names or map(str, range(label.num_classes)))
-    if "test" in parts and (parts["test"][1] < 0).all():  # empty, or its labels are withheld
-        del parts["test"]
-    facts = {"task": task_of(classes), "class_names": classes}
-    facts["drawn"] = "mnist" if name == "mnist" else ""
-    limits, fractions = value_range(parts["train"][0]), (validation_fraction, TEST_FRACTION)
-    return dataset_of(name, parts, seed, fractions, value_range=limits, **facts)
 
 
 def _arrays(

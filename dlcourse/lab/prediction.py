@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets import Dataset
+from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import read_frame
@@ -78,6 +78,8 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
     facts, file = run.facts, str(data)
     task = "regression" if facts.task == "regression" else "classification"
     if isinstance(data, Dataset):
+        if fingerprint(data) == facts.fingerprint:
+            return measured.split_answers(run, data)
         parts = measured.examples_of(run, data)
     elif hasattr(data, "to_csv"):
         parts = [read_frame(data, lambda file: labelled_rows(file, facts))[1:]]
@@ -86,7 +88,8 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         expected = "a Dataset, a DataFrame, (x, y) or a file"
         raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
     elif Path(file).suffix == ".npz":
-        parts = measured.examples(run, "npz", 0, {"path": file, "task": task})
+        own = {"value_range": facts.value_range} if facts.inputs == "images" else {}
+        parts = measured.examples(run, "npz", 0, {"path": file, "task": task, **own})
     elif facts.inputs == "rows":
         parts = [labelled_rows(file, facts)[1:]]
     else:
@@ -247,13 +250,7 @@ def _array(run: Run, values: Any) -> np.ndarray:
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise RunError(f"{run.path}: the inputs contain NaN or infinite values")
-    if run.facts.inputs == "images":
-        (low, high), least, most = run.facts.value_range, float(x.min()), float(x.max())
-        ranges = f"values from {least:g} to {most:g}, the run's images from {low:g} to {high:g}"
-        if least < low or most > high:
-            raise RunError(f"{run.path}: the images have {ranges}: scale them")
-        if x.dtype.kind == "f" and 0 < most <= 1 < high:
-            warnings.warn(f"the images have {ranges}: are they scaled?", stacklevel=4)
+    evaluation.check_range(run, x)
     return x
 
 

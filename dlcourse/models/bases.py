@@ -1,5 +1,6 @@
 """Load the base of a transferred network: a run, a `.keras` file or `keras.applications`."""
 
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -38,10 +39,11 @@ def load_base(
             model = _read(path) if path.is_file() else published(base, input_shape, weights)
     except UserError as error:
         raise RecipeError(str(error), setting="base") from None
-    if len(model.inputs) != 1:
-        reason = f"{base} has {len(model.inputs)} inputs: one is expected"
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1:
+        reason = f"{base} has {len(inputs)} inputs: one is expected, of a model with a graph"
         raise RecipeError(reason, setting="base")
-    expected = tuple(model.inputs[0].shape[1:])
+    expected = tuple(inputs[0].shape[1:])
     fits = [size in (None, given) for size, given in zip(expected, input_shape, strict=False)]
     if len(expected) != len(input_shape) or not all(fits):
         raise RecipeError(
@@ -61,7 +63,10 @@ def _read(path: Path) -> "keras.Model":
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
         return model
     except Exception as error:  # noqa: BLE001 - Keras raises many types on broken files
-        raise UserError(f"{path}: cannot be loaded as a Keras model: {one_line(error)}") from None
+        own = re.search(r"Could not locate (?:class|function) '\w+'", str(error))
+        cure = ": give it @keras.saving.register_keras_serializable() and import it before"
+        reason = f"{own[0]}{cure}" if own else one_line(error)
+        raise UserError(f"{path}: cannot be loaded as a Keras model: {reason}") from None
 
 
 def published(
@@ -95,7 +100,12 @@ def published(
         shape = (*input_shape[:2], 3)
         network = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
     except Exception as error:  # noqa: BLE001 - Keras raises many types here
-        raise UserError(_not_built(name, weights, error)) from None
+        reason = f"cannot be built for this data and weights {weights or 'null'}"
+        offline = ""
+        if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
+            reason = "its ImageNet weights could not be downloaded"
+            offline = " (offline: set weights to a file, or to null for random ones)"
+        raise UserError(f"{name}: {reason}: {one_line(error)}{offline}") from None
     inputs = keras.Input(input_shape)
     tensor = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
     if input_shape[-1] == 1:
@@ -103,16 +113,6 @@ def published(
     tensor = _preprocessing(sys.modules[build.__module__].preprocess_input)(tensor)
     front = keras.Model(inputs, tensor)
     return keras.Model(inputs, replay(network, network.outputs[0], front), name=PUBLISHED)
-
-
-def _not_built(name: str, weights: str | None, error: Exception) -> str:
-    if weights == "imagenet" and any(word in str(error) for word in ("URL", "fetch", "http")):
-        return (
-            f"{name}: its ImageNet weights could not be downloaded: "
-            f"{one_line(error)} (offline: set weights to a file, or to null for random ones)"
-        )
-    reason = f"cannot be built for this data and weights {weights or 'null'}"
-    return f"{name}: {reason}: {one_line(error)}"
 
 
 def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
@@ -177,9 +177,9 @@ def replay(
 
 def _copied(layer: Any, used: set[str]) -> Any:
     """Return a copy of a layer without its own dropout, with an unused name."""
-    settings = layer.get_config()
-    name = settings["name"]
+    name = layer.name
     if name in used or name.partition("_")[0] in HEAD:
         name = f"base_{name}"
+    settings = layer.get_config()  # of a layer of one's own, it may lack the name
     off = {key: 0.0 for key in ("dropout", "recurrent_dropout") if settings.get(key)}
     return type(layer).from_config({**settings, **off, "name": name})

@@ -5,6 +5,7 @@ While the base is frozen, its outputs for an example never change. They can be c
 fine-tuned.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -182,9 +183,7 @@ def _still(layer: Any, scaling: "keras.Layer | None") -> "keras.Layer | None":
 
     if scaling is not None and layer.name == "rescaling":
         return scaling
-    noise = (layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout)
-    spatial = (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
-    if isinstance(layer, (*noise, *spatial)) or type(layer).__name__.startswith("Random"):
+    if re.match("Random|.*(Dropout|GaussianNoise)", type(layer).__name__):
         return layers.Identity(name=f"{layer.name}_off")
     return None
 

@@ -149,7 +149,8 @@ def most_confused(
     columns = min(6, max(3, worst[0][2]))  # wide enough for the titles
     tiles = []
     for true, wrong, _ in worst:
-        examples = np.flatnonzero((y == true) & (predicted == wrong))[:columns]
+        examples = np.flatnonzero((y == true) & (predicted == wrong))
+        examples = np.sort(np.random.default_rng(0).permutation(examples)[:columns])
         tiles += [*images[examples], *[None] * (columns - len(examples))]
     axes = image_grid(tiles, columns=columns, figure=figure)
     for ax, title in zip(axes[::columns], titles, strict=True):

@@ -106,18 +106,36 @@ class Run:
         path = self.file("recipe.yaml")
         try:
             recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-            seed, settings = int(recipe["seed"]), self.with_its_data(dict(recipe["dataset"]))
-            name = settings.pop("name")
+            seed, settings = int(recipe["seed"]), dict(recipe["dataset"])
+            name = settings["name"]
             function = DATASETS[name].function
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: is broken: {one_line(error)}") from None
+        settings = self.with_its_data(settings)
+        settings.pop("name")
         return name, seed, checked_settings(name, function, settings)
 
     def with_its_data(self, dataset: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings of the data set, with the place of a kept file after a move."""
-        kept = self.path / Path(dataset.get("path") or "none").name
-        moved = kept.is_file() and not Path(dataset["path"]).exists()
-        return {**dataset, "path": str(kept)} if moved else dataset
+        """Return the recorded settings of the data set, with the places of its files today.
+
+        Runs of earlier versions, without a `value_range`, took the data's own.
+        """
+        dataset, file = dict(dataset), Path(dataset.get("path") or "none")
+        if dataset.get("name") in ("npz", "tfds") and (self.path / "dataset.json").is_file():
+            own = list(self.facts.value_range) if self.facts.inputs == "images" else "auto"
+            dataset.setdefault("value_range", own)
+        if (kept := self.path / file.name).is_file() and not file.exists():
+            dataset["path"] = str(kept)
+        return self.with_its_places(dataset, "path", "data_dir")
+
+    def with_its_places(self, settings: dict[str, Any], *keys: str) -> dict[str, Any]:
+        """Return settings with paths that are relative to where the training ran made absolute."""
+        recorded = (self.path / "environment.json").is_file()
+        folder = self.environment.get("folder") if recorded else None
+        if folder in (None, str(Path.cwd())):
+            return settings
+        places = {key: Path(folder, settings[key]) for key in keys if settings.get(key)}
+        return settings | {key: str(place) for key, place in places.items() if place.exists()}
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -169,7 +187,7 @@ class Run:
         import_keras()
         import keras
 
-        if not self.finished and (self.path / STATE).is_file():
+        if not self.finished and (self.path / ARCHITECTURE).is_file():
             model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
             said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)
             warnings.warn(
@@ -208,7 +226,7 @@ class Run:
 
     def refuse_untrained(self) -> None:
         """Raise a RunError if there is no model yet, not even of an unfinished training."""
-        if self.finished or not (self.path / STATE).is_file():
+        if self.finished or not (self.path / ARCHITECTURE).is_file():
             self.file("model.keras")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def environment() -> dict[str, Any]:
     import keras
 
     return {
+        "folder": str(Path.cwd()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),

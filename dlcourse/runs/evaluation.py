@@ -1,10 +1,12 @@
 """Metrics of a model on each split: the same for a training and for its saved run."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.dataset import outside, value_range, white
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
@@ -82,14 +84,28 @@ def check_fit(run: Any, dataset: Any) -> None:
         )
 
 
+def check_range(run: Any, images: Any) -> None:
+    """Raise a RunError if images have values outside those of the run's; warn if all are small."""
+    if run.facts.inputs != "images":
+        return
+    (low, high), (least, most) = run.facts.value_range, value_range(images)
+    ranges = f"values from {least:g} to {most:g}, the run's images from {low:g} to {high:g}"
+    if outside(least, most, (low, high)):
+        raise RunError(f"{run.path}: the images have {ranges}: scale them")
+    if least < most and white(least, most) < white(low, high):
+        warnings.warn(f"the images have {ranges}: are they scaled?", stacklevel=4)
+
+
 def check_inputs(run: Any, dataset: Any) -> None:
-    """Raise a RunError unless the data set has the input shape of the run."""
+    """Raise a RunError unless the data set has the input shape of the run; see `check_range`."""
     facts = run.facts
     if facts.input_shape != dataset.input_shape:
         raise RunError(
             f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
             f"{dataset.name} has {dataset.input_shape}"
         )
+    for x, _ in getattr(dataset, "splits", {}).values():
+        check_range(run, x)
 
 
 def _few(classes: tuple[str, ...]) -> str:

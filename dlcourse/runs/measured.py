@@ -1,7 +1,7 @@
 """What a run is measured on: its own examples, or others, told from those that it has seen.
 
-A run stores a digest of each of its examples. So they are recognised in a file that has grown or
-was sorted in another way. New examples are encoded as those of the training were.
+A run stores digests of its examples. So they are recognised in a file that has grown or was sorted
+in another way. New examples are encoded as those of the training were.
 """
 
 import warnings
@@ -36,8 +36,11 @@ def own_answers(run: Any) -> Answers:
     If the data has changed since, see `answers`.
     """
     dataset, parts = _own(run)
-    if dataset is None:
-        return answers(run, parts)
+    return answers(run, parts) if dataset is None else split_answers(run, dataset)
+
+
+def split_answers(run: Any, dataset: Dataset) -> Answers:
+    """Return the labels or targets and the outputs of each split of the run's own data."""
     return {part: (y, evaluation.outputs(run.model, x)) for part, (x, y) in dataset.splits.items()}
 
 
@@ -135,9 +138,9 @@ def _labels(run: Any, dataset: Dataset) -> np.ndarray:
     """Return the run's label of each class of a data set; -1 for an unknown class."""
     own, names = list(run.facts.class_names), dataset.class_names
     if bool(own) != bool(names) or not {*names} & {*own}:
-        if len(names) > len(own) or names != tuple(map(str, range(len(names)))):
+        if not {*names} <= {*map(str, range(len(own)))}:
             evaluation.check_fit(run, dataset)  # no class is known
-        return np.arange(len(names))  # the labels are positions
+        return np.array([int(name) for name in names], int)  # the labels are positions
     return np.array([own.index(name) if name in own else -1 for name in names])
 
 

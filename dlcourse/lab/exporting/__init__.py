@@ -1,5 +1,6 @@
 """Export of a trained model to other formats: written, loaded by their runtime, compared."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -77,7 +78,9 @@ def inputs_of(run: Run) -> tuple[np.ndarray, str]:
     return dataset.x_test[chosen], f"{len(chosen):,} of {n:,} test {kind} of {dataset.name}"
 
 
-def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
+def export(
+    model: Any, name: str, folder: Path, x: np.ndarray, names: Mapping[str, Any] | None = None
+) -> Exported:
     """Return the model in another format, in `folder`, if its outputs agree with those of Keras.
 
     The exported model takes float32 inputs `(n, …)` for any n, raw as the data set gives them.
@@ -87,6 +90,7 @@ def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
         name: Name of the format, a key of `FORMATS`.
         folder: Folder of the export, created if needed; an earlier export in it is replaced.
         x: Inputs to compare on, `(n, …)`.
+        names: Names of the inputs and classes, which the export carries as `names.json`.
 
     Raises:
         UserError: The model cannot be exported, or its outputs differ by more than `TOLERANCE` (in
@@ -101,6 +105,7 @@ def export(model: Any, name: str, folder: Path, x: np.ndarray) -> Exported:
         made = Path(aside) / form.file
         try:
             form.write(model, made)
+            form.add_names(made, json.dumps(names or {}, ensure_ascii=False))
             predict = form.load(made)
             difference, allowed = _difference(model, predict, x)
         except Exception as error:  # noqa: BLE001 - exporters and runtimes raise anything
@@ -124,7 +129,9 @@ def _difference(model: Any, predict: Predict, x: np.ndarray) -> tuple[float, flo
     batches = [slice(start, start + BATCHES[1]) for start in range(0, len(x), BATCHES[1])]
     parts = [*batches, *(slice(k, k + 1) for k in range(min(10, len(x))))]
     errors = [np.abs(predict(x[part].astype("float32")) - expected[part]).max() for part in parts]
-    scale = np.abs(expected).max() if model.layers[-1].name == "prediction" else 1
+    last = model.layers[-1]
+    last = getattr(last, "layers", [last])[-1]  # of the model behind a table's columns
+    scale = np.abs(expected).max() if last.name == "prediction" else 1
     return float(np.max(errors)), float(TOLERANCE * scale)
 
 

@@ -12,23 +12,26 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 
 from dlcourse.visualizers.clones import clone
 
 THREADS = 1
-INPUT = "inputs"
+INPUT, NAMES = "inputs", "names.json"
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class Format(NamedTuple):
     """A format: its file or folder, the required packages (the last is its runtime), a function
-    that writes it from a Keras model, and one that loads it as a function of a batch."""
+    that writes it from a Keras model, one that adds the text of the names to it, and one that loads
+    it as a function of a batch."""
 
     file: str
     packages: tuple[str, ...]
     write: Callable[[Any, Path], None]
+    add_names: Callable[[Path, str], None]
     load: Callable[[Path], Predict]
 
 
@@ -78,6 +81,14 @@ def _write_onnx(model: Any, path: Path) -> None:
     _export(float32_copy(model), path, "onnx")
 
 
+def _names_in_onnx(path: Path, names: str) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {NAMES: names})
+    onnx.save(model, path)
+
+
 def _load_onnx(path: Path) -> Predict:
     import onnxruntime
 
@@ -97,6 +108,11 @@ def _write_litert(model: Any, path: Path) -> None:
     _export(float32_copy(model, unroll=True), path, "litert", target_spec=operations)
 
 
+def _names_in_litert(path: Path, names: str) -> None:
+    with ZipFile(path, "a") as archive:  # after the model, as TensorFlow Lite packs labels
+        archive.writestr(NAMES, names)
+
+
 def _load_litert(path: Path) -> Predict:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -108,6 +124,11 @@ def _load_litert(path: Path) -> Predict:
 
 def _write_saved_model(model: Any, path: Path) -> None:
     _export(model, path, "tf_saved_model")
+
+
+def _names_in_saved_model(path: Path, names: str) -> None:
+    (path / "assets.extra").mkdir(exist_ok=True)
+    (path / "assets.extra" / NAMES).write_text(names, encoding="utf-8")
 
 
 def _load_saved_model(path: Path) -> Predict:
@@ -123,7 +144,13 @@ def _load_saved_model(path: Path) -> Predict:
 
 
 FORMATS = {
-    "onnx": Format("model.onnx", ("tf2onnx", "onnxruntime"), _write_onnx, _load_onnx),
-    "litert": Format("model.tflite", ("ai-edge-litert",), _write_litert, _load_litert),
-    "saved_model": Format("saved_model", ("tensorflow",), _write_saved_model, _load_saved_model),
+    "onnx": Format(
+        "model.onnx", ("tf2onnx", "onnxruntime"), _write_onnx, _names_in_onnx, _load_onnx
+    ),
+    "litert": Format(
+        "model.tflite", ("ai-edge-litert",), _write_litert, _names_in_litert, _load_litert
+    ),
+    "saved_model": Format(
+        "saved_model", ("tensorflow",), _write_saved_model, _names_in_saved_model, _load_saved_model
+    ),
 }

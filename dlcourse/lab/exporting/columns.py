@@ -1,0 +1,101 @@
+"""What an exported model takes and answers, by name, and a table's own columns as its inputs."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from dlcourse.datasets.facts import DataFacts
+
+DATE = ("year", "month", "weekday")
+NUMBER, FLAG = -1, -2  # features that are not a category's
+
+
+def names(facts: DataFacts) -> dict[str, Any]:
+    """Return the names of the inputs and of the classes, as values that JSON can hold.
+
+    A category is given by its position in `categories`, a missing value is NaN.
+    """
+    inputs: list[Any] = [{"name": name} for name in facts.feature_names]
+    if facts.encoding:
+        inputs = [one for column in facts.encoding["columns"] for one in _inputs(column)]
+    if facts.inputs == "images":
+        inputs = [{"name": "image", "shape": facts.input_shape, "range": facts.value_range}]
+    return {"inputs": inputs, "target": facts.target_name, "classes": facts.class_names}
+
+
+def _inputs(column: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if column["kind"] == "category":
+        return [{"name": column["name"], "categories": column["categories"]}]
+    parts = [f" {part}" for part in DATE] if column["kind"] == "date" else [""]
+    return [{"name": column["name"] + part} for part in parts]
+
+
+def with_columns(
+    model: Any, x: np.ndarray, columns: Sequence[Mapping[str, Any]]
+) -> tuple[Any, np.ndarray]:
+    """Return a model of the table's columns, encoded as `csv` does, and these columns of `x`.
+
+    Args:
+        model: Model of encoded rows.
+        x: Encoded rows, `(n, features)`.
+        columns: Columns of `Dataset.encoding`.
+    """
+    import keras
+
+    source: list[int] = []  # the input of each feature
+    code: list[int] = []
+    fill: list[float] = []
+    start = 0
+    for column in columns:
+        width, known = len(_inputs(column)), len(column.get("categories", ()))
+        own = [start + k for k in range(width)] if not known else [start] * known
+        flag = bool(column.get("flag"))
+        source += own + [start] * flag
+        code += [*range(known)] if known else [NUMBER] * width
+        code += [FLAG] * flag
+        fill += [*column.get("medians", [np.nan] * len(own))] + [0.0] * flag
+        start += width
+    raw = np.zeros((len(x), start), "float32")
+    for feature, (place, kind) in enumerate(zip(source, code, strict=True)):
+        if kind == NUMBER:
+            raw[:, place] = x[:, feature]
+        else:
+            raw[x[:, feature] > 0, place] = np.nan if kind == FLAG else kind
+    inputs = keras.Input((start,))
+    return keras.Model(inputs, model(raw_columns()(source, code, fill)(inputs))), raw
+
+
+@cache
+def raw_columns() -> Any:
+    """Return the layer class `RawColumns(source, code, fill)`."""
+    import keras
+    from keras import ops
+
+    @keras.saving.register_keras_serializable("dlcourse")
+    class RawColumns(keras.Layer):
+        """Encodes columns `(n, columns)` as features `(n, features)`: numbers, flags, categories.
+
+        Args:
+            source: Column of each feature.
+            code: Category that the feature is 1 for; `NUMBER`; or `FLAG`, 1 for a missing value.
+            fill: Value of the feature where a number is missing.
+        """
+
+        def __init__(self, source: Any, code: Any, fill: Any, **options: Any):
+            super().__init__(**options)
+            self.settings = {"source": source, "code": code, "fill": fill}
+
+        def call(self, columns: Any) -> Any:
+            code = np.array(self.settings["code"], "float32")
+            values = ops.take(columns, np.array(self.settings["source"], "int32"), axis=1)
+            missing: Any = ops.cast(ops.isnan(values), "float32")
+            filled = ops.where(missing > 0, np.array(self.settings["fill"], "float32"), values)
+            numbers = ops.where(code == FLAG, missing, filled)
+            return ops.where(code >= 0, ops.cast(ops.equal(values, code), "float32"), numbers)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), **self.settings}
+
+    return RawColumns
