@@ -127,6 +127,38 @@ def duplicated(share: float) -> Change:
     return change
 
 
+def numbered(arrays: Arrays, rng: np.random.Generator) -> Arrays:
+    """A further column: the number of the row in a file that was sorted by the label."""
+    y = np.concatenate([arrays[f"y_{part}"] for part in PARTS])
+    place = np.empty(len(y))
+    place[np.argsort(y + rng.random(len(y)) / 2)] = np.arange(len(y))
+    return _with_column(arrays, place)
+
+
+def copied(arrays: Arrays, rng: np.random.Generator) -> Arrays:  # noqa: ARG001
+    """A further column: the label under another name, 7 and 3 for 0 and 1."""
+    return _with_column(arrays, np.concatenate([7 - 4 * arrays[f"y_{part}"] for part in PARTS]))
+
+
+def _with_column(arrays: Arrays, column: np.ndarray) -> Arrays:
+    ends = np.cumsum([len(arrays[f"y_{part}"]) for part in PARTS])[:-1]
+    wider = {
+        f"x_{part}": np.c_[arrays[f"x_{part}"], own].astype("float32")
+        for part, own in zip(PARTS, np.split(column, ends), strict=True)
+    }
+    return {**arrays, **wider}
+
+
+def coarse(arrays: Arrays, rng: np.random.Generator) -> Arrays:  # noqa: ARG001
+    """The first four columns, each only above or below its median: 16 different rows."""
+    middle = np.median(arrays["x_train"][:, :4], axis=0)
+    rows = {f"x_{part}": arrays[f"x_{part}"][:, :4] > middle for part in PARTS}
+    return {**arrays, **{name: row.astype("float32") for name, row in rows.items()}}
+
+
+PARTS = ("train", "val", "test")
+
+
 def dead_biases(model: Any) -> None:
     """The biases of the second hidden layer far below 0, as one step too large leaves them."""
     model.get_layer("hidden_2").bias.assign(np.full(model.get_layer("hidden_2").units, -50.0))
@@ -446,6 +478,37 @@ def _scenarios() -> dict[str, Scenario]:
             fit(60, 0.003, early_stopping={"patience": 1, "min_delta": 0.03}),
         ),
     }
+    norm = {"batch_norm": True, "batch_norm_momentum": 0.99}
+    net = {"name": "cnn", "filters": [8, 16], "hidden": []}
+    found |= {
+        "healthy: digits, batch norm": Scenario(
+            healthy, digits, {**net, "batch_norm": True}, fit(8, 0.005)
+        ),
+        "momentum 0.99: digits, convolutional": Scenario(
+            ("batch_norm_behind",), digits, {**net, **norm}, fit(3, 0.005)
+        ),
+        "momentum 0.99: digits, large batches": Scenario(
+            ("batch_norm_behind",), digits, {**net, **norm}, fit(6, 0.01, batch_size=128)
+        ),
+        "momentum 0.99: digits, two convolutions": Scenario(
+            ("batch_norm_behind",), digits, {**net, **norm, "convolutions": 2}, fit(3, 0.005)
+        ),
+        "row number: wine": Scenario(
+            ("leakage",), wine, dnn(8), fit(30, 0.01), (*few, "under_fitting"), numbered
+        ),
+        "row number: breast cancer": Scenario(
+            ("leakage",), cancer, dnn(8), fit(15, 0.003), (*few, "under_fitting"), numbered
+        ),
+        "label among the columns: breast cancer": Scenario(
+            ("leakage",), cancer, dnn(8), fit(15, 0.003), few, copied
+        ),
+        "rows repeat by nature: breast cancer": Scenario(
+            (), cancer, dnn(8), fit(15, 0.003), (*few, "under_fitting"), coarse
+        ),
+        "dropout hides the gap: 30 digits": Scenario(
+            over, digits, dnn(128, 128, dropout=0.5), fit(40, 0.003), change=fewer(30)
+        ),
+    }
     return found
 
 
@@ -507,6 +570,8 @@ def trained(name: str, seed: int) -> dict[str, Any]:
         "disturbed": read.noisy_training,
         "stopped_early": read.stopped_early,
         "duplicates": read.duplicates,
+        "leak": read.leak,
+        "norm_start": read.norm_start,
         "evaluated": read.evaluated,
         "settings": dict(read.settings),
     }
@@ -518,7 +583,7 @@ def found_in(record: dict[str, Any], *, history_alone: bool = False) -> list[str
 
     known = {key: record[key] for key in ("task", "class_counts")}
     if not history_alone:
-        names = ("val_examples", "stopped_early", "duplicates", "evaluated")
+        names = ("val_examples", "stopped_early", "duplicates", "evaluated", "leak", "norm_start")
         known |= {key: record[key] for key in (*names, "settings")}
         known["xray"] = {
             int(epoch): [LayerStatistics(*layer) for layer in layers]

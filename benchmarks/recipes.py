@@ -98,7 +98,7 @@ def trained(config: Path, overrides: list[str], run: Path) -> dict[str, Any] | N
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and range over the seeds, with the date and the machine."""
-    names = [name for name in runs[0]["test"] if name != "loss"]
+    names = [name for name in runs[0]["test"] if name not in ("loss", "majority")]
     values = {name: [run["test"][name] for run in runs] for name in names}
     return {
         "test": {

@@ -22,6 +22,9 @@ __version__ = "0.2.0"
 # (`python -m benchmarks.onednn`). It reads this once, as it is imported.
 if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# TensorFlow's libraries print notes on the machine as they are loaded; a level that the user has
+# set stays as it is.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def lazy(

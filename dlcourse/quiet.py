@@ -30,7 +30,6 @@ def import_keras() -> None:
     """
     if "keras" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with held_back_stderr():
             import keras  # noqa: F401

@@ -59,6 +59,11 @@ Positives = Annotated[
     Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
 ]
 """One number, or a list of them."""
+Size = Annotated[
+    Annotated[tuple[Positive, Positive], Tag("list")] | Annotated[Literal["auto"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "auto" else "list"),
+]
+"""Height and width, or `auto`."""
 Range = Annotated[
     Annotated[Literal["auto"], Tag("word")] | Annotated[tuple[Number, Number], Tag("list")],
     Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "word"),
@@ -173,7 +178,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _setting_fault(fault: Any, known: list[str]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if part not in ("word", "mapping", "list"))
+    tags = ("word", "mapping", "number", "list")
+    key = ".".join(str(part) for part in fault["loc"] if part not in tags)
     if fault["type"] == "extra_forbidden":
         return f"unknown setting '{key}'{did_you_mean(key, known)}"
     return f"'{key}' is missing" if fault["type"] == "missing" else f"'{key}': {expectation(fault)}"
@@ -187,8 +193,9 @@ def expectation(fault: Any) -> str:
     if "valid dictionary" in text:
         text = "expected a mapping of settings"
     if "valid tuple" in text:
-        items = [given] * (2 if fault["loc"][-1:] == ("size",) else 1)  # height and width
+        items = [given] * (2 if "size" in fault["loc"] else 1)  # height and width
         text = f"expected a list, such as [{', '.join(map(str, items))}]"
+        text += ", or auto" if "size" in fault["loc"] else ""
     if isinstance(given, dict | list):
         return f"{text}, got a {'mapping' if isinstance(given, dict) else 'list'}"
     if given is None:

@@ -67,7 +67,8 @@ def test_train_prints_the_device_the_layers_every_epoch_and_the_metrics(call, tm
     assert "epoch 2/2  loss" in out
     metrics = json.loads((tmp_path / "mine" / "metrics.json").read_text())
     score = metrics["test"]
-    assert ["test", "360", f"{score['loss']:.4f}", f"{score['accuracy']:.4f}"] in rows
+    scores = [f"{score[name]:.4f}" for name in ("loss", "accuracy", "majority")]
+    assert ["test", "360", *scores] in rows
     assert f"run         {tmp_path / 'mine'}" in out
 
 

@@ -16,7 +16,7 @@ from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.comparison import Trial, compare, results
 from dlcourse.lab.comparison.classic import baselines, pipeline, rows
 from dlcourse.lab.comparison.rounds import curve_sizes, default_folds, repeated, rounds, subset
-from dlcourse.lab.comparison.trials import classic_trial, recipe_trial, scores
+from dlcourse.lab.comparison.trials import _predicted, classic_trial, recipe_trial, scores
 from dlcourse.lab.comparison.verdict import (
     crossing,
     curve_verdict,
@@ -35,6 +35,7 @@ def trial(model="a", score=0.5, fit_cpu=1.0, number=1, examples=80, test=20, per
     if per_example is None:
         per_example = np.repeat([1.0, 0.0], [round(score * test), test - round(score * test)])
     costs = {"fit_cpu": fit_cpu, "fit_seconds": fit_cpu, "predict_seconds": 0.1}
+    costs |= {"latency_seconds": 0.002}
     return Trial(
         model, number, examples, np.asarray(per_example), np.nan, **costs, parameters=1, bytes=1
     )
@@ -42,6 +43,19 @@ def trial(model="a", score=0.5, fit_cpu=1.0, number=1, examples=80, test=20, per
 
 def trials(model, values, fit_cpu=1.0):
     return [trial(model, value, fit_cpu, number) for number, value in enumerate(values, 1)]
+
+
+def test_one_example_and_a_thousand_are_predicted_for_the_times_that_are_told():
+    sizes = []
+
+    def predict(x):
+        sizes.append(len(x))
+        return x[:, 0]
+
+    predicted, latency, seconds = _predicted(predict, np.arange(30.0).reshape(15, 2))
+    assert predicted.tolist() == np.arange(0.0, 30, 2).tolist()
+    assert sizes == [1, 1000, *[1] * 5, 15, 1000]
+    assert min(latency, seconds) > 0
 
 
 # differences and verdicts, by hand

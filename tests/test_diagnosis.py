@@ -4,14 +4,19 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.datasets import load_wine
 
+import dlcourse as dl
 from dlcourse import plots
 from dlcourse.configuration.recipe import load_recipe
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import UserError
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
+from dlcourse.lab.diagnosis.examination import duplicates, leaking_column
+from dlcourse.plots.training import renamed
 
 EPOCHS = np.arange(20)
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -199,8 +204,13 @@ def test_validation_much_better_than_undisturbed_training_looks_like_a_leak():
     assert "leakage" not in names(curves, settings={"model": {"dropout": 0.5}})
 
 
-def test_examples_that_stand_in_both_splits_are_a_leak():
-    assert "25% of the validation or test" in only("leakage", duplicates=0.25).evidence
+def test_examples_that_stand_in_both_splits_are_a_leak_that_no_other_seed_removes():
+    found = only("leakage", duplicates=0.25, settings={"seed": 0})
+    assert "25% of the validation or test" in found.evidence
+    assert found.override == ""
+    assert "  try " not in str(found)
+    table = {"seed": 0, "dataset": {"split": "random"}}
+    assert only("leakage", duplicates=0.25, settings=table).override == "dataset.split=content"
     assert names(duplicates=0.01) == ["good_fit"]
 
 
@@ -385,6 +395,201 @@ def test_a_plain_keras_history_tells_its_classes_and_learning_rate_itself():
     found = {one.name: one for one in diagnose(fitted(1e-5, epochs=6))}
     assert found["learning_rate_too_small"].override == "learning_rate=0.0001"
     assert [one.name for one in diagnose(fitted(3e-3, epochs=8))] == ["good_fit"]
+
+
+def test_the_lowest_validation_loss_is_told_with_its_own_epoch():
+    val_loss = 1.0 + 0.1 * EPOCHS
+    val_loss[[1, 2, 3]], val_loss[9] = 0.6, 0.5  # a single dip; the running median is lowest in 3
+    found = only("over_fitting", history(falling(end=0), val_loss, rising(1.0), rising(0.6)))
+    assert "validation was at its best, 0.5, in epoch 10" in found.evidence
+    assert found.epoch == 10
+
+
+def test_a_gap_that_dropout_hides_in_the_epochs_is_over_fitting_and_not_under_fitting():
+    curves = history(falling(end=1.5), falling(end=1.5), rising(0.48), rising(0.46))
+    kept = {"train": {"loss": 0.9, "accuracy": 0.66}, "val": {"loss": 1.5, "accuracy": 0.46}}
+    assert names(curves, noisy_training=True) == ["under_fitting"]
+    found = only("over_fitting", curves, noisy_training=True, evaluated=kept)
+    assert "accuracy 0.66 and 0.46" in found.evidence
+    assert names(curves, noisy_training=True, evaluated=kept) == ["over_fitting"]
+
+
+def test_twenty_points_between_two_classes_are_over_fitting_though_the_losses_are_close():
+    curves = history(falling(0.7, 0.55), falling(0.7, 0.62), rising(0.8), rising(0.6))
+    assert names(curves, classes=2, val_examples=400) == ["over_fitting"]
+
+
+def test_validation_that_batch_norm_has_not_caught_up_with_is_not_over_fitting():
+    curves = history(falling(end=0), falling(end=2.0), rising(1.0), rising(0.3))
+    assert names(curves) == ["over_fitting"]
+    found = only("batch_norm_behind", curves, norm_start=0.99**70)
+    assert "loss 0.00172 in training, 2 on validation" in found.evidence  # 2.3 · e^(−0.4 · 18)
+    assert "49% of the initial statistics are left" in found.evidence  # 0.99^70 = 0.495
+    assert found.override == "batch_norm_momentum=0.9"
+    assert names(curves, norm_start=0.99**70) == ["batch_norm_behind"]
+    assert names(curves, norm_start=0.9**70) == ["over_fitting"]
+    same = {"train": {"loss": 0.0, "accuracy": 1.0}, "val": {"loss": 2.0, "accuracy": 0.3}}
+    assert names(curves, norm_start=0.99**70, evaluated=same) == ["over_fitting"]
+    worse = {**same, "train": {"loss": 1.9, "accuracy": 0.3}}
+    assert names(curves, norm_start=0.0, evaluated=worse) == ["batch_norm_behind"]
+    assert names(curves, evaluated=worse) == ["over_fitting"]  # there is no batch norm
+
+
+def images_network(momentum):
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Rescaling(1 / 16),
+            keras.layers.Conv2D(8, 3),
+            keras.layers.BatchNormalization(momentum=momentum),
+            keras.layers.ReLU(),
+            keras.layers.Conv2D(16, 3),
+            keras.layers.BatchNormalization(momentum=momentum),
+            keras.layers.ReLU(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(0.99, True), (0.8, False)])
+def test_a_plain_keras_training_tells_how_far_its_batch_norm_is(momentum, expected):
+    keras.utils.set_random_seed(11)
+    digits, model = load_dataset("digits", seed=11), images_network(momentum)
+    metric = keras.metrics.SparseCategoricalAccuracy()
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=[metric])
+    validation = (digits.x_val, digits.y_val)
+    fit = {"validation_data": validation, "epochs": 3, "verbose": 0, "batch_size": 64}
+    found = [one.name for one in diagnose(model.fit(digits.x_train, digits.y_train, **fit))]
+    assert ("batch_norm_behind" in found) == expected
+    assert "over_fitting" not in found
+
+
+def test_a_run_whose_batch_norm_is_behind_is_told_the_setting(tmp_path):
+    settings = {"filters": [8, 16], "hidden": [], "batch_norm": True, "batch_norm_momentum": 0.99}
+    model = {"name": "cnn", **settings}
+    more = {"seed": 12, "epochs": 3, "learning_rate": 0.005, "runs": tmp_path, "verbose": False}
+    run = dl.fit(dataset="digits", model=model, **more)
+    found = {one.name: one for one in dl.diagnose(run)}
+    assert found["batch_norm_behind"].override == "model.batch_norm_momentum=0.9"
+    assert "on the same examples later" in found["batch_norm_behind"].evidence
+    assert found.keys().isdisjoint({"over_fitting", "not_learning", "good_fit", "under_fitting"})
+
+
+ACCURACIES = (
+    *("acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
+    *("sparse_categorical_accuracy_3", "weighted_accuracy", "accuracy_1"),
+)
+
+
+@pytest.mark.parametrize("name", ACCURACIES)
+def test_an_accuracy_is_read_and_drawn_under_any_of_keras_names(name):
+    theirs = {key.replace("accuracy", name): values for key, values in HEALTHY.items()}
+    assert names(theirs) == ["good_fit"]
+    assert "99% of the way" in only("good_fit", theirs).evidence
+    axes = plots.learning_curves(theirs, figure=plots.new_figure())
+    assert [ax.get_ylabel() for ax in axes] == ["loss", "accuracy"]
+    assert len(axes[1].lines) == 2
+
+
+def test_of_two_accuracies_the_plain_one_is_the_accuracy_and_the_best_five_are_none():
+    both = {"loss": [1.0], "weighted_accuracy": [0.5], "accuracy": [0.7]}
+    assert renamed(both) == both
+    assert list(renamed({"sparse_top_k_categorical_accuracy": [0.9]})) == [
+        "sparse_top_k_categorical_accuracy"
+    ]
+
+
+def table_of(shuffled, seed):
+    """scikit-learn's wines, sorted by class; the rows are numbered before or after a shuffle."""
+    wines = load_wine(as_frame=True).frame[["ash", "malic_acid", "target"]]
+    counted = wines.assign(row=range(len(wines)))
+    mixed = counted.sample(frac=1, random_state=seed)
+    return mixed.assign(row=range(len(wines))) if shuffled else mixed
+
+
+@pytest.mark.filterwarnings("ignore:.*rises with the row")
+@pytest.mark.parametrize(("shuffled", "leaks"), [(False, True), (True, False)])
+def test_the_number_of_the_row_in_a_sorted_table_is_a_leak_and_can_be_left_out(
+    shuffled, leaks, tmp_path
+):
+    options = {"target": "target", "model": "dnn", "seed": 13, "epochs": 4, "verbose": False}
+    run = dl.fit(table_of(shuffled, 13), **options, runs=tmp_path, name="a")
+    found = {one.name: one for one in dl.diagnose(run)}
+    assert ("leakage" in found) == leaks
+    if leaks:
+        assert "the column row counts the rows" in found["leakage"].sentence
+        assert found["leakage"].override == "dataset.ignore=[row]"
+        mended = dl.fit(run, found["leakage"].override, runs=tmp_path, name="b", verbose=False)
+        assert "leakage" not in [one.name for one in dl.diagnose(mended)]
+
+
+def as_table(frame, path, **settings):
+    frame.to_csv(path / "table.csv", index=False)
+    return load_dataset("csv", path / "table.csv", "y", seed=14, **settings)
+
+
+def test_rows_that_repeat_by_nature_are_not_a_leak_but_a_table_given_twice_is(tmp_path):
+    rng = np.random.default_rng(14)
+    tosses = pd.DataFrame(rng.integers(0, 2, (300, 3)), columns=["a", "b", "c"])
+    tosses["y"] = np.where(rng.random(300) < 0.8, tosses["a"], 1 - tosses["a"])
+    assert duplicates(as_table(tosses, tmp_path)) == 0
+    ages = pd.DataFrame(rng.integers(0, 40, (400, 2)), columns=["a", "b"])
+    ages["y"] = rng.integers(0, 2, 400)  # 1,600 combinations; equal rows have both labels
+    assert duplicates(as_table(ages, tmp_path)) == 0
+    once = pd.DataFrame(rng.normal(size=(150, 3)), columns=["a", "b", "c"])
+    once["y"] = (once["a"] > 0).astype(int)
+    assert duplicates(as_table(once, tmp_path)) == 0
+    assert duplicates(as_table(pd.concat([once, once]), tmp_path)) > 0.5
+    assert duplicates(as_table(pd.concat([once, once]), tmp_path, split="content")) == 0
+
+
+def test_the_target_under_another_name_is_a_leak(tmp_path):
+    rng = np.random.default_rng(15)
+    frame = pd.DataFrame(rng.normal(size=(90, 2)), columns=["a", "b"])
+    frame["y"] = np.repeat(["red", "green", "blue"], 30)
+    assert leaking_column(as_table(frame, tmp_path)) is None
+    frame["copy"] = frame["y"].map({"red": "r", "green": "g", "blue": "b"})
+    assert leaking_column(as_table(frame, tmp_path)) == (
+        "copy",
+        "is the target under another name",
+    )
+    assert leaking_column(load_dataset("diabetes")) is None
+
+
+def test_what_is_tried_changes_a_setting():
+    counts = {"classes": None, "class_counts": [95, 5]}
+    balanced = {"seed": 0, "training": {"class_weights": "balanced"}}
+    assert only("class_imbalance", settings=balanced, **counts).override == ""
+    quarter = {"seed": 0, "dataset": {"validation_fraction": 0.25}}
+    assert only("noisy_validation", settings=quarter, val_examples=9).override.endswith("=0.5")
+    own = {"settings": quarter, "val_examples": 9, "classes": None, "class_counts": [400, 400]}
+    assert only("noisy_validation", **own).override == ""  # the data has its own validation split
+    curves = history(falling(end=0), falling(end=0.3) + 0.08 * EPOCHS, rising(1.0), rising(0.8))
+    kept = {"model": {"name": "dnn", "dropout": 0.3, "l2": 0.0}, "seed": 0}
+    kept["training"] = {"early_stopping": None, "restore_best_weights": True}
+    assert only("over_fitting", curves, settings=kept).override == "model.l2=0.001"
+    few = {"training": {"epochs": 4, "early_stopping": {"patience": 3}}}
+    stopped = {key: values[:3] for key, values in HEALTHY.items()}
+    eager = only("early_stop_too_eager", stopped, settings=few, stopped_early=True)
+    assert eager.override == "training.early_stopping=null"
+
+
+def test_a_folder_of_photos_is_led_to_the_recipe_for_photos():
+    curves = history(falling(end=0.6), falling(end=1.6), rising(0.8), rising(0.5))
+    settings = load_recipe("photos", ["dataset.path=/x"]).model_dump()
+    settings["training"] |= {"schedule": None, "augmentation": None}
+    settings["model"]["batch_norm"] = False
+    tried = []
+    for _ in range(3):
+        tried.append(only("over_fitting", curves, settings=settings).override)
+        group, key = tried[-1].partition("=")[0].split(".")[:2]
+        settings[group][key] = True if key == "batch_norm" else {"name": "any"}
+    assert tried == [
+        "model.batch_norm=true",
+        "training.schedule.name=one_cycle",
+        "training.augmentation.flip=horizontal",
+    ]
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def test_an_interrupted_run_goes_on_as_a_training_that_was_never_interrupted(ear
     code, _, err = call("train", "--resume", earlier / "interrupted_dnn")
     assert (code, err) == (0, "")
     run = read_run(earlier / "interrupted_dnn")
+    assert run_recipe(run).model.batch_norm_momentum == 0.99  # which was Keras' own
     whole = train(run_recipe(run), earlier, name="whole", bar=False)
     begun = (EARLIER / "interrupted_dnn" / "history.csv").read_text()
     assert (run.path / "history.csv").read_text().startswith(begun)

@@ -56,6 +56,21 @@ def test_each_image_has_the_colour_of_its_class(folder):
     assert sum(len(y) for _, y in data.splits.values()) == 30
 
 
+@pytest.mark.parametrize(
+    ("sides", "side"),
+    [([(20, 30), (40, 40), (50, 36)], 38), ([(300, 200), (90, 100), (70, 64)], 64)],
+)
+def test_images_of_their_own_size_are_a_square_of_the_median_side_up_to_64(sides, side, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            Image.new("L", sides[i % 3]).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "a" / "broken.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="skipped 1 unreadable"):
+        data = load_dataset("image_folder", path=tmp_path, size="auto")
+    assert data.input_shape == (side, side, 3)  # the median of 20, 30, 36, 40, 40, 50 is 38
+
+
 def test_an_image_of_the_asked_size_is_read_pixel_by_pixel(tmp_path):
     pixels = np.arange(4 * 5 * 3, dtype="uint8").reshape(4, 5, 3)
     Image.fromarray(pixels).save(tmp_path / "own.png")

@@ -24,7 +24,7 @@ from dlcourse.models import (
     softmax_regression,
     transfer,
 )
-from dlcourse.schema import settings_model
+from dlcourse.schema import checked_settings, settings_model
 from dlcourse.training import prepare
 
 
@@ -508,3 +508,30 @@ def test_classification_may_still_be_binary_before_the_data_is_read():
 def test_a_range_in_the_place_of_regression_is_told_where_it_belongs():
     with pytest.raises(RecipeError, match=r"regression: True or .* for inputs: rescale="):
         cnn((28, 28, 1), 10, (0, 255))
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch_size", "momentum"),
+    [
+        (1200, 32, 0.92),  # 1 - 3/37.5
+        (1200, 128, 0.8),  # of 9.4 steps: 0.68, but five batches at least are averaged
+        (96, 16, 0.8),
+        (60_000, 32, 0.99),  # of 1,875 steps: Keras' own
+    ],
+)
+def test_statistics_of_batch_norm_arrive_within_an_epoch_or_a_few(examples, batch_size, momentum):
+    from dataclasses import replace
+
+    from dlcourse.models import new_model
+
+    iris = load_dataset("iris")
+    data = replace(iris, x_train=np.resize(iris.x_train, (examples, 4)))
+    given = checked_settings("dnn", dnn, {"hidden": (2,), "batch_norm": True})
+    norm = new_model("dnn", data, given, batch_size).get_layer("hidden_1_norm")
+    assert norm.momentum == pytest.approx(momentum)
+
+
+def test_the_momentum_of_batch_norm_may_be_given_and_is_moderate_without_data():
+    for given, momentum in ({"batch_norm_momentum": 0.5}, 0.5), ({}, 0.9):
+        model = cnn((8, 8, 1), 3, filters=(2,), hidden=(), batch_norm=True, **given)
+        assert model.get_layer("conv_1_norm").momentum == momentum

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text
+from dlcourse.configuration.recipe import Recipe, load_recipe, recipe_from_text, run_recipe
 from dlcourse.errors import RecipeError
+from dlcourse.runs import Run
 from dlcourse.schema import flat
 
 GOOD = """\
@@ -180,6 +181,11 @@ MISTAKES = {
         "x.yaml:12:22: 'training.reduce_on_plateau': a schedule sets the learning rate already: "
         "keep one of the two",
     ),
+    "patience that the epochs do not reach": (
+        GOOD + "  early_stopping: {patience: 4}\n",
+        "x.yaml:11:30: 'training.early_stopping.patience': 4 epochs without improvement do not fit "
+        "into 4 epochs: give fewer, or set early_stopping to null",
+    ),
     "monitor of another task": (
         GOOD + "  early_stopping: {monitor: val_mae}\n",
         "x.yaml:11:29: 'training.early_stopping.monitor': 'val_mae' is not measured on multiclass",
@@ -191,6 +197,18 @@ MISTAKES = {
 def test_a_mistake_is_told_with_its_place(name, recipe_file):
     content, text = MISTAKES[name]
     assert text in fault(recipe_file(content)).splitlines()
+
+
+def test_a_patience_fits_into_the_epochs_of_fine_tuning_too(recipe_file):
+    text = "dataset: {name: digits}\nmodel: {name: transfer, base: MobileNet, trainable_layers: 1,"
+    text += " fine_tuning_epochs: 9}\ntraining: {epochs: 5, early_stopping: {patience: 8}}\n"
+    assert load_recipe(recipe_file(text)).training.early_stopping.patience == 8
+
+
+def test_a_patience_that_an_earlier_version_allowed_stays_in_its_run(tmp_path):
+    text = "dataset: {name: iris}\nmodel: {name: dnn}\ntraining: {epochs: 3}\n"
+    (tmp_path / "recipe.yaml").write_text(text.replace("3", "3, early_stopping: {patience: 7}"))
+    assert run_recipe(Run(tmp_path)).training.early_stopping.patience == 7
 
 
 def test_every_fault_is_told_at_once(recipe_file):

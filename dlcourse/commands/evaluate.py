@@ -46,10 +46,11 @@ def _run(arguments: argparse.Namespace) -> int:
     run = read_run(arguments.run)
     run.refuse_untrained()
     answers = _answers(run, arguments)
-    from dlcourse.runs.evaluation import measures, per_class, split_table
+    from dlcourse.runs.evaluation import loss_unit, measures, per_class, split_table
 
     facts = run.facts
-    metrics = {part: measures(facts.task, *pair) for part, pair in answers.items()}
+    unit = loss_unit(run.model)
+    metrics = {part: measures(facts.task, *pair, unit) for part, pair in answers.items()}
     last = [*answers][-1]
     classes = per_class(*answers[last], facts.class_names) if facts.class_names else {}
     if arguments.json:

@@ -15,7 +15,7 @@ from dlcourse.lab.diagnosis.examination import examine
 from dlcourse.pictures.gallery import NEEDS
 from dlcourse.pictures.view import View
 from dlcourse.runs import Run
-from dlcourse.runs.evaluation import check_range
+from dlcourse.runs.evaluation import check_range, metric_text
 from dlcourse.text_table import html_table
 
 EXAMINED = {"learning-curves", "layers"}
@@ -94,12 +94,12 @@ def sections(runs: Sequence[Run], view: View) -> tuple[list[Section], list[Secti
 def _metrics(runs: Sequence[Run]) -> Section:
     """Return the section with every run's metrics on each split, and its facts."""
     rows, names = [], labels(runs)
+    scores = next((run.metrics["test"] for run in runs if run.finished), ())
     for run, name in zip(runs, names, strict=True):
         start = f"{name}: " if len(runs) > 1 else ""
         for part in ("train", "val", "test") if run.finished else ():
-            values = [f"{value:,.4f}" for value in run.metrics[part].values()]
+            values = [metric_text(run.metrics[part].get(key)) for key in scores]
             rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
-    scores = next((run.metrics["test"] for run in runs if run.finished), ())
     html = html_table(("split", "examples", *scores), rows)
     html += html_table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
     if len({run.facts.fingerprint for run in runs}) > 1:

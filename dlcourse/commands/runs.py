@@ -58,6 +58,7 @@ def _row(run: "Run") -> dict[str, Any]:
         "metric": score,
         "val": metrics["val"][score],
         "test": metrics["test"][score],
+        "majority": metrics["test"].get("majority"),
         "parameters": metrics["parameters"],
         "epochs": metrics["epochs_run"],
         "seconds": metrics["seconds"],
@@ -89,12 +90,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
     lines = []
     for row, data in zip(rows, _tasks(rows), strict=True):
-        start = [row["run"], data]
         if "test" not in row:
-            lines.append([*start, row["state"], "", "", "", "", ""])
+            lines.append([row["run"], data, row["state"], *[""] * 6])
             continue
         metric = row["metric"] if row["state"] == "finished" else row["state"]
+        scores = [metric_text(row[key]) for key in ("val", "test", "majority")]
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
-        lines.append([*start, metric, metric_text(row["val"]), metric_text(row["test"]), *size])
-    head = ["run", "data", "metric", "val", "test", "parameters", "epochs", "seconds"]
+        lines.append([row["run"], data, metric, *scores, *size])
+    head = ["run", "data", "metric", "val", "test", "majority", "parameters", "epochs", "s"]
     return text_table(head, lines)

@@ -251,7 +251,8 @@ class Recipe(Settings):
         Raises:
             RecipeError: The model cannot be built with these settings or for this data.
         """
-        return new_model(self.model.name, dataset, self.settings("model"))
+        size = self.training.batch_size_in(0)
+        return new_model(self.model.name, dataset, self.settings("model"), size)
 
     def refuse_missing(self, first: str = FIRST, then: str = THEN) -> None:
         """Raise an error if the data file or the trained base is missing; nothing is loaded.
@@ -281,7 +282,7 @@ class Recipe(Settings):
 
         Call it once the data is read: only then are the facts of a file known.
         """
-        faults = _conflicts(self.model_dump(), facts.inputs, facts.task)
+        faults = _conflicts(self.model_dump(), facts.inputs, facts.task, past=True)
         if lines := [f"{self.where(*map(str, at))}: {reason}" for at, reason in faults]:
             raise RecipeError("\n".join(lines))
 
@@ -328,9 +329,11 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
     source.data["dataset"] = run.with_its_data(dataset)
     source.data["model"] = run.with_its_places(model, "base", "weights")
+    if model.get("batch_norm"):  # before it was a setting, it was Keras' default
+        source.data["model"].setdefault("batch_norm_momentum", 0.99)
     for override in overrides:
         apply(source, override)
-    recipe = validate(source)
+    recipe = validate(source, past=True)
     recipe._left_out = tuple(left_out)
     return recipe
 
@@ -357,8 +360,8 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
     return effective
 
 
-def validate(source: Source) -> Recipe:
-    """Return the recipe of plain data.
+def validate(source: Source, *, past: bool = False) -> Recipe:
+    """Return the recipe of plain data; for `past`, see `_conflicts`.
 
     Raises:
         RecipeError: The recipe is not valid: one line per error.
@@ -375,7 +378,7 @@ def validate(source: Source) -> Recipe:
         lines += [_describe(fault, source) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
-    for at, text in _conflicts(recipe.model_dump() if recipe else source.data):
+    for at, text in _conflicts(recipe.model_dump() if recipe else source.data, past=past):
         lines.append(f"{source.where(at)}: '{_dotted(at)}': {text}")
     if lines or recipe is None:
         one_line_each = (line.replace("\n", "\\n") for line in lines)
@@ -385,13 +388,14 @@ def validate(source: Source) -> Recipe:
 
 
 def _conflicts(
-    data: Mapping[str, Any], inputs: str | None = None, task: str | None = None
+    data: Mapping[str, Any], inputs: str | None = None, task: str | None = None, past: bool = False
 ) -> list[tuple[Location, str]]:
     """Return settings that are valid alone but conflict with others, as (location, reason).
 
     Args:
         data: Recipe as plain data; invalid or absent settings are ignored.
         inputs, task: Facts of the data; None takes what is known before the data is read.
+        past: Whether it is the recipe of a run, which an earlier version may have allowed.
     """
     dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
     loader = DATASETS.get(str(dataset.get("name")))
@@ -431,6 +435,11 @@ def _conflicts(
         if task == "regression" and training.get(key):
             fault(f"training.{key}", "is for classification, not for regression")
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
+    patience = _group(training.get("early_stopping")).get("patience")
+    longest = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0
+    if counted and type(patience) is int and patience >= max(epochs, longest or 0) and not past:
+        reason = f"{patience} epochs without improvement do not fit into {epochs} epochs: give "
+        fault("training.early_stopping.patience", f"{reason}fewer, or set early_stopping to null")
     for key in ("early_stopping", "reduce_on_plateau"):
         if metric and _group(training.get(key)).get("monitor") == metric:
             fault(f"training.{key}.monitor", f"'{metric}' is not measured on {task}")

@@ -1,5 +1,6 @@
 """The user's own images: a folder per class, or `train/`, `test/` (and `val/`) with one each."""
 
+import contextlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
-from dlcourse.schema import Fraction, Positive, Range
+from dlcourse.schema import Fraction, Range, Size
 
 Color = Literal["grayscale", "rgb"]
 Deep = tuple[float, float] | None
@@ -23,6 +24,7 @@ CHANNELS = {"grayscale": 1, "rgb": 3}
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
 # words in the name of a split's folder; the first that it contains decides
 SPLITS = {"train": "train", "test": "test", "eval": "test", "val": "val", "dev": "val"}
+LARGEST = 64  # side, in pixels, of images of their own size
 NAMED = 3  # broken files that a warning names
 MOST_BROKEN = 0.1  # share of the files of a class
 
@@ -31,7 +33,7 @@ def image_folder(
     seed: int = 0,
     *,
     path: str,
-    size: tuple[Positive, Positive] = (64, 64),
+    size: Size = (64, 64),
     color: Color = "rgb",
     value_range: Range = "auto",
     validation_fraction: Fraction = 0.15,
@@ -49,7 +51,8 @@ def image_folder(
     Args:
         seed: Seed of the validation split.
         path: Path of the folder, relative to the current folder; `~` expands.
-        size: Height and width, in pixels, to resize to; other proportions are stretched.
+        size: Height and width, in pixels, to resize to; other proportions are stretched. `auto` is
+            a square of the median side of the images, at most 64.
         color: Channels of the images as they are read: `rgb` (3) or `grayscale` (1).
         value_range: Values of black and white in images of more than 8 bits, such as [0, 4095],
             which are scaled to 8 bits; `auto` takes 0 and 65535 for 16 bits.
@@ -73,6 +76,8 @@ def image_folder(
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes, folders) for part, folder in folders.items()}
     every = Counter(label for files in listed.values() for label in files.values())
+    if size == "auto":
+        size = own_size([file for files in listed.values() for file in files])
     stream = exceeds(memory_share, every.total(), (*size, CHANNELS[color]), "uint8")
     deep = None if value_range == "auto" else value_range
     for part, files in listed.items():
@@ -84,6 +89,16 @@ def image_folder(
     facts["encoding"] = {"deep": deep} if deep else {}
     fractions = (validation_fraction, test_fraction)
     return dataset_of(root.resolve().name, parts, seed, fractions, **facts)
+
+
+def own_size(files: list[Path]) -> tuple[int, int]:
+    """Return the median side of up to 1,000 of the images, at most `LARGEST`, twice."""
+    sides: list[int] = []
+    for file in files[:: -(-len(files) // 1000) or 1]:
+        with contextlib.suppress(DatasetError):  # it is named when it is read
+            sides += _decoded(file, lambda image: image.size)
+    side = min(LARGEST, int(np.median(sides))) if sides else LARGEST
+    return side, side
 
 
 def read_example(file: str | Path, facts: DataFacts, *, invert: bool = False) -> np.ndarray:

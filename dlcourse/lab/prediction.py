@@ -34,7 +34,8 @@ def evaluate(
     measured as `train`, `val` and `test`, and the whole as `all`; so is the run's own file after
     it has grown.
 
-    Classification: `loss` (cross-entropy) and `accuracy`; regression: `loss` (mean squared error),
+    Classification: `loss` (cross-entropy), `accuracy` and `majority`, the share of the largest
+    class; regression: `loss` (mean squared error, in units of the training targets' variance),
     `mae` (in the target's unit) and `r2`.
 
     Args:
@@ -56,9 +57,11 @@ def evaluate(
         x, y = as_inputs(run, data[0]), as_labels(run, data[1])
         if len(x) != len(y):
             raise RunError(f"{run.path}: got {len(x)} inputs, but {len(y)} labels")
-        return evaluation.measures(run.facts.task, y, evaluation.outputs(run.model, x))
+        outputs, unit = evaluation.outputs(run.model, x), evaluation.loss_unit(run.model)
+        return evaluation.measures(run.facts.task, y, outputs, unit)
     found = measured.own_answers(run) if data is None else answers_for(run, data)
-    return {part: evaluation.measures(run.facts.task, *pair) for part, pair in found.items()}
+    task, unit = run.facts.task, evaluation.loss_unit(run.model)
+    return {part: evaluation.measures(task, *pair, unit) for part, pair in found.items()}
 
 
 def answers_for(run: Run, data: Any) -> measured.Answers:

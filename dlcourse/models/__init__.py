@@ -11,6 +11,7 @@ from dlcourse.models.linear import linear_regression, logistic_regression, softm
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.models.transfer import transfer
+from dlcourse.quiet import import_keras
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 if TYPE_CHECKING:
@@ -83,15 +84,27 @@ def build_model(name: str, dataset: "Dataset", **settings: Any) -> "keras.Model"
     return new_model(name, dataset, given)
 
 
-def new_model(name: str, dataset: "Dataset", settings: dict[str, Any]) -> "keras.Model":
+def new_model(
+    name: str, dataset: "Dataset", settings: dict[str, Any], batch_size: int = 32
+) -> "keras.Model":
     """Return a model; its settings are checked and complete, as in a recipe.
+
+    Args:
+        name: Name of the model.
+        dataset: Data set that it is built for.
+        settings: Settings of the model.
+        batch_size: Examples per step, which give batch normalization's momentum; Keras' default.
 
     Raises:
         RecipeError: The model cannot be built with these settings.
     """
+    import_keras()
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
     )
+    if settings.get("batch_norm_momentum", 0) is None:
+        arriving = 1 - 3 * batch_size / max(1, len(dataset.x_train))
+        settings = {**settings, "batch_norm_momentum": min(max(0.8, arriving), 0.99)}
     try:
         return inspect.unwrap(MODELS[name].function)(
             dataset.input_shape,

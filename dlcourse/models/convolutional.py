@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dlcourse.errors import RecipeError
 from dlcourse.models.layers import (
+    MOMENTUM,
     Activation,
     Initializer,
     Regression,
@@ -16,7 +17,7 @@ from dlcourse.models.layers import (
     noise_layer,
     weights,
 )
-from dlcourse.schema import NonNegative, Positive, Positives, Rate, checked
+from dlcourse.schema import Fraction, NonNegative, Positive, Positives, Rate, checked
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +44,7 @@ def cnn(
     l2: NonNegative = 0.0,
     initializer: Initializer = "glorot_uniform",
     batch_norm: bool = False,
+    batch_norm_momentum: Fraction | None = None,
     noise: NonNegative = 0.0,
 ) -> "keras.Model":
     """Return a convolutional network (LeCun et al. 1998; slides S2).
@@ -79,6 +81,9 @@ def cnn(
         initializer: Initializer of every kernel. `zeros` and `constant` (0.1) show why weights must
             start random, `large_normal` (standard deviation 1) why they must start small.
         batch_norm: Batch normalization before each activation (Ioffe and Szegedy 2015).
+        batch_norm_momentum: Momentum of batch normalization's running mean and variance: each step
+            keeps this fraction of them. Null lets them arrive within an epoch or a few: 1 - 3/steps
+            for the steps of an epoch, at least 0.8 and at most 0.99; 0.9 without data.
         noise: Standard deviation of Gaussian noise added to the scaled inputs in training; 0 for
             none.
 
@@ -99,6 +104,7 @@ def cnn(
     shapes = [_Block(*row, padding=padding) for row in zip(*columns, strict=True)]
     _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
     kernel = weights(initializer, l2)
+    momentum = (batch_norm_momentum or MOMENTUM) if batch_norm else None
     blocks: list[keras.Layer] = []
     for number, (size, block) in enumerate(zip(filters, shapes, strict=True), 1):
         for index in range(1, block.convolutions + 1):
@@ -112,7 +118,7 @@ def cnn(
                 **kernel,
             }
             blocks += activated(
-                keras.layers.Conv2D, arguments, activation=activation, batch_norm=batch_norm
+                keras.layers.Conv2D, arguments, activation=activation, momentum=momentum
             )
         if number < len(filters) or pooling == "flatten":
             blocks += _pooling(pool, block.pool_size, number)
@@ -120,7 +126,7 @@ def cnn(
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
     dense = hidden_layers(
-        hidden, activation=activation, dropout=dropout, batch_norm=batch_norm, weights=kernel
+        hidden, activation=activation, dropout=dropout, momentum=momentum, weights=kernel
     )
     end = head(num_outputs, regression, kernel)
     return keras.Sequential([*front, *blocks, *flat, *dense, *end])

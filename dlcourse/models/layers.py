@@ -41,6 +41,7 @@ Initializer = Literal[
     "constant",
 ]
 CONSTANT = 0.1
+MOMENTUM = 0.9  # of batch normalization without data; Keras' 0.99 needs about 300 steps to arrive
 Regression = bool | tuple[float, float]
 """False, True, or the (mean, standard deviation) of the targets."""
 # (low, high) of the inputs, a layer that scales them, or None for inputs as they are
@@ -121,34 +122,34 @@ def hidden_layers(
     *,
     activation: str,
     dropout: float,
-    batch_norm: bool,
+    momentum: float | None,
     weights: dict[str, Any],
     name: str = "hidden",
 ) -> list["keras.Layer"]:
-    """Return Dense → activation → Dropout for each of `units`, batch norm before the activation."""
+    """Return Dense → activation → Dropout for each of `units`; for `momentum`, see `activated`."""
     from keras import layers
 
     result: list[keras.Layer] = []
     for number, size in enumerate(units, 1):
         dense = {"units": size, "name": f"{name}_{number}", **weights}
-        result += activated(layers.Dense, dense, activation=activation, batch_norm=batch_norm)
+        result += activated(layers.Dense, dense, activation=activation, momentum=momentum)
         if dropout:
             result.append(layers.Dropout(dropout, name=f"{name}_{number}_dropout"))
     return result
 
 
 def activated(
-    layer: Any, arguments: dict[str, Any], *, activation: str, batch_norm: bool
+    layer: Any, arguments: dict[str, Any], *, activation: str, momentum: float | None
 ) -> list["keras.Layer"]:
-    """Return the layer with its activation; with `batch_norm`, layer → batch norm → activation."""
+    """Return the layer with its activation; with a momentum, layer → batch norm → activation."""
     from keras import layers
 
-    if not batch_norm:
+    if momentum is None:
         return [layer(activation=activation, **arguments)]
     name = arguments["name"]
     return [
         layer(use_bias=False, **arguments),  # batch norm's β is the bias
-        layers.BatchNormalization(name=f"{name}_norm"),
+        layers.BatchNormalization(momentum=momentum, name=f"{name}_norm"),
         layers.Activation(activation, name=f"{name}_{activation}"),
     ]
 

@@ -151,7 +151,7 @@ def new_head(
     end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
     kernel = kernel or {}
     how: Any = {"activation": activation, "dropout": dropout, "weights": kernel}
-    dense = hidden_layers(hidden, **how, batch_norm=False, name="head")
+    dense = hidden_layers(hidden, **how, momentum=None, name="head")
     layers = [end, *dense, *head(num_outputs, regression, kernel)]
     return keras.Model(inputs, _applied(layers, tensor))
 

@@ -1,7 +1,8 @@
 """Plots of a training: learning curves, confusion matrix, confused examples."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,25 @@ from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
 from dlcourse.plots.images import image_grid, short_name
 
 METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
+# Keras' names: of the weighted metrics, of a loss' own accuracy, and numbered if used before
+KERAS_NAMES = {
+    "accuracy": r"(weighted_)?((binary|categorical|sparse_categorical)_)?acc(uracy)?(_\d+)?",
+    "mae": r"(weighted_)?(mae|mean_absolute_error)(_\d+)?",
+}
+
+
+def renamed(history: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the columns of a history; Keras' names of an accuracy become `accuracy`, of MAE `mae`.
+
+    Of several accuracies, the first has the name, and the others keep their own.
+    """
+    columns: dict[str, Any] = {}
+    for key, values in history.items():
+        part, own = ("val_", key[4:]) if str(key).startswith("val_") else ("", str(key))
+        kinds = (kind for kind, names in KERAS_NAMES.items() if re.fullmatch(names, own))
+        name = part + next(kinds, own)
+        columns[str(key) if name in columns or name in history else name] = values
+    return columns
 
 
 def learning_curves(
@@ -21,11 +41,12 @@ def learning_curves(
     """Return the axes of loss and metric by epoch, for training and validation.
 
     Args:
-        history: One list per metric with one value per epoch; or a run, or a Keras `History`.
+        history: One list per metric with one value per epoch; or a run, or a Keras `History`. An
+            accuracy may have any of Keras' names, such as `sparse_categorical_accuracy`.
         best_epoch: Epoch (from 1) whose weights were kept, to be marked, or None.
         figure: Figure to draw on. None for a new pyplot figure.
     """
-    history = getattr(history, "history", history)
+    history = renamed(getattr(history, "history", history))
     shown = ["loss", *(key for key in METRICS if key in history)]
     figure = shown_figure(figure, 4.2 * len(shown), 3.4)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]

@@ -39,6 +39,7 @@ from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
+from dlcourse.quiet import import_keras
 from dlcourse.runs.evaluation import metric_text, split_table
 from dlcourse.runs.state import ARCHITECTURE, STATE, model_so_far
 from dlcourse.schema import checked_settings, shown
@@ -183,6 +184,7 @@ class Run:
         Raises:
             RunError: The file is missing, has changed, or contains code; or nothing was trained.
         """
+        import_keras()
         import keras
 
         if not self.finished and (self.path / ARCHITECTURE).is_file():

@@ -41,21 +41,36 @@ def predict(model: Any, x: Any) -> np.ndarray:
 def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.ndarray]:
     """Return the metrics of each split, and the outputs on the test split.
 
-    Classification: `loss` (cross-entropy) and `accuracy`. Regression: `loss` (mean squared error),
-    `mae` (in the target's unit) and `r2`. The loss is that of the data alone: no weight penalty,
-    label smoothing, dropout or augmentation.
+    See `measures`. The loss is that of the data alone: no weight penalty, label smoothing, dropout
+    or augmentation.
     """
     metrics: dict[str, dict[str, float]] = {}
     predicted = np.empty(0)
     for part, (x, y) in dataset.splits.items():
         predicted = outputs(model, x)
-        metrics[part] = measures(dataset.task, y, predicted)
+        metrics[part] = measures(dataset.task, y, predicted, loss_unit(model))
     return metrics, predicted
 
 
-def measures(task: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Return the metrics of the outputs (see `outputs`) for the targets `y` `(n,)`."""
-    return _regression(y, outputs) if task == "regression" else _classification(y, outputs)
+def loss_unit(model: Any) -> float:
+    """Return the unit of a regression's loss: the variance of the targets in training.
+
+    The training measures its loss in it, too: 1 is the loss of predicting their mean. A model that
+    does not scale its prediction has the unit 1.
+    """
+    return float(getattr(model.layers[-1], "scale", 1.0)) ** 2
+
+
+def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -> dict[str, float]:
+    """Return the metrics of the outputs (see `outputs`) for the targets `y` `(n,)`.
+
+    Classification: `loss` (cross-entropy), `accuracy`, and `majority`, the share of the largest
+    class: the accuracy of always naming it. Regression: `loss` (mean squared error / `unit`, see
+    `loss_unit`), `mae` (in the target's unit) and `r2`.
+    """
+    if task == "regression":
+        return _regression(y, outputs, unit)
+    return {**_classification(y, outputs), "majority": float(np.bincount(y).max() / len(y))}
 
 
 def check_fit(run: Any, dataset: Any) -> None:
@@ -108,11 +123,11 @@ def _classification(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float
     }
 
 
-def _regression(y: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+def _regression(y: np.ndarray, predictions: np.ndarray, unit: float) -> dict[str, float]:
     from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
     return {
-        "loss": float(mean_squared_error(y, predictions)),
+        "loss": float(mean_squared_error(y, predictions)) / unit,
         "mae": float(mean_absolute_error(y, predictions)),
         "r2": float(r2_score(y, predictions)),
     }
@@ -146,6 +161,9 @@ def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
     return text_table(["split", "examples", *names], rows)
 
 
-def metric_text(value: float) -> str:
-    """Return a metric with four decimals, or four significant digits if it is large."""
-    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
+def metric_text(value: float | None) -> str:
+    """Return a metric with four decimals, or four significant digits if it is large.
+
+    None, for what an earlier version did not measure, gives an empty text.
+    """
+    return "" if value is None else f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"

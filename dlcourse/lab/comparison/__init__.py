@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
@@ -178,8 +180,11 @@ def _result(
     classic = baselines(dataset.task)
     explains = {name: classic[name].explains for name in names}
     explains |= dict.fromkeys(recipes, OF_A_NETWORK)
+    data = dataset.summary
+    if dataset.task != "regression":
+        data += f"; majority {np.bincount(dataset.y_test).max() / len(dataset.y_test):.4f}"
     return Comparison(
-        dataset.summary,
+        data,
         _protocol(folds, count, sizes[-1], trials),
         score,
         folds > 0,

@@ -38,7 +38,7 @@ def table(comparison: Comparison) -> str:
     mae = ["MAE"] if comparison.score == "R²" else []
     head = ["model", comparison.score, "±", "behind", "± 95 %", *mae, "CPU-s"]
     rows = [_row(row, comparison.rows[0], 3 if mae else 4, bool(mae)) for row in comparison.rows]
-    return text_table([*head, "of best", "predict", "parameters", "KiB"], rows)
+    return text_table([*head, "of best", "ms", "k/s", "values", "KiB"], rows)
 
 
 def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
@@ -55,7 +55,7 @@ def _row(row: Summary, best: Summary, digits: int, mae: bool) -> list[str]:
         *([f"{row.mae:.3g}"] if mae else []),
         f"{row.fit_cpu:.3g}" if row.fit_cpu < 1000 else f"{row.fit_cpu:.0f}",
         cost,
-        f"{row.predict_seconds:.2g}",
+        *(f"{float(f'{v:.2g}'):g}" for v in (1000 * row.latency_seconds, 1 / row.predict_seconds)),
         f"{row.parameters:,}",
         f"{row.bytes / 1024:,.0f}",
     ]
@@ -89,8 +89,10 @@ def notes(comparison: Comparison) -> str:
         f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; "
         "? not significant (interval contains 0). CPU-s: median CPU seconds to fit, all threads; "
         "classic models have scikit-learn's default settings and one thread (n_jobs=1, BLAS and "
-        f"OpenMP set to 1), recipes run on {device()}, with validation. predict: seconds for 1,000 "
-        f"examples. {fewer if comparison.sizes[0] < comparison.full else ''}{' '.join(warnings)}"
+        f"OpenMP set to 1), recipes run on {device()}, with validation. ms: milliseconds to "
+        "predict one example; k/s: thousands of examples per second, predicted 1,000 at once; "
+        "values: numbers that the model stores. "
+        f"{fewer if comparison.sizes[0] < comparison.full else ''}{' '.join(warnings)}"
     ).rstrip()
 
 

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class Trial:
         mae: Mean absolute error, in the target's unit; NaN for classes.
         fit_cpu: CPU seconds to fit, all threads together; for a recipe with validation.
         fit_seconds: Wall-clock seconds to fit.
-        predict_seconds: Seconds to predict 1,000 examples, after a warm-up.
+        latency_seconds: Seconds to predict one example, the median of five, after a warm-up.
+        predict_seconds: Seconds to predict 1,000 examples at once, after a warm-up.
         parameters: Number of values that the model stores.
         bytes: Size of the saved model: `.keras`, or a pickle.
         note: Warning, for example that a solver did not converge.
@@ -49,6 +51,7 @@ class Trial:
     mae: float
     fit_cpu: float
     fit_seconds: float
+    latency_seconds: float
     predict_seconds: float
     parameters: int
     bytes: int
@@ -76,7 +79,7 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         wall, cpu = _timed(lambda: model.fit(x_train, dataset.y_train))[1:]
-        predicted, seconds, _ = _timed(lambda: model.predict(x_test))
+        predicted, latency, seconds = _predicted(model.predict, x_test)
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
     return Trial(
         name,
@@ -85,7 +88,8 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
         *scores(dataset, predicted),
         fit_cpu=cpu,
         fit_seconds=wall,
-        predict_seconds=seconds / len(x_test) * 1000,
+        latency_seconds=latency,
+        predict_seconds=seconds,
         parameters=int(baselines(dataset.task)[name].parameters(model[-1])),
         bytes=len(pickle.dumps(model)),
         note="" if converged else "did not converge",
@@ -122,8 +126,7 @@ def recipe_trial(
         path = run.path / "model.keras"
         write_file(path, model.save)
         size = path.stat().st_size
-    outputs(model, dataset.x_test)  # compiles
-    predicted, seconds, _ = _timed(lambda: outputs(model, dataset.x_test))
+    predicted, latency, seconds = _predicted(partial(outputs, model), dataset.x_test)
     return Trial(
         name,
         number,
@@ -131,7 +134,8 @@ def recipe_trial(
         *scores(dataset, predicted if dataset.task == "regression" else predicted.argmax(axis=1)),
         fit_cpu=cpu,
         fit_seconds=wall,
-        predict_seconds=seconds / len(predicted) * 1000,
+        latency_seconds=latency,
+        predict_seconds=seconds,
         parameters=model.count_params(),
         bytes=size,
     )
@@ -145,6 +149,15 @@ def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
     error = predicted.astype("float64") - y
     variance = float(np.var(y.astype("float64")))
     return 1 - error**2 / (variance or 1.0), float(np.abs(error).mean())
+
+
+def _predicted(predict: Callable[[Any], np.ndarray], x: Any) -> tuple[np.ndarray, float, float]:
+    """Return the predictions, and the seconds for one example and for 1,000 at once."""
+    one, many = partial(predict, x[:1]), partial(predict, x[np.arange(1000) % len(x)])
+    one()  # compiles
+    many()
+    latency = float(np.median([_timed(one)[1] for _ in range(5)]))
+    return predict(x), latency, _timed(many)[1]
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:

@@ -41,7 +41,8 @@ class Summary:
         mae: Mean over the rounds, NaN for classes.
         behind, interval: Difference of the best model's score to its score, and half the width of
             the 95 % interval of the difference; 0 for the best model.
-        fit_cpu, fit_seconds, predict_seconds: Medians over the rounds; predict for 1,000 examples.
+        fit_cpu, fit_seconds, latency_seconds, predict_seconds: Medians over the rounds: to fit, to
+            predict one example, and to predict 1,000 at once.
         parameters, bytes: Medians over the rounds.
         rounds: Number of rounds.
         note: Warning of one of its trials.
@@ -55,6 +56,7 @@ class Summary:
     interval: float
     fit_cpu: float
     fit_seconds: float
+    latency_seconds: float
     predict_seconds: float
     parameters: int
     bytes: int
@@ -96,6 +98,7 @@ def _summary(name: str, trials: Trials, best: str, folds: bool) -> Summary:
         interval,
         fit_cpu=float(np.median([t.fit_cpu for t in own])),
         fit_seconds=float(np.median([t.fit_seconds for t in own])),
+        latency_seconds=float(np.median([t.latency_seconds for t in own])),
         predict_seconds=float(np.median([t.predict_seconds for t in own])),
         parameters=int(np.median([t.parameters for t in own])),
         bytes=int(np.median([t.bytes for t in own])),

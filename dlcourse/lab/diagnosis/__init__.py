@@ -43,6 +43,7 @@ RULES = {
         splits.leakage,
         splits.class_imbalance,
         splits.noisy_validation,
+        fit.batch_norm_behind,
         fit.not_learning,
         fit.over_fitting,
         fit.early_stop_too_eager,
@@ -84,7 +85,8 @@ def diagnose(
         xray: Layer statistics from `xray(model, x, y)`; a mapping of epochs to such statistics,
             with 0 for before the training; or the callback `dlcourse.callbacks.xray`.
         **known: Further attributes of `Evidence`: `val_examples`, `noisy_training`,
-            `stopped_early`, `duplicates`, `evaluated`, `chance`.
+            `stopped_early`, `duplicates`, `leak`, `norm_start`, `evaluated` (of the kept weights:
+            `{"train": {"accuracy": 0.9}}`), `chance`.
 
     Raises:
         UserError: The history is not a history, is empty, or has columns of different lengths; or

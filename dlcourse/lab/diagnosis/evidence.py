@@ -10,13 +10,6 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, Number, Positive, flat, shown
 
-ALIASES = {
-    "acc": "accuracy",
-    "binary_accuracy": "accuracy",
-    "categorical_accuracy": "accuracy",
-    "sparse_categorical_accuracy": "accuracy",
-    "mean_absolute_error": "mae",
-}
 DISTURBING = ("Dropout", "SpatialDropout", "AlphaDropout", "GaussianNoise", "Random")
 DISTURBING_SETTINGS = (
     "model.dropout",
@@ -69,6 +62,9 @@ class Evidence:
         noisy_training: Whether training is measured under dropout, noise or augmentation.
         stopped_early: Whether early stopping ended the training.
         duplicates: Share of validation or test examples that are training examples too.
+        leak: Name of a column that gives the label away, and how.
+        norm_start: Share of batch normalization's initial statistics that is left in its running
+            ones; None without such layers.
         evaluated: Metrics of the kept weights by split, without penalty or dropout.
         settings: Settings of the recipe, flat: `training.learning_rate` …
         xray: Layer statistics by epoch (0 is before the training).
@@ -83,6 +79,8 @@ class Evidence:
     noisy_training: bool | None = None
     stopped_early: bool = False
     duplicates: float | None = None
+    leak: tuple[str, str] | None = None
+    norm_start: float | None = None
     evaluated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     xray: Mapping[int, Sequence[LayerStatistics]] = field(default_factory=dict)
@@ -163,6 +161,8 @@ def evidence(
     noisy_training: bool | None = None,
     stopped_early: bool | None = None,
     duplicates: Number | None = None,
+    leak: tuple[str, str] | None = None,
+    norm_start: Number | None = None,
     evaluated: Mapping[str, Any] | None = None,
     chance: Number | None = None,
 ) -> Evidence:
@@ -194,7 +194,9 @@ def evidence(
     if stopped_early is None:
         stopped_early = bool(epochs < (settings.get("training.epochs") or 0))
     layers = _by_epoch(xray, epochs)
-    facts = (val_examples, noisy_training, stopped_early, duplicates, evaluated or {})
+    norm_start = read.get("norm_start") if norm_start is None else norm_start
+    facts = (val_examples, noisy_training, stopped_early, duplicates, leak, norm_start)
+    facts = (*facts, evaluated or {})
     return Evidence(columns, task, counts, baseline, chance, *facts, settings, layers)
 
 
@@ -210,11 +212,12 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
     if not isinstance(table, Mapping):
         kind = type(history).__name__
         raise UserError(f"history: expected a dict, a Keras History or a Run, got {kind}")
+    from dlcourse.plots.training import renamed
+
     columns: dict[str, np.ndarray] = {}
-    for key, values in table.items():
-        part, name = ("val_", key[4:]) if str(key).startswith("val_") else ("", str(key))
+    for key, values in renamed(table).items():
         try:
-            columns[part + ALIASES.get(name, name)] = np.asarray(values, "float64").reshape(-1)
+            columns[key] = np.asarray(values, "float64").reshape(-1)
         except (TypeError, ValueError):
             raise UserError(f"history: {key!r} is not a list of numbers") from None
     if "loss" not in columns:
@@ -240,8 +243,8 @@ def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
         return {}
     kinds = {type(layer).__name__ for layer in layers}
     settings = {"training.epochs": (getattr(history, "params", None) or {}).get("epochs")}
-    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    if rate is not None:
+    optimizer = getattr(model, "optimizer", None)
+    if (rate := getattr(optimizer, "learning_rate", None)) is not None:
         settings["training.learning_rate"] = float(rate)
     shape = getattr(layers[-1], "output", None) if layers else None
     units = getattr(shape, "shape", (None,))[-1]
@@ -251,7 +254,15 @@ def _of_keras(history: Any, model: Any = None) -> dict[str, Any]:
         "settings": {key: value for key, value in settings.items() if value is not None},
         "disturbed": any(kind.startswith(DISTURBING) for kind in kinds),
         "classes": classes,
+        "norm_start": norm_start(model, int(getattr(optimizer, "iterations", 1_000_000))),
     }
+
+
+def norm_start(model: Any, steps: int) -> float | None:
+    """Return the share of batch normalization's initial statistics that is left after the steps."""
+    flat = [layer for layer in model._flatten_layers() if layer.trainable]
+    norms = [layer for layer in flat if type(layer).__name__ == "BatchNormalization"]
+    return max((layer.momentum**steps for layer in norms), default=None)
 
 
 def _counts(values: Any) -> tuple[int, ...]:

@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+from dlcourse.lab.diagnosis.evidence import norm_start
+from dlcourse.lab.diagnosis.findings import THRESHOLDS
+
+if TYPE_CHECKING:
     from dlcourse.datasets import Dataset
     from dlcourse.lab.diagnosis import Evidence
     from dlcourse.runs import Run
@@ -71,8 +74,6 @@ def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
 
 def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     """Return the data, and its class counts, duplicates and layer statistics."""
-    import numpy as np
-
     from dlcourse.datasets import fingerprint
     from dlcourse.errors import RunError
     from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
@@ -96,6 +97,11 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         if run.finished and (kept := run.metrics["best_epoch"]):
             layers[kept] = xray(run.model, dataset.x_train, dataset.y_train)
     known: dict[str, Any] = {"xray": layers, "duplicates": duplicates(dataset)}
+    known["leak"] = leaking_column(dataset)
+    if run.finished:
+        n, epochs = len(dataset.x_train), range(run.metrics["epochs_run"])
+        steps = sum(recipe.training.steps_in(epoch, n) for epoch in epochs)
+        known["norm_start"] = norm_start(untrained or run.model, steps)
     if dataset.task != "regression":
         counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
         known["class_counts"] = tuple(counts.tolist())
@@ -103,13 +109,52 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
 
 
 def duplicates(dataset: "Dataset") -> float:
-    """Return the share of validation or of test examples seen in training, the larger one."""
-    seen = set(_digests(dataset.x_train))
+    """Return the share of validation or of test examples seen in training, the larger one.
+
+    It is 0 for a table whose rows repeat by nature: equal rows have different targets, or the
+    columns have fewer combinations of values than there are rows.
+    """
+    seen: dict[bytes, set] = {}
+    for digest, y in zip(_digests(dataset.x_train), dataset.y_train, strict=True):
+        seen.setdefault(digest, set()).add(y.item())
+    if dataset.x_train.ndim == 2:
+        repeated = len(dataset.y_train) - len(seen)
+        contrary = sum(len(targets) - 1 for targets in seen.values())
+        values = [len(np.unique(column)) for column in dataset.x_train.T]
+        if contrary > 0.05 * repeated or np.prod(values, dtype="float64") < len(dataset.y_train):
+            return 0.0
     splits = (dataset.x_val, dataset.x_test)
     return max(sum(row in seen for row in _digests(x)) / len(x) for x in splits)
 
 
-def _digests(x: "np.ndarray") -> Iterator[bytes]:
+def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
+    """Return a table's column that gives the target away alone, and how; None if there is none.
+
+    It counts the rows of a sorted file (different whole numbers in equal steps), or has no more
+    values than the target has classes. Its nearest neighbour in the training split is asked.
+    """
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
+    columns = [name.partition("=")[0] for name in dataset.feature_names]
+    x = np.concatenate([x for x, _ in dataset.splits.values()])
+    for name in dict.fromkeys(columns) if len(set(columns)) > 1 else ():
+        at = [place for place, column in enumerate(columns) if column == name]
+        values, counts = np.unique(x[:, at], axis=0, return_counts=True)
+        steps, few = np.diff(values[:, 0]), len(values) <= max(2, len(dataset.class_names))
+        unlike = counts.max() > 1 or (values % 1).any() or (steps == steps.min()).mean() < 0.5
+        if few or not unlike:
+            nearest = kind(1).fit(dataset.x_train[:, at], dataset.y_train)
+            score, chance = nearest.score(dataset.x_val[:, at], dataset.y_val), 0.0
+            if dataset.class_names:
+                chance = np.bincount(dataset.y_val).max() / len(dataset.y_val)
+            least = 1.0 if few else THRESHOLDS["gives_away"]
+            if score - chance >= least * (1 - chance):
+                return name, "is the target under another name" if few else "counts the rows"
+    return None
+
+
+def _digests(x: np.ndarray) -> Iterator[bytes]:
     from dlcourse.datasets.dataset import chunks
 
     for rows in chunks(x):  # a digest takes 16 bytes, an image thousands

@@ -20,12 +20,14 @@ THRESHOLDS = {
     "rise": 1.3,  # ratio of the last loss to the first
     "swing": 0.019,  # mean rise of the loss from epoch to epoch, in the same units as loss_rise
     "swings": 0.35,  # rises over falls: 0 for a loss that only falls, 1 for no progress
+    "norm_start": 0.05,  # share of batch normalization's initial statistics that is left
     "late_fall": 0.25,  # share of the whole fall that occurs in the last half of the epochs
     "unfinished": 0.30,  # remaining loss, in units of the baseline's loss
     # validation
     "few": 14,  # validation examples: one of them is more than 7 points of accuracy
     "jitter": 0.10,  # mean change of validation relative to training from epoch to epoch
     "better": 0.10,  # validation over training, without dropout and augmentation
+    "gives_away": 0.50,  # skill of the number of the row alone
     "duplicates": 0.10,  # share of validation or test examples that are in the training split too
     "imbalance": 6.0,  # examples of the largest class over those of the smallest
     "stopping_fall": 0.02,  # fall of the training loss per epoch before an early stop, as a share
@@ -48,6 +50,7 @@ LINKS = {
     "vanishing_gradients": ("S1, S2: vanishing", "notebooks/08_when_training_goes_wrong"),
     "dead_layers": ("S4: ReLU", "notebooks/08_when_training_goes_wrong"),
     "saturated_layers": ("S2, S4: sigmoid and tanh", "notebooks/04_activations_and_softmax"),
+    "batch_norm_behind": ("S1: training and test data", "notebooks/11_peering_inside"),
     "not_learning": ("S1: the training process", "notebooks/08_when_training_goes_wrong"),
     "leakage": ("S1: training, validation and test data", "notebooks/07_overfitting"),
     "over_fitting": ("S1, S2: over-fitting", "notebooks/07_overfitting"),
@@ -70,7 +73,7 @@ class Finding:
         sentence: Description of the problem and its meaning.
         evidence: Numbers that support it.
         override: One change to try, as a recipe override (the setting alone, if no recipe is
-            known); empty for a good fit.
+            known); empty for a good fit, or if no setting helps.
         epoch: Epoch (from 1) where it shows first; 0 for before the training, None for all epochs.
         layers: Names of the affected layers; empty for a finding on the curves.
     """

@@ -13,7 +13,7 @@ from dlcourse.lab.diagnosis.measures import (
     training_skill,
     undisturbed_skill,
 )
-from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_more_capacity
+from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_more_capacity, possible
 from dlcourse.lab.diagnosis.splits import leakage
 
 
@@ -22,7 +22,8 @@ def not_learning(evidence: Evidence) -> Finding | None:
     train = undisturbed_skill(evidence)
     if train is None or not evidence.finite or too_short(evidence):
         return None
-    if learning_rate_too_small(evidence) or early_stop_too_eager(evidence):
+    others = (learning_rate_too_small, early_stop_too_eager, batch_norm_behind)
+    if any(rule(evidence) for rule in others):
         return None
     if float(np.median(train[-5:])) < THRESHOLDS["learned"]:
         part, prefix = "training", ""
@@ -56,28 +57,51 @@ def _validation_stuck(evidence: Evidence) -> bool:
     return float(running_median(skill).max()) < least and lowest > 1 - least / 2
 
 
+def batch_norm_behind(evidence: Evidence) -> Finding | None:
+    """The running statistics of batch normalization are not those that it trained with."""
+    start, loss, scores = evidence.norm_start, evidence.loss, evidence.evaluated.get("train", {})
+    if start is None or not evidence.finite:
+        return None
+    before, where = loss[[np.argmin(evidence.losses[-1]), -1]].max(), "on the same examples later"
+    after = (1 - scores["r2"]) * evidence.unit if "r2" in scores else scores.get("loss")
+    if after is None and evidence.val_loss is not None and start >= THRESHOLDS["norm_start"]:
+        before, after = (float(np.median(curve[-3:])) for curve in evidence.losses)
+        where = "on validation"
+    if after is None or after - before < THRESHOLDS["loss_gap"] * evidence.unit:
+        return None
+    momentum = "model.batch_norm_momentum"
+    return Finding(
+        "batch_norm_behind",
+        "batch normalization predicts with a running mean and variance that have not arrived at "
+        "those of the batches it trained with: this is not over-fitting",
+        f"loss {before:.3g} in training, {after:.3g} {where}; {start:.0%} of the initial "
+        "statistics are left",
+        possible(evidence, f"{momentum}=0.9", f"{momentum}=0.5"),
+        evidence.epochs,
+    )
+
+
 def over_fitting(evidence: Evidence) -> Finding | None:
     """Validation gets worse while training improves, or stays far behind it."""
     loss, val_loss, unit = evidence.loss, evidence.val_loss, evidence.unit
     if val_loss is None or not evidence.finite or evidence.epochs < 3 or not _learned(evidence):
         return None
-    lowest = int(running_median(val_loss).argmin())
+    lowest = int(val_loss.argmin())
     train, val = float(np.median(loss[-3:])), float(np.median(val_loss[-3:]))
-    rise, gap = (val - float(val_loss.min())) / unit, (val - train) / unit
-    scores = accuracy_gap(evidence)
-    far = scores is not None and scores[0] - scores[1] >= THRESHOLDS["accuracy_gap"] + scores[2]
-    if evidence.history.get("accuracy") is None:
-        far = gap >= THRESHOLDS["loss_gap"]
+    rise, gap = (val - val_loss[lowest]) / unit, (val - train) / unit
+    scores, least = accuracy_gap(evidence), THRESHOLDS["accuracy_gap"]
+    beyond = scores[2] if scores else least if gap >= THRESHOLDS["loss_gap"] else 0.0
     worse = rise >= THRESHOLDS["loss_rise"] and gap >= THRESHOLDS["loss_gap"]
+    far = beyond >= (least if gap >= THRESHOLDS["loss_gap"] / 2 else 1.5 * least)
     if train - loss.min() >= THRESHOLDS["loss_rise"] * unit:  # training gets worse, too
         return None
-    if not (worse or (far and gap >= THRESHOLDS["loss_gap"] / 2)):
+    if not (worse or far) or batch_norm_behind(evidence):
         return None
     numbers = f"loss {train:.3g} on training, {val:.3g} on validation"
     if scores is not None:
         numbers += f"; accuracy {scores[0]:.2f} and {scores[1]:.2f}"
     if worse:
-        numbers += f"; validation was at its best, {val_loss.min():.3g}, in epoch {lowest + 1}"
+        numbers += f"; validation was at its best, {val_loss[lowest]:.3g}, in epoch {lowest + 1}"
     return Finding(
         "over_fitting",
         "the training examples are memorised: training goes on improving, validation does "
@@ -112,13 +136,15 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
         return None
     if loss[-1] / evidence.unit < THRESHOLDS["unfinished"] / 3 or over_fitting(evidence):
         return None
-    patience = evidence.setting("training.early_stopping.patience", 1)
+    setting = "training.early_stopping"
+    patience = evidence.setting(f"{setting}.patience", 1)
+    longer = max(patience, min(max(5, 4 * patience), evidence.setting("training.epochs", 99) - 1))
     return Finding(
         "early_stop_too_eager",
         "the training was stopped while it was still learning: one bad epoch is not a trend",
         f"at the end the training loss still fell by {fall:.1%} per epoch, and validation was "
         f"{rise:.2f} of the baseline's loss above its best; patience {patience}",
-        f"training.early_stopping.patience={max(5, 4 * patience)}",
+        possible(evidence, f"{setting}.patience={longer}", f"{setting}=null"),
         evidence.epochs,
     )
 
@@ -126,10 +152,12 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
 def under_fitting(evidence: Evidence) -> Finding | None:
     """Training has stalled far from learned, and validation is no better."""
     reached = training_skill(evidence)
-    if reached is None or not evidence.finite or too_short(evidence):
+    if reached is None or reached >= THRESHOLDS["fitted"] or not evidence.finite:
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
-    if reached >= THRESHOLDS["fitted"] or any(rule(evidence) for rule in others):
+    if too_short(evidence) or any(rule(evidence) for rule in (*others, batch_norm_behind)):
+        return None
+    if (scores := accuracy_gap(evidence)) and scores[2] >= THRESHOLDS["accuracy_gap"]:
         return None
     return Finding(
         "under_fitting",
@@ -148,7 +176,7 @@ def good_fit(evidence: Evidence) -> Finding | None:
     faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
     if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None
-    if any(rule(evidence) for rule in (*faults, early_stop_too_eager)):
+    if any(rule(evidence) for rule in (*faults, early_stop_too_eager, batch_norm_behind)):
         return None
     return Finding(
         "good_fit",

@@ -29,7 +29,7 @@ def symmetric_layers(evidence: Evidence) -> Finding | None:
         f"the neurons of {_named(faulty)} have equal weights: they compute the same output "
         "and get the same gradient, so the layer acts as a single neuron",
         f"{_most(faulty, 'equal'):.0%} of the neurons equal another: start from random weights",
-        "model.initializer=glorot_uniform",
+        possible(evidence, "model.initializer=glorot_uniform"),
         epoch,
         tuple(layer.name for layer in faulty),
     )
@@ -42,16 +42,15 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
     if not faulty:
         return None
     largest = max(faulty, key=lambda layer: layer.gradient_norm)
-    override = "model.initializer=he_normal"
-    if evidence.setting("model.initializer") in ("he_normal", "he_uniform"):
-        override = "training.clip_norm=1"
+    he = str(evidence.setting("model.initializer")).startswith("he_")
+    cures = [*([] if he else ["model.initializer=he_normal"]), "training.clip_norm=1"]
     return Finding(
         "exploding_gradients",
         f"the gradients of {_named(faulty)} explode: each layer multiplies them, and one step "
         "moves the weights far away",
         f"gradient norm {largest.gradient_norm:.3g} in {largest.name}, activations spread "
         f"{start[0].spread:.3g} in {start[0].name} and {start[-1].spread:.3g} in {start[-1].name}",
-        override,
+        possible(evidence, *cures, another_rate(evidence, 0.1, "0.0001")),
         min(evidence.xray),
         tuple(layer.name for layer in faulty),
     )

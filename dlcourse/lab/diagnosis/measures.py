@@ -35,12 +35,19 @@ def too_short(evidence: Evidence) -> bool:
 
 
 def accuracy_gap(evidence: Evidence) -> tuple[float, float, float] | None:
-    """Return training accuracy, validation accuracy and twice the latter's standard error."""
-    accuracy, val_accuracy = evidence.history.get("accuracy"), evidence.history.get("val_accuracy")
-    if accuracy is None or val_accuracy is None:
+    """Return training accuracy, validation accuracy and the gap beyond twice its standard error.
+
+    They are those of the last epochs or, if further apart, of the kept weights: dropout and
+    augmentation hide a gap in the epochs.
+    """
+    curves = [evidence.history.get(name) for name in ("accuracy", "val_accuracy")]
+    last = [None if curve is None else float(np.median(curve[-3:])) for curve in curves]
+    kept = [evidence.evaluated.get(part, {}).get("accuracy") for part in ("train", "val")]
+    pairs = [(t, v) for t, v in (last, kept) if t is not None and v is not None]
+    if not pairs:
         return None
-    train, val = float(np.median(accuracy[-3:])), float(np.median(val_accuracy[-3:]))
-    return train, val, 2 * standard_error(val, evidence.val_examples)
+    train, val = max(pairs, key=lambda pair: pair[0] - pair[1])
+    return train, val, train - val - 2 * standard_error(val, evidence.val_examples)
 
 
 def running_median(values: np.ndarray) -> np.ndarray:

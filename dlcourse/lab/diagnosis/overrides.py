@@ -4,10 +4,18 @@ from dlcourse.lab.diagnosis.evidence import Evidence
 
 
 def possible(evidence: Evidence, *overrides: str) -> str:
-    """Return the first override whose setting the recipe has, else the last override."""
-    settings = {key for key in evidence.settings if key.startswith("model.")}
-    fitting = [text for text in overrides if not settings or text.partition("=")[0] in settings]
-    return [*fitting, overrides[-1]][0]
+    """Return the first override that changes a setting of the recipe, or an empty text.
+
+    Where only some settings are known, the last override may name another.
+    """
+    pairs = [text.split("=") for text in overrides]
+    pairs = [pair for pair in pairs if str(evidence.settings.get(pair[0])).lower() != pair[1]]
+    for name, value in pairs:
+        group = f"{name.partition('.')[0]}."
+        known = {key for key in evidence.settings if key.startswith(group)}
+        if not known or known & {name, name.rpartition(".")[0]}:
+            return f"{name}={value}"
+    return "=".join(pairs[-1]) if pairs and "seed" not in evidence.settings else ""
 
 
 def another_rate(evidence: Evidence, factor: float, unknown: str) -> str:
@@ -27,18 +35,43 @@ def for_learning(evidence: Evidence, *, too_fast: bool) -> str:
     return another_rate(evidence, 0.1 if too_fast else 10, "0.01")
 
 
+def for_photos(evidence: Evidence) -> list[str]:
+    """Return what leads a network on a folder of images to the recipe `photos`."""
+    if evidence.setting("dataset.name") != "image_folder":
+        return []
+    planned = evidence.setting("training.schedule") or evidence.setting(
+        "training.reduce_on_plateau"
+    )
+    cycle = [] if planned else ["training.schedule.name=one_cycle"]
+    flip = ["training.augmentation.flip=horizontal"]
+    return [
+        "model.batch_norm=true",
+        *cycle,
+        *([] if evidence.setting("training.augmentation") else flip),
+    ]
+
+
 def for_less_gap(evidence: Evidence) -> str:
-    """Return the first of dropout, early stopping and weight decay that is not yet used."""
-    has_dropout = "model.dropout" in evidence.settings or "model.name" not in evidence.settings
-    if has_dropout and not evidence.setting("model.dropout"):
-        return "model.dropout=0.3"
-    if not evidence.setting("training.early_stopping"):
-        return "training.early_stopping.patience=5"
-    return f"model.l2={max(10 * evidence.setting('model.l2', 0), 0.001):g}"
+    """Return the first of dropout, early stopping and weight decay that is not yet used.
+
+    Early stopping changes nothing where the best weights are kept anyway.
+    """
+    patience = min(5, evidence.setting("training.epochs", 20) - 1)
+    stops = evidence.setting("training.early_stopping")
+    stops = stops or evidence.setting("training.restore_best_weights")
+    return possible(
+        evidence,
+        *for_photos(evidence),
+        *([] if evidence.setting("model.dropout") else ["model.dropout=0.3"]),
+        *([] if stops or patience < 1 else [f"training.early_stopping.patience={patience}"]),
+        f"model.l2={max(10 * evidence.setting('model.l2', 0), 0.001):g}",
+    )
 
 
 def for_more_capacity(evidence: Evidence) -> str:
     """Return an override for less regularisation, or for a larger model."""
+    if photos := possible(evidence, *for_photos(evidence)):
+        return photos
     if evidence.setting("model.dropout", 0) >= 0.3:
         return f"model.dropout={evidence.setting('model.dropout') / 3:.2g}"
     if evidence.setting("model.l2", 0) > 1e-4:
@@ -49,7 +82,7 @@ def for_more_capacity(evidence: Evidence) -> str:
     for key in ("model.hidden", "model.filters", "model.head"):
         if sizes := evidence.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
-    if evidence.setting("model.base"):
-        return "model.head=[64]"
     units = evidence.setting("model.units")
-    return f"model.units={2 * units}" if units else "model.hidden=[128,128]"
+    if units:
+        return f"model.units={2 * units}"
+    return possible(evidence, "model.head=[64]", "model.hidden=[128,128]")

@@ -5,18 +5,27 @@ import numpy as np
 from dlcourse.lab.diagnosis.evidence import Evidence
 from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.measures import standard_error, too_short
+from dlcourse.lab.diagnosis.overrides import possible
 
 
 def leakage(evidence: Evidence) -> Finding | None:
-    """Validation is much better than noise-free training, or the splits share examples."""
-    override = f"seed={evidence.setting('seed', 0) + 1}"
+    """A column gives the label away, the splits share examples, or validation is much better."""
+    if evidence.leak:
+        column, how = evidence.leak
+        ignored = ",".join([*(evidence.setting("dataset.ignore") or ()), column])
+        return Finding(
+            "leakage",
+            f"the column {column} {how}: what is learned from it is of no use for new rows",
+            f"{column} alone gives the validation examples' labels",
+            possible(evidence, f"dataset.ignore=[{ignored}]"),
+        )
     if (evidence.duplicates or 0) >= THRESHOLDS["duplicates"]:
         return Finding(
             "leakage",
             "validation or test examples are in the training split too: their metrics measure "
             "memorisation; remove the duplicates before splitting",
             f"{evidence.duplicates:.0%} of the validation or test examples are training examples",
-            override,
+            "dataset.split=content" if "dataset.split" in evidence.settings else "",
         )
     better = _validation_better(evidence)
     if better is None or evidence.noisy_training is not False or too_short(evidence):
@@ -26,7 +35,7 @@ def leakage(evidence: Evidence) -> Finding | None:
         "validation is much better than training, without dropout or augmentation to explain it: "
         "a leak, an easier validation split, or wrong labels in the training split",
         better,
-        override,
+        f"seed={evidence.setting('seed', 0) + 1}",
         evidence.epochs,
     )
 
@@ -60,7 +69,7 @@ def class_imbalance(evidence: Evidence) -> Finding | None:
         "look at the recall of each class",
         f"{max(counts)} examples of the largest class, {min(counts)} of the "
         f"smallest; majority-class prediction has accuracy {share:.0%}",
-        "training.class_weights=balanced",
+        possible(evidence, "training.class_weights=balanced"),
     )
 
 
@@ -79,8 +88,17 @@ def noisy_validation(evidence: Evidence) -> Finding | None:
         "the validation split is too small: its curve is dominated by chance, and so are the "
         "early stop and the kept epoch that depend on it",
         size + shown,
-        "dataset.validation_fraction=0.25",
+        _larger(evidence),
     )
+
+
+def _larger(evidence: Evidence) -> str:
+    """Return the override for a larger validation split, unless the data brings its own along."""
+    share, val = evidence.setting("dataset.validation_fraction", 0.0), evidence.val_examples or 0
+    train = sum(evidence.class_counts)
+    if share and train and abs(share * (train + val) - val) > 2:
+        return ""
+    return possible(evidence, f"dataset.validation_fraction={min(0.5, max(0.25, 2 * share)):g}")
 
 
 def _jitter(evidence: Evidence) -> float | None:
