@@ -148,6 +148,7 @@ def test_the_splits_of_a_grown_file_are_those_of_the_training(tossed):
     for part, (x, y) in before.splits.items():
         np.testing.assert_array_equal(after.splits[part][0], x)
         np.testing.assert_array_equal(after.splits[part][1], y)
+    assert dl.diagnose(dl.read_run(tossed.path)), "it is about the examples of the training"
 
 
 def test_a_changed_cell_makes_a_row_new(tossed):

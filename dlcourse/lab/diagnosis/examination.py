@@ -79,13 +79,10 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
     from dlcourse.training import prepare
 
-    untrained = None
-    if recipe.base:  # the base may be missing or have changed
-        dataset = recipe.load_dataset()
-    else:  # the model before its first step, also without a GPU
+    untrained, dataset = None, run.load_dataset()
+    if not recipe.base:  # the model before its first step, also without a GPU
         anywhere = recipe.training.model_copy(update={"device": "auto"})
-        prepared = prepare(recipe.model_copy(update={"training": anywhere}))
-        dataset, untrained = prepared.dataset, prepared.model
+        untrained = prepare(recipe.model_copy(update={"training": anywhere}), dataset).model
     if fingerprint(dataset) != run.facts.fingerprint:
         raise RunError(f"{run.path}: the data has changed since this run was trained")
     if (run.path / XRAY).exists():
