@@ -261,10 +261,10 @@ ax.set(xlabel="test accuracy from 20 images a class (dotted: chance)", xlim=(0, 
 ax.invert_yaxis()
 
 # %% [markdown]
-# **What to notice.** Pixels are of no use to an SVM here. The old network has never seen a 5, and its
-# features carry to the new digits all the same: an SVM on them is about level with a network that is
-# trained from scratch, and is fitted in milliseconds. What is the pre-computation worth? CPU seconds
-# for an epoch over all images of the new classes:
+# **What to notice.** Pixels are of no use to an SVM here. The old network has never seen a 5, and
+# its features carry to the new digits all the same: an SVM on them is about level with a network
+# that is trained from scratch, and is fitted in milliseconds. What is the pre-computation worth?
+# CPU seconds for an epoch over all images of the new classes:
 
 # %%
 import time

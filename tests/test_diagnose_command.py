@@ -98,7 +98,7 @@ def test_without_its_data_a_run_is_read_from_its_curves(call, tmp_path):  # noqa
     np.savez(path, x_train=x + 1, y_train=y)
     code, _, err = call(diagnose, "--run", run.path)
     assert code == 2
-    assert "the data has changed since this run was trained" in err
+    assert "the data has changed: no example of the train split is left" in err
 
 
 def test_duplicates_are_the_larger_share_of_the_two_splits():

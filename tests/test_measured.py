@@ -242,6 +242,7 @@ def test_a_folder_of_two_pictures_of_one_class_is_measured_whole(pictures, tmp_p
     assert measured == {
         "new": {
             "accuracy": float(row["class"] == "bright"),
+            "majority": 1.0,
             "loss": pytest.approx(-np.log(row["probabilities"]["bright"]), rel=1e-4),
         }
     }
