@@ -565,7 +565,7 @@ def test_every_method_checks_its_images_classes_and_output(method):
         ([], "images: the model has 1 inputs, got 0"),
         ("cat.jpg", "images: expected an array of numbers"),
         (None, "images: expected an array of numbers"),
-        ({"a": 1}, "images: expected an array of numbers"),
+        ({"a": 1}, "images: the model takes "),
         (IMAGES + 1j, "images: expected an array of numbers"),
         ([[[1, 2], [3]]], "images[0]: expected an array of numbers"),
     ],

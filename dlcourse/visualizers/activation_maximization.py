@@ -213,15 +213,17 @@ class Ascent:
         pairs = zip(shown, self.ranges, strict=True)
         inputs = [low + (high - low) * moved.seen(x, view, self.blur) for x, (low, high) in pairs]
         if self.place is None:
-            scores = self.reader.scores(self.reader.read(model, inputs)[0], units)
+            scores = self.reader.scores(self.reader.read(model, inputs)[0], (units, 1.0))
         else:
             changes = _without_relu(model, self.place)
             _, (activations,) = hooks.record(model, inputs, [self.place], changes)
             activations = ops.leaky_relu(ops.cast(activations, "float32"), SLOPE)
-            scores = replace(self.reader, output_activation=None).scores(activations, units)
+            scores = replace(self.reader, output_activation=None, unread=False).scores(
+                activations, (units, 1.0)
+            )
         cost = sum(_cost(x, self.costs) for x in shown)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
-        return self.reader.scale * (scores / size - cost), scores
+        return scores / size - cost, scores
 
 
 def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, hooks.Hook]]:

@@ -86,19 +86,13 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     return np.asarray(kernel, "float32").copy()
 
 
-def outputs(
-    target: Target, places: Sequence[LayerCall], *, entering: bool = False
-) -> dict[str, np.ndarray]:
-    """Return the output of each layer call by its name, float32, from one forward pass.
-
-    With `entering`, return the input of each layer call instead.
-    """
+def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
+    """Return the tensor of each layer call by its name, float32, from one forward pass."""
     from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
-        tensors = hooks.record(model, inputs, places, entering=entering)[1]
+        tensors = hooks.record(model, inputs, places)[1]
         return [ops.cast(tensor, "float32") for tensor in tensors]
 
-    marks = tuple((place.position, place.number) for place in places)
-    values = target.run(("outputs", marks, entering), read, target.inputs)
+    values = target.run(("outputs", tuple(places)), read, target.inputs)
     return {place.name: np.array(value) for place, value in zip(places, values, strict=True)}

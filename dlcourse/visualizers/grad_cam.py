@@ -19,12 +19,14 @@ def grad_cam(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
 ) -> np.ndarray:
     """Return ReLU(Σ w·A): the sum of the feature maps A, each weighted by its mean gradient w.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
             layer. None for the last convolution.
         enlarge: Whether to resize the maps to the image's size, bilinear with aligned corners.
@@ -43,7 +45,7 @@ def grad_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     return weighted("grad_cam", formula, target, layer, enlarge)
 
 
@@ -54,6 +56,7 @@ def grad_cam_plus_plus(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
 ) -> np.ndarray:
     """Return Grad-CAM++: the weight of a map is the α-weighted sum of its positive gradients.
@@ -75,7 +78,7 @@ def grad_cam_plus_plus(
         weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
         return ops.sum(maps * weights, axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     return weighted("grad_cam_plus_plus", formula, target, layer, enlarge)
 
 
@@ -86,6 +89,7 @@ def layer_cam(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
 ) -> np.ndarray:
     """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each position with its own weight.
@@ -102,7 +106,7 @@ def layer_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.relu(gradient), axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     return weighted("layer_cam", formula, target, layer, enlarge)
 
 
@@ -121,14 +125,14 @@ def weighted(
     place = spatial_layer(target, layer, method)
     reader = target.reader
 
-    def cam(model: Any, inputs: list, indices: Any) -> Any:
+    def cam(model: Any, inputs: list, asked: Any) -> Any:
         from keras import ops
 
-        maps, gradient = output_and_gradient(reader, model, inputs, indices, place)
+        maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
         return ops.relu(formula(maps, gradient))
 
     key = (method, place.position, place.number)
-    heatmap = target.run(key, cam, target.inputs, target.indices, plain_first=True)
+    heatmap = target.run(key, cam, target.inputs, target.asked, plain_first=True)
     return enlarged(target, np.asarray(heatmap), enlarge)
 
 
@@ -148,7 +152,7 @@ def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
 
 
 def output_and_gradient(
-    reader: Reader, model: Any, inputs: list, indices: Any, place: LayerCall
+    reader: Reader, model: Any, inputs: list, asked: Any, place: LayerCall
 ) -> tuple[Any, Any]:
     """Return a layer's output and d score / d output, tensors `(n, places…, channels)`.
 
@@ -158,16 +162,18 @@ def output_and_gradient(
 
     def score(offset: Any) -> Any:
         def add(call: Any, *args: Any, **kwargs: Any) -> Any:
+            if place.entering:
+                return call(args[0] + ops.cast(offset, args[0].dtype), *args[1:], **kwargs)
             result = call(*args, **kwargs)
             return result + ops.cast(offset, result.dtype)
 
         changes = [(place.position, nth(place.number, add))]
         logits, (maps,) = reader.read(model, inputs, [place], changes)
-        return reader.scale * reader.scores(logits, indices), maps
+        return reader.scores(logits, asked), maps
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)
-    return maps, gradient / reader.scale
+    return maps, gradient
 
 
 def places(maps: Any) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ def integrated_gradients(
     baseline: Any = 0.0,
     steps: Positive | None = None,
     output: Output = 0,
+    where: Any = None,
     return_gap: bool = False,
 ) -> Any:
     """Return (input − baseline) times the mean gradient along the straight path between them.
@@ -35,7 +36,7 @@ def integrated_gradients(
     1,344 points) until the gap is below 1e-4 · max(1, |change of the score|).
 
     Args:
-        model, images, class_indices, output: As for `saliency`.
+        model, images, class_indices, output, where: As for `saliency`.
         baseline: Number for every value, or array of the shape of one image (a list of these for a
             list of inputs).
         steps: Number of points on the path (midpoints). None for as many as completeness needs.
@@ -51,7 +52,7 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     baselines = baselines_of(target, baseline)
     change = class_scores(target) - class_scores(target, baselines)
     edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))

@@ -42,6 +42,7 @@ def masked_scores(
         probabilities: Whether to return probabilities instead of logits.
         batch_size: Number of masked images per pass.
     """
+    import keras
     from keras import ops
 
     n = len(target.indices)
@@ -50,8 +51,8 @@ def masked_scores(
     # The same size for every call with these masks, however many pairs: one trace.
     size = min(batch_size, max(len(masks), len(image)))
     run = _masked(target, masks.shape[1:], probabilities)
-    arrays = (*target.inputs, masks, target.indices, np.float32(value))
-    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    arrays = (*target.inputs, masks, target.asked, np.float32(value))
+    tensors: Any = keras.tree.map_structure(ops.convert_to_tensor, arrays)
     scores = [np.empty(0, "float32")]
     for start in range(0, len(image), size):
         rows = np.minimum(np.arange(start, start + size), len(image) - 1)  # pads the last
@@ -65,7 +66,7 @@ def _masked(target: Target, coarse: tuple[int, ...], probabilities: bool) -> Any
     size = target.inputs[0].shape[1:-1]
 
     def masked(
-        model: Any, images: Any, masks: Any, classes: Any, value: Any, image: Any, mask: Any
+        model: Any, images: Any, masks: Any, asked: Any, value: Any, image: Any, mask: Any
     ) -> Any:
         from keras import ops
 
@@ -76,7 +77,7 @@ def _masked(target: Target, coarse: tuple[int, ...], probabilities: bool) -> Any
                 masks = ops.moveaxis(ops.tensordot(masks, matrix, axes=[[axis], [1]]), -1, axis)
         light = ops.expand_dims(masks, -1)
         seen = ops.take(images, image, axis=0) * light + value * (1 - light)
-        return score(model, [seen], ops.take(classes, image, axis=0))
+        return score(model, [seen], tuple(ops.take(x, image, axis=0) for x in asked))
 
     key = ("masked", coarse, probabilities)
     return lambda *arguments: target.run(key, masked, *arguments)

@@ -21,13 +21,14 @@ def occlusion(
     stride: Positive | None = None,
     value: Number = 0.0,
     output: Output = 0,
+    where: Any = None,
     batch_size: Positive = 128,
 ) -> np.ndarray:
     """Return the fall of the logit: for each pixel, the mean over the patches that cover it.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
-            one input.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         patch: Side of the covered square. None for a sixth of the shortest side.
         stride: Step between patches. None for half the patch.
         value: Value of the covered pixels, in the image's own units.
@@ -43,7 +44,7 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
         arXiv:1311.2901, section 4.2.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     size = places_of(target, "occlusion")
     patch = patch or max(1, round(min(size) / 6))
     stride = stride or max(1, patch // 2)

@@ -21,6 +21,7 @@ def rise(
     keep: Fraction = 0.5,
     seed: Natural = 0,
     output: Output = 0,
+    where: Any = None,
     batch_size: Positive = 128,
 ) -> np.ndarray:
     """Return, for each pixel, the mean class probability over the masks that leave it visible.
@@ -29,8 +30,8 @@ def rise(
     pattern of the masks does not show.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
-            one input.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         masks: Number of masks; the noise of the map falls with its square root.
         cells: Cells per side of a mask: a random grid, smoothly enlarged and shifted.
         keep: Probability that a cell is visible.
@@ -46,7 +47,7 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     size = places_of(target, "rise")
     drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
     chances = masked_scores(target, drawn, probabilities=True, batch_size=batch_size)

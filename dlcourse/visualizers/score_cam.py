@@ -20,6 +20,7 @@ def score_cam(
     *,
     layer: Any = None,
     output: Output = 0,
+    where: Any = None,
     enlarge: bool = True,
     batch_size: Positive = 128,
 ) -> np.ndarray:
@@ -29,7 +30,7 @@ def score_cam(
     the image; masked pixels tend to the value 0.
 
     Args:
-        model, images, class_indices, layer, output, enlarge: As for `grad_cam`; one input.
+        model, images, class_indices, layer, output, where, enlarge: As for `grad_cam`; one input.
         batch_size: Number of masked images per pass; it bounds the memory, whatever the number of
             images and filters.
 
@@ -42,7 +43,7 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, where=where)
     place = spatial_layer(target, layer, "score_cam")
     size = places_of(target, "score_cam")
     if len(place.shape or ()) - 1 != len(size):

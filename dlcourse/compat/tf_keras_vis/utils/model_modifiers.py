@@ -17,6 +17,7 @@ from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.probing import layer_calls
 
 
 class ReplaceToLinear(upstream.ReplaceToLinear):
@@ -151,7 +152,7 @@ def _is_convolution(layer: Any) -> bool:
 def _sought(reading: Reading, start: Any, inputs: list) -> Any:
     """Return the convolution that is called last, at or before the last call of `start`."""
     layers = hooks.all_layers(reading.model)
-    calls = hooks.layer_calls(reading.model, [np.asarray(x) for x in inputs])
+    calls = layer_calls(reading.model, [np.asarray(x) for x in inputs])
     if start is not None:
         ends = [k for k, call in enumerate(calls, 1) if layers[call.position] is start]
         calls = calls[: max(ends, default=0)]
