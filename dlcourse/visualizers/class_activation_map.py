@@ -52,7 +52,7 @@ def class_activation_map(
         means = cam.mean(axis=tuple(range(1, cam.ndim)))
         # float16 keeps three digits; another ending differs by far more, unless its map is equal
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
-            return enlarged(target, cam, enlarge)
+            return enlarged(target, cam, replace(place, entering=True)) if enlarge else cam
     raise UserError(
         "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer "
         "(grad_cam works for every convolutional network)"

@@ -92,7 +92,7 @@ def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray
 
     def read(model: Any, inputs: list) -> Any:
         tensors = hooks.record(model, inputs, places)[1]
-        return [ops.cast(tensor, "float32") for tensor in tensors]
+        return [ops.cast(x, "float32") for x in map(LayerCall.laid_out, places, tensors)]
 
     values = target.run(("outputs", tuple(places)), read, target.inputs)
     return {place.name: np.array(value) for place, value in zip(places, values, strict=True)}

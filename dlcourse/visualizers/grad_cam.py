@@ -7,6 +7,7 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.cam_layer import called, default_call, pixels_of, with_grid
 from dlcourse.visualizers.hooks import LayerCall, nth
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, target_of
@@ -21,18 +22,24 @@ def grad_cam(
     output: int | str = 0,
     where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return ReLU(Σ w·A): the sum of the feature maps A, each weighted by its mean gradient w.
 
     Args:
         model, images, class_indices, output, where: As for `saliency`; images, volumes or
             sequences.
         layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
-            layer. None for the last convolution.
-        enlarge: Whether to resize the maps to the image's size, bilinear with aligned corners.
+            layer; `(layer, k)` for its call number k. None for the last maps before the network's
+            last reduction of places, such as a pooling or flattening.
+        enlarge: Whether to resize the maps to the image's size: bilinear, each place at the centre
+            of the pixels that it sees.
+        grid: Rows and columns of the image's patches, such as `(14, 14)`, for a layer of tokens; a
+            class token before them is left out. None to find them in the model.
 
     Returns:
-        `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences.
+        `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences. A list
+        of these for several inputs of images.
 
     Raises:
         UserError: The arguments do not fit together, or the layer's output has no positions.
@@ -46,7 +53,7 @@ def grad_cam(
         return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
 
     target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("grad_cam", formula, target, layer, enlarge)
+    return weighted("grad_cam", formula, target, layer, enlarge, grid)
 
 
 def grad_cam_plus_plus(
@@ -58,7 +65,8 @@ def grad_cam_plus_plus(
     output: int | str = 0,
     where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return Grad-CAM++: the weight of a map is the α-weighted sum of its positive gradients.
 
     With the weights α, each of several objects of a class counts. The paper's factor exp(score) is
@@ -79,7 +87,7 @@ def grad_cam_plus_plus(
         return ops.sum(maps * weights, axis=-1)
 
     target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge)
+    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge, grid)
 
 
 def layer_cam(
@@ -91,7 +99,8 @@ def layer_cam(
     output: int | str = 0,
     where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each position with its own weight.
 
     It gives sharp maps in early layers too, where the mean gradients of Grad-CAM blur.
@@ -107,42 +116,79 @@ def layer_cam(
         return ops.sum(maps * ops.relu(gradient), axis=-1)
 
     target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("layer_cam", formula, target, layer, enlarge)
+    return weighted("layer_cam", formula, target, layer, enlarge, grid)
 
 
 def weighted(
-    method: str, formula: Callable[[Any, Any], Any], target: Target, layer: Any, enlarge: bool
-) -> np.ndarray:
-    """Return ReLU(formula(A, d score / d A)) of a layer's output A, resized if `enlarge`.
+    method: str,
+    formula: Callable[[Any, Any], Any],
+    target: Target,
+    layer: Any,
+    enlarge: bool,
+    grid: Any = None,
+) -> Any:
+    """Return ReLU(formula(A, d score / d A)) of a layer's maps A, resized if `enlarge`.
 
     Args:
         method: Name of the method, for errors and the cache of compiled functions.
         formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`.
         target: The model, its inputs and the classes.
-        layer: Layer whose output is read. None for the last convolution.
-        enlarge: Whether to resize the map to the image's size.
+        layer, enlarge, grid: As for `on_images`.
     """
-    place = spatial_layer(target, layer, method)
     reader = target.reader
 
-    def cam(model: Any, inputs: list, asked: Any) -> Any:
-        from keras import ops
+    def heatmap(place: LayerCall) -> Any:
+        def cam(model: Any, inputs: list, asked: Any) -> Any:
+            from keras import ops
 
-        maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
-        return ops.relu(formula(maps, gradient))
+            maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
+            return ops.relu(formula(maps, gradient))
 
-    key = (method, place.position, place.number)
-    heatmap = target.run(key, cam, target.inputs, target.asked, plain_first=True)
-    return enlarged(target, np.asarray(heatmap), enlarge)
+        return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
+
+    return on_images(method, lambda place, _: heatmap(place), target, layer, enlarge, grid)
 
 
-def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
-    """Return the requested layer, whose output is `(places…, channels)`.
+def on_images(
+    method: str,
+    heatmap: Callable[[LayerCall, int], Any],
+    target: Target,
+    layer: Any,
+    enlarge: bool,
+    grid: Any,
+) -> Any:
+    """Return the map of each input of images: one array, or a list for several inputs.
+
+    Args:
+        method: Name of the method, for errors.
+        heatmap: Function of a layer call and the input's index that returns `(n, places…)`.
+        target: The model, its inputs and the classes.
+        layer: Layer whose maps are read. None for the default one; see `cam_layer`.
+        enlarge: Whether to resize each map to its input.
+        grid: Rows and columns of the image's patches in a layer of tokens. None to find them.
+    """
+    maps = []
+    for source in target.sources:
+        place = spatial_layer(target, layer, method, source)
+        place = with_grid(target.probe, place, source, grid)
+        cam = np.asarray(heatmap(place, source), "float32")
+        maps.append(enlarged(target, cam, place, source) if enlarge else cam)
+    return maps if len(maps) > 1 else maps[0]
+
+
+def spatial_layer(target: Target, layer: Any, method: str, source: int) -> LayerCall:
+    """Return the requested layer call, whose output is `(places…, channels)`.
 
     Raises:
-        UserError: Its output has no positions.
+        UserError: Its output has no positions, or the model's output does not depend on it.
     """
-    place = target.layer(layer, method)
+    where = (target.model, target.probe, target.output, source)
+    place = default_call(*where) if layer is None else called(*where, layer)
+    if place is None:
+        raise UserError(
+            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
+            "gradient method such as saliency)"
+        )
     if place.shape is None or len(place.shape) < 2:
         raise UserError(
             f"{method}: layer {place.name} gives {place.shape}, not positions and channels: name a "
@@ -173,7 +219,7 @@ def output_and_gradient(
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)
-    return maps, gradient
+    return place.laid_out(maps), place.laid_out(gradient)
 
 
 def places(maps: Any) -> tuple[int, ...]:
@@ -181,9 +227,13 @@ def places(maps: Any) -> tuple[int, ...]:
     return tuple(range(1, len(maps.shape) - 1))
 
 
-def enlarged(target: Target, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:
-    """Return the map `(n, places…)` resized to the first input with the same number of axes."""
-    if not enlarge:
+def enlarged(target: Target, cam: np.ndarray, place: LayerCall, source: int = 0) -> np.ndarray:
+    """Return the map `(n, places…)` at the size of an input, where the layer sees its places.
+
+    A map with other axes is returned as it is.
+    """
+    size = target.inputs[source].shape[1:-1]
+    if len(size) != cam.ndim - 1:
         return cam
-    sizes = [x.shape[1:-1] for x in target.inputs if x.ndim - 2 == cam.ndim - 1]
-    return resize(cam, sizes[0]) if sizes else cam
+    grid = pixels_of(target.model, target.probe, place, source)
+    return resize(cam, size, grid, fading=grid is not None)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
+from math import prod
 from numbers import Integral
 from threading import RLock, get_ident
 from typing import Any
@@ -41,6 +42,7 @@ class LayerCall:
         shape: Shape of its output, without the batch. None if it does not return a single tensor.
         output_indices: Indices of the model's outputs that are this same tensor.
         entering: Whether the layer's first input is meant instead of its output.
+        grid: Rows and columns of the image's patches, if the places are these tokens, or None.
     """
 
     position: int
@@ -50,6 +52,16 @@ class LayerCall:
     shape: tuple[int, ...] | None
     output_indices: tuple[int, ...]
     entering: bool = False
+    grid: tuple[int, ...] | None = None
+
+    def laid_out(self, tensor: Any) -> Any:
+        """Return the maps `(n, rows, columns, channels)` of tokens, without a class token."""
+        if self.grid is None:
+            return tensor
+        from keras import ops
+
+        patches = tensor[:, -prod(self.grid) :]
+        return ops.reshape(patches, (-1, *self.grid, tensor.shape[-1]))
 
 
 def all_layers(model: Any) -> list:
@@ -321,7 +333,12 @@ def nth(number: int, hook: Hook) -> Hook:
 
 
 def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> LayerCall:
-    """Return the last call of a layer; see `named_layer`.
+    """Return the last call of a layer; see `find_calls`."""
+    return find_calls(calls, layer, model)[-1]
+
+
+def find_calls(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> list[LayerCall]:
+    """Return the calls of a layer, in order; see `named_layer`.
 
     Raises:
         UserError: There is no such layer, or the model does not call it.
@@ -332,7 +349,7 @@ def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any)
         called = ", ".join(dict.fromkeys(call.name for call in calls))
         reason = f"{wanted.name} is not called by the model, which calls {called}"
         raise UserError(reason, setting="layer")
-    return matches[-1]
+    return matches
 
 
 def named_layer(model: Any, layer: int | str | Any) -> Any:
@@ -399,6 +416,11 @@ def part(model: Any, layer: int | str | Any) -> Any:
 def has_kernel(layer: Any) -> bool:
     """Whether the layer multiplies its input with weights: dense, convolutional or recurrent."""
     return getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")
+
+
+def learns(part: Any) -> bool:
+    """Whether a layer or operation has weights, other than those of a normalisation."""
+    return bool(getattr(part, "weights", ())) and "Normalization" not in type(part).__name__
 
 
 def is_convolution(layer: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Number, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.targets import ClassIndices, Images, class_scores, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
 
 @checked
@@ -23,7 +23,7 @@ def occlusion(
     output: Output = 0,
     where: Any = None,
     batch_size: Positive = 128,
-) -> np.ndarray:
+) -> Any:
     """Return the fall of the logit: for each pixel, the mean over the patches that cover it.
 
     Args:
@@ -35,7 +35,8 @@ def occlusion(
         batch_size: Number of covered images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`: positive where the pixel is evidence for the class.
+        `(n, height, width)`: positive where the pixel is evidence for the class; a list of these
+        for several inputs of images, of which the others are held.
 
     Raises:
         UserError: The arguments do not fit together.
@@ -45,7 +46,20 @@ def occlusion(
         arXiv:1311.2901, section 4.2.
     """
     target = target_of(model, images, class_indices, output=output, where=where)
-    size = places_of(target, "occlusion")
+    maps = [_falls(target, source, patch, stride, value, batch_size) for source in target.sources]
+    return maps if len(maps) > 1 else maps[0]
+
+
+def _falls(
+    target: Target,
+    source: int,
+    patch: int | None,
+    stride: int | None,
+    value: float,
+    batch_size: int,
+) -> np.ndarray:
+    """Return the map of one input; the others are held."""
+    size = places_of(target, "occlusion", source)
     patch = patch or max(1, round(min(size) / 6))
     stride = stride or max(1, patch // 2)
     if not stride <= patch <= min(size):
@@ -55,7 +69,7 @@ def occlusion(
         )
     masks = _covers(size, patch, stride)
     whole = class_scores(target)
-    left = masked_scores(target, masks, value=value, batch_size=batch_size)
+    left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
     falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
     covered = 1 - masks.reshape(len(masks), -1)
     total = falls @ covered / covered.sum(axis=0)

@@ -23,7 +23,7 @@ def rise(
     output: Output = 0,
     where: Any = None,
     batch_size: Positive = 128,
-) -> np.ndarray:
+) -> Any:
     """Return, for each pixel, the mean class probability over the masks that leave it visible.
 
     Each pixel is divided by how often it was visible, not by the expected number, so that the
@@ -39,7 +39,8 @@ def rise(
         batch_size: Number of masked images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`, probabilities.
+        `(n, height, width)`, probabilities; a list of these for several inputs of images, of which
+        the others are held.
 
     Raises:
         UserError: The arguments do not fit together.
@@ -48,12 +49,17 @@ def rise(
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
     target = target_of(model, images, class_indices, output=output, where=where)
-    size = places_of(target, "rise")
-    drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    chances = masked_scores(target, drawn, probabilities=True, batch_size=batch_size)
-    visible = drawn.reshape(masks, -1)
-    seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
-    return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)
+    maps = []
+    for source in target.sources:
+        size = places_of(target, "rise", source)
+        drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
+        chances = masked_scores(
+            target, drawn, source=source, probabilities=True, batch_size=batch_size
+        )
+        visible = drawn.reshape(masks, -1)
+        seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
+        maps.append((chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size))
+    return maps if len(maps) > 1 else maps[0]
 
 
 def _random_masks(

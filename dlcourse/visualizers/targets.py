@@ -62,6 +62,12 @@ class Target:
         return self.probe.shapes[self.probe.outputs[self.output]] or (1,)
 
     @property
+    def sources(self) -> list[int]:
+        """The indices of the inputs with the most axes, if these have places: the images."""
+        most = max(x.ndim for x in self.inputs)
+        return [k for k, x in enumerate(self.inputs) if x.ndim == most > 2] or [0]
+
+    @property
     def asked(self) -> tuple[np.ndarray, np.ndarray]:
         """What `Reader.scores` takes besides the output: each example's class and places."""
         return self.indices, self.where
@@ -160,7 +166,8 @@ class Reader:
         if self.squash is not None and logits:
             operation = nth_squashed(self.squash[1], operation=operation)
         outputs, seen = hooks.record(model, inputs, places, changes, operation)
-        values = ops.cast(outputs[self.output], "float32")
+        # a copy: Keras has marked the tensor that comes from a softmax
+        values = ops.copy(ops.cast(outputs[self.output], "float32"))
         values = values if len(values.shape) > 1 else ops.expand_dims(values, -1)
         return values, [ops.cast(tensor, "float32") for tensor in seen]
 
