@@ -717,15 +717,45 @@ def test_inputs_that_do_not_fit_each_other_are_refused(method):
     refused(text, method, two_inputs(), [IMAGES, ROWS[:2]])
 
 
+WORDS = np.array([[1, 2, 3], [3, 2, 1]])
+
+
 @pytest.mark.parametrize("method", GRADIENTS[:-1])
-def test_whole_number_inputs_have_no_gradient(method):
-    words = np.array([[1, 2, 3], [3, 2, 1]])
-    body = [layers.Embedding(10, 4), layers.GlobalAveragePooling1D(), dense()]
-    text = "model: takes whole numbers (uint8 pixels, an embedding's indices)"
-    refused(text, method, keras.Sequential([layers.Input((3,), dtype="int32"), *body]), words)
-    refused(text, method, keras.Sequential(body), words)
+def test_the_gradient_of_tokens_is_that_of_their_embedding_one_value_per_token(method):
+    """A model of the embedding's output gives the same, vectors reduced to their sum or maximum."""
+    head = [layers.Conv1D(4, 2, activation="relu"), layers.GlobalAveragePooling1D(), dense()]
+    embedding = layers.Embedding(10, 4)
+    inner = keras.Sequential([layers.Input((3, 4)), *head])
+    model = keras.Sequential([layers.Input((3,), dtype="int32"), embedding, *head])
+    vectors = np.asarray(embedding(WORDS))
+    found, wanted = explain(method, model, WORDS), explain(method, inner, vectors)
+    one = np.sum if method in ("gradient_times_input", "integrated_gradients") else np.max
+    np.testing.assert_allclose(found, one(wanted, axis=-1), rtol=1e-4, atol=1e-7)
+    assert explain(method, keras.Sequential([embedding, *head]), WORDS).shape == (2, 3)
+
+
+def test_masked_tokens_have_no_gradient_and_the_others_keep_theirs():
+    x = layers.Input((4,), dtype="int32")
+    vectors = layers.Embedding(10, 3, mask_zero=True)(x)
+    model = keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(vectors)))
+    kernel = np.abs(np.asarray(model.layers[-1].kernel)[:, 1]).max()
+    found = explain("saliency", model, np.array([[5, 1, 0, 0]]))
+    np.testing.assert_allclose(found, [[kernel / 2, kernel / 2, 0, 0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", GRADIENTS[:-1])
+def test_an_input_whose_gradient_is_cut_off_is_named(method):
     pixels = [layers.Input((8, 8, 2), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()]
+    text = "images: the model takes whole numbers, which have no gradient: use a method that covers"
     refused(text, method, keras.Sequential([*pixels, dense()]), 255 * IMAGES)
+    x, row = layers.Input((8, 8, 2), dtype="uint8"), layers.Input((5,))
+    both = layers.Concatenate()([layers.Flatten()(layers.Rescaling(1 / 255)(x)), row])
+    text = "images[0]: the model takes whole numbers, which have no gradient: use a method that"
+    refused(text, method, keras.Model([x, row], dense()(both)), [255 * IMAGES, ROWS])
+    words = layers.Input((3,), dtype="int32")
+    model = keras.Model(words, dense()(layers.Flatten()(keras.ops.one_hot(words, 10))))
+    text = "images: the model takes whole numbers, which have no gradient: explain the part of the"
+    refused(text, method, model, WORDS)
 
 
 @pytest.mark.parametrize("method", [*CAMS, "class_activation_map", "occlusion", "rise"])

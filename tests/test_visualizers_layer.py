@@ -348,6 +348,97 @@ def test_the_peak_of_every_map_lies_within_a_pixel_of_the_object(method, front):
         assert np.abs(at - (row, column)).max() <= 1
 
 
+# Tokens, frames
+
+
+def vision_transformer(class_token=True, attention=True, size=12):
+    """Patches of 3×3 pixels → tokens → (attention) → the class token, or the mean."""
+    x = layers.Input((size, size, 1))
+    y = layers.Conv2D(6, 3, strides=3, name="patches")(x)
+    y = layers.Reshape(((size // 3) ** 2, 6), name="tokens")(y)
+    if class_token:
+        first = ops.mean(y, axis=1, keepdims=True) * 0 + 1
+        y = layers.Concatenate(axis=1)([first, y])
+    for name in ("one", "two"):
+        z = layers.LayerNormalization(name=f"normal_{name}")(y)
+        if attention:
+            y = y + layers.MultiHeadAttention(2, 3, name=f"attention_{name}")(z, z)
+        y = y + layers.Dense(6, "relu", name=f"dense_{name}")(y)
+    z = layers.LayerNormalization(name="last")(y)
+    return keras.Model(x, dense()(z[:, 0] if class_token else layers.GlobalAveragePooling1D()(z)))
+
+
+def test_tokens_are_laid_out_as_the_image_s_patches_without_the_class_token():
+    model = vision_transformer()
+    assert chosen(model).name == "normal_two"  # the last that other tokens reach the class from
+    maps = grad_cam(model, IMAGES, 1, enlarge=False)
+    assert maps.shape == (2, 4, 4)
+    assert grad_cam(model, IMAGES, 1).shape == (2, 12, 12)
+    assert maps.any()
+    assert feature_maps(model, IMAGES, "normal_two")["normal_two"].shape == (2, 17, 6)
+    tall = grad_cam(model, IMAGES, 1, grid=(8, 2), enlarge=False)
+    assert tall.shape == (2, 8, 2)
+    np.testing.assert_allclose(tall.reshape(2, 16), maps.reshape(2, 16), rtol=1e-5)
+    with pytest.raises(UserError, match=r"^grid: expected rows and columns of 17 tokens, got "):
+        grad_cam(model, IMAGES, 1, grid=(5, 5))
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_tokens_without_attention_equal_a_network_of_1_by_1_convolutions(method):
+    tokens = vision_transformer(class_token=False, attention=False)
+    x = layers.Input((12, 12, 1))
+    y = layers.Conv2D(6, 3, strides=3)(x)
+    for _ in range(2):
+        layers.LayerNormalization()(y)
+        y = y + layers.Conv2D(6, 1, activation="relu")(y)
+    maps = keras.Model(x, dense()(pool()(layers.LayerNormalization()(y))))
+    weights = [w.reshape(1, 1, 6, 6) if w.shape == (6, 6) else w for w in tokens.get_weights()]
+    maps.set_weights(weights)
+    found, wanted = (VISUALIZERS[method](model, IMAGES, 1) for model in (tokens, maps))
+    assert found.shape == (2, 12, 12)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_an_object_in_a_patch_is_found_there():
+    x = layers.Input((12, 12, 1))
+    y = layers.Reshape((16, 2))(layers.Conv2D(2, 3, strides=3, kernel_initializer="ones")(x))
+    model = keras.Model(
+        x, layers.Dense(1, kernel_initializer="ones")(layers.GlobalAveragePooling1D()(y))
+    )
+    found = grad_cam(model, spot(7, 4, 12), 0)[0]
+    assert np.unravel_index(found.argmax(), found.shape) == (7, 4)
+
+
+def frames():
+    """Three frames of 8×8 pixels, each through one CNN, then an LSTM."""
+    x = layers.Input((8, 8, 1))
+    cnn = keras.Model(x, conv(3, "inner")(x))
+    clip = layers.Input((3, 8, 8, 1))
+    maps = layers.TimeDistributed(cnn, name="maps")(clip)
+    return keras.Model(clip, dense()(layers.LSTM(4)(layers.TimeDistributed(pool())(maps))))
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "eigen_cam", "score_cam"])
+def test_frames_have_a_map_each(method):
+    model, clips = frames(), RNG.random((2, 3, 8, 8, 1)).astype("float32")
+    assert chosen(model, clips).name == "maps"
+    assert VISUALIZERS[method](model, clips, 1).shape == (2, 3, 8, 8)
+
+
+def test_a_map_of_tokens_of_a_text_lies_on_the_words():
+    embedding = layers.Embedding(5, 2)
+    body = [layers.Conv1D(2, 3, kernel_initializer="ones"), layers.GlobalAveragePooling1D()]
+    head = layers.Dense(1, kernel_initializer="ones")
+    model = keras.Sequential([layers.Input((9,), dtype="int32"), embedding, *body, head])
+    embedding.set_weights([np.eye(5, 2, k=-4)])
+    words = np.zeros((1, 9), int)
+    words[0, 6] = 4
+    found = grad_cam(model, words, 0)
+    assert found.shape == (1, 9)
+    assert found[0].argmax() in (5, 6, 7)
+    np.testing.assert_allclose(found[0, 5:8], found[0, 6])
+
+
 def test_a_map_fades_beyond_its_outermost_places():
     matrix = interpolation_matrix(3, 9, 2.0, 2.0, fading=True)
     expected = [[0, 0, 0], [0.5, 0, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]]

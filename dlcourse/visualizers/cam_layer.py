@@ -170,7 +170,9 @@ def with_grid(probe: Probe, call: LayerCall, source: int, grid: Any) -> LayerCal
         return replace(call, grid=grid)
     sizes = np.asarray(grid)
     if sizes.shape != (axes,) or sizes.dtype.kind not in "iu" or not 0 < sizes.prod() <= tokens[0]:
-        raise UserError(f"expected rows and columns of {tokens} tokens, got {grid}", setting="grid")
+        raise UserError(
+            f"expected rows and columns of {tokens[0]} tokens, got {grid}", setting="grid"
+        )
     return replace(call, grid=tuple(map(int, grid)))
 
 
@@ -193,7 +195,9 @@ def pixels_of(model: Any, probe: Probe, call: LayerCall, source: int) -> Grid | 
             return grids.get(known[0]) if known else None
         for made in step.outputs if known else ():
             turned = step.call.kind in TURNS or len(size[made]) != len(size[known[0]])
-            if made not in grids and not turned:
+            if step.call.kind == "Embedding":  # one place for each token
+                grids[made] = [(1.0, 0.0)] * len(size[made])
+            elif made not in grids and not turned:
                 local = _local(parts[step.call.position], size[known[0]], size[made])
                 grids[made] = [
                     (a * scale, a * offset + b)

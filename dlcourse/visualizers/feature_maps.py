@@ -88,6 +88,11 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
 
 def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
     """Return the tensor of each layer call by its name, float32, from one forward pass."""
+    return dict(zip([place.name for place in places], tensors_of(target, places), strict=True))
+
+
+def tensors_of(target: Target, places: Sequence[LayerCall]) -> list[np.ndarray]:
+    """Return the tensor of each layer call, float32, from one forward pass."""
     from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
@@ -95,4 +100,4 @@ def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray
         return [ops.cast(x, "float32") for x in map(LayerCall.laid_out, places, tensors)]
 
     values = target.run(("outputs", tuple(places)), read, target.inputs)
-    return {place.name: np.array(value) for place, value in zip(places, values, strict=True)}
+    return [np.array(value) for value in values]

@@ -232,7 +232,8 @@ def enlarged(target: Target, cam: np.ndarray, place: LayerCall, source: int = 0)
 
     A map with other axes is returned as it is.
     """
-    size = target.inputs[source].shape[1:-1]
+    shape = target.inputs[source].shape[1:]
+    size = shape if len(shape) == 1 else shape[:-1]  # of tokens, or without the channels
     if len(size) != cam.ndim - 1:
         return cam
     grid = pixels_of(target.model, target.probe, place, source)

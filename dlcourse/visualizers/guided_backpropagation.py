@@ -6,8 +6,8 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.operations import is_relu
-from dlcourse.visualizers.saliency import gradients, largest_channel
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.targets import ClassIndices, Images
 
 
 def guided_backpropagation(
@@ -30,11 +30,11 @@ def guided_backpropagation(
     References:
         Springenberg et al., "Striving for Simplicity", 2015, arXiv:1412.6806.
     """
-    target = target_of(model, images, class_indices, output=output, where=where)
+    target = with_embeddings(model, images, class_indices, output=output, where=where)
     if not target.probe.has_relu:
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
     guided_gradients = gradients(target, "guided", guided)
-    return target.as_given([largest_channel(np.maximum(g, 0)) for g in guided_gradients])
+    return target.maps([np.maximum(g, 0) for g in guided_gradients], np.max)
 
 
 def guided(name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -40,6 +40,8 @@ class Target:
         indices: The class of each example, `(n,)` int32.
         where: Weight of each place of the output in the score, `(n, places…)` or `(n, 1, …)`; its
             mean is 1.
+        embedded: Index of each input in whose place an embedding's output stands, and its call.
+        tokens: The whole numbers that these inputs had.
     """
 
     model: Any
@@ -50,6 +52,8 @@ class Target:
     output_activation: str | None
     indices: np.ndarray
     where: np.ndarray
+    embedded: tuple[tuple[int, LayerCall], ...] = ()
+    tokens: tuple[np.ndarray, ...] = ()
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
@@ -68,9 +72,9 @@ class Target:
         return [k for k, x in enumerate(self.inputs) if x.ndim == most > 2] or [0]
 
     @property
-    def asked(self) -> tuple[np.ndarray, np.ndarray]:
-        """What `Reader.scores` takes besides the output: each example's class and places."""
-        return self.indices, self.where
+    def asked(self) -> tuple[np.ndarray, ...]:
+        """What a reader takes besides the inputs: each example's class, places and tokens."""
+        return self.indices, self.where, *self.tokens
 
     @property
     def reader(self) -> "Reader":
@@ -78,7 +82,7 @@ class Target:
         unread = self.output_activation is None and self.probe.sums_to_1[self.output]
         plain = unread or self._regresses()
         squash = self.probe.squashed[self.output]
-        return Reader(self.output, squash, self.output_activation, unread, plain)
+        return Reader(self.output, squash, self.output_activation, unread, plain, self.embedded)
 
     def _regresses(self) -> bool:
         """Whether the output is a single number without sigmoid, or its loss is a distance."""
@@ -115,15 +119,26 @@ class Target:
 
     def at(self, rows: np.ndarray, inputs: list[np.ndarray]) -> "Target":
         """Return the target for other inputs, which belong to the examples of these rows."""
-        return replace(self, inputs=inputs, indices=self.indices[rows], where=self.where[rows])
+        indices, where, *tokens = (x[rows] for x in self.asked)
+        return replace(self, inputs=inputs, indices=indices, where=where, tokens=tuple(tokens))
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Target":
         """Return the target for `times` · n inputs: all examples, `times` over."""
         return self.at(np.tile(np.arange(len(self.indices)), times), inputs)
 
-    def as_given(self, maps: list) -> Any:
-        """Return one array, or a list if the caller gave a list."""
-        arrays = [np.asarray(heatmap, "float32") for heatmap in maps]
+    def maps(self, values: Iterable[np.ndarray], over_channels: Callable[..., Any]) -> Any:
+        """Return one array, or a list if the caller gave a list of inputs.
+
+        Args:
+            values: One array per input.
+            over_channels: Function that reduces the channels of images, or an embedding's values;
+                features of sequences and rows are kept.
+        """
+        embedded = dict(self.embedded)
+        arrays = [
+            np.asarray(over_channels(x, axis=-1) if x.ndim >= 4 or k in embedded else x, "float32")
+            for k, x in enumerate(values)
+        ]
         return arrays if self.was_list else arrays[0]
 
 
@@ -137,6 +152,7 @@ class Reader:
         output_activation: As for `Target`.
         unread: Whether the output holds probabilities whose softmax was not found.
         plain: Whether its numbers are no logits: probabilities, or those of a regression.
+        embedded: As for `Target`.
     """
 
     output: int
@@ -144,6 +160,7 @@ class Reader:
     output_activation: str | None
     unread: bool = False
     plain: bool = False
+    embedded: tuple[tuple[int, LayerCall], ...] = ()
 
     def read(
         self,
@@ -154,14 +171,22 @@ class Reader:
         operation: Operation | None = None,
         *,
         logits: bool = True,
+        tokens: Sequence = (),
     ) -> tuple[Any, list]:
         """Return the output `(n, …, classes)` and those of the layer calls, float32, from one call.
 
         Args:
             model, inputs, places, changes, operation: As for `hooks.record`.
             logits: Whether to read the output without its softmax or sigmoid.
+            tokens: Whole numbers of the inputs that are given as an embedding's output.
         """
         from keras import ops
+
+        changes = list(changes)
+        for (k, place), numbers in zip(self.embedded, tokens, strict=False):
+            given = hooks.nth(place.number, lambda _, *__, values=inputs[k], **___: values)
+            changes.append((place.position, given))
+            inputs = [*inputs[:k], numbers, *inputs[k + 1 :]]
 
         if self.squash is not None and logits:
             operation = nth_squashed(self.squash[1], operation=operation)
@@ -214,7 +239,7 @@ def _chosen(output: Any, asked: Any) -> Any:
     """Return the mean over the places, weighted by `where`, of each example's class, `(n,)`."""
     from keras import ops
 
-    indices, where = asked
+    indices, where, *_ = asked
     places = (1,) * (len(output.shape) - 2)
     chosen = ops.one_hot(indices, output.shape[-1], dtype="float32")
     values = ops.sum(output * ops.reshape(chosen, (-1, *places, output.shape[-1])), axis=-1)
@@ -294,7 +319,7 @@ def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
     """Return `score(model, inputs, asked)`: each class's logit or probability, `(n,)`."""
 
     def score(model: Any, inputs: list, asked: Any) -> Any:
-        values, _ = reader.read(model, inputs, logits=not probabilities)
+        values, _ = reader.read(model, inputs, logits=not probabilities, tokens=asked[2:])
         return (reader.probabilities if probabilities else reader.scores)(values, asked)
 
     return score
@@ -326,12 +351,6 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
 def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
     """Return the shape of each input without the batch; empty if the model's inputs are unknown."""
     return [tuple(x.shape[1:]) for x in hooks.symbolic_inputs(model)]
-
-
-def takes_whole_numbers(target: Target) -> bool:
-    """Whether an input of the model, or an embedding, rounds its values."""
-    embeds = any(call.kind == "Embedding" for call in target.calls)
-    return embeds or any("int" in str(x.dtype) for x in hooks.symbolic_inputs(target.model))
 
 
 def _in_order(model: Any, images: dict) -> list:
