@@ -1,6 +1,7 @@
 """The layer that counts: which maps a CAM method reads, of which call, and where they lie."""
 
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportOptionalSubscript=false, reportOptionalOperand=false
 
 import keras
 import numpy as np
@@ -369,18 +370,42 @@ def vision_transformer(class_token=True, attention=True, size=12):
 
 
 def test_tokens_are_laid_out_as_the_image_s_patches_without_the_class_token():
+    keras.utils.set_random_seed(1)
     model = vision_transformer()
     assert chosen(model).name == "normal_two"  # the last that other tokens reach the class from
-    maps = grad_cam(model, IMAGES, 1, enlarge=False)
+    maps = eigen_cam(model, IMAGES, 1, enlarge=False)
     assert maps.shape == (2, 4, 4)
-    assert grad_cam(model, IMAGES, 1).shape == (2, 12, 12)
+    assert eigen_cam(model, IMAGES, 1).shape == (2, 12, 12)
     assert maps.any()
     assert feature_maps(model, IMAGES, "normal_two")["normal_two"].shape == (2, 17, 6)
-    tall = grad_cam(model, IMAGES, 1, grid=(8, 2), enlarge=False)
+    tall = eigen_cam(model, IMAGES, 1, grid=(8, 2), enlarge=False)
     assert tall.shape == (2, 8, 2)
     np.testing.assert_allclose(tall.reshape(2, 16), maps.reshape(2, 16), rtol=1e-5)
     with pytest.raises(UserError, match=r"^grid: expected rows and columns of 17 tokens, got "):
         grad_cam(model, IMAGES, 1, grid=(5, 5))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the oracle is TensorFlow's")
+def test_the_map_of_tokens_is_its_formula_without_the_class_token():
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    model = vision_transformer()
+    both = keras.Model(model.inputs, [model.get_layer("normal_two").output, model.output])
+    with tf.GradientTape() as tape:
+        tokens, output = both(tf.constant(IMAGES))
+        logit = tf.math.log(output[:, 1] / output[:, 0])  # of class 1 less that of class 0
+    slope = tape.gradient(logit, tokens).numpy()[:, 1:]
+    maps = tokens.numpy()[:, 1:]
+    expected = [np.einsum("npc,nc->np", maps, g.mean(axis=1)) for g in (slope, -slope)]
+    weights = np.asarray(model.layers[-1].kernel)
+    model.layers[-1].set_weights([weights - weights[:, :1], np.zeros(2)])  # class 0 has the logit 0
+    found = grad_cam(model, IMAGES, 1, enlarge=False).reshape(2, 16)
+    np.testing.assert_allclose(found, np.maximum(expected[0], 0), rtol=1e-3, atol=1e-6)
+    model.layers[-1].set_weights([weights[:, ::-1] - weights[:, 1:], np.zeros(2)])
+    found = grad_cam(model, IMAGES, 1, enlarge=False).reshape(2, 16)
+    np.testing.assert_allclose(found, np.maximum(expected[1], 0), rtol=1e-3, atol=1e-6)
+    assert any(one.max() > 0 for one in expected)
 
 
 @pytest.mark.parametrize("method", CAMS)

@@ -2,6 +2,7 @@
 
 # A method returns an array, or a list of them for a list of inputs; here it is always an array.
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportOptionalOperand=false
 
 import re
 

@@ -33,7 +33,7 @@ def feature_maps(
     target = target_of(model, images, 0)
     if layers is not None:
         several = layers if isinstance(layers, list | tuple) else [layers]
-        return outputs(target, [target.layer(layer, "feature_maps") for layer in several])
+        return outputs(target, [hooks.find_layer(target.calls, layer, model) for layer in several])
     every = hooks.all_layers(model)
     slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):

@@ -12,6 +12,8 @@ from dlcourse.visualizers.hooks import LayerCall, nth
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, target_of
 
+Heatmap = Callable[[LayerCall, int], Any]
+
 
 def grad_cam(
     model: Any,
@@ -119,25 +121,18 @@ def layer_cam(
     return weighted("layer_cam", formula, target, layer, enlarge, grid)
 
 
-def weighted(
-    method: str,
-    formula: Callable[[Any, Any], Any],
-    target: Target,
-    layer: Any,
-    enlarge: bool,
-    grid: Any = None,
-) -> Any:
+def weighted(method: str, formula: Callable[..., Any], target: Target, *view: Any) -> Any:
     """Return ReLU(formula(A, d score / d A)) of a layer's maps A, resized if `enlarge`.
 
     Args:
         method: Name of the method, for errors and the cache of compiled functions.
         formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`.
         target: The model, its inputs and the classes.
-        layer, enlarge, grid: As for `on_images`.
+        view: The layer, `enlarge` and `grid`, as for `on_images`.
     """
     reader = target.reader
 
-    def heatmap(place: LayerCall) -> Any:
+    def heatmap(place: LayerCall, _: int) -> Any:
         def cam(model: Any, inputs: list, asked: Any) -> Any:
             from keras import ops
 
@@ -146,28 +141,20 @@ def weighted(
 
         return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
 
-    return on_images(method, lambda place, _: heatmap(place), target, layer, enlarge, grid)
+    return on_images(method, heatmap, target, *view)
 
 
-def on_images(
-    method: str,
-    heatmap: Callable[[LayerCall, int], Any],
-    target: Target,
-    layer: Any,
-    enlarge: bool,
-    grid: Any,
-) -> Any:
+def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:
     """Return the map of each input of images: one array, or a list for several inputs.
 
     Args:
         method: Name of the method, for errors.
         heatmap: Function of a layer call and the input's index that returns `(n, places…)`.
         target: The model, its inputs and the classes.
-        layer: Layer whose maps are read. None for the default one; see `cam_layer`.
-        enlarge: Whether to resize each map to its input.
-        grid: Rows and columns of the image's patches in a layer of tokens. None to find them.
+        view: The layer whose maps are read, or None for the default one; whether to resize each map
+            to its input; the grid of the image's patches, or None.
     """
-    maps = []
+    (layer, enlarge, grid), maps = view, []
     for source in target.sources:
         place = spatial_layer(target, layer, method, source)
         place = with_grid(target.probe, place, source, grid)
@@ -176,7 +163,7 @@ def on_images(
     return maps if len(maps) > 1 else maps[0]
 
 
-def spatial_layer(target: Target, layer: Any, method: str, source: int) -> LayerCall:
+def spatial_layer(target: Target, layer: Any, method: str, source: int = 0) -> LayerCall:
     """Return the requested layer call, whose output is `(places…, channels)`.
 
     Raises:

@@ -23,6 +23,7 @@ from dlcourse.visualizers.operations import (
     Operation,
     attribute,
     replaced,
+    within,
 )
 
 Hook = Callable[..., Any]
@@ -257,46 +258,27 @@ def hooked(
     import keras
 
     everything, loops = parts(model), []
-
-    def loop(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        loops.append(1)
-        try:
-            return call(*args, **kwargs)
-        finally:
-            loops.pop()
-
     timed = keras.layers.RNN | keras.layers.TimeDistributed
-    marks = [(k, loop) for k, x in enumerate(everything) if operation and isinstance(x, timed)]
+    marks = [(k, within(loops)) for k, part in enumerate(everything) if isinstance(part, timed)]
+    owners = [model, *everything]
+    methods = [x for owner in owners for part in (owner, type(owner)) for x in vars(part).values()]
     with _ONE_AT_A_TIME, ExitStack() as stack:
-        stack.enter_context(_functions_inlined([model, *everything]))
+        if any(hasattr(method, "get_concrete_function") for method in methods):
+            import tensorflow as tf  # a tf.function runs as written, where hooks reach it
+
+            stack.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
+            tf.config.run_functions_eagerly(True)
         for layer in model._flatten_layers():
             if layer.compute_dtype in HALF and not layer.quantization_mode:
                 full = keras.DTypePolicy("float32")
                 full._variable_dtype = layer.variable_dtype
                 stack.enter_context(attribute(layer, "_dtype_policy", full))
-        for position, hook in [*marks, *changes]:
+        for position, hook in [*(marks if operation else ()), *changes]:
             layer = everything[position]
             stack.enter_context(attribute(layer, "call", _hooked_call(layer, hook)))
         if operation:
-            stack.enter_context(replaced(operation, [model, *everything], loops))
+            stack.enter_context(replaced(operation, owners, loops))
         yield
-
-
-@contextmanager
-def _functions_inlined(owners: list) -> Iterator[None]:
-    """Within the block, a `tf.function` among the methods runs as written, where hooks reach it."""
-    methods = [x for owner in owners for part in (owner, type(owner)) for x in vars(part).values()]
-    if not any(hasattr(method, "get_concrete_function") for method in methods):
-        yield
-        return
-    import tensorflow as tf
-
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
 
 
 def _hooked_call(layer: Any, hook: Hook) -> Callable[..., Any]:
@@ -306,20 +288,6 @@ def _hooked_call(layer: Any, hook: Hook) -> Callable[..., Any]:
         return hook(original, *args, **kwargs) if get_ident() == here else original(*args, **kwargs)
 
     return hook_call
-
-
-def with_activation(layer: Any, activation: Callable[..., Any]) -> Hook:
-    """Return the hook with which a layer uses another activation for one call."""
-    original, here = layer.activation, get_ident()
-
-    def chosen(*args: Any, **kwargs: Any) -> Any:
-        return (activation if get_ident() == here else original)(*args, **kwargs)
-
-    def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with attribute(layer, "activation", chosen):
-            return call(*args, **kwargs)
-
-    return hook
 
 
 def nth(number: int, hook: Hook) -> Hook:
@@ -332,17 +300,23 @@ def nth(number: int, hook: Hook) -> Hook:
     return chosen
 
 
-def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> LayerCall:
+def find_layer(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> LayerCall:
     """Return the last call of a layer; see `find_calls`."""
     return find_calls(calls, layer, model)[-1]
 
 
-def find_calls(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> list[LayerCall]:
-    """Return the calls of a layer, in order; see `named_layer`.
+def find_calls(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> list[LayerCall]:
+    """Return the calls of a layer, in order, or the one asked as (layer, number of the call).
 
     Raises:
-        UserError: There is no such layer, or the model does not call it.
+        UserError: There is no such layer (see `named_layer`) or call.
     """
+    if isinstance(layer, tuple) and len(layer) == 2:
+        every = find_calls(calls, layer[0], model)
+        if layer[1] in range(len(every)):
+            return [every[layer[1]]]
+        known = ", ".join(f"({call.name!r}, {call.number})" for call in every)
+        raise UserError(f"no call {shown(layer[1])} (known: {known})", setting="layer")
     wanted, layers = named_layer(model, layer), all_layers(model)
     matches = [call for call in calls if layers[call.position] is wanted]
     if not matches:

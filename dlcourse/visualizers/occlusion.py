@@ -8,7 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Number, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, class_scores, target_of
 
 
 @checked
@@ -46,34 +46,22 @@ def occlusion(
         arXiv:1311.2901, section 4.2.
     """
     target = target_of(model, images, class_indices, output=output, where=where)
-    maps = [_falls(target, source, patch, stride, value, batch_size) for source in target.sources]
+    whole, maps = class_scores(target), []
+    for source in target.sources:
+        size = places_of(target, "occlusion", source)
+        side = patch or max(1, round(min(size) / 6))
+        step = stride or max(1, side // 2)
+        if not step <= side <= min(size):
+            raise UserError(
+                f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={side}, "
+                f"stride={step}"
+            )
+        masks = _covers(size, side, step)
+        left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
+        falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
+        covered = 1 - masks.reshape(len(masks), -1)
+        maps.append((falls @ covered / covered.sum(axis=0)).reshape(-1, *size))
     return maps if len(maps) > 1 else maps[0]
-
-
-def _falls(
-    target: Target,
-    source: int,
-    patch: int | None,
-    stride: int | None,
-    value: float,
-    batch_size: int,
-) -> np.ndarray:
-    """Return the map of one input; the others are held."""
-    size = places_of(target, "occlusion", source)
-    patch = patch or max(1, round(min(size) / 6))
-    stride = stride or max(1, patch // 2)
-    if not stride <= patch <= min(size):
-        raise UserError(
-            f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
-            f"stride={stride}"
-        )
-    masks = _covers(size, patch, stride)
-    whole = class_scores(target)
-    left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
-    falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
-    covered = 1 - masks.reshape(len(masks), -1)
-    total = falls @ covered / covered.sum(axis=0)
-    return total.reshape(-1, *size)
 
 
 def _covers(size: tuple[int, ...], patch: int, stride: int) -> np.ndarray:

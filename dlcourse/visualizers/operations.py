@@ -6,7 +6,7 @@ The backend's own functions are replaced during one call of the model, and for i
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from itertools import count
+from itertools import count, product
 from threading import get_ident
 from typing import Any
 
@@ -37,16 +37,6 @@ def attribute(thing: Any, name: str, value: Any) -> Iterator[None]:
             thing.__dict__[name] = before
 
 
-def functions() -> list[tuple[Any, str, Any]]:
-    """Return `(module, name, function)` for each function of the backend that is replaced."""
-    import keras
-
-    backend = import_module("keras.src.backend")
-    modules = [backend.nn, backend.numpy, *map(import_module, MODULES[keras.backend.backend()])]
-    named = [(module, name) for module in modules for name in (*SQUASHING, *RELUS)]
-    return [(*pair, getattr(*pair)) for pair in named if hasattr(*pair)]
-
-
 @contextmanager
 def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
     """Within the block, each function is `operation`; none that is part of another one.
@@ -54,33 +44,46 @@ def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
     Args:
         operation: Function called in place of each.
         layers: Layers; an attribute that is such a function is replaced as well.
-        loops: One entry while a loop over time steps runs: there, only ReLUs are replaced, as the
+        loops: Not empty while a loop over time steps runs: there, only ReLUs are replaced, as the
             number of calls depends on how the loop is compiled.
     """
-    here, inside = get_ident(), []
+    import keras
+
+    here, inside, table = get_ident(), [], {}
 
     def instead(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if get_ident() != here or inside or (loops and name in SQUASHING):
                 return function(*args, **kwargs)
-            inside.append(name)
-            try:
-                return operation(name, function, *args, **kwargs)
-            finally:
-                inside.pop()
+            return within(inside)(operation, name, function, *args, **kwargs)
 
         return call
 
+    backend = import_module("keras.src.backend")
+    modules = [backend.nn, backend.numpy, *map(import_module, MODULES[keras.backend.backend()])]
     with ExitStack() as stack:
-        by_function: dict[Any, Any] = {}
-        for module, name, function in functions():
-            by_function[function] = instead(name, function)
-            stack.enter_context(attribute(module, name, by_function[function]))
+        for module, name in product(modules, (*SQUASHING, *RELUS)):
+            if function := getattr(module, name, None):
+                table[function] = instead(name, function)
+                stack.enter_context(attribute(module, name, table[function]))
         for layer in layers:
-            for name, own in list(layer.__dict__.items()):
-                if callable(own) and own.__hash__ and own in by_function:
-                    stack.enter_context(attribute(layer, name, by_function[own]))
+            for name, own in list(vars(layer).items()):
+                if callable(own) and own.__hash__ and own in table:
+                    stack.enter_context(attribute(layer, name, table[own]))
         yield
+
+
+def within(marks: list) -> Callable[..., Any]:
+    """Return the hook with which `marks` is not empty during a call."""
+
+    def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        marks.append(call)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            marks.pop()
+
+    return hook
 
 
 def is_relu(name: str, arguments: tuple) -> bool:
@@ -90,23 +93,20 @@ def is_relu(name: str, arguments: tuple) -> bool:
 
 
 def nth_squashed(
-    number: int,
-    result: Callable[[Any], Any] = lambda x: x,
-    operation: Operation | None = None,
+    number: int, result: Callable[[Any], Any] = lambda x: x, otherwise: Operation | None = None
 ) -> Operation:
     """Return the operation that gives `result(x)` in place of the softmax or sigmoid `number`.
 
-    Other functions are left to another `operation`, if there is one.
+    Other functions are left to the operation `otherwise`, if there is one.
     """
     calls = count()
 
-    def chosen(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        from keras import ops
+
         if name in SQUASHING and next(calls) == number:
-            from keras import ops
-
             return result(ops.convert_to_tensor((*args, *kwargs.values())[0]))
-        if operation is not None:
-            return operation(name, function, *args, **kwargs)
-        return function(*args, **kwargs)
+        first = (name, function) if otherwise else ()
+        return (otherwise or function)(*first, *args, **kwargs)
 
-    return chosen
+    return operation

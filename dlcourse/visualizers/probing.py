@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,10 +12,10 @@ import numpy as np
 
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
-from dlcourse.visualizers.operations import SQUASHING, is_relu, nth_squashed
+from dlcourse.visualizers.operations import SQUASHING, is_relu, nth_squashed, within
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """A call of a layer or operation, with its tensors by their keys in `Probe.shapes`.
 
@@ -34,7 +35,7 @@ class Step:
     chooses: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """What one call of a model shows of it.
 
@@ -93,98 +94,80 @@ def probed(model: Any, inputs: list) -> Probe:
 def _probe(model: Any, inputs: list) -> Probe:
     import keras
 
-    record = _Record(model)
-    # Layers of a graph have their variables, which keep their values; others may still build.
-    scope = keras.StatelessScope() if hooks.has_graph(model) else nullcontext()
-    known = hooks.symbolic_inputs(model)
-    types = known if len(known) == len(inputs) else inputs
-    tensors = [
-        keras.ops.convert_to_tensor(x, getattr(t, "dtype", None))
-        for x, t in zip(inputs, types, strict=True)
-    ]
-    changes = [(k, record.hook(k)) for k in range(len(record.parts))]
-    with hooks.hooked(model, changes, record.operation), scope:
-        by_name = hooks.outputs_of(model, tensors)
-    outputs = list(by_name.values())
-    layers = len(hooks.all_layers(model))
-    calls = [record.call(*item, outputs) for item in record.calls]
-    steps = [
-        Step(record.call(*item, outputs), begun, *_keys(entered, made), _chooses(entered, made))
-        for item, begun, entered, made in record.steps
-    ]
-    of_layers = {k: c.name for c in reversed(calls) for k in c.output_indices}
-    every = [*tensors, *outputs, *(x for _, _, a, b in record.steps for x in a + b)]
-    return Probe(
-        tuple(c for c in calls if c.position < layers),
-        tuple(steps),
-        {id(x): tuple(x.shape[1:]) for x in every},
-        *_keys(tensors, outputs),
-        tuple(n if n and not n.isdigit() else of_layers.get(k, n) for k, n in enumerate(by_name)),
-        tuple(_squashed(model, tensors, record.squashed, k, x) for k, x in enumerate(outputs)),
-        tuple(map(_sums_to_1, outputs)),
-        record.has_relu,
-    )
+    everything, names = hooks.parts(model), hooks.names_of(model)
+    seen, steps, squashed, closed, relus = [], [], [], [], []
 
-
-class _Record:
-    """The calls during one call of a model: `(position, number, result)`, and more of the steps."""
-
-    def __init__(self, model: Any) -> None:
-        self.parts, self.names = hooks.parts(model), hooks.names_of(model)
-        self.calls: list[tuple[int, int, Any]] = []
-        self.steps: list[tuple[tuple[int, int, Any], int, list, list]] = []
-        self.squashed: list[tuple[str, Any]] = []
-        self.within: list[int] = []  # the steps that run
-        self.has_relu = False
-
-    def hook(self, position: int) -> hooks.Hook:
-        import keras
-
-        numbers, part = count(), self.parts[position]
+    def recorder(position: int) -> hooks.Hook:
+        numbers, part = count(), everything[position]
         own = isinstance(part, keras.Model) or not type(part).__module__.startswith("keras.")
         opens = own and bool(hooks.all_layers(part))
 
         def record(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            begun, outer = len(self.steps), not self.within and not opens
-            self.within += [position] if outer else []
-            try:
-                result = call(*args, **kwargs)
-            finally:
-                self.within = [] if outer else self.within
-            item = (position, next(numbers), result)
-            self.calls.append(item)
-            if outer:
-                self.steps.append((item, begun, _tensors((args, kwargs)), _tensors(result)))
+            begun, is_step = len(steps), not closed and not opens
+            result = (call if opens else partial(within(closed), call))(*args, **kwargs)
+            seen.append((position, next(numbers), result))
+            if is_step:
+                steps.append((*seen[-1], begun, _tensors((args, kwargs))))
             return result
 
         return record
 
-    def operation(self, name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        self.squashed += [(name, result)] if name in SQUASHING else []
-        self.has_relu |= is_relu(name, args)
+        relus.extend([name] if is_relu(name, args) else [])
+        squashed.extend([(name, result)] if name in SQUASHING else [])
         return result
 
-    def call(self, position: int, number: int, result: Any, outputs: list) -> LayerCall:
-        import keras
-
-        single, part = keras.tree.flatten(result), self.parts[position]
+    def called(position: int, number: int, result: Any) -> LayerCall:
+        single, part = keras.tree.flatten(result), everything[position]
         shape = tuple(single[0].shape[1:]) if len(single) == 1 and single[0] is not None else None
         indices = tuple(k for k, output in enumerate(outputs) if any(t is output for t in single))
-        name = self.names.get(part, part.name)
+        name = names.get(part, part.name)
         return LayerCall(position, number, name, type(part).__name__, shape, indices)
+
+    # Layers of a graph have their variables, which keep their values; others may still build.
+    scope = keras.StatelessScope() if hooks.has_graph(model) else nullcontext()
+    types = [x.dtype for x in hooks.symbolic_inputs(model)] or [None] * len(inputs)
+    tensors = [keras.ops.convert_to_tensor(*pair) for pair in zip(inputs, types, strict=True)]
+    changes = [(k, recorder(k)) for k in range(len(everything))]
+    with hooks.hooked(model, changes, operation), scope:
+        by_name = hooks.outputs_of(model, tensors)
+    outputs, layers = list(by_name.values()), len(hooks.all_layers(model))
+    calls = [called(*call) for call in seen if call[0] < layers]
+    of_layers = {k: call.name for call in reversed(calls) for k in call.output_indices}
+    every = [*tensors, *outputs, *(x for *_, a, _, b in steps for x in _tensors([a, b]))]
+    return Probe(
+        tuple(calls),
+        tuple(
+            Step(
+                called(*call, result),
+                begun,
+                _keys(entered),
+                _keys(_tensors(result)),
+                _chooses(entered, _tensors(result)),
+            )
+            for *call, result, begun, entered in steps
+        ),
+        {id(x): tuple(x.shape[1:]) for x in every},
+        _keys(tensors),
+        _keys(outputs),
+        tuple(of_layers.get(k, n) if n.isdigit() or not n else n for k, n in enumerate(by_name)),
+        tuple(_squashed(model, tensors, squashed, k, x) for k, x in enumerate(outputs)),
+        tuple(_sums_to_1(x) for x in outputs),
+        bool(relus),
+    )
 
 
 def _tensors(values: Any) -> list:
     """Return the tensors `(n, …)` among the values; masks are left out."""
     import keras
 
-    found = [x for x in keras.tree.flatten(values) if keras.ops.is_tensor(x) and len(x.shape) > 1]
-    return [x for x in found if "bool" not in str(x.dtype)]
+    tensors = [x for x in keras.tree.flatten(values) if keras.ops.is_tensor(x)]
+    return [x for x in tensors if len(x.shape) > 1 and "bool" not in str(x.dtype)]
 
 
-def _keys(*several: list) -> list[tuple[int, ...]]:
-    return [tuple(map(id, tensors)) for tensors in several]
+def _keys(tensors: list) -> tuple[int, ...]:
+    return tuple(map(id, tensors))
 
 
 def _chooses(entered: list, made: list) -> bool:
@@ -204,25 +187,21 @@ def _squashed(
 
     Where only the values agree, the function is made to give others, which must arrive.
     """
-    latest = list(reversed(list(enumerate(squashed))))
-    for number, (name, result) in latest:
+    from keras import ops
+
+    latest = [(name, k, result) for k, (name, result) in enumerate(squashed)][::-1]
+    latest.sort(key=lambda item: item[2] is not values)
+    for name, number, result in latest:
         if result is values:
             return name, number
-    for number, (name, result) in latest:
         if _equal(result, values):
             mark = np.random.default_rng(0).random(result.shape, "float32")
-            operation = nth_squashed(number, lambda x, mark=mark: _of_type(x, mark))
-            with hooks.hooked(model, (), operation):
+            marked = nth_squashed(number, lambda x, mark=mark: ops.cast(mark, x.dtype))
+            with hooks.hooked(model, (), marked):
                 after = list(hooks.outputs_of(model, inputs).values())[output]
             if _equal(mark, after):
                 return name, number
     return None
-
-
-def _of_type(x: Any, values: np.ndarray) -> Any:
-    from keras import ops
-
-    return ops.cast(values, x.dtype)
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -79,33 +79,12 @@ class Target:
     @property
     def reader(self) -> "Reader":
         """The reader of the score; it holds no reference to the model."""
-        unread = self.output_activation is None and self.probe.sums_to_1[self.output]
-        plain = unread or self._regresses()
-        squash = self.probe.squashed[self.output]
-        return Reader(self.output, squash, self.output_activation, unread, plain, self.embedded)
-
-    def _regresses(self) -> bool:
-        """Whether the output is a single number without sigmoid, or its loss is a distance."""
         loss = _loss(self.model, self.probe, self.output)
         name = str(getattr(loss, "name", getattr(loss, "__name__", loss)))
-        return self.shape[-1] == 1 or name in DISTANCES or "error" in name
-
-    def layer(self, layer: Any, method: str) -> LayerCall:
-        """Return the last call of a layer; by default of the last convolution with one output.
-
-        Raises:
-            UserError: There is no such layer; `method` is named in the message.
-        """
-        if layer is not None:
-            return hooks.find_layer(self.calls, layer, self.model)
-        layers = hooks.all_layers(self.model)
-        for call in reversed(self.calls):
-            if hooks.is_convolution(layers[call.position]) and call.shape:
-                return call
-        raise UserError(
-            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
-            "gradient method such as saliency)"
-        )
+        regresses = self.shape[-1] == 1 or name in DISTANCES or "error" in name
+        unread = self.output_activation is None and self.probe.sums_to_1[self.output]
+        squash, plain = self.probe.squashed[self.output], unread or regresses
+        return Reader(self.output, squash, self.output_activation, unread, plain, self.embedded)
 
     def run(
         self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
@@ -189,7 +168,7 @@ class Reader:
             inputs = [*inputs[:k], numbers, *inputs[k + 1 :]]
 
         if self.squash is not None and logits:
-            operation = nth_squashed(self.squash[1], operation=operation)
+            operation = nth_squashed(self.squash[1], otherwise=operation)
         outputs, seen = hooks.record(model, inputs, places, changes, operation)
         # a copy: Keras has marked the tensor that comes from a softmax
         values = ops.copy(ops.cast(outputs[self.output], "float32"))
