@@ -14,6 +14,7 @@ from keras import layers
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers import VISUALIZERS, feature_maps, filters, neuron_activity
+from dlcourse.visualizers.backend import _COMPILED
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 8, 8, 2)).astype("float32")
@@ -592,6 +593,25 @@ def test_wrong_images_are_refused_in_one_line(images, text):
 )
 def test_wrong_classes_are_refused_in_one_line(index, text):
     refused(text, "saliency", built("sequential"), IMAGES, index)
+
+
+def test_images_without_a_channel_are_told_to_add_it():
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), dense()])
+    text = (
+        "images: the model takes (n, 8, 8, 1), got (3, 8, 8) (add the channel: images[..., None])"
+    )
+    refused(text, "saliency", model, IMAGES[..., 0])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's eager tape")
+def test_a_stride_with_a_kernel_of_one_step_is_compiled_at_once():
+    """TensorFlow's eager tape can corrupt memory there."""
+    for stride, compiled in ((2, True), (1, False)):
+        body = [layers.Conv1D(3, 1, strides=stride), layers.GlobalAveragePooling1D(), dense()]
+        model = keras.Sequential([layers.Input((9, 2)), *body])
+        explain("grad_cam", model, SEQUENCES)
+        (function,) = [run for key, run in _COMPILED[model].items() if key[0] == "grad_cam"]
+        assert (function is not None) == compiled
 
 
 def test_one_sigmoid_unit_has_two_classes():

@@ -376,14 +376,17 @@ def _array(images: Any, where: str) -> np.ndarray:
     return array
 
 
+def _fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+    pairs = zip(shape, array.shape[1:], strict=False)
+    return len(shape) == array.ndim - 1 and all(want in (None, have) for want, have in pairs)
+
+
 def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> None:
     if shape is None:
         return
-    fits = len(shape) == array.ndim - 1 and all(
-        want in (None, have) for want, have in zip(shape, array.shape[1:], strict=True)
-    )
-    if not fits:
+    if not _fits(array, shape):
         cure = " (one example: images[None])" if array.ndim == len(shape) else ""
+        cure = " (add the channel: images[..., None])" if _fits(array[..., None], shape) else cure
         want = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
 from dlcourse.errors import UserError
 from dlcourse.visualizers import clones, hooks
-from dlcourse.visualizers.backend import compiled
+from dlcourse.visualizers.backend import compiled, crashes_eagerly
 from dlcourse.visualizers.operations import attribute
 from dlcourse.visualizers.probing import layer_calls
 
@@ -91,7 +91,7 @@ class Reading:
         full = (*key, laid, self.extracted, shapes, hooks.structure(self.model))
         seen = _SEEN.setdefault(self.model, {})
         seen[full] = seen.get(full, 0) + 1
-        if seen[full] <= EAGER_CALLS:
+        if seen[full] <= EAGER_CALLS and not crashes_eagerly(self.model):
             return function(self.model, *arguments)
         return compiled(self.model, full, function)(*arguments)
 
