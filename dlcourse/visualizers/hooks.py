@@ -107,7 +107,9 @@ def check_model(model: Any) -> None:
     import keras
 
     if not isinstance(model, keras.Model):
-        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
+        old = type(model).__module__.startswith(("tf_keras", "keras.engine"))
+        cure = " of Keras 2: save it, and load the file with keras.models.load_model" if old else ""
+        raise UserError(f"model: expected a Keras model, got {type(model).__name__}{cure}")
 
 
 def structure(model: Any) -> tuple:

@@ -220,7 +220,10 @@ def statistics_kept(model: Any, training: bool) -> Iterator[None]:
 
 
 def output_layers(model: Any) -> list | None:
-    """Return the layers, at any depth, that compute the outputs; None if there is no graph."""
+    """Return the layers with an activation that compute the outputs, at any depth.
+
+    None if there is no graph, or an operation that is no layer computes an output.
+    """
     layers = []
     for tensor in _symbolic(model, "outputs") or [None]:
         layer = None
@@ -228,9 +231,10 @@ def output_layers(model: Any) -> list | None:
             history = tensor._keras_history
             layer, inner = history.operation, _symbolic(history.operation, "outputs")
             tensor = inner[history.tensor_index] if inner else None
-        if not hasattr(layer, "activation") and not isinstance(layer, keras.layers.Softmax):
+        if not isinstance(layer, keras.Layer):
             return None
-        layers.append(layer)
+        if hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax):
+            layers.append(layer)
     return layers
 
 

@@ -47,17 +47,15 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
         outputs = {number for call in calls for number in call.output_indices}
         ends: list = [reading.extracted] if reading.extracted else []
         for number in [] if ends else sorted(outputs):
-            ends.append(
-                next((c for c in calls if number in c.output_indices and _ends(layers, c)), None)
-            )
-        if None in ends or not ends:
+            ends += [c for c in calls if number in c.output_indices and _ends(layers, c)][:1]
+        if not (ends or outputs):
             raise UserError(
                 "ReplaceToLinear: an output does not come from a layer with an activation (is it a "
                 "function in `call`?); leave the modifier out, or name a layer: "
                 "ExtractIntermediateLayer"
             )
         linear = keras.activations.linear
-        reading.changes += [(end.position, "activation", linear) for end in ends if end]
+        reading.changes += [(end.position, "activation", linear) for end in ends]
 
 
 def _ends(layers: list, call: LayerCall) -> bool:
