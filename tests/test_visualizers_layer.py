@@ -478,3 +478,25 @@ def test_score_cam_and_eigen_cam_read_the_same_default():
         np.testing.assert_array_equal(
             method(model, IMAGES, 1), method(model, IMAGES, 1, layer="wanted")
         )
+
+
+@pytest.mark.slow
+def test_a_network_with_convolutions_of_one_place_points_at_the_digit_by_default():
+    """The last convolution called gave one flat value: chance, about 0.1."""
+    from dlcourse.datasets.planted import planted
+    from dlcourse.lab.faithfulness import pointing_hits
+
+    keras.utils.set_random_seed(0)
+    data = planted(n=4000, canvas=32, digit_size=12, clutter=3, noise=4.0)
+    x = layers.Input((32, 32, 1))
+    y = layers.MaxPooling2D()(conv(16)(layers.Rescaling(1 / 255)(x)))
+    y = conv(48)(layers.BatchNormalization(momentum=0.9)(conv(32)(y)))
+    y = layers.Flatten()(conv(64, size=1)(pool(keepdims=True)(y)))
+    model = keras.Model(x, layers.Dense(10, "softmax")(y))
+    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+    model.fit(data.x_train, data.y_train, batch_size=64, epochs=9, verbose=0)
+    right = np.flatnonzero(np.asarray(model(data.x_test)).argmax(axis=1) == data.y_test)[:100]
+    images, boxes = data.x_test[right], data.regions["object"][right]
+    for method in CAMS:
+        maps = VISUALIZERS[method](model, images, data.y_test[right])
+        assert pointing_hits(maps, boxes).mean() >= 0.95

@@ -172,22 +172,18 @@ def _local(layer: Any, before: tuple[int, ...], after: tuple[int, ...]) -> Pixel
         return tuple(value) if isinstance(value, tuple | list) else (value,) * axes
 
     kernels = each("kernel_size" if hasattr(layer, "kernel_size") else "pool_size")
-    dilations, pixels = each("dilation_rate"), []
-    for k, (n, m, kernel, stride) in enumerate(
-        zip(before, after, kernels, each("strides"), strict=True)
-    ):
-        reach = ((kernel or 1) - 1) * (dilations[k] or 1)
-        if kernel and stride and "Transpose" not in kind:
-            padded = max((m - 1) * stride + reach + 1 - n, 0)
+    dilations, strides, pixels = each("dilation_rate"), each("strides"), []
+    for k, (n, m) in enumerate(zip(before, after, strict=True)):
+        if kernels[k] and strides[k] and "Transpose" not in kind:
+            reach = (kernels[k] - 1) * (dilations[k] or 1)
+            padded = max((m - 1) * strides[k] + reach + 1 - n, 0)
             first = {"valid": 0, "causal": reach}.get(layer.padding, padded // 2)
-            pixels.append((float(stride), reach / 2 - first))
-        elif kernel and stride:
-            cut = max((n - 1) * stride + reach + 1 - m, 0) // 2
-            pixels.append((1 / stride, (cut - reach / 2) / stride))
-        else:  # resized, or as before
+            pixels.append((float(strides[k]), reach / 2 - first))
+        else:  # resized around the centre, or as before
             seen = m if kind == "CenterCrop" and all(map(int.__le__, after, before)) else n
             for name, keep in (("crop_to_aspect_ratio", min), ("pad_to_aspect_ratio", max)):
                 if getattr(layer, name, False):
                     seen = keep(n, int(before[1 - k] * m / after[1 - k]))
-            pixels.append((seen / m, int((n - seen) / 2) + (seen / m - 1) / 2))
+            scale = 1 / strides[k] if "Transpose" in kind else seen / m
+            pixels.append((scale, int((n - seen) / 2) + (seen - 1) / 2 - scale * (m - 1) / 2))
     return pixels

@@ -187,7 +187,7 @@ def _squashed(
 
     Where only the values agree, the function is made to give others, which must arrive.
     """
-    from keras import ops
+    import keras
 
     latest = [(name, k, result) for k, (name, result) in enumerate(squashed)][::-1]
     latest.sort(key=lambda item: item[2] is not values)
@@ -196,8 +196,8 @@ def _squashed(
             return name, number
         if _equal(result, values):
             mark = np.random.default_rng(0).random(result.shape, "float32")
-            marked = nth_squashed(number, lambda x, mark=mark: ops.cast(mark, x.dtype))
-            with hooks.hooked(model, (), marked):
+            marked = nth_squashed(number, lambda x, mark=mark: keras.ops.cast(mark, x.dtype))
+            with hooks.hooked(model, (), marked), keras.StatelessScope():
                 after = list(hooks.outputs_of(model, inputs).values())[output]
             if _equal(mark, after):
                 return name, number
