@@ -12,7 +12,7 @@ from typing import Any
 
 Operation = Callable[..., Any]
 """`operation(name, function, x, …)`: its result replaces that of `function(x, …)`."""
-SQUASHING = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "hard_sigmoid")
+ENDINGS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "hard_sigmoid")
 RELUS = ("relu", "relu6", "maximum")
 GENERATED = "tensorflow.python.ops.gen_"
 MODULES = {
@@ -53,7 +53,7 @@ def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
 
     def instead(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if get_ident() != here or inside or (loops and name in SQUASHING):
+            if get_ident() != here or inside or (loops and name in ENDINGS):
                 return function(*args, **kwargs)
             return within(inside)(operation, name, function, *args, **kwargs)
 
@@ -62,7 +62,7 @@ def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
     backend = import_module("keras.src.backend")
     modules = [backend.nn, backend.numpy, *map(import_module, MODULES[keras.backend.backend()])]
     with ExitStack() as stack:
-        for module, name in product(modules, (*SQUASHING, *RELUS)):
+        for module, name in product(modules, (*ENDINGS, *RELUS)):
             if function := getattr(module, name, None):
                 table[function] = instead(name, function)
                 stack.enter_context(attribute(module, name, table[function]))
@@ -92,7 +92,7 @@ def is_relu(name: str, arguments: tuple) -> bool:
     return name in RELUS and (name != "maximum" or zero)
 
 
-def nth_squashed(
+def nth_ending(
     number: int, result: Callable[[Any], Any] = lambda x: x, otherwise: Operation | None = None
 ) -> Operation:
     """Return the operation that gives `result(x)` in place of the softmax or sigmoid `number`.
@@ -104,7 +104,7 @@ def nth_squashed(
     def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         from keras import ops
 
-        if name in SQUASHING and next(calls) == number:
+        if name in ENDINGS and next(calls) == number:
             return result(ops.convert_to_tensor((*args, *kwargs.values())[0]))
         first = (name, function) if otherwise else ()
         return (otherwise or function)(*first, *args, **kwargs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
-from dlcourse.visualizers.operations import SQUASHING, is_relu, nth_squashed, within
+from dlcourse.visualizers.operations import ENDINGS, is_relu, nth_ending, within
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Probe:
         shapes: Shape of each tensor by its key, without the batch.
         inputs, outputs: Keys of the model's inputs and outputs.
         names: Name of each output: its key in a dict, else its layer.
-        squashed: For each output, name and number of the softmax or sigmoid that gives it, or None.
+        endings: For each output, name and number of the softmax or sigmoid that gives it, or None.
         sums_to_1: For each output, whether it is numbers of 0 or more that add up to 1.
         has_relu: Whether the model computes a ReLU.
     """
@@ -56,7 +56,7 @@ class Probe:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     names: tuple[str, ...]
-    squashed: tuple[tuple[str, int] | None, ...]
+    endings: tuple[tuple[str, int] | None, ...]
     sums_to_1: tuple[bool, ...]
     has_relu: bool
 
@@ -95,7 +95,7 @@ def _probe(model: Any, inputs: list) -> Probe:
     import keras
 
     everything, names = hooks.parts(model), hooks.names_of(model)
-    seen, steps, squashed, closed, relus = [], [], [], [], []
+    seen, steps, endings, closed, relus = [], [], [], [], []
 
     def recorder(position: int) -> hooks.Hook:
         numbers, part = count(), everything[position]
@@ -115,7 +115,7 @@ def _probe(model: Any, inputs: list) -> Probe:
     def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         relus.extend([name] if is_relu(name, args) else [])
-        squashed.extend([(name, result)] if name in SQUASHING else [])
+        endings.extend([(name, result)] if name in ENDINGS else [])
         return result
 
     def called(position: int, number: int, result: Any) -> LayerCall:
@@ -152,7 +152,7 @@ def _probe(model: Any, inputs: list) -> Probe:
         _keys(tensors),
         _keys(outputs),
         tuple(of_layers.get(k, n) if n.isdigit() or not n else n for k, n in enumerate(by_name)),
-        tuple(_squashed(model, tensors, squashed, k, x) for k, x in enumerate(outputs)),
+        tuple(_ending(model, tensors, endings, k, x) for k, x in enumerate(outputs)),
         tuple(_sums_to_1(x) for x in outputs),
         bool(relus),
     )
@@ -180,8 +180,8 @@ def _chooses(entered: list, made: list) -> bool:
     return same and bool((places == chosen[:, None]).all(axis=(0, 2)).any())
 
 
-def _squashed(
-    model: Any, inputs: list, squashed: list[tuple[str, Any]], output: int, values: Any
+def _ending(
+    model: Any, inputs: list, endings: list[tuple[str, Any]], output: int, values: Any
 ) -> tuple[str, int] | None:
     """Return name and number of the function whose result is the output, maybe reshaped or cast.
 
@@ -189,14 +189,14 @@ def _squashed(
     """
     import keras
 
-    latest = [(name, k, result) for k, (name, result) in enumerate(squashed)][::-1]
+    latest = [(name, k, result) for k, (name, result) in enumerate(endings)][::-1]
     latest.sort(key=lambda item: item[2] is not values)
     for name, number, result in latest:
         if result is values:
             return name, number
         if _equal(result, values):
             mark = np.random.default_rng(0).random(result.shape, "float32")
-            marked = nth_squashed(number, lambda x, mark=mark: keras.ops.cast(mark, x.dtype))
+            marked = nth_ending(number, lambda x, mark=mark: keras.ops.cast(mark, x.dtype))
             with hooks.hooked(model, (), marked), keras.StatelessScope():
                 after = list(hooks.outputs_of(model, inputs).values())[output]
             if _equal(mark, after):

@@ -12,7 +12,7 @@ from dlcourse.schema import shown
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import compiled
 from dlcourse.visualizers.hooks import Hook, LayerCall
-from dlcourse.visualizers.operations import Operation, nth_squashed
+from dlcourse.visualizers.operations import Operation, nth_ending
 from dlcourse.visualizers.probing import Probe, probed
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
@@ -33,7 +33,7 @@ class Target:
         model: The Keras model; it is never changed.
         inputs: One float32 array `(n, …)` per input.
         was_list: Whether the caller gave a list of inputs; the result is then a list, too.
-        probe: What a call of the model shows of it.
+        probe: Record of a call of the model.
         output: Index of the model's output that is read.
         output_activation: Activation between logits and output, or in the loss: `softmax`,
             `sigmoid` or None.
@@ -83,8 +83,8 @@ class Target:
         name = str(getattr(loss, "name", getattr(loss, "__name__", loss)))
         regresses = self.shape[-1] == 1 or name in DISTANCES or "error" in name
         unread = self.output_activation is None and self.probe.sums_to_1[self.output]
-        squash, plain = self.probe.squashed[self.output], unread or regresses
-        return Reader(self.output, squash, self.output_activation, unread, plain, self.embedded)
+        ending, plain = self.probe.endings[self.output], unread or regresses
+        return Reader(self.output, ending, self.output_activation, unread, plain, self.embedded)
 
     def run(
         self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
@@ -127,15 +127,15 @@ class Reader:
 
     Attributes:
         output: Index of the output.
-        squash: Name and number of the softmax or sigmoid in the model; None if it has none.
+        ending: Name and number of the softmax or sigmoid in the model; None if it has none.
         output_activation: As for `Target`.
         unread: Whether the output holds probabilities whose softmax was not found.
-        plain: Whether its numbers are no logits: probabilities, or those of a regression.
+        plain: Whether it holds other numbers than logits: probabilities, or a regression's.
         embedded: As for `Target`.
     """
 
     output: int
-    squash: tuple[str, int] | None
+    ending: tuple[str, int] | None
     output_activation: str | None
     unread: bool = False
     plain: bool = False
@@ -167,8 +167,8 @@ class Reader:
             changes.append((place.position, given))
             inputs = [*inputs[:k], numbers, *inputs[k + 1 :]]
 
-        if self.squash is not None and logits:
-            operation = nth_squashed(self.squash[1], otherwise=operation)
+        if self.ending is not None and logits:
+            operation = nth_ending(self.ending[1], otherwise=operation)
         outputs, seen = hooks.record(model, inputs, places, changes, operation)
         # a copy: Keras has marked the tensor that comes from a softmax
         values = ops.copy(ops.cast(outputs[self.output], "float32"))
@@ -205,9 +205,9 @@ class Reader:
 
         if self.output_activation is None:
             return _chosen(output if self.plain else ops.softmax(output), asked)
-        if self.squash is None:  # the loss applies the sigmoid
+        if self.ending is None:  # the loss applies the sigmoid
             output = ops.sigmoid(output)
-        elif self.squash[0].startswith("log_"):
+        elif self.ending[0].startswith("log_"):
             output = ops.exp(output)
         if self.output_activation == "sigmoid" and output.shape[-1] == 1:
             output = ops.concatenate([1 - output, output], axis=-1)
@@ -264,8 +264,8 @@ def target_of(
 
 def _activation(model: Any, probe: Probe, output: int) -> str | None:
     """Return `softmax` or `sigmoid`, as the model or, for a single unit, the loss applies it."""
-    if squash := probe.squashed[output]:
-        return squash[0].split("_")[-1]
+    if ending := probe.endings[output]:
+        return ending[0].split("_")[-1]
     from_logits = getattr(_loss(model, probe, output), "from_logits", False)
     single = (probe.shapes[probe.outputs[output]] or (1,))[-1] == 1
     return "sigmoid" if from_logits and single else None

@@ -222,7 +222,7 @@ def statistics_kept(model: Any, training: bool) -> Iterator[None]:
 def output_layers(model: Any) -> list | None:
     """Return the layers with an activation that compute the outputs, at any depth.
 
-    None if there is no graph, or an operation that is no layer computes an output.
+    None if there is no graph, or if operations compute outputs.
     """
     layers = []
     for tensor in _symbolic(model, "outputs") or [None]:
