@@ -156,6 +156,17 @@ def test_two_sure_heads_are_not_confused():
         np.testing.assert_allclose(found, factor * np.abs(WEIGHTS.T[[1, 1, 1]]), rtol=1e-5)
 
 
+def test_a_softmax_per_step_is_read_before_it():
+    """One softmax for each of the five steps, and others before."""
+    x = layers.Input((5, 4))
+    steps = layers.TimeDistributed(layers.Dense(3, "softmax", use_bias=False))
+    model = keras.Model(x, steps(layers.Multiply()([x, layers.Softmax()(x) * 0 + 1])))
+    model.set_weights([WEIGHTS])
+    found = saliency(model, 30 * RNG.normal(size=(2, 5, 4)), 2, where=3)
+    assert not found[:, [0, 1, 2, 4]].any()
+    np.testing.assert_allclose(found[:, 3], np.abs(WEIGHTS.T[[2, 2]]), rtol=1e-5)
+
+
 def by_hand(x):
     powers = ops.exp(x)
     return powers / ops.sum(powers, axis=-1, keepdims=True)

@@ -74,7 +74,10 @@ def default_call(model: Any, probe: Probe, output: int, source: int) -> LayerCal
     rank = len(places[probe.inputs[source]])
     if cuts and len(places[cuts[-1][0]]) < rank:  # as of frames, after each was pooled
         whole = [cut for cut in cuts if len(places[cut[0]]) == rank]
-        cuts = [cut for cut in whole if not way(probe, output, source, cut[1])] or cuts
+        only = [cut for cut in whole if not way(probe, output, source, cut[1])]
+        row = replace(cuts[-1][1].call, shape=probe.shapes[cuts[-1][0]])
+        patches = with_grid(probe, row, source, None).grid
+        cuts = only or (cuts if patches else whole or cuts)
     if not (cuts or reads):
         return None
     tensor, step = (cuts or reads)[-1]  # an output with places: what its last layer reads

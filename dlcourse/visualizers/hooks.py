@@ -260,8 +260,9 @@ def hooked(
     import keras
 
     everything, loops = parts(model), []
-    timed = keras.layers.RNN | keras.layers.TimeDistributed
-    marks = [(k, within(loops)) for k, part in enumerate(everything) if isinstance(part, timed)]
+    marks = [
+        (k, within(loops)) for k, x in enumerate(everything) if isinstance(x, keras.layers.RNN)
+    ]
     owners = [model, *everything]
     methods = [x for owner in owners for part in (owner, type(owner)) for x in vars(part).values()]
     with _ONE_AT_A_TIME, ExitStack() as stack:

@@ -93,9 +93,14 @@ def is_relu(name: str, arguments: tuple) -> bool:
 
 
 def nth_ending(
-    number: int, result: Callable[[Any], Any] = lambda x: x, otherwise: Operation | None = None
+    number: int,
+    several: int = 1,
+    result: Callable[[Any], Any] = lambda x: x,
+    otherwise: Operation | None = None,
 ) -> Operation:
-    """Return the operation that gives `result(x)` in place of the softmax or sigmoid `number`.
+    """Return the operation that gives `result(x)` in place of `several` softmaxes or sigmoids.
+
+    `number` is that of the first of these calls.
 
     Other functions are left to the operation `otherwise`, if there is one.
     """
@@ -104,7 +109,7 @@ def nth_ending(
     def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         from keras import ops
 
-        if name in ENDINGS and next(calls) == number:
+        if name in ENDINGS and number <= next(calls) < number + several:
             return result(ops.convert_to_tensor((*args, *kwargs.values())[0]))
         first = (name, function) if otherwise else ()
         return (otherwise or function)(*first, *args, **kwargs)

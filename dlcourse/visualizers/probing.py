@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from math import prod
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,9 @@ import numpy as np
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.operations import ENDINGS, is_relu, nth_ending, within
+
+Ending = tuple[str, int, int]
+"""A softmax or sigmoid: its name, the number of its first call, and of how many calls, for steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class Probe:
         shapes: Shape of each tensor by its key, without the batch.
         inputs, outputs: Keys of the model's inputs and outputs.
         names: Name of each output: its key in a dict, else its layer.
-        endings: For each output, name and number of the softmax or sigmoid that gives it, or None.
+        endings: For each output, the softmax or sigmoid that gives it, or None.
         sums_to_1: For each output, whether it is numbers of 0 or more that add up to 1.
         has_relu: Whether the model computes a ReLU.
     """
@@ -56,7 +60,7 @@ class Probe:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     names: tuple[str, ...]
-    endings: tuple[tuple[str, int] | None, ...]
+    endings: tuple[Ending | None, ...]
     sums_to_1: tuple[bool, ...]
     has_relu: bool
 
@@ -182,31 +186,37 @@ def _chooses(entered: list, made: list) -> bool:
 
 def _ending(
     model: Any, inputs: list, endings: list[tuple[str, Any]], output: int, values: Any
-) -> tuple[str, int] | None:
-    """Return name and number of the function whose result is the output, maybe reshaped or cast.
+) -> Ending | None:
+    """Return the function whose result is the output, maybe reshaped or cast, or one per step.
 
     Where only the values agree, the function is made to give others, which must arrive.
     """
     import keras
 
-    latest = [(name, k, result) for k, (name, result) in enumerate(endings)][::-1]
-    latest.sort(key=lambda item: item[2] is not values)
-    for name, number, result in latest:
+    for number, (name, result) in enumerate(endings):
         if result is values:
-            return name, number
-        if _equal(result, values):
-            mark = np.random.default_rng(0).random(result.shape, "float32")
-            marked = nth_ending(number, lambda x, mark=mark: keras.ops.cast(mark, x.dtype))
-            with hooks.hooked(model, (), marked), keras.StatelessScope():
-                after = list(hooks.outputs_of(model, inputs).values())[output]
-            if _equal(mark, after):
-                return name, number
+            return name, number, 1
+    for last in range(len(endings), 0, -1):
+        name, result = endings[last - 1]
+        first = last - prod(values.shape) // max(prod(result.shape), 1)
+        if not 0 <= first < last or not _equal([x for _, x in endings[first:last]], values):
+            continue
+        mark = np.random.default_rng(0).random(result.shape, "float32")
+        marked = nth_ending(first, last - first, lambda x, mark=mark: keras.ops.cast(mark, x.dtype))
+        with hooks.hooked(model, (), marked), keras.StatelessScope():
+            after = list(hooks.outputs_of(model, inputs).values())[output]
+        if _equal([mark] * (last - first), after):
+            return name, first, last - first
     return None
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two tensors hold the same numbers in the same order, up to a cast."""
-    first, second = (np.ravel(np.asarray(x, "float32")) for x in (one, other))
+def _equal(several: list, other: Any) -> bool:
+    """Whether tensors, one per step, hold the numbers of another in its order, up to a cast."""
+    try:
+        first = np.stack([np.asarray(x, "float32") for x in several], axis=1).ravel()
+        second = np.asarray(other, "float32").ravel()
+    except (NotImplementedError, TypeError, ValueError):  # traced, or of several shapes
+        return False
     return first.size == second.size and np.allclose(first, second, rtol=1e-2, atol=1e-6)
 
 

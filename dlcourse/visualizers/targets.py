@@ -13,7 +13,7 @@ from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import compiled
 from dlcourse.visualizers.hooks import Hook, LayerCall
 from dlcourse.visualizers.operations import Operation, nth_ending
-from dlcourse.visualizers.probing import Probe, probed
+from dlcourse.visualizers.probing import Ending, Probe, probed
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
 Images = Any
@@ -127,7 +127,7 @@ class Reader:
 
     Attributes:
         output: Index of the output.
-        ending: Name and number of the softmax or sigmoid in the model; None if it has none.
+        ending: The softmax or sigmoid in the model; None if it has none.
         output_activation: As for `Target`.
         unread: Whether the output holds probabilities whose softmax was not found.
         plain: Whether it holds other numbers than logits: probabilities, or a regression's.
@@ -135,7 +135,7 @@ class Reader:
     """
 
     output: int
-    ending: tuple[str, int] | None
+    ending: Ending | None
     output_activation: str | None
     unread: bool = False
     plain: bool = False
@@ -168,7 +168,7 @@ class Reader:
             inputs = [*inputs[:k], numbers, *inputs[k + 1 :]]
 
         if self.ending is not None and logits:
-            operation = nth_ending(self.ending[1], otherwise=operation)
+            operation = nth_ending(*self.ending[1:], otherwise=operation)
         outputs, seen = hooks.record(model, inputs, places, changes, operation)
         # a copy: Keras has marked the tensor that comes from a softmax
         values = ops.copy(ops.cast(outputs[self.output], "float32"))
