@@ -80,7 +80,6 @@ def test_long_names_lose_their_middle():
     ],
 )
 def test_a_map_that_shows_no_place_says_so(values, text):
-    for draw in (lambda ax: plots.overlay(np.ones((4, 4, 1)), values, ax), plots.show_map):
-        ax = plots.new_figure().subplots()
-        ax = draw(ax) if draw is not plots.show_map else draw(ax, values)
+    for draw in (lambda *given: plots.overlay(np.ones((4, 4, 1)), *given[::-1]), plots.show_map):
+        ax = draw(plots.new_figure().subplots(), values)
         assert [note.get_text() for note in ax.texts] == ([text] if text else [])

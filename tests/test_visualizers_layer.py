@@ -205,6 +205,14 @@ def test_columns_before_a_recurrent_layer_are_maps_still():
     assert chosen(net(columns)).shape == (12, 12, 3)
 
 
+def test_experts_are_no_places():
+    """Two experts' logits, mixed by a gate: the maps are those of the convolution."""
+    x = layers.Input((12, 12, 1))
+    gate = layers.Softmax()(layers.Dense(2)(layers.Flatten()(x)))
+    experts = layers.Reshape((2, 3))(layers.Dense(6)(layers.Flatten()(conv(2, "wanted")(x))))
+    assert chosen(keras.Model(x, ops.einsum("ne,nec->nc", gate, experts))).name == "wanted"
+
+
 # Calls, towers
 
 

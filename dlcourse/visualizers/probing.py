@@ -16,7 +16,7 @@ from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.operations import ENDINGS, is_relu, nth_ending, within
 
 Ending = tuple[str, int, int]
-"""A softmax or sigmoid: its name, the number of its first call, and of how many calls, for steps."""
+"""A softmax or sigmoid: its name, the number of its first call, and of its calls, one per step."""
 
 
 @dataclass(frozen=True, eq=False)
