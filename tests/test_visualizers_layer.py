@@ -11,6 +11,8 @@ from keras import layers, ops
 from dlcourse.errors import UserError
 from dlcourse.visualizers import (
     VISUALIZERS,
+    attention_maps,
+    attention_rollout,
     eigen_cam,
     feature_maps,
     grad_cam,
@@ -205,7 +207,7 @@ def test_columns_before_a_recurrent_layer_are_maps_still():
     assert chosen(net(columns)).shape == (12, 12, 3)
 
 
-def test_experts_are_no_places():
+def test_an_expert_is_not_a_place():
     """Two experts' logits, mixed by a gate: the maps are those of the convolution."""
     x = layers.Input((12, 12, 1))
     gate = layers.Softmax()(layers.Dense(2)(layers.Flatten()(x)))
@@ -508,3 +510,35 @@ def test_a_network_with_convolutions_of_one_place_points_at_the_digit_by_default
     for method in CAMS:
         maps = VISUALIZERS[method](model, images, data.y_test[right])
         assert pointing_hits(maps, boxes).mean() >= 0.95
+
+
+# Attention
+
+
+def test_attention_maps_are_the_layers_own_weights():
+    model = vision_transformer()
+    parts = ["normal_one", "attention_one"]
+    inner = keras.Model(model.inputs[0], model.get_layer(parts[0]).output)(IMAGES)
+    wanted = model.get_layer(parts[1])(inner, inner, return_attention_scores=True)[1]
+    found = attention_maps(model, IMAGES)
+    assert list(found) == ["attention_one", "attention_two"]
+    np.testing.assert_allclose(found["attention_one"], wanted, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["attention_two"].sum(axis=-1), 1, rtol=1e-5)
+
+
+def test_the_rollout_multiplies_the_mixings_of_all_layers():
+    model = vision_transformer()
+    one, two = attention_maps(model, IMAGES).values()
+    for k in range(2):
+        first, second = (np.eye(17) / 2 + layer[k].mean(axis=0) / 2 for layer in (one, two))
+        wanted = (second @ first)[0, 1:].reshape(4, 4)
+        found = attention_rollout(model, IMAGES, enlarge=False)[k]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert attention_rollout(model, IMAGES).shape == (2, 12, 12)
+    mean = attention_rollout(vision_transformer(class_token=False), IMAGES, enlarge=False)
+    np.testing.assert_allclose(mean.sum(axis=(1, 2)), 1, rtol=1e-5)  # rows of weights add up to 1
+
+
+def test_models_without_attention_have_no_rollout():
+    with pytest.raises(UserError, match="attention: the model has no MultiHeadAttention layer"):
+        attention_rollout(net(joined), IMAGES)
