@@ -391,8 +391,14 @@ def test_tokens_are_laid_out_as_the_image_s_patches_without_the_class_token():
     tall = eigen_cam(model, IMAGES, 1, grid=(8, 2), enlarge=False)
     assert tall.shape == (2, 8, 2)
     np.testing.assert_allclose(tall.reshape(2, 16), maps.reshape(2, 16), rtol=1e-5)
-    with pytest.raises(UserError, match=r"^grid: expected rows and columns of 17 tokens, got "):
+    with pytest.raises(UserError, match=r"^grid: expected rows .* has \(17,\) places, got \(5"):
         grad_cam(model, IMAGES, 1, grid=(5, 5))
+
+
+@pytest.mark.parametrize("grid", [(2, 2), (-1, 2), "a", 3, (2.0, 2.0)])
+def test_a_grid_of_maps_that_are_not_tokens_is_refused(grid):
+    with pytest.raises(UserError, match=r"^grid: expected rows .* wanted has \(12, 12\) places"):
+        grad_cam(net(mobile), IMAGES, 1, grid=grid)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the oracle is TensorFlow's")

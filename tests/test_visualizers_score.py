@@ -362,6 +362,9 @@ def test_a_subclassed_model_takes_a_dict_and_gives_one():
     right, left = saliency(model, x, 1, output="z")
     np.testing.assert_allclose(left if left.any() else right, np.abs(two[:, [1] * 3].T), rtol=1e-5)
     assert not (left.any() and right.any())
+    for wrong in ({"right": ROWS, "lift": ROWS}, [ROWS, ROWS]):
+        with pytest.raises(UserError, match=r"^model: cannot be called on images"):
+            saliency(model, wrong, 1, output="z")
     maps = saliency(model, x, 1, output="sum")
     np.testing.assert_allclose(sum(maps), np.abs(one[:, [1] * 3].T), rtol=1e-5)
 

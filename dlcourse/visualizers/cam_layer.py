@@ -121,9 +121,10 @@ def with_grid(probe: Probe, call: LayerCall, source: int, grid: Any) -> LayerCal
     tokens, axes = (call.shape or (0,))[:-1], len(probe.shapes[probe.inputs[source]]) - 1
     if grid is not None:
         sizes = np.asarray(grid)
-        if sizes.shape != (axes,) or sizes.dtype.kind not in "iu" or sizes.prod() > tokens[0]:
-            reason = f"expected rows and columns of {tokens[0]} tokens, got {grid}"
-            raise UserError(reason, setting="grid")
+        fits = len(tokens) == 1 and sizes.shape == (axes,) and sizes.dtype.kind in "iu"
+        if not fits or sizes.min() < 1 or sizes.prod() > tokens[0]:
+            reason = f"expected rows and columns of tokens; layer {call.name} has {tokens} places"
+            raise UserError(f"{reason}, got {grid}", setting="grid")
     for step in probe.steps if grid is None and len(tokens) == 1 < axes else ():
         for patches, row in product(step.inputs, step.outputs):  # maps of patches, put in a row
             before, after = (probe.shapes[t][:-1] for t in (patches, row))

@@ -113,9 +113,10 @@ def check_model(model: Any) -> None:
 
 
 def structure(model: Any) -> tuple:
-    """Return what a trace of the model depends on besides its weights: layers and activations."""
+    """Return what a trace of the model depends on: layers, activations, the keys of its inputs."""
     layers = all_layers(model)
-    return tuple((ref(layer), _mark(getattr(layer, "activation", None))) for layer in layers)
+    marks = [(ref(layer), _mark(getattr(layer, "activation", None))) for layer in layers]
+    return *marks, *FORMS.get(model, ())
 
 
 def _mark(thing: Any) -> Any:

@@ -311,8 +311,8 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
         UserError: The number of inputs or a shape is wrong, or values are not finite numbers.
     """
     hooks.check_model(model)
-    if isinstance(images, dict):
-        images = _in_order(model, images)
+    hooks.FORMS.pop(model, None)
+    images = _in_order(model, images) if isinstance(images, dict) else images
     was_list = isinstance(images, list | tuple)
     values = list(images) if was_list else [images]
     expected = model_shapes(model) or [None] * len(values)
