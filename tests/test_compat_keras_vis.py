@@ -253,3 +253,26 @@ def test_errors_say_what_is_wrong():
         visualize_saliency(Subclassed(), -1, 0, IMAGE, backprop_modifier="guided")
     with pytest.raises(ValueError, match="pass a seed_input"):
         visualize_activation(Subclassed(), -1, 0)
+
+
+def test_the_gradient_is_divided_by_its_l2_norm():
+    model = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), layers.Dense(1)])
+    model.set_weights([np.array([[3.0], [0], [-4], [0]]), np.zeros(1)])
+    losses = [(ActivationMaximization(model.layers[-1], 0), 1)]
+    _, gradient, _ = Optimizer(model, losses).minimize(np.ones((2, 2, 1)), 1, verbose=False)
+    np.testing.assert_allclose(gradient.ravel(), [-0.6, 0, 0.8, 0], atol=1e-6)
+
+
+def test_the_modules_of_the_pictures_have_their_names():
+    from dlcourse.compat.keras_vis.visualization import activation_maximization, saliency
+
+    assert saliency.visualize_saliency is visualize_saliency
+    assert saliency.visualize_cam is visualize_cam
+    assert activation_maximization.visualize_activation is visualize_activation
+
+
+@pytest.mark.parametrize("draw", [visualize_saliency, visualize_cam, visualize_activation])
+def test_a_missing_filter_is_told_in_one_line(draw):
+    images = {} if draw is visualize_activation else {"seed_input": IMAGE}
+    with pytest.raises(ValueError, match=r"^filter_indices: layer preds has filters 0 to 9, got "):
+        draw(MODEL, PREDS, 10, **images)

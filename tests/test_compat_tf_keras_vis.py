@@ -427,3 +427,44 @@ def test_a_softmax_that_is_not_a_layer_cannot_be_replaced():
 def test_an_ascent_needs_to_know_the_input():
     with pytest.raises(ValueError, match="pass seed_input"):
         ActivationMaximization(Subclassed())(CLASSES_1)
+
+
+# What scripts from elsewhere do
+
+
+@pytest.mark.parametrize(
+    "score", [lambda o: o[0], lambda o: (o[0][0], o[0][1]), lambda o: [o[0, 2], o[0, 2]]]
+)
+@pytest.mark.parametrize("kind", [Saliency, Gradcam])
+def test_several_values_of_one_image_are_added_up_as_upstream(kind, score):
+    model = keras.Sequential([layers.Input((8, 8, 3)), *body("linear")])
+    model = keras.Model(model.inputs, model.outputs)
+    found = kind(model)(score, IMAGES[:1])
+    np.testing.assert_allclose(found, UPSTREAM[kind](model)(score, IMAGES[:1]), atol=1e-5)
+
+
+def test_a_model_that_ends_in_a_pooling_has_no_activation_to_replace():
+    x = layers.Input((8, 8, 3))
+    model = keras.Model([x], [layers.GlobalAveragePooling2D()(layers.Conv2D(3, 1)(x))])
+    found = Saliency(model, model_modifier=ReplaceToLinear())(CLASSES, IMAGES)
+    np.testing.assert_allclose(found, Saliency(model)(CLASSES, IMAGES))
+    upstream = upstream_saliency.Saliency(model, upstream_modifiers.ReplaceToLinear(), clone=False)
+    np.testing.assert_allclose(found, upstream(CLASSES, IMAGES), atol=1e-5)
+
+
+def test_a_model_of_keras_2_is_told_the_way_over():
+    old = type("Functional", (), {"__module__": "tf_keras.src.engine.functional"})()
+    with pytest.raises(ValueError, match="got Functional of Keras 2: save it, and load the file"):
+        Saliency(old, model_modifier=ReplaceToLinear())
+
+
+def test_a_gif_of_grey_images_is_drawn(tmp_path):
+    from PIL import Image
+
+    from dlcourse.compat.tf_keras_vis.activation_maximization.callbacks import GifGenerator2D
+
+    model = keras.Sequential([layers.Input((32, 32, 1)), *body("linear")])
+    gif = GifGenerator2D(str(tmp_path / "grey"))
+    ActivationMaximization(model)(CLASSES_1, steps=3, callbacks=[gif])
+    with Image.open(tmp_path / "grey.gif") as image:
+        assert (image.size, image.n_frames) == ((32, 32), 3)

@@ -1,5 +1,7 @@
 """A model's layers: recorded, found and copied, each in one way for everything that needs it."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from dlcourse.errors import UserError
 from dlcourse.training.features import features
 from dlcourse.visualizers import feature_maps, hooks
 from dlcourse.visualizers.clones import clone
+from dlcourse.visualizers.probing import layer_calls
 
 IMAGES = np.random.default_rng(0).random((3, 6, 6, 2)).astype("float32")
 
@@ -54,11 +57,11 @@ def nested():
 
 def test_a_record_holds_the_outputs_and_what_each_place_gave(nested):
     conv = nested.get_layer("base").get_layer("conv")
-    calls = hooks.layer_calls(nested, [IMAGES])
+    calls = layer_calls(nested, [IMAGES])
     places = [hooks.find_layer(calls, name, nested) for name in ("head", "conv")]
     (output,), (head, maps) = hooks.record(nested, [IMAGES], places)
     assert head is output
-    _, (entered,) = hooks.record(nested, [IMAGES], places[1:], entering=True)
+    _, (entered,) = hooks.record(nested, [IMAGES], [replace(places[1], entering=True)])
     np.testing.assert_array_equal(maps, conv(entered))
 
 
@@ -66,7 +69,7 @@ def test_a_record_is_of_one_call_of_a_shared_layer_and_tells_whoever_watches():
     twice = layers.Conv2D(2, 3, name="twice")
     x = layers.Input((6, 6, 2))
     model = keras.Model(x, twice(twice(x)))
-    places = [one for one in hooks.layer_calls(model, [IMAGES]) if one.name == "twice"]
+    places = [one for one in layer_calls(model, [IMAGES]) if one.name == "twice"]
     watched = []
     _, seen = hooks.record(model, [IMAGES], places, watch=watched.append)
     assert [one.shape for one in seen] == [(3, 4, 4, 2), (3, 2, 2, 2)]

@@ -67,3 +67,19 @@ def test_each_error_says_what_is_taken():
 def test_long_names_lose_their_middle():
     assert plots.short_name("Siamese_cat_with_long_name") == "Siamese…g_name"
     assert plots.short_name("cat") == "cat"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (np.zeros((4, 4)), "0 everywhere"),
+        (np.full((4, 4), 0.25), "0.25 everywhere"),
+        (np.full((4, 4), np.nan), "100% NaN or infinite"),
+        (np.where(np.eye(4) > 0, np.inf, 1.0), "25% NaN or infinite"),
+        (np.eye(4), ""),
+    ],
+)
+def test_a_map_that_shows_no_place_says_so(values, text):
+    for draw in (lambda *given: plots.overlay(np.ones((4, 4, 1)), *given[::-1]), plots.show_map):
+        ax = draw(plots.new_figure().subplots(), values)
+        assert [note.get_text() for note in ax.texts] == ([text] if text else [])

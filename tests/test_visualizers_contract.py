@@ -14,6 +14,7 @@ from keras import layers
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers import VISUALIZERS, feature_maps, filters, neuron_activity
+from dlcourse.visualizers.backend import _COMPILED
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 8, 8, 2)).astype("float32")
@@ -565,7 +566,7 @@ def test_every_method_checks_its_images_classes_and_output(method):
         ([], "images: the model has 1 inputs, got 0"),
         ("cat.jpg", "images: expected an array of numbers"),
         (None, "images: expected an array of numbers"),
-        ({"a": 1}, "images: expected an array of numbers"),
+        ({"a": 1}, "images: the model takes "),
         (IMAGES + 1j, "images: expected an array of numbers"),
         ([[[1, 2], [3]]], "images[0]: expected an array of numbers"),
     ],
@@ -592,6 +593,25 @@ def test_wrong_images_are_refused_in_one_line(images, text):
 )
 def test_wrong_classes_are_refused_in_one_line(index, text):
     refused(text, "saliency", built("sequential"), IMAGES, index)
+
+
+def test_images_without_a_channel_are_told_to_add_it():
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), dense()])
+    text = (
+        "images: the model takes (n, 8, 8, 1), got (3, 8, 8) (add the channel: images[..., None])"
+    )
+    refused(text, "saliency", model, IMAGES[..., 0])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's eager tape")
+def test_a_stride_with_a_kernel_of_one_step_is_compiled_at_once():
+    """TensorFlow's eager tape can corrupt memory there."""
+    for stride, compiled in ((2, True), (1, False)):
+        body = [layers.Conv1D(3, 1, strides=stride), layers.GlobalAveragePooling1D(), dense()]
+        model = keras.Sequential([layers.Input((9, 2)), *body])
+        explain("grad_cam", model, SEQUENCES)
+        (function,) = [run for key, run in _COMPILED[model].items() if key[0] == "grad_cam"]
+        assert (function is not None) == compiled
 
 
 def test_one_sigmoid_unit_has_two_classes():
@@ -700,11 +720,14 @@ def test_the_class_activation_map_reads_a_base_that_pools_itself():
 
 
 @pytest.mark.parametrize("method", MASKING)
-def test_methods_that_mask_take_one_input_with_places(method):
-    refused(f"{method}: masks one input", method, two_inputs(), [IMAGES, ROWS])
+def test_methods_that_mask_cover_the_image_and_hold_the_row(method):
+    assert explain(method, two_inputs(), [IMAGES, ROWS]).shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "rise"])
+def test_rows_have_no_places_to_cover(method):
     rows = keras.Sequential([layers.Input((5,)), dense()])
-    if method != "score_cam":  # it has no layer with places to begin with
-        refused(f"{method}: rows have no positions to cover", method, rows, ROWS)
+    refused(f"{method}: rows have no positions to cover", method, rows, ROWS)
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
@@ -714,15 +737,45 @@ def test_inputs_that_do_not_fit_each_other_are_refused(method):
     refused(text, method, two_inputs(), [IMAGES, ROWS[:2]])
 
 
+WORDS = np.array([[1, 2, 3], [3, 2, 1]])
+
+
 @pytest.mark.parametrize("method", GRADIENTS[:-1])
-def test_whole_number_inputs_have_no_gradient(method):
-    words = np.array([[1, 2, 3], [3, 2, 1]])
-    body = [layers.Embedding(10, 4), layers.GlobalAveragePooling1D(), dense()]
-    text = "model: takes whole numbers (uint8 pixels, an embedding's indices)"
-    refused(text, method, keras.Sequential([layers.Input((3,), dtype="int32"), *body]), words)
-    refused(text, method, keras.Sequential(body), words)
+def test_the_gradient_of_tokens_is_that_of_their_embedding_one_value_per_token(method):
+    """A model of the embedding's output gives the same, vectors reduced to their sum or maximum."""
+    head = [layers.Conv1D(4, 2, activation="relu"), layers.GlobalAveragePooling1D(), dense()]
+    embedding = layers.Embedding(10, 4)
+    inner = keras.Sequential([layers.Input((3, 4)), *head])
+    model = keras.Sequential([layers.Input((3,), dtype="int32"), embedding, *head])
+    vectors = np.asarray(embedding(WORDS))
+    found, wanted = explain(method, model, WORDS), explain(method, inner, vectors)
+    one = np.sum if method in ("gradient_times_input", "integrated_gradients") else np.max
+    np.testing.assert_allclose(found, one(wanted, axis=-1), rtol=1e-4, atol=1e-7)
+    assert explain(method, keras.Sequential([embedding, *head]), WORDS).shape == (2, 3)
+
+
+def test_masked_tokens_have_no_gradient_and_the_others_keep_theirs():
+    x = layers.Input((4,), dtype="int32")
+    vectors = layers.Embedding(10, 3, mask_zero=True)(x)
+    model = keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(vectors)))
+    kernel = np.abs(np.asarray(model.layers[-1].kernel)[:, 1]).max()
+    found = explain("saliency", model, np.array([[5, 1, 0, 0]]))
+    np.testing.assert_allclose(found, [[kernel / 2, kernel / 2, 0, 0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", GRADIENTS[:-1])
+def test_an_input_whose_gradient_is_cut_off_is_named(method):
     pixels = [layers.Input((8, 8, 2), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()]
+    text = "images: the model takes whole numbers, which have no gradient: use a method that covers"
     refused(text, method, keras.Sequential([*pixels, dense()]), 255 * IMAGES)
+    x, row = layers.Input((8, 8, 2), dtype="uint8"), layers.Input((5,))
+    both = layers.Concatenate()([layers.Flatten()(layers.Rescaling(1 / 255)(x)), row])
+    text = "images[0]: the model takes whole numbers, which have no gradient: use a method that"
+    refused(text, method, keras.Model([x, row], dense()(both)), [255 * IMAGES, ROWS])
+    words = layers.Input((3,), dtype="int32")
+    model = keras.Model(words, dense()(layers.Flatten()(keras.ops.one_hot(words, 10))))
+    text = "images: the model takes whole numbers, which have no gradient: explain the part of the"
+    refused(text, method, model, WORDS)
 
 
 @pytest.mark.parametrize("method", [*CAMS, "class_activation_map", "occlusion", "rise"])

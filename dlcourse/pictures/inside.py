@@ -189,7 +189,7 @@ def dream(view: View) -> Iterator[Picture]:
 
 
 def _place(view: View) -> str:
-    return f"layer {view.layer}" if view.layer else "the last convolution"
+    return f"layer {view.layer}" if view.layer else "the last layer with places"
 
 
 def _on_a_line(titles: Sequence[str]) -> list[str]:

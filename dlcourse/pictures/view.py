@@ -46,7 +46,8 @@ class View:
         true: True class or value of each example as text, or nothing.
         boxes: True box in each image, `(n, 4)`, or None.
         class_index: Class explained for every example. None for the predicted class.
-        layer: Name of the layer to show. None for every layer, or the last convolution.
+        layer: Name of the layer to show. None for every layer, or the last one with
+            places.
         examined: Further evidence of the run, for pictures that other packages add.
         beside: Another run to compare with, or None.
     """

@@ -35,6 +35,7 @@ def show_map(
         limit: Value of the strongest colour. None for the map's own largest.
         colorbar: Whether to draw a colour bar.
     """
+    values = _told(ax, values)
     signed = bool(values.min() < 0)
     top = (float(np.abs(values).max()) if limit is None else limit) or 1.0
     cmap = SIGNED if signed else POSITIVE
@@ -68,6 +69,7 @@ def overlay(
     ax = new_axes(ax, figsize=(3.2, 3.2))
     grey = image.mean(axis=-1).astype("float32")
     ax.imshow(grey, cmap="gray")
+    values = _told(ax, values)
     strength = np.clip(values, 0, None) / (float(values.max()) if values.max() > 0 else 1.0)
     size = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)  # a coarse map is stretched
     colours = colormaps[POSITIVE](0.25 + 0.75 * strength)
@@ -76,6 +78,17 @@ def overlay(
     frame(ax)
     ax.set_title(title, fontsize=10)
     return ax
+
+
+def _told(ax: Axes, values: np.ndarray) -> np.ndarray:
+    """Return the map with 0 for NaN and infinity; say so on the picture, or that it is constant."""
+    finite = np.isfinite(values)
+    filled = np.where(finite, values, 0)
+    note = f"{filled.flat[0]:.2g} everywhere" if np.ptp(filled) == 0 else ""
+    note = note if finite.all() else f"{np.mean(~finite):.0%} NaN or infinite"
+    if note:
+        ax.text(0.5, 0.04, note, transform=ax.transAxes, ha="center", fontsize=7, color=ORANGE)
+    return filled
 
 
 def _mark(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlcourse.visualizers.activation_maximization import Regularizers, activation_maximization
+from dlcourse.visualizers.attention_rollout import attention_maps, attention_rollout
 from dlcourse.visualizers.class_activation_map import class_activation_map
 from dlcourse.visualizers.deep_dream import deep_dream
 from dlcourse.visualizers.eigen_cam import eigen_cam
@@ -40,6 +41,8 @@ __all__ = [
     "Regularizers",
     "Transformations",
     "activation_maximization",
+    "attention_maps",
+    "attention_rollout",
     "class_activation_map",
     "deep_dream",
     "eigen_cam",

@@ -13,6 +13,7 @@ from dlcourse.visualizers import hooks
 from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.operations import within
 from dlcourse.visualizers.targets import Reader, Target, model_shapes, numbers, target_of
 
 Range = tuple[float, float]
@@ -101,7 +102,7 @@ def activation_maximization(
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
     target = target_of(model, begin, 0 if layer is not None else indices, output=output)
-    place = target.layer(layer, "activation_maximization") if layer is not None else None
+    place = hooks.find_layer(target.calls, layer, model) if layer is not None else None
     chosen = _units(target, place, indices)
     images = all(x.ndim == 4 for x in begin)
     costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
@@ -207,31 +208,30 @@ class Ascent:
 
     def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
         """Return the score minus its penalties, and the score, both `(targets,)`."""
+        import keras
         from keras import ops
 
         shown = self.shown(values)
         pairs = zip(shown, self.ranges, strict=True)
         inputs = [low + (high - low) * moved.seen(x, view, self.blur) for x, (low, high) in pairs]
         if self.place is None:
-            scores = self.reader.scores(self.reader.read(model, inputs)[0], units)
+            scores = self.reader.scores(self.reader.read(model, inputs)[0], (units, 1.0))
         else:
-            changes = _without_relu(model, self.place)
-            _, (activations,) = hooks.record(model, inputs, [self.place], changes)
+            activation = getattr(hooks.all_layers(model)[self.place.position], "activation", None)
+            inside, own = [], activation is keras.activations.relu  # to be left out
+
+            def linear(name: str, function: Any, /, x: Any, *args: Any, **kwargs: Any) -> Any:
+                return x if own and inside and name == "relu" else function(x, *args, **kwargs)
+
+            changes = [(self.place.position, within(inside))]
+            _, (activations,) = hooks.record(model, inputs, [self.place], changes, linear)
             activations = ops.leaky_relu(ops.cast(activations, "float32"), SLOPE)
-            scores = replace(self.reader, output_activation=None).scores(activations, units)
+            scores = replace(self.reader, output_activation=None, unread=False).scores(
+                activations, (units, 1.0)
+            )
         cost = sum(_cost(x, self.costs) for x in shown)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
-        return self.reader.scale * (scores / size - cost), scores
-
-
-def _without_relu(model: Any, place: LayerCall) -> list[tuple[int, hooks.Hook]]:
-    """Return the hook that skips a layer's own ReLU; an empty list if it has none."""
-    from keras import activations
-
-    layer = hooks.all_layers(model)[place.position]
-    if getattr(layer, "activation", None) is not activations.relu:
-        return []
-    return [(place.position, hooks.with_activation(layer, activations.linear))]
+        return scores / size - cost, scores
 
 
 def _adam(

@@ -83,13 +83,21 @@ def compiled(
     if key not in kept:
         for earlier in [k for k in kept if k[-1] != key[-1]]:  # traces of another structure
             kept.pop(earlier, None)
-        if plain_first and build is _with_tensorflow:
+        if plain_first and build is _with_tensorflow and not crashes_eagerly(model):
             kept[key] = None  # called once
             return partial(_call, ref(model), function)
     run = kept.get(key)
     if run is None:
         kept[key] = run = build(ref(model), function)
     return run
+
+
+def crashes_eagerly(model: Any) -> bool:
+    """Whether TensorFlow's eager tape corrupts memory: a stride with a kernel of one step."""
+    return any(
+        getattr(layer, "kernel_size", None) == (1,) and getattr(layer, "strides", (1,)) != (1,)
+        for layer in model._flatten_layers()
+    )
 
 
 def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:

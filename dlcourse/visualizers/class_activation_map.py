@@ -1,6 +1,7 @@
 """The class activation map (CAM) of a network with global average pooling and one Dense layer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -44,14 +45,14 @@ def class_activation_map(
     target = target_of(model, images, class_indices, output=output)
     scores = class_scores(target)
     for place, kernel, bias in _endings(target):
-        maps = outputs(target, [place], entering=True)[place.name]
+        maps = outputs(target, [replace(place, entering=True)])[place.name]
         if maps.ndim < 3 or maps.shape[-1] != kernel.shape[0]:
             continue
         cam = np.einsum("n...c,nc->n...", maps, kernel.T)
         means = cam.mean(axis=tuple(range(1, cam.ndim)))
         # float16 keeps three digits; another ending differs by far more, unless its map is equal
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
-            return enlarged(target, cam, enlarge)
+            return enlarged(target, cam, replace(place, entering=True)) if enlarge else cam
     raise UserError(
         "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer "
         "(grad_cam works for every convolutional network)"

@@ -10,6 +10,7 @@ from dlcourse.errors import UserError
 from dlcourse.schema import Natural, NonNegative, Number, Positive, checked
 from dlcourse.visualizers.activation_maximization import Range, value_ranges
 from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.grad_cam import spatial_layer
 from dlcourse.visualizers.hooks import LayerCall, record
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import Images, Target, model_shapes, numbers, target_of
@@ -39,7 +40,8 @@ def deep_dream(
     Args:
         model: A Keras 3 model with one input of images.
         images: Images `(n, height, width, channels)` of the model's input size, or larger.
-        layers: Names, positions or layers, one or several. None for the last convolution.
+        layers: Names, positions or layers, one or several. None for the last maps, as for
+            `grad_cam`.
         octaves: Number of sizes; the last is `octave_scale ** (octaves − 1)` times as large as
             `images`.
         octave_scale: Factor from one size to the next, above 1.
@@ -63,7 +65,7 @@ def deep_dream(
     window = _window(model, images)
     target = target_of(model, images[:, : window[0], : window[1]], 0)
     several = layers if isinstance(layers, list | tuple) else [layers]
-    places = tuple(target.layer(layer, "deep_dream") for layer in several)
+    places = tuple(spatial_layer(target, layer, "deep_dream") for layer in several)
     low, high = value_range
     rng = np.random.default_rng(seed)
     dream = images

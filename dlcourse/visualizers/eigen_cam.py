@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from dlcourse.visualizers.feature_maps import outputs
-from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
+from dlcourse.visualizers.grad_cam import on_images
+from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
 
@@ -17,7 +18,8 @@ def eigen_cam(
     layer: Any = None,
     output: int | str = 0,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return ReLU(A·v): a layer's feature maps projected on their first principal direction v.
 
     It does not depend on a class: it shows what activates the layer, and `class_indices` has no
@@ -29,10 +31,13 @@ def eigen_cam(
         Muhammad and Yeasin, "Eigen-CAM", 2020, arXiv:2008.00299.
     """
     target = target_of(model, images, class_indices, output=output)
-    place = spatial_layer(target, layer, "eigen_cam")
-    maps = outputs(target, [place])[place.name]
-    rows = maps.reshape(len(maps), -1, maps.shape[-1])
-    direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
-    cam = np.einsum("npc,nc->np", rows, direction)
-    cam *= np.where(cam.sum(axis=1, keepdims=True) < 0, -1, 1)
-    return enlarged(target, np.maximum(cam, 0).reshape(maps.shape[:-1]), enlarge)
+
+    def heatmap(place: LayerCall, _: int) -> np.ndarray:
+        maps = outputs(target, [place])[place.name]
+        rows = maps.reshape(len(maps), -1, maps.shape[-1])
+        direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
+        cam = np.einsum("npc,nc->np", rows, direction)
+        cam *= np.where(cam.sum(axis=1, keepdims=True) < 0, -1, 1)
+        return np.maximum(cam, 0).reshape(maps.shape[:-1])
+
+    return on_images("eigen_cam", heatmap, target, layer, enlarge, grid)

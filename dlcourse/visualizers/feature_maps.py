@@ -33,7 +33,7 @@ def feature_maps(
     target = target_of(model, images, 0)
     if layers is not None:
         several = layers if isinstance(layers, list | tuple) else [layers]
-        return outputs(target, [target.layer(layer, "feature_maps") for layer in several])
+        return outputs(target, [hooks.find_layer(target.calls, layer, model) for layer in several])
     every = hooks.all_layers(model)
     slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):
@@ -86,19 +86,18 @@ def filters(model: Any, layer: Any = None) -> np.ndarray:
     return np.asarray(kernel, "float32").copy()
 
 
-def outputs(
-    target: Target, places: Sequence[LayerCall], *, entering: bool = False
-) -> dict[str, np.ndarray]:
-    """Return the output of each layer call by its name, float32, from one forward pass.
+def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray]:
+    """Return the tensor of each layer call by its name, float32, from one forward pass."""
+    return dict(zip([place.name for place in places], tensors_of(target, places), strict=True))
 
-    With `entering`, return the input of each layer call instead.
-    """
+
+def tensors_of(target: Target, places: Sequence[LayerCall]) -> list[np.ndarray]:
+    """Return the tensor of each layer call, float32, from one forward pass."""
     from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
-        tensors = hooks.record(model, inputs, places, entering=entering)[1]
-        return [ops.cast(tensor, "float32") for tensor in tensors]
+        tensors = hooks.record(model, inputs, places)[1]
+        return [ops.cast(x, "float32") for x in map(LayerCall.laid_out, places, tensors)]
 
-    marks = tuple((place.position, place.number) for place in places)
-    values = target.run(("outputs", marks, entering), read, target.inputs)
-    return {place.name: np.array(value) for place, value in zip(places, values, strict=True)}
+    values = target.run(("outputs", tuple(places)), read, target.inputs)
+    return [np.array(value) for value in values]

@@ -7,9 +7,12 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.visualizers.backend import value_and_gradient
+from dlcourse.visualizers.cam_layer import called, default_call, pixels_of, with_grid
 from dlcourse.visualizers.hooks import LayerCall, nth
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, target_of
+
+Heatmap = Callable[[LayerCall, int], Any]
 
 
 def grad_cam(
@@ -19,18 +22,26 @@ def grad_cam(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return ReLU(Σ w·A): the sum of the feature maps A, each weighted by its mean gradient w.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
-            layer. None for the last convolution.
-        enlarge: Whether to resize the maps to the image's size, bilinear with aligned corners.
+            layer; `(layer, k)` for its call number k. None for the last maps before the network's
+            last reduction of places, such as a pooling or flattening.
+        enlarge: Whether to resize the maps to the image's size: bilinear, each place at the centre
+            of the pixels that it sees.
+        grid: Rows and columns of the image's patches, such as `(14, 14)`, for a layer of tokens; a
+            class token before them is left out. None to find them in the model.
 
     Returns:
-        `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences.
+        `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences. A list
+        of these for several inputs of images.
 
     Raises:
         UserError: The arguments do not fit together, or the layer's output has no positions.
@@ -43,8 +54,8 @@ def grad_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
-    return weighted("grad_cam", formula, target, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output, where=where)
+    return weighted("grad_cam", formula, target, layer, enlarge, grid)
 
 
 def grad_cam_plus_plus(
@@ -54,8 +65,10 @@ def grad_cam_plus_plus(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return Grad-CAM++: the weight of a map is the α-weighted sum of its positive gradients.
 
     With the weights α, each of several objects of a class counts. The paper's factor exp(score) is
@@ -75,8 +88,8 @@ def grad_cam_plus_plus(
         weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
         return ops.sum(maps * weights, axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
-    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output, where=where)
+    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge, grid)
 
 
 def layer_cam(
@@ -86,8 +99,10 @@ def layer_cam(
     *,
     layer: Any = None,
     output: int | str = 0,
+    where: Any = None,
     enlarge: bool = True,
-) -> np.ndarray:
+    grid: Any = None,
+) -> Any:
     """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each position with its own weight.
 
     It gives sharp maps in early layers too, where the mean gradients of Grad-CAM blur.
@@ -102,43 +117,65 @@ def layer_cam(
     def formula(maps: Any, gradient: Any) -> Any:
         return ops.sum(maps * ops.relu(gradient), axis=-1)
 
-    target = target_of(model, images, class_indices, output=output)
-    return weighted("layer_cam", formula, target, layer, enlarge)
+    target = target_of(model, images, class_indices, output=output, where=where)
+    return weighted("layer_cam", formula, target, layer, enlarge, grid)
 
 
-def weighted(
-    method: str, formula: Callable[[Any, Any], Any], target: Target, layer: Any, enlarge: bool
-) -> np.ndarray:
-    """Return ReLU(formula(A, d score / d A)) of a layer's output A, resized if `enlarge`.
+def weighted(method: str, formula: Callable[..., Any], target: Target, *view: Any) -> Any:
+    """Return ReLU(formula(A, d score / d A)) of a layer's maps A, resized if `enlarge`.
 
     Args:
         method: Name of the method, for errors and the cache of compiled functions.
         formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`.
         target: The model, its inputs and the classes.
-        layer: Layer whose output is read. None for the last convolution.
-        enlarge: Whether to resize the map to the image's size.
+        view: The layer, `enlarge` and `grid`, as for `on_images`.
     """
-    place = spatial_layer(target, layer, method)
     reader = target.reader
 
-    def cam(model: Any, inputs: list, indices: Any) -> Any:
-        from keras import ops
+    def heatmap(place: LayerCall, _: int) -> Any:
+        def cam(model: Any, inputs: list, asked: Any) -> Any:
+            from keras import ops
 
-        maps, gradient = output_and_gradient(reader, model, inputs, indices, place)
-        return ops.relu(formula(maps, gradient))
+            maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
+            return ops.relu(formula(maps, gradient))
 
-    key = (method, place.position, place.number)
-    heatmap = target.run(key, cam, target.inputs, target.indices, plain_first=True)
-    return enlarged(target, np.asarray(heatmap), enlarge)
+        return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
+
+    return on_images(method, heatmap, target, *view)
 
 
-def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
-    """Return the requested layer, whose output is `(places…, channels)`.
+def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:
+    """Return the map of each input of images: one array, or a list for several inputs.
+
+    Args:
+        method: Name of the method, for errors.
+        heatmap: Function of a layer call and the input's index that returns `(n, places…)`.
+        target: The model, its inputs and the classes.
+        view: The layer whose maps are read, or None for the default one; whether to resize each map
+            to its input; the grid of the image's patches, or None.
+    """
+    (layer, enlarge, grid), maps = view, []
+    for source in target.sources:
+        place = spatial_layer(target, layer, method, source)
+        place = with_grid(target.probe, place, source, grid)
+        cam = np.asarray(heatmap(place, source), "float32")
+        maps.append(enlarged(target, cam, place, source) if enlarge else cam)
+    return maps if len(maps) > 1 else maps[0]
+
+
+def spatial_layer(target: Target, layer: Any, method: str, source: int = 0) -> LayerCall:
+    """Return the requested layer call, whose output is `(places…, channels)`.
 
     Raises:
-        UserError: Its output has no positions.
+        UserError: Its output has no positions, or the model's output does not depend on it.
     """
-    place = target.layer(layer, method)
+    where = (target.model, target.probe, target.output, source)
+    place = default_call(*where) if layer is None else called(*where, layer)
+    if place is None:
+        raise UserError(
+            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
+            "gradient method such as saliency)"
+        )
     if place.shape is None or len(place.shape) < 2:
         raise UserError(
             f"{method}: layer {place.name} gives {place.shape}, not positions and channels: name a "
@@ -148,7 +185,7 @@ def spatial_layer(target: Target, layer: Any, method: str) -> LayerCall:
 
 
 def output_and_gradient(
-    reader: Reader, model: Any, inputs: list, indices: Any, place: LayerCall
+    reader: Reader, model: Any, inputs: list, asked: Any, place: LayerCall
 ) -> tuple[Any, Any]:
     """Return a layer's output and d score / d output, tensors `(n, places…, channels)`.
 
@@ -158,16 +195,18 @@ def output_and_gradient(
 
     def score(offset: Any) -> Any:
         def add(call: Any, *args: Any, **kwargs: Any) -> Any:
+            if place.entering:
+                return call(args[0] + ops.cast(offset, args[0].dtype), *args[1:], **kwargs)
             result = call(*args, **kwargs)
             return result + ops.cast(offset, result.dtype)
 
         changes = [(place.position, nth(place.number, add))]
         logits, (maps,) = reader.read(model, inputs, [place], changes)
-        return reader.scale * reader.scores(logits, indices), maps
+        return reader.scores(logits, asked), maps
 
     offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)
-    return maps, gradient / reader.scale
+    return place.laid_out(maps), place.laid_out(gradient)
 
 
 def places(maps: Any) -> tuple[int, ...]:
@@ -175,9 +214,14 @@ def places(maps: Any) -> tuple[int, ...]:
     return tuple(range(1, len(maps.shape) - 1))
 
 
-def enlarged(target: Target, cam: np.ndarray, enlarge: bool = True) -> np.ndarray:
-    """Return the map `(n, places…)` resized to the first input with the same number of axes."""
-    if not enlarge:
+def enlarged(target: Target, cam: np.ndarray, place: LayerCall, source: int = 0) -> np.ndarray:
+    """Return the map `(n, places…)` at the size of an input, where the layer sees its places.
+
+    A map with other axes is returned as it is.
+    """
+    shape = target.inputs[source].shape[1:]
+    size = shape if len(shape) == 1 else shape[:-1]  # of tokens, or without the channels
+    if len(size) != cam.ndim - 1:
         return cam
-    sizes = [x.shape[1:-1] for x in target.inputs if x.ndim - 2 == cam.ndim - 1]
-    return resize(cam, sizes[0]) if sizes else cam
+    grid = pixels_of(target.model, target.probe, place, source)
+    return resize(cam, size, grid, fading=grid is not None)

@@ -1,18 +1,22 @@
 """Guided back-propagation: the gradient, of which only positive values pass each ReLU."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import hooks
-from dlcourse.visualizers.saliency import gradients, largest_channel
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.operations import is_relu
+from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.targets import ClassIndices, Images
 
 
 def guided_backpropagation(
-    model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    output: int | str = 0,
+    where: Any = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return the largest channel's positive guided gradient.
 
@@ -26,29 +30,15 @@ def guided_backpropagation(
     References:
         Springenberg et al., "Striving for Simplicity", 2015, arXiv:1412.6806.
     """
-    target = target_of(model, images, class_indices, output=output)
-    if not guided(model):
+    target = with_embeddings(model, images, class_indices, output=output, where=where)
+    if not target.probe.has_relu:
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
     guided_gradients = gradients(target, "guided", guided)
-    return target.as_given([largest_channel(np.maximum(g, 0)) for g in guided_gradients])
+    return target.maps([np.maximum(g, 0) for g in guided_gradients], np.max)
 
 
-def guided(model: Any) -> list[tuple[int, hooks.Hook]]:
-    """Return hooks that give every ReLU of the model the guided gradient."""
-    import keras
-
-    changes = []
-    for position, layer in enumerate(hooks.all_layers(model)):
-        activation = getattr(layer, "activation", None)
-        if getattr(activation, "__name__", "") in ("relu", "relu6"):
-            changes.append((position, hooks.with_activation(layer, partial(_guided, activation))))
-        elif isinstance(layer, keras.layers.ReLU):
-            changes.append((position, _guided))
-    return changes
-
-
-def _guided(function: Any, *inputs: Any, **settings: Any) -> Any:
-    """Return `function(x)`, whose backward pass keeps only positive upstream gradients.
+def guided(name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Return `function(x)`; the backward pass of a ReLU keeps only positive upstream gradients.
 
     The ReLU's own gradient then stops it where the input was not positive.
     """
@@ -61,4 +51,5 @@ def _guided(function: Any, *inputs: Any, **settings: Any) -> Any:
 
         return ops.copy(result), gradient
 
-    return pass_positive(function(*inputs, **settings))
+    result = function(*args, **kwargs)
+    return pass_positive(result) if is_relu(name, args) else result

@@ -8,8 +8,10 @@ removed. No graph is rebuilt, no weight is copied, nothing is left behind.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
+from math import prod
 from numbers import Integral
 from threading import RLock, get_ident
 from typing import Any
@@ -17,6 +19,12 @@ from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean, shown
+from dlcourse.visualizers.operations import (
+    Operation,
+    attribute,
+    replaced,
+    within,
+)
 
 Hook = Callable[..., Any]
 """`hook(call, *args, **kwargs)`: its result replaces that of `call(*args, **kwargs)`."""
@@ -27,12 +35,15 @@ class LayerCall:
     """One call of a layer during a call of the model.
 
     Attributes:
-        position: Position of the layer in `all_layers(model)`.
+        position: Position of the layer in `all_layers(model)`, or of the operation in
+            `parts(model)`.
         number: Number of the call: 0 for the layer's first, 1 for the second of a shared layer, …
         name: The layer's name, with those of the models around it: `base/block_2/conv`.
         kind: Class name of the layer.
         shape: Shape of its output, without the batch. None if it does not return a single tensor.
         output_indices: Indices of the model's outputs that are this same tensor.
+        entering: Whether the layer's first input is meant instead of its output.
+        grid: Rows and columns of the image's patches, if the places are these tokens, or None.
     """
 
     position: int
@@ -41,6 +52,17 @@ class LayerCall:
     kind: str
     shape: tuple[int, ...] | None
     output_indices: tuple[int, ...]
+    entering: bool = False
+    grid: tuple[int, ...] | None = None
+
+    def laid_out(self, tensor: Any) -> Any:
+        """Return the maps `(n, rows, columns, channels)` of tokens, without a class token."""
+        if self.grid is None:
+            return tensor
+        from keras import ops
+
+        patches = tensor[:, -prod(self.grid) :]
+        return ops.reshape(patches, (-1, *self.grid, tensor.shape[-1]))
 
 
 def all_layers(model: Any) -> list:
@@ -55,6 +77,16 @@ def all_layers(model: Any) -> list:
     return list(dict.fromkeys(layers))
 
 
+def parts(model: Any) -> list:
+    """Return `all_layers(model)`, and then the operations in the graphs of the model's parts."""
+    import keras
+
+    layers = all_layers(model)
+    graphs = [getattr(part, "_functional", part) for part in (model, *layers)]
+    operations = [op for graph in graphs for op in getattr(graph, "_operations", ())]
+    return layers + [op for op in operations if not isinstance(op, keras.Layer)]
+
+
 def has_graph(model: Any) -> bool:
     """Whether the model's layers are known without calling it: Sequential or Functional."""
     import keras
@@ -62,7 +94,8 @@ def has_graph(model: Any) -> bool:
     return isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
 
 
-_CALLS: WeakKeyDictionary[Any, dict[Any, tuple]] = WeakKeyDictionary()
+FORMS: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""The dict of inputs of each subclassed model that was given one."""
 
 
 def check_model(model: Any) -> None:
@@ -74,13 +107,16 @@ def check_model(model: Any) -> None:
     import keras
 
     if not isinstance(model, keras.Model):
-        raise UserError(f"model: expected a Keras model, got {type(model).__name__}")
+        old = type(model).__module__.startswith(("tf_keras", "keras.engine"))
+        cure = " of Keras 2: save it, and load the file with keras.models.load_model" if old else ""
+        raise UserError(f"model: expected a Keras model, got {type(model).__name__}{cure}")
 
 
 def structure(model: Any) -> tuple:
-    """Return what a trace of the model depends on besides its weights: layers and activations."""
+    """Return what a trace of the model depends on: layers, activations, the keys of its inputs."""
     layers = all_layers(model)
-    return tuple((ref(layer), _mark(getattr(layer, "activation", None))) for layer in layers)
+    marks = [(ref(layer), _mark(getattr(layer, "activation", None))) for layer in layers]
+    return *marks, *FORMS.get(model, ())
 
 
 def _mark(thing: Any) -> Any:
@@ -91,37 +127,6 @@ def _mark(thing: Any) -> Any:
     except TypeError:  # None, or a type without weak references
         return id(thing)
     return mark
-
-
-def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
-    """Return the layer calls of one call of the model, in the order in which they end.
-
-    Args:
-        model: Any Keras 3 model; an unbuilt one is built.
-        inputs: One array `(n, …)` per input; only the first example is used.
-
-    Raises:
-        UserError: The model cannot be called on the inputs.
-    """
-    return _probed(model, inputs)[0]
-
-
-def output_shapes(model: Any, inputs: list) -> list[tuple[int, ...]]:
-    """Return the shape of each of the model's outputs, without the batch."""
-    return _probed(model, inputs)[1]
-
-
-def _probed(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
-    build(model, inputs)
-    kept = _CALLS.setdefault(model, {})
-    key = (structure(model), tuple(x.shape[1:] for x in inputs))
-    probed = kept.get(key)
-    if probed is None:
-        for earlier in [k for k in kept if k[0] != key[0]]:  # calls of another structure
-            kept.pop(earlier, None)
-        fixed = any(x.shape[0] for x in symbolic_inputs(model))  # a fixed batch size
-        kept[key] = probed = _probe(model, inputs if fixed else [x[:1] for x in inputs])
-    return probed
 
 
 def symbolic_inputs(model: Any) -> list:
@@ -140,57 +145,31 @@ def build(model: Any, inputs: list) -> None:
     if isinstance(model, keras.Sequential):
         model.build((None, *inputs[0].shape[1:]))
     else:
-        _called(model, [x[:1] for x in inputs])
+        outputs_of(model, [x[:1] for x in inputs])
 
 
-def _called(model: Any, inputs: list) -> list:
-    """Return the model's outputs as a flat list.
+def outputs_of(model: Any, inputs: list) -> dict[str, Any]:
+    """Return the model's outputs by name.
 
     Raises:
         UserError: The call fails.
     """
-    import keras
-
     try:
-        return keras.tree.flatten(call(model, inputs))
+        return named(call(model, inputs))
     except Exception as error:
         shapes = " and ".join(f"(n, {', '.join(map(str, x.shape[1:]))})" for x in inputs)
         text = f"model: cannot be called on images {shapes}: {_reason(error)}"
         raise UserError(text) from error
 
 
-def _probe(model: Any, inputs: list) -> tuple[tuple[LayerCall, ...], list[tuple[int, ...]]]:
-    import keras
-
-    seen: list[tuple[int, int, Any]] = []
-    layers = all_layers(model)
-
-    def recorder(position: int) -> Hook:
-        count = iter(range(1 << 30))
-
-        def record(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            result = call(*args, **kwargs)
-            seen.append((position, next(count), result))
-            return result
-
-        return record
-
-    # Layers of a graph have their variables, which keep their values; others may still build.
-    scope = keras.StatelessScope() if has_graph(model) else nullcontext()
-    with hooked(layers, [(k, recorder(k)) for k in range(len(layers))]), scope:
-        outputs = _called(model, inputs)
-    names = _names(model)
-    calls = []
-    for position, number, result in seen:
-        single = keras.tree.flatten(result)
-        shape = tuple(single[0].shape[1:]) if len(single) == 1 and single[0] is not None else None
-        output_indices = tuple(
-            k for k, output in enumerate(outputs) if any(t is output for t in single)
-        )
-        layer = layers[position]
-        kind = type(layer).__name__
-        calls.append(LayerCall(position, number, names[layer], kind, shape, output_indices))
-    return tuple(calls), [tuple(output.shape[1:]) for output in outputs]
+def named(outputs: Any, name: str = "") -> dict[str, Any]:
+    """Return the tensors in lists and dicts by name, such as `a/0`, in the order given."""
+    pairs = outputs.items() if isinstance(outputs, dict) else None
+    pairs = enumerate(outputs) if isinstance(outputs, list | tuple) else pairs
+    if pairs is None:
+        return {name: outputs}
+    inner = [named(value, f"{name}/{key}" if name else str(key)) for key, value in pairs]
+    return {key: value for part in inner for key, value in part.items()}
 
 
 def _reason(error: Exception) -> str:
@@ -201,11 +180,12 @@ def _reason(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _names(model: Any, prefix: str = "") -> dict:
+def names_of(model: Any, prefix: str = "") -> dict:
+    """Return the path of each layer, such as `base/conv`."""
     names: dict = {}
     for layer in model._flatten_layers(include_self=False, recursive=False):
         names.setdefault(layer, prefix + layer.name)
-        for inner, name in _names(layer, f"{prefix}{layer.name}/").items():
+        for inner, name in names_of(layer, f"{prefix}{layer.name}/").items():
             names.setdefault(inner, name)
     return names
 
@@ -214,7 +194,8 @@ def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     """Return the model's outputs, given the list of its inputs."""
     import keras
 
-    form = getattr(model, "_inputs_struct", None)  # of a Functional model: an array, list or dict
+    # of a Functional model: an array, list or dict
+    form = getattr(model, "_inputs_struct", FORMS.get(model))
     packed = inputs if len(inputs) > 1 else inputs[0]
     if form is not None:
         packed = keras.tree.pack_sequence_as(form, inputs)
@@ -226,54 +207,81 @@ def record(
     inputs: list,
     places: Sequence[LayerCall],
     changes: Iterable[tuple[int, Hook]] = (),
+    operation: Operation | None = None,
     *,
-    entering: bool = False,
     training: bool = False,
     watch: Callable[[Any], Any] = lambda _: None,
 ) -> tuple[list, list]:
-    """Return the model's outputs and the output of each given layer call, from one call.
+    """Return the model's outputs and the tensor of each given layer call, from one call.
+
+    Layers of half precision compute in full precision: no gradient under- or overflows.
 
     Args:
         model: Any Keras 3 model.
         inputs: One tensor or array per input.
         places: Layer calls to record; their tensors are returned unchanged, in this order.
         changes: Hooks on the layers during the call, as for `hooked`.
-        entering: Whether to record the inputs of the layers instead of their outputs.
+        operation: Hook on softmax, sigmoid and ReLU, as for `hooked`.
         training: Whether to call the model in training mode.
         watch: Function called at once with each recorded tensor, such as a gradient tape's `watch`.
     """
-    import keras
-
     seen: dict[LayerCall, Any] = {}
 
     def keep(place: LayerCall) -> tuple[int, Hook]:
         def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
-            seen[place] = (args or (*kwargs.values(),))[0] if entering else result
+            seen[place] = (*args, *kwargs.values())[0] if place.entering else result
             watch(seen[place])
             return result
 
         return place.position, nth(place.number, hook)
 
-    with hooked(all_layers(model), [*changes, *map(keep, places)]):
-        outputs = keras.tree.flatten(call(model, inputs, training=training))
+    with hooked(model, [*changes, *map(keep, places)], operation):
+        outputs = list(named(call(model, inputs, training=training)).values())
     return outputs, [seen[place] for place in places]
 
 
 _ONE_AT_A_TIME = RLock()
+HALF = ("float16", "bfloat16")
 
 
 @contextmanager
-def hooked(layers: list, changes: Iterable[tuple[int, Hook]]) -> Iterator[None]:
-    """Within the block, each `(position, hook)` wraps the `call` of a layer.
+def hooked(
+    model: Any, changes: Iterable[tuple[int, Hook]], operation: Operation | None = None
+) -> Iterator[None]:
+    """Within the block, each `(position, hook)` wraps the `call` of one of `parts(model)`.
 
     This holds only for this thread: others that call the model see the layers unchanged.
+
+    Args:
+        model: Any Keras 3 model.
+        changes: Positions and hooks.
+        operation: Function called in place of each softmax, sigmoid and ReLU.
     """
+    import keras
+
+    everything, loops = parts(model), []
+    marks = [
+        (k, within(loops)) for k, x in enumerate(everything) if isinstance(x, keras.layers.RNN)
+    ]
+    owners = [model, *everything]
+    methods = [x for owner in owners for part in (owner, type(owner)) for x in vars(part).values()]
     with _ONE_AT_A_TIME, ExitStack() as stack:
-        for position, hook in changes:
-            stack.enter_context(
-                _instead(layers[position], "call", _hooked_call(layers[position], hook))
-            )
+        if any(hasattr(method, "get_concrete_function") for method in methods):
+            import tensorflow as tf  # a tf.function runs as written, where hooks reach it
+
+            stack.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
+            tf.config.run_functions_eagerly(True)
+        for layer in model._flatten_layers():
+            if layer.compute_dtype in HALF and not layer.quantization_mode:
+                full = keras.DTypePolicy("float32")
+                full._variable_dtype = layer.variable_dtype
+                stack.enter_context(attribute(layer, "_dtype_policy", full))
+        for position, hook in [*(marks if operation else ()), *changes]:
+            layer = everything[position]
+            stack.enter_context(attribute(layer, "call", _hooked_call(layer, hook)))
+        if operation:
+            stack.enter_context(replaced(operation, owners, loops))
         yield
 
 
@@ -286,78 +294,40 @@ def _hooked_call(layer: Any, hook: Hook) -> Callable[..., Any]:
     return hook_call
 
 
-@contextmanager
-def _instead(thing: Any, name: str, value: Any) -> Iterator[None]:
-    """Within the block, `thing.name` is `value`; Keras' attribute tracking is bypassed."""
-    missing = object()
-    before = thing.__dict__.get(name, missing)
-    thing.__dict__[name] = value
-    try:
-        yield
-    finally:
-        if before is missing:
-            del thing.__dict__[name]
-        else:
-            thing.__dict__[name] = before
-
-
-def with_activation(layer: Any, activation: Callable[..., Any]) -> Hook:
-    """Return the hook with which a layer uses another activation for one call."""
-    original, here = layer.activation, get_ident()
-
-    def chosen(*args: Any, **kwargs: Any) -> Any:
-        return (activation if get_ident() == here else original)(*args, **kwargs)
-
-    def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with _instead(layer, "activation", chosen):
-            return call(*args, **kwargs)
-
-    return hook
-
-
-def output_activation(layer: Any) -> str | None:
-    """Return `softmax` or `sigmoid` if the layer ends with it, else None."""
-    import keras
-
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    # Keras, keras.ops, TensorFlow and JAX each have their own functions, under these names.
-    names = {"softmax": "softmax", "softmax_v2": "softmax", "sigmoid": "sigmoid"}
-    return names.get(getattr(getattr(layer, "activation", None), "__name__", ""))
-
-
-def without_activation(layer: Any) -> Hook:
-    """Return the hook that gives the input of the layer's softmax or sigmoid: the logits."""
-    import keras
-
-    if isinstance(layer, keras.layers.Softmax):
-        return lambda _, inputs, **__: inputs
-    return with_activation(layer, keras.activations.linear)
-
-
 def nth(number: int, hook: Hook) -> Hook:
     """Return `hook` restricted to the layer's call of that number; other calls are unchanged."""
-    count = iter(range(1 << 30))
+    numbers = count()
 
     def chosen(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return (hook(call, *args, **kwargs)) if next(count) == number else call(*args, **kwargs)
+        return (hook(call, *args, **kwargs)) if next(numbers) == number else call(*args, **kwargs)
 
     return chosen
 
 
-def find_layer(calls: tuple[LayerCall, ...], layer: int | str | Any, model: Any) -> LayerCall:
-    """Return the last call of a layer; see `named_layer`.
+def find_layer(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> LayerCall:
+    """Return the last call of a layer; see `find_calls`."""
+    return find_calls(calls, layer, model)[-1]
+
+
+def find_calls(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> list[LayerCall]:
+    """Return the calls of a layer, in order, or the one asked as (layer, number of the call).
 
     Raises:
-        UserError: There is no such layer, or the model does not call it.
+        UserError: There is no such layer (see `named_layer`) or call.
     """
+    if isinstance(layer, tuple) and len(layer) == 2:
+        every = find_calls(calls, layer[0], model)
+        if layer[1] in range(len(every)):
+            return [every[layer[1]]]
+        known = ", ".join(f"({call.name!r}, {call.number})" for call in every)
+        raise UserError(f"no call {shown(layer[1])} (known: {known})", setting="layer")
     wanted, layers = named_layer(model, layer), all_layers(model)
     matches = [call for call in calls if layers[call.position] is wanted]
     if not matches:
         called = ", ".join(dict.fromkeys(call.name for call in calls))
         reason = f"{wanted.name} is not called by the model, which calls {called}"
         raise UserError(reason, setting="layer")
-    return matches[-1]
+    return matches
 
 
 def named_layer(model: Any, layer: int | str | Any) -> Any:
@@ -370,7 +340,7 @@ def named_layer(model: Any, layer: int | str | Any) -> Any:
     """
     import keras
 
-    names = _names(model)
+    names = names_of(model)
     if isinstance(layer, str):
         exact = [item for item, name in names.items() if name == layer]
         matches = exact or [item for item, name in names.items() if name.endswith(f"/{layer}")]
@@ -424,6 +394,11 @@ def part(model: Any, layer: int | str | Any) -> Any:
 def has_kernel(layer: Any) -> bool:
     """Whether the layer multiplies its input with weights: dense, convolutional or recurrent."""
     return getattr(layer, "kernel", None) is not None or hasattr(layer, "cell")
+
+
+def learns(part: Any) -> bool:
+    """Whether a layer or operation has weights, other than those of a normalisation."""
+    return bool(getattr(part, "weights", ())) and "Normalization" not in type(part).__name__
 
 
 def is_convolution(layer: Any) -> bool:

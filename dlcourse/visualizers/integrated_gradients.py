@@ -9,8 +9,8 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
-from dlcourse.visualizers.saliency import gradients, sum_channels
-from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
+from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores
 
 ROWS = 512  # points of the path in one pass
 FIRST_STEPS, MOST_STEPS = 32, 1024
@@ -26,6 +26,7 @@ def integrated_gradients(
     baseline: Any = 0.0,
     steps: Positive | None = None,
     output: Output = 0,
+    where: Any = None,
     return_gap: bool = False,
 ) -> Any:
     """Return (input − baseline) times the mean gradient along the straight path between them.
@@ -35,9 +36,9 @@ def integrated_gradients(
     1,344 points) until the gap is below 1e-4 · max(1, |change of the score|).
 
     Args:
-        model, images, class_indices, output: As for `saliency`.
+        model, images, class_indices, output, where: As for `saliency`.
         baseline: Number for every value, or array of the shape of one image (a list of these for a
-            list of inputs).
+            list of inputs). For tokens, of their embedding.
         steps: Number of points on the path (midpoints). None for as many as completeness needs.
         return_gap: Whether to return the gap of each example, `(n,)`, as well.
 
@@ -51,7 +52,7 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = with_embeddings(model, images, class_indices, output=output, where=where)
     baselines = baselines_of(target, baseline)
     change = class_scores(target) - class_scores(target, baselines)
     edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))
@@ -68,7 +69,7 @@ def integrated_gradients(
             f"with {edges.shape[1] - 1} steps",
             stacklevel=2,
         )
-    maps = target.as_given([sum_channels(part) for part in parts])
+    maps = target.maps(parts, np.sum)
     return (maps, gap) if return_gap else maps
 
 

@@ -9,15 +9,13 @@ from dlcourse.visualizers.resizing import interpolation_matrix
 from dlcourse.visualizers.targets import Target, scorer
 
 
-def places_of(target: Target, method: str) -> tuple[int, ...]:
-    """Return the spatial size of the single input: `(height, width)` for images.
+def places_of(target: Target, method: str, source: int = 0) -> tuple[int, ...]:
+    """Return the spatial size of an input: `(height, width)` for images.
 
     Raises:
-        UserError: The model has several inputs, or its input has no positions.
+        UserError: It has no positions.
     """
-    if len(target.inputs) > 1:
-        raise UserError(f"{method}: masks one input, but the model has several (use saliency)")
-    size = target.inputs[0].shape[1:-1]
+    size = target.inputs[source].shape[1:-1]
     if not size:
         raise UserError(f"{method}: rows have no positions to cover (use integrated_gradients)")
     return size
@@ -28,6 +26,8 @@ def masked_scores(
     masks: np.ndarray,
     pairs: tuple[np.ndarray, np.ndarray] | None = None,
     *,
+    source: int = 0,
+    grid: Any = None,
     value: float = 0.0,
     probabilities: bool = False,
     batch_size: int = 128,
@@ -38,10 +38,13 @@ def masked_scores(
         target: Images `(n, places…, channels)` and their classes.
         masks: Masks `(masks, places…)` in [0, 1], of any size: they are resized.
         pairs: Two arrays of indices, of images and of masks. None for every image with every mask.
+        source: Index of the input that is masked; the others are held.
+        grid: Where the masks' values lie in the image, as for `resize`.
         value: Value of the image where a mask is 0.
         probabilities: Whether to return probabilities instead of logits.
         batch_size: Number of masked images per pass.
     """
+    import keras
     from keras import ops
 
     n = len(target.indices)
@@ -49,9 +52,9 @@ def masked_scores(
     image, mask = (indices.astype("int32") for indices in pairs or every)
     # The same size for every call with these masks, however many pairs: one trace.
     size = min(batch_size, max(len(masks), len(image)))
-    run = _masked(target, masks.shape[1:], probabilities)
-    arrays = (*target.inputs, masks, target.indices, np.float32(value))
-    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    run = _masked(target, masks.shape[1:], source, tuple(grid or ()), probabilities)
+    arrays = (target.inputs, masks, target.asked, np.float32(value))
+    tensors: Any = keras.tree.map_structure(ops.convert_to_tensor, arrays)
     scores = [np.empty(0, "float32")]
     for start in range(0, len(image), size):
         rows = np.minimum(np.arange(start, start + size), len(image) - 1)  # pads the last
@@ -59,24 +62,27 @@ def masked_scores(
     return np.concatenate(scores)[: len(image)]
 
 
-def _masked(target: Target, coarse: tuple[int, ...], probabilities: bool) -> Any:
+def _masked(
+    target: Target, coarse: tuple[int, ...], source: int, grid: tuple, probabilities: bool
+) -> Any:
     """Return the compiled score of chosen images under chosen masks of the size `coarse`."""
     score = scorer(target.reader, probabilities)
-    size = target.inputs[0].shape[1:-1]
+    size = target.inputs[source].shape[1:-1]
 
     def masked(
-        model: Any, images: Any, masks: Any, classes: Any, value: Any, image: Any, mask: Any
+        model: Any, inputs: Any, masks: Any, asked: Any, value: Any, image: Any, mask: Any
     ) -> Any:
         from keras import ops
 
         masks = ops.take(masks, mask, axis=0)
-        if coarse != size:
+        if coarse != size or grid:
             for axis, (before, after) in enumerate(zip(coarse, size, strict=True), 1):
-                matrix = interpolation_matrix(before, after)
+                matrix = interpolation_matrix(before, after, *(grid[axis - 1] if grid else ()))
                 masks = ops.moveaxis(ops.tensordot(masks, matrix, axes=[[axis], [1]]), -1, axis)
         light = ops.expand_dims(masks, -1)
-        seen = ops.take(images, image, axis=0) * light + value * (1 - light)
-        return score(model, [seen], ops.take(classes, image, axis=0))
+        seen = [ops.take(x, image, axis=0) for x in inputs]
+        seen[source] = seen[source] * light + value * (1 - light)
+        return score(model, seen, tuple(ops.take(x, image, axis=0) for x in asked))
 
-    key = ("masked", coarse, probabilities)
+    key = ("masked", coarse, source, grid, probabilities)
     return lambda *arguments: target.run(key, masked, *arguments)

@@ -21,20 +21,22 @@ def occlusion(
     stride: Positive | None = None,
     value: Number = 0.0,
     output: Output = 0,
+    where: Any = None,
     batch_size: Positive = 128,
-) -> np.ndarray:
+) -> Any:
     """Return the fall of the logit: for each pixel, the mean over the patches that cover it.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
-            one input.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         patch: Side of the covered square. None for a sixth of the shortest side.
         stride: Step between patches. None for half the patch.
         value: Value of the covered pixels, in the image's own units.
         batch_size: Number of covered images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`: positive where the pixel is evidence for the class.
+        `(n, height, width)`: positive where the pixel is evidence for the class; a list of these
+        for several inputs of images, of which the others are held.
 
     Raises:
         UserError: The arguments do not fit together.
@@ -43,22 +45,23 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
         arXiv:1311.2901, section 4.2.
     """
-    target = target_of(model, images, class_indices, output=output)
-    size = places_of(target, "occlusion")
-    patch = patch or max(1, round(min(size) / 6))
-    stride = stride or max(1, patch // 2)
-    if not stride <= patch <= min(size):
-        raise UserError(
-            f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={patch}, "
-            f"stride={stride}"
-        )
-    masks = _covers(size, patch, stride)
-    whole = class_scores(target)
-    left = masked_scores(target, masks, value=value, batch_size=batch_size)
-    falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
-    covered = 1 - masks.reshape(len(masks), -1)
-    total = falls @ covered / covered.sum(axis=0)
-    return total.reshape(-1, *size)
+    target = target_of(model, images, class_indices, output=output, where=where)
+    whole, maps = class_scores(target), []
+    for source in target.sources:
+        size = places_of(target, "occlusion", source)
+        side = patch or max(1, round(min(size) / 6))
+        step = stride or max(1, side // 2)
+        if not step <= side <= min(size):
+            raise UserError(
+                f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={side}, "
+                f"stride={step}"
+            )
+        masks = _covers(size, side, step)
+        left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
+        falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
+        covered = 1 - masks.reshape(len(masks), -1)
+        maps.append((falls @ covered / covered.sum(axis=0)).reshape(-1, *size))
+    return maps if len(maps) > 1 else maps[0]
 
 
 def _covers(size: tuple[int, ...], patch: int, stride: int) -> np.ndarray:

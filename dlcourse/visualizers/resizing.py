@@ -1,4 +1,4 @@
-"""Bilinear resizing with aligned corners, for the coarse maps of CAM methods."""
+"""Bilinear resizing of the coarse maps of CAM methods and masks."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,25 +7,42 @@ import numpy as np
 
 
 @lru_cache(maxsize=256)
-def interpolation_matrix(before: int, after: int) -> np.ndarray:
-    """Return the matrix `(after, before)` of linear interpolation; first and last values are kept.
+def interpolation_matrix(
+    before: int, after: int, scale: float | None = None, offset: float = 0.0, fading: bool = False
+) -> np.ndarray:
+    """Return the matrix `(after, before)` of linear interpolation.
 
-    It equals `scipy.ndimage.zoom(order=1)` along one axis.
+    Args:
+        before, after: Numbers of values.
+        scale, offset: Value i is put at scale · i + offset. With no scale, the first and the last
+            value are put at the ends, as by `scipy.ndimage.zoom(order=1)`.
+        fading: Whether the result falls to 0 beyond the first and last values, over a distance of
+            `scale`, instead of keeping their values.
     """
     places = np.linspace(0, before - 1, after) if after > 1 else np.zeros(1)
-    below = np.minimum(places.astype(int), max(before - 2, 0))
-    part = places - below
-    matrix = np.zeros((after, before), "float32")
-    rows = np.arange(after)
-    matrix[rows, below] = 1 - part
-    matrix[rows, np.minimum(below + 1, before - 1)] += part
+    places = places if scale is None else (np.arange(after) - offset) / scale
+    places = places if fading else np.clip(places, 0, before - 1)
+    matrix = np.maximum(1 - np.abs(places[:, None] - np.arange(before)), 0).astype("float32")
     matrix.setflags(write=False)
     return matrix
 
 
-def resize(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Return `maps` `(n, …)` with all axes but the first resized to `size`."""
+def resize(
+    maps: np.ndarray,
+    size: Sequence[int],
+    grid: Sequence[tuple[float, float]] | None = None,
+    *,
+    fading: bool = False,
+) -> np.ndarray:
+    """Return `maps` `(n, …)` with all axes but the first resized to `size`.
+
+    Args:
+        maps, size: The maps and the new size.
+        grid: Scale and offset of each axis; None to keep the corners.
+        fading: As for `interpolation_matrix`.
+    """
     for axis, after in enumerate(size, 1):
-        matrix = interpolation_matrix(maps.shape[axis], after)
+        place = grid[axis - 1] if grid else ()
+        matrix = interpolation_matrix(maps.shape[axis], after, *place, fading=fading)
         maps = np.moveaxis(np.tensordot(maps, matrix, axes=(axis, 1)), -1, axis)
     return maps

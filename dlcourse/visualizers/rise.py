@@ -21,16 +21,17 @@ def rise(
     keep: Fraction = 0.5,
     seed: Natural = 0,
     output: Output = 0,
+    where: Any = None,
     batch_size: Positive = 128,
-) -> np.ndarray:
+) -> Any:
     """Return, for each pixel, the mean class probability over the masks that leave it visible.
 
     Each pixel is divided by how often it was visible, not by the expected number, so that the
     pattern of the masks does not show.
 
     Args:
-        model, images, class_indices, output: As for `saliency`; images, volumes or sequences with
-            one input.
+        model, images, class_indices, output, where: As for `saliency`; images, volumes or
+            sequences.
         masks: Number of masks; the noise of the map falls with its square root.
         cells: Cells per side of a mask: a random grid, smoothly enlarged and shifted.
         keep: Probability that a cell is visible.
@@ -38,7 +39,8 @@ def rise(
         batch_size: Number of masked images per pass; it bounds the memory.
 
     Returns:
-        `(n, height, width)`, probabilities.
+        `(n, height, width)`, probabilities; a list of these for several inputs of images, of which
+        the others are held.
 
     Raises:
         UserError: The arguments do not fit together.
@@ -46,13 +48,18 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    target = target_of(model, images, class_indices, output=output)
-    size = places_of(target, "rise")
-    drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-    chances = masked_scores(target, drawn, probabilities=True, batch_size=batch_size)
-    visible = drawn.reshape(masks, -1)
-    seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
-    return (chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size)
+    target = target_of(model, images, class_indices, output=output, where=where)
+    maps = []
+    for source in target.sources:
+        size = places_of(target, "rise", source)
+        drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
+        chances = masked_scores(
+            target, drawn, source=source, probabilities=True, batch_size=batch_size
+        )
+        visible = drawn.reshape(masks, -1)
+        seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
+        maps.append((chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size))
+    return maps if len(maps) > 1 else maps[0]
 
 
 def _random_masks(

@@ -6,8 +6,10 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
+from dlcourse.visualizers.cam_layer import pixels_of
 from dlcourse.visualizers.feature_maps import outputs
-from dlcourse.visualizers.grad_cam import enlarged, spatial_layer
+from dlcourse.visualizers.grad_cam import on_images
+from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.targets import ClassIndices, Images, target_of
 
@@ -20,16 +22,19 @@ def score_cam(
     *,
     layer: Any = None,
     output: Output = 0,
+    where: Any = None,
     enlarge: bool = True,
+    grid: Any = None,
     batch_size: Positive = 128,
-) -> np.ndarray:
+) -> Any:
     """Return ReLU(Σ w·A): w is the class probability of the image masked by the feature map A.
 
     It needs no gradient. Each map of the layer is enlarged, scaled to [0, 1] and multiplied with
     the image; masked pixels tend to the value 0.
 
     Args:
-        model, images, class_indices, layer, output, enlarge: As for `grad_cam`; one input.
+        model, images, class_indices, layer, output, where, enlarge, grid: As for
+            `grad_cam`.
         batch_size: Number of masked images per pass; it bounds the memory, whatever the number of
             images and filters.
 
@@ -37,32 +42,36 @@ def score_cam(
         `(n, height, width)`, 0 or more.
 
     Raises:
-        UserError: The arguments do not fit together, or the model has several inputs.
+        UserError: The arguments do not fit together.
 
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    target = target_of(model, images, class_indices, output=output)
-    place = spatial_layer(target, layer, "score_cam")
-    size = places_of(target, "score_cam")
-    if len(place.shape or ()) - 1 != len(size):
-        raise UserError(
-            f"score_cam: layer {place.name} has other axes than the input: name another layer"
+    target = target_of(model, images, class_indices, output=output, where=where)
+
+    def heatmap(place: LayerCall, source: int) -> np.ndarray:
+        size = places_of(target, "score_cam", source)
+        if len(place.grid or (place.shape or ())[:-1]) != len(size):
+            raise UserError(
+                f"score_cam: layer {place.name} has other axes than the input: name another layer"
+            )
+        maps = outputs(target, [place])[place.name]
+        axes = tuple(range(1, maps.ndim - 1))
+        low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
+        # Resizing is linear, with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
+        masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
+        active = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
+        weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
+        weights[active] = masked_scores(
+            target,
+            masks.reshape(-1, *masks.shape[2:]),
+            (active // maps.shape[-1], active),
+            source=source,
+            grid=pixels_of(target.model, target.probe, place, source),
+            probabilities=True,
+            batch_size=batch_size,
         )
-    maps = outputs(target, [place])[place.name]
-    axes = tuple(range(1, maps.ndim - 1))
-    low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
-    # Resizing is linear, with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
-    masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
-    active = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
-    pairs = (active // maps.shape[-1], active)
-    weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
-    weights[active] = masked_scores(
-        target,
-        masks.reshape(-1, *masks.shape[2:]),
-        pairs,
-        probabilities=True,
-        batch_size=batch_size,
-    )
-    weights = weights.reshape(len(maps), -1)
-    return enlarged(target, np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0), enlarge)
+        weights = weights.reshape(len(maps), -1)
+        return np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0)
+
+    return on_images("score_cam", heatmap, target, layer, enlarge, grid)

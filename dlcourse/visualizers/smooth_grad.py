@@ -5,8 +5,8 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
-from dlcourse.visualizers.saliency import gradients, largest_channel
-from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
+from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.targets import ClassIndices, Images, Target
 
 ROWS = 512  # noisy copies in one pass
 
@@ -22,11 +22,12 @@ def smooth_grad(
     kind: Literal["mean", "squared", "variance"] = "mean",
     seed: Natural = 0,
     output: Output = 0,
+    where: Any = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return |mean gradient| over noisy copies, or the gradient's mean square or variance.
 
     Args:
-        model, images, class_indices, output: As for `saliency`.
+        model, images, class_indices, output, where: As for `saliency`.
         samples: Number of noisy copies per image.
         noise: Standard deviation, as a fraction of the image's range of values (max − min).
         kind: Statistic, `mean` (SmoothGrad), `squared` (SmoothGrad-Squared), `variance` (VarGrad).
@@ -43,9 +44,9 @@ def smooth_grad(
         Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = with_embeddings(model, images, class_indices, output=output, where=where)
     sums = _moments(target, samples, noise, seed)
-    return target.as_given([largest_channel(_combined(kind, *both, samples)) for both in sums])
+    return target.maps([_combined(kind, *both, samples) for both in sums], np.max)
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:

@@ -12,11 +12,17 @@ from dlcourse.schema import shown
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import compiled
 from dlcourse.visualizers.hooks import Hook, LayerCall
+from dlcourse.visualizers.operations import Operation, nth_ending
+from dlcourse.visualizers.probing import Ending, Probe, probed
 
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
 Images = Any
 """An array `(n, …)`, or a list of arrays for a model with several inputs."""
-HALF_SCALE = 1024.0  # float16 gradients below 6e-8 underflow: the score is scaled up
+DISTANCES = ("mse", "mae", "mape", "msle", "huber", "log_cosh", "logcosh", "poisson")
+UNREAD = (
+    "output: its numbers add up to 1, but no softmax was found to read before: end the model in "
+    "keras.layers.Softmax, or explain the part of it that gives the logits"
+)
 
 
 @dataclass(frozen=True)
@@ -27,44 +33,58 @@ class Target:
         model: The Keras model; it is never changed.
         inputs: One float32 array `(n, …)` per input.
         was_list: Whether the caller gave a list of inputs; the result is then a list, too.
-        indices: The class of each example, `(n,)` int32.
+        probe: Record of a call of the model.
         output: Index of the model's output that is read.
-        calls: The model's layer calls.
-        output_activation: Activation between logits and output, `softmax` or `sigmoid`, or None.
+        output_activation: Activation between logits and output, or in the loss: `softmax`,
+            `sigmoid` or None.
+        indices: The class of each example, `(n,)` int32.
+        where: Weight of each place of the output in the score, `(n, places…)` or `(n, 1, …)`; its
+            mean is 1.
+        embedded: Index of each input in whose place an embedding's output stands, and its call.
+        tokens: The whole numbers that these inputs had.
     """
 
     model: Any
     inputs: list[np.ndarray]
     was_list: bool
-    indices: np.ndarray
+    probe: Probe
     output: int
-    calls: tuple[LayerCall, ...]
     output_activation: str | None
+    indices: np.ndarray
+    where: np.ndarray
+    embedded: tuple[tuple[int, LayerCall], ...] = ()
+    tokens: tuple[np.ndarray, ...] = ()
+
+    @property
+    def calls(self) -> tuple[LayerCall, ...]:
+        """The model's layer calls."""
+        return self.probe.calls
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the output without the batch: `(places…, classes)`."""
+        return self.probe.shapes[self.probe.outputs[self.output]] or (1,)
+
+    @property
+    def sources(self) -> list[int]:
+        """The indices of the inputs with the most axes, if these have places: the images."""
+        most = max(x.ndim for x in self.inputs)
+        return [k for k, x in enumerate(self.inputs) if x.ndim == most > 2] or [0]
+
+    @property
+    def asked(self) -> tuple[np.ndarray, ...]:
+        """What a reader takes besides the inputs: each example's class, places and tokens."""
+        return self.indices, self.where, *self.tokens
 
     @property
     def reader(self) -> "Reader":
         """The reader of the score; it holds no reference to the model."""
-        last = _output_call(self.calls, self.output)
-        types = [getattr(x, "compute_dtype", "") for x in hooks.all_layers(self.model)]
-        last = last if self.output_activation else None
-        return Reader(self.output, last, self.output_activation, "float16" in types)
-
-    def layer(self, layer: Any, method: str) -> LayerCall:
-        """Return the last call of a layer; by default of the last convolution with one output.
-
-        Raises:
-            UserError: There is no such layer; `method` is named in the message.
-        """
-        if layer is not None:
-            return hooks.find_layer(self.calls, layer, self.model)
-        layers = hooks.all_layers(self.model)
-        for call in reversed(self.calls):
-            if hooks.is_convolution(layers[call.position]) and call.shape:
-                return call
-        raise UserError(
-            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
-            "gradient method such as saliency)"
-        )
+        loss = _loss(self.model, self.probe, self.output)
+        name = str(getattr(loss, "name", getattr(loss, "__name__", loss)))
+        regresses = self.shape[-1] == 1 or name in DISTANCES or "error" in name
+        unread = self.output_activation is None and self.probe.sums_to_1[self.output]
+        ending, plain = self.probe.endings[self.output], unread or regresses
+        return Reader(self.output, ending, self.output_activation, unread, plain, self.embedded)
 
     def run(
         self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
@@ -73,32 +93,53 @@ class Target:
         import keras
 
         shapes = tuple(np.shape(x) for x in keras.tree.flatten(arguments))
-        whole = (*key, shapes, self.output, hooks.structure(self.model))
+        whole = (*key, shapes, self.reader, hooks.structure(self.model))
         return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
+
+    def at(self, rows: np.ndarray, inputs: list[np.ndarray]) -> "Target":
+        """Return the target for other inputs, which belong to the examples of these rows."""
+        indices, where, *tokens = (x[rows] for x in self.asked)
+        return replace(self, inputs=inputs, indices=indices, where=where, tokens=tuple(tokens))
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Target":
         """Return the target for `times` · n inputs: all examples, `times` over."""
-        return replace(self, inputs=inputs, indices=np.tile(self.indices, times))
+        return self.at(np.tile(np.arange(len(self.indices)), times), inputs)
 
-    def as_given(self, maps: list) -> Any:
-        """Return one array, or a list if the caller gave a list."""
-        arrays = [np.asarray(heatmap, "float32") for heatmap in maps]
+    def maps(self, values: Iterable[np.ndarray], over_channels: Callable[..., Any]) -> Any:
+        """Return one array, or a list if the caller gave a list of inputs.
+
+        Args:
+            values: One array per input.
+            over_channels: Function that reduces the channels of images, or an embedding's values;
+                features of sequences and rows are kept.
+        """
+        embedded = dict(self.embedded)
+        arrays = [
+            np.asarray(over_channels(x, axis=-1) if x.ndim >= 4 or k in embedded else x, "float32")
+            for k, x in enumerate(values)
+        ]
         return arrays if self.was_list else arrays[0]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the class score from a model's output, and layers on the way."""
+    """Reads the class score from a model's output, and layers on the way.
+
+    Attributes:
+        output: Index of the output.
+        ending: The softmax or sigmoid in the model; None if it has none.
+        output_activation: As for `Target`.
+        unread: Whether the output holds probabilities whose softmax was not found.
+        plain: Whether it holds other numbers than logits: probabilities, or a regression's.
+        embedded: As for `Target`.
+    """
 
     output: int
-    last: LayerCall | None
+    ending: Ending | None
     output_activation: str | None
-    half: bool
-
-    @property
-    def scale(self) -> float:
-        """Factor of the score, and divisor of its gradient: half precision would underflow."""
-        return HALF_SCALE if self.half else 1.0
+    unread: bool = False
+    plain: bool = False
+    embedded: tuple[tuple[int, LayerCall], ...] = ()
 
     def read(
         self,
@@ -106,57 +147,105 @@ class Reader:
         inputs: list,
         places: Sequence[LayerCall] = (),
         changes: Iterable[tuple[int, Hook]] = (),
+        operation: Operation | None = None,
         *,
         logits: bool = True,
+        tokens: Sequence = (),
     ) -> tuple[Any, list]:
         """Return the output `(n, …, classes)` and those of the layer calls, float32, from one call.
 
         Args:
-            model, inputs, places, changes: As for `hooks.record`.
+            model, inputs, places, changes, operation: As for `hooks.record`.
             logits: Whether to read the output without its softmax or sigmoid.
+            tokens: Whole numbers of the inputs that are given as an embedding's output.
         """
         from keras import ops
 
         changes = list(changes)
-        if self.last is not None and logits:
-            hook = hooks.without_activation(hooks.all_layers(model)[self.last.position])
-            changes.insert(0, (self.last.position, hooks.nth(self.last.number, hook)))
-        outputs, seen = hooks.record(model, inputs, places, changes)
-        values = ops.cast(outputs[self.output], "float32")
+        for (k, place), numbers in zip(self.embedded, tokens, strict=False):
+            given = hooks.nth(place.number, lambda _, *__, values=inputs[k], **___: values)
+            changes.append((place.position, given))
+            inputs = [*inputs[:k], numbers, *inputs[k + 1 :]]
+
+        if self.ending is not None and logits:
+            operation = nth_ending(*self.ending[1:], otherwise=operation)
+        outputs, seen = hooks.record(model, inputs, places, changes, operation)
+        # a copy: Keras has marked the tensor that comes from a softmax
+        values = ops.copy(ops.cast(outputs[self.output], "float32"))
         values = values if len(values.shape) > 1 else ops.expand_dims(values, -1)
         return values, [ops.cast(tensor, "float32") for tensor in seen]
 
-    def scores(self, output: Any, indices: Any) -> Any:
-        """Return the score `(n,)` of each example's class, averaged over the positions of a map.
+    def scores(self, output: Any, asked: Any) -> Any:
+        """Return the score `(n,)` of each example's class, averaged over the places asked.
 
         One sigmoid unit represents two classes: the score of class 1 is its logit, and the score of
         class 0 is minus its logit.
+
+        Raises:
+            UserError: The output holds probabilities whose softmax was not found.
+        """
+        if self.unread:
+            raise UserError(UNREAD)
+        if self.output_activation == "sigmoid" and output.shape[-1] == 1:
+            from keras import ops
+
+            output = ops.concatenate([-output, output], axis=-1)
+        return _chosen(output, asked)
+
+    def probabilities(self, output: Any, asked: Any) -> Any:
+        """Return the probability `(n,)` of each example's class, averaged over the places asked.
+
+        Numbers of a regression are returned as they are.
+
+        Args:
+            output: The model's own output, read with `logits=False`.
+            asked: As for `scores`.
         """
         from keras import ops
 
+        if self.output_activation is None:
+            return _chosen(output if self.plain else ops.softmax(output), asked)
+        if self.ending is None:  # the loss applies the sigmoid
+            output = ops.sigmoid(output)
+        elif self.ending[0].startswith("log_"):
+            output = ops.exp(output)
         if self.output_activation == "sigmoid" and output.shape[-1] == 1:
-            sign = 2.0 * ops.cast(indices, "float32") - 1.0
-            values = output[..., 0] * ops.reshape(sign, (-1,) + (1,) * (len(output.shape) - 2))
-        else:
-            chosen = ops.one_hot(indices, output.shape[-1], dtype="float32")
-            places = (1,) * (len(output.shape) - 2)
-            values = ops.sum(output * ops.reshape(chosen, (-1, *places, output.shape[-1])), axis=-1)
-        return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
+            output = ops.concatenate([1 - output, output], axis=-1)
+        return _chosen(output, asked)
+
+
+def _chosen(output: Any, asked: Any) -> Any:
+    """Return the mean over the places, weighted by `where`, of each example's class, `(n,)`."""
+    from keras import ops
+
+    indices, where, *_ = asked
+    places = (1,) * (len(output.shape) - 2)
+    chosen = ops.one_hot(indices, output.shape[-1], dtype="float32")
+    values = ops.sum(output * ops.reshape(chosen, (-1, *places, output.shape[-1])), axis=-1)
+    return ops.mean(ops.reshape(values * where, (ops.shape(values)[0], -1)), axis=1)
 
 
 def target_of(
-    model: Any, images: Images, class_indices: ClassIndices = None, *, output: int | str = 0
+    model: Any,
+    images: Images,
+    class_indices: ClassIndices = None,
+    *,
+    output: int | str = 0,
+    where: Any = None,
 ) -> Target:
     """Return the checked target of an explanation.
 
     Args:
         model: Any Keras 3 model: Sequential, Functional, nested or subclassed.
         images: Array `(n, …)` in the model's own value range; a list of arrays for several inputs,
-            or a dict for a model that takes one (maps are then a list in the order of
-            `model.inputs`).
+            or a dict of them by name (maps are then a list in the order of `model.inputs`).
         class_indices: One class for all examples, or one class per example. None for the predicted
             class.
-        output: Position of the output to read, or the name of its layer.
+        output: Position of the output to read, its key where the model returns a dict, or the name
+            of its layer.
+        where: Place or region of an output `(n, places…, classes)` whose mean is the score: an
+            index such as `(3, 5)` or `np.s_[2:4, :]`, or a boolean array `(places…)` or
+            `(n, places…)`. None for all places.
 
     Raises:
         UserError: An argument does not fit the model, or images and classes do not fit together.
@@ -164,17 +253,30 @@ def target_of(
     inputs, was_list = checked_inputs(model, images)
     if any(getattr(x, "data_format", "") == "channels_first" for x in hooks.all_layers(model)):
         raise UserError("model: its layers are channels_first; visualizers need channels_last")
-    calls = hooks.layer_calls(model, inputs)
-    number = _output_number(calls, len(hooks.output_shapes(model, inputs)), output)
-    layers, last = hooks.all_layers(model), _output_call(calls, number)
-    activation = hooks.output_activation(layers[last.position]) if last else None
-    target = Target(model, inputs, was_list, np.zeros(0, "int32"), number, calls, activation)
+    probe = probed(model, inputs)
+    number = _output_number(probe, output)
+    activation = _activation(model, probe, number)
+    nothing = np.zeros(0, "int32")
+    target = Target(model, inputs, was_list, probe, number, activation, nothing, nothing)
+    target = replace(target, where=_where(target, where))
     return replace(target, indices=_class_indices(target, class_indices))
 
 
-def _output_call(calls: tuple[LayerCall, ...], output: int) -> LayerCall | None:
-    """Return the layer call that produces the output, or None."""
-    return next((call for call in calls if output in call.output_indices), None)
+def _activation(model: Any, probe: Probe, output: int) -> str | None:
+    """Return `softmax` or `sigmoid`, as the model or, for a single unit, the loss applies it."""
+    if ending := probe.endings[output]:
+        return ending[0].split("_")[-1]
+    from_logits = getattr(_loss(model, probe, output), "from_logits", False)
+    single = (probe.shapes[probe.outputs[output]] or (1,))[-1] == 1
+    return "sigmoid" if from_logits and single else None
+
+
+def _loss(model: Any, probe: Probe, output: int) -> Any:
+    """Return the loss of an output: a `keras.losses.Loss`, a function, a name, or None."""
+    loss = getattr(model, "loss", None)
+    if isinstance(loss, dict):
+        return next((loss[name] for name in _known_as(probe, output) if name in loss), None)
+    return loss[output] if isinstance(loss, list | tuple) and len(loss) > output else loss
 
 
 def class_scores(
@@ -189,22 +291,15 @@ def class_scores(
     """
     score = scorer(target.reader, probabilities)
     key = ("scores", probabilities)
-    return np.asarray(target.run(key, score, inputs or target.inputs, target.indices))
+    return np.asarray(target.run(key, score, inputs or target.inputs, target.asked))
 
 
 def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
-    """Return `score(model, inputs, indices)`: each class's logit or probability, `(n,)`."""
-    from keras import ops
+    """Return `score(model, inputs, asked)`: each class's logit or probability, `(n,)`."""
 
-    def score(model: Any, inputs: list, indices: Any) -> Any:
-        values, _ = reader.read(model, inputs, logits=not probabilities)
-        if not probabilities:
-            return reader.scores(values, indices)
-        if reader.output_activation == "sigmoid" and values.shape[-1] == 1:
-            values = ops.concatenate([1 - values, values], axis=-1)
-        elif reader.output_activation is None:
-            values = ops.softmax(values)
-        return replace(reader, output_activation="softmax").scores(values, indices)
+    def score(model: Any, inputs: list, asked: Any) -> Any:
+        values, _ = reader.read(model, inputs, logits=not probabilities, tokens=asked[2:])
+        return (reader.probabilities if probabilities else reader.scores)(values, asked)
 
     return score
 
@@ -216,9 +311,8 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
         UserError: The number of inputs or a shape is wrong, or values are not finite numbers.
     """
     hooks.check_model(model)
-    form = getattr(model, "_inputs_struct", None)
-    if isinstance(images, dict) and isinstance(form, dict):
-        images = _in_order(images, form)
+    hooks.FORMS.pop(model, None)
+    images = _in_order(model, images) if isinstance(images, dict) else images
     was_list = isinstance(images, list | tuple)
     values = list(images) if was_list else [images]
     expected = model_shapes(model) or [None] * len(values)
@@ -238,21 +332,20 @@ def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
     return [tuple(x.shape[1:]) for x in hooks.symbolic_inputs(model)]
 
 
-def takes_whole_numbers(target: Target) -> bool:
-    """Whether an input of the model, or an embedding, rounds its values."""
-    embeds = any(call.kind == "Embedding" for call in target.calls)
-    return embeds or any("int" in str(x.dtype) for x in hooks.symbolic_inputs(target.model))
-
-
-def _in_order(images: dict, form: dict) -> list:
+def _in_order(model: Any, images: dict) -> list:
     """Return a dict of inputs as a list, in the order of the model's inputs."""
     import keras
 
-    if images.keys() != form.keys():
-        raise UserError(
-            f"images: the model takes {', '.join(form)}; got {', '.join(map(str, images))}"
-        )
-    return keras.tree.flatten({key: np.asarray(x) for key, x in images.items()})
+    form = getattr(model, "_inputs_struct", None)
+    if form is None and not hooks.has_graph(model):  # subclassed: its `call` takes the dict
+        form = hooks.FORMS[model] = dict.fromkeys(images)
+    names = list(form) if isinstance(form, dict) else []
+    names = names or [x.name for x in hooks.symbolic_inputs(model)]
+    if set(names) - images.keys():
+        known, given = ", ".join(names), ", ".join(map(str, images))
+        raise UserError(f"images: the model takes {known}; got {given}")
+    arrays = {name: np.asarray(images[name]) for name in names}
+    return keras.tree.flatten(arrays) if isinstance(form, dict) else list(arrays.values())
 
 
 def numbers(values: Any, where: str) -> np.ndarray:
@@ -283,28 +376,33 @@ def _array(images: Any, where: str) -> np.ndarray:
     return array
 
 
+def _fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+    pairs = zip(shape, array.shape[1:], strict=False)
+    return len(shape) == array.ndim - 1 and all(want in (None, have) for want, have in pairs)
+
+
 def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> None:
     if shape is None:
         return
-    fits = len(shape) == array.ndim - 1 and all(
-        want in (None, have) for want, have in zip(shape, array.shape[1:], strict=True)
-    )
-    if not fits:
+    if not _fits(array, shape):
         cure = " (one example: images[None])" if array.ndim == len(shape) else ""
+        cure = " (add the channel: images[..., None])" if _fits(array[..., None], shape) else cure
         want = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 
 
-def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) -> int:
-    names = {k: call.name for call in reversed(calls) for k in call.output_indices}
+def _known_as(probe: Probe, output: int) -> list[str]:
+    """Return the names of an output: its key, and those of the layers that give it."""
+    return [probe.names[output], *(c.name for c in probe.calls if output in c.output_indices)]
+
+
+def _output_number(probe: Probe, output: int | str) -> int:
+    count = len(probe.outputs)
     if isinstance(output, str):
-        matches = [
-            k for c in calls for k in c.output_indices if f"/{c.name}".endswith(f"/{output}")
-        ]
-        if not matches:
-            known = ", ".join(names[k] for k in sorted(names))
-            raise UserError(f"output: no output {output!r} (known: {known})")
-        return matches[0]
+        for k in range(count):
+            if any(f"/{name}".endswith(f"/{output}") for name in _known_as(probe, k)):
+                return k
+        raise UserError(f"output: no output {output!r} (known: {', '.join(probe.names)})")
     if isinstance(output, bool) or not isinstance(output, Integral):
         raise UserError(f"output: expected a number or a name, got {shown(output)}")
     if not 0 <= output < count:
@@ -312,18 +410,39 @@ def _output_number(calls: tuple[LayerCall, ...], count: int, output: int | str) 
     return int(output)
 
 
+def _where(target: Target, where: Any) -> np.ndarray:
+    """Return the weight of each place of the output in the score; its mean is 1."""
+    n, places = len(target.inputs[0]), target.shape[:-1]
+    if where is None:
+        return np.ones((n, *(1 for _ in places)), "float32")
+    weights = np.zeros((n, *places), "float32")
+    try:
+        if np.asarray(where).dtype == bool:
+            weights[:] = where
+        else:
+            weights[(slice(None), *(where if isinstance(where, tuple) else (where,)))] = 1
+    except (IndexError, ValueError, TypeError):
+        weights[:] = 0
+    mean = weights.reshape(n, -1).mean(axis=1)
+    if not places or not mean.all():
+        raise UserError(
+            f"where: expected an index or a boolean array of the output's places {places}, got "
+            f"{shown(where)}"
+        )
+    return weights / mean.reshape(-1, *(1 for _ in places))
+
+
 def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
     """Return one class per example; the predicted classes if none are given."""
-    n = len(target.inputs[0])
-    reader = target.reader
+    n, reader, units = len(target.inputs[0]), target.reader, target.shape[-1]
+    single = target.output_activation == "sigmoid" and units == 1
 
     def predict(model: Any, inputs: list) -> Any:
         return reader.read(model, inputs)[0]
 
     if given is None:
         output = np.asarray(target.run(("predict",), predict, target.inputs))
-        values = output.reshape(n, -1, output.shape[-1]).mean(axis=1)
-        single = target.output_activation == "sigmoid" and values.shape[1] == 1
+        values = (output * target.where[..., None]).reshape(n, -1, units).mean(axis=1)
         return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
     try:
         indices = np.asarray(given)
@@ -333,9 +452,7 @@ def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
         raise UserError(f"class_indices: expected whole numbers, got {shown(given)}")
     if indices.ndim > 1 or (indices.ndim and len(indices) != n):
         raise UserError(f"class_indices: expected one class or shape ({n},), got {indices.shape}")
-    shape = hooks.output_shapes(target.model, target.inputs)[target.output]
-    units = shape[-1] if shape else 1  # a single number per example
-    classes = 2 if units == 1 and target.output_activation == "sigmoid" else units
+    classes = 2 if single else units
     for wrong in (indices.min(), indices.max()):
         if not 0 <= wrong < classes:
             raise UserError(f"class_indices: expected classes 0 to {classes - 1}, got {wrong}")

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from dlcourse.compat.keras_vis.utils.utils import listify
+from dlcourse.errors import UserError
 
 
 class Loss:
@@ -55,6 +56,12 @@ class ActivationMaximization(Loss):
         del x
         if self.filter_indices == [None]:
             return -1.0 * cast(Any, ops.mean(activation))
+        width = activation.shape[-1]
+        if not all(-width <= k < width for k in self.filter_indices):
+            raise UserError(
+                f"filter_indices: layer {self.layer.name} has filters 0 to {width - 1}, got "
+                f"{self.filter_indices}"
+            )
         return -sum(cast(Any, ops.mean(activation[..., k])) for k in self.filter_indices)
 
     def build_loss(self) -> Any:

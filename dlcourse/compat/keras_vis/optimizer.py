@@ -23,7 +23,7 @@ class Optimizer:
         losses: Pairs `(loss, weight)`; pairs with weight 0 are ignored.
         input_range: Range of the returned values.
         wrt_tensor: Layer, or output of a layer, by which to differentiate; None for the input.
-        norm_grads: Whether to divide the gradient by its root mean square.
+        norm_grads: Whether to divide the gradient by its L2 norm.
     """
 
     def __init__(
@@ -148,5 +148,5 @@ def _losses_and_gradient(
     zero = tf.UnconnectedGradients.ZERO
     gradient = tf.cast(tape.gradient(overall, target, unconnected_gradients=zero), "float32")
     if norm:
-        gradient /= tf.sqrt(tf.reduce_mean(tf.square(gradient))) + keras.config.epsilon()
+        gradient = tf.math.l2_normalize(gradient)
     return parts, overall, gradient, tf.cast(target, "float32")

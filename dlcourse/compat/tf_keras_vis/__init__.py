@@ -24,6 +24,7 @@ from tf_keras_vis.utils import listify
 from dlcourse.compat.tf_keras_vis.reading import read_through
 from dlcourse.compat.tf_keras_vis.targets import Targets
 from dlcourse.errors import UserError
+from dlcourse.visualizers.hooks import check_model
 
 
 class ModelVisualization(_Upstream):
@@ -40,6 +41,7 @@ class ModelVisualization(_Upstream):
     """
 
     def __init__(self, model: Any, model_modifier: Any = None, clone: bool = True) -> None:
+        check_model(model)
         modifiers = listify(model_modifier)
         self.reading = read_through(model, modifiers, clone and bool(modifiers))
         self.model = self.reading.model

@@ -20,8 +20,9 @@ import tensorflow as tf
 from dlcourse.compat.tf_keras_vis.targets import Targets, known_scores
 from dlcourse.errors import UserError
 from dlcourse.visualizers import clones, hooks
-from dlcourse.visualizers.backend import compiled
-from dlcourse.visualizers.targets import HALF_SCALE
+from dlcourse.visualizers.backend import compiled, crashes_eagerly
+from dlcourse.visualizers.operations import attribute
+from dlcourse.visualizers.probing import layer_calls
 
 EAGER_CALLS = 3
 _SEEN: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
@@ -46,12 +47,6 @@ class Reading:
     twins: dict = field(default_factory=dict)
 
     @property
-    def half(self) -> bool:
-        """Whether any layer computes in float16."""
-        layers = [self.model, *hooks.all_layers(self.model)]
-        return any(getattr(layer, "compute_dtype", "") == "float16" for layer in layers)
-
-    @property
     def inputs(self) -> list | None:
         """The model's symbolic inputs; None if it has none (subclassed, or not yet built)."""
         return hooks.symbolic_inputs(self.model) or None
@@ -66,7 +61,7 @@ class Reading:
         """Build an unbuilt model, and run the deferred modifiers."""
         hooks.build(self.model, inputs)
         for modifier in self.deferred:
-            modifier.look(self, hooks.layer_calls(self.model, [np.asarray(x) for x in inputs]))
+            modifier.look(self, layer_calls(self.model, [np.asarray(x) for x in inputs]))
         self.deferred = []
 
     def lend(self, visualizer: Any) -> Callable[[], Any]:
@@ -83,7 +78,7 @@ class Reading:
 
     def place(self, layer: Any, inputs: list) -> hooks.LayerCall:
         """Return the last call of a layer."""
-        calls = hooks.layer_calls(self.model, [np.asarray(x) for x in inputs])
+        calls = layer_calls(self.model, [np.asarray(x) for x in inputs])
         return hooks.find_layer(calls, layer, self.model)
 
     def run(self, key: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -96,7 +91,7 @@ class Reading:
         full = (*key, laid, self.extracted, shapes, hooks.structure(self.model))
         seen = _SEEN.setdefault(self.model, {})
         seen[full] = seen.get(full, 0) + 1
-        if seen[full] <= EAGER_CALLS:
+        if seen[full] <= EAGER_CALLS and not crashes_eagerly(self.model):
             return function(self.model, *arguments)
         return compiled(self.model, full, function)(*arguments)
 
@@ -147,7 +142,7 @@ def _over(layers: list, changes: list) -> list[tuple[int, hooks.Hook]]:
         layer = layers[position]
         linear = over.get("activation") is keras.activations.linear
         if isinstance(layer, keras.layers.Softmax) and linear:
-            changes.append((position, hooks.without_activation(layer)))
+            changes.append((position, lambda _, inputs, **__: inputs))
         else:
             changes.append((position, _with_attributes(layer, over)))
     return changes
@@ -157,7 +152,7 @@ def _with_attributes(layer: Any, values: dict) -> hooks.Hook:
     def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for name, value in values.items():
-                stack.enter_context(hooks._instead(layer, name, value))
+                stack.enter_context(attribute(layer, name, value))
             return call(*args, **kwargs)
 
     return hook
@@ -225,7 +220,10 @@ def statistics_kept(model: Any, training: bool) -> Iterator[None]:
 
 
 def output_layers(model: Any) -> list | None:
-    """Return the layers, at any depth, that compute the outputs; None if there is no graph."""
+    """Return the layers with an activation that compute the outputs, at any depth.
+
+    None if there is no graph, or if operations compute outputs.
+    """
     layers = []
     for tensor in _symbolic(model, "outputs") or [None]:
         layer = None
@@ -233,9 +231,10 @@ def output_layers(model: Any) -> list | None:
             history = tensor._keras_history
             layer, inner = history.operation, _symbolic(history.operation, "outputs")
             tensor = inner[history.tensor_index] if inner else None
-        if not hasattr(layer, "activation") and not isinstance(layer, keras.layers.Softmax):
+        if not isinstance(layer, keras.Layer):
             return None
-        layers.append(layer)
+        if hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax):
+            layers.append(layer)
     return layers
 
 
@@ -253,16 +252,14 @@ def differentiated(
     The gradient is with respect to the layer's output, or else a list, one per input.
     """
     read = reading.reader(training, place)
-    scale = HALF_SCALE if reading.half else 1.0
 
     def step(calculate: Callable[..., list], model: Any, inputs: list, tensors: list) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([x for x in inputs if x.dtype.is_floating])
             outputs, recorded = read(model, inputs, tape=tape)
             values = calculate(outputs, tensors)
-            scaled = values if scale == 1.0 else [scale * tf.cast(v, "float32") for v in values]
         sources = inputs if place is None else recorded
-        gradient = tape.gradient(scaled, sources, unconnected_gradients=unconnected)
+        gradient = tape.gradient(values, sources, unconnected_gradients=unconnected)
         return gradient, recorded, values, [tf.shape(output)[-1] for output in outputs]
 
     with statistics_kept(reading.model, training):
@@ -274,8 +271,6 @@ def differentiated(
             "the scores do not depend on every input (or on the layer): pass "
             "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
         )
-    if scale != 1.0:
-        gradient = tf.nest.map_structure(lambda one: tf.cast(one, "float32") / scale, gradient)
     return gradient, recorded, values
 
 

@@ -1,7 +1,6 @@
 """Tests of maps: deletion and insertion curves, and boxes of the evidence."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +100,7 @@ def _curve(
     counts = counts.reshape(-1, *(1 for _ in size))
 
     def part(rows: np.ndarray) -> np.ndarray:
-        few = replace(target, inputs=[x[rows]], indices=target.indices[rows])
+        few = target.at(rows, [x[rows]])
         masks = kept(ranks[rows, None], counts).astype("float32").reshape(-1, *size)
         pairs = (np.repeat(np.arange(len(rows)), steps + 1), np.arange(len(masks)))
         settings = {"value": value, "probabilities": True, "batch_size": batch_size}

@@ -23,7 +23,7 @@ from dlcourse.compat.tf_keras_vis.activation_maximization.regularizers import (
     Norm,
     TotalVariation2D,
 )
-from dlcourse.compat.tf_keras_vis.reading import HALF_SCALE, scored, statistics_kept
+from dlcourse.compat.tf_keras_vis.reading import scored, statistics_kept
 from dlcourse.compat.tf_keras_vis.utils import (
     get_input_names,
     get_num_of_steps_allowed,
@@ -143,7 +143,6 @@ class ActivationMaximization(ModelVisualization, _Upstream):
         """Return `f(inputs) → (gradients, scores, outputs, regularizations, overall)`."""
         reading = self.reading
         read = reading.reader(training)
-        scale = HALF_SCALE if reading.half else 1.0
         named = _named(regularizers, get_input_names(checks.model))
 
         def step(calculate: Any, model: Any, inputs: list, tensors: list) -> Any:
@@ -153,15 +152,14 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 values = calculate(outputs, tensors)
                 penalties = [regularizer(pick(inputs)) for _, regularizer, pick in named]
                 overall = [-1.0 * value for value in values] + penalties
-                scaled = [scale * tf.cast(term, "float32") for term in overall]
-            gradients = tape.gradient(scaled, inputs, unconnected_gradients=unconnected)
+            gradients = tape.gradient(overall, inputs, unconnected_gradients=unconnected)
             if any(gradient is None for gradient in gradients):
                 raise UserError(
                     "the scores do not depend on every input: pass "
                     "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
                 )
             widths = [tf.shape(output)[-1] for output in outputs]
-            return [g / scale for g in gradients], values, outputs, penalties, overall, widths
+            return gradients, values, outputs, penalties, overall, widths
 
         known = _known(regularizers)
         key = ("ascent", training, unconnected.value, known)

@@ -17,6 +17,7 @@ from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.probing import layer_calls
 
 
 class ReplaceToLinear(upstream.ReplaceToLinear):
@@ -46,17 +47,15 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
         outputs = {number for call in calls for number in call.output_indices}
         ends: list = [reading.extracted] if reading.extracted else []
         for number in [] if ends else sorted(outputs):
-            ends.append(
-                next((c for c in calls if number in c.output_indices and _ends(layers, c)), None)
-            )
-        if None in ends or not ends:
+            ends += [c for c in calls if number in c.output_indices and _ends(layers, c)][:1]
+        if not (ends or outputs):
             raise UserError(
                 "ReplaceToLinear: an output does not come from a layer with an activation (is it a "
                 "function in `call`?); leave the modifier out, or name a layer: "
                 "ExtractIntermediateLayer"
             )
         linear = keras.activations.linear
-        reading.changes += [(end.position, "activation", linear) for end in ends if end]
+        reading.changes += [(end.position, "activation", linear) for end in ends]
 
 
 def _ends(layers: list, call: LayerCall) -> bool:
@@ -151,7 +150,7 @@ def _is_convolution(layer: Any) -> bool:
 def _sought(reading: Reading, start: Any, inputs: list) -> Any:
     """Return the convolution that is called last, at or before the last call of `start`."""
     layers = hooks.all_layers(reading.model)
-    calls = hooks.layer_calls(reading.model, [np.asarray(x) for x in inputs])
+    calls = layer_calls(reading.model, [np.asarray(x) for x in inputs])
     if start is not None:
         ends = [k for k, call in enumerate(calls, 1) if layers[call.position] is start]
         calls = calls[: max(ends, default=0)]
