@@ -34,6 +34,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.prediction import files_of, predictions, read_file
     from dlcourse.runs import read_run, write_rows
 
+    if arguments.out and Path(arguments.out).expanduser().exists():
+        raise UserError(f"--out: {arguments.out} exists already: choose another name")
     run = read_run(arguments.run)
     run.refuse_untrained()
     read, bad = [], 0

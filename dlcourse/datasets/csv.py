@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag
 
 from dlcourse.datasets import columns as understood
+from dlcourse.datasets.amounts import amount, value
 from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
 from dlcourse.datasets.dataset import (
     PARTS,
@@ -133,6 +134,10 @@ def csv(
     reading = {"header": bool(table.header), "rare": rare, "missing_values": missing_values}
     usual = {"mark": table.mark, "separator": separator, "encoding": encoding}
     reading |= {f"usual_{name}": value for name, value in usual.items() if value}
+    how: dict[str, Any] = {"columns": encoded, "target": target, "reading": reading}
+    if not class_names:
+        is_plain = table.frame[target].dtype == "float64"
+        how["unit"] = "" if is_plain else understand(table, target).detail[0]
     return dataset_of(
         table.file.name.partition(".")[0],
         {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
@@ -143,7 +148,7 @@ def csv(
         class_names=class_names,
         feature_names=names,
         target_name=target,
-        encoding={"columns": encoded, "target": target, "reading": reading},
+        encoding=how,
         columns=_report(table, [goal if one.name == target else one for one in columns]),
     )
 
@@ -197,18 +202,35 @@ def labelled_rows(
     Raises:
         DatasetError: A column or the target is missing, or no row can be encoded.
     """
-    encoding, labels = encoding_of(facts), {name: k for k, name in enumerate(facts.class_names)}
-    table, name = _new_table(path, encoding, **dialect), encoding["target"]
+    encoding, faults = encoding_of(facts), {}
+    table, name = _new_table(path, encoding, labelled=True, **dialect), encoding["target"]
     _refuse_unknown(table, target=[name])
-    goal = _target(table, name, "classification" if labels else "regression")
-    y = np.where(goal.missing, 0, goal.values.reshape(-1))
-    y = np.array([labels.get(known, -1) for known in goal.detail])[y] if labels else as_float32(y)
-    faults = {
-        int(row): f"column '{name}' is {'empty' if goal.missing[row] else 'an unknown class'}"
-        for row in np.flatnonzero(goal.missing | ((y < 0) & bool(labels)))
-    }
+    for note in table.notes:
+        warnings.warn(note, stacklevel=4)
+    if facts.class_names:
+        goal = {"name": name, "kind": "category", "categories": facts.class_names, "is": "class"}
+        y = _read(_with_classes(table, name, facts.class_names), goal, faults)
+    else:
+        unit = encoding["unit"] if "unit" in encoding else understand(table, name).detail[0]
+        y = _read(table, {"name": name, "kind": "number", "written": unit}, faults)
+        y = as_float32(y.reshape(-1))
     lines, kept, x = _encoded_rows(table, encoding, faults)
     return [lines[row] for row in kept], x, y[kept]
+
+
+def _with_classes(table: Table, name: str, classes: Sequence[str]) -> Table:
+    """Return the table with the target written as the classes are: `1.0` as 1, TRUE as True."""
+    folded, cells = {known.casefold(): known for known in classes}, cells_of(table.frame[name])
+
+    def written(text: str) -> str:
+        number = f"{value(one[1], table.mark or '.'):.15g}" if (one := amount(text)) else ""
+        known = [form for form in (text, number) if form in classes]
+        same = folded.get(text.casefold(), text) if len(folded) == len(classes) else text
+        return [*known, same][0]
+
+    column = np.array([*map(written, cells.texts)], dtype=object)[cells.codes]
+    own = table.reading._replace(rare=None)
+    return table._replace(frame=table.frame.assign(**{name: column}), reading=own)
 
 
 def encoding_of(facts: DataFacts) -> Mapping[str, Any]:
@@ -460,7 +482,8 @@ def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.
     for position in np.flatnonzero(bad):
         text = cells.texts[position]
         if kind == "category":
-            expected = f"an unknown category{did_you_mean(text, known['categories'])}"
+            what = known.get("is", "category")
+            expected = f"an unknown {what}{did_you_mean(text, list(known['categories']))}"
         reason = f"is '{text}': {expected}" if text else "is empty: fill it"
         for row in np.flatnonzero(cells.codes == position).tolist():
             faults.setdefault(row, " ".join(f"column '{name}' {reason}".split()))

@@ -41,8 +41,8 @@ class Reading(NamedTuple):
     """How a file is read: the settings of the data set `csv` with these names.
 
     `usual_…` are the decimal mark, the separator and the encoding of a file that does not show its
-    own, `as_text` keeps columns of plain numbers as text, and `most` is the number of values of a
-    category.
+    own, `as_text` keeps columns of plain numbers as text, and all rows unless they are `labelled`;
+    `most` is the number of values of a category.
     """
 
     separator: str | None = None
@@ -58,6 +58,7 @@ class Reading(NamedTuple):
     usual_separator: str | None = None
     usual_encoding: str | None = None
     as_text: bool = False
+    labelled: bool = False
     most: int = MOST_CATEGORIES
 
     @property
@@ -139,7 +140,8 @@ def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa
     mark = reading.mark or _mark(columns.values()) or usual
     plain = {name for name, cells in columns.items() if _is_plain(cells, mark or ".")}
     start = sum(map(len, islice(io.BytesIO(data), first[has_header][0] - 1)))
-    if len(names) > 1 and not reading.as_text:
+    all_rows = reading.as_text and not reading.labelled
+    if len(names) > 1 and not all_rows:
         data = _without_footer(file, data, start, separator, notes)
     if reading.as_text or (mark is None and separator != "," and TWO_READINGS.search(data, start)):
         plain = set()
@@ -149,11 +151,11 @@ def read_table(path: str | Path, reading: Reading = Reading()) -> Table:  # noqa
         _refuse_uneven(file, data, separator, len(names), header)
     if frame is None:
         raise DatasetError(f"{file}: not a table: is another 'separator' meant?")
-    frame = frame.dropna(how="all") if has_gaps and not reading.as_text else frame
+    frame = frame.dropna(how="all") if has_gaps and not all_rows else frame
     if frame.empty:
         raise DatasetError(f"{file}: no rows below the header")
     table = Table(file, data, reading, separator, frame, header, unnamed, mark, notes)
-    return table if reading.as_text else _without_totals(table)
+    return table if all_rows else _without_totals(table)
 
 
 def _separator(given: str | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.columns import MISSING
 from dlcourse.datasets.facts import DataFacts
 
 DATE = ("year", "month", "weekday")
@@ -55,7 +56,9 @@ def with_columns(
         source += own + [start] * flag
         code += [*range(known)] if known else [NUMBER] * width
         code += [FLAG] * flag
-        fill += [*column.get("medians", [np.nan] * len(own))] + [0.0] * flag
+        categories = [*column.get("categories", ())]
+        gap = categories.index(MISSING) if MISSING in categories else -1.0 if known else np.nan
+        fill += [*column.get("medians", [gap] * len(own))] + [0.0] * flag
         start += width
     raw = np.zeros((len(x), start), "float32")
     for feature, (place, kind) in enumerate(zip(source, code, strict=True)):
@@ -93,7 +96,7 @@ def raw_columns() -> Any:
             missing: Any = ops.cast(ops.isnan(values), "float32")
             filled = ops.where(missing > 0, np.array(self.settings["fill"], "float32"), values)
             numbers = ops.where(code == FLAG, missing, filled)
-            return ops.where(code >= 0, ops.cast(ops.equal(values, code), "float32"), numbers)
+            return ops.where(code >= 0, ops.cast(ops.equal(filled, code), "float32"), numbers)
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), **self.settings}
