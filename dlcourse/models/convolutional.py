@@ -93,6 +93,7 @@ def cnn(
     _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
     kernel = parts.weights(initializer, l2)
     momentum = (batch_norm_momentum or parts.MOMENTUM) if batch_norm else None
+    how: Any = {"activation": activation, "momentum": momentum}
     blocks: list[keras.Layer] = []
     for number, (size, block) in enumerate(zip(filters, shapes, strict=True), 1):
         for index in range(1, block.convolutions + 1):
@@ -105,17 +106,13 @@ def cnn(
                 "name": f"conv_{number}{suffix}",
                 **kernel,
             }
-            blocks += parts.activated(
-                keras.layers.Conv2D, arguments, activation=activation, momentum=momentum
-            )
+            blocks += parts.activated(keras.layers.Conv2D, arguments, **how)
         if number < len(filters) or pooling == "flatten":
             blocks += _pooling(pool, block.pool_size, number)
     flat = [_vector(pooling)]
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
-    dense = parts.hidden_layers(
-        hidden, activation=activation, dropout=dropout, momentum=momentum, weights=kernel
-    )
+    dense = parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
     end = parts.head(num_outputs, regression, kernel)
     return keras.Sequential([*front, *blocks, *flat, *dense, *end])
 
