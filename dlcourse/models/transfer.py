@@ -139,12 +139,11 @@ def new_head(
     )
     for base_layer in keras.Model(inputs, tensor).layers:
         base_layer.trainable = False
-    flat = len(tensor.shape) > 2
-    end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
+    end = keras.layers.Flatten if len(tensor.shape) > 2 else keras.layers.Identity
     kernel = kernel or {}
     how: Any = {"activation": activation, "dropout": dropout, "weights": kernel}
     dense = parts.hidden_layers(hidden, **how, momentum=None, name="head")
-    layers = [end, *dense, *parts.head(num_outputs, regression, kernel)]
+    layers = [end(name=FEATURES), *dense, *parts.head(num_outputs, regression, kernel)]
     return keras.Model(inputs, _applied(layers, tensor))
 
 

@@ -161,13 +161,13 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
         rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
     losses, smoothing = keras.losses, training.label_smoothing
-    sparse = losses.SparseCategoricalCrossentropy()  # it does not support smoothing
+    softmax = losses.SparseCategoricalCrossentropy()  # it does not support smoothing
+    if smoothing:
+        softmax = losses.CategoricalCrossentropy(label_smoothing=smoothing)
     loss = {
         "prediction": losses.MeanSquaredError(),
         "sigmoid": losses.BinaryCrossentropy(label_smoothing=smoothing),
-        "softmax": losses.CategoricalCrossentropy(label_smoothing=smoothing)
-        if smoothing
-        else sparse,
+        "softmax": softmax,
     }[_head(model)]
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value

@@ -79,7 +79,6 @@ def for_more_capacity(evidence: Evidence) -> str:
     for key in ("model.hidden", "model.filters", "model.head"):
         if sizes := evidence.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
-    units = evidence.setting("model.units")
-    if units:
+    if units := evidence.setting("model.units"):
         return f"model.units={2 * units}"
     return possible(evidence, "model.head=[64]", "model.hidden=[128,128]")
