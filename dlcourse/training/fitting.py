@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,11 +119,9 @@ class Fit:
     def _fit(self) -> None:
         dataset, training = self.prepared.dataset, self.recipe.training
         self.clock = (time.perf_counter(), time.process_time())
-        y_train, y_val = (
-            targets(self.prepared.model, self.recipe, dataset, part) for part in ("train", "val")
-        )
+        labels = partial(targets, self.prepared.model, self.recipe, dataset)
         if self.first_step:  # the metrics have variables only after a first batch
-            self.model.test_on_batch(dataset.x_train[:1], y_train[:1])
+            self.model.test_on_batch(dataset.x_train[:1], labels("train")[:1])
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
         val_batch = max(training.batch_size_in(self.progress.epoch), 256)
         fit_epochs(
@@ -131,7 +130,7 @@ class Fit:
             self.progress.epoch,
             (self.first_step, None),
             [*self.callbacks, *self._listeners()],
-            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
+            validation_data=validation_batches(dataset.x_val, labels("val"), batch_size=val_batch),
             validation_batch_size=val_batch,
             epochs=self.last_epoch,
             verbose=1 if self.watch.bar else 0,

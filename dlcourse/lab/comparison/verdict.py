@@ -88,11 +88,11 @@ COSTS = ("fit_cpu", "fit_seconds", "latency_seconds", "predict_seconds")
 
 
 def _summary(own: Sequence[Trial], best: Sequence[Trial], folds: bool) -> Summary:
-    own_scores = [t.score for t in own]
+    scores = [t.score for t in own]
     return Summary(
         own[0].model,
-        float(np.mean(own_scores)),
-        spread(own_scores),
+        float(np.mean(scores)),
+        spread(scores),
         float(np.mean([t.mae for t in own])),
         *difference(best, own, folds=folds),
         *(float(np.median([getattr(t, cost) for t in own])) for cost in COSTS),
