@@ -1,12 +1,13 @@
 """Files that are complete or absent, whatever happens while they are written."""
 
+import contextlib
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dlcourse.errors import WriteError
 
@@ -29,23 +30,19 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     Raises:
         WriteError: The file cannot be written (a full disk, a missing or read-only folder).
     """
-    temporary = None
+    temporary = path.with_name(f"{HALF_WRITTEN}{uuid4().hex}{path.suffix}")
     try:
-        handle, temporary = tempfile.mkstemp(
-            suffix=path.suffix, prefix=HALF_WRITTEN, dir=path.parent
-        )
-        os.close(handle)
-        write(Path(temporary))
-        with open(temporary, "r+b") as stream:  # noqa: PTH123 - Windows flushes only what it may write
+        temporary.touch(exist_ok=False)
+        write(temporary)
+        with temporary.open("r+b") as stream:  # Windows flushes only what it may write
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is private
-        Path(temporary).replace(path)
+        temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -57,12 +54,6 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def make_folder(path: str | Path) -> Path:

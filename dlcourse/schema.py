@@ -15,17 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    SkipValidation,
-    Tag,
-    ValidationError,
-    create_model,
-)
+import pydantic
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, SkipValidation, Tag
 
 from dlcourse.errors import RecipeError
 from dlcourse.quiet import import_keras
@@ -91,7 +82,7 @@ class Settings(BaseModel, json_schema_extra=_describe):
     The description of a setting in the JSON Schema is its entry under `Args` in the docstring.
     """
 
-    model_config = ConfigDict(
+    model_config = pydantic.ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
 
@@ -112,7 +103,9 @@ def settings_model(
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"
-    return create_model(title, __base__=Settings, __doc__=inspect.getdoc(function), **fields)
+    return pydantic.create_model(
+        title, __base__=Settings, __doc__=inspect.getdoc(function), **fields
+    )
 
 
 def settings_union(functions: Mapping[str, Callable[..., Any]]) -> Any:
@@ -143,7 +136,7 @@ def checked_settings(
     model = settings_model(name, function, tagged=False)
     try:
         checked = model.model_validate(dict(settings))
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         known = list(model.model_fields)
         lines = [f"{name}: {_setting_fault(fault, known)}" for fault in error.errors()]
         raise RecipeError("\n".join(lines)) from None

@@ -17,18 +17,12 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
             number may have a sign or a unit: `3.2×`, `40 %`, `12 KiB`.
     """
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
-    columns = list(zip(*lines, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    right = [all(map(NUMBER.fullmatch, column[1:])) and any(column[1:]) for column in columns]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if at_right else cell.ljust(width)
-            for cell, width, at_right in zip(cells, widths, right, strict=True)
-        )
-        return "  ".join(padded).rstrip()
-
-    return "\n".join(map(line, lines))
+    padded = []
+    for column in zip(*lines, strict=True):
+        numbers = all(map(NUMBER.fullmatch, column[1:])) and any(column[1:])
+        pad, width = str.rjust if numbers else str.ljust, max(map(len, column))
+        padded.append([pad(cell, width) for cell in column])
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*padded, strict=True))
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -52,7 +52,7 @@ def test_one_example_and_a_thousand_are_predicted_for_the_times_that_are_told():
         sizes.append(len(x))
         return x[:, 0]
 
-    predicted, latency, seconds = _predicted(predict, np.arange(30.0).reshape(15, 2))
+    predicted, (latency, seconds) = _predicted(predict, np.arange(30.0).reshape(15, 2))
     assert predicted.tolist() == np.arange(0.0, 30, 2).tolist()
     assert sizes == [1, 1000, *[1] * 5, 15, 1000]
     assert min(latency, seconds) > 0

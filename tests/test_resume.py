@@ -160,7 +160,7 @@ def test_a_training_that_crashed_ends_bit_equal(instant, whole, tmp_path, monkey
         pass
 
     target = {
-        "before the first state": "dlcourse.training.fitting.save_state",
+        "before the first state": "dlcourse.runs.state.save_state",
         "after an epoch": "dlcourse.training.fitting.write_history",
         "in the saving": "dlcourse.training.write_file",
     }[instant]

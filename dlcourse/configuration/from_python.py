@@ -6,14 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.configuration.recipe import (
-    Recipe,
-    Training,
-    groups,
-    run_recipe,
-    validate,
-    where_it_belongs,
-)
+from dlcourse.configuration.recipe import Recipe, groups, run_recipe, validate, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
 from dlcourse.configuration.yaml_source import Source, apply, expand_names, read_source, set_value
 from dlcourse.datasets.given import is_given, stored
@@ -21,7 +14,7 @@ from dlcourse.errors import RecipeError
 from dlcourse.runs import Run
 from dlcourse.schema import plain, shown
 
-OF_TRAINING = tuple(Training.model_fields)
+OF_TRAINING = tuple(groups()["training"].model_fields)
 KEYWORDS = (*Recipe.model_fields, *OF_TRAINING)
 OF_FIT = ("callbacks", "runs", "name", "verbose")
 

@@ -1,7 +1,7 @@
 """The tables of optimizers and learning-rate schedules; Keras implements each of them."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
 
 if TYPE_CHECKING:
     import keras
+
+Schedule: TypeAlias = "keras.optimizers.schedules.LearningRateSchedule"
 
 
 def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
@@ -142,7 +144,7 @@ def cosine(
     warmup: Rate = 0.0,
     start: Rate = 0.0,
     end: NonNegative = 0.0,
-) -> "keras.optimizers.schedules.LearningRateSchedule":
+) -> Schedule:
     """Return a cosine decay of the learning rate to `end` times it (Loshchilov and Hutter 2017).
 
     Args:
@@ -165,9 +167,7 @@ def cosine(
     )
 
 
-def exponential(
-    learning_rate: float, steps: int, *, end: Fraction = 0.01
-) -> "keras.optimizers.schedules.LearningRateSchedule":
+def exponential(learning_rate: float, steps: int, *, end: Fraction = 0.01) -> Schedule:
     """Return an exponential decay of the learning rate to `end` times it at the last step.
 
     Args:
@@ -182,7 +182,7 @@ def exponential(
 
 def linear(
     learning_rate: float, steps: int, *, warmup: Rate = 0.0, end: NonNegative = 0.0
-) -> "keras.optimizers.schedules.LearningRateSchedule":
+) -> Schedule:
     """Return a linear decay of the learning rate to `end` times it at the last step.
 
     Args:
@@ -228,7 +228,7 @@ def step(
     *,
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.75),
     factor: PositiveNumber = 0.1,
-) -> "keras.optimizers.schedules.LearningRateSchedule":
+) -> Schedule:
     """Return a step decay: the rate is multiplied by `factor` at each fraction `at` of training.
 
     Args:
@@ -251,7 +251,7 @@ def one_cycle(
     warmup: Fraction = 0.25,
     start: Rate = 0.04,
     end: NonNegative = 0.0,
-) -> "keras.optimizers.schedules.LearningRateSchedule":
+) -> Schedule:
     """Return a linear rise to the learning rate, then a cosine fall (Smith and Topin 2019).
 
     Args:

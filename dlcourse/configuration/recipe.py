@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
+from dlcourse import schema
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
 from dlcourse.configuration.shipped import recipe_path, shipped
 from dlcourse.configuration.yaml_source import Location, Source, apply, parse, read_source
@@ -18,32 +19,17 @@ from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
-from dlcourse.schema import (
-    Fraction,
-    Integer,
-    NonNegative,
-    Positive,
-    PositiveNumber,
-    Positives,
-    Rate,
-    Settings,
-    descriptions,
-    did_you_mean,
-    expectation,
-    nearest,
-    settings_model,
-    settings_union,
-)
+from dlcourse.schema import NonNegative, Positive, PositiveNumber, Positives, Rate, Settings
 from dlcourse.text_table import html_table
 
 if TYPE_CHECKING:
     import keras
 
-DatasetSettings = settings_union({name: loader.function for name, loader in DATASETS.items()})
-ModelSettings = settings_union({name: builder.function for name, builder in MODELS.items()})
-OptimizerSettings = settings_union(OPTIMIZERS)
-ScheduleSettings = settings_union(SCHEDULES)
-Augmentation = settings_model("augmentation", augmentation_layers, tagged=False)
+DatasetSettings = schema.settings_union({name: entry.function for name, entry in DATASETS.items()})
+ModelSettings = schema.settings_union({name: builder.function for name, builder in MODELS.items()})
+OptimizerSettings = schema.settings_union(OPTIMIZERS)
+ScheduleSettings = schema.settings_union(SCHEDULES)
+Augmentation = schema.settings_model("augmentation", augmentation_layers, tagged=False)
 
 
 class EarlyStopping(Settings):
@@ -71,7 +57,7 @@ class ReduceOnPlateau(Settings):
     """
 
     patience: Positive = 3
-    factor: Fraction = 0.3
+    factor: schema.Fraction = 0.3
     monitor: Literal["val_loss", "val_accuracy", "val_mae"] = "val_loss"
     min_learning_rate: NonNegative = 0.0
 
@@ -131,13 +117,13 @@ class Training(Settings):
     epochs: Positive = 20
     batch_size: Positives = 32
     optimizer: OptimizerSettings = Field(  # pyright: ignore[reportInvalidTypeForm]
-        default_factory=lambda: settings_model("adam", adam).model_validate({"name": "adam"})
+        default_factory=lambda: schema.settings_model("adam", adam).model_validate({"name": "adam"})
     )
     learning_rate: PositiveNumber = 0.001
     schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
     clip_norm: PositiveNumber | None = None
     clip_value: PositiveNumber | None = None
-    ema: Fraction | None = None
+    ema: schema.Fraction | None = None
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -184,7 +170,7 @@ class Recipe(Settings):
         training: Settings of the training.
     """
 
-    seed: Integer = Field(default=0, ge=0, lt=2**32)
+    seed: schema.Integer = Field(default=0, ge=0, lt=2**32)
     dataset: DatasetSettings  # pyright: ignore[reportInvalidTypeForm]
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)
@@ -299,7 +285,7 @@ class Recipe(Settings):
 
 def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, str]]:
     """Yield the dotted name, value and meaning of every setting."""
-    meanings = descriptions(type(settings))
+    meanings = schema.descriptions(type(settings))
     for key in type(settings).model_fields:
         value = getattr(settings, key)
         if isinstance(value, Settings):
@@ -469,13 +455,13 @@ def _describe(fault: Any, source: Source) -> str:
             text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
             return f"{source.where(location)}: {text}"
         tag = fault["ctx"]["tag"]
-        hint = did_you_mean(tag, known)
+        hint = schema.did_you_mean(tag, known)
         if location[0] == "dataset" and (path := Path(tag)).exists():
             kind = "image_folder" if path.is_dir() else path.suffix.strip(".")
             hint = f" (did you mean {{name: {kind}, path: {tag}}}?)" if kind in known else hint
         what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
         return f"{source.where(location)}: unknown {what} '{tag}'{hint}"
-    return f"{source.where(location)}: '{_dotted(location)}': {expectation(fault)}"
+    return f"{source.where(location)}: '{_dotted(location)}': {schema.expectation(fault)}"
 
 
 def _dotted(location: Location) -> str:
@@ -523,9 +509,10 @@ def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | 
     for group, cls in groups().items():
         for key in cls.model_fields.keys() - {"name"}:
             owners.setdefault(key, []).append(group)
-    near = word if word in owners else nearest(word, known) or nearest(word, list(owners))
+    near = word if word in owners else schema.nearest(word, known)
+    near = near or schema.nearest(word, list(owners))
     if near is None or near in known:
-        return did_you_mean(word, known)
+        return schema.did_you_mean(word, known)
     owner, *others = owners[near]
     if keywords is not None:
         chosen = {f"{part}.{_group(value).get('name')}" for part, value in keywords.items()}

@@ -67,7 +67,7 @@ def parse(text: str, path: str) -> Source:
         node = loader.get_single_node()
         if node is None:
             raise RecipeError("the file is empty: a recipe has dataset, model, training", of=path)
-        data = _build(loader, node, (), source, set())
+        data = _Builder(loader, source).build(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
@@ -118,58 +118,60 @@ def _read_text(path: str | Path) -> str:
         raise RecipeError(f"{path}: not a YAML text file: it is not UTF-8 text") from None
 
 
-def _build(
-    loader: yaml.SafeLoader, node: yaml.Node, location: Location, source: Source, seen: set[int]
-) -> Any:
-    """Return the plain data of a node; record the place of every key and item."""
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    place = f"{source.path}:{line}:{column}"
-    if id(node) in seen:
-        raise RecipeError("aliases (*name) are not used in recipes", of=place)
-    seen.add(id(node))
-    if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
-        raise RecipeError(f"tags ({node.tag}) are not used in recipes", of=place)
-    source.marks.setdefault(location, ((line, column), (line, column)))
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _build(loader, item, (*location, index), source, seen)
-            for index, item in enumerate(node.value)
-        ]
-    if isinstance(node, yaml.MappingNode):
-        return _build_mapping(loader, node, location, source, seen)
-    if node.tag in NUMBERS and re.fullmatch(r"[-+]?0\d+|.*:.*", node.value):
-        number = loader.construct_object(node)
-        reason = f"YAML reads {node.value} as {number}: write a plain number, or text in quotes"
-        raise RecipeError(reason, of=place)
-    try:
-        return loader.construct_object(node)
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        kind = node.tag.rpartition(":")[2]
-        raise RecipeError(f"'{node.value}' is not a valid {kind}", of=place) from None
+@dataclass
+class _Builder:
+    """Builds plain data from the nodes of a source; `seen` holds the nodes that it has built."""
+
+    loader: yaml.SafeLoader
+    source: Source
+    seen: set[int] = field(default_factory=set)
+
+    def refuse(self, reason: str, mark: yaml.Mark) -> RecipeError:
+        line, column = _place(mark)
+        return RecipeError(reason, of=f"{self.source.path}:{line}:{column}")
+
+    def build(self, node: yaml.Node, location: Location) -> Any:
+        """Return the plain data of a node; record the place of every key and item."""
+        place = _place(node.start_mark)
+        if id(node) in self.seen:
+            raise self.refuse("aliases (*name) are not used in recipes", node.start_mark)
+        self.seen.add(id(node))
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
+            raise self.refuse(f"tags ({node.tag}) are not used in recipes", node.start_mark)
+        self.source.marks.setdefault(location, (place, place))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*location, k)) for k, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, location)
+        if node.tag in NUMBERS and re.fullmatch(r"[-+]?0\d+|.*:.*", node.value):
+            number = self.loader.construct_object(node)
+            cure = "write a plain number, or text in quotes"
+            raise self.refuse(f"YAML reads {node.value} as {number}: {cure}", node.start_mark)
+        try:
+            return self.loader.construct_object(node)
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            kind = node.tag.rpartition(":")[2]
+            raise self.refuse(f"'{node.value}' is not a valid {kind}", node.start_mark) from None
+
+    def mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.refuse(f"a key must be a word, got a {key.id}", key.start_mark)
+            inner = (*location, str(key.value))
+            if inner[-1] in data:
+                dotted = ".".join(map(str, inner))
+                fault = self.refuse(f"duplicate key '{dotted}'", key.start_mark)
+                self.source.faults.append(fault)
+                continue
+            self.source.marks[inner] = (_place(key.start_mark), _place(value.start_mark))
+            data[inner[-1]] = self.build(value, inner)
+        return data
 
 
-def _build_mapping(
-    loader: yaml.SafeLoader,
-    node: yaml.MappingNode,
-    location: Location,
-    source: Source,
-    seen: set[int],
-) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key, value in node.value:
-        place = (key.start_mark.line + 1, key.start_mark.column + 1)
-        where = f"{source.path}:{place[0]}:{place[1]}"
-        if not isinstance(key, yaml.ScalarNode):
-            raise RecipeError(f"a key must be a word, got a {key.id}", of=where)
-        name = str(key.value)
-        if name in data:
-            dotted = ".".join(map(str, (*location, name)))
-            source.faults.append(RecipeError(f"duplicate key '{dotted}'", of=where))
-            continue
-        mark = value.start_mark
-        source.marks[(*location, name)] = (place, (mark.line + 1, mark.column + 1))
-        data[name] = _build(loader, value, (*location, name), source, seen)
-    return data
+def _place(mark: yaml.Mark) -> tuple[int, int]:
+    """Return the line and the column, from 1."""
+    return mark.line + 1, mark.column + 1
 
 
 def apply(source: Source, override: str) -> None:

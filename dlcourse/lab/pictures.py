@@ -14,7 +14,6 @@ from dlcourse.lab.diagnosis.xray import read_layers
 from dlcourse.lab.faithfulness.attention import attention_report
 from dlcourse.lab.faithfulness.randomization import INSENSITIVE
 from dlcourse.pictures.figures import save
-from dlcourse.pictures.gallery import Drawing
 from dlcourse.pictures.view import Picture, View, drawn_by
 from dlcourse.runs import Run
 
@@ -87,11 +86,7 @@ def _suits(method: str, view: View) -> bool:
     return True
 
 
-PICTURES: dict[str, Drawing] = {
-    "learning-curves": learning_curves,
-    "layers": layers,
-    "check": check,
-}
+PICTURES = {"learning-curves": learning_curves, "layers": layers, "check": check}
 """Further kinds of pictures, for views with an examination."""
 
 

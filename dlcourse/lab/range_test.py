@@ -200,15 +200,8 @@ def _read(recipe: Recipe, rates: np.ndarray, losses: np.ndarray, end: str) -> Ra
             "steps or a larger training.batch_size, or look at the data and the model"
         )
     steep = int(slope[: bottom + 1].argmin())
-    return RangeTest(
-        rates,
-        losses,
-        smoothed,
-        float(rates[steep]),
-        float(rates[bottom]),
-        one_figure(rates[bottom] / MARGIN),
-        end,
-    )
+    steepest, lowest = float(rates[steep]), float(rates[bottom])
+    return RangeTest(rates, losses, smoothed, steepest, lowest, one_figure(lowest / MARGIN), end)
 
 
 def smooth(position: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

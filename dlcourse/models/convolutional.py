@@ -4,19 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dlcourse.errors import RecipeError
-from dlcourse.models.layers import (
-    MOMENTUM,
-    Activation,
-    Initializer,
-    Regression,
-    Rescale,
-    activated,
-    head,
-    hidden_layers,
-    input_layers,
-    noise_layer,
-    weights,
-)
+from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Positives, Rate, checked
 
 if TYPE_CHECKING:
@@ -27,8 +15,8 @@ if TYPE_CHECKING:
 def cnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: Regression = False,
-    rescale: Rescale = None,
+    regression: parts.Regression = False,
+    rescale: parts.Rescale = None,
     *,
     filters: tuple[Positive, ...] = (32, 64),
     convolutions: Positives = 1,
@@ -39,10 +27,10 @@ def cnn(
     pool_size: Positives = 2,
     pooling: Literal["flatten", "average", "max"] = "flatten",
     hidden: tuple[Positive, ...] = (128,),
-    activation: Activation = "relu",
+    activation: parts.Activation = "relu",
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
-    initializer: Initializer = "glorot_uniform",
+    initializer: parts.Initializer = "glorot_uniform",
     batch_norm: bool = False,
     batch_norm_momentum: Fraction | None = None,
     noise: NonNegative = 0.0,
@@ -93,7 +81,7 @@ def cnn(
     """
     import keras
 
-    front = [*input_layers(input_shape, rescale, axes=(3,)), *noise_layer(noise)]
+    front = [*parts.input_layers(input_shape, rescale, axes=(3,)), *parts.noise_layer(noise)]
     each = {
         "convolutions": convolutions,
         "kernel_size": kernel_size,
@@ -103,8 +91,9 @@ def cnn(
     columns: list[Any] = [_each(name, value, len(filters)) for name, value in each.items()]
     shapes = [_Block(*row, padding=padding) for row in zip(*columns, strict=True)]
     _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
-    kernel = weights(initializer, l2)
-    momentum = (batch_norm_momentum or MOMENTUM) if batch_norm else None
+    kernel = parts.weights(initializer, l2)
+    momentum = (batch_norm_momentum or parts.MOMENTUM) if batch_norm else None
+    how: Any = {"activation": activation, "momentum": momentum}
     blocks: list[keras.Layer] = []
     for number, (size, block) in enumerate(zip(filters, shapes, strict=True), 1):
         for index in range(1, block.convolutions + 1):
@@ -117,18 +106,14 @@ def cnn(
                 "name": f"conv_{number}{suffix}",
                 **kernel,
             }
-            blocks += activated(
-                keras.layers.Conv2D, arguments, activation=activation, momentum=momentum
-            )
+            blocks += parts.activated(keras.layers.Conv2D, arguments, **how)
         if number < len(filters) or pooling == "flatten":
             blocks += _pooling(pool, block.pool_size, number)
     flat = [_vector(pooling)]
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
-    dense = hidden_layers(
-        hidden, activation=activation, dropout=dropout, momentum=momentum, weights=kernel
-    )
-    end = head(num_outputs, regression, kernel)
+    dense = parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
+    end = parts.head(num_outputs, regression, kernel)
     return keras.Sequential([*front, *blocks, *flat, *dense, *end])
 
 

@@ -2,18 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dlcourse.models.layers import (
-    MOMENTUM,
-    Activation,
-    Initializer,
-    Regression,
-    Rescale,
-    head,
-    hidden_layers,
-    input_layers,
-    noise_layer,
-    weights,
-)
+from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Rate, checked
 
 if TYPE_CHECKING:
@@ -24,14 +13,14 @@ if TYPE_CHECKING:
 def dnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: Regression = False,
-    rescale: Rescale = None,
+    regression: parts.Regression = False,
+    rescale: parts.Rescale = None,
     *,
     hidden: tuple[Positive, ...] = (64, 64),
-    activation: Activation = "relu",
+    activation: parts.Activation = "relu",
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
-    initializer: Initializer = "glorot_uniform",
+    initializer: parts.Initializer = "glorot_uniform",
     batch_norm: bool = False,
     batch_norm_momentum: Fraction | None = None,
     noise: NonNegative = 0.0,
@@ -65,13 +54,13 @@ def dnn(
     """
     import keras
 
-    kernel = weights(initializer, l2)
-    momentum = (batch_norm_momentum or MOMENTUM) if batch_norm else None
-    front = [*input_layers(input_shape, rescale), *noise_layer(noise)]
+    kernel = parts.weights(initializer, l2)
+    momentum = (batch_norm_momentum or parts.MOMENTUM) if batch_norm else None
+    front = [*parts.input_layers(input_shape, rescale), *parts.noise_layer(noise)]
     if len(input_shape) > 1:
         front.append(keras.layers.Flatten(name="flatten"))
-    dense = hidden_layers(
+    dense = parts.hidden_layers(
         hidden, activation=activation, dropout=dropout, momentum=momentum, weights=kernel
     )
-    end = head(num_outputs, regression, kernel)
+    end = parts.head(num_outputs, regression, kernel)
     return keras.Sequential([*front, *dense, *end])

@@ -7,20 +7,12 @@ fine-tuned.
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import RecipeError, UserError
+from dlcourse.models import layers as parts
 from dlcourse.models.bases import PUBLISHED, load_base, replay
-from dlcourse.models.layers import (
-    Activation,
-    Initializer,
-    Regression,
-    Rescale,
-    head,
-    hidden_layers,
-    input_layers,
-)
-from dlcourse.models.layers import weights as kernel_settings
 from dlcourse.schema import Natural, NonNegative, Positive, PositiveNumber, Rate, checked
 from dlcourse.visualizers import hooks
 
@@ -36,17 +28,17 @@ FEATURES = "features"
 def transfer(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: Regression = False,
-    rescale: Rescale = None,
+    regression: parts.Regression = False,
+    rescale: parts.Rescale = None,
     *,
     base: str,
     weights: str | None = "imagenet",
     layer: str | None = None,
     head: tuple[Positive, ...] = (),
-    activation: Activation = "relu",
+    activation: parts.Activation = "relu",
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
-    initializer: Initializer = "glorot_uniform",
+    initializer: parts.Initializer = "glorot_uniform",
     cache_features: bool = True,  # noqa: ARG001 - training.stages reads this and the next
     trainable_layers: Natural = 0,
     fine_tuning_epochs: Positive = 5,  # noqa: ARG001
@@ -86,7 +78,7 @@ def transfer(
         RecipeError: An argument or a setting is not as described, the base or the layer does not
             exist, or the base takes other inputs or has fewer layers to train.
     """
-    _, *scaling = input_layers(input_shape, rescale)
+    _, *scaling = parts.input_layers(input_shape, rescale)
     model, scales = load_base(base, tuple(input_shape), weights)
     try:
         made = new_head(
@@ -99,7 +91,7 @@ def transfer(
             hidden=head,
             activation=activation,
             dropout=dropout,
-            kernel=kernel_settings(initializer, l2),
+            kernel=parts.weights(initializer, l2),
         )
     except UserError as error:
         raise RecipeError(f"{base}: {error.reason}", setting=error.setting or "layer") from None
@@ -114,7 +106,7 @@ def new_head(
     base: "keras.Model",
     num_outputs: int,
     *,
-    regression: Regression = False,
+    regression: parts.Regression = False,
     shape: tuple[int, ...] | None = None,
     scaling: "keras.Layer | None" = None,
     layer: str | None = None,
@@ -147,19 +139,16 @@ def new_head(
     )
     for base_layer in keras.Model(inputs, tensor).layers:
         base_layer.trainable = False
-    flat = len(tensor.shape) > 2
-    end = keras.layers.Flatten(name=FEATURES) if flat else keras.layers.Identity(name=FEATURES)
+    end = keras.layers.Flatten if len(tensor.shape) > 2 else keras.layers.Identity
     kernel = kernel or {}
     how: Any = {"activation": activation, "dropout": dropout, "weights": kernel}
-    dense = hidden_layers(hidden, **how, momentum=None, name="head")
-    layers = [end, *dense, *head(num_outputs, regression, kernel)]
+    dense = parts.hidden_layers(hidden, **how, momentum=None, name="head")
+    layers = [end(name=FEATURES), *dense, *parts.head(num_outputs, regression, kernel)]
     return keras.Model(inputs, _applied(layers, tensor))
 
 
 def _applied(layers: Sequence[Any], tensor: Any) -> Any:
-    for layer in layers:
-        tensor = layer(tensor)
-    return tensor
+    return reduce(lambda rows, layer: layer(rows), layers, tensor)
 
 
 def _cut(base: Any, layer: str | None) -> Any:

@@ -68,11 +68,7 @@ def learning_curves(
 
 
 def confusion_matrix(
-    y: np.ndarray,
-    predicted: np.ndarray,
-    class_names: Sequence[str],
-    *,
-    ax: Axes | None = None,
+    y: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:
     """Return axes with the counts of each true class (row) predicted as each class (column).
 

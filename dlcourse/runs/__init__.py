@@ -280,13 +280,10 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
         folder.mkdir(parents=True, exist_ok=True)
         for attempt in range(1, 1000):
             path = folder / (base if attempt == 1 else f"{base}-{attempt}")
-            try:
+            with contextlib.suppress(FileExistsError):
                 path.mkdir()
-            except FileExistsError:
-                if name is not None:
-                    raise RunError(f"{path}: exists already: choose another name") from None
-                continue
-            return Run(path)
+                return Run(path)
+            check_name(folder, name)
     except OSError as error:
         raise WriteError(
             f"{folder}: the run cannot be written: {error.strerror or error}"

@@ -68,9 +68,21 @@ def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -
     class: the accuracy of always naming it. Regression: `loss` (mean squared error / `unit`, see
     `loss_unit`), `mae` (in the target's unit) and `r2`.
     """
+    from sklearn import metrics
+
     if task == "regression":
-        return _regression(y, outputs, unit)
-    return {**_classification(y, outputs), "majority": float(np.bincount(y).max() / len(y))}
+        return {
+            "loss": float(metrics.mean_squared_error(y, outputs)) / unit,
+            "mae": float(metrics.mean_absolute_error(y, outputs)),
+            "r2": float(metrics.r2_score(y, outputs)),
+        }
+    chosen = outputs.astype("float64")
+    chosen /= chosen.sum(axis=1, keepdims=True)  # float32 sums to 1 only within 1e-6
+    return {
+        "loss": float(metrics.log_loss(y, chosen, labels=np.arange(chosen.shape[1]))),
+        "accuracy": float(metrics.accuracy_score(y, chosen.argmax(axis=1))),
+        "majority": float(np.bincount(y).max() / len(y)),
+    }
 
 
 def check_fit(run: Any, dataset: Any) -> None:
@@ -110,27 +122,6 @@ def check_inputs(run: Any, dataset: Any) -> None:
 
 def _few(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:6]) + (", …" if len(classes) > 6 else "") or "a number"
-
-
-def _classification(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, log_loss
-
-    chosen = probabilities.astype("float64")
-    chosen /= chosen.sum(axis=1, keepdims=True)  # float32 sums to 1 only within 1e-6
-    return {
-        "loss": float(log_loss(y, chosen, labels=np.arange(chosen.shape[1]))),
-        "accuracy": float(accuracy_score(y, chosen.argmax(axis=1))),
-    }
-
-
-def _regression(y: np.ndarray, predictions: np.ndarray, unit: float) -> dict[str, float]:
-    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
-
-    return {
-        "loss": float(mean_squared_error(y, predictions)) / unit,
-        "mae": float(mean_absolute_error(y, predictions)),
-        "r2": float(r2_score(y, predictions)),
-    }
 
 
 def per_class(

@@ -125,12 +125,9 @@ def examples_of(run: Any, dataset: Dataset) -> list[Examples]:
     labels = _labels(run, dataset)
     if not facts.class_names:
         return [(x, y) for x, y in dataset.splits.values() if len(y)]
-    if unknown := [
-        name for name, label in zip(dataset.class_names, labels, strict=True) if label < 0
-    ]:
-        warnings.warn(
-            f"examples of unknown classes are left out: {', '.join(unknown)}", stacklevel=3
-        )
+    unknown = ", ".join(name for name, k in zip(dataset.class_names, labels, strict=True) if k < 0)
+    if unknown:
+        warnings.warn(f"examples of unknown classes are left out: {unknown}", stacklevel=3)
     known = ((x, labels[y]) for x, y in dataset.splits.values())
     rows = [(x, y, np.flatnonzero(y >= 0)) for x, y in known]
     return [(x.take(at, axis=0), y[at]) for x, y, at in rows if len(at)]

@@ -40,13 +40,7 @@ class Progress:
 
 
 def save_state(
-    path: Path,
-    model: Any,
-    metrics: list[Any],
-    callbacks: list[Any],
-    progress: Progress,
-    users: dict[str, Any],
-    kept: list[str],
+    path: Path, model: Any, metrics: Any, callbacks: list[Any], progress: Progress, **more: Any
 ) -> None:
     """Write the state completely or not at all.
 
@@ -56,8 +50,8 @@ def save_state(
         metrics: Variables of the metrics of an unfinished epoch; empty at the end of an epoch.
         callbacks: Keras' own callbacks, whose memory is saved.
         progress: Progress of the training.
-        users: States of the user's callbacks, by name.
-        kept: Names of the arrays with the weights to keep, where no callback has the best ones.
+        **more: `users`, the states of the user's callbacks by name; `kept`, the names of the arrays
+            with the weights to keep, where no callback has the best ones.
 
     Raises:
         UserError: The state of a callback holds values that JSON cannot hold.
@@ -72,8 +66,7 @@ def save_state(
         for i, weights in enumerate(getattr(callback, "best_weights", None) or []):
             arrays[f"best_{number}_{i}"] = weights
     try:
-        meta = {"progress": asdict(progress), "callbacks": memories, "users": users}
-        meta["kept"] = kept
+        meta = {"progress": asdict(progress), "callbacks": memories, **more}
         arrays["meta"] = np.array(json.dumps(meta))
     except TypeError as error:
         raise UserError(f"a callback's get_state may only return JSON values: {error}") from None
@@ -157,9 +150,8 @@ def restore_model(arrays: dict[str, Any], path: Path, model: Any) -> None:
 
 def restore_callbacks(arrays: dict[str, Any], callbacks: list[Any]) -> None:
     """Restore the memory of the callbacks, which their own `on_train_begin` clears."""
-    for number, (callback, memory) in enumerate(
-        zip(callbacks, arrays["meta"]["callbacks"], strict=True)
-    ):
+    memories = arrays["meta"]["callbacks"]
+    for number, (callback, memory) in enumerate(zip(callbacks, memories, strict=True)):
         for key, value in memory.items():
             if value is not None:
                 setattr(callback, key, value)

@@ -209,13 +209,8 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     """
     rate = float(fit.model.optimizer.learning_rate)
     fit.load(epoch_end=True)
-    norms = gradient_norms(
-        fit.recipe,
-        fit.prepared,
-        epoch=fit.progress.epoch,
-        first_step=fit.progress.step,
-        last_step=fault.step,
-    )
+    steps = {"first_step": fit.progress.step, "last_step": fault.step}
+    norms = gradient_norms(fit.recipe, fit.prepared, epoch=fit.progress.epoch, **steps)
     fit.load()
     _, kept = fit.best_weights()
     fine = fit.previous is not None

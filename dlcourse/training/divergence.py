@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
-from dlcourse.training.batches import training_batches
-from dlcourse.training.preparation import Prepared, loss_weights, targets
+from dlcourse.training.preparation import Prepared, fit_epochs, loss_weights
 
 CHUNK = 32  # steps that are repeated at a time
 SHOWN = 6  # gradient norms in the message
@@ -78,7 +77,7 @@ def gradient_norms(
             end = min(begin + CHUNK, last_step)
             variables = [*model.variables, *model.optimizer.variables]
             before = [np.asarray(variable).copy() for variable in variables]
-            _replay(recipe, prepared, epoch, begin, end)
+            fit_epochs(recipe, prepared, epoch, (begin, end))
             finite = all(np.isfinite(np.asarray(weight)).all() for weight in model.weights)
             if finite and end < last_step:
                 continue
@@ -87,34 +86,13 @@ def gradient_norms(
             model.compile(model.optimizer, **options, run_eagerly=True)
             model.optimizer.apply = record
             try:
-                _replay(recipe, prepared, epoch, begin, end)
+                fit_epochs(recipe, prepared, epoch, (begin, end))
             finally:
                 model.optimizer.apply = apply
             break
     inner.use_ema = averaging
     finite = next((i for i, norm in enumerate(norms) if not np.isfinite(norm)), len(norms) - 1)
     return norms[: finite + 1]
-
-
-def _replay(recipe: Recipe, prepared: Prepared, epoch: int, begin: int, end: int) -> None:
-    dataset, model = prepared.dataset, prepared.model_in(recipe, epoch)
-    batches, order = training_batches(
-        dataset.x_train,
-        targets(prepared.model, recipe, dataset, "train"),
-        batch_size=recipe.training.batch_size_in(epoch),
-        seed=recipe.seed,
-        first_step=begin,
-        last_step=end,
-    )
-    model.fit(
-        batches,
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        class_weight=prepared.class_weights,
-        callbacks=[order],
-        shuffle=False,
-        verbose=0,
-    )
 
 
 def explanation(

@@ -2,25 +2,17 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
-from dlcourse.runs import Run, write_history
-from dlcourse.runs.state import (
-    STATE,
-    Progress,
-    read_latest,
-    restore_callbacks,
-    restore_metrics,
-    restore_model,
-    save_state,
-)
-from dlcourse.training.batches import training_batches, validation_batches
+from dlcourse.runs import Run, state, write_history
+from dlcourse.training.batches import validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
-from dlcourse.training.preparation import Prepared, targets
+from dlcourse.training.preparation import Prepared, fit_epochs, targets
 from dlcourse.training.watch import Watch
 
 
@@ -50,12 +42,12 @@ class Fit:
     prepared: Prepared
     run: Run
     watch: Watch = field(default_factory=Watch)
-    file: str = STATE
+    file: str = state.STATE
     previous: "Fit | None" = None
 
     def __post_init__(self) -> None:
         self.model: Any = self.prepared.model
-        self.progress, self.arrays, self.resumed = Progress(), {}, False
+        self.progress, self.arrays, self.resumed = state.Progress(), {}, False
         self.first_step = self.last_epoch = self.steps = self.saved_step = 0
         self.clock, self.running = (0.0, 0.0), []
         self.model.optimizer.build(self.model.trainable_variables)
@@ -91,9 +83,10 @@ class Fit:
         """Restore the last saved state; `epoch_end` discards the steps after the last epoch."""
         if epoch_end:
             self.inside_path.unlink(missing_ok=True)
-        self.progress, self.arrays = read_latest(self.path)
-        restore_model(self.arrays, self.path, self.prepared.whole)
-        restore_callbacks(self.arrays, self.callbacks)  # the best weights, also if none are trained
+        self.progress, self.arrays = state.read_latest(self.path)
+        state.restore_model(self.arrays, self.path, self.prepared.whole)
+        # with the best weights, also if none are trained
+        state.restore_callbacks(self.arrays, self.callbacks)
 
     @property
     def done(self) -> bool:
@@ -116,43 +109,30 @@ class Fit:
 
     def _stage_end(self) -> int:
         """Return the last epoch (from 1) that has the next epoch's batch size and augmentation."""
-        training, epoch = self.recipe.training, self.progress.epoch
-
-        def how(epoch: int) -> tuple[int, bool]:
-            return training.batch_size_in(epoch), training.augments_in(epoch)
-
-        stage = how(epoch)
-        while epoch < training.epochs and how(epoch) == stage:
-            epoch += 1
-        return epoch
+        training, first = self.recipe.training, self.progress.epoch
+        stage = training.batch_size_in(first), training.augments_in(first)
+        for epoch in range(first + 1, training.epochs):
+            if (training.batch_size_in(epoch), training.augments_in(epoch)) != stage:
+                return epoch
+        return training.epochs
 
     def _fit(self) -> None:
-        dataset, model, training = self.prepared.dataset, self.model, self.recipe.training
+        dataset, training = self.prepared.dataset, self.recipe.training
         self.clock = (time.perf_counter(), time.process_time())
-        y_train, y_val = (
-            targets(self.prepared.model, self.recipe, dataset, part) for part in ("train", "val")
-        )
-        batch_size = training.batch_size_in(self.progress.epoch)
-        val_batch = max(batch_size, 256)
+        labels = partial(targets, self.prepared.model, self.recipe, dataset)
         if self.first_step:  # the metrics have variables only after a first batch
-            model.test_on_batch(dataset.x_train[:1], y_train[:1])
-        batches, order = training_batches(
-            dataset.x_train,
-            y_train,
-            batch_size=batch_size,
-            seed=self.recipe.seed,
-            first_step=self.first_step,
-        )
+            self.model.test_on_batch(dataset.x_train[:1], labels("train")[:1])
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
-        model.fit(
-            batches,
-            validation_data=validation_batches(dataset.x_val, y_val, batch_size=val_batch),
+        val_batch = max(training.batch_size_in(self.progress.epoch), 256)
+        fit_epochs(
+            self.recipe,
+            self.prepared,
+            self.progress.epoch,
+            (self.first_step, None),
+            [*self.callbacks, *self._listeners()],
+            validation_data=validation_batches(dataset.x_val, labels("val"), batch_size=val_batch),
             validation_batch_size=val_batch,
-            initial_epoch=self.progress.epoch,
             epochs=self.last_epoch,
-            class_weight=self.prepared.class_weights,
-            callbacks=[order, *self.callbacks, *self._listeners()],
-            shuffle=False,
             verbose=1 if self.watch.bar else 0,
         )
 
@@ -175,13 +155,13 @@ class Fit:
 
     def _begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
         if self.arrays:  # Keras' callbacks reset at the start of each fit
-            restore_model(self.arrays, self.path, self.prepared.whole)
-            restore_callbacks(self.arrays, self.callbacks)
+            state.restore_model(self.arrays, self.path, self.prepared.whole)
+            state.restore_callbacks(self.arrays, self.callbacks)
 
     def _begin_epoch(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self.saved_step = self.first_step
         if self.first_step:
-            restore_metrics(self.arrays, self.model)
+            state.restore_metrics(self.arrays, self.model)
 
     def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Seed each step on PyTorch, whose dropout uses a generator that no variable stores."""
@@ -217,8 +197,7 @@ class Fit:
             self._leave(signal)
 
     def _end_epoch(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        metrics = {key: float(value) for key, value in (logs or {}).items() if key in COLUMNS}
-        metrics = dict(sorted(metrics.items(), key=lambda item: COLUMNS.index(item[0])))
+        metrics = {key: float(logs[key]) for key in COLUMNS if logs and key in logs}
         self._sync()
         refuse_infinite(self.prepared.whole, metrics, epoch, self.steps)
         for key, value in metrics.items():
@@ -249,8 +228,8 @@ class Fit:
 
     def _write_state(self, path: Any) -> None:
         metrics = self.model.metrics_variables if self.progress.step else []
-        users, kept = self.watch.callbacks.state(), self._kept()
-        save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, users, kept)
+        more = {"users": self.watch.callbacks.state(), "kept": self._kept()}
+        state.save_state(path, self.prepared.whole, metrics, self.callbacks, self.progress, **more)
 
     def _kept(self) -> list[str]:
         """Return the names, in the state, of the weights that `best_weights` returns otherwise."""

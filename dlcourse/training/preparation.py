@@ -1,6 +1,6 @@
 """Prepare a recipe: load its data set and compile its model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
 from dlcourse.text_table import text_table
+from dlcourse.training.batches import training_batches
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,13 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
         rate = SCHEDULES[course.pop("name")](rate, sum(steps), **course)
     options = training.optimizer.model_dump()
     losses, smoothing = keras.losses, training.label_smoothing
-    sparse = losses.SparseCategoricalCrossentropy()  # it does not support smoothing
+    softmax = losses.SparseCategoricalCrossentropy()  # it does not support smoothing
+    if smoothing:
+        softmax = losses.CategoricalCrossentropy(label_smoothing=smoothing)
     loss = {
         "prediction": losses.MeanSquaredError(),
         "sigmoid": losses.BinaryCrossentropy(label_smoothing=smoothing),
-        "softmax": losses.CategoricalCrossentropy(label_smoothing=smoothing)
-        if smoothing
-        else sparse,
+        "softmax": softmax,
     }[_head(model)]
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
@@ -213,6 +214,42 @@ def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
         return asked
     small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
     return min(128 if small else 16, steps, training.checkpoint_every or steps)
+
+
+def fit_epochs(
+    recipe: Recipe,
+    prepared: Prepared,
+    epoch: int,
+    steps: tuple[int, int | None],
+    callbacks: Iterable[Any] = (),
+    **options: Any,
+) -> None:
+    """Train with Keras' `fit` from an epoch on, in the order of the recipe's seed.
+
+    Args:
+        recipe: Recipe of the training.
+        prepared: Its data set and compiled model.
+        epoch: First epoch, from 0.
+        steps: First and last step of every epoch; None for all that follow.
+        callbacks: Keras callbacks.
+        **options: Arguments of `fit`; by default one epoch without a progress bar.
+    """
+    batches, order = training_batches(
+        prepared.dataset.x_train,
+        targets(prepared.model, recipe, prepared.dataset, "train"),
+        batch_size=recipe.training.batch_size_in(epoch),
+        seed=recipe.seed,
+        first_step=steps[0],
+        last_step=steps[1],
+    )
+    prepared.model_in(recipe, epoch).fit(
+        batches,
+        initial_epoch=epoch,
+        class_weight=prepared.class_weights,
+        callbacks=[order, *callbacks],
+        shuffle=False,
+        **{"epochs": epoch + 1, "verbose": 0, **options},
+    )
 
 
 def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarray:

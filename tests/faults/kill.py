@@ -232,7 +232,7 @@ class Attempt:
         from dlcourse import training
 
         def saves(event: str, arguments: tuple[Any, ...]) -> None:
-            if event == "tempfile.mkstemp" and HALF_WRITTEN in str(arguments[0]):
+            if event == "open" and HALF_WRITTEN in str(arguments[0]) and arguments[2] & os.O_EXCL:
                 os.write(end, b"s")
 
         sys.addaudithook(saves)

@@ -134,7 +134,7 @@ def saves() -> dict[str, tuple[Save, Callable[[Path], Any]]]:
             variables=variables,
             optimizer=SimpleNamespace(variables=variables),
         )
-        save_state(path, model, [], [], Progress(epoch=version), {}, [])
+        save_state(path, model, [], [], Progress(epoch=version), users={}, kept=[])
 
     def figure(path: Path, version: int) -> None:
         write_file(path, pictures[version].save)

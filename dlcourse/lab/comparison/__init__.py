@@ -206,7 +206,5 @@ def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str
 
 
 def _by_model(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
-    by_model: dict[str, list[Trial]] = {}
-    for trial in trials:
-        by_model.setdefault(trial.model, []).append(trial)
-    return by_model
+    names = dict.fromkeys(trial.model for trial in trials)
+    return {name: [trial for trial in trials if trial.model == name] for name in names}

@@ -23,10 +23,6 @@ class Classic(NamedTuple):
     explains: str
 
 
-def _one(model: Any) -> int:  # noqa: ARG001
-    return 1
-
-
 def _weights(model: Any) -> int:
     return model.coef_.size + np.size(model.intercept_)
 
@@ -70,7 +66,7 @@ def baselines(task: str, seed: int = 0) -> dict[str, Classic]:
         # standardised targets, as its C and epsilon assume
         machine = TransformedTargetRegressor(svm.SVR(), transformer=StandardScaler())
         return {
-            "mean": Classic(dummy.DummyRegressor(), _one, NOTHING),
+            "mean": Classic(dummy.DummyRegressor(), lambda _: 1, NOTHING),
             "linear_regression": Classic(linear_model.LinearRegression(), _weights, LINES),
             "k_nn": Classic(neighbors.KNeighborsRegressor(), _examples, NEIGHBOURS),
             "svm": Classic(machine, _supports, SUPPORTS),
@@ -81,7 +77,7 @@ def baselines(task: str, seed: int = 0) -> dict[str, Classic]:
     forest = ensemble.RandomForestClassifier(n_jobs=1, **random)
     boosted = ensemble.HistGradientBoostingClassifier(**random)
     return {
-        "majority": Classic(dummy.DummyClassifier(), _one, NOTHING),
+        "majority": Classic(dummy.DummyClassifier(), lambda _: 1, NOTHING),
         "logistic_regression": Classic(logistic, _weights, LINES),
         "k_nn": Classic(neighbors.KNeighborsClassifier(), _examples, NEIGHBOURS),
         "svm": Classic(svm.SVC(**random), _supports, SUPPORTS),

@@ -77,11 +77,8 @@ def short(name: str) -> str:
 
 def notes(comparison: Comparison) -> str:
     """Return the meaning of the table's signs and columns, and how they were measured."""
-    source = (
-        "Nadeau and Bengio's corrected t-test"
-        if comparison.folds
-        else "of seeds and of the test examples"
-    )
+    sources = ("of seeds and of the test examples", "Nadeau and Bengio's corrected t-test")
+    source = sources[comparison.folds]
     fewer = "Fewer examples are repeated, so that a recipe takes the same number of steps. "
     warnings = [f"* {row.model} {row.note}." for row in comparison.rows if row.note]
     return (

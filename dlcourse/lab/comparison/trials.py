@@ -23,6 +23,8 @@ from dlcourse.runs.evaluation import outputs
 from dlcourse.training import fit_stages, kept_model, prepare
 from dlcourse.training.divergence import NotFinite
 
+Pair = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -78,22 +80,14 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
     x_train, x_test = rows(dataset, dataset.x_train), rows(dataset, dataset.x_test)
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        wall, cpu = _timed(lambda: model.fit(x_train, dataset.y_train))[1:]
-        predicted, latency, seconds = _predicted(model.predict, x_test)
+        _, costs = _timed(lambda: model.fit(x_train, dataset.y_train))
+        predicted, speed = _predicted(model.predict, x_test)
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    return Trial(
-        name,
-        number,
-        len(dataset.y_train),
-        *scores(dataset, predicted),
-        fit_cpu=cpu,
-        fit_seconds=wall,
-        latency_seconds=latency,
-        predict_seconds=seconds,
-        parameters=int(baselines(dataset.task)[name].parameters(model[-1])),
-        bytes=len(pickle.dumps(model)),
-        note="" if converged else "did not converge",
-    )
+    note = "" if converged else "did not converge"
+    parameters = int(baselines(dataset.task)[name].parameters(model[-1]))
+    sizes = (parameters, len(pickle.dumps(model)))
+    examples, measured = len(dataset.y_train), scores(dataset, predicted)
+    return Trial(name, number, examples, *measured, *costs, *speed, *sizes, note)
 
 
 def recipe_trial(
@@ -119,26 +113,16 @@ def recipe_trial(
     with tempfile.TemporaryDirectory() as folder:
         run = Run(make_folder(Path(folder) / "run"))
         try:
-            fit, wall, cpu = _timed(lambda: fit_stages(recipe, prepared, run))
+            fit, costs = _timed(lambda: fit_stages(recipe, prepared, run))
         except NotFinite as fault:
             raise DivergedError(f"{name}: diverged in round {number}: {fault.what}") from None
         model, _ = kept_model(fit, prepared)
         path = run.path / "model.keras"
         write_file(path, model.save)
-        size = path.stat().st_size
-    predicted, latency, seconds = _predicted(partial(outputs, model), dataset.x_test)
-    return Trial(
-        name,
-        number,
-        learned,
-        *scores(dataset, predicted if dataset.task == "regression" else predicted.argmax(axis=1)),
-        fit_cpu=cpu,
-        fit_seconds=wall,
-        latency_seconds=latency,
-        predict_seconds=seconds,
-        parameters=model.count_params(),
-        bytes=size,
-    )
+        sizes = (model.count_params(), path.stat().st_size)
+    predicted, speed = _predicted(partial(outputs, model), dataset.x_test)
+    predicted = predicted if dataset.task == "regression" else predicted.argmax(axis=1)
+    return Trial(name, number, learned, *scores(dataset, predicted), *costs, *speed, *sizes)
 
 
 def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
@@ -151,17 +135,17 @@ def scores(dataset: Dataset, predicted: np.ndarray) -> tuple[np.ndarray, float]:
     return 1 - error**2 / (variance or 1.0), float(np.abs(error).mean())
 
 
-def _predicted(predict: Callable[[Any], np.ndarray], x: Any) -> tuple[np.ndarray, float, float]:
+def _predicted(predict: Callable[[Any], np.ndarray], x: Any) -> tuple[np.ndarray, Pair]:
     """Return the predictions, and the seconds for one example and for 1,000 at once."""
     one, many = partial(predict, x[:1]), partial(predict, x[np.arange(1000) % len(x)])
     one()  # compiles
     many()
-    latency = float(np.median([_timed(one)[1] for _ in range(5)]))
-    return predict(x), latency, _timed(many)[1]
+    latency = float(np.median([_timed(one)[1][1] for _ in range(5)]))
+    return predict(x), (latency, _timed(many)[1][1])
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return the result of `work`, its wall-clock seconds and the CPU seconds of all threads."""
+def _timed(work: Callable[[], Any]) -> tuple[Any, Pair]:
+    """Return the result of `work`, and its CPU seconds of all threads and wall-clock seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
+    return result, (time.process_time() - cpu, time.perf_counter() - wall)

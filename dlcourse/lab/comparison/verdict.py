@@ -80,26 +80,22 @@ def summaries(trials: Trials, *, folds: bool) -> list[Summary]:
         trials: Trials of each model, in the order of the rounds.
         folds: Whether the rounds are folds; otherwise they are seeds on one test split.
     """
-    means = {name: float(np.mean([t.score for t in own])) for name, own in trials.items()}
-    best = max(means, key=lambda name: means[name])
-    order = sorted(trials, key=lambda name: -means[name])
-    return [_summary(name, trials, best, folds) for name in order]
+    order = sorted(trials, key=lambda name: -np.mean([t.score for t in trials[name]]))
+    return [_summary(trials[name], trials[order[0]], folds) for name in order]
 
 
-def _summary(name: str, trials: Trials, best: str, folds: bool) -> Summary:
-    own = trials[name]
-    behind, interval = difference(trials[best], own, folds=folds)
+COSTS = ("fit_cpu", "fit_seconds", "latency_seconds", "predict_seconds")
+
+
+def _summary(own: Sequence[Trial], best: Sequence[Trial], folds: bool) -> Summary:
+    scores = [t.score for t in own]
     return Summary(
-        name,
-        float(np.mean([t.score for t in own])),
-        spread([t.score for t in own]),
+        own[0].model,
+        float(np.mean(scores)),
+        spread(scores),
         float(np.mean([t.mae for t in own])),
-        behind,
-        interval,
-        fit_cpu=float(np.median([t.fit_cpu for t in own])),
-        fit_seconds=float(np.median([t.fit_seconds for t in own])),
-        latency_seconds=float(np.median([t.latency_seconds for t in own])),
-        predict_seconds=float(np.median([t.predict_seconds for t in own])),
+        *difference(best, own, folds=folds),
+        *(float(np.median([getattr(t, cost) for t in own])) for cost in COSTS),
         parameters=int(np.median([t.parameters for t in own])),
         bytes=int(np.median([t.bytes for t in own])),
         rounds=len(own),

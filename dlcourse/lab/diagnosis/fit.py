@@ -2,25 +2,18 @@
 
 import numpy as np
 
+from dlcourse.lab.diagnosis import measures
 from dlcourse.lab.diagnosis.evidence import Evidence
 from dlcourse.lab.diagnosis.findings import THRESHOLDS, Finding
 from dlcourse.lab.diagnosis.learning_rate import learning_rate_too_large, learning_rate_too_small
-from dlcourse.lab.diagnosis.measures import (
-    accuracy_gap,
-    running_median,
-    standard_error,
-    too_short,
-    training_skill,
-    undisturbed_skill,
-)
 from dlcourse.lab.diagnosis.overrides import for_learning, for_less_gap, for_more_capacity, possible
 from dlcourse.lab.diagnosis.splits import leakage
 
 
 def not_learning(evidence: Evidence) -> Finding | None:
     """Training, or at least validation, never gets better than the constant baseline."""
-    train = undisturbed_skill(evidence)
-    if train is None or not evidence.finite or too_short(evidence):
+    train = measures.undisturbed_skill(evidence)
+    if train is None or not evidence.finite or measures.too_short(evidence):
         return None
     others = (learning_rate_too_small, early_stop_too_eager, batch_norm_behind)
     if any(rule(evidence) for rule in others):
@@ -52,9 +45,10 @@ def _validation_stuck(evidence: Evidence) -> bool:
     if skill is None or evidence.val_loss is None:
         return False
     least, chance = THRESHOLDS["learned"], evidence.chance
-    least += standard_error(chance, evidence.val_examples) / (1 - chance) if chance else 0.0
-    lowest = float(running_median(evidence.val_loss).min()) / evidence.unit
-    return float(running_median(skill).max()) < least and lowest > 1 - least / 2
+    if chance:
+        least += measures.standard_error(chance, evidence.val_examples) / (1 - chance)
+    lowest = float(measures.running_median(evidence.val_loss).min()) / evidence.unit
+    return float(measures.running_median(skill).max()) < least and lowest > 1 - least / 2
 
 
 def batch_norm_behind(evidence: Evidence) -> Finding | None:
@@ -89,7 +83,7 @@ def over_fitting(evidence: Evidence) -> Finding | None:
     lowest = int(val_loss.argmin())
     train, val = float(np.median(loss[-3:])), float(np.median(val_loss[-3:]))
     rise, gap = (val - val_loss[lowest]) / unit, (val - train) / unit
-    scores, least = accuracy_gap(evidence), THRESHOLDS["accuracy_gap"]
+    scores, least = measures.accuracy_gap(evidence), THRESHOLDS["accuracy_gap"]
     beyond = scores[2] if scores else least if gap >= THRESHOLDS["loss_gap"] else 0.0
     worse = rise >= THRESHOLDS["loss_rise"] and gap >= THRESHOLDS["loss_gap"]
     far = beyond >= (least if gap >= THRESHOLDS["loss_gap"] / 2 else 1.5 * least)
@@ -119,7 +113,7 @@ def _learned(evidence: Evidence) -> bool:
 
 def _opened(evidence: Evidence) -> int:
     """Return the epoch (from 1) from which the gap stays above half of its last size."""
-    gap = running_median(np.asarray(evidence.val_loss) - evidence.loss)
+    gap = measures.running_median(np.asarray(evidence.val_loss) - evidence.loss)
     below = np.flatnonzero(gap < gap[-1] / 2)
     return int(below[-1]) + 2 if len(below) else 1
 
@@ -151,13 +145,13 @@ def early_stop_too_eager(evidence: Evidence) -> Finding | None:
 
 def under_fitting(evidence: Evidence) -> Finding | None:
     """Training has stalled far from learned, and validation is no better."""
-    reached = training_skill(evidence)
+    reached = measures.training_skill(evidence)
     if reached is None or reached >= THRESHOLDS["fitted"] or not evidence.finite:
         return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
-    if too_short(evidence) or any(rule(evidence) for rule in (*others, batch_norm_behind)):
+    if measures.too_short(evidence) or any(rule(evidence) for rule in (*others, batch_norm_behind)):
         return None
-    if (scores := accuracy_gap(evidence)) and scores[2] >= THRESHOLDS["accuracy_gap"]:
+    if (scores := measures.accuracy_gap(evidence)) and scores[2] >= THRESHOLDS["accuracy_gap"]:
         return None
     return Finding(
         "under_fitting",
@@ -172,7 +166,7 @@ def under_fitting(evidence: Evidence) -> Finding | None:
 
 def good_fit(evidence: Evidence) -> Finding | None:
     """The training examples are learned, and validation follows."""
-    reached, val = training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
+    reached, val = measures.training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
     faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
     if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None

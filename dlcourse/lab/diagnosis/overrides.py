@@ -39,16 +39,13 @@ def for_photos(evidence: Evidence) -> list[str]:
     """Return what leads a network on a folder of images to the recipe `photos`."""
     if evidence.setting("dataset.name") != "image_folder":
         return []
-    planned = evidence.setting("training.schedule") or evidence.setting(
-        "training.reduce_on_plateau"
-    )
-    cycle = [] if planned else ["training.schedule.name=one_cycle"]
-    flip = ["training.augmentation.flip=horizontal"]
-    return [
-        "model.batch_norm=true",
-        *cycle,
-        *([] if evidence.setting("training.augmentation") else flip),
-    ]
+    overrides = ["model.batch_norm=true"]
+    planned = map(evidence.setting, ("training.schedule", "training.reduce_on_plateau"))
+    if not any(planned):
+        overrides.append("training.schedule.name=one_cycle")
+    if not evidence.setting("training.augmentation"):
+        overrides.append("training.augmentation.flip=horizontal")
+    return overrides
 
 
 def for_less_gap(evidence: Evidence) -> str:
@@ -82,7 +79,6 @@ def for_more_capacity(evidence: Evidence) -> str:
     for key in ("model.hidden", "model.filters", "model.head"):
         if sizes := evidence.setting(key):
             return f"{key}=[{','.join(str(max(16, 2 * size)) for size in sizes)}]"
-    units = evidence.setting("model.units")
-    if units:
+    if units := evidence.setting("model.units"):
         return f"model.units={2 * units}"
     return possible(evidence, "model.head=[64]", "model.hidden=[128,128]")

@@ -59,12 +59,9 @@ def xray(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerStatistics]:
 
 def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReading]:
     """Return activations, weights and gradients of every layer with weights; see `xray`."""
-    inputs = (
-        [x[:PROBE_EXAMPLES] for x in inputs]
-        if isinstance(inputs, list | tuple)
-        else np.asarray(inputs[:PROBE_EXAMPLES])
-    )
-    targets = np.asarray(targets)[:PROBE_EXAMPLES]
+    first, several = slice(PROBE_EXAMPLES), isinstance(inputs, list | tuple)
+    inputs = [x[first] for x in inputs] if several else np.asarray(inputs[first])
+    targets = np.asarray(targets)[first]
     target = target_of(model, inputs, 0)
     if len(targets) != len(target.inputs[0]):
         raise UserError(f"xray: got {len(target.inputs[0])} inputs but {len(targets)} targets")

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,18 +203,14 @@ def microseconds(
         for way, predict in ways.items():
             predict(inputs)
             taken[way] += [_timed(predict, inputs) for _ in range(5)]
-    return {way: _median(times, batch) for way, times in taken.items()}
+    medians = {way: np.median(times, axis=0) / batch * 1e6 for way, times in taken.items()}
+    return {way: (float(cpu), float(wall)) for way, (cpu, wall) in medians.items()}
 
 
 def _timed(predict: Predict, inputs: np.ndarray) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     predict(inputs)
     return time.process_time() - cpu, time.perf_counter() - wall
-
-
-def _median(times: list[tuple[float, float]], batch: int) -> tuple[float, float]:
-    cpu, wall = (median(column) / batch * 1e6 for column in zip(*times, strict=True))
-    return cpu, wall
 
 
 def size(path: Path) -> int:

@@ -1,22 +1,14 @@
 """A report on where the network looks: maps and covered regions against boxes of the evidence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.lab.faithfulness.curves_and_boxes import (
-    area,
-    by_batch,
-    chance_inside,
-    deletion_curve,
-    insertion_curve,
-    pointing_hits,
-    share_inside,
-)
+from dlcourse.lab.faithfulness import curves_and_boxes as measures
 from dlcourse.lab.faithfulness.randomization import (
     Methods,
     Randomization,
@@ -56,7 +48,7 @@ class Row:
     @property
     def faithful(self) -> float:
         """Insertion area minus deletion area: how well the map finds what the network needs."""
-        return float(area(self.insertion) - area(self.deletion))
+        return float(measures.area(self.insertion) - measures.area(self.deletion))
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class AttentionReport:
         lines = []
         for row in self.rows:
             values = [part[name] for part in (row.hits, row.inside) for name in self.names]
-            values += [float(area(row.deletion)), float(area(row.insertion))]
+            values += [float(measures.area(row.deletion)), float(measures.area(row.insertion))]
             random = f"{last[row.method]:.2f}" if row.method in last else ""
             lines.append([row.method, *(f"{value:.3f}" for value in values), random])
         return text_table(["", *heads], lines)
@@ -148,17 +140,18 @@ def attention_report(
     chosen = np.sort(rng.permutation(len(dataset.y_test))[:images])
     x, y = dataset.x_test[chosen], dataset.y_test[chosen]
     regions = {name: np.asarray(boxes)[chosen] for name, boxes in dataset.regions.items()}
-    predicted = _predicted(model, x)
+    predicted, size = _predicted(model, x), x.shape[1:3]
     blank = float(dataset.value_range[0])
     maps = {name: values for name, (_, values) in supported(methods, model, x, predicted).items()}
     few = rng.permutation(len(x))[:FEW]
     randomization = model_randomization(model, x[few], methods, predicted[few], seed=seed)
     settings = {"class_indices": predicted, "steps": steps, "value": blank}
-    curves = [partial(curve, model, x, **settings) for curve in (deletion_curve, insertion_curve)]
+    both = (measures.deletion_curve, measures.insertion_curve)
+    curves = [partial(curve, model, x, **settings) for curve in both]
     rows = [_row(name, values, regions, curves) for name, values in maps.items()]
-    rows.append(_random(_row(RANDOM, rng.random(x.shape[:3]), regions, curves), regions, x))
+    rows.append(_random(_row(RANDOM, rng.random((len(x), *size)), regions, curves), regions, size))
     covers = {}
-    for name, boxes in _to_cover(regions, x.shape[1:3], rng).items():
+    for name, boxes in _to_cover(regions, size, rng).items():
         hidden = x
         for own in boxes:
             hidden = covered(hidden, own, blank)
@@ -182,24 +175,26 @@ def covered(images: np.ndarray, boxes: np.ndarray, value: float = 0.0) -> np.nda
 
 def _predicted(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the predicted class of each image."""
-    return by_batch(lambda rows: target_of(model, images[rows]).indices, len(images), BATCH)
+
+    def part(rows: np.ndarray) -> np.ndarray:
+        return target_of(model, images[rows]).indices
+
+    return measures.by_batch(part, len(images), BATCH)
 
 
 def _row(name: str, maps: np.ndarray, regions: Mapping[str, np.ndarray], curves: Any) -> Row:
-    return Row(
-        name,
-        {region: float(pointing_hits(maps, boxes).mean()) for region, boxes in regions.items()},
-        {region: float(share_inside(maps, boxes).mean()) for region, boxes in regions.items()},
-        *(curve(maps).mean(axis=0) for curve in curves),
+    hits, inside = (
+        {region: float(measure(maps, boxes).mean()) for region, boxes in regions.items()}
+        for measure in (measures.pointing_hits, measures.share_inside)
     )
+    return Row(name, hits, inside, *(curve(maps).mean(axis=0) for curve in curves))
 
 
-def _random(row: Row, regions: Mapping[str, np.ndarray], x: np.ndarray) -> Row:
+def _random(row: Row, regions: Mapping[str, np.ndarray], size: tuple[int, int]) -> Row:
     """Return the random map's row with expected values in place of those of one draw."""
-    chance = {
-        name: float(chance_inside(boxes, x.shape[1:3]).mean()) for name, boxes in regions.items()
-    }
-    return Row(row.method, chance, chance, row.deletion, row.insertion)
+    inside = {name: measures.chance_inside(boxes, size) for name, boxes in regions.items()}
+    chance = {name: float(shares.mean()) for name, shares in inside.items()}
+    return replace(row, hits=chance, inside=chance)
 
 
 def _to_cover(

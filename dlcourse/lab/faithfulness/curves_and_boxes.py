@@ -8,7 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, Number, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 BATCH = 256  # masked images in one pass
 
@@ -47,8 +47,8 @@ def deletion_curve(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
     """
-    kept = np.greater_equal
-    return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
+    target = target_of(model, images, class_indices)
+    return _curve(np.greater_equal, target, maps, steps, value, seed, batch_size)
 
 
 @checked
@@ -70,22 +70,14 @@ def insertion_curve(
 
     Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
     """
-    kept = np.less
-    return _curve(model, images, maps, class_indices, kept, steps, value, seed, batch_size)
+    target = target_of(model, images, class_indices)
+    return _curve(np.less, target, maps, steps, value, seed, batch_size)
 
 
 def _curve(
-    model: Any,
-    images: Images,
-    maps: Any,
-    class_indices: ClassIndices,
-    kept: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    steps: int,
-    value: float,
-    seed: int,
-    batch_size: int,
+    kept: Any, target: Target, maps: Any, steps: int, value: float, seed: int, batch_size: int
 ) -> np.ndarray:
-    target = target_of(model, images, class_indices)
+    """Return the curve with the pixels shown whose rank is `kept` (a comparison) to the count."""
     size = places_of(target, "deletion and insertion")
     (x,) = target.inputs
     maps = np.asarray(maps)

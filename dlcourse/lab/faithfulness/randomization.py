@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -100,17 +102,15 @@ def model_randomization(
         layers = _learning(target, copy)
         if not layers:
             raise UserError("model_randomization: the model has no weights")
-        ends = np.unique(np.linspace(0, len(layers), min(stages, len(layers)) + 1).round())[1:]
+        ends = np.unique(np.linspace(0, len(layers), min(stages, len(layers)) + 1).round())
         means: dict[str, list[float]] = {name: [] for name in tried}
-        done = 0
-        for end in ends.astype(int):
-            for _, layer in layers[done:end]:
+        for begin, end in pairwise(ends.astype(int)):
+            for _, layer in layers[begin:end]:
                 randomize(layer, rng)
-            done = end
             for name, (method, trained) in tried.items():
                 random = attributions(method, copy, images, target.indices)
                 means[name].append(float(rank_correlation(trained, random).mean()))
-    names = tuple(layers[end - 1][0] for end in ends.astype(int))
+    names = tuple(layers[end - 1][0] for end in ends[1:].astype(int))
     return Randomization(names, {name: np.array(values) for name, values in means.items()})
 
 
@@ -138,15 +138,12 @@ def supported(
 def attributions(method: Method, model: Any, images: Any, indices: np.ndarray) -> np.ndarray:
     """Return the method's maps `(n, …)`, a bounded number of images at a time."""
     images = np.asarray(images)
+    size = images.shape[1:3] if images.ndim == 4 else images.shape[1:]
 
     def part(rows: np.ndarray) -> np.ndarray:
-        return checked_maps(method(model, images[rows], indices[rows]), _expected(images[rows]))
+        return checked_maps(method(model, images[rows], indices[rows]), (len(rows), *size))
 
     return by_batch(part, len(images), AT_ONCE)
-
-
-def _expected(images: np.ndarray) -> tuple[int, ...] | None:
-    return images.shape[:3] if images.ndim == 4 else images.shape
 
 
 def _table(methods: Methods) -> dict[str, Method]:
@@ -160,12 +157,7 @@ def _table(methods: Methods) -> dict[str, Method]:
         wrong = names if isinstance(names, str) else next(iter(unknown), ())
         hint = did_you_mean(str(wrong), list(VISUALIZERS))
         raise UserError(f"methods: expected names of VISUALIZERS, got {wrong!r}{hint}")
-    return {name: _quick(name, VISUALIZERS[name]) for name in names}
-
-
-def _quick(name: str, method: Method) -> Method:
-    settings = QUICK.get(name, {})
-    return lambda model, images, indices: method(model, images, indices, **settings)
+    return {name: partial(VISUALIZERS[name], **QUICK.get(name, {})) for name in names}
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -183,30 +175,15 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def randomize(layer: Any, rng: np.random.Generator) -> None:
     """Give a layer fresh weights from its initializers, else its own values in random order."""
     for weight in layer.weights:
-        initializer = _initializer(layer, weight.name)
-        if initializer is None:
+        owner = getattr(layer, "cell", layer)
+        initializer: Any = getattr(owner, f"{weight.name}_initializer", None)
+        config = getattr(initializer, "get_config", dict)()
+        if "seed" in config:  # with its own seed it would repeat the old start
+            config["seed"] = int(rng.integers(1 << 31))
+            fresh = type(initializer).from_config(config)
+            weight.assign(fresh(tuple(weight.shape), dtype=weight.dtype))
+        else:  # not random, as for the statistics of a normalisation
             weight.assign(rng.permuted(weight.numpy()))
-        else:
-            weight.assign(initializer(tuple(weight.shape), dtype=weight.dtype, rng=rng))
-
-
-def _initializer(layer: Any, weight: str) -> Callable[..., Any] | None:
-    """Return the initializer of a weight with a new seed: its own would repeat the old start.
-
-    It is None if the initializer is not random, as for the statistics of a normalisation: such
-    weights are permuted.
-    """
-    owner = getattr(layer, "cell", layer)
-    initializer = getattr(owner, f"{weight}_initializer", None)
-    config = getattr(initializer, "get_config", dict)()
-    if initializer is None or "seed" not in config:
-        return None
-
-    def fresh(shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Any:
-        config["seed"] = int(rng.integers(1 << 31))
-        return type(initializer).from_config(config)(shape, dtype=dtype)
-
-    return fresh
 
 
 def _learning(target: Target, model: Any) -> list[tuple[str, Any]]:

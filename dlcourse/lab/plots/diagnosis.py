@@ -62,9 +62,8 @@ def layer_histograms(readings: Sequence[Any], *, figure: Figure | None = None) -
             first, the last and some in between are shown.
         figure: Figure to draw on. None for a new pyplot figure.
     """
-    chosen = np.unique(
-        np.linspace(0, len(readings) - 1, min(len(readings), MOST_LAYERS)).astype(int)
-    )
+    count = min(len(readings), MOST_LAYERS)
+    chosen = np.unique(np.linspace(0, len(readings) - 1, count).astype(int))
     figure = shown_figure(figure, 8.4, 0.9 + 0.95 * len(chosen))
     panels = figure.subplots(len(chosen), 2, squeeze=False)
     shown = [readings[index] for index in chosen]
