@@ -20,11 +20,9 @@ def predictions(view: View) -> Iterator[Picture]:
         figure = drawn_by(plots.confusion_matrix, *_labels(view), size=(5.4, 4.6))
         yield Picture("confusion-matrix", "Confusion matrix", caption, figure)
     else:
-        caption, target = (
-            "Each test example's prediction over its true value.",
-            view.facts.target_name,
-        )
-        figure = drawn_by(plots.predicted_and_true, *view.test, target, size=(5, 4.4))
+        caption = "Each test example's prediction over its true value."
+        unit = view.facts.target_name
+        figure = drawn_by(plots.predicted_and_true, *view.test, unit, size=(5, 4.4))
         yield Picture("predicted-and-true", "Predicted and true", caption, figure)
 
 

@@ -255,16 +255,13 @@ def _cost(x: Any, costs: Regularizers) -> Any:
     axes = tuple(range(1, len(x.shape)))
     total = ops.zeros((x.shape[0],), "float32")
     if costs.total_variation:
-        down = ops.mean(ops.abs(x[:, 1:] - x[:, :-1]), axis=axes)
-        across = ops.mean(ops.abs(x[:, :, 1:] - x[:, :, :-1]), axis=axes)
-        total = total + costs.total_variation * (down + across)
+        for axis in (1, 2):
+            steps = ops.abs(ops.diff(x, axis=axis))
+            total = total + costs.total_variation * ops.mean(steps, axis=axes)
     if costs.norm:
-        away = ops.abs(x - 0.5)
-        if costs.p != 1:  # the root has no derivative at 0
-            mean = ops.mean(ops.power(away + 1e-6, costs.p), axis=axes)
-            total = total + costs.norm * ops.power(mean, 1 / costs.p)
-        else:
-            total = total + costs.norm * ops.mean(away, axis=axes)
+        away = ops.abs(x - 0.5) + (1e-6 if costs.p != 1 else 0.0)  # a root has no derivative at 0
+        mean = ops.mean(ops.power(away, costs.p), axis=axes)
+        total = total + costs.norm * ops.power(mean, 1 / costs.p)
     return total
 
 

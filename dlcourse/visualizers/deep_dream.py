@@ -136,5 +136,4 @@ def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) ->
 
         return value_and_gradient(score)(tiles)[1]
 
-    key = ("dream", tuple((place.position, place.number) for place in places))
-    return np.asarray(target.run(key, gradient, tiles))
+    return np.asarray(target.run(("dream", *places), gradient, tiles))

@@ -315,11 +315,11 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     images = _in_order(model, images) if isinstance(images, dict) else images
     was_list = isinstance(images, list | tuple)
     values = list(images) if was_list else [images]
-    expected = model_shapes(model) or [None] * len(values)
-    if len(values) != len(expected):
+    expected = model_shapes(model)
+    if expected and len(values) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(values)}")
     arrays = [_array(x, f"images[{k}]" if was_list else "images") for k, x in enumerate(values)]
-    for array, shape in zip(arrays, expected, strict=True):
+    for array, shape in zip(arrays, expected, strict=False):
         _check_shape(array, shape)
     if len({len(array) for array in arrays}) > 1:
         sizes = ", ".join(str(len(array)) for array in arrays)
@@ -376,17 +376,16 @@ def _array(images: Any, where: str) -> np.ndarray:
     return array
 
 
-def _fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+def fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+    """Whether an array `(n, …)` has a shape, in which None stands for any size."""
     pairs = zip(shape, array.shape[1:], strict=False)
     return len(shape) == array.ndim - 1 and all(want in (None, have) for want, have in pairs)
 
 
-def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> None:
-    if shape is None:
-        return
-    if not _fits(array, shape):
+def _check_shape(array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    if not fits(array, shape):
         cure = " (one example: images[None])" if array.ndim == len(shape) else ""
-        cure = " (add the channel: images[..., None])" if _fits(array[..., None], shape) else cure
+        cure = " (add the channel: images[..., None])" if fits(array[..., None], shape) else cure
         want = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 
