@@ -16,11 +16,6 @@ from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.resizing import resize
 
 
-def relu(values: Any) -> Any:
-    """Return max(values, 0)."""
-    return keras.ops.relu(values)
-
-
 class ClassActivationMap(ModelVisualization):
     """The common part of all class activation maps: the layer's choice, and the enlargement."""
 
@@ -66,7 +61,7 @@ class Gradcam(ClassActivationMap):
         penultimate_layer: Any = None,
         seek_penultimate_conv_layer: bool = True,
         gradient_modifier: Callable[..., Any] | None = None,
-        activation_modifier: Callable[..., Any] | None = relu,
+        activation_modifier: Callable[..., Any] | None = keras.ops.relu,
         training: bool = False,
         expand_cam: bool = True,
         normalize_cam: bool = True,
