@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+Grid = Sequence[tuple[float, float]] | None
+
 
 @lru_cache(maxsize=256)
 def interpolation_matrix(
@@ -29,12 +31,7 @@ def interpolation_matrix(
 
 
 def resize(
-    maps: Any,
-    size: Sequence[int],
-    grid: Sequence[tuple[float, float]] | None = None,
-    *,
-    fading: bool = False,
-    library: Any = np,
+    maps: Any, size: Sequence[int], grid: Grid = None, *, fading: bool = False, library: Any = np
 ) -> Any:
     """Return `maps` `(n, …)` with all axes but the first resized to `size`.
 

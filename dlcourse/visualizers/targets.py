@@ -367,10 +367,8 @@ def numbers(values: Any, where: str) -> np.ndarray:
 def _array(images: Any, where: str) -> np.ndarray:
     array = numbers(images, where)
     if array.ndim < 2 or not array.size:
-        raise UserError(
-            f"{where}: expected (n, …) with one example or more, got the shape {array.shape} "
-            "(one example: images[None])"
-        )
+        reason = f"expected (n, …) with one example or more, got the shape {array.shape}"
+        raise UserError(f"{where}: {reason} (one example: images[None])")
     if not np.isfinite(array).all():
         raise UserError(f"{where}: holds values that are NaN or infinite")
     return array
@@ -424,10 +422,8 @@ def _where(target: Target, where: Any) -> np.ndarray:
         weights[:] = 0
     mean = weights.reshape(n, -1).mean(axis=1)
     if not places or not mean.all():
-        raise UserError(
-            f"where: expected an index or a boolean array of the output's places {places}, got "
-            f"{shown(where)}"
-        )
+        reason = f"expected an index or a boolean array of the output's places {places}"
+        raise UserError(f"where: {reason}, got {shown(where)}")
     return weights / mean.reshape(-1, *(1 for _ in places))
 
 
