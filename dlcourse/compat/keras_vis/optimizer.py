@@ -75,18 +75,18 @@ class Optimizer:
         step = self._step(reading, x, max_iter)
         best, lowest, cache = x, np.inf, np.zeros_like(x)
         gradient = value = x
+        names = [loss.name for loss, _ in self.losses]
         for i in range(max_iter):
             for modifier in modifiers:
                 x = modifier.pre(x)
             parts, *others = step(x)
             overall, gradient, value = map(np.asarray, others)
-            parts = [np.asarray(part) for part in parts]
             gradient = modify(gradient)
-            names = [loss.name for loss, _ in self.losses]
+            named = list(zip(names, map(np.asarray, parts), strict=True))
             for each in callbacks:
-                each.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
+                each.callback(i, named, overall, gradient, value)
             if self.wrt is None:
-                cache = 0.95 * cache + 0.05 * gradient**2 if i else gradient**2 * 0.05
+                cache = 0.95 * cache + 0.05 * gradient**2
                 x = x - gradient / np.sqrt(cache + keras.config.epsilon())
             for modifier in reversed(modifiers):
                 x = modifier.post(x)

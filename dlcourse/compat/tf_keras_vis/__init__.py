@@ -62,10 +62,8 @@ class ModelVisualization(_Upstream):
         seeds = listify(seed_input)
         known = self.reading.inputs
         if len(seeds) != len(known or seeds) or not seeds:
-            raise UserError(
-                f"The model has {len(known or [0])} inputs, but {len(seeds)} seed inputs were "
-                "passed"
-            )
+            reason = f"but {len(seeds)} seed inputs were passed"
+            raise UserError(f"The model has {len(known or [0])} inputs, {reason}")
         inputs = [seed if tf.is_tensor(seed) else tf.constant(seed) for seed in seeds]
         if known:
             pairs = zip(inputs, known, strict=True)

@@ -87,7 +87,7 @@ class Gradcam(ClassActivationMap):
         targets = self._targets(score)
         inputs = self._get_seed_inputs_for_multiple_inputs(seed_input)
         place = self._place(penultimate_layer, seek_penultimate_conv_layer, inputs)
-        gradients, maps, scores = differentiated(
+        gradients, maps, self._scores = differentiated(
             self.reading,
             inputs,
             targets,
@@ -97,7 +97,6 @@ class Gradcam(ClassActivationMap):
         )
         if maps.dtype != gradients.dtype:
             maps = tf.cast(maps, gradients.dtype)
-        self._scores = scores
         cam = self._calculate_cam(gradients, maps, gradient_modifier, activation_modifier)
         return self._enlarged(cam, inputs, expand_cam, normalize_cam, seed_input)
 

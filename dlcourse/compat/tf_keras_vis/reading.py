@@ -246,13 +246,7 @@ def differentiated(
 
     with statistics_kept(reading.model, training):
         key = ("gradient", training, unconnected.value, place)
-        gradient, recorded, values = scored(reading, targets, step, inputs, key)
-    if any(one is None for one in keras.tree.flatten([gradient])):
-        raise UserError(
-            "the scores do not depend on every input (or on the layer): pass "
-            "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
-        )
-    return gradient, recorded, values
+        return tuple(scored(reading, targets, step, inputs, key))
 
 
 def scored(
@@ -260,14 +254,23 @@ def scored(
 ) -> list:
     """Return `step(calculate, model, inputs, tensors)` without its last part, the outputs' widths.
 
+    The first part is the gradient.
+
     With the caller's own score functions, or no key, it runs eagerly, else compiled for all
     classes at once.
     """
     if targets.known is None or key is None:
-        return step(targets.called, reading.model, inputs, [])[:-1]
-    count = len(inputs[0])
-    targets.check(count)
-    function = partial(step, partial(known_scores, targets.known))
-    *parts, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
-    targets.check_range([int(width) for width in widths])
+        *parts, _ = step(targets.called, reading.model, inputs, [])
+    else:
+        count = len(inputs[0])
+        targets.check(count)
+        function = partial(step, partial(known_scores, targets.known))
+        key = (*key, targets.known)
+        *parts, widths = reading.run(key, function, inputs, targets.tensors(count))
+        targets.check_range([int(width) for width in widths])
+    if any(gradient is None for gradient in keras.tree.flatten([parts[0]])):
+        raise UserError(
+            "the scores do not depend on every input (or on the layer): pass "
+            "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
+        )
     return parts

@@ -134,11 +134,6 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 penalties = [regularizer(pick(inputs)) for _, regularizer, pick in named]
                 overall = [-1.0 * value for value in values] + penalties
             gradients = tape.gradient(overall, inputs, unconnected_gradients=unconnected)
-            if any(gradient is None for gradient in gradients):
-                raise UserError(
-                    "the scores do not depend on every input: pass "
-                    "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
-                )
             widths = [tf.shape(output)[-1] for output in outputs]
             return gradients, values, outputs, penalties, overall, widths
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras.src.layers.convolutional.base_conv import BaseConv
 from tf_keras_vis.utils import model_modifiers as upstream
-from tf_keras_vis.utils.model_modifiers import ModelModifier
+from tf_keras_vis.utils.model_modifiers import ModelModifier  # noqa: F401
 
 from dlcourse.compat.tf_keras_vis.reading import Reading, ends, output_layers
 from dlcourse.compat.tf_keras_vis.utils import find_layer
@@ -153,12 +153,3 @@ def _sought(reading: Reading, start: Any, inputs: list) -> Any:
         calls = calls[: max(ends, default=0)]
     called = [layers[call.position] for call in calls]
     return next((layer for layer in reversed(called) if _is_convolution(layer)), None)
-
-
-__all__ = [
-    "ExtractIntermediateLayer",
-    "ExtractIntermediateLayerForGradcam",
-    "GuidedBackpropagation",
-    "ModelModifier",
-    "ReplaceToLinear",
-]
