@@ -36,28 +36,16 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {
 }
 """Every method that maps evidence for a class: `f(model, images, class_indices) → (n, h, w)`."""
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    *VISUALIZERS,
     "VISUALIZERS",
     "Regularizers",
     "Transformations",
     "activation_maximization",
     "attention_maps",
     "attention_rollout",
-    "class_activation_map",
     "deep_dream",
-    "eigen_cam",
     "feature_maps",
     "filters",
-    "grad_cam",
-    "grad_cam_plus_plus",
-    "gradient_times_input",
-    "guided_backpropagation",
-    "integrated_gradients",
-    "layer_cam",
     "neuron_activity",
-    "occlusion",
-    "rise",
-    "saliency",
-    "score_cam",
-    "smooth_grad",
 ]

@@ -120,30 +120,7 @@ def activation_maximization(
         numbers = np.asarray([first, learning_rate], "float32")
         return target.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
 
-    return ascent.images(_climb(ascent, advance, ascent.state(begin), steps, callback, progress))
-
-
-def _climb(
-    ascent: "Ascent",
-    advance: Callable[[Any, int, int], tuple[Any, Any]],
-    state: Any,
-    steps: int,
-    callback: Callback | None,
-    progress: bool,
-) -> Any:
-    """Return the state after all steps: one compiled loop, or blocks that report in between."""
-    import keras
-
-    block = 1 if callback else max(1, steps // 20) if progress else steps
-    bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
-    for first in range(0, steps, block):
-        last = min(first + block, steps)
-        state, scores = advance(state, first, last)
-        if progress:
-            bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
-        if callback:
-            callback(last, ascent.images(state), np.asarray(scores))
-    return state
+    return ascent.climb(advance, begin, steps, callback, progress)
 
 
 @dataclass(frozen=True)
@@ -157,14 +134,37 @@ class Ascent:
     blur: float
     fourier: bool
 
+    def climb(
+        self, advance: Callable[..., Any], begin: list, steps: int, callback: Any, progress: bool
+    ) -> Any:
+        """Return the images after all steps: one compiled loop, or blocks that report in between.
+
+        Args:
+            advance: Function of a state and two steps that returns the state after the second, and
+                the last scores.
+            begin, steps, callback, progress: As for `activation_maximization`.
+        """
+        import keras
+
+        state = self.state(begin)
+        block = 1 if callback else max(1, steps // 20) if progress else steps
+        bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
+        for first in range(0, steps, block):
+            last = min(first + block, steps)
+            state, scores = advance(state, first, last)
+            if progress:
+                bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
+            if callback:
+                callback(last, self.images(state), np.asarray(scores))
+        return self.images(state)
+
     def state(self, images: list[np.ndarray]) -> tuple[list, list, list]:
         """Return the state that encodes the images, which are given in their value ranges."""
         pairs = zip(images, self.ranges, strict=True)
         units = [np.clip((x - low) / (high - low), 0, 1) for x, (low, high) in pairs]
         values = [moved.spectrum(x) for x in units] if self.fourier else units
         values = [np.asarray(x, "float32") for x in values]
-        zeros = [np.zeros_like(x) for x in values]
-        return values, zeros, [z.copy() for z in zeros]
+        return values, list(map(np.zeros_like, values)), list(map(np.zeros_like, values))
 
     def images(self, state: Any) -> Any:
         """Return the images of a state in their value ranges; a list for several inputs."""
@@ -255,16 +255,13 @@ def _cost(x: Any, costs: Regularizers) -> Any:
     axes = tuple(range(1, len(x.shape)))
     total = ops.zeros((x.shape[0],), "float32")
     if costs.total_variation:
-        down = ops.mean(ops.abs(x[:, 1:] - x[:, :-1]), axis=axes)
-        across = ops.mean(ops.abs(x[:, :, 1:] - x[:, :, :-1]), axis=axes)
-        total = total + costs.total_variation * (down + across)
+        for axis in (1, 2):
+            steps = ops.abs(ops.diff(x, axis=axis))
+            total = total + costs.total_variation * ops.mean(steps, axis=axes)
     if costs.norm:
-        away = ops.abs(x - 0.5)
-        if costs.p != 1:  # the root has no derivative at 0
-            mean = ops.mean(ops.power(away + 1e-6, costs.p), axis=axes)
-            total = total + costs.norm * ops.power(mean, 1 / costs.p)
-        else:
-            total = total + costs.norm * ops.mean(away, axis=axes)
+        away = ops.abs(x - 0.5) + (1e-6 if costs.p != 1 else 0.0)  # a root has no derivative at 0
+        mean = ops.mean(ops.power(away, costs.p), axis=axes)
+        total = total + costs.norm * ops.power(mean, 1 / costs.p)
     return total
 
 

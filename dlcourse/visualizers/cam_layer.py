@@ -99,11 +99,8 @@ def called(model: Any, probe: Probe, output: int, source: int, layer: Any) -> La
         UserError: There is no such layer or call, or the output does not depend on it.
     """
     calls = hooks.find_calls(probe.calls, layer, model)
-    steps, on = (
-        {(step.call.position, step.call.number) for step in some}
-        for some in (probe.steps, way(probe, output, source))
-    )
-    used = [call for call in calls if (call.position, call.number) not in steps - on]
+    steps, on = ({step.call.key for step in x} for x in (probe.steps, way(probe, output, source)))
+    used = [call for call in calls if call.key not in steps - on]
     if not used:
         reason = f"output {output} does not depend on {calls[-1].name}: name a layer on its way"
         raise UserError(reason, setting="layer")
@@ -144,7 +141,7 @@ def pixels_of(model: Any, probe: Probe, call: LayerCall, source: int) -> Pixels 
         # Of what a function in a `call` has given, an earlier tensor of the same places is known.
         like = [t for t in reversed(pixels) if places[t] in [places[x] for x in step.inputs]]
         known = next((t for t in (*step.inputs, *like) if t in pixels), None)
-        here = (step.call.position, step.call.number) == (call.position, call.number)
+        here = step.call.key == call.key
         for made in () if known is None or (here and call.entering) else step.outputs:
             local = _local(parts[step.call.position], places[known], places[made])
             if local is not None:

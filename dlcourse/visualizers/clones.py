@@ -36,10 +36,8 @@ def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings:
         if len(hooks.all_layers(copy)) != len(hooks.all_layers(model)):
             raise ValueError("the copy has other layers")
     except Exception as error:
-        raise UserError(
-            f"model: Keras cannot clone this {type(model).__name__} (is it subclassed, or has it a "
-            "layer without a config?)"
-        ) from error
+        cause = f"{type(model).__name__} (is it subclassed, or has it a layer without a config?)"
+        raise UserError(f"model: Keras cannot clone this {cause}") from error
     for layer in hooks.all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # computes its mean and variance from its weights

@@ -87,18 +87,14 @@ def _window(model: Any, images: np.ndarray) -> tuple[int, int]:
     """
     shapes = model_shapes(model) or [(None, None, None)]
     if images.ndim != 4 or len(shapes) != 1 or len(shapes[0]) != 3:
-        raise UserError(
-            "deep_dream: needs images (n, height, width, channels) and a model with one input of "
-            f"images, got {images.shape} and {len(shapes)} inputs"
-        )
-    height, width = (
-        want or have for want, have in zip(shapes[0][:2], images.shape[1:3], strict=True)
-    )
-    if images.shape[1] < height or images.shape[2] < width:
-        raise UserError(
-            f"deep_dream: images of {images.shape[1]} × {images.shape[2]} are smaller than the "
-            f"model's input of {height} × {width}"
-        )
+        needs = "images (n, height, width, channels) and a model with one input of images"
+        given = f"{images.shape} and {len(shapes)} inputs"
+        raise UserError(f"deep_dream: needs {needs}, got {given}")
+    (height, width), (rows, columns) = shapes[0][:2], images.shape[1:3]
+    height, width = height or rows, width or columns
+    if rows < height or columns < width:
+        reason = f"are smaller than the model's input of {height} × {width}"
+        raise UserError(f"deep_dream: images of {rows} × {columns} {reason}")
     return height, width
 
 
@@ -136,5 +132,4 @@ def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) ->
 
         return value_and_gradient(score)(tiles)[1]
 
-    key = ("dream", tuple((place.position, place.number) for place in places))
-    return np.asarray(target.run(key, gradient, tiles))
+    return np.asarray(target.run(("dream", *places), gradient, tiles))

@@ -1,6 +1,8 @@
 """Grad-CAM, Grad-CAM++ and LayerCAM: a layer's feature maps, weighted by the score's gradient."""
 
+import inspect
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,46 @@ from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, t
 Heatmap = Callable[[LayerCall, int], Any]
 
 
-def grad_cam(
-    model: Any,
-    images: Images,
-    class_indices: ClassIndices = None,
-    *,
-    layer: Any = None,
-    output: int | str = 0,
-    where: Any = None,
-    enlarge: bool = True,
-    grid: Any = None,
-) -> Any:
+def _of_formula(formula: Callable[..., Any]):
+    """Return the visualizer ReLU(formula(A, d score / d A)) of a layer's maps A.
+
+    Args:
+        formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`;
+            its name and docstring are the visualizer's.
+    """
+
+    def visualizer(
+        model: Any,
+        images: Images,
+        class_indices: ClassIndices = None,
+        *,
+        layer: Any = None,
+        output: int | str = 0,
+        where: Any = None,
+        enlarge: bool = True,
+        grid: Any = None,
+    ) -> Any:
+        target = target_of(model, images, class_indices, output=output, where=where)
+        reader, method = target.reader, formula.__name__
+
+        def heatmap(place: LayerCall, _: int) -> Any:
+            def cam(model: Any, inputs: list, asked: Any) -> Any:
+                from keras import ops
+
+                maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
+                return ops.relu(formula(maps, gradient))
+
+            return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
+
+        return on_images(method, heatmap, target, layer, enlarge, grid)
+
+    own = inspect.signature(visualizer)
+    update_wrapper(visualizer, formula).__signature__ = own  # pyright: ignore
+    return visualizer
+
+
+@_of_formula
+def grad_cam(maps: Any, gradient: Any) -> Any:
     """Return ReLU(Σ w·A): the sum of the feature maps A, each weighted by its mean gradient w.
 
     Args:
@@ -51,24 +82,11 @@ def grad_cam(
     """
     from keras import ops
 
-    def formula(maps: Any, gradient: Any) -> Any:
-        return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
-
-    target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("grad_cam", formula, target, layer, enlarge, grid)
+    return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
 
 
-def grad_cam_plus_plus(
-    model: Any,
-    images: Images,
-    class_indices: ClassIndices = None,
-    *,
-    layer: Any = None,
-    output: int | str = 0,
-    where: Any = None,
-    enlarge: bool = True,
-    grid: Any = None,
-) -> Any:
+@_of_formula
+def grad_cam_plus_plus(maps: Any, gradient: Any) -> Any:
     """Return Grad-CAM++: the weight of a map is the α-weighted sum of its positive gradients.
 
     With the weights α, each of several objects of a class counts. The paper's factor exp(score) is
@@ -81,28 +99,15 @@ def grad_cam_plus_plus(
     """
     from keras import ops
 
-    def formula(maps: Any, gradient: Any) -> Any:
-        total = ops.sum(maps, axis=places(maps), keepdims=True)
-        below = gradient**2 * (2 + total * gradient)
-        alpha = ops.where(below == 0, 0.0, gradient**2 / ops.where(below == 0, 1.0, below))
-        weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
-        return ops.sum(maps * weights, axis=-1)
-
-    target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("grad_cam_plus_plus", formula, target, layer, enlarge, grid)
+    total = ops.sum(maps, axis=places(maps), keepdims=True)
+    below = gradient**2 * (2 + total * gradient)
+    alpha = ops.where(below == 0, 0.0, gradient**2 / ops.where(below == 0, 1.0, below))
+    weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
+    return ops.sum(maps * weights, axis=-1)
 
 
-def layer_cam(
-    model: Any,
-    images: Images,
-    class_indices: ClassIndices = None,
-    *,
-    layer: Any = None,
-    output: int | str = 0,
-    where: Any = None,
-    enlarge: bool = True,
-    grid: Any = None,
-) -> Any:
+@_of_formula
+def layer_cam(maps: Any, gradient: Any) -> Any:
     """Return LayerCAM: ReLU(Σ ReLU(gradient)·A), each position with its own weight.
 
     It gives sharp maps in early layers too, where the mean gradients of Grad-CAM blur.
@@ -114,34 +119,7 @@ def layer_cam(
     """
     from keras import ops
 
-    def formula(maps: Any, gradient: Any) -> Any:
-        return ops.sum(maps * ops.relu(gradient), axis=-1)
-
-    target = target_of(model, images, class_indices, output=output, where=where)
-    return weighted("layer_cam", formula, target, layer, enlarge, grid)
-
-
-def weighted(method: str, formula: Callable[..., Any], target: Target, *view: Any) -> Any:
-    """Return ReLU(formula(A, d score / d A)) of a layer's maps A, resized if `enlarge`.
-
-    Args:
-        method: Name of the method, for errors and the cache of compiled functions.
-        formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`.
-        target: The model, its inputs and the classes.
-        view: The layer, `enlarge` and `grid`, as for `on_images`.
-    """
-    reader = target.reader
-
-    def heatmap(place: LayerCall, _: int) -> Any:
-        def cam(model: Any, inputs: list, asked: Any) -> Any:
-            from keras import ops
-
-            maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
-            return ops.relu(formula(maps, gradient))
-
-        return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
-
-    return on_images(method, heatmap, target, *view)
+    return ops.sum(maps * ops.relu(gradient), axis=-1)
 
 
 def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:

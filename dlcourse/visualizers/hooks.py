@@ -8,7 +8,7 @@ removed. No graph is rebuilt, no weight is copied, nothing is left behind.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from math import prod
@@ -19,12 +19,7 @@ from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
 from dlcourse.schema import did_you_mean, shown
-from dlcourse.visualizers.operations import (
-    Operation,
-    attribute,
-    replaced,
-    within,
-)
+from dlcourse.visualizers.operations import Operation, attribute, replaced, within
 
 Hook = Callable[..., Any]
 """`hook(call, *args, **kwargs)`: its result replaces that of `call(*args, **kwargs)`."""
@@ -55,6 +50,11 @@ class LayerCall:
     entering: bool = False
     grid: tuple[int, ...] | None = None
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """Position and number: equal for the same call, read in any way."""
+        return self.position, self.number
+
     def laid_out(self, tensor: Any) -> Any:
         """Return the maps `(n, rows, columns, channels)` of tokens, without a class token."""
         if self.grid is None:
@@ -69,12 +69,7 @@ def all_layers(model: Any) -> list:
     """Return every layer inside `model`, at any depth, except the cells of recurrent layers."""
     import keras
 
-    closed = keras.layers.RNN | keras.layers.TimeDistributed
-    layers: list = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
-        layers.append(layer)
-        layers += [] if isinstance(layer, closed) else all_layers(layer)
-    return list(dict.fromkeys(layers))
+    return list(names_of(model, closed=(keras.layers.RNN, keras.layers.TimeDistributed)))
 
 
 def parts(model: Any) -> list:
@@ -131,9 +126,7 @@ def _mark(thing: Any) -> Any:
 
 def symbolic_inputs(model: Any) -> list:
     """Return the model's symbolic inputs; an empty list if it is subclassed or not built."""
-    with suppress(AttributeError, ValueError):
-        return list(model.inputs or ())
-    return []
+    return list(getattr(model, "inputs", None) or ())
 
 
 def build(model: Any, inputs: list) -> None:
@@ -180,13 +173,14 @@ def _reason(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def names_of(model: Any, prefix: str = "") -> dict:
-    """Return the path of each layer, such as `base/conv`."""
+def names_of(model: Any, prefix: str = "", closed: tuple = ()) -> dict:
+    """Return the path of each layer, such as `base/conv`; not of layers inside `closed` classes."""
     names: dict = {}
     for layer in model._flatten_layers(include_self=False, recursive=False):
         names.setdefault(layer, prefix + layer.name)
-        for inner, name in names_of(layer, f"{prefix}{layer.name}/").items():
-            names.setdefault(inner, name)
+        if not isinstance(layer, closed):
+            inside = names_of(layer, f"{prefix}{layer.name}/", closed)
+            names |= {inner: name for inner, name in inside.items() if inner not in names}
     return names
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers.resizing import interpolation_matrix
+from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import Target, scorer
 
 
@@ -76,9 +76,7 @@ def _masked(
 
         masks = ops.take(masks, mask, axis=0)
         if coarse != size or grid:
-            for axis, (before, after) in enumerate(zip(coarse, size, strict=True), 1):
-                matrix = interpolation_matrix(before, after, *(grid[axis - 1] if grid else ()))
-                masks = ops.moveaxis(ops.tensordot(masks, matrix, axes=[[axis], [1]]), -1, axis)
+            masks = resize(masks, size, grid, library=ops)
         light = ops.expand_dims(masks, -1)
         seen = [ops.take(x, image, axis=0) for x in inputs]
         seen[source] = seen[source] * light + value * (1 - light)

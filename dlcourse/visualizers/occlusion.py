@@ -52,10 +52,8 @@ def occlusion(
         side = patch or max(1, round(min(size) / 6))
         step = stride or max(1, side // 2)
         if not step <= side <= min(size):
-            raise UserError(
-                f"occlusion: needs 1 <= stride <= patch <= {min(size)}, got patch={side}, "
-                f"stride={step}"
-            )
+            needs = f"1 <= stride <= patch <= {min(size)}"
+            raise UserError(f"occlusion: needs {needs}, got patch={side}, stride={step}")
         masks = _covers(size, side, step)
         left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
         falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")

@@ -111,7 +111,7 @@ def _probe(model: Any, inputs: list) -> Probe:
             result = (call if opens else partial(within(closed), call))(*args, **kwargs)
             seen.append((position, next(numbers), result))
             if is_step:
-                steps.append((*seen[-1], begun, _tensors((args, kwargs))))
+                steps.append((*seen[-1], begun, _tensors((args, kwargs)), _tensors(result)))
             return result
 
         return record
@@ -139,18 +139,12 @@ def _probe(model: Any, inputs: list) -> Probe:
     outputs, layers = list(by_name.values()), len(hooks.all_layers(model))
     calls = [called(*call) for call in seen if call[0] < layers]
     of_layers = {k: call.name for call in reversed(calls) for k in call.output_indices}
-    every = [*tensors, *outputs, *(x for *_, a, _, b in steps for x in _tensors([a, b]))]
+    every = [*tensors, *outputs, *(x for *_, entered, made in steps for x in [*entered, *made])]
     return Probe(
         tuple(calls),
         tuple(
-            Step(
-                called(*call, result),
-                begun,
-                _keys(entered),
-                _keys(_tensors(result)),
-                _chooses(entered, _tensors(result)),
-            )
-            for *call, result, begun, entered in steps
+            Step(called(*call), begun, _keys(entered), _keys(made), _chooses(entered, made))
+            for *call, begun, entered, made in steps
         ),
         {id(x): tuple(x.shape[1:]) for x in every},
         _keys(tensors),

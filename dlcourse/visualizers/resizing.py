@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+
+Grid = Sequence[tuple[float, float]] | None
 
 
 @lru_cache(maxsize=256)
@@ -28,21 +31,18 @@ def interpolation_matrix(
 
 
 def resize(
-    maps: np.ndarray,
-    size: Sequence[int],
-    grid: Sequence[tuple[float, float]] | None = None,
-    *,
-    fading: bool = False,
-) -> np.ndarray:
+    maps: Any, size: Sequence[int], grid: Grid = None, *, fading: bool = False, library: Any = np
+) -> Any:
     """Return `maps` `(n, …)` with all axes but the first resized to `size`.
 
     Args:
         maps, size: The maps and the new size.
         grid: Scale and offset of each axis; None to keep the corners.
         fading: As for `interpolation_matrix`.
+        library: Module that computes: `numpy`, or `keras.ops` for tensors.
     """
     for axis, after in enumerate(size, 1):
         place = grid[axis - 1] if grid else ()
         matrix = interpolation_matrix(maps.shape[axis], after, *place, fading=fading)
-        maps = np.moveaxis(np.tensordot(maps, matrix, axes=(axis, 1)), -1, axis)
+        maps = library.moveaxis(library.tensordot(maps, matrix, axes=[[axis], [1]]), -1, axis)
     return maps

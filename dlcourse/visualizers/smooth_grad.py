@@ -57,28 +57,24 @@ def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) ->
     return square if kind == "squared" else np.maximum(square - mean**2, 0.0)
 
 
-def _moments(
-    target: Target, samples: int, noise: float, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.ndarray]:
     """Return, for each input, the sums of the gradient and of its square over the copies."""
     rng = np.random.default_rng(seed)
     n = len(target.indices)
     at_once = min(samples, max(1, ROWS // n))
-    sums = [(np.zeros(x.shape), np.zeros(x.shape)) for x in target.inputs]
+    sums = [np.zeros((2, *x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
         noisy = [_noisy(x, copies, noise, rng) for x in target.inputs]
         slopes = gradients(target.repeated(copies, noisy))
-        for (first, second), g in zip(sums, slopes, strict=True):
+        for total, g in zip(sums, slopes, strict=True):
             g = g.reshape(copies, n, *g.shape[1:])
-            first += g.sum(axis=0)
-            second += np.square(g).sum(axis=0)
+            total += [g.sum(axis=0), np.square(g).sum(axis=0)]
     return sums
 
 
 def _noisy(x: np.ndarray, copies: int, noise: float, rng: np.random.Generator) -> np.ndarray:
     """Return `(copies · n, …)`: copies of the examples, each with its own noise."""
-    axes = tuple(range(1, x.ndim))
-    sigma = noise * (x.max(axis=axes, keepdims=True) - x.min(axis=axes, keepdims=True))
+    sigma = noise * np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
     draws = rng.standard_normal((copies, *x.shape), dtype="float32")
     return (x + sigma * draws).reshape(-1, *x.shape[1:])

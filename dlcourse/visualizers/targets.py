@@ -315,11 +315,11 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     images = _in_order(model, images) if isinstance(images, dict) else images
     was_list = isinstance(images, list | tuple)
     values = list(images) if was_list else [images]
-    expected = model_shapes(model) or [None] * len(values)
-    if len(values) != len(expected):
+    expected = model_shapes(model)
+    if expected and len(values) != len(expected):
         raise UserError(f"images: the model has {len(expected)} inputs, got {len(values)}")
     arrays = [_array(x, f"images[{k}]" if was_list else "images") for k, x in enumerate(values)]
-    for array, shape in zip(arrays, expected, strict=True):
+    for array, shape in zip(arrays, expected, strict=False):
         _check_shape(array, shape)
     if len({len(array) for array in arrays}) > 1:
         sizes = ", ".join(str(len(array)) for array in arrays)
@@ -367,26 +367,23 @@ def numbers(values: Any, where: str) -> np.ndarray:
 def _array(images: Any, where: str) -> np.ndarray:
     array = numbers(images, where)
     if array.ndim < 2 or not array.size:
-        raise UserError(
-            f"{where}: expected (n, …) with one example or more, got the shape {array.shape} "
-            "(one example: images[None])"
-        )
+        reason = f"expected (n, …) with one example or more, got the shape {array.shape}"
+        raise UserError(f"{where}: {reason} (one example: images[None])")
     if not np.isfinite(array).all():
         raise UserError(f"{where}: holds values that are NaN or infinite")
     return array
 
 
-def _fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+def fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
+    """Whether an array `(n, …)` has a shape, in which None stands for any size."""
     pairs = zip(shape, array.shape[1:], strict=False)
     return len(shape) == array.ndim - 1 and all(want in (None, have) for want, have in pairs)
 
 
-def _check_shape(array: np.ndarray, shape: tuple[int | None, ...] | None) -> None:
-    if shape is None:
-        return
-    if not _fits(array, shape):
+def _check_shape(array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    if not fits(array, shape):
         cure = " (one example: images[None])" if array.ndim == len(shape) else ""
-        cure = " (add the channel: images[..., None])" if _fits(array[..., None], shape) else cure
+        cure = " (add the channel: images[..., None])" if fits(array[..., None], shape) else cure
         want = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
 
@@ -425,10 +422,8 @@ def _where(target: Target, where: Any) -> np.ndarray:
         weights[:] = 0
     mean = weights.reshape(n, -1).mean(axis=1)
     if not places or not mean.all():
-        raise UserError(
-            f"where: expected an index or a boolean array of the output's places {places}, got "
-            f"{shown(where)}"
-        )
+        reason = f"expected an index or a boolean array of the output's places {places}"
+        raise UserError(f"where: {reason}, got {shown(where)}")
     return weights / mean.reshape(-1, *(1 for _ in places))
 
 

@@ -13,6 +13,7 @@ from dlcourse.compat.keras_vis.utils.utils import deprocess_input, random_array
 from dlcourse.compat.tf_keras_vis.reading import Reading
 from dlcourse.errors import UserError
 from dlcourse.visualizers import hooks
+from dlcourse.visualizers.targets import fits, model_shapes
 
 
 class Optimizer:
@@ -74,18 +75,18 @@ class Optimizer:
         step = self._step(reading, x, max_iter)
         best, lowest, cache = x, np.inf, np.zeros_like(x)
         gradient = value = x
+        names = [loss.name for loss, _ in self.losses]
         for i in range(max_iter):
             for modifier in modifiers:
                 x = modifier.pre(x)
             parts, *others = step(x)
             overall, gradient, value = map(np.asarray, others)
-            parts = [np.asarray(part) for part in parts]
             gradient = modify(gradient)
-            names = [loss.name for loss, _ in self.losses]
+            named = list(zip(names, map(np.asarray, parts), strict=True))
             for each in callbacks:
-                each.callback(i, list(zip(names, parts, strict=True)), overall, gradient, value)
+                each.callback(i, named, overall, gradient, value)
             if self.wrt is None:
-                cache = 0.95 * cache + 0.05 * gradient**2 if i else gradient**2 * 0.05
+                cache = 0.95 * cache + 0.05 * gradient**2
                 x = x - gradient / np.sqrt(cache + keras.config.epsilon())
             for modifier in reversed(modifiers):
                 x = modifier.post(x)
@@ -96,10 +97,7 @@ class Optimizer:
         return deprocess_input(best[0], self.input_range), gradient, value
 
     def _seed(self, seed: Any) -> np.ndarray:
-        try:
-            shape = tuple(self.model.inputs[0].shape[1:])
-        except (AttributeError, TypeError):
-            shape = None
+        shape: Any = (model_shapes(self.model) or [None])[0]
         if seed is None:
             if shape is None or None in shape:
                 raise UserError(f"seed_input: the model takes {shape}; pass a seed_input")
@@ -108,10 +106,7 @@ class Optimizer:
         x = np.array(seed, "float32")
         if shape is not None and x.ndim == len(shape):
             x = x[None]
-        fits = shape is None or all(
-            a in (None, b) for a, b in zip(shape, x.shape[1:], strict=False)
-        )
-        if x.shape[:1] != (1,) or not fits:
+        if x.shape[:1] != (1,) or not (shape is None or fits(x, shape)):
             known = "(1, …)" if shape is None else shape
             raise UserError(f"seed_input: expected one input of shape {known}, got {x.shape}")
         return x
@@ -120,15 +115,14 @@ class Optimizer:
         """Return `f(x) → (weighted losses, their sum, gradient, value)`."""
         layers = list(dict.fromkeys([loss.layer for loss, _ in self.losses] + [self.wrt]))
         places = {layer: reading.place(layer, [x]) for layer in layers if layer is not None}
-        losses = [(loss, weight, places.get(loss.layer)) for loss, weight in self.losses]
-        function = partial(
+        step = partial(
             _losses_and_gradient,
-            losses=[(loss.value, weight, place) for loss, weight, place in losses],
+            self.model,
+            losses=[(loss.value, weight, places.get(loss.layer)) for loss, weight in self.losses],
             wrt=places.get(self.wrt),
             norm=self.norm_grads,
             places=list(places.values()),
         )
-        step = partial(function, self.model)
         return step if times < 3 else tf.function(step, autograph=False)
 
 

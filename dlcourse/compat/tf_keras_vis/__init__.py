@@ -22,7 +22,7 @@ from tf_keras_vis import __version__
 from tf_keras_vis.utils import listify
 
 from dlcourse.compat.tf_keras_vis.reading import read_through
-from dlcourse.compat.tf_keras_vis.targets import Targets
+from dlcourse.compat.tf_keras_vis.targets import Targets, check_outputs
 from dlcourse.errors import UserError
 from dlcourse.visualizers.hooks import check_model
 
@@ -55,21 +55,15 @@ class ModelVisualization(_Upstream):
         for function in scores:
             if not callable(function):
                 raise UserError(f"score: expected a Score or a function, got {function!r}")
-        expected = self.reading.outputs or max(len(scores), 1)
-        if len(scores) != expected:
-            raise UserError(
-                f"The model has {expected} outputs, but {len(scores)} score functions were passed"
-            )
+        check_outputs(self.reading.outputs or max(len(scores), 1), scores)
         return scores
 
     def _get_seed_inputs_for_multiple_inputs(self, seed_input: Any) -> list:
         seeds = listify(seed_input)
         known = self.reading.inputs
         if len(seeds) != len(known or seeds) or not seeds:
-            raise UserError(
-                f"The model has {len(known or [0])} inputs, but {len(seeds)} seed inputs were "
-                "passed"
-            )
+            reason = f"but {len(seeds)} seed inputs were passed"
+            raise UserError(f"The model has {len(known or [0])} inputs, {reason}")
         inputs = [seed if tf.is_tensor(seed) else tf.constant(seed) for seed in seeds]
         if known:
             pairs = zip(inputs, known, strict=True)

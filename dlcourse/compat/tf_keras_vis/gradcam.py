@@ -16,11 +16,6 @@ from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.resizing import resize
 
 
-def relu(values: Any) -> Any:
-    """Return max(values, 0)."""
-    return keras.ops.relu(values)
-
-
 class ClassActivationMap(ModelVisualization):
     """The common part of all class activation maps: the layer's choice, and the enlargement."""
 
@@ -66,7 +61,7 @@ class Gradcam(ClassActivationMap):
         penultimate_layer: Any = None,
         seek_penultimate_conv_layer: bool = True,
         gradient_modifier: Callable[..., Any] | None = None,
-        activation_modifier: Callable[..., Any] | None = relu,
+        activation_modifier: Callable[..., Any] | None = keras.ops.relu,
         training: bool = False,
         expand_cam: bool = True,
         normalize_cam: bool = True,
@@ -92,7 +87,7 @@ class Gradcam(ClassActivationMap):
         targets = self._targets(score)
         inputs = self._get_seed_inputs_for_multiple_inputs(seed_input)
         place = self._place(penultimate_layer, seek_penultimate_conv_layer, inputs)
-        gradients, maps, scores = differentiated(
+        gradients, maps, self._scores = differentiated(
             self.reading,
             inputs,
             targets,
@@ -102,7 +97,6 @@ class Gradcam(ClassActivationMap):
         )
         if maps.dtype != gradients.dtype:
             maps = tf.cast(maps, gradients.dtype)
-        self._scores = scores
         cam = self._calculate_cam(gradients, maps, gradient_modifier, activation_modifier)
         return self._enlarged(cam, inputs, expand_cam, normalize_cam, seed_input)
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from dlcourse.compat.tf_keras_vis.gradcam import Gradcam, relu
+from dlcourse.compat.tf_keras_vis.gradcam import Gradcam
 
 
 class Layercam(Gradcam):
@@ -22,26 +23,16 @@ class Layercam(Gradcam):
         seed_input: Any,
         penultimate_layer: Any = None,
         seek_penultimate_conv_layer: bool = True,
-        gradient_modifier: Callable[..., Any] | None = relu,
-        activation_modifier: Callable[..., Any] | None = relu,
+        gradient_modifier: Callable[..., Any] | None = keras.ops.relu,
+        activation_modifier: Callable[..., Any] | None = keras.ops.relu,
         training: bool = False,
         expand_cam: bool = True,
         normalize_cam: bool = True,
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
     ) -> Any:
         """Return the maps as `Gradcam` does, from the positive gradients."""
-        return super().__call__(
-            score,
-            seed_input,
-            penultimate_layer,
-            seek_penultimate_conv_layer,
-            gradient_modifier,
-            activation_modifier,
-            training,
-            expand_cam,
-            normalize_cam,
-            unconnected_gradients,
-        )
+        arguments = {k: v for k, v in locals().items() if k != "self" and not k.startswith("_")}
+        return super().__call__(**arguments)
 
     def _calculate_cam(
         self, grads: Any, penultimate_output: Any, gradient_modifier: Any, activation_modifier: Any

@@ -54,7 +54,7 @@ class Reading:
     @property
     def outputs(self) -> int | None:
         """The number of outputs; None if the model has no symbolic outputs."""
-        tensors = _symbolic(self.model, "outputs")
+        tensors = getattr(self.model, "outputs", None)
         return 1 if self.extracted else len(tensors) if tensors else None
 
     def prepare(self, inputs: list) -> None:
@@ -69,12 +69,10 @@ class Reading:
         is deleted.
         """
         layers = hooks.all_layers(self.model)
-        before = [
-            (layers[at], name, getattr(layers[at], name, None)) for at, name, _ in self.changes
-        ]
-        for position, name, value in self.changes:
-            setattr(layers[position], name, value)
-        return weakref.finalize(visualizer, _put_back, before)
+        changes = [(layers[position], name, value) for position, name, value in self.changes]
+        before = [(layer, name, getattr(layer, name, None)) for layer, name, _ in changes[::-1]]
+        _set(changes)
+        return weakref.finalize(visualizer, _set, before)
 
     def place(self, layer: Any, inputs: list) -> hooks.LayerCall:
         """Return the last call of a layer."""
@@ -97,58 +95,44 @@ class Reading:
 
     def reader(self, training: bool, place: hooks.LayerCall | None = None) -> Callable[..., Any]:
         """Return `read(model, inputs) → (outputs, recorded)`; it holds no reference to a model."""
-        return partial(
-            _read, changes=self.changes, places=(self.extracted, place), training=training
-        )
+        extracted, changes = self.extracted, self.changes
+        places = [each for each in (extracted, place) if each]
+
+        def read(model: Any, inputs: list, tape: Any = None) -> tuple[list, Any]:
+            over = _over(hooks.all_layers(model), changes)
+            watch = tape.watch if tape else lambda _: None
+            outputs, seen = hooks.record(
+                model, inputs, places, over, training=training, watch=watch
+            )
+            return (seen[:1] if extracted else outputs), (seen[-1] if place else None)
+
+        return read
 
 
-def _put_back(before: list) -> None:
-    for layer, name, value in reversed(before):
+def _set(changes: list) -> None:
+    for layer, name, value in changes:
         setattr(layer, name, value)
 
 
-def _symbolic(model: Any, name: str) -> list | None:
-    try:
-        return getattr(model, name) or None
-    except AttributeError:
-        return None
-
-
-def _read(
-    model: Any, inputs: list, *, changes: list, places: tuple, training: bool, tape: Any = None
-) -> tuple[list, Any]:
-    extracted, recorded = places
-    outputs, seen = hooks.record(
-        model,
-        inputs,
-        [place for place in places if place],
-        _over(hooks.all_layers(model), changes),
-        training=training,
-        watch=tape.watch if tape else lambda _: None,
-    )
-    return (seen[:1] if extracted else outputs), (seen[-1] if recorded else None)
-
-
 def _over(layers: list, changes: list) -> list[tuple[int, hooks.Hook]]:
-    """Return the hooks that apply the changes; a Softmax layer made linear passes its input on."""
+    """Return the hooks that apply the changes."""
     values: dict[int, dict] = {}
     for position, name, value in changes:
         values.setdefault(position, {})[name] = value
     for position, layer in enumerate(layers):
         if isinstance(layer, keras.layers.Softmax) and hasattr(layer, "activation"):
             values.setdefault(position, {}).setdefault("activation", layer.activation)
-    changes = []
-    for position, over in values.items():
-        layer = layers[position]
-        linear = over.get("activation") is keras.activations.linear
-        if isinstance(layer, keras.layers.Softmax) and linear:
-            changes.append((position, lambda _, inputs, **__: inputs))
-        else:
-            changes.append((position, _with_attributes(layer, over)))
-    return changes
+    return [
+        (position, _with_attributes(layers[position], over)) for position, over in values.items()
+    ]
 
 
 def _with_attributes(layer: Any, values: dict) -> hooks.Hook:
+    """Return the hook that sets attributes; a Softmax layer made linear passes its input on."""
+    linear = values.get("activation") is keras.activations.linear
+    if isinstance(layer, keras.layers.Softmax) and linear:
+        return lambda _, inputs, **__: inputs
+
     def hook(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for name, value in values.items():
@@ -160,18 +144,15 @@ def _with_attributes(layer: Any, values: dict) -> hooks.Hook:
 
 def read_through(model: Any, modifiers: list, clone: bool) -> Reading:
     """Return the reading of a model with modifiers; the model itself stays unchanged."""
-    own = None
+    own = model
     with suppress(UserError):  # Keras cannot clone it
-        own = clones.clone(model) if clone else None
-    reading = Reading(model if own is None else own)
-    if own is not None:
-        reading.twins = dict(zip(hooks.all_layers(model), hooks.all_layers(own), strict=True))
+        own = clones.clone(model) if clone else model
+    twins = dict(zip(hooks.all_layers(model), hooks.all_layers(own), strict=True))
+    reading = Reading(own, twins=twins)
     with noted(model) as changed:
         for modifier in modifiers:
-            waits = hasattr(modifier, "look") and (
-                reading.deferred or not modifier.sees(reading.model)
-            )
-            if waits:
+            looks = hasattr(modifier, "look")
+            if looks and (reading.deferred or not modifier.sees(reading.model)):
                 reading.deferred.append(modifier)
             else:
                 returned = modifier(reading.model)
@@ -196,15 +177,12 @@ def noted(model: Any) -> Iterator[list]:
         for layer, kept in zip(layers, before, strict=True):
             if layer.__dict__.get("built") != kept.get("built"):
                 continue  # a modifier has called the model, which created the layer's weights
-            for name in [name for name in layer.__dict__ if not name.startswith("_")]:
-                value = layer.__dict__[name]
-                if name in kept and value is kept[name]:
-                    continue
-                changed.append((layer, name, value))
-                if name in kept:
-                    layer.__dict__[name] = kept[name]
-                else:
+            changes = [(k, v) for k, v in layer.__dict__.items() if not k.startswith("_")]
+            for name, value in changes:
+                if name not in kept or value is not kept[name]:
+                    changed.append((layer, name, value))
                     del layer.__dict__[name]
+                    layer.__dict__.update({name: kept[name]} if name in kept else {})
 
 
 @contextmanager
@@ -225,17 +203,21 @@ def output_layers(model: Any) -> list | None:
     None if there is no graph, or if operations compute outputs.
     """
     layers = []
-    for tensor in _symbolic(model, "outputs") or [None]:
+    for tensor in getattr(model, "outputs", None) or [None]:
         layer = None
         while tensor is not None:
             history = tensor._keras_history
-            layer, inner = history.operation, _symbolic(history.operation, "outputs")
+            layer, inner = history.operation, getattr(history.operation, "outputs", None)
             tensor = inner[history.tensor_index] if inner else None
         if not isinstance(layer, keras.Layer):
             return None
-        if hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax):
-            layers.append(layer)
+        layers += [layer] if ends(layer) else []
     return layers
+
+
+def ends(layer: Any) -> bool:
+    """Whether a layer has an activation, which may be the model's last."""
+    return hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax)
 
 
 def differentiated(
@@ -263,30 +245,32 @@ def differentiated(
         return gradient, recorded, values, [tf.shape(output)[-1] for output in outputs]
 
     with statistics_kept(reading.model, training):
-        gradient, recorded, values = scored(
-            reading, targets, step, inputs, ("gradient", training, unconnected.value, place)
-        )
-    if any(one is None for one in keras.tree.flatten([gradient])):
+        key = ("gradient", training, unconnected.value, place)
+        return tuple(scored(reading, targets, step, inputs, key))
+
+
+def scored(
+    reading: Reading, targets: Targets, step: Callable[..., Any], inputs: list, key: tuple | None
+) -> list:
+    """Return `step(calculate, model, inputs, tensors)` without its last part, the outputs' widths.
+
+    The first part is the gradient.
+
+    With the caller's own score functions, or no key, it runs eagerly, else compiled for all
+    classes at once.
+    """
+    if targets.known is None or key is None:
+        *parts, _ = step(targets.called, reading.model, inputs, [])
+    else:
+        count = len(inputs[0])
+        targets.check(count)
+        function = partial(step, partial(known_scores, targets.known))
+        key = (*key, targets.known)
+        *parts, widths = reading.run(key, function, inputs, targets.tensors(count))
+        targets.check_range([int(width) for width in widths])
+    if any(gradient is None for gradient in keras.tree.flatten([parts[0]])):
         raise UserError(
             "the scores do not depend on every input (or on the layer): pass "
             "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
         )
-    return gradient, recorded, values
-
-
-def scored(
-    reading: Reading, targets: Targets, step: Callable[..., Any], inputs: list, key: tuple
-) -> list:
-    """Return `step(calculate, model, inputs, tensors)` without its last part, the outputs' widths.
-
-    With the caller's own score functions it runs eagerly, else compiled for all classes at once.
-    """
-    if targets.known is None:
-        return step(targets.called, reading.model, inputs, [])[:-1]
-    count = len(inputs[0])
-    targets.check(count)
-    calculate = partial(known_scores, targets.known)
-    function = partial(step, calculate)
-    *parts, widths = reading.run((*key, targets.known), function, inputs, targets.tensors(count))
-    targets.check_range([int(width) for width in widths])
     return parts

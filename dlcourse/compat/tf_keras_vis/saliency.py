@@ -13,11 +13,6 @@ from dlcourse.compat.tf_keras_vis.utils import get_num_of_steps_allowed, normali
 from dlcourse.errors import UserError
 
 
-def absolute(gradients: Any) -> Any:
-    """Return |gradients|."""
-    return keras.ops.abs(gradients)
-
-
 class Saliency(ModelVisualization):
     """The change of the score with each input value; SmoothGrad with `smooth_samples`.
 
@@ -32,7 +27,7 @@ class Saliency(ModelVisualization):
         smooth_samples: int = 0,
         smooth_noise: float = 0.20,
         keepdims: bool = False,
-        gradient_modifier: Callable[..., Any] | None = absolute,
+        gradient_modifier: Callable[..., Any] | None = keras.ops.abs,
         training: bool = False,
         normalize_map: bool = True,
         unconnected_gradients: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
@@ -61,11 +56,7 @@ class Saliency(ModelVisualization):
 
         def gradients(inputs: list) -> list:
             values, _, _ = differentiated(
-                self.reading,
-                inputs,
-                targets,
-                training=training,
-                unconnected=unconnected_gradients,
+                self.reading, inputs, targets, training=training, unconnected=unconnected_gradients
             )
             return [g if gradient_modifier is None else gradient_modifier(g) for g in values]
 
@@ -79,18 +70,12 @@ class Saliency(ModelVisualization):
 def _smoothed(gradients: Callable[[list], list], inputs: list, samples: int, noise: float) -> list:
     """Return the mean of the gradients at noisy inputs."""
     arrays = [np.asarray(x) for x in inputs]
-    spreads = []
-    for x in arrays:
-        axes = tuple(range(1, x.ndim))
-        spreads.append(noise * (x.max(axis=axes, keepdims=True) - x.min(axis=axes, keepdims=True)))
-    total: Any = 0
+    spreads = [noise * np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True) for x in arrays]
+    totals: list = [0.0] * len(arrays)
     for _ in range(samples):
         noisy = [
             tf.constant(x + np.random.normal(0.0, spread, x.shape), x.dtype)
             for x, spread in zip(arrays, spreads, strict=True)
         ]
-        parts = [np.asarray(g) for g in gradients(noisy)]
-        total = (
-            parts if isinstance(total, int) else [a + b for a, b in zip(total, parts, strict=True)]
-        )
-    return [values / samples for values in total]
+        totals = [total + np.asarray(g) for total, g in zip(totals, gradients(noisy), strict=True)]
+    return [total / samples for total in totals]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dlcourse.compat.tf_keras_vis.gradcam import ClassActivationMap, relu
+from dlcourse.compat.tf_keras_vis.gradcam import ClassActivationMap
 from dlcourse.compat.tf_keras_vis.utils import get_num_of_steps_allowed
 from dlcourse.errors import UserError
 from dlcourse.visualizers.resizing import resize
@@ -27,7 +27,7 @@ class Scorecam(ClassActivationMap):
         seed_input: Any,
         penultimate_layer: Any = None,
         seek_penultimate_conv_layer: bool = True,
-        activation_modifier: Callable[..., Any] | None = relu,
+        activation_modifier: Callable[..., Any] | None = keras.ops.relu,
         batch_size: int = 32,
         max_N: int | None = None,  # noqa: N803 - upstream's name
         training: bool = False,

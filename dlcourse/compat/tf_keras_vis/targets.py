@@ -1,6 +1,6 @@
 """Score functions on a model's outputs: any Python function, or known scores as tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,32 +14,21 @@ class Targets:
 
     Attributes:
         functions: Score functions.
-        known: Names of the score classes if all are known: their targets can then be tensors of a
+        known: Score classes if all are known: their targets can then be tensors of a
             compiled function, which serves every class. None if one is the caller's own function.
     """
 
     def __init__(self, functions: list, calculate: Callable[..., list]):
         self.functions = functions
         self.calculate = calculate
-        kinds = {BinaryScore, CategoricalScore, InactiveScore}
-        known = all(type(score) in kinds for score in functions)
-        self.known = tuple(type(score).__name__ for score in functions) if known else None
-
-    def eager(self) -> "Targets":
-        """Return the same targets, which are then called as Python functions."""
-        other = Targets(self.functions, self.calculate)
-        other.known = None
-        return other
+        kinds = tuple(map(type, functions))
+        self.known = kinds if set(kinds) <= set(_TABLE) else None
 
     def called(self, outputs: list, _: Any = None) -> list:
         """Return each function's scores for its output, `(n,)` or a scalar."""
         count = int(outputs[0].shape[0])
         self.check(count)
-        if len(outputs) != len(self.functions):
-            raise UserError(
-                f"The model has {len(outputs)} outputs, but {len(self.functions)} score functions "
-                "were passed"
-            )
+        check_outputs(len(outputs), self.functions)
         values = self.calculate(outputs, self.functions)
         if count == 1:  # several values of one image are added up, as upstream
             return [tf.reshape(tf.reduce_sum(value), (1,)) for value in values]
@@ -80,6 +69,13 @@ class Targets:
         ]
 
 
+def check_outputs(outputs: int, functions: Sequence) -> None:
+    """Raise unless there are as many outputs as score functions."""
+    if len(functions) != outputs:
+        reason = f"but {len(functions)} score functions were passed"
+        raise UserError(f"The model has {outputs} outputs, {reason}")
+
+
 def _values(function: Any) -> list:
     if isinstance(function, CategoricalScore):
         return [int(index) for index in function.indices]
@@ -88,10 +84,7 @@ def _values(function: Any) -> list:
 
 def known_scores(known: tuple, outputs: list, targets: list) -> list:
     """Return the scores of the known functions, for targets that are tensors `(n,)`."""
-    if len(outputs) != len(known):
-        raise UserError(
-            f"The model has {len(outputs)} outputs, but {len(known)} score functions were passed"
-        )
+    check_outputs(len(outputs), known)
     return [
         _TABLE[kind](output, target)
         for kind, output, target in zip(known, outputs, targets, strict=True)
@@ -117,8 +110,4 @@ def _inactive(output: Any, _: Any) -> Any:
     return 0.0 * tf.reduce_mean(output, axis=tuple(range(1, output.shape.rank)))
 
 
-_TABLE = {
-    "CategoricalScore": _categorical,
-    "BinaryScore": _binary,
-    "InactiveScore": _inactive,
-}
+_TABLE = {CategoricalScore: _categorical, BinaryScore: _binary, InactiveScore: _inactive}

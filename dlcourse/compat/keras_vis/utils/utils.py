@@ -1,7 +1,7 @@
 """keras-vis' utilities for models, images and arguments."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -127,12 +127,8 @@ def bgr2rgb(img: np.ndarray) -> np.ndarray:
     return img[..., ::-1]
 
 
-def lookup_imagenet_labels(indices: int | Iterable[int]) -> list[str]:
+def lookup_imagenet_labels(indices: int | Sequence[int]) -> list[str]:
     """Return the names of ImageNet's classes (Keras downloads the list once)."""
-    chances = np.zeros((1, 1000))
-    names = []
-    for index in listify(indices):
-        chances[:] = 0
-        chances[0, index] = 1
-        names.append(keras.applications.imagenet_utils.decode_predictions(chances, top=1)[0][0][1])
-    return names
+    chances = np.eye(1000)[np.atleast_1d(indices)]
+    decoded = keras.applications.imagenet_utils.decode_predictions(chances, top=1)
+    return [name for ((_, name, _),) in decoded]

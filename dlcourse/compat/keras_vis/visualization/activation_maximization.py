@@ -1,8 +1,6 @@
 """keras-vis' module of activation maximization."""
 
-from dlcourse.compat.keras_vis.visualization import (
+from dlcourse.compat.keras_vis.visualization import (  # noqa: F401
     visualize_activation,
     visualize_activation_with_losses,
 )
-
-__all__ = ["visualize_activation", "visualize_activation_with_losses"]

@@ -19,16 +19,9 @@ from dlcourse.compat.tf_keras_vis.activation_maximization import (
 )
 from dlcourse.compat.tf_keras_vis.activation_maximization.callbacks import managed_callbacks
 from dlcourse.compat.tf_keras_vis.activation_maximization.input_modifiers import Jitter, Rotate2D
-from dlcourse.compat.tf_keras_vis.activation_maximization.regularizers import (
-    Norm,
-    TotalVariation2D,
-)
+from dlcourse.compat.tf_keras_vis.activation_maximization.regularizers import Norm, TotalVariation2D
 from dlcourse.compat.tf_keras_vis.reading import scored, statistics_kept
-from dlcourse.compat.tf_keras_vis.utils import (
-    get_input_names,
-    get_num_of_steps_allowed,
-    listify,
-)
+from dlcourse.compat.tf_keras_vis.utils import get_input_names, get_num_of_steps_allowed, listify
 from dlcourse.errors import UserError
 
 INPUT_MODIFIERS = [Jitter(jitter=4), Rotate2D(degree=1)]
@@ -100,9 +93,7 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                     for modifier in modifiers[name]:
                         x = modifier(x)
                     variable.assign(x)
-                gradients, values, outputs, regularizations, overall = ascend(
-                    [variable.value() for variable in variables]
-                )
+                gradients, *values, told = ascend([variable.value() for variable in variables])
                 if gradient_modifier is not None:
                     gradients = [gradient_modifier(gradient) for gradient in gradients]
                 optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -110,37 +101,27 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 if active or step == steps - 1:
                     result = checks._clip_and_modify(inputs, ranges, ends)
                 for callback in active:
-                    callback(
-                        step,
-                        result,
-                        gradients,
-                        values,
-                        outputs,
-                        regularizations=regularizations,
-                        overall_score=overall,
-                    )
+                    callback(step, result, gradients, *values, **told)
         return self._given_back(result, seed_input)
 
     def _checks(self, seed_input: Any) -> Any:
         """Return a copy of self whose model has symbolic inputs, from the seeds if necessary."""
-        checks = copy.copy(self)
-        if self.reading.inputs:
-            checks.model = SimpleNamespace(inputs=self.reading.inputs)
-            return checks
-        if seed_input is None:
-            raise UserError("the model has no symbolic inputs: pass seed_input")
-        shapes = [np.shape(seed) for seed in listify(seed_input)]
-        specs = [
-            SimpleNamespace(name=f"input_{k}", shape=(None, *shape[1:]), dtype="float32")
-            for k, shape in enumerate(shapes, 1)
-        ]
+        checks, specs = copy.copy(self), self.reading.inputs
+        if not specs:
+            if seed_input is None:
+                raise UserError("the model has no symbolic inputs: pass seed_input")
+            shapes = [(None, *np.shape(seed)[1:]) for seed in listify(seed_input)]
+            specs = [
+                SimpleNamespace(name=f"input_{k}", shape=shape, dtype="float32")
+                for k, shape in enumerate(shapes, 1)
+            ]
         checks.model = SimpleNamespace(inputs=specs)
         return checks
 
     def _ascent(
         self, targets: Any, checks: Any, regularizers: Any, training: bool, unconnected: Any
     ) -> Callable[[list], tuple]:
-        """Return `f(inputs) → (gradients, scores, outputs, regularizations, overall)`."""
+        """Return `f(inputs) → (gradients, scores, outputs, what else the callbacks are told)`."""
         reading = self.reading
         read = reading.reader(training)
         named = _named(regularizers, get_input_names(checks.model))
@@ -153,24 +134,18 @@ class ActivationMaximization(ModelVisualization, _Upstream):
                 penalties = [regularizer(pick(inputs)) for _, regularizer, pick in named]
                 overall = [-1.0 * value for value in values] + penalties
             gradients = tape.gradient(overall, inputs, unconnected_gradients=unconnected)
-            if any(gradient is None for gradient in gradients):
-                raise UserError(
-                    "the scores do not depend on every input: pass "
-                    "unconnected_gradients=tf.UnconnectedGradients.ZERO, or another score"
-                )
             widths = [tf.shape(output)[-1] for output in outputs]
             return gradients, values, outputs, penalties, overall, widths
 
         known = _known(regularizers)
-        key = ("ascent", training, unconnected.value, known)
-        targets = targets if known is not None else targets.eager()
+        key = None if known is None else ("ascent", training, unconnected.value, known)
 
         def ascend(inputs: list) -> tuple:
             with statistics_kept(reading.model, training):
                 result = scored(reading, targets, step, inputs, key)
             gradients, values, outputs, penalties, overall = result
             pairs = [(name, one) for (name, _, _), one in zip(named, penalties, strict=True)]
-            return gradients, values, outputs, pairs, overall
+            return gradients, values, outputs, {"regularizations": pairs, "overall_score": overall}
 
         return ascend
 
@@ -190,13 +165,10 @@ def _known(regularizers: Any) -> tuple | None:
     """Return the settings that a trace depends on, or None if a regularizer is unknown."""
     if isinstance(regularizers, list):
         return None
-    settings = []
-    for name, named in regularizers.items():
-        for label, one in named.items():
-            if type(one) not in (Norm, TotalVariation2D):
-                return None
-            settings.append((name, label, type(one).__name__, one.weight, getattr(one, "p", None)))
-    return tuple(settings)
+    every = [(name, *pair) for name, named in regularizers.items() for pair in named.items()]
+    if any(type(one) not in (Norm, TotalVariation2D) for *_, one in every):
+        return None
+    return tuple((*names, type(one), one.weight, getattr(one, "p", None)) for *names, one in every)
 
 
 __all__ = ["ActivationMaximization", "callbacks", "input_modifiers", "regularizers"]

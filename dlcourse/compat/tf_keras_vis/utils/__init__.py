@@ -3,19 +3,7 @@
 import sys
 from typing import Any
 
-from tf_keras_vis.utils import (  # noqa: F401
-    MAX_STEPS,
-    check_steps,
-    find_layer,
-    get_input_names,
-    get_num_of_steps_allowed,
-    listify,
-    lower_precision_dtype,
-    normalize,
-    num_of_gpus,
-    standardize,
-    zoom_factor,
-)
+from tf_keras_vis.utils import *  # noqa: F403
 
 from dlcourse.visualizers import hooks
 

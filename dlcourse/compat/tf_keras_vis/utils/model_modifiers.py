@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras.src.layers.convolutional.base_conv import BaseConv
 from tf_keras_vis.utils import model_modifiers as upstream
-from tf_keras_vis.utils.model_modifiers import ModelModifier
+from tf_keras_vis.utils.model_modifiers import ModelModifier  # noqa: F401
 
-from dlcourse.compat.tf_keras_vis.reading import Reading, output_layers
+from dlcourse.compat.tf_keras_vis.reading import Reading, ends, output_layers
 from dlcourse.compat.tf_keras_vis.utils import find_layer
 from dlcourse.errors import UserError
 from dlcourse.visualizers import hooks
@@ -45,22 +45,19 @@ class ReplaceToLinear(upstream.ReplaceToLinear):
         """Record for each output the layer whose activation computes it."""
         layers = hooks.all_layers(reading.model)
         outputs = {number for call in calls for number in call.output_indices}
-        ends: list = [reading.extracted] if reading.extracted else []
-        for number in [] if ends else sorted(outputs):
-            ends += [c for c in calls if number in c.output_indices and _ends(layers, c)][:1]
-        if not (ends or outputs):
+        found: list = [reading.extracted] if reading.extracted else []
+        for number in [] if found else sorted(outputs):
+            found += [c for c in calls if number in c.output_indices and ends(layers[c.position])][
+                :1
+            ]
+        if not (found or outputs):
             raise UserError(
                 "ReplaceToLinear: an output does not come from a layer with an activation (is it a "
                 "function in `call`?); leave the modifier out, or name a layer: "
                 "ExtractIntermediateLayer"
             )
         linear = keras.activations.linear
-        reading.changes += [(end.position, "activation", linear) for end in ends]
-
-
-def _ends(layers: list, call: LayerCall) -> bool:
-    layer = layers[call.position]
-    return hasattr(layer, "activation") or isinstance(layer, keras.layers.Softmax)
+        reading.changes += [(call.position, "activation", linear) for call in found]
 
 
 class ExtractIntermediateLayer(upstream.ExtractIntermediateLayer):
@@ -156,12 +153,3 @@ def _sought(reading: Reading, start: Any, inputs: list) -> Any:
         calls = calls[: max(ends, default=0)]
     called = [layers[call.position] for call in calls]
     return next((layer for layer in reversed(called) if _is_convolution(layer)), None)
-
-
-__all__ = [
-    "ExtractIntermediateLayer",
-    "ExtractIntermediateLayerForGradcam",
-    "GuidedBackpropagation",
-    "ModelModifier",
-    "ReplaceToLinear",
-]
