@@ -343,7 +343,7 @@ def table_run(tmp_path_factory):
     days = np.datetime64("2024-01-01") + rng.integers(0, 700, 90)
     widths = ["" if k % 7 == 0 else f"{rng.normal():.4f}" for k in range(90)]
     rows = [
-        f"{width},{('red', 'blue', 'green')[k % 3]},{day},{k % 2}"
+        f"{width},{('red', 'blue', 'green', '')[k % 4]},{day},{k % 2}"
         for k, (width, day) in enumerate(zip(widths, days, strict=True))
     ]
     path = folder / "table.csv"
@@ -378,13 +378,14 @@ def test_a_tables_own_columns_are_answered_as_predict_answers_the_table(
     assert known["classes"] == ["0", "1"]
     assert known["target"] == "good"
     colours = known["inputs"][1]["categories"]
-    cells = [("", "green", (2024, 2, 29)), ("0.5", "red", (2025, 12, 31))]
+    days = [(2024, 2, 29), (2025, 12, 31), (2025, 12, 30)]
+    cells = list(zip(["", "0.5", "1.5"], ["green", "red", ""], days, strict=True))
     table = ["width,colour,day", *(f"{w},{c},{y}-{m:02}-{d}" for w, c, (y, m, d) in cells)]
     (tmp_path / "new.csv").write_text("\n".join(table))
-    weekdays = (3, 2)  # Thursday and Wednesday; Monday is 0
+    weekdays = (3, 2, 1)  # Thursday, Wednesday and Tuesday; Monday is 0
     x = np.array(
         [
-            [float(w or "nan"), colours.index(c), y, m, weekday]
+            [float(w or "nan"), colours.index(c) if c else np.nan, y, m, weekday]
             for (w, c, (y, m, _)), weekday in zip(cells, weekdays, strict=True)
         ],
         "float32",

@@ -163,7 +163,7 @@ def test_changed_data_of_a_run_without_digests_is_refused(tossed):
     (tossed.path / "examples.npz").unlink()
     assert dl.evaluate(tossed)["train"]
     coins(90, 0).to_csv(tossed.path.parent / "data.csv", index=False)
-    with pytest.raises(RunError, match="the data has changed since this run was trained"):
+    with pytest.raises(DatasetError, match="the data has changed since this run was trained"):
         dl.evaluate(tossed.path)
     (tossed.path.parent / "other.csv").write_text((tossed.path.parent / "data.csv").read_text())
     assert dl.evaluate(tossed.path, tossed.path.parent / "other.csv").keys() == {"all"}
@@ -172,7 +172,7 @@ def test_changed_data_of_a_run_without_digests_is_refused(tossed):
 def test_a_file_whose_examples_are_all_gone_is_refused_where_splits_are_needed(tossed):
     coins(60, 7).to_csv(tossed.path.parent / "data.csv", index=False)
     assert dl.evaluate(tossed.path).keys() == {"new"}
-    with pytest.raises(RunError, match="has changed: no example of the train split is left"):
+    with pytest.raises(DatasetError, match="has changed: no example of the train split is left"):
         dl.read_run(tossed.path).load_dataset()
 
 
@@ -316,7 +316,7 @@ def test_a_new_file_of_arrays_is_read_in_the_range_and_with_the_labels_of_the_ru
     expected = dl.evaluate(run, (x[few] + 1, y[few]))
     assert dl.evaluate(run, str(tmp_path / "new.npz")) == {"new": expected}
     np.savez(tmp_path / "new.npz", x_train=x * 4, y_train=y)
-    with pytest.raises(DatasetError, match=r"values from 0 to 1.*, expected 0 to 4095"):
+    with pytest.raises(RunError, match=r"values from 0 to 1.*, the run's images from 0 to 4095"):
         dl.evaluate(run, str(tmp_path / "new.npz"))
     np.savez(tmp_path / "new.npz", x_train=x / 4095, y_train=y)
     with pytest.warns(UserWarning, match="images from 0 to 4095: are they scaled"):
@@ -342,3 +342,100 @@ def test_rows_keep_their_split_by_content_when_the_file_grows(tmp_path):
     one, two = (load_dataset("csv", tmp_path / "first.csv", **given | {"seed": s}) for s in (0, 1))
     np.testing.assert_array_equal(one.x_test, two.x_test)
     assert not np.array_equal(one.x_val, two.x_val)
+
+
+def test_rows_in_another_order_are_the_same_examples(tossed):
+    before = tossed.load_dataset()
+    coins(60, 0).sort_values("a").to_csv(tossed.path.parent / "data.csv", index=False)
+    after = dl.read_run(tossed.path).load_dataset()
+    for part, (x, y) in before.splits.items():
+        np.testing.assert_array_equal(after.splits[part][0], x)
+        np.testing.assert_array_equal(after.splits[part][1], y)
+
+
+def test_an_interrupted_training_goes_on_with_a_file_that_has_grown(tmp_path):
+    whole = train(tmp_path, coins(60, 0), "coin", epochs=4)
+    data = {"name": "csv", "path": str(tmp_path / "data.csv"), "target": "coin"}
+    recipe = {"dataset": data, "model": {"name": "dnn", "hidden": [16]}, "training": {"epochs": 2}}
+    part = dl.fit(recipe, runs=tmp_path, verbose=0)
+    pd.concat([coins(9, 1), coins(60, 0)]).to_csv(tmp_path / "data.csv", index=False)
+    resumed = dl.resume(part, epochs=4, verbose=0)
+    assert resumed.history == whole.history
+
+
+def test_repeated_rows_are_not_part_of_the_training(tossed):
+    sizes = dict(tossed.facts.examples)
+    pd.concat([coins(60, 0), coins(60, 0).head(9)]).to_csv(
+        tossed.path.parent / "data.csv", index=False
+    )
+    data = dl.read_run(tossed.path).load_dataset()
+    assert data.facts.examples == sizes
+
+
+def test_whole_numbers_that_may_be_classes_or_positions_are_refused(tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.arange(60) % 3 + 1
+    run = dl.fit((x, y), model="dnn", epochs=1, runs=tmp_path, verbose=0)
+    few = y < 3
+    by_name = dl.evaluate(run, (x[few], y[few].astype(str)))
+    with pytest.raises(RunError, match="labels 1, 2 may be classes or their positions"):
+        dl.evaluate(run, (x[few], y[few]))
+    assert dl.evaluate(run, (x[few], y[few] - 1)) == by_name
+    every = dl.evaluate(run, (x, y.astype(str)))
+    assert dl.evaluate(run, (x, y)) == every == dl.evaluate(run, (x, y - 1))
+    np.savez(tmp_path / "new.npz", x=x, y=y.astype(str))
+    assert dl.evaluate(run, tmp_path / "new.npz")["all"] == pytest.approx(every, abs=1e-6)
+    np.savez(tmp_path / "half.npz", x_test=x)
+    with pytest.raises(DatasetError, match="no array 'y_test' with the answers for 'x_test'"):
+        dl.evaluate(run, tmp_path / "half.npz")
+
+
+def test_a_target_is_read_as_the_training_read_it(tmp_path):
+    frame = coins(60, 0)
+    weight = [f"{50 + 9 * value:.1f} kg" for value in frame["a"]]
+    run = train(tmp_path, frame.drop(columns="coin").assign(weight=weight), "weight", epochs=1)
+    new = coins(20, 1).drop(columns="coin")
+    measured = dl.evaluate(run, new.assign(weight=50 + 9 * new["a"]))
+    assert measured.keys() == {"new"}
+    with pytest.raises(DatasetError, match=r"'weight' is '\d+ lb': a number is expected"):
+        dl.evaluate(run, new.assign(weight=[f"{k} lb" for k in range(20)]))
+    assert dl.evaluate(run, new.head(1).assign(weight=50))["new"]["r2"] is None
+
+
+@pytest.mark.parametrize(
+    ("classes", "new"),
+    [
+        (["1 star", "2 stars", "3 stars"], ["2 stars", "3 stars"]),
+        (["False", "True"], ["TRUE", "false"]),
+        (["1", "2", "3"], ["01", "2.0"]),
+    ],
+)
+def test_the_classes_of_a_new_file_are_those_of_the_run(classes, new, tmp_path):
+    frame = coins(60, 0).drop(columns="coin")
+    run = train(tmp_path, frame.assign(y=(classes * 60)[:60]), "y", epochs=1)
+    few = coins(20, 1).drop(columns="coin").assign(y=new * 10)
+    few.to_csv(tmp_path / "new.csv", index=False)
+    assert dl.evaluate(run, tmp_path / "new.csv").keys() == {"new"}
+    few.assign(y=[*new * 9, new[0], "4 moons"]).to_csv(tmp_path / "odd.csv", index=False)
+    with pytest.warns(UserWarning, match="odd.csv:21: column 'y' is '4 moons': an unknown class"):
+        dl.evaluate(run, tmp_path / "odd.csv")
+
+
+def test_lines_above_and_below_the_table_are_left_out_as_in_the_training(tmp_path):
+    coins(60, 0).to_csv(tmp_path / "plain.csv", index=False)
+    text = f"My coins\n{(tmp_path / 'plain.csv').read_text()}Source: me\n"
+    (tmp_path / "data.csv").write_text(text)
+    data = {"name": "csv", "path": str(tmp_path / "data.csv"), "target": "coin"}
+    recipe = {"dataset": data, "model": {"name": "dnn"}, "training": {"epochs": 1}}
+    run = dl.fit(recipe, runs=tmp_path, verbose=0)
+    with pytest.warns(UserWarning, match="left out") as told:
+        assert dl.evaluate(run, tmp_path / "data.csv").keys() == {"train", "val", "test", "all"}
+    said = " ".join(str(each.message) for each in told)
+    assert "'My coins' left out as a title" in said
+    assert "'Source: me' left out" in said
+
+
+def test_a_folder_that_is_named_like_a_class_is_not_one(pictures, tmp_path):
+    write_pictures(tmp_path / "dark", 2, seed=5)
+    write_pictures(tmp_path / "other", 2, seed=5)
+    assert dl.evaluate(pictures, tmp_path / "dark") == dl.evaluate(pictures, tmp_path / "other")

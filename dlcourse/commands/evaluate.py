@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json({**metrics, **({"classes": classes} if classes else {})})
     else:
-        write(f"run     {run.path}\ndata    {facts.name}: {facts.task}\n")
+        write(f"run     {run.path}\ndata    {arguments.file or facts.name}: {facts.task}\n")
         write(split_table(metrics, {part: len(y) for part, (y, _) in answers.items()}))
         if classes:
             write("\n" + _class_table(classes, last))

@@ -206,7 +206,8 @@ def labelled_rows(
     table, name = _new_table(path, encoding, labelled=True, **dialect), encoding["target"]
     _refuse_unknown(table, target=[name])
     for note in table.notes:
-        warnings.warn(note, stacklevel=4)
+        if "left out" in note:
+            warnings.warn(note, stacklevel=4)
     if facts.class_names:
         goal = {"name": name, "kind": "category", "categories": facts.class_names, "is": "class"}
         y = _read(_with_classes(table, name, facts.class_names), goal, faults)

@@ -22,6 +22,7 @@ from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
 Read = tuple[list[str], np.ndarray, list[dict[str, Any]]]  # names, inputs, more of each row
+INPUTS = ("x", "x_train", "x_val", "x_test")  # arrays in a file
 NAMED = 3  # number of skipped files that a warning names
 
 
@@ -54,9 +55,7 @@ def evaluate(
     run.refuse_untrained()
     import_keras()
     if isinstance(data, tuple | list) and len(data) == 2:
-        x, y = as_inputs(run, data[0]), as_labels(run, data[1])
-        if len(x) != len(y):
-            raise RunError(f"{run.path}: got {len(x)} inputs, but {len(y)} labels")
+        x, y = _pair(run, *data)
         outputs, unit = evaluation.outputs(run.model, x), evaluation.loss_unit(run.model)
         return evaluation.measures(run.facts.task, y, outputs, unit)
     found = measured.own_answers(run) if data is None else answers_for(run, data)
@@ -76,7 +75,6 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         RunError, DatasetError: See `evaluate`.
     """
     facts, file = run.facts, str(data)
-    task = "regression" if facts.task == "regression" else "classification"
     if isinstance(data, Dataset):
         if fingerprint(data) == facts.fingerprint:
             return measured.split_answers(run, data)
@@ -88,8 +86,7 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         expected = "a Dataset, a DataFrame, (x, y) or a file"
         raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
     elif Path(file).suffix == ".npz":
-        own = {"value_range": facts.value_range} if facts.inputs == "images" else {}
-        parts = measured.examples(run, "npz", 0, {"path": file, "task": task, **own})
+        parts = _labelled_arrays(run, existing_file(file))
     elif facts.inputs == "rows":
         parts = [labelled_rows(file, facts)[1:]]
     else:
@@ -100,8 +97,9 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
 def _labelled_images(run: Run, path: str) -> list[measured.Examples]:
     """Return the images in folders that are named after classes, read as for `predict`."""
     root, names, parts = existing_folder(path), run.facts.class_names, []
-    for folder in sorted(folder for folder in (root, *root.rglob("*")) if folder.is_dir()):
-        if folder.name in names and not {*folder.relative_to(root).parts[:-1]} & {*names}:
+    named = [at for at in sorted(root.rglob("*")) if at.is_dir() and at.name in names]
+    for folder in named or [root] * (root.name in names):
+        if not {*folder.relative_to(root).parts[:-1]} & {*names}:
             x = np.concatenate([x for _, x, _ in _read_files(run, [folder], as_is=False)])
             parts.append((x, np.full(len(x), names.index(folder.name))))
     if not parts:
@@ -190,18 +188,44 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
     return names, rows, [{}] * len(rows)
 
 
-def _read_arrays(run: Run, file: Path) -> Read:
-    """Return names and inputs of the arrays `x…` of a file, or of its only array."""
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a file by name, with the inputs `x`, `x_train`, … or the only array."""
     try:
         with file.open("rb") as stream:
             held: Any = np.load(stream, allow_pickle=False)
             arrays = {"": held} if isinstance(held, np.ndarray) else dict(held)
     except DAMAGED as error:
         raise DatasetError(f"{file}: cannot be read as arrays ({error})") from None
-    chosen = {name: x for name, x in arrays.items() if name[:1] == "x" or len(arrays) == 1}
-    if not chosen:
+    if not {*arrays} & {*INPUTS} and len(arrays) != 1:
         listed = ", ".join(arrays) or "none"
         raise DatasetError(f"{file}: no array of inputs, such as 'x' or 'x_test' (it has {listed})")
+    return arrays
+
+
+def _labelled_arrays(run: Run, file: Path) -> list[measured.Examples]:
+    """Return the inputs in a file of arrays, each with its labels: `x_test` and `y_test`."""
+    arrays, parts = _arrays(file), []
+    for name in [name for name in INPUTS if name in arrays]:
+        if (labels := f"y{name[1:]}") not in arrays:
+            raise DatasetError(f"{file}: no array '{labels}' with the answers for '{name}'")
+        parts.append(_pair(run, arrays[name], arrays[labels]))
+    if not parts:
+        raise DatasetError(f"{file}: no array of inputs, such as 'x' or 'x_test'")
+    return parts
+
+
+def _pair(run: Run, x: Any, y: Any) -> measured.Examples:
+    """Return inputs and labels or targets for the run's model."""
+    x, y = as_inputs(run, x), as_labels(run, y)
+    if len(x) != len(y):
+        raise RunError(f"{run.path}: got {len(x)} inputs, but {len(y)} labels")
+    return x, y
+
+
+def _read_arrays(run: Run, file: Path) -> Read:
+    """Return names and inputs of the arrays of a file."""
+    arrays = _arrays(file)
+    chosen = {name: x for name, x in arrays.items() if name in INPUTS or len(arrays) == 1}
     inputs = {name: as_inputs(run, x) for name, x in chosen.items()}
     names = [f"{file}: {name}[{k}]" for name, x in inputs.items() for k in range(len(x))]
     return names, np.concatenate([*inputs.values()]), [{"prepared": None}] * len(names)
@@ -278,7 +302,17 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
             hint = did_you_mean(unknown[0], list(names))
             raise RunError(f"{run.path}: no class {unknown[0]!r}{hint}")
         return np.array([names[name] for name in array.tolist()])
-    boolean = array.dtype.kind == "b" and facts.task != "binary"
+    boolean = array.dtype.kind == "b"
+    written = [str(value) if boolean else f"{value:.15g}" for value in array.tolist()]
+    if {*written} <= names.keys() != {*map(str, range(len(names)))}:  # as in `fit((x, y))`
+        if boolean or not np.isin(array, range(len(names))).all():
+            return np.array([names[name] for name in written])
+        listed = ", ".join(sorted({*written})[:6])
+        raise RunError(
+            f"{run.path}: labels {listed} may be classes or their positions: y.astype(str) gives "
+            "classes; for positions, give [run.facts.class_names[k] for k in y]"
+        )
+    boolean = boolean and facts.task != "binary"
     known = np.isin(array, [] if boolean else range(len(names)))
     if not known.all():
         as_text = set(map(str, array.tolist()))

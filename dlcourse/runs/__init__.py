@@ -41,7 +41,7 @@ from dlcourse.errors import RunError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, write_file
 from dlcourse.quiet import import_keras
 from dlcourse.runs.evaluation import metric_text, split_table
-from dlcourse.runs.state import ARCHITECTURE, STATE, model_so_far
+from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -216,7 +216,7 @@ class Run:
         path = self.path / name
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
-            if (self.path / STATE).is_file():
+            if (self.path / "recipe.yaml").is_file() and not self.finished:
                 reason += f": python -m dlcourse.train --resume {self.path} goes on, with --finish "
                 reason += "it is saved as it is"
             raise RunError(f"{self.path}: has no {name} ({reason})")

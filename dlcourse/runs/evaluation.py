@@ -61,7 +61,7 @@ def loss_unit(model: Any) -> float:
     return float(getattr(model.layers[-1], "scale", 1.0)) ** 2
 
 
-def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -> dict[str, float]:
+def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -> dict[str, Any]:
     """Return the metrics of the outputs (see `outputs`) for the targets `y` `(n,)`.
 
     Classification: `loss` (cross-entropy), `accuracy`, and `majority`, the share of the largest
@@ -74,7 +74,7 @@ def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -
         return {
             "loss": float(metrics.mean_squared_error(y, outputs)) / unit,
             "mae": float(metrics.mean_absolute_error(y, outputs)),
-            "r2": float(metrics.r2_score(y, outputs)),
+            "r2": float(metrics.r2_score(y, outputs)) if len(y) > 1 else None,
         }
     chosen = outputs.astype("float64")
     chosen /= chosen.sum(axis=1, keepdims=True)  # float32 sums to 1 only within 1e-6

@@ -7,7 +7,7 @@ in another way. New examples are encoded as those of the training were.
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from dlcourse.datasets.dataset import PARTS, SHARED, digests
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, write_file
 from dlcourse.runs import evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "examples.npz"
 Examples = tuple[Any, np.ndarray]  # inputs `(n, …)` and labels or targets `(n,)`
@@ -52,7 +55,7 @@ def answers(run: Any, parts: Sequence[Examples]) -> Answers:
     """
     outputs = np.concatenate([evaluation.outputs(run.model, x) for x, _ in parts])
     y = np.concatenate([y for _, y in parts])
-    origin = _origin(run, parts)
+    origin = _places(run, parts)["part"]
     rows = {name: np.flatnonzero(origin == name) for name in (*PARTS, "new")}
     found = {name: (y[at], outputs[at]) for name, at in rows.items() if len(at)}
     return found if found.keys() == {"new"} else {**found, "all": (y, outputs)}
@@ -62,23 +65,22 @@ def training_data(run: Any) -> Dataset:
     """Return the run's data, split as in the training; examples added since are left out.
 
     Raises:
-        RunError: The data has changed, and its examples are not those of the training any more.
-        DatasetError: The data is missing or broken.
+        DatasetError: The data is missing or broken, or has changed beyond recognition.
     """
     dataset, parts = _own(run)
     if dataset is not None:
         return dataset
-    origin, start = _origin(run, parts), 0
+    places = _places(run, parts).assign(source=np.repeat(range(len(parts)), _sizes(parts)))
+    places["row"] = np.concatenate([np.arange(size) for size in _sizes(parts)])
+    known = places.dropna(subset="place").sort_values("place")  # in the order of the training
     pieces: dict[str, list[Examples]] = {part: [] for part in PARTS}
-    for x, y in parts:
-        for part in PARTS:
-            rows = np.flatnonzero(origin[start : start + len(y)] == part)
-            pieces[part] += [(x.take(rows, axis=0), y[rows])] * bool(len(rows))
-        start += len(y)
+    groups: Any = known.groupby(["part", "source"])["row"]
+    for (part, source), rows in groups:
+        x, y = parts[source]
+        pieces[part].append((x.take(rows.to_numpy(), axis=0), y[rows.to_numpy()]))
     if gone := [part for part in PARTS if not pieces[part]]:
-        raise RunError(
-            f"{run.path}: the data has changed: no example of the {gone[0]} split is left"
-        )
+        reason = f"the data has changed: no example of the {gone[0]} split is left"
+        raise DatasetError(f"{run.path}: {reason}")
     kept: dict[str, Any] = {key: getattr(run.facts, key) for key in SHARED}
     del kept["input_shape"]
     for part, each in pieces.items():
@@ -146,7 +148,7 @@ def _labels(run: Any, dataset: Dataset) -> np.ndarray:
 def _own(run: Any) -> tuple[Dataset | None, list[Examples]]:
     """Return the run's data if it is unchanged, and its examples."""
     name, seed, settings = run.data_settings()
-    fault = RunError(f"{run.path}: the data has changed since this run was trained")
+    fault = DatasetError(f"{run.path}: the data has changed since this run was trained")
     try:
         dataset = read_dataset(name, seed, settings)
         if fingerprint(dataset) == run.facts.fingerprint:
@@ -158,26 +160,32 @@ def _own(run: Any) -> tuple[Dataset | None, list[Examples]]:
     return None, examples(run, name, seed, settings)
 
 
-def _origin(run: Any, parts: Sequence[Examples]) -> np.ndarray:
-    """Return the split, or `new`, of each example; its copies are assigned to the splits in order.
+def _sizes(parts: Sequence[Examples]) -> list[int]:
+    return [len(y) for _, y in parts]
 
-    More copies than the run had of an example belong to the first split that has it.
+
+def _places(run: Any, parts: Sequence[Examples]) -> "pd.DataFrame":
+    """Return `part`, the split of each example or `new`, and `place`, its number in the training.
+
+    The copies of an example are assigned to the splits in order. More copies than the run had
+    belong to the first split that has it, without a place.
     """
     import pandas as pd
 
     path = run.path / FILE
     if not path.is_file():  # of an earlier version: other data is measured whole
-        return np.full(sum(len(y) for _, y in parts), "all")
+        return pd.DataFrame({"part": ["all"] * sum(_sizes(parts)), "place": None})
     try:
         with path.open("rb") as stream:
             known = dict(np.load(stream, allow_pickle=False))
         splits = [pd.DataFrame({"digest": known[part], "part": part}) for part in PARTS]
     except DAMAGED as error:
         raise RunError(f"{path}: is damaged ({error})") from None
-    seen = pd.concat(splits, ignore_index=True)
+    seen = pd.concat(splits, ignore_index=True).rename_axis("place").reset_index()
     new = pd.DataFrame({"digest": np.concatenate([digests(x, y) for x, y in parts])})
     for frame in (seen, new):
         frame["copy"] = frame.groupby("digest").cumcount()
-    exact = new.merge(seen, how="left", on=["digest", "copy"])["part"]
+    places: Any = new.merge(seen, how="left", on=["digest", "copy"])[["part", "place"]]
     first = new.merge(seen.drop_duplicates("digest"), how="left", on="digest")["part"]
-    return exact.fillna(first).fillna("new").to_numpy(dtype=object)
+    places["part"] = places["part"].fillna(first).fillna("new").astype(object)
+    return places

@@ -117,8 +117,9 @@ def resume(
         if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")
             return run
-        prepared = prepare(wanted)
         begun = (run.path / "dataset.json").exists()
+        own = begun and hasattr(wanted.dataset, "path")  # a file may have grown since
+        prepared = prepare(wanted, run.load_dataset() if own else None)
         if begun and run.facts.fingerprint != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)

@@ -107,7 +107,7 @@ def _picture(path: Path) -> None:
 
 
 def _arrays(path: Path) -> None:
-    if path.name == "likeness.npz":
+    if path.name in ("likeness.npz", "examples.npz", "base.npz"):
         with np.load(path) as file:
             dict(file)
     else:

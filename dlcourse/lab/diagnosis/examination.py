@@ -75,7 +75,7 @@ def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:
 def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     """Return the data, and its class counts, duplicates and layer statistics."""
     from dlcourse.datasets import fingerprint
-    from dlcourse.errors import RunError
+    from dlcourse.errors import DatasetError
     from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
     from dlcourse.training import prepare
 
@@ -84,7 +84,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         anywhere = recipe.training.model_copy(update={"device": "auto"})
         untrained = prepare(recipe.model_copy(update={"training": anywhere}), dataset).model
     if fingerprint(dataset) != run.facts.fingerprint:
-        raise RunError(f"{run.path}: the data has changed since this run was trained")
+        raise DatasetError(f"{run.path}: the data has changed since this run was trained")
     if (run.path / XRAY).exists():
         layers = read_xray(run)
     else:
@@ -134,6 +134,8 @@ def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
 
     kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
     columns = [name.partition("=")[0] for name in dataset.feature_names]
+    if not dataset.feature_names:  # images have no columns
+        return None
     x = np.concatenate([x for x, _ in dataset.splits.values()])
     for name in dict.fromkeys(columns) if len(set(columns)) > 1 else ():
         at = [place for place, column in enumerate(columns) if column == name]

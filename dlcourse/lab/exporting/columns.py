@@ -83,7 +83,7 @@ def raw_columns() -> Any:
         Args:
             source: Column of each feature.
             code: Category that the feature is 1 for; `NUMBER`; or `FLAG`, 1 for a missing value.
-            fill: Value of the feature where a number is missing.
+            fill: Value of the feature where a number is missing, or the category of a missing word.
         """
 
         def __init__(self, source: Any, code: Any, fill: Any, **options: Any):
@@ -91,12 +91,18 @@ def raw_columns() -> Any:
             self.settings = {"source": source, "code": code, "fill": fill}
 
         def call(self, columns: Any) -> Any:
-            code = np.array(self.settings["code"], "float32")
-            values = ops.take(columns, np.array(self.settings["source"], "int32"), axis=1)
+            # One more feature, filled with NaN: only then does tf2onnx choose. Otherwise it adds
+            # products with 0, and 0 · NaN is NaN.
+            code, source = np.array(self.settings["code"], "float32"), self.settings["source"]
+            fill = np.array([*self.settings["fill"], np.nan], "float32")
+            values: Any = ops.take(columns, np.array([*source, 0], "int32"), axis=1)
             missing: Any = ops.cast(ops.isnan(values), "float32")
-            filled = ops.where(missing > 0, np.array(self.settings["fill"], "float32"), values)
-            numbers = ops.where(code == FLAG, missing, filled)
-            return ops.where(code >= 0, ops.cast(ops.equal(filled, code), "float32"), numbers)
+            filled: Any = ops.where(missing > 0, fill, values)
+            numbers = filled[:, :-1]
+            values, missing, fill = values[:, :-1], missing[:, :-1], fill[:-1]
+            numbers = ops.where(code == FLAG, missing, numbers)
+            named = ops.cast(ops.equal(values, code), "float32")
+            return ops.where(code >= 0, named + missing * (fill == code), numbers)
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), **self.settings}
