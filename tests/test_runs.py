@@ -101,7 +101,7 @@ def test_what_is_not_a_run_is_told_with_a_hint(tmp_path, digits_run):
 def test_an_unfinished_and_a_broken_run_are_told(tmp_path):
     run = create_run(tmp_path, "digits", "half")
     write_text(run.path / "recipe.yaml", "seed: 0")
-    with pytest.raises(RunError, match=r"has no metrics\.json \(the training did not finish\)"):
+    with pytest.raises(RunError, match=r"has no metrics\.json \(the training did not finish: "):
         _ = read_run(run.path).metrics
     write_text(run.path / "metrics.json", '{"test": ')
     with pytest.raises(RunError, match=r"metrics\.json: is broken"):
