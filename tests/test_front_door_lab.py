@@ -55,17 +55,20 @@ def regression(tmp_path_factory):
 # ------------------------------------------------------------------ labels
 
 
-def test_whole_numbers_are_positions_whatever_the_classes_are_called(two_digits):
+def test_whole_numbers_are_positions_or_classes_but_never_guessed(two_digits):
     run, _ = two_digits
     data = run.load_dataset()
     assert data.class_names == ("1", "7")
     rows = data.y_test == 1
     x, y = data.x_test[rows], data.y_test[rows]
     expected = dl.evaluate(run, (x, ["7"] * len(y)))
-    assert dl.evaluate(run, (x, y)) == expected  # 1 is the class 7, also where all are 1
-    assert dl.evaluate(run, (x, y.astype(float))) == expected
+    assert dl.evaluate(run, (x, y * 7)) == expected
     assert dl.evaluate(run, (x, y == 1)) == expected
-    assert dl.evaluate(run, (x, y.astype(object))) == expected
+    every = dl.evaluate(run, (data.x_test, data.y_test))
+    assert dl.evaluate(run, (data.x_test, np.where(data.y_test == 1, 7, 1))) == every
+    for same in (y, y.astype(float), y.astype(object)):  # the class 1, or position 1, the class 7?
+        with pytest.raises(RunError, match="labels 1 may be classes or their positions"):
+            dl.evaluate(run, (x, same))
     assert dl.evaluate(run, (x, np.array(["7"] * len(y), object))) == expected
 
 
@@ -73,10 +76,9 @@ def test_whole_numbers_are_positions_whatever_the_classes_are_called(two_digits)
     ("y", "told"),
     [
         (
-            [1, 7],
+            [0, 7],
             "no class '7': numbers are the positions of the classes, 0 to 1; class names are ",
         ),
-        ([1, 7], "class names are text: y.astype(str) gives these"),
         ([0, -1], "no class '-1': numbers are the positions"),
         ([0, 0.5], "no class '0.5': numbers are the positions"),
         ([0, np.nan], "no class 'nan': numbers are the positions"),
