@@ -1,6 +1,7 @@
 """A run in other runtimes' formats: it answers there as in Keras, or it is not written."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dlcourse.commands import export
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.lab import exporting
+from dlcourse.lab.exporting import columns
 from dlcourse.models import build_model
 from dlcourse.training import train
 
@@ -395,6 +397,11 @@ def test_a_tables_own_columns_are_answered_as_predict_answers_the_table(
     ]
     found = runtime(name, path, x)
     np.testing.assert_allclose(np.c_[1 - found, found], answers, atol=1e-6)
+
+
+def test_the_encoding_of_deep_images_is_not_that_of_a_table(digits_run):
+    facts = replace(digits_run.facts, encoding={"deep": [0, 4095]})
+    assert columns.names(facts) == columns.names(digits_run.facts)
 
 
 def test_an_export_of_images_carries_its_class_names(call, digits_run, tmp_path):

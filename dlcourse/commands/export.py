@@ -63,8 +63,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with held_back_stderr():
         model = exporting.in_float32(run.model)
         x, source = exporting.inputs_of(run)
-        if run.facts.encoding:
-            model, x = with_columns(model, x, run.facts.encoding["columns"])
+        if columns := run.facts.encoding.get("columns"):  # of a table
+            model, x = with_columns(model, x, columns)
     known = names(run.facts)
     if not arguments.json:
         write(_head(run, model, source, known))

@@ -19,8 +19,8 @@ def names(facts: DataFacts) -> dict[str, Any]:
     A category is given by its position in `categories`, a missing value is NaN.
     """
     inputs: list[Any] = [{"name": name} for name in facts.feature_names]
-    if facts.encoding:
-        inputs = [one for column in facts.encoding["columns"] for one in _inputs(column)]
+    if columns := facts.encoding.get("columns"):
+        inputs = [one for column in columns for one in _inputs(column)]
     if facts.inputs == "images":
         inputs = [{"name": "image", "shape": facts.input_shape, "range": facts.value_range}]
     return {"inputs": inputs, "target": facts.target_name, "classes": facts.class_names}
