@@ -43,9 +43,9 @@ def evaluate(
         run: Finished run, or its folder.
         data: None for the run's own data; a table (file or DataFrame) with the target, in any
             order of columns; an npz file; a folder with a folder of images per class; another
-            `Dataset`; or inputs `(n, …)` as the data set gives them, with `y` `(n,)`. Whole
-            numbers in `y` are the data set's own labels, the positions of the classes from 0; text
-            gives names of classes.
+            `Dataset`; or inputs `(n, …)` as the data set gives them, with `y` `(n,)`: text names
+            the classes. Whole numbers are classes or their positions from 0; numbers that may be
+            either are refused.
 
     Raises:
         RunError: The run is not finished, or the data does not fit it.

@@ -89,8 +89,8 @@ class Run:
         Examples that were added to its file since are left out.
 
         Raises:
-            RunError: The recipe is missing or damaged, or the data has changed beyond recognition.
-            DatasetError: The data is missing or broken.
+            RunError: The recipe or the record of the examples is missing or damaged.
+            DatasetError: The data is missing or broken, or has changed beyond recognition.
         """
         from dlcourse.runs.measured import training_data
 

@@ -115,9 +115,7 @@ def model_so_far(folder: Path, architecture: dict[str, Any]) -> tuple[Any, Progr
 
     path = folder / FINE_TUNING
     path = path if path.exists() else folder / STATE
-    if not path.exists():
-        raise RunError(f"{folder}: nothing was trained yet: --resume goes on")
-    progress, arrays = read_latest(path)
+    progress, arrays = read_latest(path) if path.exists() else (Progress(), {})
     if not progress.epoch + progress.step:
         raise RunError(f"{folder}: nothing was trained yet: --resume goes on")
     frozen, best = folder / BASE, sorted(name for name in arrays if name.startswith("best_"))

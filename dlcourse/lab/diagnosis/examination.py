@@ -1,11 +1,10 @@
 """The evidence of a run for a diagnosis: its curves, data and layers."""
 
-import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dlcourse.datasets.dataset import digests
 from dlcourse.lab.diagnosis.evidence import norm_start
 from dlcourse.lab.diagnosis.findings import THRESHOLDS
 
@@ -111,17 +110,18 @@ def duplicates(dataset: "Dataset") -> float:
     It is 0 for a table whose rows repeat by nature: equal rows have different targets, or the
     columns have fewer combinations of values than there are rows.
     """
-    seen: dict[bytes, set] = {}
-    for digest, y in zip(_digests(dataset.x_train), dataset.y_train, strict=True):
-        seen.setdefault(digest, set()).add(y.item())
+    splits = (dataset.x_train, dataset.x_val, dataset.x_test)
+    train, *others = (digests(x, np.zeros(len(x))) for x in splits)
+    seen: dict[int, set] = {}
+    for digest, y in zip(train.tolist(), dataset.y_train.tolist(), strict=True):
+        seen.setdefault(digest, set()).add(y)
     if dataset.x_train.ndim == 2:
         repeated = len(dataset.y_train) - len(seen)
         contrary = sum(len(targets) - 1 for targets in seen.values())
         values = [len(np.unique(column)) for column in dataset.x_train.T]
         if contrary > 0.05 * repeated or np.prod(values, dtype="float64") < len(dataset.y_train):
             return 0.0
-    splits = (dataset.x_val, dataset.x_test)
-    return max(sum(row in seen for row in _digests(x)) / len(x) for x in splits)
+    return max(float(np.isin(part, train).mean()) for part in others)
 
 
 def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
@@ -133,9 +133,9 @@ def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
-    columns = [name.partition("=")[0] for name in dataset.feature_names]
     if not dataset.feature_names:  # images have no columns
         return None
+    columns = [name.partition("=")[0] for name in dataset.feature_names]
     x = np.concatenate([x for x, _ in dataset.splits.values()])
     for name in dict.fromkeys(columns) if len(set(columns)) > 1 else ():
         at = [place for place, column in enumerate(columns) if column == name]
@@ -151,10 +151,3 @@ def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
             if score - chance >= least * (1 - chance):
                 return name, "is the target under another name" if few else "counts the rows"
     return None
-
-
-def _digests(x: np.ndarray) -> Iterator[bytes]:
-    from dlcourse.datasets.dataset import chunks
-
-    for rows in chunks(x):  # a digest takes 16 bytes, an image thousands
-        yield from (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
