@@ -45,6 +45,19 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file that `numpy.savez` wrote, by name.
+
+    Raises:
+        DAMAGED: One of these errors, for a file that is missing, damaged or of another kind.
+    """
+    import numpy as np
+
+    # opened here: np.load leaves a broken archive open
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
 def _flush_folder(folder: Path) -> None:
     """Make a rename survive a power loss; Windows cannot open a folder."""
     if os.name != "posix":

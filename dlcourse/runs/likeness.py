@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import RunError
-from dlcourse.files import DAMAGED, write_file
+from dlcourse.files import DAMAGED, read_arrays, write_file
 from dlcourse.runs import evaluation
 
 FILE = "likeness.npz"
@@ -48,8 +48,7 @@ def noted(run: Any, x: np.ndarray) -> list[dict[str, Any]]:
     if not images or not path.is_file():
         return [{"distance": None, "warning": None} if images else {} for _ in x]
     try:
-        with path.open("rb") as stream:  # opened here: np.load leaves a broken archive open
-            known = dict(np.load(stream, allow_pickle=False))
+        known = read_arrays(path)
         measures = _measures(x, known["range"], len(x))
         far = _nearest(known, measures / known["scale"]) / known["limit"]
     except DAMAGED as error:

@@ -15,7 +15,7 @@ from dlcourse.datasets import Dataset, fingerprint, read_dataset, read_whole
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.dataset import PARTS, SHARED, digests
 from dlcourse.errors import DatasetError, RunError
-from dlcourse.files import DAMAGED, write_file
+from dlcourse.files import DAMAGED, read_arrays, write_file
 from dlcourse.runs import evaluation
 
 if TYPE_CHECKING:
@@ -176,8 +176,7 @@ def _places(run: Any, parts: Sequence[Examples]) -> "pd.DataFrame":
     if not path.is_file():  # of an earlier version: other data is measured whole
         return pd.DataFrame({"part": ["all"] * sum(_sizes(parts)), "place": None})
     try:
-        with path.open("rb") as stream:
-            known = dict(np.load(stream, allow_pickle=False))
+        known = read_arrays(path)
         splits = [pd.DataFrame({"digest": known[part], "part": part}) for part in PARTS]
     except DAMAGED as error:
         raise RunError(f"{path}: is damaged ({error})") from None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import RunError, UserError, one_line
-from dlcourse.files import DAMAGED, write_file
+from dlcourse.files import DAMAGED, read_arrays, write_file
 
 STATE, FINE_TUNING, BASE, ARCHITECTURE = "state.npz", "fine_tuning.npz", "base.npz", "model.json"
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
@@ -84,8 +84,7 @@ def read_state(path: Path) -> tuple[Progress, dict[str, Any]]:
         RunError: The file is damaged.
     """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        arrays = read_arrays(path)
         arrays["meta"] = json.loads(str(arrays["meta"]))
         xray = arrays["meta"]["progress"].pop("xray", None)  # version 0.1.0 stored the X-ray here
         arrays["meta"].setdefault("users", {"XRay": xray} if xray else {})
@@ -124,8 +123,7 @@ def model_so_far(folder: Path, architecture: dict[str, Any]) -> tuple[Any, Progr
     try:
         model = keras.models.model_from_json(json.dumps(architecture))
         if path.name == STATE and frozen.exists():
-            with np.load(frozen, allow_pickle=False) as file:
-                weights = [*(file[name] for name in file.files), *weights]
+            weights = [*read_arrays(frozen).values(), *weights]
         model.set_weights(weights)
     except Exception as error:  # noqa: BLE001 - Keras raises many types on what does not fit
         raise RunError(f"{folder}: the weights so far cannot be read: {one_line(error)}") from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import chunks
-from dlcourse.files import DAMAGED, make_folder, write_file
+from dlcourse.files import DAMAGED, make_folder, read_arrays, write_file
 from dlcourse.runs.evaluation import predict
 from dlcourse.visualizers import hooks
 
@@ -45,8 +45,7 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
 def _kept(path: Path) -> np.ndarray | None:
     """Return the rows of a cache file; None if the file is absent or damaged (by its CRC)."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return file["rows"]
+        return read_arrays(path)["rows"]
     except DAMAGED:
         return None
 
