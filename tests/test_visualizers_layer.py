@@ -548,3 +548,17 @@ def test_the_rollout_multiplies_the_mixings_of_all_layers():
 def test_models_without_attention_have_no_rollout():
     with pytest.raises(UserError, match="attention: the model has no MultiHeadAttention layer"):
         attention_rollout(net(joined), IMAGES)
+
+
+def test_the_members_of_an_ensemble_are_not_places():
+    def averaged(*, convolutions):
+        image, members = keras.Input((8, 8, 1)), []
+        for _ in range(2):
+            inner = [layers.Conv2D(4, 3) for _ in range(convolutions)]
+            inner += [layers.Flatten(), layers.Dense(3)]
+            members.append(keras.Sequential([keras.Input((8, 8, 1)), *inner])(image))
+        return keras.Model(image, ops.logsumexp(ops.stack(members, axis=-1), axis=-1))
+
+    with pytest.raises(UserError, match="no convolutional layer"):
+        grad_cam(averaged(convolutions=0), IMAGES[:, :8, :8], 0)
+    assert grad_cam(averaged(convolutions=1), IMAGES[:, :8, :8], 0).shape == (2, 8, 8)

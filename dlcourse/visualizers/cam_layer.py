@@ -55,11 +55,13 @@ def default_call(model: Any, probe: Probe, output: int, source: int) -> LayerCal
     places = {t: shape[:-1] for t, shape in probe.shapes.items()}
     made = {t: step for step in probe.steps for t in step.outputs if t not in step.inputs}
     learned: set[int] = set()  # tensors behind a layer with weights
+    rank = len(places[probe.inputs[source]])
+    apart: set[int] = set()  # rows of vectors without a place, as of the members of an ensemble
     cuts, reads, last = [], [], None
     for step in steps:
         unknown = [t for t in step.inputs if t not in made and t not in probe.inputs]
         maps = [t for t in step.inputs if t in learned or (learned and t in unknown)]
-        maps = [t for t in maps if prod(places[t]) > 1]
+        maps = [t for t in maps if prod(places[t]) > 1 and t not in apart]
         after = max((places[t] for t in step.outputs), key=prod, default=())
         fewer = [t for t in maps if len(after) < len(places[t]) and prod(after) < prod(places[t])]
         if last is not None and any(prod(places[t]) == 1 for t in unknown):
@@ -68,10 +70,11 @@ def default_call(model: Any, probe: Probe, output: int, source: int) -> LayerCal
             cuts.append((max(lost, key=lambda t: prod(probe.shapes[t])), step))
         learns = hooks.learns(parts[step.call.position])
         reads += [(maps[0], step)] if maps and learns else []
+        if all(prod(places[t]) == 1 or t in apart for t in step.inputs):
+            apart.update(t for t in step.outputs if len(places[t]) < rank)
         if learns or learned.intersection(step.inputs) or (learned and unknown):
             learned.update(step.outputs)
             last = next((t for t in step.outputs if prod(places[t]) > 1), last)
-    rank = len(places[probe.inputs[source]])
     if cuts and len(places[cuts[-1][0]]) < rank:  # as of frames, after each was pooled
         whole = [cut for cut in cuts if len(places[cut[0]]) == rank]
         only = [cut for cut in whole if not way(probe, output, source, cut[1])]

@@ -17,7 +17,8 @@ from dlcourse.text_table import text_table
 
 def text(comparison: Comparison) -> str:
     """Return the table, what can be explained, the verdict and the protocol."""
-    parts = [f"data    {comparison.data}\nrounds  {comparison.protocol}", table(comparison)]
+    data = fill(f"data    {comparison.data}", 98, subsequent_indent=" " * 8)
+    parts = [f"{data}\nrounds  {comparison.protocol}", table(comparison)]
     if len(comparison.sizes) > 1:
         parts.append(curve_table(comparison))
     names = {name: short(name) for name in comparison.explains}
