@@ -290,7 +290,9 @@ def _beginning(
     if not shapes:
         raise UserError("start: this model has no known input shape: give a start image")
     ranges = value_ranges(value_range, len(shapes))
-    starts = starts if len(starts) == len(shapes) else [None] * len(shapes)
+    starts = starts if start is not None else [None] * len(shapes)
+    if len(starts) != len(shapes):
+        raise UserError(f"start: the model has {len(shapes)} inputs, got {len(starts)}")
     begin = []
     for x, shape, (low, high) in zip(starts, shapes, ranges, strict=True):
         if x is None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.feature_maps import outputs
 from dlcourse.visualizers.grad_cam import enlarged
@@ -15,13 +17,15 @@ from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
 
+@checked
 def class_activation_map(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    output: int | str = 0,
+    output: Output = 0,
     enlarge: bool = True,
+    batch_size: Positive | None = None,
 ) -> np.ndarray:
     """Return Σ w·A: the pooled feature maps A, weighted by the class's output weights w; signed.
 
@@ -31,6 +35,7 @@ def class_activation_map(
         model, images, class_indices, output: As for `saliency`. The model must end in
             GlobalAveragePooling and one Dense layer (dropout in between does not matter).
         enlarge: Whether to resize the map to the image's size.
+        batch_size: As for `saliency`.
 
     Returns:
         `(n, height, width)` in units of the logit.
@@ -42,7 +47,12 @@ def class_activation_map(
         Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
         arXiv:1512.04150.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, batch_size=batch_size)
+    return target.in_batches(partial(_map, enlarge=enlarge))
+
+
+def _map(target: Target, *, enlarge: bool) -> np.ndarray:
+    """Return the map of the first pooling and Dense layer that give the target's scores."""
     scores = class_scores(target)
     for place, kernel, bias in _endings(target):
         maps = outputs(target, [replace(place, entering=True)])[place.name]

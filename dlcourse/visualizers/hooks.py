@@ -129,6 +129,11 @@ def symbolic_inputs(model: Any) -> list:
     return list(getattr(model, "inputs", None) or ())
 
 
+def fixed_batch(model: Any) -> int | None:
+    """Return the only number of examples that the model takes at a time; None for any number."""
+    return next((x.shape[0] for x in symbolic_inputs(model)), None)
+
+
 def build(model: Any, inputs: list) -> None:
     """Build the model if needed; a Sequential for any batch size, which a call would fix."""
     import keras
