@@ -206,9 +206,8 @@ def test_of_many_convolutions_the_last_are_drawn_and_any_that_is_named(monkeypat
 def test_a_network_without_convolutions_has_no_templates_of_layers():
     import keras
 
-    model = keras.Sequential(
-        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
-    )
+    flat = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    view = View(DataFacts("flat", "regression", (8, 8, 1)), model=keras.Sequential(flat))
     with pytest.raises(UserError, match="templates: the network has no convolution"):
         list(inside.templates(view))
 
