@@ -22,9 +22,9 @@ def progress_bar() -> Any:
     from rich.console import Console
     from rich.progress import Progress
 
-    stream = Console(stderr=True, quiet=not sys.stderr.isatty())
-    how = {"transient": True, "redirect_stdout": sys.stdout.isatty()}
-    return Progress(console=stream, speed_estimate_period=float("inf"), **how)
+    hidden, above = not sys.stderr.isatty(), {"redirect_stdout": sys.stdout.isatty()}
+    stream = {"console": Console(stderr=True, quiet=hidden), "disable": hidden, "transient": True}
+    return Progress(**stream, **above, speed_estimate_period=float("inf"))
 
 
 def quiet_retracing() -> None:
