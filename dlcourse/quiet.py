@@ -22,9 +22,10 @@ def progress_bar() -> Any:
     from rich.console import Console
     from rich.progress import Progress
 
-    hidden, above = not sys.stderr.isatty(), {"redirect_stdout": sys.stdout.isatty()}
-    stream = {"console": Console(stderr=True, quiet=hidden), "disable": hidden, "transient": True}
-    return Progress(**stream, **above, speed_estimate_period=float("inf"))
+    hidden = not sys.stderr.isatty()
+    how: Any = {"transient": True, "disable": hidden, "redirect_stdout": sys.stdout.isatty()}
+    stream = Console(stderr=True, quiet=hidden)  # an older rich ends a disabled bar with a new line
+    return Progress(console=stream, speed_estimate_period=float("inf"), **how)
 
 
 def quiet_retracing() -> None:

@@ -143,16 +143,16 @@ def attributions(
     if not n or {len(part) for part in given.values()} != {n}:
         got = ", ".join(f"{len(part)} {name}" for name, part in given.items())
         raise UserError(f"attributions: expected one image or more, and as many of each, got {got}")
-    images = [pixels(image) for image in images]
+    shown = [pixels(image) for image in images]
     checked = [[_checked(one, f" of {name}") for one in part] for name, part in maps.items()]
     figure = shown_figure(figure, 1.1 * columns + 0.9, 1.25 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
-        show_image(row[0], images[k])
+        show_image(row[0], shown[k])
         label(row[0], titles[k])
         for ax, values in zip(row[1:], checked, strict=True):
             if overlaid:
-                overlay(images[k], values[k], ax)
+                overlay(shown[k], values[k], ax)
             else:
                 top = np.abs(values[k][np.isfinite(values[k])]).max(initial=0)
                 show_map(ax, values[k], colorbar=False)
