@@ -23,7 +23,7 @@ class Case:
         images: What dlcourse is given: an array, a list or a dict.
         x: The inputs at which gradients are taken: those of the twin.
         grids: Where each of the maps lies in the image; None for one with other axes.
-        layers: Names of the maps' layers in the model; empty if the map is not a layer's last output.
+        layers: Names of the maps' layers in the model; empty for what is not a last output.
         sources: Indices of the inputs of images; the maps of the first layers belong to them.
         ending: What gives probabilities from logits: `softmax`, `sigmoid` or `none`.
         dense: The Dense layer, if the model ends in GlobalAveragePooling and this layer.
@@ -33,6 +33,7 @@ class Case:
         deep: Whether the network is deep: maps keep their size, Score-CAM reads the last of them.
         settings: Settings of every method that has them.
         value_range: Range of the images' values.
+        traces: The formulas' gradients at the inputs, which several methods share.
     """
 
     model: Any
@@ -50,6 +51,7 @@ class Case:
     deep: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     value_range: tuple[float, float] = (0.0, 1.0)
+    traces: dict[str, Any] = field(default_factory=dict)
 
 
 ENDINGS: dict[str, Callable[[Any], Any]] = {
@@ -434,7 +436,9 @@ MODELS: dict[str, Callable[[], Case]] = {
         (4, 1.5), False, 255,
     ),
     "DenseNet121": partial(application, "DenseNet121", 64, "conv1_relu", (2, 0)),
-    "EfficientNetB0": partial(application, "EfficientNetB0", 64, "stem_activation", (2, 1), top=255),
+    "EfficientNetB0": partial(
+        application, "EfficientNetB0", 64, "stem_activation", (2, 1), top=255
+    ),
     "EfficientNetV2B0": partial(
         application, "EfficientNetV2B0", 64, "stem_activation", (2, 1), top=255
     ),
