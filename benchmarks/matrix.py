@@ -517,6 +517,17 @@ def summary(table: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return counts | {"share": round(counts["right"] / sum(counts.values()), 4)}
 
 
+def by_method(table: dict[str, dict[str, Any]]) -> str:
+    """Return the README's table: the cells of each method, and its largest deviation."""
+    lines = ["| method | right | refused | wrong | largest deviation |", "|---|--:|--:|--:|--:|"]
+    for method in FORMULAS:
+        cells = [row[method] for row in table.values()]
+        found = Counter(c["verdict"] for c in cells)
+        numbers = " | ".join(str(found[verdict]) for verdict in ("right", "refused", "WRONG"))
+        lines.append(f"| `{method}` | {numbers} | {max(c.get('error', 0) for c in cells)} |")
+    return "\n".join(lines)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Make the matrix or some of its rows, print them and, of all methods, write them."""
     parser = argparse.ArgumentParser(description="Compare every visualizer with its formula.")
@@ -544,6 +555,7 @@ def main(argv: list[str] | None = None) -> int:
         rows = {name: row for name, row in rows.items() if row}
         facts = {"date": date.today().isoformat(), "machine": machine(), "bound": BOUND}
         facts |= summary(rows) | {"cells": rows}
+        print(f"\n{by_method(rows)}\n{summary(rows)} in {len(rows)} models")
         RESULTS.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     return int(counts["WRONG"] > 0 or counts["share"] < SHARE)
 
