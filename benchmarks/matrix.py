@@ -48,7 +48,7 @@ def read(case: Case, inputs: list, classes: Any, twin: Any = None) -> tuple[list
     *maps, logits = (twin or case.twin)([tf.convert_to_tensor(x) for x in inputs])
     if where := case.settings.get("where"):
         logits = logits[(slice(None), *where)]
-    logits = tf.reshape(logits, (len(logits), -1, logits.shape[-1]))
+    logits = tf.cast(tf.reshape(logits, (len(logits), -1, logits.shape[-1])), "float32")
     chances = {"softmax": tf.nn.softmax, "sigmoid": tf.sigmoid, "none": tf.identity}[case.ending]
     chances = chances(logits)
     if case.ending == "sigmoid" and logits.shape[-1] == 1:
@@ -57,7 +57,8 @@ def read(case: Case, inputs: list, classes: Any, twin: Any = None) -> tuple[list
     if classes is None:
         classes = tf.argmax(tf.reduce_mean(logits, axis=1), axis=-1)
     chosen = tf.one_hot(classes, logits.shape[-1])[:, None]
-    return maps, *(tf.reduce_sum(tf.reduce_mean(v * chosen, 1), -1) for v in (logits, chances))
+    scores, chances = (tf.reduce_sum(tf.reduce_mean(v * chosen, 1), -1) for v in (logits, chances))
+    return maps, scores, chances
 
 
 class Trace(NamedTuple):
@@ -77,7 +78,8 @@ def traced(case: Case, inputs: list, classes: Any, twin: Any = None) -> Trace:
             tape.watch(tensor)
         maps, scores, _ = read(case, tensors, classes, twin)
         total = tf.reduce_sum(scores)
-    slopes = tape.gradient(total, [tensors, maps], unconnected_gradients="zero")
+    zero = tf.UnconnectedGradients.ZERO
+    slopes: Any = tape.gradient(total, [tensors, maps], unconnected_gradients=zero)
     return Trace(scores.numpy(), *([x.numpy() for x in part] for part in (*slopes, maps)))
 
 
