@@ -409,8 +409,8 @@ def application(
         x=[top * blocks(size)], dense=plain.layers[-1] if dense else None,
     )  # fmt: skip
     model.set_weights(plain.get_weights())
-    places = [plain.layers.index(t._keras_history.operation) for t in maps]
-    names = [model.layers[place].name for place in places]
+    makers = [t._keras_history.operation for t in maps]  # a layer, or an operation such as a sum
+    names = [model.layers[plain.layers.index(m)].name if m in plain.layers else "" for m in makers]
     return replace(made, layers=names, deep=True, value_range=(0.0, float(top)))
 
 
