@@ -17,7 +17,7 @@ METHODS = ["gradient_times_input", "grad_cam", "occlusion"]
 def test_a_cell_is_right_or_refused_with_the_reason(capsys):
     assert matrix.main(["--models", "CNN", "rows", "--methods", *METHODS]) == 0
     printed = capsys.readouterr().out
-    assert "rows have no positions to cover" in printed
+    assert "rows and tokens have no positions to cover" in printed
     assert "right 4, refused 2, WRONG 0, share 0.6667" in printed
 
 

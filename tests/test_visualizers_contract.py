@@ -741,7 +741,7 @@ def test_methods_that_mask_cover_the_image_and_hold_the_row(method):
 @pytest.mark.parametrize("method", ["occlusion", "rise"])
 def test_rows_have_no_places_to_cover(method):
     rows = keras.Sequential([layers.Input((5,)), dense()])
-    refused(f"{method}: rows have no positions to cover", method, rows, ROWS)
+    refused(f"{method}: rows and tokens have no positions to cover", method, rows, ROWS)
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.schema import Output, Positive, checked
-from dlcourse.visualizers.feature_maps import outputs
+from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.grad_cam import on_images
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
@@ -36,7 +36,7 @@ def eigen_cam(
     target = target_of(model, images, class_indices, output=output, batch_size=batch_size)
 
     def heatmap(part: Target, place: LayerCall, _: int) -> np.ndarray:
-        maps = outputs(part, [place])[place.name]
+        (maps,) = tensors_of(part, [place])
         rows = maps.reshape(len(maps), -1, maps.shape[-1])
         direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
         cam = np.einsum("npc,nc->np", rows, direction)

@@ -1,5 +1,6 @@
 """Outputs of the layers: feature maps and each neuron's activity; and the filters themselves."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,22 +27,26 @@ def feature_maps(
         model: Any Keras 3 model.
         images: Images `(n, height, width, channels)` in the model's own value range, or other
             inputs that it takes.
-        layers: Names, positions or layers, one or several. None for every layer whose output has
-            positions and channels, `(n, height, width, channels)`, from the first convolution on.
+        layers: Names, positions or layers, one or several; `(layer, k)` for the call number k of a
+            layer. None for every layer whose output has positions and channels, `(n, height, width,
+            channels)`, from the first convolution on.
         batch_size: As for `saliency`.
 
     Returns:
-        `{name: (n, height, width, channels)}` in the order of the layers, float32; the last output
-        of a layer that is called more than once.
+        `{name: (n, height, width, channels)}` in the order of the layers, float32. Of a layer that
+        is called more than once, the last output, or `name:k` for each call asked for.
 
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
     """
     target = target_of(model, images, 0, batch_size=batch_size)
     if layers is not None:
-        several = layers if isinstance(layers, list | tuple) else [layers]
-        named = [hooks.find_layer(target.calls, layer, model) for layer in several]
-        return target.in_batches(lambda part: outputs(part, named))
+        named = [hooks.find_layer(target.calls, layer, model) for layer in hooks.several(layers)]
+        calls = Counter(call.name for call in named)
+        names = [x.name if calls[x.name] == 1 else f"{x.name}:{x.number}" for x in named]
+        return target.in_batches(
+            lambda part: dict(zip(names, tensors_of(part, named), strict=True))
+        )
     every = hooks.all_layers(model)
     slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):

@@ -63,8 +63,9 @@ def grad_cam(maps: Any, gradient: Any) -> Any:
         model, images, class_indices, output, where: As for `saliency`; images, volumes or
             sequences.
         layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
-            layer; `(layer, k)` for its call number k. None for the last maps before the network's
-            last reduction of places, such as a pooling or flattening.
+            layer; `(layer, k)` for its call number k, in the order in which Keras runs the model.
+            None for the last maps before the network's last reduction of places, such as a pooling
+            or flattening.
         enlarge: Whether to resize the maps to the image's size: bilinear, each place at the centre
             of the pixels that it sees.
         grid: Rows and columns of the image's patches, such as `(14, 14)`, for a layer of tokens; a
@@ -73,7 +74,7 @@ def grad_cam(maps: Any, gradient: Any) -> Any:
 
     Returns:
         `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences. A list
-        of these for several inputs of images.
+        of these for several inputs of images on which the layer depends.
 
     Raises:
         UserError: The arguments do not fit together, or the layer's output has no positions.
@@ -128,13 +129,19 @@ def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:
         view: The layer whose maps are read, or None for the default one; whether to resize each map
             to its input; the grid of the image's patches, or None.
     """
-    layer, enlarge, grid = view
-    found = [spatial_layer(target, layer, method, source) for source in target.sources]
-    found = [with_grid(target.probe, *x, grid) for x in zip(found, target.sources, strict=True)]
+    (layer, enlarge, grid), found, refusals = view, [], []
+    for source in target.sources:
+        try:
+            place = spatial_layer(target, layer, method, source)
+            found.append((with_grid(target.probe, place, source, grid), source))
+        except UserError as error:  # a layer behind another image only
+            refusals.append(error)
+    if not found or (refusals and layer is None):
+        raise refusals[0]
 
     def maps(part: Target) -> Any:
         each = []
-        for place, source in zip(found, target.sources, strict=True):
+        for place, source in found:
             cam = np.asarray(heatmap(part, place, source), "float32")
             each.append(enlarged(part, cam, place, source) if enlarge else cam)
         return each if len(each) > 1 else each[0]

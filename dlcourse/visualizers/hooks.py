@@ -329,6 +329,13 @@ def find_calls(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> list[Lay
     return matches
 
 
+def several(layers: Any) -> list:
+    """Return the layers of an argument: one, `(layer, number of the call)`, or a list or tuple."""
+    numbers = [isinstance(x, Integral) for x in layers] if isinstance(layers, tuple) else []
+    is_list = isinstance(layers, list | tuple) and numbers != [False, True]
+    return list(layers) if is_list else [layers]
+
+
 def named_layer(model: Any, layer: int | str | Any) -> Any:
     """Return a layer by its position among `model.layers`, its name, or its path `base/conv`.
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
-from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.operations import Operation
@@ -109,17 +108,14 @@ def gradients(
 
     tensors = target.run((name,), gradient, target.inputs, target.asked, any_batch=True)
     arrays = [np.asarray(tensor) for tensor in tensors]
-    known = hooks.symbolic_inputs(target.model) or [None] * len(arrays)
-    embeds = any(call.kind == "Embedding" for call in target.calls)
-    for k, (array, tensor) in enumerate(zip(arrays, known, strict=True)):
-        whole = embeds if tensor is None else "int" in str(tensor.dtype)
-        if whole and not array.any() and k not in dict(target.embedded):
+    for k, array in enumerate(arrays):
+        if not array.any() and k not in dict(target.embedded) and target.takes_whole_numbers(k):
             name = f"images[{k}]" if target.was_list else "images"
-            reason = f"{name}: the model takes whole numbers, which have no gradient"
-            raise UserError(f"{reason}: {MASKS if array.ndim > 2 else PART}")
+            raise UserError(f"{name}: {WHOLE}: {MASKS if array.ndim > 2 else PART}")
     return arrays
 
 
+WHOLE = "the model takes whole numbers, which have no gradient"
 MASKS = "use a method that covers parts of the image, such as occlusion"
 PART = "explain the part of the model that takes their encoding, keras.Model(…)"
 

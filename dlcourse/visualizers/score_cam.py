@@ -7,7 +7,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.cam_layer import pixels_of
-from dlcourse.visualizers.feature_maps import outputs
+from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.grad_cam import on_images
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.masking import masked_scores, places_of
@@ -56,7 +56,7 @@ def score_cam(
             raise UserError(
                 f"score_cam: layer {place.name} has other axes than the input: name another layer"
             )
-        maps = outputs(part, [place])[place.name]
+        (maps,) = tensors_of(part, [place])
         axes = tuple(range(1, maps.ndim - 1))
         low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
         # Resizing is linear, with weights that add up to 1: a mask in [0, 1] stays in [0, 1].

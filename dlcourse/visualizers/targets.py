@@ -78,6 +78,14 @@ class Target:
         most = max(x.ndim for x in self.inputs)
         return [k for k, x in enumerate(self.inputs) if x.ndim == most > 2] or [0]
 
+    def takes_whole_numbers(self, k: int) -> bool:
+        """Whether an input is of whole numbers: by its type, or as the input of an embedding."""
+        known = hooks.symbolic_inputs(self.model)
+        takers = {x.call.kind for x in self.probe.steps if self.probe.inputs[k] in x.inputs}
+        if not known:
+            return any(call.kind == "Embedding" for call in self.calls)
+        return "int" in str(known[k].dtype) or "Embedding" in takers
+
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
         """What a reader takes besides the inputs: each example's class, places and tokens."""
