@@ -51,7 +51,7 @@ def as_keras(recipe: Any = None, *overrides: str, **settings: Any) -> str:
     }
     values = {**flat(recipe.model_dump()), **data, "version": Code(dlcourse.__version__)}
     values |= {
-        "name": Code(recipe.name),
+        "name": Code(" ".join(recipe.name.split())),
         **_model(recipe, dataset),
         **_training(recipe, dataset, stages),
     }

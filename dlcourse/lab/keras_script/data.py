@@ -128,7 +128,7 @@ def _pieces(column: Any, frame: Any) -> list[str]:
     series = f"frame[{literal(column['name'])}]"
     if column["kind"] == "date":
         date = f"pd.to_datetime({series}, format={literal(column['written'])}).dt"
-        return [f"{date}.{part}" for part in ("year", "month", "dayofweek")]
+        return [f"{date}.{part}" for part in ("year", "month", "day_of_week")]
     if column["kind"] == "category":
         gap = next((word for word in (MISSING, *WORDS) if word in column["categories"]), None)
         return [f"pd.get_dummies({series}{f'.fillna({literal(gap)})' if gap else ''})"]

@@ -23,18 +23,16 @@ class Code(str):
 
 def literal(value: Any) -> str:
     """Return a value as Python code; text is in double quotes, unless it holds them alone."""
-    if isinstance(value, str) and not isinstance(value, Code):
-        return (
-            repr(value)
-            if '"' in value and "'" not in value
-            else json.dumps(value, ensure_ascii=False)
-        )
+    if isinstance(value, Code):
+        return value
+    if isinstance(value, str) and ('"' not in value or "'" in value):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         return f"{{{', '.join(f'{literal(key)}: {literal(each)}' for key, each in value.items())}}}"
-    if isinstance(value, list | tuple):
-        text = ", ".join(map(literal, value))
-        one = "," * (isinstance(value, tuple) and len(value) == 1)
-        return f"[{text}]" if isinstance(value, list) else f"({text}{one})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
     return repr(value)
 
 
@@ -55,7 +53,8 @@ def written(template: str, values: Mapping[str, Any], given: Mapping[str, Any]) 
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     imports = re.compile(r"^(?:import|from) .*?(\w+)\n", re.MULTILINE)
     code = imports.sub(lambda line: line[0] if line[1] in used else "", code)
-    return re.sub(r"\n{4,}", "\n\n\n", code.replace("\n\n\n\n", "\n\n\n")) + "\n"
+    code = re.sub(r"\n+(?=\nimport)", "\n", code)
+    return re.sub(r"\n{4,}", "\n\n\n", code) + "\n"
 
 
 def _filled(line: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
@@ -77,9 +76,12 @@ def _comment(key: str, given: Any, names: list[str], indent: str) -> list[str]:
     if given is None:
         return []
     chosen = {name: given[name] for name in given if name in names} if names else given
-    text = yaml.safe_dump({key: chosen}, default_flow_style=True, sort_keys=False, width=10**6)
+    style: Any = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
+    text = yaml.safe_dump({key: chosen}, **style, width=10**6)
     one_line = " ".join(text.strip()[1:-1].split())
-    lines = textwrap.wrap(one_line, WIDTH - 12, break_on_hyphens=False, subsequent_indent="  ")
+    lines = textwrap.wrap(
+        one_line, WIDTH - len(indent) - 4, break_on_hyphens=False, subsequent_indent="  "
+    )
     return [f"{indent}# {line}" for line in lines]
 
 
