@@ -1,4 +1,4 @@
-"""Studies of a run: diagnosis, X-ray, comparison, faithfulness of maps, range test, export."""
+"""Studies of a run: diagnosis, X-ray, comparison, maps, range test, export; a Keras script."""
 
 from dlcourse import lazy
 
@@ -9,6 +9,7 @@ __getattr__, __dir__ = lazy(
         for name in ("callbacks", "comparison", "diagnosis", "exporting", "faithfulness", "plots")
     ],
     {
+        "dlcourse.lab.keras_script": "as_keras",
         "dlcourse.lab.range_test": "find_learning_rate",
         "dlcourse.lab.diagnosis.xray": "xray read_layers depth_scan",
     },

@@ -45,16 +45,10 @@ def as_keras(recipe: Any = None, *overrides: str, **settings: Any) -> str:
     refuse(recipe, "model.name", is_transfer, "its head is trained on stored outputs of the base")
     stages = _stages(recipe)
     dataset, data = data_of(recipe)
-    given = {
-        "training": {},
-        **flat(recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True)),
-    }
-    values = {**flat(recipe.model_dump()), **data, "version": Code(dlcourse.__version__)}
-    values |= {
-        "name": Code(" ".join(recipe.name.split())),
-        **_model(recipe, dataset),
-        **_training(recipe, dataset, stages),
-    }
+    own = recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    given, values = flat({"training": {}, **own}), {**flat(recipe.model_dump()), **data}
+    values |= {"name": Code(" ".join(recipe.name.split())), "version": Code(dlcourse.__version__)}
+    values |= {**_model(recipe, dataset), **_training(recipe, dataset, stages)}
     template = TEMPLATE.read_text(encoding="utf-8")
     if recipe.dataset.name in ("csv", "npz"):
         imports, rest = template.split("# seed", 1)
@@ -78,45 +72,35 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
 
 
 def _model(recipe: Recipe, dataset: Dataset) -> Values:
-    settings, training = recipe.settings("model"), recipe.training
-    rows = dataset.x_train if dataset.x_train.ndim == 2 else None
-    constant = rows is not None and bool((np.ptp(rows, axis=0) == 0).any())
-    variance = "variance" if constant else "x_train.var(axis=0)"
-    known = {} if rows is None else {"mean": "x_train.mean(axis=0)", "variance": variance}
+    settings, known, constant = recipe.settings("model"), {}, False
+    if dataset.x_train.ndim == 2:
+        constant = bool((np.ptp(dataset.x_train, axis=0) == 0).any())
+        variance = "variance" if constant else "x_train.var(axis=0)"
+        known = {"mean": "x_train.mean(axis=0)", "variance": variance}
     moving = settings.get("batch_norm") and settings["batch_norm_momentum"] is None
     known |= {"momentum": "momentum"} if moving else {}
-    layers = recipe.build_model(dataset).layers
-    lines = [f"{layer_line(layer, known, mixed=training.mixed_precision)}," for layer in layers]
-    nearest = training.augmentation and training.augmentation.fill == "nearest"
-    return {
-        "constant": constant,
-        "momentum": moving,
-        "input_shape": dataset.input_shape,
-        "fill": "nearest" if nearest else "constant",
-        "layers": Code("\n".join(lines)),
-        "relu": settings.get("activation") == "relu",
-    }
+    mixed, layers = recipe.training.mixed_precision, recipe.build_model(dataset).layers
+    lines = "\n".join(f"{layer_line(layer, known, mixed=mixed)}," for layer in layers)
+    shown = {"input_shape": dataset.input_shape, "layers": Code(lines)}
+    return {**shown, "constant": constant, "momentum": moving}
 
 
 def _training(recipe: Recipe, dataset: Dataset, stages: list[Any]) -> Values:
     training, several, clean = recipe.training, len(stages) > 1, recipe.training.clean_epochs
     softmax = dataset.task == "multiclass" or recipe.model.name == "softmax_regression"
     made = type(OPTIMIZERS[training.optimizer.name](0.1))
-    config = {**training.optimizer.model_dump(), "learning_rate": training.learning_rate}
-    config |= {"learning_rate": Code("learning_rate")} if training.schedule else {}
+    rate = Code("learning_rate") if training.schedule else training.learning_rate
+    config = {**training.optimizer.model_dump(), "learning_rate": rate}
     config |= {"global_clipnorm": training.clip_norm, "clipvalue": training.clip_value}
     config |= {"use_ema": True, "ema_momentum": training.ema} if training.ema is not None else {}
-    weights = training.class_weights
+    named = isinstance(training.class_weights, dict)
+    black = training.augmentation and training.augmentation.fill == "black"
     return {
+        "batch_size": stages[0][0],
         "stages": [stage if clean else stage[:3] for stage in stages] if several else None,
-        "and_augmented": Code(", augmented" if clean else ""),
-        "first_batch_size": Code("stages[0][0]" if several else "batch_size"),
-        "optimizer": instance(f"keras.optimizers.{made.__name__}", made, config),
-        "regression": dataset.task == "regression",
-        "softmax": len(dataset.class_names) if softmax else None,
-        "sigmoid": dataset.task == "binary" and not softmax,
-        "best": training.restore_best_weights and training.early_stopping is None,
-        "class_weight": class_weights(recipe, dataset) if isinstance(weights, dict) else None,
-        "network": Code("network" if clean else "model"),
         "indent": Code("    " * several),
+        "fill_mode": "constant" if black else "nearest",
+        "optimizer": instance(f"keras.optimizers.{made.__name__}", made, config),
+        "softmax": len(dataset.class_names) if softmax else None,
+        "class_weight": class_weights(recipe, dataset) if named else None,
     }

@@ -16,7 +16,6 @@ from dlcourse.datasets.tfds import TEST_FRACTION, builder_of
 from dlcourse.errors import GIVEN, RecipeError
 from dlcourse.lab.keras_script.text import Code, literal
 
-TFDS = ("mnist", "fashion_mnist", "kmnist", "cifar10", "tfds")
 ON_DISK = "the images do not fit into the memory"
 Values = dict[str, Any]
 
@@ -44,7 +43,8 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
     refuse(recipe, "dataset.split", drawn != "random", "set it to random")
     refuse(recipe, "dataset.rare", settings.get("rare"), "leave it out")
     recipe.refuse_missing()
-    dataset, values = _tfds(recipe, settings) if name in TFDS else (recipe.load_dataset(), {})
+    of_tfds = "data_dir" in settings
+    dataset, values = _tfds(recipe, settings) if of_tfds else (recipe.load_dataset(), {})
     recipe.refuse_conflicts(dataset.facts)
     refuse(recipe, "dataset.memory_share", not isinstance(dataset.x_train, np.ndarray), ON_DISK)
     if path:
@@ -56,11 +56,9 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
         values["given.test"] = len(dataset.y_test)
     if name == "digits" and settings["classes"]:
         values["kept"] = [*map(int, settings["classes"])]
-    stratified = dataset.task != "regression"
-    values["stratify"] = Code(", stratify=y" * stratified)
-    values["stratify_rest"] = Code(", stratify=y[rest]" * stratified)
     fraction = settings.get("test_fraction", TEST_FRACTION)
-    return dataset, {**values, "fraction": fraction, "dataset.name": Code(name)}
+    shared = {"fraction": fraction, "task": dataset.task, "dataset.name": Code(name)}
+    return dataset, {**values, **shared}
 
 
 def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
@@ -79,10 +77,9 @@ def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
     x, y = np.zeros((1, *shape), dtype), np.zeros(1, "int64")
     limits = (0.0, 255.0) if limits == "auto" else limits
     facts = Dataset(name, task_of(names), x, y, x, y, x, y, limits, names)
-    kept, folder = settings["classes"], settings["data_dir"]
+    kept = settings["classes"]
     return keep_classes(facts, kept), {
         "tfds": name,
-        "data_dir": Code(f", data_dir={literal(folder)}" if folder else ""),
         "given.test": "test" in info.splits or not info.splits,  # unknown if it is not there
         "kept": kept and [*map(names.index, kept)],
     }

@@ -4,7 +4,6 @@ import ast
 import io
 import json
 import re
-import textwrap
 import tokenize
 from collections.abc import Mapping
 from itertools import pairwise
@@ -77,12 +76,8 @@ def _comment(key: str, given: Any, names: list[str], indent: str) -> list[str]:
         return []
     chosen = {name: given[name] for name in given if name in names} if names else given
     style: Any = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
-    text = yaml.safe_dump({key: chosen}, **style, width=10**6)
-    one_line = " ".join(text.strip()[1:-1].split())
-    lines = textwrap.wrap(
-        one_line, WIDTH - len(indent) - 4, break_on_hyphens=False, subsequent_indent="  "
-    )
-    return [f"{indent}# {line}" for line in lines]
+    text = yaml.safe_dump({key: chosen}, **style, width=80)  # a line is broken after this width
+    return [f"{indent}# {line}" for line in text.strip()[1:-1].splitlines()]
 
 
 def formatted(line: str) -> str:
