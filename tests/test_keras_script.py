@@ -29,6 +29,7 @@ REFUSED = {
 SHIPPED = [recipe["name"] for recipe in dl.recipes() if recipe["name"] not in REFUSED]
 OF_TFDS = [name for name in SHIPPED if "mnist" in name]
 SMALL = {"dataset": "points", "model": "logistic_regression", "training": {"epochs": 2}}
+PLAIN = ["training.jit_compile=false"]  # XLA takes longer to compile than these trainings
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_every_name_of_the_template_is_a_setting_or_computed():
     settings = {"seed", *(key for cls in groups().values() for key in cls.model_fields)}
     for name in names:
         part, _, key = name.rpartition(".")
-        is_setting = part.split(".")[0] in ("", "dataset", "training") and key in settings
+        is_setting = part.split(".")[0] in ("", "dataset", "model", "training") and key in settings
         assert is_setting or f'"{name}"' in source or part == "given", name
 
 
@@ -188,7 +189,8 @@ def agrees(name: str, script: str, **settings) -> None:
     rates = [(config.pop("name"), config.pop("learning_rate"))[1] for config in (known, own)]
     assert known == own
     if recipe.training.schedule:
-        steps = recipe.training.steps_in(0, len(dataset.x_train)) * recipe.training.epochs
+        every = range(recipe.training.epochs)
+        steps = sum(recipe.training.steps_in(epoch, len(dataset.x_train)) for epoch in every)
         for step in (0, 1, steps // 5, steps // 3, steps // 2, steps - 1):
             one, other = (float(m.optimizer._learning_rate(step)) for m in (ours, theirs))
             assert other == pytest.approx(one, rel=1e-5, abs=1e-12)
@@ -279,13 +281,10 @@ def test_every_setting_of_the_training_is_in_the_table_or_in_a_shipped_recipe():
 @pytest.mark.parametrize(
     ("change", "setting"),
     [
-        (
-            ["training.batch_size=[16,32]", "training.early_stopping={patience: 1}"],
-            "early_stopping",
-        ),
-        (["training.batch_size=[16,32]", "training.reduce_on_plateau={}"], "reduce_on_plateau"),
-        (["training.batch_size=[16,32]", "training.ema=0.9"], "ema"),
-        (["training.batch_size=[16,32]", "training.checkpoint_every=3"], "checkpoint_every"),
+        ("early_stopping={patience: 1}", "early_stopping"),
+        ("reduce_on_plateau={}", "reduce_on_plateau"),
+        ("ema=0.9", "ema"),
+        ("checkpoint_every=3", "checkpoint_every"),
     ],
 )
 def test_a_setting_that_needs_a_single_fit_is_refused_by_name(change, setting):
@@ -359,7 +358,7 @@ def test_a_table_is_encoded_by_pandas_as_in_the_recipe(tmp_path, target):
     script = dl.as_keras(recipe)
     made, dataset = ran(script, "# model"), recipe.load_dataset()
     assert np.allclose(made["x"][np.sort(made["train"])], dataset.x_train)
-    assert np.allclose(made["x_test"].sum(axis=0), dataset.x_test.sum(axis=0))
+    assert np.allclose(made["x_test"].sum(axis=0), dataset.x_test.sum(axis=0), atol=1e-4)
     assert "id" not in [*re.findall(r'frame\["(\w+)"\]', script)]
     recipe_of_run = dl.recipe(recipe, epochs=3)  # complete, as that of a run
     compile(dl.as_keras(recipe_of_run), "script", "exec")
@@ -406,14 +405,13 @@ def test_a_name_with_a_line_break_is_not_run(tmp_path):
 # ------------------------------------------------------------------ trained
 
 
+@pytest.mark.slow
 def test_a_script_runs_to_the_end(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     small = {"name": "cnn", "filters": [4], "hidden": [], "batch_norm": True}
     fits = {"augmentation": {"shift": 0.1}, "clean_epochs": 1, "restore_best_weights": False}
-    schedule = {"name": "linear", "warmup": 0.3}
-    script = dl.as_keras(
-        dataset="digits", model=small, epochs=3, batch_size=[64, 128], schedule=schedule, **fits
-    )
+    fits |= {"schedule": {"name": "linear", "warmup": 0.3}, "jit_compile": False}
+    script = dl.as_keras(dataset="digits", model=small, epochs=3, batch_size=[64, 128], **fits)
     names: dict = {}
     exec(compile(script, "script", "exec"), names)
     assert names["model"].optimizer.iterations == 20 + 20 + 10  # 1,221 images: 20 or 10 batches
@@ -423,7 +421,9 @@ def test_a_script_runs_to_the_end(tmp_path, monkeypatch, capsys):
 def test_the_best_weights_of_several_fits_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(compile(dl.as_keras(SMALL, "training.batch_size=[64,128]"), "script", "exec"), names)
+    exec(
+        compile(dl.as_keras(SMALL, "training.batch_size=[64,128]", *PLAIN), "script", "exec"), names
+    )
     assert (tmp_path / "best.weights.h5").exists()
 
 

@@ -76,7 +76,7 @@ def _comment(key: str, given: Any, names: list[str], indent: str) -> list[str]:
         return []
     chosen = {name: given[name] for name in given if name in names} if names else given
     style: Any = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True}
-    text = yaml.safe_dump({key: chosen}, **style, width=80)  # a line is broken after this width
+    text = yaml.safe_dump({key: chosen}, **style, width=76 - len(indent))
     return [f"{indent}# {line}" for line in text.strip()[1:-1].splitlines()]
 
 
