@@ -9,7 +9,6 @@ __getattr__, __dir__ = lazy(
         for name in ("callbacks", "comparison", "diagnosis", "exporting", "faithfulness", "plots")
     ],
     {
-        "dlcourse.lab.keras_script": "as_keras",
         "dlcourse.lab.range_test": "find_learning_rate",
         "dlcourse.lab.diagnosis.xray": "xray read_layers depth_scan",
     },

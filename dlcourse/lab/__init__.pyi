@@ -7,5 +7,4 @@ from dlcourse.lab import plots as plots
 from dlcourse.lab.diagnosis.xray import depth_scan as depth_scan
 from dlcourse.lab.diagnosis.xray import read_layers as read_layers
 from dlcourse.lab.diagnosis.xray import xray as xray
-from dlcourse.lab.keras_script import as_keras as as_keras
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate

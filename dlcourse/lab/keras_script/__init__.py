@@ -41,8 +41,7 @@ def as_keras(recipe: Any = None, *overrides: str, **settings: Any) -> str:
         >>> print(dl.as_keras("digits_cnn"))
     """
     recipe = recipe_of(recipe, *overrides, **settings)
-    is_transfer = recipe.model.name == "transfer"
-    refuse(recipe, "model.name", is_transfer, "its head is trained on stored outputs of the base")
+    refuse(recipe, "model.name", recipe.model.name == "transfer", "it trains on stored features")
     stages = _stages(recipe)
     dataset, data = data_of(recipe)
     own = recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True)
@@ -65,9 +64,8 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
     for key in SINGLE if len(stages) > 1 else ():
         reason = "it begins anew in each fit, and batch_size or clean_epochs takes several"
         refuse(recipe, f"training.{key}", getattr(training, key) is not None, reason)
-    two = training.clean_epochs and training.restore_best_weights
-    reason = "with clean_epochs they may be those of either of two models: set it to false"
-    refuse(recipe, "training.restore_best_weights", two, reason)
+    two, reason = training.clean_epochs, "clean_epochs takes two models: set it to false"
+    refuse(recipe, "training.restore_best_weights", two and training.restore_best_weights, reason)
     return stages
 
 
@@ -94,12 +92,11 @@ def _training(recipe: Recipe, dataset: Dataset, stages: list[Any]) -> Values:
     config |= {"global_clipnorm": training.clip_norm, "clipvalue": training.clip_value}
     config |= {"use_ema": True, "ema_momentum": training.ema} if training.ema is not None else {}
     named = isinstance(training.class_weights, dict)
-    black = training.augmentation and training.augmentation.fill == "black"
     return {
         "batch_size": stages[0][0],
         "stages": [stage if clean else stage[:3] for stage in stages] if several else None,
         "indent": Code("    " * several),
-        "fill_mode": "constant" if black else "nearest",
+        "fill_mode": "constant" if "black" in str(training.augmentation) else "nearest",
         "optimizer": instance(f"keras.optimizers.{made.__name__}", made, config),
         "softmax": len(dataset.class_names) if softmax else None,
         "class_weight": class_weights(recipe, dataset) if named else None,

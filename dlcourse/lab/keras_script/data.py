@@ -37,10 +37,10 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
         DatasetError: The data is missing, broken or cannot be trained on.
     """
     name, settings = recipe.dataset.name, recipe.settings("dataset")
-    path, drawn = settings.get("path", ""), settings.get("split", "random")
+    path = settings.get("path", "")
     refuse(recipe, "dataset.name", name == "planted", "dlcourse draws the images itself")
     refuse(recipe, "dataset.path", path in GIVEN, "the data is in Python: save it as a file")
-    refuse(recipe, "dataset.split", drawn != "random", "set it to random")
+    refuse(recipe, "dataset.split", settings.get("split", "random") != "random", "set it to random")
     refuse(recipe, "dataset.rare", settings.get("rare"), "leave it out")
     recipe.refuse_missing()
     of_tfds = "data_dir" in settings
@@ -56,9 +56,8 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
         values["given.test"] = len(dataset.y_test)
     if name == "digits" and settings["classes"]:
         values["kept"] = [*map(int, settings["classes"])]
-    fraction = settings.get("test_fraction", TEST_FRACTION)
-    shared = {"fraction": fraction, "task": dataset.task, "dataset.name": Code(name)}
-    return dataset, {**values, **shared}
+    values |= {"fraction": settings.get("test_fraction", TEST_FRACTION), "task": dataset.task}
+    return dataset, {**values, "dataset.name": Code(name)}
 
 
 def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
@@ -66,8 +65,7 @@ def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
     info = builder_of(name, settings["data_dir"]).info
     image, label = (info.features[key] for key in info.supervised_keys)
     shape, dtype = image.shape, np.dtype(image.np_dtype)
-    resized = settings.get("size") or None in shape
-    refuse(recipe, "dataset.size", resized, "dlcourse resizes the images itself")
+    refuse(recipe, "dataset.size", settings.get("size") or None in shape, "leave it out")
     deep = limits == "auto" and dtype != "uint8"
     refuse(recipe, "dataset.value_range", deep, f"give the black and white of {dtype} images")
     total = sum(part.num_examples for part in info.splits.values())
@@ -77,11 +75,10 @@ def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
     x, y = np.zeros((1, *shape), dtype), np.zeros(1, "int64")
     limits = (0.0, 255.0) if limits == "auto" else limits
     facts = Dataset(name, task_of(names), x, y, x, y, x, y, limits, names)
-    kept = settings["classes"]
-    return keep_classes(facts, kept), {
+    return keep_classes(facts, settings["classes"]), {
         "tfds": name,
         "given.test": "test" in info.splits or not info.splits,  # unknown if it is not there
-        "kept": kept and [*map(names.index, kept)],
+        "kept": [*map(names.index, settings["classes"] or ())],
     }
 
 
@@ -89,9 +86,8 @@ def _npz(recipe: Recipe, _: Dataset) -> Values:
     with np.load(Path(recipe.dataset.path).expanduser()) as arrays:
         x, y, names = arrays["x_train"], arrays["y_train"], arrays.files
     label = ".argmax(axis=1)" if y.size > len(y) else ".ravel()" * (y.ndim > 1)
-    axis = Code("[..., np.newaxis]" * (x.ndim % 2))
     given = {f"given.{part}": f"x_{part}" in names for part in ("val", "test")}
-    return {**given, "axis": axis, "label": Code(label)}
+    return {**given, "axis": Code("[..., np.newaxis]" * (x.ndim % 2)), "label": Code(label)}
 
 
 def _folder(recipe: Recipe, dataset: Dataset) -> Values:
@@ -112,7 +108,6 @@ def _csv(recipe: Recipe, dataset: Dataset) -> Values:
         "csv.sep": table.separator if table.separator != "," else None,
         "csv.decimal": "," if table.mark == "," else None,
         "csv.names": None if table.header else [*table.frame],
-        "csv.skiprows": table.header - 1 if table.header > 1 else None,
         "csv.dtype": dict.fromkeys([*words, *[target] * bool(classes)], Code("str")) or None,
         "csv.needed": [*drop, target] if drop or not classes else None,
         "csv.classes": classes or None,

@@ -9,9 +9,8 @@ from dlcourse.lab.keras_script.text import Code, literal
 FLOAT32 = ("rescaling", "normalization", "probabilities", "standardised", "prediction")
 """Names of the layers that compute in float32 also under mixed precision."""
 LEFT_OUT = ("self", "seed", "data_format", "name", "dtype", "trainable")
-SIDES = ("kernel_size", "strides", "pool_size", "axis")
-FIRST = ("pool_size", "learning_rate")  # without the name, also where they have a default
 LINEAR = ("linear", None)  # in a configuration, and the default that it stands for
+SIDES = ("kernel_size", "strides", "pool_size", "axis")
 
 
 def layer_line(layer: Any, known: dict[str, Any], *, mixed: bool = False) -> str:
@@ -51,7 +50,7 @@ def instance(function: str, made: Any, config: dict[str, Any]) -> Code:
         if key in LEFT_OUT or key not in config:
             continue
         value, default = _value(key, config[key]), parameter.default
-        if default is inspect.Parameter.empty or key in FIRST:
+        if default is inspect.Parameter.empty or key in ("pool_size", "learning_rate"):
             arguments.append(literal(value))
         elif literal(value) != literal(_value(key, default)) and (value, default) != LINEAR:
             arguments.append(f"{key}={literal(value)}")

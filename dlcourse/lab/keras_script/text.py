@@ -17,8 +17,6 @@ WIDTH = 100
 class Code(str):
     """A piece of Python that stands for itself, unlike text, which is quoted."""
 
-    __slots__ = ()
-
 
 def literal(value: Any) -> str:
     """Return a value as Python code; text is in double quotes, unless it holds them alone."""
@@ -100,8 +98,7 @@ def formatted(line: str) -> str:
 
 def _ends(code: str) -> list[int]:
     """Return the columns of the last outer bracket: its opening, its commas and its end."""
-    ends: list[int] = []
-    depth, shift = 0, len(code) - len(code.lstrip())
+    ends, depth, shift = [], 0, len(code) - len(code.lstrip())
     tokens = tokenize.generate_tokens(io.StringIO(code.lstrip()).readline)
     for kind, text, (_, column), *_ in tokens:
         opens, closes = (kind == tokenize.OP and text in marks for marks in ("([{", ")]}"))
