@@ -28,6 +28,10 @@ REFUSED = {
 }
 SHIPPED = [recipe["name"] for recipe in dl.recipes() if recipe["name"] not in REFUSED]
 OF_TFDS = [name for name in SHIPPED if "mnist" in name]
+GROUPS = [
+    pytest.param(sorted({*SHIPPED} - {*OF_TFDS}), id="embedded"),
+    pytest.param(OF_TFDS, id="tfds", marks=pytest.mark.slow),
+]
 SMALL = {"dataset": "points", "model": "logistic_regression", "training": {"epochs": 2}}
 PLAIN = ["training.jit_compile=false"]  # XLA takes longer to compile than these trainings
 
@@ -52,7 +56,12 @@ def script_of(name: str, photos: Path, **settings) -> str:
 
 @pytest.fixture(scope="module")
 def scripts(photos):
-    return {name: script_of(name, photos) for name in SHIPPED}
+    class Scripts(dict):
+        def __missing__(self, name):
+            self[name] = script_of(name, photos)
+            return self[name]
+
+    return Scripts()
 
 
 def ran(script: str, until: str = "# Keras orders") -> dict:
@@ -118,8 +127,9 @@ def test_what_plain_keras_cannot_express_says_so_in_one_line(name, setting):
     assert "\n" not in str(raised.value)
 
 
-def test_a_script_is_short_plain_and_without_dlcourse(scripts):
-    for name, script in scripts.items():
+@pytest.mark.parametrize("names", GROUPS)
+def test_a_script_is_short_plain_and_without_dlcourse(names, scripts):
+    for name, script in [(name, scripts[name]) for name in names]:
         modules = {
             (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
             for node in ast.walk(ast.parse(script))
@@ -129,8 +139,9 @@ def test_a_script_is_short_plain_and_without_dlcourse(scripts):
         assert 30 <= len(code_of(script)) <= 80, name
 
 
-def test_ruff_changes_nothing_in_a_script(scripts, tmp_path):
-    for name, script in scripts.items():
+@pytest.mark.parametrize("names", GROUPS)
+def test_ruff_changes_nothing_in_a_script(names, scripts, tmp_path):
+    for name, script in [(name, scripts[name]) for name in names]:
         (tmp_path / f"{name}.py").write_text(script)
     config = ["--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
     for command in (["check", "--no-cache"], ["format", "--no-cache", "--diff"]):
@@ -139,8 +150,9 @@ def test_ruff_changes_nothing_in_a_script(scripts, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_block_stands_beside_its_key(scripts):
-    for name, script in scripts.items():
+@pytest.mark.parametrize("names", GROUPS)
+def test_each_block_stands_beside_its_key(names, scripts):
+    for name, script in [(name, scripts[name]) for name in names]:
         recipe = dl.recipe(name)
         keys = ["seed", "dataset", "model", "training"]
         keys += ["training.schedule"] if recipe.training.schedule else []
