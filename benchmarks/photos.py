@@ -1,4 +1,4 @@
-"""python -m benchmarks.photos: the recipe for one's own photos beside an SVM on pixels.
+"""python -m benchmarks.photos: the recipes for one's own photos beside an SVM on pixels.
 
 The folder has `train` and `test`, each with a folder per class. Without one, twenty parts of
 scikit-learn's two photographs are the classes, cut into tiles of 16×16 pixels that do not overlap:
@@ -78,7 +78,8 @@ def main() -> int:
         if not arguments.folder:
             tiles(folder)
         print(f"SVM on pixels   {svm(folder)}", flush=True)
-        print(f"photos          {measured('photos', folder, arguments.seeds)}", flush=True)
+        for recipe in ("photos", "photos_transfer"):
+            print(f"{recipe:<16}{measured(recipe, folder, arguments.seeds)}", flush=True)
         if arguments.earlier:
             print(f"before          {measured(EARLIER, folder, arguments.seeds)}", flush=True)
     return 0
