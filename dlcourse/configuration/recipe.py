@@ -252,13 +252,13 @@ class Recipe(Settings):
             DatasetError, RecipeError: A file or the package of the base's weights is missing; the
                 text says what to run or install first.
         """
-        path, base = getattr(self.dataset, "path", None), self.base
+        path, base = getattr(self.dataset, "path", None), self.base or ""
         if path is not None:
             existing(path)
         try:
             if base == NAME and self.settings("model")["weights"] == "imagenet":
                 weights_file()
-            if base is not None and ("/" in base or base.endswith(".keras")):
+            if "/" in base or base.endswith(".keras"):
                 existing(base)  # a plain word may name a network of keras.applications
         except DatasetError as error:
             cure, name = "train it first, or name another", Path(base).name
