@@ -37,7 +37,9 @@ def photographs(size=224):
 
 def outputs(model, images):
     """What a plain call returns; `predict` would first compile the network."""
-    return np.asarray(model(images.astype("float32"), training=False))
+    import keras
+
+    return keras.ops.convert_to_numpy(model(images.astype("float32"), training=False))
 
 
 @pytest.fixture(scope="module")
