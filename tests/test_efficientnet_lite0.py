@@ -13,6 +13,7 @@ from dlcourse.models import efficientnet_lite0 as module
 from dlcourse.models.bases import published
 from dlcourse.models.efficientnet_lite0 import efficientnet_lite0, preprocess_input
 from dlcourse.models.pytorch_file import read_tensors
+from dlcourse.runs import read_run
 from dlcourse.training import StopRequest, resume, train
 
 installed = pytest.mark.skipif(
@@ -82,7 +83,7 @@ def test_the_weights_may_be_a_file_of_keras(tmp_path):
 
 
 TRANSFER = """
-dataset: {name: digits}
+dataset: {name: digits, classes: [0, 1]}
 model: {name: transfer, base: efficientnet_lite0, WEIGHTS}
 training: {epochs: 2}
 """
@@ -110,35 +111,37 @@ def test_a_name_that_is_nearly_right_is_told(name):
 
 
 @pytest.mark.slow
-def test_it_is_fine_tuned_and_goes_on_exactly_and_its_maps_and_exports_work(tmp_path):
-    """With random weights, so that it needs no extra."""
-    from dlcourse.lab.exporting import export
-    from dlcourse.runs import read_run
-    from dlcourse.visualizers import grad_cam
-
-    tuned = "weights: null, trainable_layers: 1, fine_tuning_epochs: 1"
+def test_a_fine_tuning_goes_on_exactly(tmp_path, monkeypatch):
+    """With random weights and two of the seven stages: neither matters here."""
+    monkeypatch.setattr(module, "STAGES", module.STAGES[:2])
+    tuned = "weights: null, trainable_layers: 1, fine_tuning_epochs: 2"
     recipe = recipe_from_text(TRANSFER.replace("WEIGHTS", tuned))
-    whole = train(recipe, tmp_path, name="whole", bar=False)
+    told = []
+    whole = train(recipe, tmp_path, name="whole", bar=False, report=told.append)
+    assert "fine-tuning: top and the head, learning rate 0.0001" in told
     stop = StopRequest()
 
-    def stop_after_the_head(line):
-        stop.signal = 15 if line.startswith("epoch 2/") else None
+    def stop_in_the_fine_tuning(line):
+        if line.startswith("epoch 3/"):
+            stop.signal = 15
 
     with pytest.raises(UserError, match="interrupted in"):
-        train(recipe, tmp_path, name="part", bar=False, report=stop_after_the_head, stop=stop)
+        train(recipe, tmp_path, name="part", bar=False, report=stop_in_the_fine_tuning, stop=stop)
     run = resume(read_run(tmp_path / "part"), bar=False)
     assert run.history == whole.history
-    assert len(run.history["loss"]) == 3
-    images = recipe.load_dataset().x_test[:2]
-    assert np.isfinite(grad_cam(run.model, images)).all()
-    assert export(run.model, "onnx", tmp_path, images).difference < 1e-4
+    assert len(run.history["loss"]) == 4
+    for ours, theirs in zip(run.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @installed
 @pytest.mark.slow
-def test_the_recipe_for_photos_learns_from_few(tmp_path):
+def test_the_recipe_for_photos_learns_from_few_and_its_run_is_mapped_and_exported(tmp_path):
     from PIL import Image
     from sklearn.datasets import load_sample_images
+
+    from dlcourse.lab.exporting import export
+    from dlcourse.visualizers import grad_cam
 
     for name, image in zip(("temple", "flower"), load_sample_images().images, strict=True):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -148,6 +151,12 @@ def test_the_recipe_for_photos_learns_from_few(tmp_path):
     recipe = load_recipe("photos_transfer", [f"dataset.path={tmp_path / 'photos'}"])
     run = train(recipe, tmp_path, name="run", bar=False)
     assert run.metrics["test"]["accuracy"] == 1.0
+    images = recipe.load_dataset().x_test[:2]
+    maps = grad_cam(run.model, images)
+    assert maps.shape == (2, 96, 96)
+    assert np.isfinite(maps).all()
+    assert maps.max() > 0
+    assert export(run.model, "onnx", tmp_path, images.astype("float32")).difference < 1e-4
 
 
 def plain(value):
