@@ -3,6 +3,7 @@
 import io
 import pickle
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def photographs(size=224):
     return np.stack(squares)
 
 
-def outputs(model, images):
+def outputs(model, images) -> Any:
     """What a plain call returns; `predict` would first compile the network."""
     import keras
 
