@@ -44,5 +44,9 @@ def resize(
     for axis, after in enumerate(size, 1):
         place = grid[axis - 1] if grid else ()
         matrix = interpolation_matrix(maps.shape[axis], after, *place, fading=fading)
-        maps = library.moveaxis(library.tensordot(maps, matrix, axes=[[axis], [1]]), -1, axis)
+        if library is np:  # small products: a single large one would wait for its threads
+            maps = np.moveaxis(np.moveaxis(maps, axis, -1) @ matrix.T, -1, axis)
+        else:
+            product = library.tensordot(maps, matrix, axes=[[axis], [1]])
+            maps = library.moveaxis(product, -1, axis)
     return maps
