@@ -93,13 +93,15 @@ def settings_model(
 ) -> type[Settings]:
     """Return a pydantic model of `function`'s keyword-only parameters, with its docstring.
 
-    `tagged` adds the key `name` with the fixed value `name`, to distinguish members of a union.
+    `tagged` adds the key `name` with the fixed value `name`, to distinguish members of a union. The
+    parameters that a `functools.partial` fixes are not settings.
     """
     fields: dict[str, Any] = {}
+    fixed = getattr(function, "keywords", {})
     if tagged:
         fields["name"] = (Literal[name], ...)  # pyright: ignore[reportInvalidTypeForm]
     for parameter in inspect.signature(inspect.unwrap(function)).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in fixed:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"

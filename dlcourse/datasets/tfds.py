@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -84,27 +85,10 @@ def tfds(
 
 
 def _named(name: str, examples: str) -> Callable[..., Dataset]:
-    """Return the loader of one data set of TensorFlow Datasets."""
-
-    def load(
-        seed: int = 0,
-        *,
-        data_dir: str | None = None,
-        classes: tuple[Word, ...] | None = None,
-        validation_fraction: Fraction = 0.1,
-    ) -> Dataset:
-        own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
-        return tfds(seed, dataset=name, data_dir=data_dir, **own)
-
-    load.__name__ = load.__qualname__ = name
-    load.__doc__ = f"""Return {examples}.
-
-    Args:
-        seed: Seed of the validation split.
-        data_dir: Folder of the cache; null takes `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
-        classes: Names of the classes to keep, labelled in this order; null keeps all.
-        validation_fraction: Share of the training examples set aside for validation.
-    """
+    """Return the loader of one data set of TensorFlow Datasets, whose images need no settings."""
+    load = partial(tfds, dataset=name, size=None, value_range="auto", memory_share=0.25)
+    _, _, settings = (tfds.__doc__ or "").partition("\n")
+    load.__doc__ = f"Return {examples}.\n{settings}"
     return load
 
 
