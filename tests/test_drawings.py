@@ -18,7 +18,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import DatasetError
 from tests.paper import page, photograph
 
-MNIST = DataFacts("mnist", "multiclass", (28, 28, 1), (0.0, 255.0), drawn="mnist")
+MNIST = DataFacts("mnist", "multiclass", (28, 28, 1), value_range=(0.0, 255.0), drawn="mnist")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,11 @@ def test_a_data_sets_own_images_are_read_as_they_are(name, tmp_path):
             (made,) = prepared(array(seven(at=(60, 150))), "mnist")
             images[:] = np.rint(255 * made).astype("uint8")[..., None]
         facts = DataFacts(
-            name, "multiclass", shape, (0.0, 255.0), drawn=MNIST.drawn * (name == "mnist")
+            name,
+            "multiclass",
+            shape,
+            value_range=(0.0, 255.0),
+            drawn=MNIST.drawn * (name == "mnist"),
         )
     for k, image in enumerate(images):
         for file in (

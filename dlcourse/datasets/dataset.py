@@ -3,57 +3,40 @@
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.facts import DataFacts, Task
+from dlcourse.datasets.facts import SHARED, DataFacts, Facts, Task
 from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Training, validation and test examples, with the facts that explain them.
+class Dataset(Facts):
+    """Training, validation and test examples, with the facts that explain them; see `Facts`.
 
     Attributes:
-        name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
         x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, or rows
             `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
             them from the disk.
         y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
-        value_range: Black and white of images (see `image_range`), or the lowest and highest value
-            of a table's training rows.
-        class_names: One name per class; empty for regression.
-        feature_names: One name per column of a table; empty for images.
-        target_name: Name of what is predicted, with its unit if it has one.
-        encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
-        drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
-            other data.
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
         columns: Table of what each column of a file was taken as (see `csv`); empty otherwise.
     """
 
-    name: str
-    task: Task
     x_train: np.ndarray
     y_train: np.ndarray
     x_val: np.ndarray
     y_val: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    value_range: tuple[float, float]
-    class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
-    target_name: str = "class"
-    encoding: Mapping[str, Any] = field(default_factory=dict)
-    drawn: str = ""
+    _: KW_ONLY
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
     columns: Table = field(default_factory=lambda: Table([]), compare=False)
 
@@ -70,7 +53,7 @@ class Dataset:
     @property
     def facts(self) -> DataFacts:
         """What is known of the data without its examples; the fingerprint is not computed."""
-        shared = {key: getattr(self, key) for key in SHARED}
+        shared = {key: getattr(self, key) for key in (*SHARED, "input_shape")}
         return DataFacts(**shared, examples={part: len(y) for part, (_, y) in self.splits.items()})
 
     @property
@@ -87,10 +70,7 @@ class Dataset:
 
 
 PARTS = ("train", "val", "test")
-SHARED = (
-    *("name", "task", "input_shape", "value_range", "class_names"),
-    *("feature_names", "target_name", "encoding", "drawn"),
-)
+SETTINGS = {"val": "validation_fraction", "test": "test_fraction"}
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
 WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
 NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
@@ -254,23 +234,8 @@ def dataset_of(
     if seed is None:
         return dataset
     if "test" not in parts:
-        dataset = with_test(dataset, fractions[1])
-    return dataset if "val" in parts else with_validation(dataset, fractions[0], seed=seed)
-
-
-def with_test(dataset: Dataset, fraction: float) -> Dataset:
-    """Return `dataset` with a test split taken from its training split, the same for every seed.
-
-    The regions belong to the earlier test images and are dropped.
-    """
-    x, y, x_test, y_test = _set_aside(dataset, "test_fraction", fraction, TEST_SEED)
-    return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test, regions={})
-
-
-def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
-    """Return `dataset` with its validation split taken from the training split with `seed`."""
-    x, y, x_val, y_val = _set_aside(dataset, "validation_fraction", fraction, seed)
-    return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
+        dataset = set_aside(dataset, "test", fractions[1], TEST_SEED)
+    return dataset if "val" in parts else set_aside(dataset, "val", fractions[0], seed)
 
 
 def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
@@ -297,7 +262,12 @@ def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
     return replace(dataset, task=task_of(classes), class_names=classes, **parts)
 
 
-def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tuple[Any, ...]:
+def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Dataset:
+    """Return `dataset` with its split `part` taken from the training split with `seed`.
+
+    Raises:
+        DatasetError: The training split is empty, or has too few examples of a class.
+    """
     classification = dataset.task != "regression"
     if not len(dataset.y_train):
         raise DatasetError(f"{dataset.name}: the train split is empty: give more examples")
@@ -312,10 +282,12 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
                 f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
                 "each class needs 3 or more, one per split"
             )
+    whole, setting = (dataset.x_train, dataset.y_train), SETTINGS[part]
     try:
-        return split(dataset.x_train, dataset.y_train, fraction, seed=seed, stratify=classification)
+        x, y, x_part, y_part = split(*whole, fraction, seed=seed, stratify=classification)
     except DatasetError as error:
         raise DatasetError(str(error), setting=setting, of=dataset.name) from None
+    return replace(dataset, x_train=x, y_train=y, **{f"x_{part}": x_part, f"y_{part}": y_part})
 
 
 def are_classes(numbers: np.ndarray) -> bool:

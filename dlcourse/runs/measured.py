@@ -13,7 +13,8 @@ import numpy as np
 
 from dlcourse.datasets import Dataset, fingerprint, read_dataset, read_whole
 from dlcourse.datasets.csv import labelled_rows
-from dlcourse.datasets.dataset import PARTS, SHARED, digests
+from dlcourse.datasets.dataset import PARTS, digests
+from dlcourse.datasets.facts import SHARED
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, read_arrays, write_file
 from dlcourse.runs import evaluation
@@ -82,7 +83,6 @@ def training_data(run: Any) -> Dataset:
         reason = f"the data has changed: no example of the {gone[0]} split is left"
         raise DatasetError(f"{run.path}: {reason}")
     kept: dict[str, Any] = {key: getattr(run.facts, key) for key in SHARED}
-    del kept["input_shape"]
     for part, each in pieces.items():
         for axis, arrays in (("x", [x for x, _ in each]), ("y", [y for _, y in each])):
             kept[f"{axis}_{part}"] = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
