@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dlcourse.errors import UserError
@@ -83,26 +84,20 @@ class UserCallbacks:
             return []
         import keras
 
-        users, saved = self.callbacks, self.model
+        def begin(logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
+            self.model.stop_training = False
 
-        class Relay(keras.callbacks.Callback):
-            def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-                saved.stop_training = False
+        def hand_on(hook: str, *arguments: Any, **options: Any) -> None:
+            if hook == "on_epoch_end":
+                sync()
+            for callback in self.callbacks:
+                getattr(callback, hook)(*arguments, **options)
+            if self.model.stop_training:  # the fitted model may differ from the saved one
+                relay.model.stop_training = True
 
-        def hand_on(hook: str) -> Callable[..., None]:
-            def called(relay: Any, *arguments: Any, **options: Any) -> None:
-                if hook == "on_epoch_end":
-                    sync()
-                for user in users:
-                    getattr(user, hook)(*arguments, **options)
-                if saved.stop_training:  # the fitted model may differ from the saved one
-                    relay.model.stop_training = True
-
-            return called
-
-        for hook in HOOKS:
-            setattr(Relay, hook, hand_on(hook))
-        return [Relay()]
+        hooks: Any = {hook: partial(hand_on, hook) for hook in HOOKS}
+        relay: Any = keras.callbacks.LambdaCallback(on_train_begin=begin, **hooks)
+        return [relay]
 
 
 @dataclass(frozen=True)
