@@ -84,7 +84,7 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_one_line(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(WriteError, match="the run cannot be written: Permission denied"):
+    with pytest.raises(WriteError, match="cannot be written: Permission denied"):
         create_run(tmp_path / "runs", "digits")
 
 

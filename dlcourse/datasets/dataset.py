@@ -79,11 +79,12 @@ CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
 def split(
-    x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool
+    x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool, **place: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return `(x_rest, y_rest, x_part, y_part)`; the part holds `fraction` of the examples.
 
     The split depends only on `seed` and the labels. With `stratify`, every class keeps its share.
+    `place` is where the fraction comes from: the arguments `setting` and `of` of the error.
 
     Raises:
         DatasetError: The part, or a class in it, would be empty.
@@ -103,9 +104,8 @@ def split(
             classes = len(np.unique(y))
             reason = f"each of the {classes} classes needs an example in both parts: try "
             reason += f"{min(0.5, (classes + 1) / len(y)):.2g} or give more examples"
-        raise DatasetError(
-            f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
-        ) from None
+        reason = f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
+        raise DatasetError(reason, **place) from None
     rest, part = np.sort(rest), np.sort(part)
     return x.take(rest, axis=0), y[rest], x.take(part, axis=0), y[part]
 
@@ -282,11 +282,9 @@ def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Datase
                 f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
                 "each class needs 3 or more, one per split"
             )
-    whole, setting = (dataset.x_train, dataset.y_train), SETTINGS[part]
-    try:
-        x, y, x_part, y_part = split(*whole, fraction, seed=seed, stratify=classification)
-    except DatasetError as error:
-        raise DatasetError(str(error), setting=setting, of=dataset.name) from None
+    how = {"seed": seed, "setting": SETTINGS[part], "of": dataset.name}
+    whole = dataset.x_train, dataset.y_train
+    x, y, x_part, y_part = split(*whole, fraction, stratify=classification, **how)
     return replace(dataset, x_train=x, y_train=y, **{f"x_{part}": x_part, f"y_{part}": y_part})
 
 

@@ -72,10 +72,8 @@ def _at_random(
     """Return the rows that are left, with `least` of each class, and a share of all."""
     classes = np.unique(y) if y.dtype.kind == "i" else y[:0]
     fraction = max(fraction, len(classes) / max(1, len(rows)))
-    try:
-        rest, _, part, _ = split(rows, y[rows], fraction, seed=seed, stratify=classes.size > 0)
-    except DatasetError as error:
-        raise DatasetError(error.reason, setting=setting) from None
+    how: Any = {"seed": seed, "setting": setting}
+    rest, _, part, _ = split(rows, y[rows], fraction, stratify=classes.size > 0, **how)
     for label in classes:
         lacks = not (y[part] == label).any(), max(0, least - int((y[rest] == label).sum()))
         if not any(lacks):
