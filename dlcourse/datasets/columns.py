@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numeric
 UNIT_SHARE = 0.95  # a unit of this share of the cells is that of the numbers without one, too
 FEW = 20
+MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 OTHER, MISSING = "other", "missing"  # categories of rare values and of empty cells
 CURE = "correct it, or list it under 'missing_values'"
 SAME = {"true": "1", "false": "0"}  # in another spelling
@@ -259,6 +260,11 @@ def some(names: Sequence[str]) -> str:
     """Return the first names as text."""
     first = ", ".join([*names[:4], *("…" for _ in names[4:5])])
     return shorten(first, 60, placeholder=" …")
+
+
+def are_classes(numbers: np.ndarray) -> bool:
+    """Return whether the different values of a target are at most 20 whole numbers."""
+    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
 
 
 def is_row_number(column: Column) -> bool:

@@ -16,15 +16,7 @@ from pydantic import Discriminator, Field, Tag
 from dlcourse.datasets import columns as understood
 from dlcourse.datasets.amounts import amount, value
 from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
-from dlcourse.datasets.dataset import (
-    PARTS,
-    Dataset,
-    are_classes,
-    as_float32,
-    dataset_of,
-    task_of,
-    value_range,
-)
+from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of, value_range
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
@@ -331,7 +323,7 @@ def _target(table: Table, name: str, task: str | None) -> Column:
     column = understand(table._replace(reading=table.reading._replace(**own)), name)
     if column.kind == "number":
         known = np.unique(column.values[~column.missing])
-        if task == "regression" or (task is None and not are_classes(known)):
+        if task == "regression" or (task is None and not understood.are_classes(known)):
             said = f"number {column.said}".strip()
             return column._replace(kind="target", said=said, detail=())
         labels = np.searchsorted(known, column.values[:, 0])

@@ -14,6 +14,10 @@ from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
+# Inputs `(n, …)`, an array or `Streamed`, and labels, targets or other numbers `(n,)`.
+Examples = tuple[Any, np.ndarray]
+Fractions = tuple[float, float]  # of the training examples, to set aside for validation and test
+
 
 @dataclass(frozen=True)
 class Dataset(Facts):
@@ -46,7 +50,7 @@ class Dataset(Facts):
         return self.x_train.shape[1:]
 
     @property
-    def splits(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def splits(self) -> dict[str, Examples]:
         """`{"train": (x, y), "val": (x, y), "test": (x, y)}`."""
         return {part: (getattr(self, f"x_{part}"), getattr(self, f"y_{part}")) for part in PARTS}
 
@@ -74,7 +78,6 @@ SETTINGS = {"val": "validation_fraction", "test": "test_fraction"}
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
 WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
 NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
-MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
@@ -211,11 +214,7 @@ def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
 
 
 def dataset_of(
-    name: str,
-    parts: Mapping[str, tuple[Any, np.ndarray]],
-    seed: int | None,
-    fractions: tuple[float, float],
-    **facts: Any,
+    name: str, parts: Mapping[str, Examples], seed: int | None, fractions: Fractions, **facts: Any
 ) -> Dataset:
     """Return the data set of the given splits; a missing split is taken from `train`.
 
@@ -288,11 +287,6 @@ def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Datase
     return replace(dataset, x_train=x, y_train=y, **{f"x_{part}": x_part, f"y_{part}": y_part})
 
 
-def are_classes(numbers: np.ndarray) -> bool:
-    """Return whether the different values of a target are at most 20 whole numbers."""
-    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
-
-
 def task_of(class_names: tuple[str, ...]) -> Task:
     """Return `binary` for two classes, otherwise `multiclass`."""
     return "binary" if len(class_names) == 2 else "multiclass"
@@ -304,9 +298,7 @@ def as_float32(numbers: np.ndarray) -> np.ndarray:
         return numbers.astype("float32", copy=False)
 
 
-def image_range(
-    parts: Mapping[str, tuple[Any, np.ndarray]], wanted: Any, name: str
-) -> tuple[float, float]:
+def image_range(parts: Mapping[str, Examples], wanted: Any, name: str) -> tuple[float, float]:
     """Return the values of images that are black and white: they are scaled to 0…1.
 
     For rows of a table they are the lowest and the highest value of the training rows.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import are_classes
+from dlcourse.datasets.columns import are_classes
 from dlcourse.datasets.table import records
 from dlcourse.errors import GIVEN, DatasetError, RecipeError
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.datasets.columns import some
-from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
+from dlcourse.datasets.dataset import Dataset, Examples, dataset_of, task_of
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
@@ -72,7 +72,7 @@ def image_folder(
     root = existing_folder(path)
     folders = _folders_of_parts(root)
     classes = _classes(folders["train"])
-    parts: dict[str, tuple[Any, np.ndarray]] = {}
+    parts: dict[str, Examples] = {}
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes, folders) for part, folder in folders.items()}
     every = Counter(label for files in listed.values() for label in files.values())
@@ -308,12 +308,8 @@ def _listed(folder: Path, classes: tuple[str, ...], folders: dict[str, Path]) ->
 
 
 def _read(
-    folder: Path,
-    files: list[Path],
-    how: tuple[tuple[int, int], Color, Any],
-    broken: list[DatasetError],
-    stream: bool,
-) -> tuple[Any, np.ndarray]:
+    folder: Path, files: list[Path], how: Any, broken: list[DatasetError], stream: bool
+) -> Examples:
     """Return the readable images and their indices in `files`; add the others to `broken`."""
 
     def images(indices: Any) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -206,9 +206,7 @@ def _unreachable(urls: list[str]) -> str:
     return f"cannot reach {', '.join(hosts)}" if hosts else ""
 
 
-def _arrays(
-    builder: Any, part: str, size: tuple[int, int] | None, memory_share: float
-) -> tuple[Any, np.ndarray]:
+def _arrays(builder: Any, part: str, size: Any, memory_share: float) -> tuple[Any, np.ndarray]:
     """Return a split's images `(n, height, width, channels)` and labels, in file order."""
     import tensorflow as tf
     from tensorflow_datasets import ReadConfig

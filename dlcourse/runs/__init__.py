@@ -317,6 +317,8 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
 def locked(run: Run) -> Iterator[None]:
     """Lock the run for this process; the operating system unlocks it when the process ends.
 
+    The half-written files of a killed process are removed.
+
     Raises:
         RunError: Another process is training the run.
     """
@@ -325,16 +327,12 @@ def locked(run: Run) -> Iterator[None]:
     with writing(run.path):
         try:
             with FileLock(run.path / ".lock", timeout=0):
+                for folder in (run.path, run.path / "figures"):
+                    for path in folder.glob(f"{HALF_WRITTEN}*"):
+                        path.unlink(missing_ok=True)
                 yield
         except Timeout:
             raise RunError(f"{run.path}: another process is training this run") from None
-
-
-def clean(run: Run) -> None:
-    """Remove the half-written files of a killed process."""
-    for folder in (run.path, run.path / "figures"):
-        for path in folder.glob(f"{HALF_WRITTEN}*"):
-            path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlcourse.datasets import Dataset, fingerprint, read_dataset, read_whole
 from dlcourse.datasets.csv import labelled_rows
-from dlcourse.datasets.dataset import PARTS, digests
+from dlcourse.datasets.dataset import PARTS, Examples, digests
 from dlcourse.datasets.facts import SHARED
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, read_arrays, write_file
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "examples.npz"
-Examples = tuple[Any, np.ndarray]  # inputs `(n, …)` and labels or targets `(n,)`
 Answers = dict[str, Examples]  # labels or targets, and the model's outputs, by part
 DIALECT = ("separator", "decimal", "thousands", "encoding", "header", "missing_values")
 

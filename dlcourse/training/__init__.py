@@ -11,16 +11,7 @@ from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
-from dlcourse.runs import (
-    Run,
-    clean,
-    create_run,
-    locked,
-    sha256,
-    write_history,
-    write_sealed,
-    write_text,
-)
+from dlcourse.runs import Run, create_run, locked, sha256, write_history, write_sealed, write_text
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
@@ -123,7 +114,6 @@ def resume(
         if begun and run.facts.fingerprint != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
-        clean(run)
         if wanted != stored or early:  # before the recipe changes: a finished run trained them all
             (run.path / "metrics.json").unlink(missing_ok=True)
         watch.tell(describe(prepared, wanted.training.device))
