@@ -4,7 +4,7 @@ import json
 import re
 import tracemalloc
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -389,10 +389,10 @@ def test_visualize_shows_the_prepared_picture(digits_run, call, tmp_path):
 
 def test_a_subset_of_the_digits_is_drawn_in_their_manner_and_earlier_runs_know_it():
     assert load_dataset("digits", classes=("3", "8")).facts.drawn == "digits"
-    stored = MNIST.as_json()
+    stored = asdict(MNIST)
     del stored["drawn"]
     assert DataFacts.from_json(stored) == MNIST
-    pets = replace(MNIST, name="pets").as_json()
+    pets = asdict(replace(MNIST, name="pets"))
     del pets["drawn"]
     assert DataFacts.from_json(pets).drawn == ""
 

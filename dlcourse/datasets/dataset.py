@@ -364,7 +364,8 @@ def fingerprint(dataset: Dataset) -> str:
     Two runs with the same fingerprint saw the same numbers in the same order.
     """
     digest = hashlib.sha256(repr(dataset.class_names).encode())
-    for part, arrays in (*dataset.splits.items(), *_regions(dataset)):
+    regions = {f"region {name}": (boxes,) for name, boxes in sorted(dataset.regions.items())}
+    for part, arrays in (dataset.splits | regions).items():
         for array in arrays:
             digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
             for chunk in chunks(array):
@@ -383,7 +384,3 @@ def digests(x: Any, y: np.ndarray) -> np.ndarray:
         for row, label in zip(rows, y, strict=True)
     )
     return np.frombuffer(b"".join(hashes), "<u8")
-
-
-def _regions(dataset: Dataset) -> list[tuple[str, tuple[np.ndarray]]]:
-    return [(f"region {name}", (boxes,)) for name, boxes in sorted(dataset.regions.items())]

@@ -1,7 +1,7 @@
 """The facts of a data set without its examples: what a model takes and what it predicts."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, asdict, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal
 
 Task = Literal["regression", "binary", "multiclass"]
@@ -68,10 +68,6 @@ class DataFacts(Facts):
         low, high = self.value_range
         scale = f" from {low:g} to {high:g}" if self.inputs == "images" else ""
         return f"{self.name}: {self.task}, inputs {self.input_shape}{scale}, {sizes}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the facts as values that JSON can hold."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":

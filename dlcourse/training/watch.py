@@ -1,17 +1,20 @@
 """The interface of a training to the user: reports, progress bar, stop request, callbacks."""
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.runs import Run
 from dlcourse.schema import shown
-from dlcourse.training.interruption import StopRequest
 
 Report = Callable[[str], None]
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HOOKS = tuple(
     f"on_{what}_{when}"
     for what in ("epoch", "train_batch", "test", "test_batch")
@@ -98,6 +101,35 @@ class UserCallbacks:
         hooks: Any = {hook: partial(hand_on, hook) for hook in HOOKS}
         relay: Any = keras.callbacks.LambdaCallback(on_train_begin=begin, **hooks)
         return [relay]
+
+
+class StopRequest:
+    """A context that records the first Ctrl-C or SIGTERM in `signal`; the second one kills.
+
+    Only the main thread may set signal handlers; in other threads nothing is recorded.
+
+    Args:
+        second: Handler of the second Ctrl-C; by default it ends the process at once.
+    """
+
+    def __init__(self, second: Any = signal.SIG_DFL) -> None:
+        self.signal: int | None = None
+        self.second = second
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        if current_thread() is main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.signal = number
+        signal.signal(signal.SIGINT, self.second)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
