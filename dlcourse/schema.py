@@ -19,7 +19,6 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, SkipValidation, Tag
 
 from dlcourse.errors import RecipeError
-from dlcourse.quiet import import_keras
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -161,7 +160,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*arguments: Any, **given: Any) -> Any:
         own = {key: given.pop(key) for key in positional & given.keys()}
         settings = checked_settings(function.__name__, function, given)
-        import_keras()
         return function(*arguments, **own, **settings)  # pyright: ignore[reportCallIssue]
 
     plain_settings = [

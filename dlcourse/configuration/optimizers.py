@@ -1,22 +1,18 @@
 """The tables of optimizers and learning-rate schedules; Keras implements each of them."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from dlcourse.quiet import keras
 from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
-
-if TYPE_CHECKING:
-    import keras
 
 Schedule: TypeAlias = "keras.optimizers.schedules.LearningRateSchedule"
 
 
 def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
     """Return the Keras optimizer of this name; the settings have Keras' own names."""
-    import keras
-
     return getattr(keras.optimizers, name)(**settings)
 
 
@@ -155,8 +151,6 @@ def cosine(
         start: First value of this rise, as a fraction of the learning rate.
         end: Last value, as a fraction of the learning rate.
     """
-    import keras
-
     rising = max(1, round(warmup * steps)) if warmup else 0
     return keras.optimizers.schedules.CosineDecay(
         start * learning_rate if rising else learning_rate,
@@ -175,8 +169,6 @@ def exponential(learning_rate: float, steps: int, *, end: Fraction = 0.01) -> Sc
         steps: Number of steps of the whole training.
         end: Last value, as a fraction of the learning rate.
     """
-    import keras
-
     return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, end)
 
 
@@ -201,8 +193,6 @@ def linear(
 @cache
 def _rise_and_fall() -> Any:
     """Return Keras' linear decay with a linear warm-up, which in Keras only CosineDecay has."""
-    import keras
-    from keras import ops
 
     @keras.saving.register_keras_serializable("dlcourse")
     class RiseAndFall(keras.optimizers.schedules.PolynomialDecay):
@@ -211,10 +201,10 @@ def _rise_and_fall() -> Any:
             self.warmup_steps = warmup_steps
 
         def __call__(self, step: Any) -> Any:
-            step = ops.cast(step, "float32")
+            step = keras.ops.cast(step, "float32")
             rising = self.initial_learning_rate * step / max(self.warmup_steps, 1)
-            falling = super().__call__(ops.maximum(step - self.warmup_steps, 0.0))
-            return ops.where(step < self.warmup_steps, rising, falling)
+            falling = super().__call__(keras.ops.maximum(step - self.warmup_steps, 0.0))
+            return keras.ops.where(step < self.warmup_steps, rising, falling)
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "warmup_steps": self.warmup_steps}
@@ -237,8 +227,6 @@ def step(
         at: Fractions of the training after which the learning rate falls.
         factor: Factor by which the learning rate is multiplied each time.
     """
-    import keras
-
     boundaries = sorted(max(1, round(fraction * steps)) for fraction in at)
     values = [learning_rate * factor**count for count in range(len(boundaries) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
@@ -17,13 +17,11 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
+from dlcourse.quiet import keras
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
 from dlcourse.schema import NonNegative, Positive, PositiveNumber, Positives, Rate, Settings
 from dlcourse.text_table import html_table
-
-if TYPE_CHECKING:
-    import keras
 
 DatasetSettings = schema.settings_union({name: entry.function for name, entry in DATASETS.items()})
 ModelSettings = schema.settings_union({name: builder.function for name, builder in MODELS.items()})

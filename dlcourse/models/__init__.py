@@ -11,12 +11,10 @@ from dlcourse.models.linear import linear_regression, logistic_regression, softm
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.models.transfer import transfer
-from dlcourse.quiet import import_keras
+from dlcourse.quiet import keras
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 if TYPE_CHECKING:
-    import keras
-
     from dlcourse.datasets import Dataset
 
 __all__ = [
@@ -98,7 +96,6 @@ def new_model(
     Raises:
         RecipeError: The model cannot be built with these settings.
     """
-    import_keras()
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
     )

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from dlcourse.errors import RecipeError
 from dlcourse.models import layers as parts
+from dlcourse.quiet import keras
 from dlcourse.schema import Fraction, NonNegative, Positive, Positives, Rate, checked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @checked
@@ -80,8 +78,6 @@ def cnn(
         RecipeError: An argument or a setting is not as described, a list does not have one number
             per block, or the blocks would shrink the image to nothing.
     """
-    import keras
-
     front = [*parts.input_layers(input_shape, rescale, axes=(3,)), *parts.noise_layer(noise)]
     each = {
         "convolutions": convolutions,
@@ -132,21 +128,17 @@ def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ..
 
 
 def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
-    from keras import layers
-
     if pool == "none" or size == 1:
         return []
-    layer = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pool]
+    layer = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pool]
     return [layer(size, name=f"pool_{number}")]
 
 
 def _vector(pooling: str) -> "keras.Layer":
-    from keras import layers
-
     return {
-        "flatten": layers.Flatten(name="flatten"),
-        "average": layers.GlobalAveragePooling2D(name="global_average"),
-        "max": layers.GlobalMaxPooling2D(name="global_max"),
+        "flatten": keras.layers.Flatten(name="flatten"),
+        "average": keras.layers.GlobalAveragePooling2D(name="global_average"),
+        "max": keras.layers.GlobalMaxPooling2D(name="global_max"),
     }[pooling]
 
 

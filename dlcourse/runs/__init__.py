@@ -39,7 +39,7 @@ from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file, writing
-from dlcourse.quiet import import_keras
+from dlcourse.quiet import keras
 from dlcourse.runs.evaluation import metric_text, split_table
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
@@ -184,9 +184,6 @@ class Run:
         Raises:
             RunError: The file is missing, has changed, or contains code; or nothing was trained.
         """
-        import_keras()
-        import keras
-
         if not self.finished and (self.path / ARCHITECTURE).is_file():
             model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
             said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)

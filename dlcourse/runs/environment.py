@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlcourse.errors import UserError
+from dlcourse.quiet import keras
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -29,8 +30,6 @@ PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Return versions, platform, device, variables and git state as values that JSON can hold."""
-    import keras
-
     return {
         "folder": str(Path.cwd()),
         "python": platform.python_version(),
@@ -67,8 +66,6 @@ def use_device(wanted: Device) -> None:
     Raises:
         UserError: The backend has no GPU, or for `cpu` this process already uses it.
     """
-    import keras
-
     if wanted == "auto":
         return
     backend, (gpus, leave) = keras.backend.backend(), _gpus()
@@ -86,8 +83,6 @@ def use_device(wanted: Device) -> None:
 
 def no_gpu() -> str:
     """Return why the backend has no GPU, and how to fix it."""
-    import keras
-
     backend = keras.backend.backend()
     if backend in _left:
         return "an earlier training in this process requested cpu: start a new process"
@@ -111,8 +106,6 @@ CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}  # torch inc
 
 def _gpus() -> tuple[list[str], Callable[[], Any]]:
     """Return the GPUs of the backend by name, and the function that keeps the backend off them."""
-    import keras
-
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.quiet import keras
+
 
 def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
     """Return the order of `n` examples in an epoch (from 0): int64 `(n,)`, a permutation."""
@@ -36,8 +38,6 @@ def training_batches(
         seed: Seed of the order, together with the epoch.
         first_step, last_step: Range of batches to return from every epoch; by default all.
     """
-    import keras
-
     end = len(x) if last_step is None else min(last_step * batch_size, len(x))
     part = slice(first_step * batch_size, end)
     order = epoch_order(len(x), seed=seed, epoch=0)[part]
@@ -91,8 +91,6 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np
 
 
 def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray) -> Any:
-    import keras
-
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
             return _steps(order, batch_size)

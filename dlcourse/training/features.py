@@ -12,6 +12,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import chunks
 from dlcourse.files import DAMAGED, make_folder, read_arrays, write_file
+from dlcourse.quiet import keras
 from dlcourse.runs.evaluation import predict
 from dlcourse.visualizers import hooks
 
@@ -52,8 +53,6 @@ def _kept(path: Path) -> np.ndarray | None:
 
 def _key(part: Any, x: np.ndarray) -> str:
     """Return the SHA-256 of the model's structure and weights, the inputs and Keras' version."""
-    import keras
-
     digest = hashlib.sha256(f"{keras.version()} {keras.backend.backend()}".encode())
     # Keras numbers names within a process, so they carry no information
     digest.update(" ".join(type(layer).__name__ for layer in part.layers).encode())

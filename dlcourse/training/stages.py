@@ -14,6 +14,7 @@ import numpy as np
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.files import write_file
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
+from dlcourse.quiet import keras
 from dlcourse.runs import Run
 from dlcourse.runs.state import BASE, FINE_TUNING
 from dlcourse.training.divergence import NotFinite
@@ -75,8 +76,6 @@ def _on_features(recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch) 
         cache: Folder of the cached features.
         watch: Receiver of the report on the features' cost.
     """
-    import keras
-
     model, dataset = prepared.model, prepared.dataset
     start = time.process_time()
     base = keras.Model(model.inputs, model.get_layer(FEATURES).output)

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.quiet import keras
 from dlcourse.runs import Run
 from dlcourse.schema import shown
 
@@ -85,7 +86,6 @@ class UserCallbacks:
         """
         if not self.callbacks:
             return []
-        import keras
 
         def begin(logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
             self.model.stop_training = False
