@@ -6,8 +6,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import UserError
 
@@ -42,20 +40,6 @@ def import_keras() -> None:
             f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
             "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
         ) from None
-
-
-class _Lazy(ModuleType):
-    """Keras, which is imported when one of its names is needed first."""
-
-    def __getattr__(self, name: str) -> Any:
-        import_keras()
-        return getattr(sys.modules["keras"], name)
-
-
-if TYPE_CHECKING:
-    import keras as keras
-else:
-    keras = _Lazy("keras")
 
 
 @contextlib.contextmanager

@@ -103,7 +103,7 @@ def test_a_missing_run_loads_nothing_heavy():
 
 def test_keras_is_imported_when_a_name_of_it_is_needed_first():
     program = (
-        "import sys; from dlcourse.quiet import keras; import dlcourse.training.batches; "
+        "import sys; from dlcourse.heavy import keras; import dlcourse.training.batches; "
         "before = 'keras' in sys.modules; name = keras.Model; "
         "print(before, name is sys.modules['keras'].Model)"
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
 
 Schedule: TypeAlias = "keras.optimizers.schedules.LearningRateSchedule"

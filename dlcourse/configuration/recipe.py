@@ -16,8 +16,8 @@ from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
 from dlcourse.errors import DatasetError, RecipeError, UserError
+from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
-from dlcourse.quiet import keras
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
 from dlcourse.schema import NonNegative, Positive, PositiveNumber, Positives, Rate, Settings

@@ -4,16 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from dlcourse.datasets.amounts import FLOAT, amount, are_codes, is_ambiguous, marks, value
 from dlcourse.datasets.table import WORDS, Table
 from dlcourse.errors import DatasetError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dlcourse.heavy import pd
 
 NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numeric
 UNIT_SHARE = 0.95  # a unit of this share of the cells is that of the numbers without one, too
@@ -86,8 +84,6 @@ class Cells(NamedTuple):
 
 def cells_of(column: "pd.Series | pd.DataFrame") -> Cells:
     """Return the different cells of a text column."""
-    import pandas as pd
-
     codes, texts = pd.factorize(column.fillna(""))
     codes_of_stripped, stripped = pd.factorize(np.array([*map(str.strip, texts)], dtype=object))
     return Cells(codes_of_stripped[codes], list(stripped))
@@ -218,8 +214,6 @@ def _dates(table: Table, name: str, cells: Cells) -> Column | None:
 
 def days_of(texts: list[str], form: str) -> "pd.DatetimeIndex":
     """Return dates, which a time of the day may follow; NaT for text without the format."""
-    import pandas as pd
-
     days = pd.Index([CLOCK.sub("", text) for text in texts], dtype=object)
     return pd.to_datetime(days, format=form, errors="coerce")
 

@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
@@ -21,11 +21,9 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError, as_given
+from dlcourse.heavy import pd
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
@@ -387,8 +385,6 @@ def _parts(
 
 def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
     """Return the values of rows: numbers as numbers, categories and classes by name."""
-    import pandas as pd
-
     frame = {}
     for column in columns:
         values = column.values[rows].reshape(len(rows), -1)
@@ -399,8 +395,6 @@ def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
 
 
 def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
-    import pandas as pd
-
     column = understand(table, name)
     if column.kind not in ("number", "date") or column.missing[rows].any():
         said = f"'{name}' must be a date or a number in every row: it is {column.taken_as}"

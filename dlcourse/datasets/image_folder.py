@@ -15,6 +15,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
+from dlcourse.heavy import Image
 from dlcourse.schema import Fraction, Range, Size
 
 Color = Literal["grayscale", "rgb"]
@@ -168,7 +169,7 @@ def read_image(
 
 def _decoded(path: str | Path, read: Callable[[Any], Any]) -> Any:
     """Return what `read` makes of the opened image."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     file = existing_file(path)
     try:
@@ -189,8 +190,6 @@ def _decoded(path: str | Path, read: Callable[[Any], Any]) -> Any:
 
 
 def _pixels(image: Any, size: tuple[int, int], color: str, deep: Deep) -> np.ndarray:
-    from PIL import Image
-
     # JPEG only: decode at the smallest scale that is still larger than the wanted size.
     image.draft(None, (2 * max(size), 2 * max(size)))
     upright = _upright(image, deep)
@@ -205,8 +204,6 @@ def _pixels(image: Any, size: tuple[int, int], color: str, deep: Deep) -> np.nda
 
 
 def _page(image: Any, longest: int) -> np.ndarray:
-    from PIL import Image
-
     image.draft("L", (longest, longest))
     small = _upright(image).convert("LA")
     small.thumbnail((longest, longest), Image.Resampling.BOX)
@@ -218,7 +215,7 @@ def _page(image: Any, longest: int) -> np.ndarray:
 
 def _upright(image: Any, deep: Deep = None) -> Any:
     """Return an image as its EXIF orientation says, with 8 bits; Pillow would clip more bits."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     kind, halved = image.mode[0], ";16" in str(image.tile)
     upright: Any = ImageOps.exif_transpose(image)

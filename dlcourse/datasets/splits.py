@@ -2,15 +2,13 @@
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets.dataset import TEST_SEED, split
 from dlcourse.errors import DatasetError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dlcourse.heavy import pd
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 

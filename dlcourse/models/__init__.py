@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.errors import RecipeError, one_line
+from dlcourse.heavy import keras
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.models.transfer import transfer
-from dlcourse.quiet import keras
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 if TYPE_CHECKING:

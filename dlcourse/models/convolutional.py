@@ -5,8 +5,8 @@ from itertools import chain
 from typing import Any, Literal
 
 from dlcourse.errors import RecipeError
+from dlcourse.heavy import keras
 from dlcourse.models import layers as parts
-from dlcourse.quiet import keras
 from dlcourse.schema import Fraction, NonNegative, Positive, Positives, Rate, checked
 
 

@@ -1,7 +1,7 @@
 """The deep neural network: dense hidden layers."""
 
+from dlcourse.heavy import keras
 from dlcourse.models import layers as parts
-from dlcourse.quiet import keras
 from dlcourse.schema import Fraction, NonNegative, Positive, Rate, checked
 
 

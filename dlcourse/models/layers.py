@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from dlcourse.errors import RecipeError
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.schema import shown
 
 Activation = Literal[

@@ -1,8 +1,8 @@
 """Linear, logistic and softmax regression: networks without a hidden layer."""
 
+from dlcourse.heavy import keras
 from dlcourse.models.dense import dnn
 from dlcourse.models.layers import Initializer, Regression, Rescale
-from dlcourse.quiet import keras
 from dlcourse.schema import NonNegative, checked
 
 

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.heavy import keras
 from dlcourse.models.layers import rescaling
 from dlcourse.models.warp import Flip, random_warp
-from dlcourse.quiet import keras
 from dlcourse.schema import Degrees, Rate
 
 

@@ -3,8 +3,8 @@
 from math import prod
 from typing import Literal
 
+from dlcourse.heavy import keras
 from dlcourse.models.layers import Initializer, Regression, Rescale, head, input_layers, weights
-from dlcourse.quiet import keras
 from dlcourse.schema import NonNegative, Positive, Rate, checked
 
 

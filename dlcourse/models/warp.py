@@ -9,7 +9,7 @@ from functools import cache
 from math import radians
 from typing import Any, Literal
 
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 
 Flip = Literal["none", "horizontal", "vertical", "horizontal_and_vertical"]
 

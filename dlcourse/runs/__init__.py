@@ -39,7 +39,7 @@ from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file, writing
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.runs.evaluation import metric_text, split_table
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlcourse.errors import UserError
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 
 Device = Literal["auto", "cpu", "gpu"]
 

@@ -7,7 +7,7 @@ in another way. New examples are encoded as those of the training were.
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,8 @@ from dlcourse.datasets.dataset import PARTS, Examples, digests
 from dlcourse.datasets.facts import SHARED
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, read_arrays, write_file
+from dlcourse.heavy import pd
 from dlcourse.runs import evaluation
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILE = "examples.npz"
 Answers = dict[str, Examples]  # labels or targets, and the model's outputs, by part
@@ -169,8 +167,6 @@ def _places(run: Any, parts: Sequence[Examples]) -> "pd.DataFrame":
     The copies of an example are assigned to the splits in order. More copies than the run had
     belong to the first split that has it, without a place.
     """
-    import pandas as pd
-
     path = run.path / FILE
     if not path.is_file():  # of an earlier version: other data is measured whole
         return pd.DataFrame({"part": ["all"] * sum(_sizes(parts)), "place": None})

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlcourse.errors import RunError, UserError, one_line
 from dlcourse.files import DAMAGED, read_arrays, write_file
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 
 STATE, FINE_TUNING, BASE, ARCHITECTURE = "state.npz", "fine_tuning.npz", "base.npz", "model.json"
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")

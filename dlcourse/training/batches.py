@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 
 
 def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.training.preparation import Prepared, fit_epochs, loss_weights
 
 CHUNK = 32  # steps that are repeated at a time

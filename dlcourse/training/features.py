@@ -12,7 +12,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import chunks
 from dlcourse.files import DAMAGED, make_folder, read_arrays, write_file
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.runs.evaluation import predict
 from dlcourse.visualizers import hooks
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.runs import Run, state, write_history
 from dlcourse.training.batches import validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite

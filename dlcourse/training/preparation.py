@@ -13,8 +13,9 @@ from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES
 from dlcourse.configuration.recipe import Recipe, Training
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError, UserError
+from dlcourse.heavy import keras
 from dlcourse.models import augmentation_layers, target_scale
-from dlcourse.quiet import import_keras, keras
+from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
 from dlcourse.text_table import text_table
 from dlcourse.training.batches import training_batches

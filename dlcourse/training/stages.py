@@ -13,8 +13,8 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.files import write_file
+from dlcourse.heavy import keras
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
-from dlcourse.quiet import keras
 from dlcourse.runs import Run
 from dlcourse.runs.state import BASE, FINE_TUNING
 from dlcourse.training.divergence import NotFinite

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.quiet import keras
+from dlcourse.heavy import keras
 from dlcourse.runs import Run
 from dlcourse.schema import shown
 
