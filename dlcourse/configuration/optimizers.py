@@ -11,11 +11,6 @@ from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
 Schedule: TypeAlias = "keras.optimizers.schedules.LearningRateSchedule"
 
 
-def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
-    """Return the Keras optimizer of this name; the settings have Keras' own names."""
-    return getattr(keras.optimizers, name)(**settings)
-
-
 def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> Any:
     """Return stochastic gradient descent, w -= α·dw, optionally with momentum (Polyak 1964).
 
@@ -25,7 +20,7 @@ def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> 
         nesterov: Nesterov momentum: the gradient is computed after the momentum step (Nesterov
             1983).
     """
-    return _optimizer("SGD", locals())
+    return keras.optimizers.SGD(**locals())
 
 
 def adam(
@@ -45,7 +40,7 @@ def adam(
         epsilon: Small number added to the denominator to avoid a division by zero.
         amsgrad: AMSGrad, which divides by the largest running mean so far (Reddi et al. 2018).
     """
-    return _optimizer("Adam", locals())
+    return keras.optimizers.Adam(**locals())
 
 
 def adamw(
@@ -66,7 +61,7 @@ def adamw(
         beta_2: Decay rate per step of the running mean of the squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("AdamW", locals())
+    return keras.optimizers.AdamW(**locals())
 
 
 def nadam(
@@ -80,7 +75,7 @@ def nadam(
         beta_2: Decay rate per step of the running mean of the squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Nadam", locals())
+    return keras.optimizers.Nadam(**locals())
 
 
 def rmsprop(
@@ -100,7 +95,7 @@ def rmsprop(
         epsilon: Small number added to the denominator to avoid a division by zero.
         centered: Division by the gradients' running variance instead of their running mean square.
     """
-    return _optimizer("RMSprop", locals())
+    return keras.optimizers.RMSprop(**locals())
 
 
 def adagrad(
@@ -116,7 +111,7 @@ def adagrad(
         initial_accumulator_value: Initial value of each weight's sum of squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Adagrad", locals())
+    return keras.optimizers.Adagrad(**locals())
 
 
 def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7) -> Any:
@@ -127,7 +122,7 @@ def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 
         rho: Decay rate per step of the running means of the squared gradients and updates.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Adadelta", locals())
+    return keras.optimizers.Adadelta(**locals())
 
 
 OPTIMIZERS = {make.__name__: make for make in (sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta)}

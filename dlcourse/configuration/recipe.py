@@ -315,8 +315,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     source.data["model"] = run.with_its_places(model, "base", "weights")
     if model.get("batch_norm"):  # before it was a setting, it was Keras' default
         source.data["model"].setdefault("batch_norm_momentum", 0.99)
-    for override in overrides:
-        apply(source, override)
+    apply(source, *overrides)
     recipe = validate(source, past=True)
     recipe._left_out = tuple(left_out)
     return recipe

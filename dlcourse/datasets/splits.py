@@ -59,9 +59,7 @@ def content_rows(rows: "pd.DataFrame", fractions: tuple[float, float], seed: int
         util.hash_array(numbers + np.uint64(salt)) < share * 2.0**64
         for salt, share in ((0, fractions[1]), (1 + seed, fractions[0]))
     )
-    parts = (~test & ~val, ~test & val, test)
-    train, val, test = map(np.flatnonzero, parts)
-    return train, val, test
+    return np.flatnonzero(~test & ~val), np.flatnonzero(~test & val), np.flatnonzero(test)
 
 
 def _at_random(

@@ -135,15 +135,9 @@ def _builder(name: str, cache: Path) -> Any:
     except ImportError as error:
         raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
-        raise DatasetError(_unknown(name, error)) from None
-
-
-def _unknown(name: str, error: Exception) -> str:
-    import tensorflow_datasets
-
-    near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
-    hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
-    return f"tfds: no data set '{name}' ({hint}): {_line(error)}"
+        near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
+        hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
+        raise DatasetError(f"tfds: no data set '{name}' ({hint}): {_line(error)}") from None
 
 
 def _check_features(name: str, info: Any) -> None:

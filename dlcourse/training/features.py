@@ -4,6 +4,7 @@ The outputs of the layer are computed once and can be cached on disk. Many model
 of one model, then read them instead of running the network again.
 """
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,13 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     """
     part = model if layer == model.layers[-1].name else hooks.part(model, layer)
     path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None
-    if path and (cached := _kept(path)) is not None:
-        return cached
+    if path:
+        with contextlib.suppress(*DAMAGED):  # absent, or damaged (by its CRC)
+            return read_arrays(path)["rows"]
     rows = predict(part, x).reshape(len(x), -1).astype("float32")
     if path:
         write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=rows))
     return rows
-
-
-def _kept(path: Path) -> np.ndarray | None:
-    """Return the rows of a cache file; None if the file is absent or damaged (by its CRC)."""
-    try:
-        return read_arrays(path)["rows"]
-    except DAMAGED:
-        return None
 
 
 def _key(part: Any, x: np.ndarray) -> str:

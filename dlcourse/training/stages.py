@@ -110,7 +110,4 @@ def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
 
 def base_fingerprint(model: Any) -> str:
     """Return the SHA-256 of the initial weights of a transfer's base, in hexadecimal."""
-    digest = hashlib.sha256()
-    for array in base_weights(model):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(array.tobytes() for array in base_weights(model))).hexdigest()
