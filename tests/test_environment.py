@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -204,7 +205,7 @@ def test_a_run_that_asked_for_a_gpu_is_examined_without_one(tmp_path):
     from dlcourse.training import train
 
     run = train(recipe_from_text(RECIPE + "cpu\n  epochs: 1"), tmp_path, name="x", bar=False)
-    facts = run.facts.as_json()
+    facts = asdict(run.facts)
     file = run.path / "recipe.yaml"
     file.write_text(file.read_text().replace("device: cpu", "device: gpu"))
     write_sealed(run.path / "dataset.json", {**facts, "recipe_sha256": sha256(file)})
