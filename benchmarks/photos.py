@@ -1,8 +1,8 @@
-"""python -m benchmarks.photos: the recipe for one's own photos beside an SVM on pixels.
+"""python -m benchmarks.photos: the recipes for one's own photos beside an SVM on pixels.
 
 The folder has `train` and `test`, each with a folder per class. Without one, twenty parts of
 scikit-learn's two photographs are the classes, cut into tiles of 16×16 pixels that do not overlap:
-of each part 70 to train and 30 to test, at random.
+of each part 70 to train (`--per-class` for fewer) and 30 to test, at random.
 """
 
 import argparse
@@ -24,7 +24,7 @@ EARLIER = {
 """The recipe for a folder that README.md gave before."""
 
 
-def tiles(folder: Path) -> None:
+def tiles(folder: Path, per_class: int = 70) -> None:
     """Write the tiles of scikit-learn's photographs as a folder of images."""
     from PIL import Image
     from sklearn.datasets import load_sample_images
@@ -35,6 +35,8 @@ def tiles(folder: Path) -> None:
     for number, part in enumerate(parts):
         rows, columns = (size // SIDE for size in part.shape[:2])
         for index, place in enumerate(rng.permutation(rows * columns)[:100]):
+            if per_class <= index < 70:
+                continue
             top, left = (SIDE * int(at) for at in divmod(place, columns))
             at = folder / ("train" if index < 70 else "test") / f"part{number:02d}"
             at.mkdir(parents=True, exist_ok=True)
@@ -66,19 +68,21 @@ def svm(folder: Path) -> str:
 
 def main() -> int:
     """Print the three figures."""
-    parser = argparse.ArgumentParser(description="The recipe for photos beside an SVM on pixels.")
+    parser = argparse.ArgumentParser(description="The recipes for photos beside an SVM on pixels.")
     parser.add_argument(
         "folder", nargs="?", type=Path, help="train and test (default: tiles of photographs)"
     )
+    parser.add_argument("--per-class", type=int, default=70, help="tiles of a class to train")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--earlier", action="store_true", help="also the recipe given before")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not arguments.folder:
-            tiles(folder)
+            tiles(folder, arguments.per_class)
         print(f"SVM on pixels   {svm(folder)}", flush=True)
-        print(f"photos          {measured('photos', folder, arguments.seeds)}", flush=True)
+        for recipe in ("photos", "photos_transfer"):
+            print(f"{recipe:<16}{measured(recipe, folder, arguments.seeds)}", flush=True)
         if arguments.earlier:
             print(f"before          {measured(EARLIER, folder, arguments.seeds)}", flush=True)
     return 0

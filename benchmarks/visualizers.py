@@ -2,7 +2,8 @@
 
 A convolutional network for MNIST (untrained: the work is the same), five tasks. Each task starts
 with a new model for both sides, so that the first call counts all that has to be made for it; then
-both take turns. Median seconds of the later calls, and their ratio.
+both take turns. Median seconds of the later calls, and their ratio. Then the peak memory of every
+method (Linux), for 600 and for 6,000 images.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import gc
 import io
 import json
 import time
-import tracemalloc
 import warnings
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,6 +45,14 @@ COSTS = Regularizers(total_variation=1.0, norm=0.3, p=1.0)
 VIEWS = Transformations(jitter=4, rotation=1)
 MODIFIERS = [Jitter(4), Rotate2D(1)]
 STEPS = 200
+FEWER = {
+    "smooth_grad": {"samples": 5},
+    "integrated_gradients": {"steps": 8},
+    "score_cam": {"layer": "conv_1"},
+    "occlusion": {"patch": 14, "stride": 14},
+    "rise": {"masks": 20},
+}  # so that thousands of images take minutes
+OTHERS = ("class_activation_map",)  # need another network
 Task = Callable[[keras.Model], tuple[Callable[[], Any], Callable[[], Any]]]
 
 
@@ -157,17 +166,61 @@ def measure(task: Task, rounds: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def score_cam_memory(images: int) -> float:
-    """Return the peak of NumPy's and Python's memory in MiB during Score-CAM of so many images."""
-    net = model()
-    x = RNG.random((images, 28, 28, 1)).astype("float32")
-    visualizers.score_cam(net, x[:4], 0, layer="conv_2")
-    gc.collect()
-    tracemalloc.start()
-    visualizers.score_cam(net, x, 0, layer="conv_2")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / 2**20
+def peak(name: str, images: int) -> float:
+    """Return the peak memory in MiB of a call, above the model, its images and the result.
+
+    Args:
+        name: Method, on the MNIST network; or `ours` or `theirs`: SmoothGrad with 20 samples on
+            ResNet50V2 at 112 × 112 pixels.
+        images: Number of images.
+    """
+    large = name in ("ours", "theirs")
+    size = (112, 112, 3) if large else (28, 28, 1)
+    settings: dict[str, Any] = {"weights": None, "input_shape": size, "classes": 10}
+    net = keras.applications.ResNet50V2(**settings) if large else model()
+    x = RNG.integers(0, 256, (images, *size), "uint8")
+    x = x.astype("float32") if large else x
+
+    def call(x: np.ndarray) -> Any:
+        if name == "theirs":
+            explain = Saliency(net, model_modifier=ReplaceToLinear())
+            return explain(CategoricalScore([0] * len(x)), x, smooth_samples=20, smooth_noise=0.2)
+        if large:
+            return visualizers.smooth_grad(net, x, 0, samples=20)
+        return visualizers.VISUALIZERS[name](net, x, 0, **FEWER.get(name, {}))
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        call(x[:2])
+        call(x[:2])
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak so far
+        before = _status("VmRSS")
+        result = call(x)
+    return _status("VmHWM") - before - np.asarray(result).nbytes / 2**20
+
+
+def _status(field: str) -> float:
+    """Return a memory figure of this process in MiB (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def memory() -> dict[str, list[float]]:
+    """Return the peaks for few and for many images, each in a process of its own."""
+    found = {}
+    tasks = [(name, 600, 6000) for name in visualizers.VISUALIZERS if name not in OTHERS]
+    print(f"\n{'peak memory in MiB, images':<38}{600:>10,}{6000:>10,}{'ratio':>8}")
+    for name, *sizes in [*tasks, ("theirs", 32), ("ours", 32)]:
+        peaks = []
+        for images in sizes:
+            with get_context("spawn").Pool(1) as pool:
+                peaks.append(pool.apply(peak, (name, images)))
+        found[name] = peaks
+        ratio = (
+            f"{peaks[-1] / peaks[0]:>8.2f}" if len(peaks) > 1 else "   (SmoothGrad, ResNet50V2, 32)"
+        )
+        print(f"{name:<38}" + "".join(f"{x:>10.0f}" for x in peaks) + ratio, flush=True)
+    return found
 
 
 def main() -> None:
@@ -186,8 +239,7 @@ def main() -> None:
         ratios = f"{one['ratio']:>7.1f}×{one['cpu_ratio']:>6.1f}×{one['first_ratio']:>6.1f}×"
         print(f"{name:<38}{pair}{ratios}", flush=True)
     if not arguments.task:
-        found["score_cam_peak_mib"] = {str(n): score_cam_memory(n) for n in (16, 64, 256)}
-        print("Score-CAM's peak in MiB, by images:", found["score_cam_peak_mib"])
+        found["memory"] = memory()
         FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

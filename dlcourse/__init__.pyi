@@ -104,6 +104,9 @@ def fit(
 def recipe(
     recipe: Source | None = None, *overrides: str, **settings: Unpack[DataSettings]
 ) -> Recipe: ...
+def as_keras(
+    recipe: Source | None = None, *overrides: str, **settings: Unpack[DataSettings]
+) -> str: ...
 def lazy(
     package: str, modules: Iterable[str], names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]: ...

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from dlcourse.errors import UserError
 
@@ -14,6 +15,17 @@ def write(text: str) -> None:
     """Print a line to the output stream and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def progress_bar() -> Any:
+    """Return a `rich` bar on the error stream, if that is a terminal, below what is printed."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    hidden = not sys.stderr.isatty()
+    how: Any = {"transient": True, "disable": hidden, "redirect_stdout": sys.stdout.isatty()}
+    stream = Console(stderr=True, quiet=hidden)  # an older rich ends a disabled bar with a new line
+    return Progress(console=stream, speed_estimate_period=float("inf"), **how)
 
 
 def quiet_retracing() -> None:

@@ -140,6 +140,13 @@ probabilities.round(3)
 run = dl.fit(recipe)
 
 # %% [markdown]
+# Nothing about it is special to this package: here is the same recipe as a plain Keras script. Each
+# block names the part of the recipe that it comes from.
+
+# %%
+print(dl.as_keras(recipe))
+
+# %% [markdown]
 # *Accuracy* is the share of the examples whose class is right. Guessing would give about 0.1.
 
 # %%

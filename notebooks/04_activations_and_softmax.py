@@ -231,6 +231,12 @@ play.panel()
 print(play.as_recipe())
 
 # %% [markdown]
+# As Keras, it is a script of its own, without this package:
+
+# %%
+print(play.as_keras())
+
+# %% [markdown]
 # ## What the slides got wrong here
 #
 # Five sentences about activations, each with the correction:

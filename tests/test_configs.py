@@ -58,6 +58,7 @@ def test_every_recipe_is_measured_whose_data_is_available():
         "fashion_mnist_cnn",
         "fashion_mnist_best",
         "photos",
+        "photos_transfer",
     }
 
 

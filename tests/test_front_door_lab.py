@@ -297,7 +297,7 @@ def test_learning_curves_take_whatever_has_a_history(digits_run):
 @pytest.mark.parametrize(
     ("maps", "told"),
     [
-        ({"saliency": np.zeros((2, 8, 8))}, "got 2 maps of saliency for 3 images"),
+        ({"saliency": np.zeros((2, 8, 8))}, "got 3 images, 2 saliency, 3 titles, 3 boxes"),
         (np.zeros((3, 8, 8)), r'expected a mapping of methods to maps: {"Grad-CAM": …}'),
     ],
 )

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.patches import Rectangle
 
 from dlcourse import plots
+from dlcourse.errors import UserError
 
 IMAGE = np.arange(64.0).reshape(8, 8, 1)
 
@@ -60,8 +62,14 @@ def test_each_error_says_what_is_taken():
         plots.image_grid([])
     with pytest.raises(ValueError, match="2 images, 8 columns and 1 titles"):
         plots.image_grid([IMAGE, IMAGE], ["one"])
-    with pytest.raises(ValueError, match="expected one example"):
-        plots.neuron_activity({"a": np.ones((2, 3))})
+    for activity in ({"a": np.ones((2, 3))}, {"a": np.ones(0)}, {}):
+        with pytest.raises(UserError, match="expected one example"):
+            plots.neuron_activity(activity)
+    with pytest.raises(UserError, match="got 3 values for 1 names"):
+        plots.feature_attributions(np.ones(3), ["a"])
+    for images, titles in ((IMAGE[None], ["a", "b"]), (IMAGE[None][:0], [])):
+        with pytest.raises(UserError, match="one image or more, and as many of each, got"):
+            plots.attributions(images, {"CAM": np.ones((len(images), 8, 8))}, titles)
 
 
 def test_long_names_lose_their_middle():
@@ -69,17 +77,90 @@ def test_long_names_lose_their_middle():
     assert plots.short_name("cat") == "cat"
 
 
+def remarks(ax):
+    return [text.get_text() for text in ax.texts]
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
         (np.zeros((4, 4)), "0 everywhere"),
         (np.full((4, 4), 0.25), "0.25 everywhere"),
+        (np.full((4, 4), -2), "-2 everywhere"),
+        (np.ones((4, 4), bool), "1 everywhere"),
         (np.full((4, 4), np.nan), "100% NaN or infinite"),
         (np.where(np.eye(4) > 0, np.inf, 1.0), "25% NaN or infinite"),
+        (np.where(np.arange(400).reshape(20, 20), 1, -np.inf), "0.25% NaN or infinite"),
         (np.eye(4), ""),
+        (np.eye(4) * 1e300, ""),
     ],
 )
 def test_a_map_that_shows_no_place_says_so(values, text):
     for draw in (lambda *given: plots.overlay(np.ones((4, 4, 1)), *given[::-1]), plots.show_map):
-        ax = draw(plots.new_figure().subplots(), values)
-        assert [note.get_text() for note in ax.texts] == ([text] if text else [])
+        assert remarks(draw(plots.new_figure().subplots(), values)) == ([text] if text else [])
+
+
+def test_an_overlay_of_negative_values_says_that_it_shows_none():
+    ax = plots.overlay(np.ones((4, 4, 1)), -np.eye(4), plots.new_figure().subplots())
+    assert remarks(ax) == ["0 or less everywhere"]
+    assert remarks(plots.show_map(plots.new_figure().subplots(), -np.eye(4))) == []
+
+
+def test_the_number_above_a_map_is_its_largest_finite_value():
+    maps = {"a": np.array([[[0.5, np.nan], [np.inf, -3]]]), "b": np.full((1, 2, 2), np.nan)}
+    axes = plots.attributions(IMAGE[None], maps, figure=plots.new_figure())
+    assert [ax.get_title() for ax in axes[1:]] == ["a\n3", "b\n0"]
+    assert remarks(axes[1]) == ["50% NaN or infinite"]
+
+
+def test_an_image_is_drawn_with_and_without_a_channel_and_by_the_mean_of_many():
+    colours = np.concatenate([IMAGE, IMAGE + 2], axis=-1)
+    for image in (IMAGE, IMAGE[..., 0], IMAGE.tolist(), IMAGE.astype("uint8"), colours):
+        ax = plots.new_figure().subplots()
+        plots.show_image(ax, image)
+        assert np.allclose(ax.images[0].get_array(), IMAGE[..., 0] / 63)
+        grey = plots.overlay(image, np.eye(8), plots.new_figure().subplots()).images[0]
+        assert grey.get_array().shape == (8, 8)
+    ax = plots.new_figure().subplots()
+    plots.show_image(ax, np.where(IMAGE < 16, np.nan, IMAGE))
+    assert remarks(ax) == ["25% NaN or infinite"]
+
+
+@pytest.mark.parametrize(
+    "image", [IMAGE[0, :, 0], IMAGE[None], np.zeros((5, 8, 8)), np.zeros((3, 8, 9)), "cat.png"]
+)
+def test_what_is_not_one_image_is_named_by_its_shape(image):
+    shape = str(np.shape(image)).replace("(", r"\(").replace(")", r"\)")
+    for draw in (plots.overlay, lambda image, _: plots.attributions([image], {})):
+        with pytest.raises(UserError, match=f"image: expected one image .* the shape {shape}"):
+            draw(image, np.eye(8))
+
+
+@pytest.mark.parametrize(
+    "values", [np.ones(10), np.ones((8, 8, 1)), np.ones((0, 8)), [["a"]], None]
+)
+def test_what_is_not_one_map_is_named_by_its_shape(values):
+    shape = str(np.shape(values)).replace("(", r"\(").replace(")", r"\)")
+    told = f"expected one map .height, width. of numbers, got the shape {shape}"
+    with pytest.raises(UserError, match=rf"values for the image \(8, 8, 1\): {told}"):
+        plots.overlay(IMAGE, values)
+    with pytest.raises(UserError, match=f"values: {told}"):
+        plots.show_map(plots.new_figure().subplots(), values)
+    with pytest.raises(UserError, match=f"values of CAM: {told}"):
+        plots.attributions(IMAGE[None], {"CAM": [values]})
+    assert not plt.get_fignums(), "a notebook would show an empty figure"
+
+
+def test_features_and_neurons_that_are_nan_are_told():
+    ax = plots.new_figure().subplots()
+    plots.feature_attributions([1, np.nan, -2, np.inf], list("abcd"), ax)
+    assert [bar.get_width() for bar in ax.patches] == [0, 0, 1, -2]
+    assert remarks(ax) == ["50% NaN or infinite"]
+    ax = plots.neuron_activity({"a": np.array([1, np.nan])}, plots.new_figure().subplots())
+    assert remarks(ax) == ["a\n2\n1 NaN\nor infinite", "0: 1", "1: nan"]
+
+
+def test_weights_that_are_nan_leave_the_others_their_colours():
+    red, _, blue = plots.signed_colours(np.array([2, np.nan, -2]))
+    assert red[0] > 2 * red[2]
+    assert blue[2] > 2 * blue[0]

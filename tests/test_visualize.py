@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import sys
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import UserError
 from dlcourse.lab import pictures as lab
-from dlcourse.pictures import gallery
+from dlcourse.pictures import gallery, inside
 from dlcourse.pictures.view import Picture, View
 from dlcourse.text_table import html_table
 from dlcourse.training import train
@@ -125,16 +127,89 @@ def test_all_draws_every_kind_of_picture(image_run, capsys, tmp_path, monkeypatc
     assert err == ""
 
 
-def test_a_picture_is_written_as_soon_as_it_is_drawn(image_run, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [(UserError("dream: does not come"), 1, "dream: does not come"),
+     (KeyboardInterrupt, 130, "interrupted")],
+)  # fmt: skip
+def test_a_picture_is_written_and_on_the_page_as_soon_as_it_is_drawn(
+    error, code, told, image_run, tmp_path, monkeypatch, capsys
+):
     def broken(_view):
-        assert (tmp_path / "filters.png").exists()
-        raise UserError("dream: does not come")
+        assert read_page(tmp_path).count("<img ") == 1
+        raise error
         yield
 
     monkeypatch.setitem(gallery.PICTURES, "dream", broken)
-    assert run(image_run, "--what", "filters,dream,neurons", "--out", str(tmp_path)) == 1
-    assert capsys.readouterr().err == "dream: does not come\n"
-    assert [file.name for file in tmp_path.iterdir()] == ["filters.png"]
+    assert run(image_run, "--what", "filters,dream,neurons", "--out", str(tmp_path)) == code
+    out, err = capsys.readouterr()
+    assert err == f"{told}\n"
+    assert str(tmp_path / "filters.png") in out
+    assert {file.name for file in tmp_path.iterdir()} == {"filters.png", "index.html"}
+    assert headings(read_page(tmp_path), 3)[-1] == "Filters"
+
+
+def test_a_bar_on_a_terminal_tells_what_is_drawn_and_the_time_left(
+    image_run, tmp_path, monkeypatch, capsys
+):
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(image_run, "--what", "filters,predictions", "--out", str(tmp_path)) == 0
+    shown = sys.stderr.getvalue()
+    assert shown.index("examination") < shown.index("filters") < shown.index("predictions")
+    assert re.search(r"50%.*\d:\d\d:\d\d", shown)
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'filters.png'}\n    The weights of")
+
+
+def test_of_many_convolutions_the_last_are_drawn_and_any_that_is_named(monkeypatch):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((8, 8, 1))
+    x = inputs
+    for k in range(6):
+        x = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"conv_{k}")(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Multiply()([x, layers.Conv2D(4, 1, activation="sigmoid", name="gate")(gate)])
+    x = layers.Flatten()(x)
+    for k in range(6):
+        x = layers.Dense(5, name=f"dense_{k}")(x)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="end")(x))
+    monkeypatch.setattr(inside, "_templates", lambda *_: np.ones((4, 8, 8, 1)))
+    facts = DataFacts("deep", "binary", (8, 8, 1), class_names=("a", "b"))
+    view = View(facts, model=model, inputs=np.ones((1, 8, 8, 1), "float32"))
+    drawn = list(inside.templates(view))
+    assert [picture.name for picture in drawn] == [f"templates-conv_{k}" for k in (2, 3, 4, 5)]
+    remark = "The last 4 of 6 convolutions are shown (--layer NAME shows another)."
+    assert drawn[0].caption.endswith(remark)
+    (maps,) = inside.feature_maps(view)
+    rows = [text.get_text() for ax in maps.figure.axes for text in ax.texts]
+    assert rows == [f"conv_{k}\n8×8×4" for k in (2, 3, 4, 5)]
+    assert maps.caption.endswith(remark)
+    (neurons,) = inside.neurons(view)
+    columns = [text.get_text() for text in neurons.figure.axes[0].texts if "\n" in text.get_text()]
+    assert [text.split("\n")[0] for text in columns] == [
+        "conv_4", "conv_5", "gate", *(f"dense_{k}" for k in range(6)), "end",
+    ]  # fmt: skip
+    assert neurons.caption.endswith("Of 14 layers, the last 10 are shown.")
+    named = replace(view, layer="conv_0")
+    assert [picture.name for picture in inside.templates(named)] == ["templates-conv_0"]
+    for (picture,) in (inside.feature_maps(named), inside.neurons(named)):
+        assert any("conv_0" in text.get_text() for text in picture.figure.axes[0].texts)
+        assert "last" not in picture.caption
+
+
+def test_a_network_without_convolutions_has_no_templates_of_layers():
+    import keras
+
+    flat = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    view = View(DataFacts("flat", "regression", (8, 8, 1)), model=keras.Sequential(flat))
+    with pytest.raises(UserError, match="templates: the network has no convolution"):
+        list(inside.templates(view))
 
 
 def test_two_runs_are_drawn_side_by_side(image_run, longer_run, tmp_path, capsys):

@@ -373,8 +373,8 @@ def test_integers_and_lists_are_images_too(method):
     np.testing.assert_array_equal(explain(method, model, wide), wanted)
 
 
-@pytest.mark.parametrize("method", MASKING)
-def test_chunks_give_the_whole(method):
+@pytest.mark.parametrize("method", VISUALIZERS)
+def test_batches_give_the_whole(method):
     model = built("sequential")
     whole = explain(method, model, IMAGES, [0, 1, 2])
     for size in (1, 7):
@@ -384,8 +384,6 @@ def test_chunks_give_the_whole(method):
 
 @pytest.mark.parametrize("method", VISUALIZERS)
 def test_an_image_s_map_does_not_depend_on_its_neighbours(method):
-    if method == "smooth_grad":
-        pytest.skip("the noise is drawn for all images together")
     model = built("sequential")
     whole = explain(method, model, IMAGES, [0, 1, 2])
     alone = explain(method, model, IMAGES[1:2], 1)
@@ -562,7 +560,7 @@ def test_every_method_checks_its_images_classes_and_output(method):
         (np.where(IMAGES > 0.9, np.nan, IMAGES), "images: holds values that are NaN or infinite"),
         (np.full_like(IMAGES, np.inf), "images: holds values that are NaN or infinite"),
         (1e300 * IMAGES.astype("float64"), "images: holds values that are NaN or infinite"),
-        ([IMAGES, IMAGES], "images: the model has 1 inputs, got 2"),
+        ([IMAGES, IMAGES], "images: the model has 1 inputs, got 2 (several images: np.stack("),
         ([], "images: the model has 1 inputs, got 0"),
         ("cat.jpg", "images: expected an array of numbers"),
         (None, "images: expected an array of numbers"),
@@ -595,12 +593,26 @@ def test_wrong_classes_are_refused_in_one_line(index, text):
     refused(text, "saliency", built("sequential"), IMAGES, index)
 
 
-def test_images_without_a_channel_are_told_to_add_it():
-    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), dense()])
-    text = (
-        "images: the model takes (n, 8, 8, 1), got (3, 8, 8) (add the channel: images[..., None])"
-    )
-    refused(text, "saliency", model, IMAGES[..., 0])
+CURES = [
+    (1, (3, 8, 8), "add the channel: images[..., None]"),
+    (1, (8, 8, 1), "one example: images[None]"),
+    (1, (8, 8), "one example without its channel: images[None, ..., None]"),
+    (1, (3, 1, 8, 8), "channels last: np.moveaxis(images, 1, -1)"),
+    (3, (2, 8, 8, 1), "grey as colours: np.repeat(images, 3, -1)"),
+    (3, (2, 8, 8), "grey as colours: np.repeat(images[..., None], 3, -1)"),
+    (3, (2, 3, 8, 8), "channels last: np.moveaxis(images, 1, -1)"),
+    (1, (8, 9), None),
+]
+
+
+@pytest.mark.parametrize(("channels", "shape", "cure"), CURES)
+def test_images_of_another_shape_are_told_the_cure_that_fits(channels, shape, cure):
+    model = keras.Sequential([layers.Input((8, 8, channels)), layers.Flatten(), dense()])
+    images, text = np.zeros(shape), f"images: the model takes (n, 8, 8, {channels}), got {shape}"
+    refused(f"{text} ({cure})" if cure else text, "saliency", model, images)
+    if cure:
+        cured = eval(cure.partition(": ")[2], {"np": np, "images": images})
+        assert explain("saliency", model, cured, 1).shape[1:] == (8, 8)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's eager tape")
@@ -610,7 +622,9 @@ def test_a_stride_with_a_kernel_of_one_step_is_compiled_at_once():
         body = [layers.Conv1D(3, 1, strides=stride), layers.GlobalAveragePooling1D(), dense()]
         model = keras.Sequential([layers.Input((9, 2)), *body])
         explain("grad_cam", model, SEQUENCES)
-        (function,) = [run for key, run in _COMPILED[model].items() if key[0] == "grad_cam"]
+        (function,) = [
+            run for key, run in _COMPILED[model].items() if key[0] == "maps and gradient"
+        ]
         assert (function is not None) == compiled
 
 
@@ -727,7 +741,7 @@ def test_methods_that_mask_cover_the_image_and_hold_the_row(method):
 @pytest.mark.parametrize("method", ["occlusion", "rise"])
 def test_rows_have_no_places_to_cover(method):
     rows = keras.Sequential([layers.Input((5,)), dense()])
-    refused(f"{method}: rows have no positions to cover", method, rows, ROWS)
+    refused(f"{method}: rows and tokens have no positions to cover", method, rows, ROWS)
 
 
 @pytest.mark.parametrize("method", VISUALIZERS)
@@ -827,15 +841,15 @@ NONSENSE = ["a", None, [], {}, 2.5, float("nan"), float("inf"), -1, True, b"x", 
 WHOLE = {
     "integrated_gradients": ["steps"],
     "smooth_grad": ["samples", "seed"],
-    "rise": ["masks", "cells", "seed", "batch_size"],
-    "occlusion": ["patch", "stride", "batch_size"],
-    "score_cam": ["batch_size"],
+    "rise": ["masks", "cells", "seed"],
+    "occlusion": ["patch", "stride"],
 }
+WHOLE = {method: [*WHOLE.get(method, []), "batch_size"] for method in VISUALIZERS}
 
 
 @pytest.mark.parametrize(("method", "name"), [(m, n) for m, names in WHOLE.items() for n in names])
 def test_settings_that_are_not_whole_numbers_are_refused(method, name):
-    may_be_none = {"steps", "patch", "stride"}
+    may_be_none = {"steps", "patch", "stride", "batch_size"}
     for value in NONSENSE + ([] if name == "seed" else [0]):
         if value is None and name in may_be_none:
             continue

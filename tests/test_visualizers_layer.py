@@ -11,8 +11,10 @@ from keras import layers, ops
 from dlcourse.errors import UserError
 from dlcourse.visualizers import (
     VISUALIZERS,
+    activation_maximization,
     attention_maps,
     attention_rollout,
+    class_activation_map,
     eigen_cam,
     feature_maps,
     grad_cam,
@@ -562,3 +564,58 @@ def test_the_members_of_an_ensemble_are_not_places():
     with pytest.raises(UserError, match="no convolutional layer"):
         grad_cam(averaged(convolutions=0), IMAGES[:, :8, :8], 0)
     assert grad_cam(averaged(convolutions=1), IMAGES[:, :8, :8], 0).shape == (2, 8, 8)
+
+
+def test_a_named_layer_of_one_of_two_images_gives_that_image_s_map():
+    first, second = keras.Input((8, 8, 1)), keras.Input((6, 6, 1))
+    parts = [conv(2, f"tower_{k}")(x) for k, x in enumerate((first, second))]
+    joined = layers.Concatenate()([layers.GlobalAveragePooling2D()(x) for x in parts])
+    model = keras.Model([first, second], layers.Dense(2)(joined))
+    images = [RNG.random((2, 8, 8, 1)), RNG.random((2, 6, 6, 1))]
+    for method in CAMS:
+        both = VISUALIZERS[method](model, images, 1)
+        for k in (0, 1):
+            alone = VISUALIZERS[method](model, images, 1, layer=f"tower_{k}")
+            np.testing.assert_allclose(alone, both[k], rtol=1e-4, atol=1e-6)
+
+
+def test_each_call_of_a_shared_layer_has_its_feature_maps_and_its_map():
+    first, second, shared = keras.Input((8, 8, 1)), keras.Input((8, 8, 1)), conv(2, "shared")
+    parts = [layers.GlobalAveragePooling2D()(shared(x)) for x in (first, second)]
+    model = keras.Model([first, second], layers.Dense(2)(layers.Concatenate()(parts)))
+    images = [np.zeros((1, 8, 8, 1)), RNG.random((1, 8, 8, 1))]
+    calls = feature_maps(model, images, [("shared", 0), ("shared", 1)])
+    assert list(calls) == ["shared:0", "shared:1"]
+    assert sorted(bool(x.any()) for x in calls.values()) == [False, True]
+    assert list(feature_maps(model, images, ("shared", 0))) == ["shared"]
+    for k in (0, 1):
+        assert grad_cam(model, images, 0, layer=("shared", k)).shape == (1, 8, 8)
+
+
+def test_the_class_activation_map_of_tokens_has_their_grid():
+    x = keras.Input((8, 8, 1))
+    h = layers.Reshape((4, 6))(layers.Conv2D(6, 4, strides=4)(x))
+    model = keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(h)))
+    images = RNG.random((2, 8, 8, 1))
+    maps = class_activation_map(model, images, 1, enlarge=False)
+    assert maps.shape == (2, 2, 2)
+    np.testing.assert_allclose(np.maximum(maps, 0) / 4, grad_cam(model, images, 1, enlarge=False))
+    assert class_activation_map(model, images, 1).shape == (2, 8, 8)
+
+
+def test_volumes_are_pooled_alike_in_the_first_call_and_later():
+    x = keras.Input((8, 8, 8, 1))
+    h = layers.MaxPooling3D(2)(layers.Conv3D(4, 3, padding="same", name="conv")(x))
+    model = keras.Model(x, layers.Dense(2)(layers.Flatten()(h)))
+    volumes = 1e-4 * RNG.random((2, 8, 8, 8, 1))
+    first, *later = [grad_cam(model, volumes, 0, layer="conv", enlarge=False) for _ in range(3)]
+    for one in later:
+        np.testing.assert_allclose(one, first, atol=1e-3 * first.max())
+
+
+def test_images_of_whole_numbers_cannot_be_optimised():
+    tokens = keras.Input((5,), dtype="int32")
+    h = layers.GlobalAveragePooling1D()(layers.Embedding(9, 3)(tokens))
+    model = keras.Model(tokens, layers.Dense(2)(h))
+    with pytest.raises(UserError, match="input 0: the model takes whole numbers, which have no"):
+        activation_maximization(model, [1], value_range=(0, 8), start=np.array([[1, 2, 3, 4, 5]]))

@@ -18,6 +18,7 @@ examples:
   python -m dlcourse.train --config digits_cnn model.dropout=0.5 training.epochs=5
   python -m dlcourse.train --resume runs/digits_cnn-20260131-101500
   python -m dlcourse.train --settings model.cnn
+  python -m dlcourse.train --config digits_cnn --as-keras > digits_cnn.py
 """
 
 
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--xray", "record every layer in each epoch, for `dlcourse diagnose`")
     parser.option("--dry-run", "check the recipe and its data, and train nothing")
     parser.option("--print-config", "print the resolved recipe")
+    parser.option("--as-keras", "print the recipe as one plain Keras script")
     parser.option("--schema", "print the recipes' JSON Schema")
     parser.add_argument(
         "--settings",
@@ -77,6 +79,10 @@ def _run(arguments: argparse.Namespace) -> int:
         recipe.refuse_missing(f"{command} --name {{0}}", command)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
+    elif arguments.as_keras:
+        from dlcourse.lab.keras_script import as_keras
+
+        write(as_keras(recipe).rstrip())
     elif arguments.dry_run:
         source = arguments.config or arguments.resume
         plan = _plan(recipe)
@@ -140,11 +146,5 @@ def _train(recipe: "Recipe", arguments: argparse.Namespace) -> None:
             run = resume(read_run(arguments.resume), recipe, stop=stop, **options)
         else:
             write(f"recipe  {arguments.config}, seed {recipe.seed}")
-            run = train(
-                recipe,
-                arguments.runs,
-                name=arguments.name,
-                stop=stop,
-                **options,
-            )
+            run = train(recipe, arguments.runs, name=arguments.name, stop=stop, **options)
     write(f"\n{run}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, print_error, run_command
 from dlcourse.errors import RunError, UserError
-from dlcourse.quiet import import_keras, write
+from dlcourse.quiet import import_keras, progress_bar, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
@@ -22,31 +22,24 @@ MORE = (
     "layers", "calibration", "most-confused", "highest-loss", "templates", "filters", "dream",
     "overlays", "feature-maps", "neurons", "check",
 )  # fmt: skip
+# about how long a kind of pictures takes, relative to the others
+SHARES = {"class-templates": 20, "templates": 80, "saliency": 10, "cam": 12, "check": 100}
 FOLDER = "visualize"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = Parser(
-        prog="dlcourse visualize",
-        description="Draw a run on one page: metrics, findings, curves, and what its network has "
-        "learned and looks at. Each picture is also a file.",
-    )
+    text = "Draw a run's curves, and what its network has learned and looks at, on one page."
+    parser = Parser(prog="dlcourse visualize", description=text)
     parser.option("--run", "the run's folder", "DIR", required=True)
-    parser.add_argument(
-        "--what",
-        metavar="LIST",
-        help=f"comma-separated pictures, or all: {','.join((*OVERVIEW, *MORE))} "
-        f"(default: {','.join(OVERVIEW)})",
-    )
+    kinds = f"{','.join((*OVERVIEW, *MORE))} (default: {','.join(OVERVIEW)})"
+    parser.option("--what", f"comma-separated pictures, or all: {kinds}", "LIST")
     parser.option("--beside", "second run, drawn beside this one", "DIR")
     parser.option("--check", "also measure if the maps are right")
     parser.option("--layer", "layer to explain", "NAME")
     parser.option("--class", "class to explain (the predicted one)", "CLASS", dest="class_name")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument(
-        "--images", type=int, default=5, metavar="N", help="number of test examples (default: 5)"
-    )
+    chosen.add_argument("--images", type=int, default=5, metavar="N", help="test examples (5)")
     chosen.add_argument(
         "--image", action="append", metavar="FILE", help="your own image; may be repeated"
     )
@@ -72,11 +65,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.commands import run_page
     from dlcourse.commands.pages import page, picture_sections
 
-    view = _view(runs, names, arguments.images, target)
-    pictures = _draw(view, names, arguments.what, out)
-    front, back = run_page.sections(runs, view)
-    sections = [*front, *picture_sections(pictures), *back]
-    write_text(out / "index.html", page(view.name, sections))
+    with progress_bar() as bar:
+        bar.add_task("examination", total=None)
+        view = _view(runs, names, arguments.images, target)
+        front, back = run_page.sections(runs, view)
+        for pictures in _draw(view, names, arguments.what, out, bar):
+            sections = [*front, *picture_sections(pictures), *back]
+            write_text(out / "index.html", page(view.name, sections))
     write(f"\nall on one page: {out / 'index.html'}")
     return 0
 
@@ -169,26 +164,35 @@ def _view(
 
 
 def _draw(
-    view: "View", names: tuple[str, ...], what: str | None, out: Path
-) -> "dict[str, list[tuple[Picture, bytes]]]":
-    """Write each picture as it is drawn; an unsuitable one is an error only if it was named."""
+    view: "View", names: tuple[str, ...], what: str | None, out: Path, bar: Any
+) -> "Iterator[dict[str, list[tuple[Picture, bytes]]]]":
+    """Write each picture as it is drawn, and yield all so far; at the end, yield them once more.
+
+    A picture that does not suit the run is an error only if it was named.
+    """
     from dlcourse.commands.pages import drawn
     from dlcourse.lab import pictures as lab
     from dlcourse.pictures.figures import save
     from dlcourse.pictures.gallery import PICTURES, unsuited
 
-    strict, pictures = what not in (None, "all"), {}
+    strict, pictures, task = what not in (None, "all"), {}, bar.task_ids[0]
+    shares = {name: 0 if unsuited(name, view) else SHARES.get(name, 1) for name in names}
+    bar.reset(task, total=sum(shares.values()))
+    bar.advance(task, 0)  # from here on, the time left is estimated
     for name in names:
+        bar.update(task, description=name)
         try:
             if reason := unsuited(name, view):
                 raise UserError(reason)
             for picture in drawn(name, view, PICTURES | lab.PICTURES):
                 path = save(out / f"{picture.name}.png", picture.figure)
-                write("\n".join([f"{path}\n    {picture.caption}", picture.text]).rstrip())
                 pictures.setdefault(name, []).append((picture, path.read_bytes()))
+                yield pictures
+                write("\n".join([f"{path}\n    {picture.caption}", picture.text]).rstrip())
         except UserError as error:
             if strict or isinstance(error, RunError):
                 raise
             if not reason or (what == "all" and name not in OVERVIEW):
                 print_error(f"left out: {error}")
-    return pictures
+        bar.advance(task, shares[name])
+    yield pictures

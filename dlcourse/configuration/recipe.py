@@ -18,6 +18,7 @@ from dlcourse.datasets.paths import existing
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
+from dlcourse.models.efficientnet_lite0 import NAME, weights_file
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
 from dlcourse.schema import NonNegative, Positive, PositiveNumber, Positives, Rate, Settings
@@ -246,20 +247,24 @@ class Recipe(Settings):
                 recipe, then this recipe.
 
         Raises:
-            DatasetError, RecipeError: A file is missing; the text says what to run first.
+            DatasetError, RecipeError: A file or the package of the base's weights is missing; the
+                text says what to run or install first.
         """
-        path, base = getattr(self.dataset, "path", None), self.base
+        path, base = getattr(self.dataset, "path", None), self.base or ""
         if path is not None:
             existing(path)
-        if base is None or not ("/" in base or base.endswith(".keras")):
-            return  # a plain word may name a network of keras.applications
         try:
-            existing(base)
+            if base == NAME and self.settings("model")["weights"] == "imagenet":
+                weights_file()
+            if "/" in base or base.endswith(".keras"):
+                existing(base)  # a plain word may name a network of keras.applications
         except DatasetError as error:
             cure, name = "train it first, or name another", Path(base).name
             if name in shipped():
                 cure = f"run {first.format(name)}, then {then.format(self.name)}"
             raise RecipeError(f"{self.where('model', 'base')}: {error}: {cure}") from None
+        except UserError as error:
+            raise RecipeError(f"{self.where('model', 'base')}: {error}") from None
 
     def refuse_conflicts(self, facts: DataFacts) -> None:
         """Raise a RecipeError, one line per conflict, if settings do not fit together or the data.

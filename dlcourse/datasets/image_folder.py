@@ -71,7 +71,7 @@ def image_folder(
             the disk has no room for streamed images.
     """
     root = existing_folder(path)
-    folders = _folders_of_parts(root)
+    folders = folders_of_parts(root)
     classes = _classes(folders["train"])
     parts: dict[str, Examples] = {}
     broken: list[DatasetError] = []
@@ -241,7 +241,7 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
-def _folders_of_parts(root: Path) -> dict[str, Path]:
+def folders_of_parts(root: Path) -> dict[str, Path]:
     """Return the folder of each split; `root` is the training folder if it holds the classes."""
     parts = {folder: _split_of(folder) for folder in _subfolders(root)}
     nested = [folder for folder, part in parts.items() if part == "train" and _subfolders(folder)]

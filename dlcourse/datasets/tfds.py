@@ -59,8 +59,7 @@ def tfds(
             has no room for streamed images, or TensorFlow is missing.
     """
     cache = _cache(data_dir)
-    builder = _builder(dataset, cache)
-    _check_features(dataset, builder.info)
+    builder = builder_of(dataset, data_dir)
     with _quiet_absl():
         prepared = builder.is_prepared()
     if not prepared:
@@ -118,7 +117,17 @@ def _cache(data_dir: str | None) -> Path:
     return Path(folder).expanduser()
 
 
-def _builder(name: str, cache: Path) -> Any:
+def builder_of(name: str, data_dir: str | None = None) -> Any:
+    """Return the builder of an image-classification set; its `info` needs no data.
+
+    Args:
+        name: Name of the data set in TensorFlow Datasets.
+        data_dir: Folder of the cache, as for `tfds`.
+
+    Raises:
+        DatasetError: The name is unknown, the data set has no images or classes, or TensorFlow
+            Datasets cannot be imported.
+    """
     try:
         import tensorflow  # noqa: F401  # pyright: ignore[reportUnusedImport]
         import tensorflow_datasets
@@ -131,13 +140,15 @@ def _builder(name: str, cache: Path) -> Any:
         ) from None
     try:
         with _quiet_absl():
-            return make(name, data_dir=str(cache))
+            builder = make(name, data_dir=str(_cache(data_dir)))
     except ImportError as error:
         raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
         near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
         hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
         raise DatasetError(f"tfds: no data set '{name}' ({hint}): {_line(error)}") from None
+    _check_features(name, builder.info)
+    return builder
 
 
 def _check_features(name: str, info: Any) -> None:

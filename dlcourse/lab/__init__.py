@@ -1,4 +1,4 @@
-"""Studies of a run: diagnosis, X-ray, comparison, faithfulness of maps, range test, export."""
+"""Studies of a run: diagnosis, X-ray, comparison, maps, range test, export; a Keras script."""
 
 from dlcourse import lazy
 

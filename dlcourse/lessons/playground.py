@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+import dlcourse
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import Dataset, load_dataset
 from dlcourse.datasets.points import FEATURES, Shape, plane_features
@@ -69,6 +70,10 @@ training:
   learning_rate: {self.learning_rate}
   restore_best_weights: false
 """
+
+    def as_keras(self) -> str:
+        """Return the recipe of the network that is drawn, as one plain Keras script."""
+        return dlcourse.as_keras(recipe_from_text(self.as_recipe(), "playground"))
 
     def train(self) -> tuple[Any, Dataset]:
         """Return the trained Keras model and its data set; nothing is left on the disk.

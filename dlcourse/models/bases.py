@@ -1,4 +1,4 @@
-"""Load the base of a transferred network: a run, a `.keras` file or `keras.applications`."""
+"""Load the base of a transferred network: a run, a `.keras` file or a published network."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlcourse.errors import RecipeError, UserError, one_line
+from dlcourse.models.efficientnet_lite0 import NAME, efficientnet_lite0
 from dlcourse.runs import read_run
 from dlcourse.schema import did_you_mean
 from dlcourse.visualizers.clones import clone
@@ -24,9 +25,9 @@ def load_base(
     """Return a trained network and whether its layer `rescaling` scales images to 0…1.
 
     Args:
-        base: Folder of a run, a `.keras` file, or a name in `keras.applications`.
+        base: Folder of a run, a `.keras` file, or the name of a published network.
         input_shape: Shape of one example of the new data.
-        weights: Weights of a network of `keras.applications`; see `published`.
+        weights: Weights of a published network; see `published`.
 
     Raises:
         RecipeError: The base does not exist, cannot be loaded, or takes inputs of another shape.
@@ -72,22 +73,24 @@ def _read(path: Path) -> "keras.Model":
 def published(
     name: str, input_shape: tuple[int, ...], weights: str | None = "imagenet"
 ) -> "keras.Model":
-    """Return a network of `keras.applications` without its head, with global average pooling.
+    """Return a published network without its head, with global average pooling.
 
     It takes pixels from 0 to 255; its own preprocessing is inside. A grey image is repeated in all
     three channels.
 
     Args:
-        name: Name of the network, such as `MobileNetV2`.
+        name: Name of the network: `efficientnet_lite0`, or one in `keras.applications`, such as
+            `MobileNetV2`.
         input_shape: Shape of an image, `(height, width, channels)`, with 1 or 3 channels.
-        weights: Weights: `imagenet` (Keras downloads them once), a file, or None for random ones.
+        weights: Weights: `imagenet` (Keras downloads them once; those of `efficientnet_lite0` are
+            in a package), a file, or None for random ones.
 
     Raises:
         UserError: The name is unknown, or the inputs or weights cannot be used.
     """
     import keras
 
-    networks = [entry for entry in dir(keras.applications) if entry[:1].isupper()]
+    networks = [NAME, *(entry for entry in dir(keras.applications) if entry[:1].isupper())]
     if name not in networks:
         hint = did_you_mean(name, networks)
         raise UserError(f"'{name}' is not a run, a file or a network of keras.applications{hint}")
@@ -95,10 +98,12 @@ def published(
         raise UserError(f"{name} takes images of 1 or 3 channels, but this data has {input_shape}")
     if weights not in (None, "imagenet") and not Path(weights).expanduser().is_file():
         raise UserError(f"{name}: weights: no such file: {weights}")
-    build = getattr(keras.applications, name)
+    build = efficientnet_lite0 if name == NAME else getattr(keras.applications, name)
     try:
         shape = (*input_shape[:2], 3)
         network = build(include_top=False, weights=weights, input_shape=shape, pooling="avg")
+    except UserError:
+        raise
     except Exception as error:  # noqa: BLE001 - Keras raises many types here
         reason = f"cannot be built for this data and weights {weights or 'null'}"
         offline = ""

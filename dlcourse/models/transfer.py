@@ -54,10 +54,10 @@ def transfer(
         rescale: Range (low, high) of the images, or a layer that maps it to 0…1. It replaces the
             scaling in the base, so the new images may have another range. None keeps the scaling of
             the base, and so does any base that is a `.keras` file or takes rows.
-        base: Trained network to start from: the folder of a run, a `.keras` file, or a name in
-            `keras.applications`.
-        weights: Weights of a network of `keras.applications`: `imagenet` (downloaded once), a file,
-            or null for random ones.
+        base: Trained network to start from: the folder of a run, a `.keras` file,
+            `efficientnet_lite0`, or a name in `keras.applications`.
+        weights: Weights of a named network: `imagenet` (of `efficientnet_lite0` in the extra
+            `imagenet`, of others downloaded once), a file, or null for random ones.
         layer: Name of the last layer of the base to keep; null keeps all layers before its last
             layer with weights.
         head: Units of each hidden layer of the head, before its logits; an empty list for none.

@@ -10,10 +10,14 @@ from dlcourse import plots, visualizers
 from dlcourse.errors import UserError
 from dlcourse.pictures.view import Picture, View, drawn_by
 from dlcourse.visualizers import hooks
+from dlcourse.visualizers.hooks import LayerCall
+from dlcourse.visualizers.targets import target_of
 
 CLASSES, UNITS = 10, 16  # at most, in a grid of templates
 MAPS = 8  # feature maps per layer, in one row
 STEPS = 64  # of integrated gradients: enough for a small map
+LAST = 4  # convolutions shown of a network, where no layer is named
+COLUMNS = 10  # layers in a picture of neurons
 GRADIENT_METHODS = (
     "saliency", "smooth_grad", "gradient_times_input", "integrated_gradients",
     "guided_backpropagation",
@@ -76,24 +80,39 @@ def _templates(view: View, model: Any, units: Sequence[int], layer: Any = None) 
 
 
 def templates(view: View) -> Iterator[Picture]:
-    """What activates the units of each convolution, or of the requested layer, most."""
-    convolutions = filter(hooks.is_convolution, hooks.all_layers(view.model))
-    image = np.zeros((1, *view.facts.input_shape), "float32")
-    for layer in [view.layer] if view.layer else [layer.name for layer in convolutions]:
-        (maps,) = visualizers.feature_maps(view.model, image, layer).values()
-        units = list(range(min(UNITS, maps.shape[-1])))
+    """What activates the units of the last convolutions, or of the requested layer, most."""
+    places, note = _convolutions(view)
+    if not places:
+        raise UserError("templates: the network has no convolution (name a layer)")
+    for place in places:
+        layer, units = place.name, list(range(min(UNITS, (place.shape or (1,))[-1])))
         images = _templates(view, view.model, units, layer)
         values, name = view.facts.value_range, f"templates-{layer.replace('/', '-')}"
         figure = drawn_by(plots.image_grid, images, list(map(str, units)), value_range=values)
-        caption = f"What activates the first {len(units)} units most; flat: brightness alone."
+        caption = f"What activates the first {len(units)} units most; flat: brightness alone.{note}"
         yield Picture(name, f"Templates of {layer}", caption, figure)
+
+
+def _convolutions(view: View) -> tuple[list[LayerCall], str]:
+    """Return the requested layer, or the last convolutions and a remark if there are more."""
+    layers, image = hooks.all_layers(view.model), np.zeros((1, *view.facts.input_shape), "float32")
+    calls = target_of(view.model, image, 0).calls
+    if view.layer:
+        return [hooks.find_layer(calls, view.layer, view.model)], ""
+    slide = {call.name: call for call in calls if hooks.is_convolution(layers[call.position])}
+    # a convolution that sees a single place, as in squeeze and excitation, has no picture
+    found = [call for call in slide.values() if np.prod((call.shape or ())[:-1]) > 1]
+    note = f" The last {LAST} of {len(found)} convolutions are shown (--layer NAME shows another)."
+    return found[-LAST:], note if len(found) > LAST else ""
 
 
 def feature_maps(view: View) -> Iterator[Picture]:
     """The feature maps of an image, layer by layer."""
-    caption = f"The image and the first {MAPS} feature maps of each layer, bright where active."
+    places, note = _convolutions(view)
+    chosen = [place.name for place in places] if note or view.layer else None
+    caption = f"The image and the first {MAPS} feature maps of each layer, bright if active.{note}"
     for k, title in enumerate(_on_a_line(view.titles)):
-        layers = visualizers.feature_maps(view.model, view.inputs[k : k + 1], view.layer)
+        layers = visualizers.feature_maps(view.model, view.inputs[k : k + 1], chosen)
         layers = {name: maps[0] for name, maps in layers.items() if maps.ndim == 4}
         if not layers:
             raise UserError("feature-maps: the layer has no feature maps (name a convolution)")
@@ -110,8 +129,11 @@ def neurons(view: View) -> Iterator[Picture]:
     """Which neurons are active on an example, layer by layer."""
     activity = visualizers.neuron_activity(view.model, view.inputs)
     caption = "Active neurons are bright, layer by layer (a filter is shown by its mean)."
+    shown = [view.layer] if view.layer in activity else [*activity][-COLUMNS:]
+    if len(activity) > len(shown) > 1:
+        caption += f" Of {len(activity)} layers, the last {len(shown)} are shown."
     for k, title in enumerate(_on_a_line(view.titles)):
-        own = {name: values[k] for name, values in activity.items()}
+        own = {name: activity[name][k] for name in shown}
         figure = drawn_by(plots.neuron_activity, own, title=title, size=(1.3 * len(own) + 1.2, 4.6))
         yield Picture(f"neurons-{k + 1}", f"Neurons on {title}", caption, figure)
 

@@ -12,15 +12,15 @@ from matplotlib.ticker import MaxNLocator
 
 from dlcourse.errors import UserError
 from dlcourse.plots.axes import BLUE, GREY, ORANGE, new_axes, shown_figure
-from dlcourse.plots.images import frame, label, show_image
+from dlcourse.plots.images import finite, frame, label, note, numeric, pixels, show_image
 
 POSITIVE, SIGNED = "inferno", "RdBu_r"
 MOST_NEURONS = 400  # drawn as dots, per layer
 
 
 def signed_colours(values: np.ndarray) -> np.ndarray:
-    """Return the colours `(…, 3)` of values: red above 0, blue below, white at 0."""
-    top = float(np.abs(values).max()) or 1.0
+    """Return the colours `(…, 3)` of values: red above 0, blue below, white at 0, black for NaN."""
+    top = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
     return colormaps[SIGNED](0.5 + values / (2 * top))[..., :3]
 
 
@@ -34,8 +34,11 @@ def show_map(
         values: The raw map, in units of the score.
         limit: Value of the strongest colour. None for the map's own largest.
         colorbar: Whether to draw a colour bar.
+
+    Raises:
+        UserError: The array is not one map.
     """
-    values = _told(ax, values)
+    values = _drawable(ax, _checked(values))
     signed = bool(values.min() < 0)
     top = (float(np.abs(values).max()) if limit is None else limit) or 1.0
     cmap = SIGNED if signed else POSITIVE
@@ -59,17 +62,21 @@ def overlay(
     """Return axes with the image in grey, and the map over it, opaque where it is strong.
 
     Args:
-        image: Image `(height, width, 1 or 3)` in any range.
-        values: Map `(height, width)`; negative values count as 0.
+        image: Image `(height, width)` or `(height, width, channels)` in any range.
+        values: Map `(height, width)` of any size; negative values count as 0.
         ax: Axes to draw on. None for a new pyplot figure.
         alpha: Opacity of the strongest value.
         box: Box (top, left, bottom, right) to frame, the last two excluded.
         title: Title above the picture.
+
+    Raises:
+        UserError: The arrays are not one image and one map.
     """
+    grey, values = pixels(image), _checked(values, f" for the image {np.shape(image)}")
+    grey = grey.mean(axis=-1) if grey.ndim == 3 else grey
     ax = new_axes(ax, figsize=(3.2, 3.2))
-    grey = image.mean(axis=-1).astype("float32")
-    ax.imshow(grey, cmap="gray")
-    values = _told(ax, values)
+    ax.imshow(finite(ax, grey), cmap="gray")
+    values = _drawable(ax, values, signed=False)
     strength = np.clip(values, 0, None) / (float(values.max()) if values.max() > 0 else 1.0)
     size = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)  # a coarse map is stretched
     colours = colormaps[POSITIVE](0.25 + 0.75 * strength)
@@ -80,15 +87,19 @@ def overlay(
     return ax
 
 
-def _told(ax: Axes, values: np.ndarray) -> np.ndarray:
-    """Return the map with 0 for NaN and infinity; say so on the picture, or that it is constant."""
-    finite = np.isfinite(values)
-    filled = np.where(finite, values, 0)
-    note = f"{filled.flat[0]:.2g} everywhere" if np.ptp(filled) == 0 else ""
-    note = note if finite.all() else f"{np.mean(~finite):.0%} NaN or infinite"
-    if note:
-        ax.text(0.5, 0.04, note, transform=ax.transAxes, ha="center", fontsize=7, color=ORANGE)
-    return filled
+def _checked(values: np.ndarray, of: str = "") -> np.ndarray:
+    """Return a map as float64; a UserError tells the shape of what is not one map."""
+    return numeric(values, f"values{of}: expected one map (height, width)", 2)
+
+
+def _drawable(ax: Axes, values: np.ndarray, *, signed: bool = True) -> np.ndarray:
+    """Return the map with 0 for NaN and infinity; a remark tells if it shows no place."""
+    if np.isfinite(values).all():
+        if values.min() == values.max():
+            note(ax, f"{values.flat[0]:.2g} everywhere")
+        elif values.max() <= 0 and not signed:
+            note(ax, "0 or less everywhere")
+    return finite(ax, values)
 
 
 def _mark(ax: Axes, box: Sequence[int] | np.ndarray | None) -> None:
@@ -113,32 +124,41 @@ def attributions(
     Every map has its own scale; the number above it is the value of its strongest colour.
 
     Args:
-        images: Images `(n, height, width, 1 or 3)`.
+        images: Images `(n, height, width)` or `(n, height, width, channels)`.
         maps: Maps `(n, height, width)` by the name of their method.
         titles: One title per image, such as its class and probability, or none.
         overlaid: Whether to draw the maps over the image, without their values.
         boxes: True boxes `(n, 4)` to frame.
         figure: Figure to draw on. None for a new pyplot figure.
+
+    Raises:
+        UserError: There is no image, or the arrays do not fit together.
     """
     if not isinstance(maps, Mapping):
         raise UserError('attributions: expected a mapping of methods to maps: {"Grad-CAM": …}')
     n, columns = len(images), len(maps) + 1
-    for name, values in maps.items():
-        if len(values) != n:
-            raise UserError(f"attributions: got {len(values)} maps of {name} for {n} images")
+    titles = list(titles) or [""] * n
+    framed = [None] * n if boxes is None else boxes
+    given = {"images": images, **maps, "titles": titles, "boxes": framed}
+    if not n or {len(part) for part in given.values()} != {n}:
+        got = ", ".join(f"{len(part)} {name}" for name, part in given.items())
+        raise UserError(f"attributions: expected one image or more, and as many of each, got {got}")
+    shown = [pixels(image) for image in images]
+    checked = [[_checked(one, f" of {name}") for one in part] for name, part in maps.items()]
     figure = shown_figure(figure, 1.1 * columns + 0.9, 1.25 * n + 0.4)
     panels = figure.subplots(n, columns, squeeze=False)
     for k, row in enumerate(panels):
-        show_image(row[0], images[k])
-        label(row[0], titles[k] if titles else "")
-        for ax, values in zip(row[1:], maps.values(), strict=True):
+        show_image(row[0], shown[k])
+        label(row[0], titles[k])
+        for ax, values in zip(row[1:], checked, strict=True):
             if overlaid:
-                overlay(images[k], values[k], ax)
+                overlay(shown[k], values[k], ax)
             else:
+                top = np.abs(values[k][np.isfinite(values[k])]).max(initial=0)
                 show_map(ax, values[k], colorbar=False)
-                ax.set_title(f"{np.abs(values[k]).max():.2g}", fontsize=7, pad=2)
+                ax.set_title(f"{top:.2g}", fontsize=7, pad=2)
         for ax in row:
-            _mark(ax, None if boxes is None else boxes[k])
+            _mark(ax, framed[k])
     for ax, name in zip(panels[0, 1:], maps, strict=True):
         heading = fill(name.replace("_plus_plus", "++").replace("_", " "), 16)
         ax.set_title(f"{heading}\n{ax.get_title()}".strip(), fontsize=8)
@@ -164,7 +184,11 @@ def feature_attributions(
         title: Title above the bars.
         unit: Unit of the values.
     """
+    values = numeric(values, "feature_attributions: expected (features,)", 1)
+    if len(values) != len(names):
+        raise UserError(f"feature_attributions: got {len(values)} values for {len(names)} names")
     ax = new_axes(ax, figsize=(6.4, 0.3 * min(most, len(values)) + 1.2))
+    values = finite(ax, values)
     order = np.argsort(-np.abs(values), kind="stable")[:most][::-1]
     colours = [ORANGE if values[k] >= 0 else BLUE for k in order]
     ax.barh(range(len(order)), values[order], color=colours)
@@ -188,11 +212,12 @@ def neuron_activity(
         ax: Axes to draw on. None for a new pyplot figure.
         title: Title above the layers.
     """
-    if any(np.ndim(values) != 1 for values in activity.values()):
-        raise ValueError("neuron_activity: expected one example: {name: values[0], …}")
+    if not activity or any(np.ndim(part) != 1 or not len(part) for part in activity.values()):
+        raise UserError("neuron_activity: expected one example: {name: values[0], …}")
     ax = new_axes(ax, figsize=(1.3 * len(activity) + 0.8, 4.6))
     for column, (name, values) in enumerate(activity.items()):
-        shown = values[:MOST_NEURONS]
+        kept = np.isfinite(values[:MOST_NEURONS])
+        shown = np.where(kept, values[:MOST_NEURONS], 0)
         wide = 1 if len(shown) <= 12 else int(np.ceil(np.sqrt(len(shown) / 3)))
         rows = -(-len(shown) // wide)
         top = float(np.max(shown)) if np.max(shown) > 0 else 1.0
@@ -201,11 +226,11 @@ def neuron_activity(
         y = 0.5 - (np.arange(len(shown)) // wide - (rows - 1) / 2) * 0.9 / max(rows, 8)
         size = 60 if len(shown) <= 16 else 26 if len(shown) <= 64 else 9
         ax.scatter(x, y, c=light, cmap="gray", vmin=0, vmax=1, s=size, edgecolors="0.4", lw=0.6)
-        ax.text(
-            column, 0.03, f"{name.split('/')[-1]}\n{len(values)}", ha="center", va="top", fontsize=8
-        )
+        text = f"{name.split('/')[-1]}\n{len(values)}"
+        text += "" if kept.all() else f"\n{np.sum(~kept)} NaN\nor infinite"
+        ax.text(column, 0.03, text, ha="center", va="top", fontsize=8)
         for k in range(len(shown)) if len(shown) <= 12 else ():
-            ax.text(x[k] + 0.16, y[k], f"{k}: {shown[k]:.2g}", va="center", fontsize=7)
+            ax.text(x[k] + 0.16, y[k], f"{k}: {values[k]:.2g}", va="center", fontsize=7)
     ax.set(xlim=(-0.5, len(activity) - 0.3), ylim=(-0.06, 0.97))
     ax.set_axis_off()
     ax.set_title(title or "bright: active", fontsize=10)

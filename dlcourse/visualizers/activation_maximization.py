@@ -14,6 +14,7 @@ from dlcourse.visualizers import transformations as moved
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.operations import within
+from dlcourse.visualizers.saliency import PART, WHOLE
 from dlcourse.visualizers.targets import Reader, Target, model_shapes, numbers, target_of
 
 Range = tuple[float, float]
@@ -102,6 +103,9 @@ def activation_maximization(
     ranges, begin = _beginning(model, targets, value_range, start, rng)
     indices = targets if np.ndim(targets) else [targets]
     target = target_of(model, begin, 0 if layer is not None else indices, output=output)
+    whole = [k for k in range(len(begin)) if target.takes_whole_numbers(k)]
+    if whole:
+        raise UserError(f"activation_maximization: input {whole[0]}: {WHOLE}: {PART}")
     place = hooks.find_layer(target.calls, layer, model) if layer is not None else None
     chosen = _units(target, place, indices)
     images = all(x.ndim == 4 for x in begin)
@@ -290,7 +294,9 @@ def _beginning(
     if not shapes:
         raise UserError("start: this model has no known input shape: give a start image")
     ranges = value_ranges(value_range, len(shapes))
-    starts = starts if len(starts) == len(shapes) else [None] * len(shapes)
+    starts = starts if start is not None else [None] * len(shapes)
+    if len(starts) != len(shapes):
+        raise UserError(f"start: the model has {len(shapes)} inputs, got {len(starts)}")
     begin = []
     for x, shape, (low, high) in zip(starts, shapes, ranges, strict=True):
         if x is None:

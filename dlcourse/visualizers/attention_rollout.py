@@ -1,30 +1,41 @@
 """Attention: what each token attends to, and how the attentions of all layers combine."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Positive, checked
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.cam_layer import with_grid
 from dlcourse.visualizers.grad_cam import enlarged
 from dlcourse.visualizers.targets import Images, Target, target_of
 
 
-def attention_maps(model: Any, images: Images) -> dict[str, np.ndarray]:
+@checked
+def attention_maps(
+    model: Any, images: Images, *, batch_size: Positive | None = None
+) -> dict[str, np.ndarray]:
     """Return the weights of each `MultiHeadAttention`, `(n, heads, queries, keys)`, by its name.
 
     Args:
-        model, images: As for `saliency`.
+        model, images, batch_size: As for `saliency`.
 
     Raises:
         UserError: The model has no such layer.
     """
-    return _weights(target_of(model, images, 0))
+    return target_of(model, images, 0, batch_size=batch_size).in_batches(_weights)
 
 
+@checked
 def attention_rollout(
-    model: Any, images: Images, *, grid: Any = None, enlarge: bool = True
+    model: Any,
+    images: Images,
+    *,
+    grid: Any = None,
+    enlarge: bool = True,
+    batch_size: Positive | None = None,
 ) -> np.ndarray:
     """Return how much of each patch reaches the class token through all attentions.
 
@@ -33,7 +44,7 @@ def attention_rollout(
     depend on a class.
 
     Args:
-        model, images: As for `saliency`.
+        model, images, batch_size: As for `saliency`.
         grid, enlarge: As for `grad_cam`.
 
     Returns:
@@ -45,7 +56,12 @@ def attention_rollout(
     References:
         Abnar and Zuidema, "Quantifying Attention Flow in Transformers", 2020, arXiv:2005.00928.
     """
-    target = target_of(model, images, 0)
+    target = target_of(model, images, 0, batch_size=batch_size)
+    return target.in_batches(partial(_rollout, grid=grid, enlarge=enlarge))
+
+
+def _rollout(target: Target, *, grid: Any, enlarge: bool) -> np.ndarray:
+    """Return the rollout of all examples; see `attention_rollout`."""
     layers = [weights.mean(axis=1) for weights in _weights(target).values()]
     tokens = layers[0].shape[-1]
     if any(layer.shape[1:] != (tokens, tokens) for layer in layers):
@@ -79,5 +95,5 @@ def _weights(target: Target) -> dict[str, np.ndarray]:
         return seen
 
     names = [f"{p.name}:{p.number}" if p.number else p.name for p in places]
-    values = target.run(("attention",), read, target.inputs)
+    values = target.run(("attention",), read, target.inputs, any_batch=True)
     return dict(zip(names, map(np.asarray, values), strict=True))

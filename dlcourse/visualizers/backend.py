@@ -6,6 +6,7 @@ cached per model, for as long as the model lives.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -60,7 +61,12 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(
-    model: Any, key: Any, function: Callable[..., Any], *, plain_first: bool = False
+    model: Any,
+    key: Any,
+    function: Callable[..., Any],
+    *,
+    plain_first: bool = False,
+    any_batch: bool = False,
 ) -> Callable[..., Any]:
     """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 
@@ -72,6 +78,7 @@ def compiled(
         function: Function to compile. It must not hold `model`, so that a dropped model is freed.
         plain_first: Whether to run eagerly the first time (on TensorFlow): a single short pass
             costs less than its tracing.
+        any_batch: Whether one trace serves any size of the arguments' first axes (on TensorFlow).
 
     Returns:
         A function of arrays or tensors; it returns the backend's tensors, or NumPy arrays.
@@ -79,13 +86,14 @@ def compiled(
     import keras
 
     kept = _COMPILED.setdefault(model, {})
-    build = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend(), _with_tensorflow)
+    build: Any = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend())
+    build = build or partial(_with_tensorflow, any_batch)
     if key not in kept:
         for earlier in [k for k in kept if k[-1] != key[-1]]:  # traces of another structure
             kept.pop(earlier, None)
-        if plain_first and build is _with_tensorflow and not crashes_eagerly(model):
+        if plain_first and isinstance(build, partial) and not crashes_eagerly(model):
             kept[key] = None  # called once
-            return partial(_call, ref(model), function)
+            return lambda *arguments: _call(ref(model), function, *_tensors(arguments))
     run = kept.get(key)
     if run is None:
         kept[key] = run = build(ref(model), function)
@@ -93,19 +101,43 @@ def compiled(
 
 
 def crashes_eagerly(model: Any) -> bool:
-    """Whether TensorFlow's eager tape corrupts memory: a stride with a kernel of one step."""
+    """Whether TensorFlow's eager tape fails on a layer.
+
+    It corrupts memory at a stride with a kernel of one step, and the gradient of its eager
+    MaxPooling3D is wrong where values nearly tie.
+    """
     return any(
-        getattr(layer, "kernel_size", None) == (1,) and getattr(layer, "strides", (1,)) != (1,)
+        (getattr(layer, "kernel_size", None) == (1,) and getattr(layer, "strides", (1,)) != (1,))
+        or type(layer).__name__ == "MaxPooling3D"
         for layer in model._flatten_layers()
     )
 
 
-def _with_tensorflow(model: Callable[[], Any], function: Callable[..., Any]) -> Any:
+def _with_tensorflow(
+    any_batch: bool, model: Callable[[], Any], function: Callable[..., Any]
+) -> Callable[..., Any]:
     """Use a `partial`, not a lambda: TensorFlow would count all lambdas of this line as one
     function, and warn that it is retraced too often."""
+    import keras
     import tensorflow as tf
 
-    return tf.function(partial(_call, model, function), autograph=False)
+    whole, made = partial(_call, model, function), []
+
+    def spec(x: Any) -> Any:
+        return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
+
+    def run(*arguments: Any) -> Any:
+        if not made:
+            made.append(tf.function(whole, autograph=False))
+            if any_batch:
+                with suppress(Exception):  # of a `call` that needs the batch's size
+                    signature = keras.tree.map_structure(spec, arguments)
+                    general = tf.function(whole, input_signature=signature, autograph=False)
+                    general.get_concrete_function()
+                    made[0] = general
+        return made[0](*arguments)
+
+    return run
 
 
 def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
@@ -114,6 +146,12 @@ def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: An
 
     with keras.StatelessScope():
         return function(model(), *arguments)
+
+
+def _tensors(arguments: tuple) -> Any:
+    import keras
+
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,9 +174,8 @@ def _with_torch(model: Callable[[], Any], function: Callable[..., Any]) -> Calla
     import torch  # pyright: ignore[reportMissingImports]
 
     def run(*arguments: Any) -> Any:
-        tensors: Any = keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
         with torch.no_grad():
-            result = _call(model, function, *tensors)
+            result = _call(model, function, *_tensors(arguments))
         return keras.tree.map_structure(keras.ops.convert_to_numpy, result)
 
     return run

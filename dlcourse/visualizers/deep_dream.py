@@ -8,6 +8,7 @@ from pydantic import Field, SkipValidation
 
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, NonNegative, Number, Positive, checked
+from dlcourse.visualizers import hooks
 from dlcourse.visualizers.activation_maximization import Range, value_ranges
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.grad_cam import spatial_layer
@@ -64,8 +65,8 @@ def deep_dream(
     images = numbers(images[0] if single else images, "images")
     window = _window(model, images)
     target = target_of(model, images[:, : window[0], : window[1]], 0)
-    several = layers if isinstance(layers, list | tuple) else [layers]
-    places = tuple(spatial_layer(target, layer, "deep_dream") for layer in several)
+    chosen = hooks.several(layers)
+    places = tuple(spatial_layer(target, layer, "deep_dream") for layer in chosen)
     low, high = value_range
     rng = np.random.default_rng(seed)
     dream = images

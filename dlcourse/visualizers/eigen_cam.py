@@ -4,21 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.visualizers.feature_maps import outputs
+from dlcourse.schema import Output, Positive, checked
+from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.grad_cam import on_images
 from dlcourse.visualizers.hooks import LayerCall
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
+@checked
 def eigen_cam(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
     layer: Any = None,
-    output: int | str = 0,
+    output: Output = 0,
     enlarge: bool = True,
     grid: Any = None,
+    batch_size: Positive | None = None,
 ) -> Any:
     """Return ReLU(A·v): a layer's feature maps projected on their first principal direction v.
 
@@ -30,10 +33,10 @@ def eigen_cam(
     References:
         Muhammad and Yeasin, "Eigen-CAM", 2020, arXiv:2008.00299.
     """
-    target = target_of(model, images, class_indices, output=output)
+    target = target_of(model, images, class_indices, output=output, batch_size=batch_size)
 
-    def heatmap(place: LayerCall, _: int) -> np.ndarray:
-        maps = outputs(target, [place])[place.name]
+    def heatmap(part: Target, place: LayerCall, _: int) -> np.ndarray:
+        (maps,) = tensors_of(part, [place])
         rows = maps.reshape(len(maps), -1, maps.shape[-1])
         direction = np.linalg.svd(rows, full_matrices=False)[2][:, 0]
         cam = np.einsum("npc,nc->np", rows, direction)

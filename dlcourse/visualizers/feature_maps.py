@@ -1,18 +1,25 @@
 """Outputs of the layers: feature maps and each neuron's activity; and the filters themselves."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Positive, checked
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.targets import Images, Target, target_of
 
 
+@checked
 def feature_maps(
-    model: Any, images: Images, layers: Sequence[Any] | Any = None
+    model: Any,
+    images: Images,
+    layers: Sequence[Any] | Any = None,
+    *,
+    batch_size: Positive | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the outputs of layers for each image, by layer name.
 
@@ -20,29 +27,39 @@ def feature_maps(
         model: Any Keras 3 model.
         images: Images `(n, height, width, channels)` in the model's own value range, or other
             inputs that it takes.
-        layers: Names, positions or layers, one or several. None for every layer whose output has
-            positions and channels, `(n, height, width, channels)`, from the first convolution on.
+        layers: Names, positions or layers, one or several; `(layer, k)` for the call number k of a
+            layer. None for every layer whose output has positions and channels, `(n, height, width,
+            channels)`, from the first convolution on.
+        batch_size: As for `saliency`.
 
     Returns:
-        `{name: (n, height, width, channels)}` in the order of the layers, float32; the last output
-        of a layer that is called more than once.
+        `{name: (n, height, width, channels)}` in the order of the layers, float32. Of a layer that
+        is called more than once, the last output, or `name:k` for each call asked for.
 
     Raises:
         UserError: There is no such layer, or the images do not fit the model.
     """
-    target = target_of(model, images, 0)
+    target = target_of(model, images, 0, batch_size=batch_size)
     if layers is not None:
-        several = layers if isinstance(layers, list | tuple) else [layers]
-        return outputs(target, [hooks.find_layer(target.calls, layer, model) for layer in several])
+        named = [hooks.find_layer(target.calls, layer, model) for layer in hooks.several(layers)]
+        calls = Counter(call.name for call in named)
+        names = [x.name if calls[x.name] == 1 else f"{x.name}:{x.number}" for x in named]
+        return target.in_batches(
+            lambda part: dict(zip(names, tensors_of(part, named), strict=True))
+        )
     every = hooks.all_layers(model)
     slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):
         raise UserError("feature_maps: the model has no convolutional layer: name the layers")
     behind = target.calls[slides.index(True) :]
-    return outputs(target, [call for call in behind if call.shape and len(call.shape) >= 2])
+    maps = [call for call in behind if call.shape and len(call.shape) >= 2]
+    return target.in_batches(lambda part: outputs(part, maps))
 
 
-def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
+@checked
+def neuron_activity(
+    model: Any, images: Images, *, batch_size: Positive | None = None
+) -> dict[str, np.ndarray]:
     """Return how active each neuron is: a dense layer's outputs, a feature map's mean.
 
     Returns:
@@ -51,17 +68,19 @@ def neuron_activity(model: Any, images: Images) -> dict[str, np.ndarray]:
     Raises:
         UserError: The images do not fit the model.
     """
-    target = target_of(model, images, 0)
+    target = target_of(model, images, 0, batch_size=batch_size)
     layers = hooks.all_layers(model)
     chosen = [
         call
         for call in target.calls
         if call.shape and (call.output_indices or hooks.has_kernel(layers[call.position]))
     ]
-    return {
-        name: values.mean(axis=tuple(range(1, values.ndim - 1)))
-        for name, values in outputs(target, chosen).items()
-    }
+
+    def means(part: Target) -> dict[str, np.ndarray]:
+        maps = outputs(part, chosen)
+        return {name: x.mean(axis=tuple(range(1, x.ndim - 1))) for name, x in maps.items()}
+
+    return target.in_batches(means)
 
 
 def filters(model: Any, layer: Any = None) -> np.ndarray:
@@ -99,5 +118,5 @@ def tensors_of(target: Target, places: Sequence[LayerCall]) -> list[np.ndarray]:
         tensors = hooks.record(model, inputs, places)[1]
         return [ops.cast(x, "float32") for x in map(LayerCall.laid_out, places, tensors)]
 
-    values = target.run(("outputs", tuple(places)), read, target.inputs)
-    return [np.array(value) for value in values]
+    key = ("outputs", tuple(places))
+    return [np.array(x) for x in target.run(key, read, target.inputs, any_batch=True)]

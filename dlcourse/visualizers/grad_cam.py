@@ -1,27 +1,27 @@
 """Grad-CAM, Grad-CAM++ and LayerCAM: a layer's feature maps, weighted by the score's gradient."""
 
-import inspect
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.cam_layer import called, default_call, pixels_of, with_grid
 from dlcourse.visualizers.hooks import LayerCall, nth
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import ClassIndices, Images, Reader, Target, target_of
 
-Heatmap = Callable[[LayerCall, int], Any]
+Heatmap = Callable[[Target, LayerCall, int], Any]
 
 
 def _of_formula(formula: Callable[..., Any]):
     """Return the visualizer ReLU(formula(A, d score / d A)) of a layer's maps A.
 
     Args:
-        formula: Function of two tensors `(n, places…, channels)` that returns a map `(n, places…)`;
+        formula: Function of two arrays `(n, places…, channels)` that returns a map `(n, places…)`;
             its name and docstring are the visualizer's.
     """
 
@@ -31,28 +31,28 @@ def _of_formula(formula: Callable[..., Any]):
         class_indices: ClassIndices = None,
         *,
         layer: Any = None,
-        output: int | str = 0,
+        output: Output = 0,
         where: Any = None,
         enlarge: bool = True,
         grid: Any = None,
+        batch_size: Positive | None = None,
     ) -> Any:
-        target = target_of(model, images, class_indices, output=output, where=where)
-        reader, method = target.reader, formula.__name__
+        settings = {"output": output, "where": where, "batch_size": batch_size}
+        target = target_of(model, images, class_indices, **settings)
 
-        def heatmap(place: LayerCall, _: int) -> Any:
-            def cam(model: Any, inputs: list, asked: Any) -> Any:
-                from keras import ops
+        def heatmap(part: Target, place: LayerCall, _: int) -> Any:
+            def read(model: Any, inputs: list, asked: Any) -> Any:
+                return output_and_gradient(part.reader, model, inputs, asked, place)
 
-                maps, gradient = output_and_gradient(reader, model, inputs, asked, place)
-                return ops.relu(formula(maps, gradient))
+            key = ("maps and gradient", place)
+            pair = part.run(key, read, part.inputs, part.asked, any_batch=True)
+            return np.maximum(formula(*(np.asarray(x) for x in pair)), 0)
 
-            return target.run((method, place), cam, target.inputs, target.asked, plain_first=True)
+        return on_images(formula.__name__, heatmap, target, layer, enlarge, grid)
 
-        return on_images(method, heatmap, target, layer, enlarge, grid)
-
-    own = inspect.signature(visualizer)
-    update_wrapper(visualizer, formula).__signature__ = own  # pyright: ignore
-    return visualizer
+    for name in WRAPPER_ASSIGNMENTS[:4]:  # its name and docstring
+        setattr(visualizer, name, getattr(formula, name))
+    return checked(visualizer)
 
 
 @_of_formula
@@ -63,16 +63,18 @@ def grad_cam(maps: Any, gradient: Any) -> Any:
         model, images, class_indices, output, where: As for `saliency`; images, volumes or
             sequences.
         layer: Layer of the feature maps: a name (`base/conv` in a nested model), a position or the
-            layer; `(layer, k)` for its call number k. None for the last maps before the network's
-            last reduction of places, such as a pooling or flattening.
+            layer; `(layer, k)` for its call number k, in the order in which Keras runs the model.
+            None for the last maps before the network's last reduction of places, such as a pooling
+            or flattening.
         enlarge: Whether to resize the maps to the image's size: bilinear, each place at the centre
             of the pixels that it sees.
         grid: Rows and columns of the image's patches, such as `(14, 14)`, for a layer of tokens; a
             class token before them is left out. None to find them in the model.
+        batch_size: As for `saliency`.
 
     Returns:
         `(n, height, width)`, 0 or more, in units of the score; `(n, steps)` for sequences. A list
-        of these for several inputs of images.
+        of these for several inputs of images on which the layer depends.
 
     Raises:
         UserError: The arguments do not fit together, or the layer's output has no positions.
@@ -80,9 +82,7 @@ def grad_cam(maps: Any, gradient: Any) -> Any:
     References:
         Selvaraju et al., "Grad-CAM", 2017, arXiv:1610.02391, equations 1 and 2.
     """
-    from keras import ops
-
-    return ops.sum(maps * ops.mean(gradient, axis=places(maps), keepdims=True), axis=-1)
+    return np.einsum("n...c,nc->n...", maps, gradient.mean(axis=places(maps)))
 
 
 @_of_formula
@@ -97,13 +97,11 @@ def grad_cam_plus_plus(maps: Any, gradient: Any) -> Any:
     References:
         Chattopadhay et al., "Grad-CAM++", 2018, arXiv:1710.11063, equation 19.
     """
-    from keras import ops
-
-    total = ops.sum(maps, axis=places(maps), keepdims=True)
+    total = maps.sum(axis=places(maps), keepdims=True)
     below = gradient**2 * (2 + total * gradient)
-    alpha = ops.where(below == 0, 0.0, gradient**2 / ops.where(below == 0, 1.0, below))
-    weights = ops.sum(alpha * ops.relu(gradient), axis=places(maps), keepdims=True)
-    return ops.sum(maps * weights, axis=-1)
+    alpha = np.where(below == 0, 0, gradient**2 / np.where(below == 0, 1, below))
+    weights = (alpha * np.maximum(gradient, 0)).sum(axis=places(maps))
+    return np.einsum("n...c,nc->n...", maps, weights)
 
 
 @_of_formula
@@ -117,9 +115,7 @@ def layer_cam(maps: Any, gradient: Any) -> Any:
     References:
         Jiang et al., "LayerCAM", 2021, doi:10.1109/TIP.2021.3089943.
     """
-    from keras import ops
-
-    return ops.sum(maps * ops.relu(gradient), axis=-1)
+    return np.einsum("n...c,n...c->n...", maps, np.maximum(gradient, 0))
 
 
 def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:
@@ -127,18 +123,30 @@ def on_images(method: str, heatmap: Heatmap, target: Target, *view: Any) -> Any:
 
     Args:
         method: Name of the method, for errors.
-        heatmap: Function of a layer call and the input's index that returns `(n, places…)`.
+        heatmap: Function of the target for some examples, a layer call and the input's index that
+            returns `(n, places…)`.
         target: The model, its inputs and the classes.
         view: The layer whose maps are read, or None for the default one; whether to resize each map
             to its input; the grid of the image's patches, or None.
     """
-    (layer, enlarge, grid), maps = view, []
+    (layer, enlarge, grid), found, refusals = view, [], []
     for source in target.sources:
-        place = spatial_layer(target, layer, method, source)
-        place = with_grid(target.probe, place, source, grid)
-        cam = np.asarray(heatmap(place, source), "float32")
-        maps.append(enlarged(target, cam, place, source) if enlarge else cam)
-    return maps if len(maps) > 1 else maps[0]
+        try:
+            place = spatial_layer(target, layer, method, source)
+            found.append((with_grid(target.probe, place, source, grid), source))
+        except UserError as error:  # a layer behind another image only
+            refusals.append(error)
+    if not found or (refusals and layer is None):
+        raise refusals[0]
+
+    def maps(part: Target) -> Any:
+        each = []
+        for place, source in found:
+            cam = np.asarray(heatmap(part, place, source), "float32")
+            each.append(enlarged(part, cam, place, source) if enlarge else cam)
+        return each if len(each) > 1 else each[0]
+
+    return target.in_batches(maps)
 
 
 def spatial_layer(target: Target, layer: Any, method: str, source: int = 0) -> LayerCall:
@@ -182,7 +190,7 @@ def output_and_gradient(
         logits, (maps,) = reader.read(model, inputs, [place], changes)
         return reader.scores(logits, asked), maps
 
-    offset = ops.zeros((inputs[0].shape[0], *(place.shape or ())), "float32")
+    offset = ops.zeros((ops.shape(inputs[0])[0], *(place.shape or ())), "float32")
     _, gradient, maps = value_and_gradient(score)(offset)
     return place.laid_out(maps), place.laid_out(gradient)
 

@@ -5,18 +5,21 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.operations import is_relu
 from dlcourse.visualizers.saliency import gradients, with_embeddings
-from dlcourse.visualizers.targets import ClassIndices, Images
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
+@checked
 def guided_backpropagation(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    output: int | str = 0,
+    output: Output = 0,
     where: Any = None,
+    batch_size: Positive | None = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return the largest channel's positive guided gradient.
 
@@ -30,11 +33,17 @@ def guided_backpropagation(
     References:
         Springenberg et al., "Striving for Simplicity", 2015, arXiv:1412.6806.
     """
-    target = with_embeddings(model, images, class_indices, output=output, where=where)
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        slopes = gradients(part, "guided", guided)
+        return part.maps([np.maximum(g, 0) for g in slopes], np.max)
+
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
     if not target.probe.has_relu:
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
-    guided_gradients = gradients(target, "guided", guided)
-    return target.maps([np.maximum(g, 0) for g in guided_gradients], np.max)
+    return target.in_batches(maps)
 
 
 def guided(name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:

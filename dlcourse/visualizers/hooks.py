@@ -129,6 +129,11 @@ def symbolic_inputs(model: Any) -> list:
     return list(getattr(model, "inputs", None) or ())
 
 
+def fixed_batch(model: Any) -> int | None:
+    """Return the only number of examples that the model takes at a time; None for any number."""
+    return next((x.shape[0] for x in symbolic_inputs(model)), None)
+
+
 def build(model: Any, inputs: list) -> None:
     """Build the model if needed; a Sequential for any batch size, which a call would fix."""
     import keras
@@ -322,6 +327,13 @@ def find_calls(calls: tuple[LayerCall, ...], layer: Any, model: Any) -> list[Lay
         reason = f"{wanted.name} is not called by the model, which calls {called}"
         raise UserError(reason, setting="layer")
     return matches
+
+
+def several(layers: Any) -> list:
+    """Return the layers of an argument: one, `(layer, number of the call)`, or a list or tuple."""
+    numbers = [isinstance(x, Integral) for x in layers] if isinstance(layers, tuple) else []
+    is_list = isinstance(layers, list | tuple) and numbers != [False, True]
+    return list(layers) if is_list else [layers]
 
 
 def named_layer(model: Any, layer: int | str | Any) -> Any:

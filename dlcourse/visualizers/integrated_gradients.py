@@ -10,9 +10,8 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.saliency import gradients, with_embeddings
-from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
-ROWS = 512  # points of the path in one pass
 FIRST_STEPS, MOST_STEPS = 32, 1024
 TOLERANCE = 1e-4
 
@@ -27,6 +26,7 @@ def integrated_gradients(
     steps: Positive | None = None,
     output: Output = 0,
     where: Any = None,
+    batch_size: Positive | None = None,
     return_gap: bool = False,
 ) -> Any:
     """Return (input − baseline) times the mean gradient along the straight path between them.
@@ -40,6 +40,7 @@ def integrated_gradients(
         baseline: Number for every value, or array of the shape of one image (a list of these for a
             list of inputs). For tokens, of their embedding.
         steps: Number of points on the path (midpoints). None for as many as completeness needs.
+        batch_size: Number of points in a pass, as for `saliency`.
         return_gap: Whether to return the gap of each example, `(n,)`, as well.
 
     Returns:
@@ -52,25 +53,27 @@ def integrated_gradients(
     References:
         Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, arXiv:1703.01365.
     """
-    target = with_embeddings(model, images, class_indices, output=output, where=where)
-    baselines = baselines_of(target, baseline)
-    change = class_scores(target) - class_scores(target, baselines)
-    edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))
-    while True:
-        parts, rises = _integral(target, baselines, edges)
-        gap = rises.sum(axis=1) - change
-        complete = bool((np.abs(gap) <= TOLERANCE * np.maximum(1, np.abs(change))).all())
-        if complete or steps is not None or edges.shape[1] > MOST_STEPS:
-            break
-        edges = _divided(target, baselines, edges, rises)
-    if not complete and steps is None:
-        warnings.warn(
-            f"integrated_gradients: the sum misses the score's change by {np.abs(gap).max():.2g} "
-            f"with {edges.shape[1] - 1} steps",
-            stacklevel=2,
-        )
-    maps = target.maps(parts, np.sum)
-    return (maps, gap) if return_gap else maps
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        baselines = baselines_of(part, baseline)
+        change = class_scores(part) - class_scores(part, baselines)
+        edges = np.linspace(0, 1, (steps or FIRST_STEPS) + 1) * np.ones((len(change), 1))
+        while True:
+            parts, rises = _integral(part, baselines, edges)
+            gap = rises.sum(axis=1) - change
+            tolerated = TOLERANCE * np.maximum(1, np.abs(change))
+            if (np.abs(gap) <= tolerated).all() or steps or edges.shape[1] > MOST_STEPS:
+                over = np.where(np.abs(gap) <= tolerated, 0, np.abs(gap))
+                return part.maps(parts, np.sum), gap, over, np.full(len(gap), rises.shape[1])
+            edges = _divided(part, baselines, edges, rises)
+
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    found, gap, over, taken = target_of(model, images, class_indices, **settings).in_batches(maps)
+    if over.any() and steps is None:
+        reason = f"the sum misses the score's change by {over.max():.2g} with {taken.max()} steps"
+        warnings.warn(f"integrated_gradients: {reason}", stacklevel=2)
+    return (found, gap) if return_gap else found
 
 
 def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
@@ -85,7 +88,7 @@ def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
     arrays = []
     with suppress(ValueError, TypeError):
         arrays = [
-            np.broadcast_to(np.asarray(value, "float32"), x.shape)
+            np.broadcast_to(np.broadcast_to(np.asarray(value, "float32"), x[:1].shape), x.shape)
             for value, x in zip(values, target.inputs, strict=True)
         ]
     if not arrays or not all(np.isfinite(array).all() for array in arrays):
@@ -138,9 +141,7 @@ def _path(
     target: Target, baselines: list[np.ndarray], places: np.ndarray
 ) -> Iterator[tuple[slice, Target]]:
     """Yield the target at `places` `(n, steps)` of the path, a few columns at a time."""
-    at_once = FIRST_STEPS
-    while at_once > 1 and at_once * len(places) > ROWS:
-        at_once //= 2
+    at_once = max(1, min(FIRST_STEPS, target.batch_size // len(places)))
     for start in range(0, places.shape[1], at_once):
         columns = slice(start, min(start + at_once, places.shape[1]))
         share = places[:, columns].T.astype("float32")

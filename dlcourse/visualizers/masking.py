@@ -17,7 +17,9 @@ def places_of(target: Target, method: str, source: int = 0) -> tuple[int, ...]:
     """
     size = target.inputs[source].shape[1:-1]
     if not size:
-        raise UserError(f"{method}: rows have no positions to cover (use integrated_gradients)")
+        raise UserError(
+            f"{method}: rows and tokens have no positions to cover (use integrated_gradients)"
+        )
     return size
 
 
@@ -30,7 +32,7 @@ def masked_scores(
     grid: Any = None,
     value: float = 0.0,
     probabilities: bool = False,
-    batch_size: int = 128,
+    batch_size: int | None = None,
 ) -> np.ndarray:
     """Return the class score of each pair of image and mask, `(pairs,)`.
 
@@ -42,7 +44,7 @@ def masked_scores(
         grid: Where the masks' values lie in the image, as for `resize`.
         value: Value of the image where a mask is 0.
         probabilities: Whether to return probabilities instead of logits.
-        batch_size: Number of masked images per pass.
+        batch_size: Number of masked images in a pass. None for the target's.
     """
     import keras
     from keras import ops
@@ -51,7 +53,7 @@ def masked_scores(
     every = np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
     image, mask = (indices.astype("int32") for indices in pairs or every)
     # The same size for every call with these masks, however many pairs: one trace.
-    size = min(batch_size, max(len(masks), len(image)))
+    size = min(batch_size or target.batch_size, max(len(masks), len(image)))
     run = _masked(target, masks.shape[1:], source, tuple(grid or ()), probabilities)
     arrays = (target.inputs, masks, target.asked, np.float32(value))
     tensors: Any = keras.tree.map_structure(ops.convert_to_tensor, arrays)
@@ -83,4 +85,4 @@ def _masked(
         return score(model, seen, tuple(ops.take(x, image, axis=0) for x in asked))
 
     key = ("masked", coarse, source, grid, probabilities)
-    return lambda *arguments: target.run(key, masked, *arguments)
+    return lambda *arguments: target.run(key, masked, *arguments, any_batch=True)

@@ -8,7 +8,7 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Number, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.targets import ClassIndices, Images, class_scores, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, class_scores, target_of
 
 
 @checked
@@ -22,7 +22,7 @@ def occlusion(
     value: Number = 0.0,
     output: Output = 0,
     where: Any = None,
-    batch_size: Positive = 128,
+    batch_size: Positive | None = None,
 ) -> Any:
     """Return the fall of the logit: for each pixel, the mean over the patches that cover it.
 
@@ -45,25 +45,30 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
         arXiv:1311.2901, section 4.2.
     """
-    target = target_of(model, images, class_indices, output=output, where=where)
-    whole, maps = class_scores(target), []
-    for source in target.sources:
-        size = places_of(target, "occlusion", source)
-        side = patch or max(1, round(min(size) / 6))
-        step = stride or max(1, side // 2)
-        if not step <= side <= min(size):
-            needs = f"1 <= stride <= patch <= {min(size)}"
-            raise UserError(f"occlusion: needs {needs}, got patch={side}, stride={step}")
-        masks = _covers(size, side, step)
-        left = masked_scores(target, masks, source=source, value=value, batch_size=batch_size)
-        falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
-        covered = 1 - masks.reshape(len(masks), -1)
-        maps.append((falls @ covered / covered.sum(axis=0)).reshape(-1, *size))
-    return maps if len(maps) > 1 else maps[0]
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
+    sizes = [places_of(target, "occlusion", source) for source in target.sources]
+    covers = [_covers(size, patch, stride) for size in sizes]
+
+    def maps(part: Target) -> Any:
+        whole, each = class_scores(part), []
+        for source, size, masks in zip(target.sources, sizes, covers, strict=True):
+            left = masked_scores(part, masks, source=source, value=value)
+            falls = (whole[:, None] - left.reshape(len(whole), -1)).astype("float32")
+            covered = 1 - masks.reshape(len(masks), -1)
+            each.append((falls @ covered / covered.sum(axis=0)).reshape(-1, *size))
+        return each if len(each) > 1 else each[0]
+
+    return target.in_batches(maps)
 
 
-def _covers(size: tuple[int, ...], patch: int, stride: int) -> np.ndarray:
+def _covers(size: tuple[int, ...], patch: int | None, stride: int | None) -> np.ndarray:
     """Return masks `(patches, places…)`, 0 where covered; together they cover every pixel."""
+    patch = patch or max(1, round(min(size) / 6))
+    stride = stride or max(1, patch // 2)
+    if not stride <= patch <= min(size):
+        needs = f"1 <= stride <= patch <= {min(size)}"
+        raise UserError(f"occlusion: needs {needs}, got patch={patch}, stride={stride}")
     starts = [sorted({*range(0, side - patch + 1, stride), side - patch}) for side in size]
     corners = list(product(*starts))
     masks = np.ones((len(corners), *size), "float32")

@@ -83,6 +83,8 @@ def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
 
 def probed(model: Any, inputs: list) -> Probe:
     """Return what one call of the model on such inputs shows of it; see `layer_calls`."""
+    rows = np.arange(hooks.fixed_batch(model) or 1)
+    inputs = [np.asarray(x[np.minimum(rows, len(x) - 1)], "float32") for x in inputs]
     hooks.build(model, inputs)
     kept = _PROBES.setdefault(model, {})
     key = (hooks.structure(model), tuple(x.shape[1:] for x in inputs))
@@ -90,8 +92,7 @@ def probed(model: Any, inputs: list) -> Probe:
     if probe is None:
         for earlier in [k for k in kept if k[0] != key[0]]:  # calls of another structure
             kept.pop(earlier, None)
-        fixed = any(x.shape[0] for x in hooks.symbolic_inputs(model))  # a fixed batch size
-        kept[key] = probe = _probe(model, inputs if fixed else [x[:1] for x in inputs])
+        kept[key] = probe = _probe(model, inputs)
     return probe
 
 

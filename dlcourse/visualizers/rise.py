@@ -7,7 +7,7 @@ import numpy as np
 from dlcourse.schema import Fraction, Natural, Output, Positive, checked
 from dlcourse.visualizers.masking import masked_scores, places_of
 from dlcourse.visualizers.resizing import resize
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
 @checked
@@ -22,7 +22,7 @@ def rise(
     seed: Natural = 0,
     output: Output = 0,
     where: Any = None,
-    batch_size: Positive = 128,
+    batch_size: Positive | None = None,
 ) -> Any:
     """Return, for each pixel, the mean class probability over the masks that leave it visible.
 
@@ -48,18 +48,21 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    target = target_of(model, images, class_indices, output=output, where=where)
-    maps = []
-    for source in target.sources:
-        size = places_of(target, "rise", source)
-        drawn = _random_masks(size, masks, cells, keep, np.random.default_rng(seed))
-        chances = masked_scores(
-            target, drawn, source=source, probabilities=True, batch_size=batch_size
-        )
-        visible = drawn.reshape(masks, -1)
-        seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
-        maps.append((chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size))
-    return maps if len(maps) > 1 else maps[0]
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
+    sizes = [places_of(target, "rise", source) for source in target.sources]
+    random = [_random_masks(s, masks, cells, keep, np.random.default_rng(seed)) for s in sizes]
+
+    def maps(part: Target) -> Any:
+        each = []
+        for source, size, drawn in zip(target.sources, sizes, random, strict=True):
+            chances = masked_scores(part, drawn, source=source, probabilities=True)
+            visible = drawn.reshape(masks, -1)
+            seen = np.maximum(visible.sum(axis=0), np.finfo("float32").tiny)
+            each.append((chances.reshape(-1, masks) @ visible / seen).reshape(-1, *size))
+        return each if len(each) > 1 else each[0]
+
+    return target.in_batches(maps)
 
 
 def _random_masks(

@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.visualizers import hooks
+from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.operations import Operation
 from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
+@checked
 def saliency(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    output: int | str = 0,
+    output: Output = 0,
     where: Any = None,
+    batch_size: Positive | None = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return |d score / d input|; for images its maximum over the channels.
 
@@ -34,6 +36,8 @@ def saliency(
         output: Position or name of the output to read, where the model has several.
         where: Place or region of an output `(n, places…, classes)` that the score is the mean of:
             an index such as `(3, 5)` or `np.s_[2:4, :]`, or a boolean array. None for all places.
+        batch_size: Number of images in a pass; it bounds the memory. None for as many as take about
+            256 MB inside the model, 256 at most.
 
     Returns:
         `(n, height, width)`; `(n, steps)` for tokens; sequences and rows keep their shape. A list
@@ -45,17 +49,25 @@ def saliency(
     References:
         Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
     """
-    target = with_embeddings(model, images, class_indices, output=output, where=where)
-    return target.maps(map(np.abs, gradients(target)), np.max)
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        return part.maps(map(np.abs, gradients(part)), np.max)
+
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
+    return target.in_batches(maps)
 
 
+@checked
 def gradient_times_input(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
     *,
-    output: int | str = 0,
+    output: Output = 0,
     where: Any = None,
+    batch_size: Positive | None = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return input · d score / d input, signed and summed over the channels of images.
 
@@ -64,9 +76,15 @@ def gradient_times_input(
     References:
         Shrikumar et al., "Not Just a Black Box", 2016, arXiv:1605.01713.
     """
-    target = with_embeddings(model, images, class_indices, output=output, where=where)
-    products = [g * x for g, x in zip(gradients(target), target.inputs, strict=True)]
-    return target.maps(products, np.sum)
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        products = (g * x for g, x in zip(gradients(part), part.inputs, strict=True))
+        return part.maps(products, np.sum)
+
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
+    return target.in_batches(maps)
 
 
 def gradients(
@@ -88,26 +106,22 @@ def gradients(
 
         return value_and_gradient(score)(inputs)[1]
 
-    tensors = target.run((name,), gradient, target.inputs, target.asked)
+    tensors = target.run((name,), gradient, target.inputs, target.asked, any_batch=True)
     arrays = [np.asarray(tensor) for tensor in tensors]
-    known = hooks.symbolic_inputs(target.model) or [None] * len(arrays)
-    embeds = any(call.kind == "Embedding" for call in target.calls)
-    for k, (array, tensor) in enumerate(zip(arrays, known, strict=True)):
-        whole = embeds if tensor is None else "int" in str(tensor.dtype)
-        if whole and not array.any() and k not in dict(target.embedded):
+    for k, array in enumerate(arrays):
+        if not array.any() and k not in dict(target.embedded) and target.takes_whole_numbers(k):
             name = f"images[{k}]" if target.was_list else "images"
-            reason = f"{name}: the model takes whole numbers, which have no gradient"
-            raise UserError(f"{reason}: {MASKS if array.ndim > 2 else PART}")
+            raise UserError(f"{name}: {WHOLE}: {MASKS if array.ndim > 2 else PART}")
     return arrays
 
 
+WHOLE = "the model takes whole numbers, which have no gradient"
 MASKS = "use a method that covers parts of the image, such as occlusion"
 PART = "explain the part of the model that takes their encoding, keras.Model(…)"
 
 
-def with_embeddings(*arguments: Any, **settings: Any) -> Target:
-    """Return `target_of(…)`, whose inputs of tokens are replaced by their embedding's output."""
-    target = target_of(*arguments, **settings)
+def with_embeddings(target: Target) -> Target:
+    """Return the target whose inputs of tokens are replaced by their embedding's output."""
     found = []
     for k, key in enumerate(target.probe.inputs):
         steps = [step for step in target.probe.steps if key in step.inputs]

@@ -7,11 +7,11 @@ import numpy as np
 from dlcourse.errors import UserError
 from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.cam_layer import pixels_of
-from dlcourse.visualizers.feature_maps import outputs
+from dlcourse.visualizers.feature_maps import tensors_of
 from dlcourse.visualizers.grad_cam import on_images
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.masking import masked_scores, places_of
-from dlcourse.visualizers.targets import ClassIndices, Images, target_of
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
 @checked
@@ -25,7 +25,7 @@ def score_cam(
     where: Any = None,
     enlarge: bool = True,
     grid: Any = None,
-    batch_size: Positive = 128,
+    batch_size: Positive | None = None,
 ) -> Any:
     """Return ReLU(Σ w·A): w is the class probability of the image masked by the feature map A.
 
@@ -47,15 +47,16 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    target = target_of(model, images, class_indices, output=output, where=where)
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
 
-    def heatmap(place: LayerCall, source: int) -> np.ndarray:
-        size = places_of(target, "score_cam", source)
+    def heatmap(part: Target, place: LayerCall, source: int) -> np.ndarray:
+        size = places_of(part, "score_cam", source)
         if len(place.grid or (place.shape or ())[:-1]) != len(size):
             raise UserError(
                 f"score_cam: layer {place.name} has other axes than the input: name another layer"
             )
-        maps = outputs(target, [place])[place.name]
+        (maps,) = tensors_of(part, [place])
         axes = tuple(range(1, maps.ndim - 1))
         low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)
         # Resizing is linear, with weights that add up to 1: a mask in [0, 1] stays in [0, 1].
@@ -63,13 +64,12 @@ def score_cam(
         active = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
         weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
         weights[active] = masked_scores(
-            target,
+            part,
             masks.reshape(-1, *masks.shape[2:]),
             (active // maps.shape[-1], active),
             source=source,
-            grid=pixels_of(target.model, target.probe, place, source),
+            grid=pixels_of(part.model, part.probe, place, source),
             probabilities=True,
-            batch_size=batch_size,
         )
         weights = weights.reshape(len(maps), -1)
         return np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0)

@@ -6,9 +6,7 @@ import numpy as np
 
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
 from dlcourse.visualizers.saliency import gradients, with_embeddings
-from dlcourse.visualizers.targets import ClassIndices, Images, Target
-
-ROWS = 512  # noisy copies in one pass
+from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
 @checked
@@ -23,6 +21,7 @@ def smooth_grad(
     seed: Natural = 0,
     output: Output = 0,
     where: Any = None,
+    batch_size: Positive | None = None,
 ) -> np.ndarray | list[np.ndarray]:
     """Return |mean gradient| over noisy copies, or the gradient's mean square or variance.
 
@@ -31,7 +30,8 @@ def smooth_grad(
         samples: Number of noisy copies per image.
         noise: Standard deviation, as a fraction of the image's range of values (max − min).
         kind: Statistic, `mean` (SmoothGrad), `squared` (SmoothGrad-Squared), `variance` (VarGrad).
-        seed: Seed of the noise.
+        seed: Seed of the noise, which is the same for every image but for its scale.
+        batch_size: Number of noisy copies in a pass, as for `saliency`.
 
     Returns:
         `(n, height, width)`, as for `saliency`.
@@ -44,9 +44,16 @@ def smooth_grad(
         Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
-    target = with_embeddings(model, images, class_indices, output=output, where=where)
-    sums = _moments(target, samples, noise, seed)
-    return target.maps([_combined(kind, *both, samples) for both in sums], np.max)
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        at_once = max(1, part.batch_size // len(part.rows))
+        sums = _moments(part, samples, noise, seed, at_once)
+        return part.maps([_combined(kind, *both, samples) for both in sums], np.max)
+
+    settings = {"output": output, "where": where, "batch_size": batch_size}
+    target = target_of(model, images, class_indices, **settings)
+    return target.in_batches(maps)
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
@@ -57,15 +64,16 @@ def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) ->
     return square if kind == "squared" else np.maximum(square - mean**2, 0.0)
 
 
-def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.ndarray]:
+def _moments(
+    target: Target, samples: int, noise: float, seed: int, at_once: int
+) -> list[np.ndarray]:
     """Return, for each input, the sums of the gradient and of its square over the copies."""
-    rng = np.random.default_rng(seed)
-    n = len(target.indices)
-    at_once = min(samples, max(1, ROWS // n))
+    n = len(target.rows)
+    rngs = [np.random.default_rng((seed, k)) for k in range(len(target.inputs))]
     sums = [np.zeros((2, *x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
-        noisy = [_noisy(x, copies, noise, rng) for x in target.inputs]
+        noisy = [_noisy(x, copies, noise, rng) for x, rng in zip(target.inputs, rngs, strict=True)]
         slopes = gradients(target.repeated(copies, noisy))
         for total, g in zip(sums, slopes, strict=True):
             g = g.reshape(copies, n, *g.shape[1:])
@@ -74,7 +82,7 @@ def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.n
 
 
 def _noisy(x: np.ndarray, copies: int, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Return `(copies · n, …)`: copies of the examples, each with its own noise."""
+    """Return `(copies · n, …)`: the examples with each draw of the noise."""
     sigma = noise * np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
-    draws = rng.standard_normal((copies, *x.shape), dtype="float32")
+    draws = rng.standard_normal((copies, 1, *x.shape[1:]), dtype="float32")
     return (x + sigma * draws).reshape(-1, *x.shape[1:])

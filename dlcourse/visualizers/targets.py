@@ -1,7 +1,8 @@
 """The target of an explanation: the inputs, and the class score, read before the softmax."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import prod
 from numbers import Integral
 from typing import Any
 
@@ -18,6 +19,8 @@ from dlcourse.visualizers.probing import Ending, Probe, probed
 ClassIndices = int | np.integer | list[int] | tuple[int, ...] | np.ndarray | None
 Images = Any
 """An array `(n, …)`, or a list of arrays for a model with several inputs."""
+VALUES = 1 << 26  # float32 numbers in the tensors of one pass
+CHECKED = 256  # examples in one check of their values
 DISTANCES = ("mse", "mae", "mape", "msle", "huber", "log_cosh", "logcosh", "poisson")
 UNREAD = (
     "output: its numbers add up to 1, but no softmax was found to read before: end the model in "
@@ -31,7 +34,7 @@ class Target:
 
     Attributes:
         model: The Keras model; it is never changed.
-        inputs: One float32 array `(n, …)` per input.
+        inputs: One array `(n, …)` per input: float32, or in `target_of`'s result as given.
         was_list: Whether the caller gave a list of inputs; the result is then a list, too.
         probe: Record of a call of the model.
         output: Index of the model's output that is read.
@@ -42,6 +45,8 @@ class Target:
             mean is 1.
         embedded: Index of each input in whose place an embedding's output stands, and its call.
         tokens: The whole numbers that these inputs had.
+        rows: Number of each example among those that the caller gave.
+        batch_size: Number of examples in a pass.
     """
 
     model: Any
@@ -54,6 +59,8 @@ class Target:
     where: np.ndarray
     embedded: tuple[tuple[int, LayerCall], ...] = ()
     tokens: tuple[np.ndarray, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    batch_size: int = 1
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
@@ -71,6 +78,14 @@ class Target:
         most = max(x.ndim for x in self.inputs)
         return [k for k, x in enumerate(self.inputs) if x.ndim == most > 2] or [0]
 
+    def takes_whole_numbers(self, k: int) -> bool:
+        """Whether an input is of whole numbers: by its type, or as the input of an embedding."""
+        known = hooks.symbolic_inputs(self.model)
+        takers = {x.call.kind for x in self.probe.steps if self.probe.inputs[k] in x.inputs}
+        if not known:
+            return any(call.kind == "Embedding" for call in self.calls)
+        return "int" in str(known[k].dtype) or "Embedding" in takers
+
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
         """What a reader takes besides the inputs: each example's class, places and tokens."""
@@ -87,19 +102,48 @@ class Target:
         return Reader(self.output, ending, self.output_activation, unread, plain, self.embedded)
 
     def run(
-        self, key: tuple, function: Callable[..., Any], *arguments: Any, plain_first: bool = False
+        self, key: tuple, function: Callable[..., Any], *arguments: Any, any_batch: bool = False
     ) -> Any:
         """Return `function(model, *arguments)`, compiled for their shapes, cached under `key`."""
         import keras
 
-        shapes = tuple(np.shape(x) for x in keras.tree.flatten(arguments))
+        shapes = tuple(np.shape(x)[any_batch:] for x in keras.tree.flatten(arguments))
         whole = (*key, shapes, self.reader, hooks.structure(self.model))
-        return compiled(self.model, whole, function, plain_first=plain_first)(*arguments)
+        run = compiled(self.model, whole, function, plain_first=any_batch, any_batch=any_batch)
+        return run(*arguments)
 
-    def at(self, rows: np.ndarray, inputs: list[np.ndarray]) -> "Target":
-        """Return the target for other inputs, which belong to the examples of these rows."""
+    def in_batches(self, function: "Callable[[Target], Any]") -> Any:
+        """Return `function(part)` of all examples: arrays `(n, …)`, in any structure.
+
+        Args:
+            function: Function of the target for `batch_size` examples, with float32 inputs.
+        """
+        import keras
+
+        n, size = len(self.rows), self.batch_size
+        fixed = hooks.fixed_batch(self.model)
+        if keras.backend.backend() == "jax":  # few sizes, so few traces
+            fixed = fixed or min(size, 1 << (n - 1).bit_length())
+        if n <= size and not fixed:
+            return function(self.at(slice(None)))
+        size, whole, part = fixed or size, [], None
+        for start in range(0, n, size):
+            rows = np.minimum(np.arange(start, start + size), n - 1)  # pads the last
+            part = function(self.at(rows))
+            if not whole:
+                whole = [np.empty((n, *x.shape[1:]), x.dtype) for x in keras.tree.flatten(part)]
+            for all_rows, some in zip(whole, keras.tree.flatten(part), strict=True):
+                all_rows[start : start + size] = some[: n - start]
+        return keras.tree.pack_sequence_as(part, whole)
+
+    def at(self, rows: Any, inputs: list[np.ndarray] | None = None) -> "Target":
+        """Return the target for some examples, or for other inputs that belong to these."""
         indices, where, *tokens = (x[rows] for x in self.asked)
-        return replace(self, inputs=inputs, indices=indices, where=where, tokens=tuple(tokens))
+        if inputs is None:
+            with np.errstate(over="ignore"):
+                inputs = [np.asarray(x[rows], "float32") for x in self.inputs]
+        some = {"indices": indices, "where": where, "tokens": tuple(tokens)}
+        return replace(self, inputs=inputs, rows=self.rows[rows], **some)
 
     def repeated(self, times: int, inputs: list[np.ndarray]) -> "Target":
         """Return the target for `times` · n inputs: all examples, `times` over."""
@@ -232,6 +276,7 @@ def target_of(
     *,
     output: int | str = 0,
     where: Any = None,
+    batch_size: int | None = None,
 ) -> Target:
     """Return the checked target of an explanation.
 
@@ -246,6 +291,8 @@ def target_of(
         where: Place or region of an output `(n, places…, classes)` whose mean is the score: an
             index such as `(3, 5)` or `np.s_[2:4, :]`, or a boolean array `(places…)` or
             `(n, places…)`. None for all places.
+        batch_size: Number of examples in a pass. None for as many as have tensors of about 256 MB,
+            256 at most.
 
     Raises:
         UserError: An argument does not fit the model, or images and classes do not fit together.
@@ -256,9 +303,10 @@ def target_of(
     probe = probed(model, inputs)
     number = _output_number(probe, output)
     activation = _activation(model, probe, number)
-    nothing = np.zeros(0, "int32")
-    target = Target(model, inputs, was_list, probe, number, activation, nothing, nothing)
-    target = replace(target, where=_where(target, where))
+    rows, values = np.arange(len(inputs[0])), sum(prod(shape) for shape in probe.shapes.values())
+    size = hooks.fixed_batch(model) or batch_size or min(max(VALUES // max(values, 1), 1), 256)
+    target = Target(model, inputs, was_list, probe, number, activation, rows, rows)
+    target = replace(target, where=_where(target, where), rows=rows, batch_size=size)
     return replace(target, indices=_class_indices(target, class_indices))
 
 
@@ -291,7 +339,8 @@ def class_scores(
     """
     score = scorer(target.reader, probabilities)
     key = ("scores", probabilities)
-    return np.asarray(target.run(key, score, inputs or target.inputs, target.asked))
+    inputs = inputs or target.inputs
+    return np.asarray(target.run(key, score, inputs, target.asked, any_batch=True))
 
 
 def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
@@ -305,7 +354,7 @@ def scorer(reader: Reader, probabilities: bool) -> Callable[..., Any]:
 
 
 def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
-    """Return the inputs as float32 arrays, and whether a list was given.
+    """Return the inputs as arrays of numbers, and whether a list was given.
 
     Raises:
         UserError: The number of inputs or a shape is wrong, or values are not finite numbers.
@@ -317,7 +366,8 @@ def checked_inputs(model: Any, images: Images) -> tuple[list[np.ndarray], bool]:
     values = list(images) if was_list else [images]
     expected = model_shapes(model)
     if expected and len(values) != len(expected):
-        raise UserError(f"images: the model has {len(expected)} inputs, got {len(values)}")
+        cure = " (several images: np.stack(images))" if len(expected) == 1 < len(values) else ""
+        raise UserError(f"images: the model has {len(expected)} inputs, got {len(values)}{cure}")
     arrays = [_array(x, f"images[{k}]" if was_list else "images") for k, x in enumerate(values)]
     for array, shape in zip(arrays, expected, strict=False):
         _check_shape(array, shape)
@@ -348,8 +398,8 @@ def _in_order(model: Any, images: dict) -> list:
     return keras.tree.flatten(arrays) if isinstance(form, dict) else list(arrays.values())
 
 
-def numbers(values: Any, where: str) -> np.ndarray:
-    """Return the values as a float32 array; numbers too large for float32 become infinite.
+def numbers(values: Any, where: str, dtype: Any = "float32") -> np.ndarray:
+    """Return the values as an array of a type, or as given; too large numbers become infinite.
 
     Raises:
         UserError: They are not numbers; `where` names the argument.
@@ -359,33 +409,48 @@ def numbers(values: Any, where: str) -> np.ndarray:
         if array.dtype.kind in "OUScMm":
             raise TypeError
         with np.errstate(over="ignore"):
-            return array.astype("float32")
+            return np.asarray(array, dtype)
     except (ValueError, TypeError):
         raise UserError(f"{where}: expected an array of numbers, got {shown(values)}") from None
 
 
 def _array(images: Any, where: str) -> np.ndarray:
-    array = numbers(images, where)
+    array = numbers(images, where, dtype=None)
     if array.ndim < 2 or not array.size:
         reason = f"expected (n, …) with one example or more, got the shape {array.shape}"
         raise UserError(f"{where}: {reason} (one example: images[None])")
-    if not np.isfinite(array).all():
-        raise UserError(f"{where}: holds values that are NaN or infinite")
+    for k in range(0, len(array), CHECKED):
+        if not np.isfinite(numbers(array[k : k + CHECKED], where)).all():
+            raise UserError(f"{where}: holds values that are NaN or infinite")
     return array
 
 
-def fits(array: np.ndarray, shape: tuple[int | None, ...]) -> bool:
-    """Whether an array `(n, …)` has a shape, in which None stands for any size."""
-    pairs = zip(shape, array.shape[1:], strict=False)
-    return len(shape) == array.ndim - 1 and all(want in (None, have) for want, have in pairs)
+def fits(given: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    """Whether an array `(n, …)` of the shape `given` has `shape`, in which None is any size."""
+    pairs = zip(shape, given[1:], strict=False)
+    return len(shape) == len(given) - 1 and all(want in (None, have) for want, have in pairs)
 
 
 def _check_shape(array: np.ndarray, shape: tuple[int | None, ...]) -> None:
-    if not fits(array, shape):
-        cure = " (one example: images[None])" if array.ndim == len(shape) else ""
-        cure = " (add the channel: images[..., None])" if fits(array[..., None], shape) else cure
+    if not fits(array.shape, shape):
+        cures = [f" ({cure})" for cure, given in _cures(array.shape).items() if fits(given, shape)]
         want = ", ".join("any" if size is None else str(size) for size in shape)
-        raise UserError(f"images: the model takes (n, {want}), got {array.shape}{cure}")
+        raise UserError(
+            f"images: the model takes (n, {want}), got {array.shape}{''.join(cures[:1])}"
+        )
+
+
+def _cures(shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Return ways to give an array another shape, and the shapes that they give."""
+    first, *rest, last = shape
+    return {
+        "one example: images[None]": (1, *shape),
+        "add the channel: images[..., None]": (*shape, 1),
+        "one example without its channel: images[None, ..., None]": (1, *shape, 1),
+        "channels last: np.moveaxis(images, 1, -1)": (first, *rest[1:], last, *rest[:1]),
+        "grey as colours: np.repeat(images, 3, -1)": (first, *rest, 3 * last),
+        "grey as colours: np.repeat(images[..., None], 3, -1)": (*shape, 3),
+    }
 
 
 def _known_as(probe: Probe, output: int) -> list[str]:
@@ -436,8 +501,13 @@ def _class_indices(target: Target, given: ClassIndices) -> np.ndarray:
         return reader.read(model, inputs)[0]
 
     if given is None:
-        output = np.asarray(target.run(("predict",), predict, target.inputs))
-        values = (output * target.where[..., None]).reshape(n, -1, units).mean(axis=1)
+
+        def scores(part: Target) -> np.ndarray:
+            output = np.asarray(part.run(("predict",), predict, part.inputs, any_batch=True))
+            values = output * part.where[..., None]
+            return values.reshape(len(values), -1, units).mean(axis=1)
+
+        values = target.in_batches(scores)
         return (values[:, 0] > 0 if single else values.argmax(axis=1)).astype("int32")
     try:
         indices = np.asarray(given)

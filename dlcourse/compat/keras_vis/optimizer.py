@@ -106,7 +106,7 @@ class Optimizer:
         x = np.array(seed, "float32")
         if shape is not None and x.ndim == len(shape):
             x = x[None]
-        if x.shape[:1] != (1,) or not (shape is None or fits(x, shape)):
+        if x.shape[:1] != (1,) or not (shape is None or fits(x.shape, shape)):
             known = "(1, …)" if shape is None else shape
             raise UserError(f"seed_input: expected one input of shape {known}, got {x.shape}")
         return x

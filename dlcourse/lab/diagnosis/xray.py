@@ -62,7 +62,7 @@ def read_layers(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerReadi
     first, several = slice(PROBE_EXAMPLES), isinstance(inputs, list | tuple)
     inputs = [x[first] for x in inputs] if several else np.asarray(inputs[first])
     targets = np.asarray(targets)[first]
-    target = target_of(model, inputs, 0)
+    target = target_of(model, inputs, 0).at(slice(None))
     if len(targets) != len(target.inputs[0]):
         raise UserError(f"xray: got {len(target.inputs[0])} inputs but {len(targets)} targets")
     places = _places(model, target.calls)

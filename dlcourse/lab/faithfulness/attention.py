@@ -175,11 +175,7 @@ def covered(images: np.ndarray, boxes: np.ndarray, value: float = 0.0) -> np.nda
 
 def _predicted(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the predicted class of each image."""
-
-    def part(rows: np.ndarray) -> np.ndarray:
-        return target_of(model, images[rows]).indices
-
-    return measures.by_batch(part, len(images), BATCH)
+    return target_of(model, images).indices
 
 
 def _row(name: str, maps: np.ndarray, regions: Mapping[str, np.ndarray], curves: Any) -> Row:

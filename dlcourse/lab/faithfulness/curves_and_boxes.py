@@ -47,7 +47,7 @@ def deletion_curve(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, section 4.
     """
-    target = target_of(model, images, class_indices)
+    target = target_of(model, images, class_indices, batch_size=max(1, batch_size // (steps + 1)))
     return _curve(np.greater_equal, target, maps, steps, value, seed, batch_size)
 
 
@@ -70,7 +70,7 @@ def insertion_curve(
 
     Args, returns, raises and references as for `deletion_curve`, column k with `k / steps` shown.
     """
-    target = target_of(model, images, class_indices)
+    target = target_of(model, images, class_indices, batch_size=max(1, batch_size // (steps + 1)))
     return _curve(np.less, target, maps, steps, value, seed, batch_size)
 
 
@@ -91,14 +91,13 @@ def _curve(
     counts = np.rint(np.linspace(0, pixels, steps + 1)).astype(int)
     counts = counts.reshape(-1, *(1 for _ in size))
 
-    def part(rows: np.ndarray) -> np.ndarray:
-        few = target.at(rows, [x[rows]])
-        masks = kept(ranks[rows, None], counts).astype("float32").reshape(-1, *size)
-        pairs = (np.repeat(np.arange(len(rows)), steps + 1), np.arange(len(masks)))
+    def curve(part: Target) -> np.ndarray:
+        masks = kept(ranks[part.rows, None], counts).astype("float32").reshape(-1, *size)
+        pairs = (np.repeat(np.arange(len(part.rows)), steps + 1), np.arange(len(masks)))
         settings = {"value": value, "probabilities": True, "batch_size": batch_size}
-        return masked_scores(few, masks, pairs, **settings).reshape(len(rows), -1)
+        return masked_scores(part, masks, pairs, **settings).reshape(len(part.rows), -1)
 
-    return by_batch(part, len(x), max(1, batch_size // (steps + 1)))
+    return target.in_batches(curve)
 
 
 def _ranks(maps: np.ndarray, seed: int) -> np.ndarray:
