@@ -4,7 +4,7 @@ import contextlib
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,17 +32,25 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """
     temporary = path.with_name(f"{HALF_WRITTEN}{uuid4().hex}{path.suffix}")
     try:
-        temporary.touch(exist_ok=False)
-        write(temporary)
-        with temporary.open("r+b") as stream:  # Windows flushes only what it may write
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
+        with writing(path):
+            temporary.touch(exist_ok=False)
+            write(temporary)
+            with temporary.open("r+b") as stream:  # Windows flushes only what it may write
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+            _flush_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise a WriteError that names the path for an error of the system within the block."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -76,8 +84,6 @@ def make_folder(path: str | Path) -> Path:
         WriteError: The folder cannot be created.
     """
     folder = Path(path).expanduser()
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be written: {error.strerror or error}") from None
     return folder

@@ -19,7 +19,6 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, SkipValidation, Tag
 
 from dlcourse.errors import RecipeError
-from dlcourse.quiet import import_keras
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -93,13 +92,15 @@ def settings_model(
 ) -> type[Settings]:
     """Return a pydantic model of `function`'s keyword-only parameters, with its docstring.
 
-    `tagged` adds the key `name` with the fixed value `name`, to distinguish members of a union.
+    `tagged` adds the key `name` with the fixed value `name`, to distinguish members of a union. The
+    parameters that a `functools.partial` fixes are not settings.
     """
     fields: dict[str, Any] = {}
+    fixed = getattr(function, "keywords", {})
     if tagged:
         fields["name"] = (Literal[name], ...)  # pyright: ignore[reportInvalidTypeForm]
     for parameter in inspect.signature(inspect.unwrap(function)).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in fixed:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
     title = "".join(part.title() for part in name.split("_")) + "Settings"
@@ -159,7 +160,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*arguments: Any, **given: Any) -> Any:
         own = {key: given.pop(key) for key in positional & given.keys()}
         settings = checked_settings(function.__name__, function, given)
-        import_keras()
         return function(*arguments, **own, **settings)  # pyright: ignore[reportCallIssue]
 
     plain_settings = [

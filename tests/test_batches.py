@@ -1,9 +1,11 @@
 """The order of examples: a permutation of (seed, epoch), seen by `fit` exactly so."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from dlcourse.training.batches import _python_batches, epoch_order, training_batches
+from dlcourse.training.batches import epoch_order, training_batches
 
 
 def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch():
@@ -12,6 +14,19 @@ def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch():
     np.testing.assert_array_equal(first, epoch_order(50, seed=1, epoch=0))
     assert (first != epoch_order(50, seed=1, epoch=1)).any()
     assert (first != epoch_order(50, seed=2, epoch=0)).any()
+
+
+class Indexed:
+    """Rows that are read when they are indexed, as streamed images are."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index]
 
 
 def seen_by_fit(initial_epoch, epochs, python):
@@ -29,9 +44,8 @@ def seen_by_fit(initial_epoch, epochs, python):
             return y_pred[:, 0] * 0
 
     model.compile("sgd", Spy(), run_eagerly=True)
-    batches, callback = training_batches(x, x, batch_size=4, seed=5)
-    if python:
-        batches = _python_batches(x, x, 4, callback.on_epoch_begin.__self__)
+    inputs: Any = Indexed(x) if python else x
+    batches, callback = training_batches(inputs, x, batch_size=4, seed=5)
     start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append([]))
     model.fit(
         batches,

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -237,7 +238,7 @@ def test_runs_lists_the_best_first_and_tells_unfinished_and_broken_ones(call, tm
         folder.mkdir()
         (folder / "recipe.yaml").write_text("seed: 0")
         facts = DataFacts("digits", "multiclass", (8, 8, 1), class_names=classes)
-        (folder / "dataset.json").write_text(json.dumps(facts.as_json()))
+        (folder / "dataset.json").write_text(json.dumps(asdict(facts)))
         score = {"loss": 1.0, "accuracy": accuracy}
         metrics = {"train": score, "val": score, "test": score, "parameters": 7}
         (folder / "metrics.json").write_text(

@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
 from dlcourse.datasets import DATASETS, Dataset, fingerprint, load_dataset
-from dlcourse.datasets.dataset import Task, check, split, with_validation
+from dlcourse.datasets.dataset import Task, check, set_aside, split
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.schema import settings_model
 
@@ -93,7 +93,9 @@ def other_seed(name, settings):
 
 def small(**changes):
     x, y = np.zeros((6, 2), "float32"), np.arange(6) % 2
-    data = Dataset("own", "binary", x, y, x, y, x, y, (0.0, 1.0), class_names=("no", "yes"))
+    data = Dataset(
+        "own", "binary", x, y, x, y, x, y, value_range=(0.0, 1.0), class_names=("no", "yes")
+    )
     return replace(data, **changes)
 
 
@@ -323,11 +325,11 @@ def test_the_first_example_that_is_not_finite_is_named(value):
 
 def test_too_few_examples_for_a_validation_split_name_the_setting():
     with pytest.raises(DatasetError, match=r"own: validation_fraction: cannot set 0\.1 of 6 ex"):
-        with_validation(small(), 0.1, seed=0)
+        set_aside(small(), "val", 0.1, seed=0)
     with pytest.raises(DatasetError, match="own: class 'yes' has 1 example left to train on: each"):
-        with_validation(small(y_train=np.array([0, 0, 0, 0, 0, 1])), 0.5, seed=0)
+        set_aside(small(y_train=np.array([0, 0, 0, 0, 0, 1])), "val", 0.5, seed=0)
     with pytest.raises(DatasetError, match="own: the train split is empty"):
-        with_validation(small(x_train=ZEROS[:0], y_train=np.arange(0)), 0.5, seed=0)
+        set_aside(small(x_train=ZEROS[:0], y_train=np.arange(0)), "val", 0.5, seed=0)
 
 
 def test_a_data_set_keeps_the_classes_that_are_named_in_that_order():

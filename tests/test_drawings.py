@@ -4,7 +4,7 @@ import json
 import re
 import tracemalloc
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.errors import DatasetError
 from tests.paper import page, photograph
 
-MNIST = DataFacts("mnist", "multiclass", (28, 28, 1), (0.0, 255.0), drawn="mnist")
+MNIST = DataFacts("mnist", "multiclass", (28, 28, 1), value_range=(0.0, 255.0), drawn="mnist")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,11 @@ def test_a_data_sets_own_images_are_read_as_they_are(name, tmp_path):
             (made,) = prepared(array(seven(at=(60, 150))), "mnist")
             images[:] = np.rint(255 * made).astype("uint8")[..., None]
         facts = DataFacts(
-            name, "multiclass", shape, (0.0, 255.0), drawn=MNIST.drawn * (name == "mnist")
+            name,
+            "multiclass",
+            shape,
+            value_range=(0.0, 255.0),
+            drawn=MNIST.drawn * (name == "mnist"),
         )
     for k, image in enumerate(images):
         for file in (
@@ -385,10 +389,10 @@ def test_visualize_shows_the_prepared_picture(digits_run, call, tmp_path):
 
 def test_a_subset_of_the_digits_is_drawn_in_their_manner_and_earlier_runs_know_it():
     assert load_dataset("digits", classes=("3", "8")).facts.drawn == "digits"
-    stored = MNIST.as_json()
+    stored = asdict(MNIST)
     del stored["drawn"]
     assert DataFacts.from_json(stored) == MNIST
-    pets = replace(MNIST, name="pets").as_json()
+    pets = asdict(replace(MNIST, name="pets"))
     del pets["drawn"]
     assert DataFacts.from_json(pets).drawn == ""
 

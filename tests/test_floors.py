@@ -9,6 +9,7 @@ CORE = {
     "__init__": 0,
     "errors": 0,
     "quiet": 0.5,
+    "heavy": 0.7,
     "schema": 1,
     "text_table": 1,
     "files": 1,

@@ -5,6 +5,7 @@ import shutil
 import struct
 import warnings
 import zlib
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -186,7 +187,7 @@ def test_a_folder_of_12_bits_is_read_and_predicted_in_the_range_that_is_given(tm
     assert sorted(np.concatenate([x[:, 0, 0, 0] for x, _ in data.splits.values()])) == [
         100 * k * 255 // 4095 for k in range(40)
     ]
-    again = read_example(file, DataFacts.from_json(json.loads(json.dumps(data.facts.as_json()))))
+    again = read_example(file, DataFacts.from_json(json.loads(json.dumps(asdict(data.facts)))))
     assert again[0, :, 0].tolist() == [3900 * 255 // 4095, 255, 0]
 
 

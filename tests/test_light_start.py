@@ -99,3 +99,13 @@ def test_a_missing_run_loads_nothing_heavy():
         probe("dlcourse.commands.export", "--run", "no/such/run", "--to", "onnx")
         == "code 2 loaded []"
     )
+
+
+def test_keras_is_imported_when_a_name_of_it_is_needed_first():
+    program = (
+        "import sys; from dlcourse.heavy import keras; import dlcourse.training.batches; "
+        "before = 'keras' in sys.modules; name = keras.Model; "
+        "print(before, name is sys.modules['keras'].Model)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (answer.stdout, answer.stderr) == ("False True\n", "")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dlcourse.datasets import fingerprint, load_dataset
-from dlcourse.datasets.dataset import check, with_test, with_validation
+from dlcourse.datasets.dataset import check
 from dlcourse.datasets.embedded import digits
 from dlcourse.datasets.planted import (
     _choose,
@@ -207,12 +207,6 @@ def test_a_fingerprint_changes_with_the_regions():
     other_name = {"mark": data.regions["object"]}
     prints = {fingerprint(replace(data, regions=r)) for r in (data.regions, moved, other_name, {})}
     assert len(prints) == 4
-
-
-def test_a_new_test_split_drops_the_regions_of_the_old_and_a_validation_split_keeps_them():
-    data = planted(n=500)
-    assert with_test(data, 0.2).regions == {}
-    assert with_validation(data, 0.2, seed=0).regions is data.regions
 
 
 # Each error by its text

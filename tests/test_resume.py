@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -300,7 +301,7 @@ def test_a_second_process_on_a_run_is_refused(copy):
 
 def test_data_that_changed_since_is_refused(copy):
     run = copy
-    write_sealed(run.path / "dataset.json", {**run.facts.as_json(), "fingerprint": "0"})
+    write_sealed(run.path / "dataset.json", {**asdict(run.facts), "fingerprint": "0"})
     with pytest.raises(RunError, match="the data has changed since this training began"):
         resume(read_run(run.path), recipe(epochs=5), bar=False)
 

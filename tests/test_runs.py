@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_one_line(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(WriteError, match="the run cannot be written: Permission denied"):
+    with pytest.raises(WriteError, match="cannot be written: Permission denied"):
         create_run(tmp_path / "runs", "digits")
 
 
@@ -171,7 +171,7 @@ def test_a_run_of_an_earlier_version_keeps_the_range_of_its_own_values(arrays_ru
     recipe = (path / "recipe.yaml").read_text()
     (path / "recipe.yaml").write_text(recipe.replace("  value_range: auto\n", ""))
     facts = replace(arrays_run.facts, value_range=(3.0, 250.0))
-    write_sealed(path / "dataset.json", facts.as_json())
+    write_sealed(path / "dataset.json", asdict(facts))
     earlier = Run(path)
     assert run_recipe(earlier).dataset.value_range == (3, 250)
     assert earlier.load_dataset().value_range == (3, 250)

@@ -242,7 +242,11 @@ def test_streamed_floats_are_checked_and_ranged_like_arrays(tmp_path):
     from dlcourse.datasets import check
 
     with pytest.raises(DatasetError, match="NaN or infinite inputs \\(first at example 4\\)"):
-        check(Dataset("x", "binary", lazy, y, lazy, y, lazy, y, (0, 1), ("a", "b")))
+        check(
+            Dataset(
+                "x", "binary", lazy, y, lazy, y, lazy, y, value_range=(0, 1), class_names=("a", "b")
+            )
+        )
 
 
 def test_fit_is_given_the_same_batches(folder):

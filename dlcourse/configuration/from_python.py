@@ -53,8 +53,7 @@ def recipe(
     if isinstance(recipe, Recipe) and not overrides and not settings:
         return recipe
     source = _source(recipe)
-    for override in overrides:
-        apply(source, override)
+    apply(source, *overrides)
     ordered = sorted(settings, key=lambda key: (key not in KEYWORDS, key != "training"))
     for key in ordered:  # unknown keys last: the hint then knows the chosen parts
         _set(source, key, settings[key])

@@ -1,23 +1,14 @@
 """The tables of optimizers and learning-rate schedules; Keras implements each of them."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from dlcourse.heavy import keras
 from dlcourse.schema import Fraction, NonNegative, PositiveNumber, Rate
 
-if TYPE_CHECKING:
-    import keras
-
 Schedule: TypeAlias = "keras.optimizers.schedules.LearningRateSchedule"
-
-
-def _optimizer(name: str, settings: dict[str, Any]) -> "keras.optimizers.Optimizer":
-    """Return the Keras optimizer of this name; the settings have Keras' own names."""
-    import keras
-
-    return getattr(keras.optimizers, name)(**settings)
 
 
 def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> Any:
@@ -29,7 +20,7 @@ def sgd(learning_rate: Any, *, momentum: Rate = 0.0, nesterov: bool = False) -> 
         nesterov: Nesterov momentum: the gradient is computed after the momentum step (Nesterov
             1983).
     """
-    return _optimizer("SGD", locals())
+    return keras.optimizers.SGD(**locals())
 
 
 def adam(
@@ -49,7 +40,7 @@ def adam(
         epsilon: Small number added to the denominator to avoid a division by zero.
         amsgrad: AMSGrad, which divides by the largest running mean so far (Reddi et al. 2018).
     """
-    return _optimizer("Adam", locals())
+    return keras.optimizers.Adam(**locals())
 
 
 def adamw(
@@ -70,7 +61,7 @@ def adamw(
         beta_2: Decay rate per step of the running mean of the squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("AdamW", locals())
+    return keras.optimizers.AdamW(**locals())
 
 
 def nadam(
@@ -84,7 +75,7 @@ def nadam(
         beta_2: Decay rate per step of the running mean of the squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Nadam", locals())
+    return keras.optimizers.Nadam(**locals())
 
 
 def rmsprop(
@@ -104,7 +95,7 @@ def rmsprop(
         epsilon: Small number added to the denominator to avoid a division by zero.
         centered: Division by the gradients' running variance instead of their running mean square.
     """
-    return _optimizer("RMSprop", locals())
+    return keras.optimizers.RMSprop(**locals())
 
 
 def adagrad(
@@ -120,7 +111,7 @@ def adagrad(
         initial_accumulator_value: Initial value of each weight's sum of squared gradients.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Adagrad", locals())
+    return keras.optimizers.Adagrad(**locals())
 
 
 def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 1e-7) -> Any:
@@ -131,7 +122,7 @@ def adadelta(learning_rate: Any, *, rho: Rate = 0.95, epsilon: PositiveNumber = 
         rho: Decay rate per step of the running means of the squared gradients and updates.
         epsilon: Small number added to the denominator to avoid a division by zero.
     """
-    return _optimizer("Adadelta", locals())
+    return keras.optimizers.Adadelta(**locals())
 
 
 OPTIMIZERS = {make.__name__: make for make in (sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta)}
@@ -155,8 +146,6 @@ def cosine(
         start: First value of this rise, as a fraction of the learning rate.
         end: Last value, as a fraction of the learning rate.
     """
-    import keras
-
     rising = max(1, round(warmup * steps)) if warmup else 0
     return keras.optimizers.schedules.CosineDecay(
         start * learning_rate if rising else learning_rate,
@@ -175,8 +164,6 @@ def exponential(learning_rate: float, steps: int, *, end: Fraction = 0.01) -> Sc
         steps: Number of steps of the whole training.
         end: Last value, as a fraction of the learning rate.
     """
-    import keras
-
     return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, end)
 
 
@@ -201,8 +188,6 @@ def linear(
 @cache
 def _rise_and_fall() -> Any:
     """Return Keras' linear decay with a linear warm-up, which in Keras only CosineDecay has."""
-    import keras
-    from keras import ops
 
     @keras.saving.register_keras_serializable("dlcourse")
     class RiseAndFall(keras.optimizers.schedules.PolynomialDecay):
@@ -211,10 +196,10 @@ def _rise_and_fall() -> Any:
             self.warmup_steps = warmup_steps
 
         def __call__(self, step: Any) -> Any:
-            step = ops.cast(step, "float32")
+            step = keras.ops.cast(step, "float32")
             rising = self.initial_learning_rate * step / max(self.warmup_steps, 1)
-            falling = super().__call__(ops.maximum(step - self.warmup_steps, 0.0))
-            return ops.where(step < self.warmup_steps, rising, falling)
+            falling = super().__call__(keras.ops.maximum(step - self.warmup_steps, 0.0))
+            return keras.ops.where(step < self.warmup_steps, rising, falling)
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "warmup_steps": self.warmup_steps}
@@ -237,8 +222,6 @@ def step(
         at: Fractions of the training after which the learning rate falls.
         factor: Factor by which the learning rate is multiplied each time.
     """
-    import keras
-
     boundaries = sorted(max(1, round(fraction * steps)) for fraction in at)
     values = [learning_rate * factor**count for count in range(len(boundaries) + 1)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)

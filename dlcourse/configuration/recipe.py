@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
@@ -16,15 +16,13 @@ from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
 from dlcourse.errors import DatasetError, RecipeError, UserError
+from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
 from dlcourse.models.efficientnet_lite0 import NAME, weights_file
 from dlcourse.runs import Run
 from dlcourse.runs.environment import Device
 from dlcourse.schema import NonNegative, Positive, PositiveNumber, Positives, Rate, Settings
 from dlcourse.text_table import html_table
-
-if TYPE_CHECKING:
-    import keras
 
 DatasetSettings = schema.settings_union({name: entry.function for name, entry in DATASETS.items()})
 ModelSettings = schema.settings_union({name: builder.function for name, builder in MODELS.items()})
@@ -322,8 +320,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     source.data["model"] = run.with_its_places(model, "base", "weights")
     if model.get("batch_norm"):  # before it was a setting, it was Keras' default
         source.data["model"].setdefault("batch_norm_momentum", 0.99)
-    for override in overrides:
-        apply(source, override)
+    apply(source, *overrides)
     recipe = validate(source, past=True)
     recipe._left_out = tuple(left_out)
     return recipe

@@ -54,8 +54,7 @@ def read_source(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
             an override has no `=`.
     """
     source = parse(_read_text(path), str(path))
-    for override in overrides:
-        apply(source, override)
+    apply(source, *overrides)
     return source
 
 
@@ -174,18 +173,19 @@ def _place(mark: yaml.Mark) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def apply(source: Source, override: str) -> None:
-    """Set the value of an override such as `training.epochs=5`.
+def apply(source: Source, *overrides: str) -> None:
+    """Set the value of each override, such as `training.epochs=5`.
 
     Raises:
-        RecipeError: The override is not written as `key=value`.
+        RecipeError: An override is not written as `key=value`.
     """
-    key, equals, text = str(override).partition("=")
-    label = f"override '{override}'".replace("\n", "\\n")  # an error is one line
-    location = tuple(part.strip() for part in key.split("."))
-    if not equals or not all(location):
-        raise RecipeError("expected key=value, as in training.epochs=5", of=label)
-    set_value(source, location, _override_value(label, text), label)
+    for override in overrides:
+        key, equals, text = str(override).partition("=")
+        label = f"override '{override}'".replace("\n", "\\n")  # an error is one line
+        location = tuple(part.strip() for part in key.split("."))
+        if not equals or not all(location):
+            raise RecipeError("expected key=value, as in training.epochs=5", of=label)
+        set_value(source, location, _override_value(label, text), label)
 
 
 def set_value(source: Source, location: Location, value: Any, label: str) -> None:

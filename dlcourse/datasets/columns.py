@@ -4,20 +4,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from dlcourse.datasets.amounts import FLOAT, amount, are_codes, is_ambiguous, marks, value
 from dlcourse.datasets.table import WORDS, Table
 from dlcourse.errors import DatasetError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dlcourse.heavy import pd
 
 NUMERIC_SHARE = 0.9  # a column with this share of numbers was meant to be numeric
 UNIT_SHARE = 0.95  # a unit of this share of the cells is that of the numbers without one, too
 FEW = 20
+MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 OTHER, MISSING = "other", "missing"  # categories of rare values and of empty cells
 CURE = "correct it, or list it under 'missing_values'"
 SAME = {"true": "1", "false": "0"}  # in another spelling
@@ -85,8 +84,6 @@ class Cells(NamedTuple):
 
 def cells_of(column: "pd.Series | pd.DataFrame") -> Cells:
     """Return the different cells of a text column."""
-    import pandas as pd
-
     codes, texts = pd.factorize(column.fillna(""))
     codes_of_stripped, stripped = pd.factorize(np.array([*map(str.strip, texts)], dtype=object))
     return Cells(codes_of_stripped[codes], list(stripped))
@@ -217,8 +214,6 @@ def _dates(table: Table, name: str, cells: Cells) -> Column | None:
 
 def days_of(texts: list[str], form: str) -> "pd.DatetimeIndex":
     """Return dates, which a time of the day may follow; NaT for text without the format."""
-    import pandas as pd
-
     days = pd.Index([CLOCK.sub("", text) for text in texts], dtype=object)
     return pd.to_datetime(days, format=form, errors="coerce")
 
@@ -259,6 +254,11 @@ def some(names: Sequence[str]) -> str:
     """Return the first names as text."""
     first = ", ".join([*names[:4], *("…" for _ in names[4:5])])
     return shorten(first, 60, placeholder=" …")
+
+
+def are_classes(numbers: np.ndarray) -> bool:
+    """Return whether the different values of a target are at most 20 whole numbers."""
+    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
 
 
 def is_row_number(column: Column) -> bool:

@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
@@ -16,24 +16,14 @@ from pydantic import Discriminator, Field, Tag
 from dlcourse.datasets import columns as understood
 from dlcourse.datasets.amounts import amount, value
 from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
-from dlcourse.datasets.dataset import (
-    PARTS,
-    Dataset,
-    are_classes,
-    as_float32,
-    dataset_of,
-    task_of,
-    value_range,
-)
+from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of, value_range
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError, as_given
+from dlcourse.heavy import pd
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
 from dlcourse.text_table import Table as Report
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST = 3  # rows of a class: one per split
 NAMED = 5  # rows that a warning names
@@ -331,7 +321,7 @@ def _target(table: Table, name: str, task: str | None) -> Column:
     column = understand(table._replace(reading=table.reading._replace(**own)), name)
     if column.kind == "number":
         known = np.unique(column.values[~column.missing])
-        if task == "regression" or (task is None and not are_classes(known)):
+        if task == "regression" or (task is None and not understood.are_classes(known)):
             said = f"number {column.said}".strip()
             return column._replace(kind="target", said=said, detail=())
         labels = np.searchsorted(known, column.values[:, 0])
@@ -395,8 +385,6 @@ def _parts(
 
 def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
     """Return the values of rows: numbers as numbers, categories and classes by name."""
-    import pandas as pd
-
     frame = {}
     for column in columns:
         values = column.values[rows].reshape(len(rows), -1)
@@ -407,8 +395,6 @@ def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
 
 
 def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
-    import pandas as pd
-
     column = understand(table, name)
     if column.kind not in ("number", "date") or column.missing[rows].any():
         said = f"'{name}' must be a date or a number in every row: it is {column.taken_as}"

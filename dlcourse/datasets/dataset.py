@@ -3,57 +3,44 @@
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.facts import DataFacts, Task
+from dlcourse.datasets.facts import SHARED, DataFacts, Facts, Task
 from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
 
+# Inputs `(n, …)`, an array or `Streamed`, and labels, targets or other numbers `(n,)`.
+Examples = tuple[Any, np.ndarray]
+Fractions = tuple[float, float]  # of the training examples, to set aside for validation and test
+
 
 @dataclass(frozen=True)
-class Dataset:
-    """Training, validation and test examples, with the facts that explain them.
+class Dataset(Facts):
+    """Training, validation and test examples, with the facts that explain them; see `Facts`.
 
     Attributes:
-        name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
         x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, or rows
             `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
             them from the disk.
         y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
-        value_range: Black and white of images (see `image_range`), or the lowest and highest value
-            of a table's training rows.
-        class_names: One name per class; empty for regression.
-        feature_names: One name per column of a table; empty for images.
-        target_name: Name of what is predicted, with its unit if it has one.
-        encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
-        drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
-            other data.
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
         columns: Table of what each column of a file was taken as (see `csv`); empty otherwise.
     """
 
-    name: str
-    task: Task
     x_train: np.ndarray
     y_train: np.ndarray
     x_val: np.ndarray
     y_val: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    value_range: tuple[float, float]
-    class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
-    target_name: str = "class"
-    encoding: Mapping[str, Any] = field(default_factory=dict)
-    drawn: str = ""
+    _: KW_ONLY
     regions: Mapping[str, np.ndarray] = field(default_factory=dict)
     columns: Table = field(default_factory=lambda: Table([]), compare=False)
 
@@ -63,14 +50,14 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
-    def splits(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def splits(self) -> dict[str, Examples]:
         """`{"train": (x, y), "val": (x, y), "test": (x, y)}`."""
         return {part: (getattr(self, f"x_{part}"), getattr(self, f"y_{part}")) for part in PARTS}
 
     @property
     def facts(self) -> DataFacts:
         """What is known of the data without its examples; the fingerprint is not computed."""
-        shared = {key: getattr(self, key) for key in SHARED}
+        shared = {key: getattr(self, key) for key in (*SHARED, "input_shape")}
         return DataFacts(**shared, examples={part: len(y) for part, (_, y) in self.splits.items()})
 
     @property
@@ -87,23 +74,20 @@ class Dataset:
 
 
 PARTS = ("train", "val", "test")
-SHARED = (
-    *("name", "task", "input_shape", "value_range", "class_names"),
-    *("feature_names", "target_name", "encoding", "drawn"),
-)
+SETTINGS = {"val": "validation_fraction", "test": "test_fraction"}
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
 WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
 NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
-MOST_WHOLE_CLASSES = 20  # of different whole numbers in a target; more are a regression
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
 
 
 def split(
-    x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool
+    x: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool, **place: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return `(x_rest, y_rest, x_part, y_part)`; the part holds `fraction` of the examples.
 
     The split depends only on `seed` and the labels. With `stratify`, every class keeps its share.
+    `place` is where the fraction comes from: the arguments `setting` and `of` of the error.
 
     Raises:
         DatasetError: The part, or a class in it, would be empty.
@@ -123,9 +107,8 @@ def split(
             classes = len(np.unique(y))
             reason = f"each of the {classes} classes needs an example in both parts: try "
             reason += f"{min(0.5, (classes + 1) / len(y)):.2g} or give more examples"
-        raise DatasetError(
-            f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
-        ) from None
+        reason = f"cannot set {fraction:g} of {len(y)} examples aside: {reason}"
+        raise DatasetError(reason, **place) from None
     rest, part = np.sort(rest), np.sort(part)
     return x.take(rest, axis=0), y[rest], x.take(part, axis=0), y[part]
 
@@ -231,11 +214,7 @@ def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
 
 
 def dataset_of(
-    name: str,
-    parts: Mapping[str, tuple[Any, np.ndarray]],
-    seed: int | None,
-    fractions: tuple[float, float],
-    **facts: Any,
+    name: str, parts: Mapping[str, Examples], seed: int | None, fractions: Fractions, **facts: Any
 ) -> Dataset:
     """Return the data set of the given splits; a missing split is taken from `train`.
 
@@ -254,23 +233,8 @@ def dataset_of(
     if seed is None:
         return dataset
     if "test" not in parts:
-        dataset = with_test(dataset, fractions[1])
-    return dataset if "val" in parts else with_validation(dataset, fractions[0], seed=seed)
-
-
-def with_test(dataset: Dataset, fraction: float) -> Dataset:
-    """Return `dataset` with a test split taken from its training split, the same for every seed.
-
-    The regions belong to the earlier test images and are dropped.
-    """
-    x, y, x_test, y_test = _set_aside(dataset, "test_fraction", fraction, TEST_SEED)
-    return replace(dataset, x_train=x, y_train=y, x_test=x_test, y_test=y_test, regions={})
-
-
-def with_validation(dataset: Dataset, fraction: float, *, seed: int) -> Dataset:
-    """Return `dataset` with its validation split taken from the training split with `seed`."""
-    x, y, x_val, y_val = _set_aside(dataset, "validation_fraction", fraction, seed)
-    return replace(dataset, x_train=x, y_train=y, x_val=x_val, y_val=y_val)
+        dataset = set_aside(dataset, "test", fractions[1], TEST_SEED)
+    return dataset if "val" in parts else set_aside(dataset, "val", fractions[0], seed)
 
 
 def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
@@ -297,7 +261,12 @@ def keep_classes(dataset: Dataset, classes: tuple[str, ...] | None) -> Dataset:
     return replace(dataset, task=task_of(classes), class_names=classes, **parts)
 
 
-def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tuple[Any, ...]:
+def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Dataset:
+    """Return `dataset` with its split `part` taken from the training split with `seed`.
+
+    Raises:
+        DatasetError: The training split is empty, or has too few examples of a class.
+    """
     classification = dataset.task != "regression"
     if not len(dataset.y_train):
         raise DatasetError(f"{dataset.name}: the train split is empty: give more examples")
@@ -312,15 +281,10 @@ def _set_aside(dataset: Dataset, setting: str, fraction: float, seed: int) -> tu
                 f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
                 "each class needs 3 or more, one per split"
             )
-    try:
-        return split(dataset.x_train, dataset.y_train, fraction, seed=seed, stratify=classification)
-    except DatasetError as error:
-        raise DatasetError(str(error), setting=setting, of=dataset.name) from None
-
-
-def are_classes(numbers: np.ndarray) -> bool:
-    """Return whether the different values of a target are at most 20 whole numbers."""
-    return len(numbers) <= MOST_WHOLE_CLASSES and bool((numbers == np.floor(numbers)).all())
+    how = {"seed": seed, "setting": SETTINGS[part], "of": dataset.name}
+    whole = dataset.x_train, dataset.y_train
+    x, y, x_part, y_part = split(*whole, fraction, stratify=classification, **how)
+    return replace(dataset, x_train=x, y_train=y, **{f"x_{part}": x_part, f"y_{part}": y_part})
 
 
 def task_of(class_names: tuple[str, ...]) -> Task:
@@ -334,9 +298,7 @@ def as_float32(numbers: np.ndarray) -> np.ndarray:
         return numbers.astype("float32", copy=False)
 
 
-def image_range(
-    parts: Mapping[str, tuple[Any, np.ndarray]], wanted: Any, name: str
-) -> tuple[float, float]:
+def image_range(parts: Mapping[str, Examples], wanted: Any, name: str) -> tuple[float, float]:
     """Return the values of images that are black and white: they are scaled to 0…1.
 
     For rows of a table they are the lowest and the highest value of the training rows.
@@ -402,7 +364,8 @@ def fingerprint(dataset: Dataset) -> str:
     Two runs with the same fingerprint saw the same numbers in the same order.
     """
     digest = hashlib.sha256(repr(dataset.class_names).encode())
-    for part, arrays in (*dataset.splits.items(), *_regions(dataset)):
+    regions = {f"region {name}": (boxes,) for name, boxes in sorted(dataset.regions.items())}
+    for part, arrays in (dataset.splits | regions).items():
         for array in arrays:
             digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
             for chunk in chunks(array):
@@ -421,7 +384,3 @@ def digests(x: Any, y: np.ndarray) -> np.ndarray:
         for row, label in zip(rows, y, strict=True)
     )
     return np.frombuffer(b"".join(hashes), "<u8")
-
-
-def _regions(dataset: Dataset) -> list[tuple[str, tuple[np.ndarray]]]:
-    return [(f"region {name}", (boxes,)) for name, boxes in sorted(dataset.regions.items())]

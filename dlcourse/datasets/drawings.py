@@ -27,6 +27,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.image_folder import has_size, read_example, read_page
 from dlcourse.errors import DatasetError, WriteError
 from dlcourse.files import make_folder, write_file
+from dlcourse.heavy import Image
 
 LEAST_CONTRAST = 16  # grey levels between ink and ground
 FAINTEST, STRONG = 0.35, 0.6  # ink of a stroke's pixels, and of at least one of them
@@ -80,8 +81,6 @@ def read_pictures(
 
 def _saved(image: np.ndarray, path: Path) -> str | None:
     """Return the path of the PNG file, or None if it cannot be written."""
-    from PIL import Image
-
     with suppress(WriteError):
         make_folder(path.parent)
         write_file(path, Image.fromarray(np.rint(image * 255).astype("uint8")).save)
@@ -155,8 +154,6 @@ def _ink(picture: np.ndarray) -> np.ndarray:
 
 def _ground(grey: np.ndarray) -> np.ndarray:
     """Return the light ground of dark strokes: the picture, with what is narrow and dark filled."""
-    from PIL import Image
-
     coarse = max(1, min(grey.shape) // 100)
     small = np.asarray(Image.fromarray(grey).reduce(coarse))
     side = max(3, min(small.shape) // 3)
@@ -242,8 +239,6 @@ def _outline(solid: np.ndarray) -> int:
 
 def _resized(image: np.ndarray, height: float, width: float) -> np.ndarray:
     """Return the image in another size; a smaller one is the mean of areas."""
-    from PIL import Image
-
     size = max(1, round(width)), max(1, round(height))
     how = Image.Resampling.BOX if size[0] < image.shape[1] else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(image.astype("float32")).resize(size, how)).clip(0, 1)

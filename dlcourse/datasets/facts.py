@@ -1,7 +1,7 @@
 """The facts of a data set without its examples: what a model takes and what it predicts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal
 
 Task = Literal["regression", "binary", "multiclass"]
@@ -10,35 +10,51 @@ DRAWN = (("mnist", (28, 28, 1)), ("digits", (8, 8, 1)))  # in runs that did not 
 
 
 @dataclass(frozen=True)
-class DataFacts:
-    """The facts of a data set; `Dataset.facts` and `Run.facts` both return them.
+class Facts:
+    """The facts that a data set and its record in a run share.
 
     Attributes:
         name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` or `multiclass`.
-        input_shape: Shape of one example: `(height, width, channels)` or `(features,)`.
-        value_range: Black and white of images; lowest and highest value of a table's rows.
+        task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
+        value_range: Black and white of images (see `image_range`), or the lowest and highest value
+            of a table's training rows.
         class_names: One name per class; empty for regression.
         feature_names: One name per column of a table; empty for images.
         target_name: Name of what is predicted, with its unit if it has one.
         encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
         drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
             other data.
-        examples: Number of examples in each split.
-        fingerprint: SHA-256 of the data; empty if it was not computed.
     """
 
     name: str
     task: Task
-    input_shape: tuple[int, ...]
-    value_range: tuple[float, float] = (0.0, 1.0)
+    _: KW_ONLY
+    value_range: tuple[float, float]
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     target_name: str = "class"
     encoding: Mapping[str, Any] = field(default_factory=dict)
     drawn: str = ""
-    examples: Mapping[str, int] = field(default_factory=dict)
-    fingerprint: str = ""
+
+
+SHARED = tuple(each.name for each in fields(Facts))
+
+
+@dataclass(frozen=True)
+class DataFacts(Facts):
+    """The facts of a data set; `Dataset.facts` and `Run.facts` both return them.
+
+    Attributes:
+        input_shape: Shape of one example: `(height, width, channels)` or `(features,)`.
+        value_range: See `Facts`; 0 to 1 for runs that did not record it.
+        examples: Number of examples in each split.
+        fingerprint: SHA-256 of the data; empty if it was not computed.
+    """
+
+    input_shape: tuple[int, ...]
+    value_range: tuple[float, float] = field(default=(0.0, 1.0), kw_only=True)
+    examples: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    fingerprint: str = field(default="", kw_only=True)
 
     @property
     def inputs(self) -> Literal["images", "rows"]:
@@ -52,10 +68,6 @@ class DataFacts:
         low, high = self.value_range
         scale = f" from {low:g} to {high:g}" if self.inputs == "images" else ""
         return f"{self.name}: {self.task}, inputs {self.input_shape}{scale}, {sizes}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the facts as values that JSON can hold."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import are_classes
+from dlcourse.datasets.columns import are_classes
 from dlcourse.datasets.table import records
 from dlcourse.errors import GIVEN, DatasetError, RecipeError
+from dlcourse.heavy import pd
 
 MOST_BYTES = 200 << 20  # that a run keeps
 
@@ -85,8 +86,6 @@ def read_frame(frame: Any, read: Callable[[Path], tuple[list[str], Any, Any]]) -
 
 def _known(y: np.ndarray) -> np.ndarray:
     """Return labels or targets, with bytes as text; refuse missing ones, as empty text is."""
-    import pandas as pd
-
     y = np.vectorize(_text, otypes="O")(y) if y.dtype.kind in "SUO" else y
     for place in np.argwhere(pd.isna(y))[:1].tolist():
         raise RecipeError(f"(x, y): y{place} is missing: fill it, or drop such rows from x and y")

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.datasets.columns import some
-from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
+from dlcourse.datasets.dataset import Dataset, Examples, dataset_of, task_of
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.streamed import exceeds, in_memory, on_disk, state_of
 from dlcourse.errors import DatasetError
+from dlcourse.heavy import Image
 from dlcourse.schema import Fraction, Range, Size
 
 Color = Literal["grayscale", "rgb"]
@@ -72,7 +73,7 @@ def image_folder(
     root = existing_folder(path)
     folders = folders_of_parts(root)
     classes = _classes(folders["train"])
-    parts: dict[str, tuple[Any, np.ndarray]] = {}
+    parts: dict[str, Examples] = {}
     broken: list[DatasetError] = []
     listed = {part: _listed(folder, classes, folders) for part, folder in folders.items()}
     every = Counter(label for files in listed.values() for label in files.values())
@@ -168,7 +169,7 @@ def read_image(
 
 def _decoded(path: str | Path, read: Callable[[Any], Any]) -> Any:
     """Return what `read` makes of the opened image."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     file = existing_file(path)
     try:
@@ -189,8 +190,6 @@ def _decoded(path: str | Path, read: Callable[[Any], Any]) -> Any:
 
 
 def _pixels(image: Any, size: tuple[int, int], color: str, deep: Deep) -> np.ndarray:
-    from PIL import Image
-
     # JPEG only: decode at the smallest scale that is still larger than the wanted size.
     image.draft(None, (2 * max(size), 2 * max(size)))
     upright = _upright(image, deep)
@@ -205,8 +204,6 @@ def _pixels(image: Any, size: tuple[int, int], color: str, deep: Deep) -> np.nda
 
 
 def _page(image: Any, longest: int) -> np.ndarray:
-    from PIL import Image
-
     image.draft("L", (longest, longest))
     small = _upright(image).convert("LA")
     small.thumbnail((longest, longest), Image.Resampling.BOX)
@@ -218,7 +215,7 @@ def _page(image: Any, longest: int) -> np.ndarray:
 
 def _upright(image: Any, deep: Deep = None) -> Any:
     """Return an image as its EXIF orientation says, with 8 bits; Pillow would clip more bits."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     kind, halved = image.mode[0], ";16" in str(image.tile)
     upright: Any = ImageOps.exif_transpose(image)
@@ -308,12 +305,8 @@ def _listed(folder: Path, classes: tuple[str, ...], folders: dict[str, Path]) ->
 
 
 def _read(
-    folder: Path,
-    files: list[Path],
-    how: tuple[tuple[int, int], Color, Any],
-    broken: list[DatasetError],
-    stream: bool,
-) -> tuple[Any, np.ndarray]:
+    folder: Path, files: list[Path], how: Any, broken: list[DatasetError], stream: bool
+) -> Examples:
     """Return the readable images and their indices in `files`; add the others to `broken`."""
 
     def images(indices: Any) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -100,10 +100,6 @@ def _load(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
     if names is None:
         raise DatasetError(f"{path}: holds one array: save x_train and y_train with numpy.savez")
-    return _complete(path, arrays, names)
-
-
-def _complete(path: Path, arrays: dict[str, Any], names: list[str]) -> dict[str, Any]:
     needed = ("train", *dict.fromkeys(name[2:] for name in arrays))
     every = (f"{axis}_{part}" for part in needed for axis in "xy")
     if missing := [name for name in every if name not in arrays]:

@@ -1,31 +1,18 @@
 """Paths from the user: `~` expands, and a missing file is an error of one line."""
 
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from dlcourse.errors import DatasetError
 
 
-def existing_file(path: str | Path) -> Path:
-    """Return `path`, relative to the current folder, if it is a file."""
-    file = existing(path, "file")
-    if file.is_dir():
-        raise DatasetError(f"{file} is a folder: a file is expected")
-    return file
-
-
-def existing_folder(path: str | Path) -> Path:
-    """Return `path`, relative to the current folder, if it is a folder."""
-    folder = existing(path, "folder")
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is a file: a folder is expected")
-    return folder
-
-
 def existing(path: str | Path, kind: str = "file or folder") -> Path:
-    """Return `path`, relative to the current folder, if it exists."""
+    """Return `path`, relative to the current folder, if it exists and is of this kind."""
     wanted = Path(path).expanduser()
     if wanted.exists():
+        if (real := "folder" if wanted.is_dir() else "file") not in kind:
+            raise DatasetError(f"{wanted} is a {real}: a {kind} is expected")
         return wanted
     folder = wanted.parent
     siblings = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
@@ -34,3 +21,7 @@ def existing(path: str | Path, kind: str = "file or folder") -> Path:
     if ":/" in str(path)[2:]:  # not C:/
         hint = "an address: download the file, or give the DataFrame of pandas.read_csv"
     raise DatasetError(f"{wanted}: no such {kind} ({hint})")
+
+
+existing_file = partial(existing, kind="file")
+existing_folder = partial(existing, kind="folder")

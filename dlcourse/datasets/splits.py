@@ -2,15 +2,13 @@
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets.dataset import TEST_SEED, split
 from dlcourse.errors import DatasetError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dlcourse.heavy import pd
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -61,9 +59,7 @@ def content_rows(rows: "pd.DataFrame", fractions: tuple[float, float], seed: int
         util.hash_array(numbers + np.uint64(salt)) < share * 2.0**64
         for salt, share in ((0, fractions[1]), (1 + seed, fractions[0]))
     )
-    parts = (~test & ~val, ~test & val, test)
-    train, val, test = map(np.flatnonzero, parts)
-    return train, val, test
+    return np.flatnonzero(~test & ~val), np.flatnonzero(~test & val), np.flatnonzero(test)
 
 
 def _at_random(
@@ -72,10 +68,8 @@ def _at_random(
     """Return the rows that are left, with `least` of each class, and a share of all."""
     classes = np.unique(y) if y.dtype.kind == "i" else y[:0]
     fraction = max(fraction, len(classes) / max(1, len(rows)))
-    try:
-        rest, _, part, _ = split(rows, y[rows], fraction, seed=seed, stratify=classes.size > 0)
-    except DatasetError as error:
-        raise DatasetError(error.reason, setting=setting) from None
+    how: Any = {"seed": seed, "setting": setting}
+    rest, _, part, _ = split(rows, y[rows], fraction, stratify=classes.size > 0, **how)
     for label in classes:
         lacks = not (y[part] == label).any(), max(0, least - int((y[rest] == label).sum()))
         if not any(lacks):

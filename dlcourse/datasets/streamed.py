@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.dataset import Examples
 from dlcourse.errors import DatasetError, WriteError
 from dlcourse.files import DAMAGED, HALF_WRITTEN, make_folder, write_file
 
@@ -109,9 +110,7 @@ def exceeds(share: float, n: int, shape: tuple[int, ...], dtype: Any) -> bool:
     return n * int(np.prod(shape)) * np.dtype(dtype).itemsize > share * memory()
 
 
-def in_memory(
-    batches: Batches, n: int, shape: tuple[int, ...], dtype: Any
-) -> tuple[Any, np.ndarray]:
+def in_memory(batches: Batches, n: int, shape: tuple[int, ...], dtype: Any) -> Examples:
     """Return at most `n` images as an array `(k, *shape)`, and their integers `(k,)`."""
     x, numbers = np.empty((n, *shape), dtype), np.empty(n, "int64")
     start = 0
@@ -124,7 +123,7 @@ def in_memory(
 
 def on_disk(
     batches: Batches, n: int, shape: tuple[int, ...], dtype: Any, *, source: str, state: Any
-) -> tuple[Any, np.ndarray]:
+) -> Examples:
     """Return the same as `in_memory`, but `Streamed` from a file that is written if it is missing.
 
     Args:
@@ -174,7 +173,7 @@ def _numbers(path: Path) -> Path:
     return path.with_suffix(".numbers.npy")
 
 
-def _cached(path: Path) -> tuple[Streamed, np.ndarray] | None:
+def _cached(path: Path) -> Examples | None:
     try:
         x, numbers = Streamed([path]), np.load(_numbers(path), allow_pickle=False)
     except DAMAGED:

@@ -12,14 +12,12 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from statistics import mode
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from dlcourse.datasets.amounts import FLOAT, amount, are_codes, marks
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError, RecipeError, as_given, one_line
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dlcourse.heavy import pd
 
 WORDS = (
     *("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None"),
@@ -200,8 +198,6 @@ def _utf8(file: Path, encoding: str | None, usual: str | None) -> tuple[bytes, l
 
 def _sheet(file: Path) -> bytes:
     """Return the first sheet of an Excel workbook as CSV."""
-    import pandas as pd
-
     try:
         cells = pd.read_excel(file, header=None, dtype=object, na_filter=False, engine="openpyxl")
     except Exception as error:  # noqa: BLE001 - openpyxl raises many types on broken files
@@ -347,8 +343,6 @@ def _frame(
     data: bytes, start: int, names: list[str], plain: set[str], words: set[str], **dialect: Any
 ) -> "pd.DataFrame | None":
     """Return the cells from byte `start` on; None if a row has more cells than there are names."""
-    import pandas as pd
-
     gaps = {name: [*words] if name in plain else [""] for name in names}
     types: Any = {name: float if name in plain else object for name in names}  # object: as it is
     own = {"header": None, "names": names, "index_col": False, "dtype": types, "na_values": gaps}

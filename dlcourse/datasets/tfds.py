@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -83,27 +84,10 @@ def tfds(
 
 
 def _named(name: str, examples: str) -> Callable[..., Dataset]:
-    """Return the loader of one data set of TensorFlow Datasets."""
-
-    def load(
-        seed: int = 0,
-        *,
-        data_dir: str | None = None,
-        classes: tuple[Word, ...] | None = None,
-        validation_fraction: Fraction = 0.1,
-    ) -> Dataset:
-        own: dict[str, Any] = {"classes": classes, "validation_fraction": validation_fraction}
-        return tfds(seed, dataset=name, data_dir=data_dir, **own)
-
-    load.__name__ = load.__qualname__ = name
-    load.__doc__ = f"""Return {examples}.
-
-    Args:
-        seed: Seed of the validation split.
-        data_dir: Folder of the cache; null takes `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
-        classes: Names of the classes to keep, labelled in this order; null keeps all.
-        validation_fraction: Share of the training examples set aside for validation.
-    """
+    """Return the loader of one data set of TensorFlow Datasets, whose images need no settings."""
+    load = partial(tfds, dataset=name, size=None, value_range="auto", memory_share=0.25)
+    _, _, settings = (tfds.__doc__ or "").partition("\n")
+    load.__doc__ = f"Return {examples}.\n{settings}"
     return load
 
 
@@ -160,17 +144,11 @@ def builder_of(name: str, data_dir: str | None = None) -> Any:
     except ImportError as error:
         raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
-        raise DatasetError(_unknown(name, error)) from None
+        near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
+        hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
+        raise DatasetError(f"tfds: no data set '{name}' ({hint}): {_line(error)}") from None
     _check_features(name, builder.info)
     return builder
-
-
-def _unknown(name: str, error: Exception) -> str:
-    import tensorflow_datasets
-
-    near = get_close_matches(name, tensorflow_datasets.list_builders(), 1)
-    hint = f"did you mean '{near[0]}'?" if near else "see tensorflow.org/datasets/catalog"
-    return f"tfds: no data set '{name}' ({hint}): {_line(error)}"
 
 
 def _check_features(name: str, info: Any) -> None:
@@ -233,9 +211,7 @@ def _unreachable(urls: list[str]) -> str:
     return f"cannot reach {', '.join(hosts)}" if hosts else ""
 
 
-def _arrays(
-    builder: Any, part: str, size: tuple[int, int] | None, memory_share: float
-) -> tuple[Any, np.ndarray]:
+def _arrays(builder: Any, part: str, size: Any, memory_share: float) -> tuple[Any, np.ndarray]:
     """Return a split's images `(n, height, width, channels)` and labels, in file order."""
     import tensorflow as tf
     from tensorflow_datasets import ReadConfig

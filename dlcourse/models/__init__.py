@@ -5,18 +5,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcourse.errors import RecipeError, one_line
+from dlcourse.heavy import keras
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
 from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
 from dlcourse.models.recurrent import rnn
 from dlcourse.models.transfer import transfer
-from dlcourse.quiet import import_keras
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
 if TYPE_CHECKING:
-    import keras
-
     from dlcourse.datasets import Dataset
 
 __all__ = [
@@ -98,7 +96,6 @@ def new_model(
     Raises:
         RecipeError: The model cannot be built with these settings.
     """
-    import_keras()
     single = dataset.task == "regression" or (
         dataset.task == "binary" and name != "softmax_regression"
     )

@@ -1,14 +1,13 @@
 """The convolutional network: convolution and pooling blocks, then dense layers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from itertools import chain
+from typing import Any, Literal
 
 from dlcourse.errors import RecipeError
+from dlcourse.heavy import keras
 from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Positives, Rate, checked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @checked
@@ -79,8 +78,6 @@ def cnn(
         RecipeError: An argument or a setting is not as described, a list does not have one number
             per block, or the blocks would shrink the image to nothing.
     """
-    import keras
-
     front = [*parts.input_layers(input_shape, rescale, axes=(3,)), *parts.noise_layer(noise)]
     each = {
         "convolutions": convolutions,
@@ -89,32 +86,33 @@ def cnn(
         "pool_size": pool_size if pool != "none" else 1,
     }
     columns: list[Any] = [_each(name, value, len(filters)) for name, value in each.items()]
-    shapes = [_Block(*row, padding=padding) for row in zip(*columns, strict=True)]
-    _check_sizes(input_shape, shapes, pool_last=pooling == "flatten")
     kernel = parts.weights(initializer, l2)
     momentum = (batch_norm_momentum or parts.MOMENTUM) if batch_norm else None
     how: Any = {"activation": activation, "momentum": momentum}
-    blocks: list[keras.Layer] = []
-    for number, (size, block) in enumerate(zip(filters, shapes, strict=True), 1):
-        for index in range(1, block.convolutions + 1):
-            suffix = f"_{index}" if block.convolutions > 1 else ""
+    rows = zip(filters, *columns, strict=True)
+    blocks: list[list[keras.Layer]] = []
+    for number, (size, count, side, stride, window) in enumerate(rows, 1):
+        block: list[keras.Layer] = []
+        for index in range(1, count + 1):
             arguments = {
                 "filters": size,
-                "kernel_size": block.kernel_size,
-                "strides": block.strides if index == 1 else 1,
+                "kernel_size": side,
+                "strides": stride if index == 1 else 1,
                 "padding": padding,
-                "name": f"conv_{number}{suffix}",
+                "name": f"conv_{number}_{index}" if count > 1 else f"conv_{number}",
                 **kernel,
             }
-            blocks += parts.activated(keras.layers.Conv2D, arguments, **how)
+            block += parts.activated(keras.layers.Conv2D, arguments, **how)
         if number < len(filters) or pooling == "flatten":
-            blocks += _pooling(pool, block.pool_size, number)
+            block += _pooling(pool, window, number)
+        blocks.append(block)
+    _check_sizes(input_shape, blocks)
     flat = [_vector(pooling)]
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
     dense = parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
     end = parts.head(num_outputs, regression, kernel)
-    return keras.Sequential([*front, *blocks, *flat, *dense, *end])
+    return keras.Sequential([*front, *chain(*blocks), *flat, *dense, *end])
 
 
 def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:
@@ -130,46 +128,30 @@ def _each(name: str, value: int | tuple[int, ...], blocks: int) -> tuple[int, ..
 
 
 def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
-    from keras import layers
-
     if pool == "none" or size == 1:
         return []
-    layer = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pool]
+    layer = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pool]
     return [layer(size, name=f"pool_{number}")]
 
 
 def _vector(pooling: str) -> "keras.Layer":
-    from keras import layers
-
     return {
-        "flatten": layers.Flatten(name="flatten"),
-        "average": layers.GlobalAveragePooling2D(name="global_average"),
-        "max": layers.GlobalMaxPooling2D(name="global_max"),
+        "flatten": keras.layers.Flatten(name="flatten"),
+        "average": keras.layers.GlobalAveragePooling2D(name="global_average"),
+        "max": keras.layers.GlobalMaxPooling2D(name="global_max"),
     }[pooling]
 
 
-class _Block(NamedTuple):
-    """The settings of one block; `side` returns the height or width of its output."""
-
-    convolutions: int
-    kernel_size: int
-    strides: int
-    pool_size: int
-    padding: str
-
-    def side(self, before: int, *, pooled: bool) -> int:
-        margin = self.kernel_size - 1 if self.padding == "valid" else 0
-        after = -(-(before - margin) // self.strides) - margin * (self.convolutions - 1)
-        return after // (self.pool_size if pooled else 1)
-
-
-def _check_sizes(input_shape: Sequence[int], blocks: list[_Block], *, pool_last: bool) -> None:
-    side = min(input_shape[:2])
+def _check_sizes(input_shape: Sequence[int], blocks: list[list["keras.Layer"]]) -> None:
+    shape: Any = (1, *input_shape)
     for number, block in enumerate(blocks, 1):
-        before, side = side, block.side(side, pooled=pool_last or number < len(blocks))
-        if side < 1:
+        side = min(shape[1:3])
+        try:
+            for layer in block:
+                shape = layer.compute_output_shape(shape)
+        except ValueError:  # Keras refuses maps without a pixel
             raise RecipeError(
-                f"block {number} of {len(blocks)} shrinks a side of {before} to nothing (fewer "
+                f"block {number} of {len(blocks)} shrinks a side of {side} to nothing (fewer "
                 "blocks, a smaller kernel_size or pool_size, or padding: same)",
                 setting="filters",
-            )
+            ) from None

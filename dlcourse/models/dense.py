@@ -1,12 +1,8 @@
 """The deep neural network: dense hidden layers."""
 
-from typing import TYPE_CHECKING
-
+from dlcourse.heavy import keras
 from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Rate, checked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @checked
@@ -52,8 +48,6 @@ def dnn(
     Raises:
         RecipeError: An argument or a setting is not as described; the text names it.
     """
-    import keras
-
     kernel = parts.weights(initializer, l2)
     momentum = (batch_norm_momentum or parts.MOMENTUM) if batch_norm else None
     front = [*parts.input_layers(input_shape, rescale), *parts.noise_layer(noise)]

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from math import inf, nan
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from dlcourse.errors import RecipeError
+from dlcourse.heavy import keras
 from dlcourse.schema import shown
-
-if TYPE_CHECKING:
-    import keras
 
 Activation = Literal[
     "sigmoid",
@@ -60,8 +58,6 @@ def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2
     Raises:
         RecipeError: The shape has another number of axes, or a size is not a whole number ≥ 1.
     """
-    import keras
-
     sizes = input_shape if isinstance(input_shape, list | tuple) else ()
     if len(sizes) not in axes or not all(map(_is_size, sizes)):
         mended = (*sizes, 1) if sizes else (input_shape,)
@@ -83,9 +79,7 @@ def rescaling(rescale: Rescale) -> list["keras.Layer"]:
     Raises:
         RecipeError: `rescale` is neither a range nor a layer nor None.
     """
-    from keras import Layer, layers
-
-    if rescale is None or isinstance(rescale, Layer):
+    if rescale is None or isinstance(rescale, keras.Layer):
         return [] if rescale is None else [rescale]
     try:
         low, high = (float(end) for end in rescale if not isinstance(end, str))
@@ -95,7 +89,7 @@ def rescaling(rescale: Rescale) -> list["keras.Layer"]:
         reason = "(low, high) with low < high, a Keras layer or None is expected, got "
         raise RecipeError(reason + shown(rescale), setting="rescale")
     scale, offset = 1 / (high - low), -low / (high - low)
-    return [layers.Rescaling(scale, offset=offset, dtype="float32", name="rescaling")]
+    return [keras.layers.Rescaling(scale, offset=offset, dtype="float32", name="rescaling")]
 
 
 def weights(initializer: str, l2: float) -> dict[str, Any]:
@@ -105,8 +99,6 @@ def weights(initializer: str, l2: float) -> dict[str, Any]:
     standard deviation 1, like NumPy's `randn`: activations and gradients explode. `l2` has Keras'
     meaning, l2·Σw² without ½; the slides' λ/2m corresponds to l2 = λ/2m.
     """
-    import keras
-
     own = {
         "constant": lambda: keras.initializers.Constant(CONSTANT),
         "large_normal": lambda: keras.initializers.RandomNormal(stddev=1.0),
@@ -127,14 +119,12 @@ def hidden_layers(
     name: str = "hidden",
 ) -> list["keras.Layer"]:
     """Return Dense → activation → Dropout for each of `units`; for `momentum`, see `activated`."""
-    from keras import layers
-
     result: list[keras.Layer] = []
     for number, size in enumerate(units, 1):
         dense = {"units": size, "name": f"{name}_{number}", **weights}
-        result += activated(layers.Dense, dense, activation=activation, momentum=momentum)
+        result += activated(keras.layers.Dense, dense, activation=activation, momentum=momentum)
         if dropout:
-            result.append(layers.Dropout(dropout, name=f"{name}_{number}_dropout"))
+            result.append(keras.layers.Dropout(dropout, name=f"{name}_{number}_dropout"))
     return result
 
 
@@ -142,15 +132,13 @@ def activated(
     layer: Any, arguments: dict[str, Any], *, activation: str, momentum: float | None
 ) -> list["keras.Layer"]:
     """Return the layer with its activation; with a momentum, layer → batch norm → activation."""
-    from keras import layers
-
     if momentum is None:
         return [layer(activation=activation, **arguments)]
     name = arguments["name"]
     return [
         layer(use_bias=False, **arguments),  # batch norm's β is the bias
-        layers.BatchNormalization(momentum=momentum, name=f"{name}_norm"),
-        layers.Activation(activation, name=f"{name}_{activation}"),
+        keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_norm"),
+        keras.layers.Activation(activation, name=f"{name}_{activation}"),
     ]
 
 
@@ -165,8 +153,6 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
         RecipeError: The number of outputs is not a whole number ≥ 1, or the scale of one target is
             given for several outputs.
     """
-    from keras import layers
-
     if not _is_size(num_outputs):
         reason = f"a whole number ≥ 1 is expected, got {shown(num_outputs)}"
         raise RecipeError(reason, setting="num_outputs")
@@ -175,22 +161,21 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
         reason = "True or the (mean, deviation) of one target is expected; for inputs: rescale="
         raise RecipeError(reason, setting="regression")
     if regression is True:
-        return [layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
+        return [keras.layers.Dense(num_outputs, dtype="float32", name="prediction", **weights)]
     if regression:
         mean, deviation = regression
         return [
-            layers.Dense(num_outputs, dtype="float32", name="standardised", **weights),
-            layers.Rescaling(deviation, offset=mean, dtype="float32", name="prediction"),
+            keras.layers.Dense(num_outputs, dtype="float32", name="standardised", **weights),
+            keras.layers.Rescaling(deviation, offset=mean, dtype="float32", name="prediction"),
         ]
     output_activation = "softmax" if num_outputs > 1 else "sigmoid"
     return [
-        layers.Dense(num_outputs, name="logits", **weights),
-        layers.Activation(output_activation, dtype="float32", name="probabilities"),
+        keras.layers.Dense(num_outputs, name="logits", **weights),
+        keras.layers.Activation(output_activation, dtype="float32", name="probabilities"),
     ]
 
 
 def noise_layer(standard_deviation: float) -> list["keras.Layer"]:
     """Return a GaussianNoise layer (active only in training), or no layer for 0."""
-    from keras import layers
-
-    return [layers.GaussianNoise(standard_deviation, name="noise")] if standard_deviation else []
+    noise = keras.layers.GaussianNoise
+    return [noise(standard_deviation, name="noise")] if standard_deviation else []

@@ -1,13 +1,9 @@
 """Linear, logistic and softmax regression: networks without a hidden layer."""
 
-from typing import TYPE_CHECKING
-
+from dlcourse.heavy import keras
 from dlcourse.models.dense import dnn
 from dlcourse.models.layers import Initializer, Regression, Rescale
 from dlcourse.schema import NonNegative, checked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @checked

@@ -1,15 +1,13 @@
 """Layers in front of a model: augmentation (only in training) and scaling."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.heavy import keras
 from dlcourse.models.layers import rescaling
 from dlcourse.models.warp import Flip, random_warp
 from dlcourse.schema import Degrees, Rate
-
-if TYPE_CHECKING:
-    import keras
 
 
 def scaling_layer(dataset: Any) -> "keras.Layer":
@@ -19,14 +17,12 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
     mixed precision: bfloat16 would not distinguish the years 2016 and 2018. A column that is
     constant in the training rows is only shifted.
     """
-    from keras import layers
-
     if dataset.x_train.ndim > 2:
         low, high = dataset.value_range
         return rescaling((low, high if high > low else low + 1))[0]  # all pixels may be equal
     rows = dataset.x_train.astype("float64")
     variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
-    return layers.Normalization(
+    return keras.layers.Normalization(
         mean=rows.mean(axis=0), variance=variance, dtype="float32", name="normalization"
     )
 

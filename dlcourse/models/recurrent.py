@@ -1,13 +1,11 @@
 """The recurrent network: simple RNN, LSTM or GRU over a sequence."""
 
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from dlcourse.heavy import keras
 from dlcourse.models.layers import Initializer, Regression, Rescale, head, input_layers, weights
 from dlcourse.schema import NonNegative, Positive, Rate, checked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @checked
@@ -49,8 +47,6 @@ def rnn(
     Raises:
         RecipeError: An argument or a setting is not as described; the text names it.
     """
-    import keras
-
     kernel = weights(initializer, l2)
     kind = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
     recurrent: list[keras.Layer] = []

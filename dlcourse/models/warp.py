@@ -9,14 +9,14 @@ from functools import cache
 from math import radians
 from typing import Any, Literal
 
+from dlcourse.heavy import keras
+
 Flip = Literal["none", "horizontal", "vertical", "horizontal_and_vertical"]
 
 
 @cache
 def random_warp() -> Any:
     """Return the layer class `RandomWarp(shift, rotate, zoom, shear, flip, fill)`."""
-    import keras
-    from keras import ops
 
     @keras.saving.register_keras_serializable("dlcourse")
     class RandomWarp(keras.Layer):
@@ -37,11 +37,11 @@ def random_warp() -> Any:
             self.generator = keras.random.SeedGenerator(seed)
 
         def call(self, images: Any, training: bool = False) -> Any:
-            images = ops.cast(images, self.compute_dtype)
+            images = keras.ops.cast(images, self.compute_dtype)
             if not training:
                 return images
-            shape: Any = ops.shape(images)
-            return ops.image.affine_transform(
+            shape: Any = keras.ops.shape(images)
+            return keras.ops.image.affine_transform(
                 images,
                 self._maps(*shape[:3]),
                 fill_mode="nearest" if self.fill == "nearest" else "constant",
@@ -61,7 +61,7 @@ def random_warp() -> Any:
 
             angle, size, slant = draw("rotate", radians(1)), 1 + draw("zoom"), draw("shear")
             right, down = draw("shift") * width, draw("shift") * height
-            cos, sin = size * ops.cos(angle), size * ops.sin(angle)
+            cos, sin = size * keras.ops.cos(angle), size * keras.ops.sin(angle)
             across, along = (self._mirror(n, how) for how in ("horizontal", "vertical"))
             rows = (
                 (across * cos, along * (slant * cos - sin)),
@@ -72,15 +72,15 @@ def random_warp() -> Any:
                 middle + move - a * x - b * y
                 for (a, b), middle, move in zip(rows, (x, y), (right, down), strict=True)
             )
-            none = ops.zeros_like(angle)
+            none = keras.ops.zeros_like(angle)
             first, second = ((*row, move) for row, move in zip(rows, moves, strict=True))
-            return ops.stack([*first, *second, none, none], axis=1)
+            return keras.ops.stack([*first, *second, none, none], axis=1)
 
         def _mirror(self, n: Any, direction: str) -> Any:
             """Return 1 per image, or -1 for an image that is flipped in this direction."""
             if direction not in self.flip:
                 return 1.0
-            return ops.sign(keras.random.uniform((n,), -1.0, 1.0, seed=self.generator))
+            return keras.ops.sign(keras.random.uniform((n,), -1.0, 1.0, seed=self.generator))
 
         def compute_output_shape(self, input_shape: Any) -> Any:
             return input_shape

@@ -37,9 +37,9 @@ import yaml
 
 from dlcourse.datasets import DATASETS, Dataset
 from dlcourse.datasets.facts import FIELDS, DataFacts
-from dlcourse.errors import RunError, WriteError, one_line
-from dlcourse.files import HALF_WRITTEN, write_file
-from dlcourse.quiet import import_keras
+from dlcourse.errors import RunError, one_line
+from dlcourse.files import HALF_WRITTEN, make_folder, write_file, writing
+from dlcourse.heavy import keras
 from dlcourse.runs.evaluation import metric_text, split_table
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
@@ -184,9 +184,6 @@ class Run:
         Raises:
             RunError: The file is missing, has changed, or contains code; or nothing was trained.
         """
-        import_keras()
-        import keras
-
         if not self.finished and (self.path / ARCHITECTURE).is_file():
             model, progress = model_so_far(self.path, self._json(ARCHITECTURE))
             said = f"{progress.epoch} epochs" + f" and {progress.step} steps" * bool(progress.step)
@@ -275,19 +272,13 @@ def create_run(folder: str | Path, recipe_name: str, name: str | None = None) ->
     check_name(folder, name)
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", recipe_name).lstrip(".-") or "run"
     base = name or f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = Path(folder).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder := make_folder(folder)):
         for attempt in range(1, 1000):
             path = folder / (base if attempt == 1 else f"{base}-{attempt}")
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
                 return Run(path)
             check_name(folder, name)
-    except OSError as error:
-        raise WriteError(
-            f"{folder}: the run cannot be written: {error.strerror or error}"
-        ) from None
     raise RunError(f"{folder}: too many runs named {base}")
 
 
@@ -323,25 +314,22 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
 def locked(run: Run) -> Iterator[None]:
     """Lock the run for this process; the operating system unlocks it when the process ends.
 
+    The half-written files of a killed process are removed.
+
     Raises:
         RunError: Another process is training the run.
     """
     from filelock import FileLock, Timeout
 
-    try:
-        with FileLock(run.path / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise RunError(f"{run.path}: another process is training this run") from None
-    except OSError as error:
-        raise WriteError(f"{run.path}: cannot be written: {error.strerror or error}") from None
-
-
-def clean(run: Run) -> None:
-    """Remove the half-written files of a killed process."""
-    for folder in (run.path, run.path / "figures"):
-        for path in folder.glob(f"{HALF_WRITTEN}*"):
-            path.unlink(missing_ok=True)
+    with writing(run.path):
+        try:
+            with FileLock(run.path / ".lock", timeout=0):
+                for folder in (run.path, run.path / "figures"):
+                    for path in folder.glob(f"{HALF_WRITTEN}*"):
+                        path.unlink(missing_ok=True)
+                yield
+        except Timeout:
+            raise RunError(f"{run.path}: another process is training this run") from None
 
 
 def sha256(path: Path) -> str:

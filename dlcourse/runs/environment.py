@@ -5,12 +5,14 @@ import os
 import platform
 import shutil
 import subprocess
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -28,8 +30,6 @@ PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Return versions, platform, device, variables and git state as values that JSON can hold."""
-    import keras
-
     return {
         "folder": str(Path.cwd()),
         "python": platform.python_version(),
@@ -53,7 +53,7 @@ _VARIABLES = (
 
 def device() -> str:
     """Return the device of Keras: `GPU (NVIDIA H200, 140 GiB)` or `CPU (2 cores)`."""
-    gpus = _gpus()
+    gpus, _ = _gpus()
     if not gpus:
         return f"CPU ({os.cpu_count()} cores)"
     sizes = {name: f", {mib / 1024:.0f} GiB" for name, mib in _memories().items()}
@@ -66,25 +66,23 @@ def use_device(wanted: Device) -> None:
     Raises:
         UserError: The backend has no GPU, or for `cpu` this process already uses it.
     """
-    import keras
-
-    backend = keras.backend.backend()
-    if wanted == "gpu" and not _gpus():
+    if wanted == "auto":
+        return
+    backend, (gpus, leave) = keras.backend.backend(), _gpus()
+    if wanted == "gpu" and not gpus:
         raise UserError(
             f"gpu was requested, but the {backend} backend has only {device()}: {no_gpu()}"
         )
-    if wanted == "cpu" and _gpus():
-        leave = {"tensorflow": _leave_tensorflow_gpus, "jax": _leave_jax_gpus}
-        leave.get(backend, _leave_torch_gpus)()
-        if _gpus():
+    if wanted == "cpu" and gpus:
+        with contextlib.suppress(RuntimeError):  # TensorFlow's, once its GPUs are in use
+            leave()
+        if _gpus()[0]:
             raise UserError("this process already uses its GPU: start a new process for cpu")
         _left.add(backend)
 
 
 def no_gpu() -> str:
     """Return why the backend has no GPU, and how to fix it."""
-    import keras
-
     backend = keras.backend.backend()
     if backend in _left:
         return "an earlier training in this process requested cpu: start a new process"
@@ -106,11 +104,29 @@ _scopes = contextlib.ExitStack()
 CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}  # torch includes CUDA
 
 
-def _gpus() -> list[str]:
-    import keras
+def _gpus() -> tuple[list[str], Callable[[], Any]]:
+    """Return the GPUs of the backend by name, and the function that keeps the backend off them."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-    find = {"tensorflow": _tensorflow_gpus, "jax": _jax_gpus, "torch": _torch_gpus}
-    return find.get(keras.backend.backend(), list)()
+        details = tf.config.experimental.get_device_details
+        gpus = tf.config.get_visible_devices("GPU")
+        names = [details(gpu).get("device_name", gpu.name) for gpu in gpus]
+        return names, partial(tf.config.set_visible_devices, [], "GPU")
+    if backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]
+
+        names = [gpu.device_kind for gpu in jax.devices() if gpu.platform == "gpu"]
+        return names, partial(jax.config.update, "jax_platforms", "cpu")
+    if backend == "torch":
+        import torch  # pyright: ignore[reportMissingImports]
+
+        value: Any = keras.ops.zeros(())  # on the device that Keras uses, whatever else exists
+        count = torch.cuda.device_count() if value.device.type == "cuda" else 0
+        names = [torch.cuda.get_device_name(index) for index in range(count)]
+        return names, lambda: _scopes.enter_context(keras.device("cpu"))
+    return [], list
 
 
 @cache
@@ -123,49 +139,6 @@ def _memories() -> dict[str, float]:
         return {name.strip(): float(mib) for name, mib in rows}
     except (OSError, subprocess.CalledProcessError, ValueError):
         return {}
-
-
-def _leave_tensorflow_gpus() -> None:
-    import tensorflow as tf
-
-    with contextlib.suppress(RuntimeError):  # the GPUs are in use
-        tf.config.set_visible_devices([], "GPU")
-
-
-def _leave_jax_gpus() -> None:
-    import jax  # pyright: ignore[reportMissingImports]
-
-    jax.config.update("jax_platforms", "cpu")  # without effect once the GPUs are in use
-
-
-def _leave_torch_gpus() -> None:
-    import keras
-
-    _scopes.enter_context(keras.device("cpu"))
-
-
-def _tensorflow_gpus() -> list[str]:
-    import tensorflow as tf
-
-    details = tf.config.experimental.get_device_details
-    gpus = tf.config.get_visible_devices("GPU")
-    return [details(gpu).get("device_name", gpu.name) for gpu in gpus]
-
-
-def _jax_gpus() -> list[str]:
-    import jax  # pyright: ignore[reportMissingImports]
-
-    return [gpu.device_kind for gpu in jax.devices() if gpu.platform == "gpu"]
-
-
-def _torch_gpus() -> list[str]:
-    import keras
-    import torch  # pyright: ignore[reportMissingImports]
-
-    value: Any = keras.ops.zeros(())
-    if value.device.type != "cuda":  # the device that Keras uses, whatever else exists
-        return []
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 
 def _version(name: str) -> str | None:

@@ -7,22 +7,20 @@ in another way. New examples are encoded as those of the training were.
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dlcourse.datasets import Dataset, fingerprint, read_dataset, read_whole
 from dlcourse.datasets.csv import labelled_rows
-from dlcourse.datasets.dataset import PARTS, SHARED, digests
+from dlcourse.datasets.dataset import PARTS, Examples, digests
+from dlcourse.datasets.facts import SHARED
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, read_arrays, write_file
+from dlcourse.heavy import pd
 from dlcourse.runs import evaluation
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FILE = "examples.npz"
-Examples = tuple[Any, np.ndarray]  # inputs `(n, …)` and labels or targets `(n,)`
 Answers = dict[str, Examples]  # labels or targets, and the model's outputs, by part
 DIALECT = ("separator", "decimal", "thousands", "encoding", "header", "missing_values")
 
@@ -82,7 +80,6 @@ def training_data(run: Any) -> Dataset:
         reason = f"the data has changed: no example of the {gone[0]} split is left"
         raise DatasetError(f"{run.path}: {reason}")
     kept: dict[str, Any] = {key: getattr(run.facts, key) for key in SHARED}
-    del kept["input_shape"]
     for part, each in pieces.items():
         for axis, arrays in (("x", [x for x, _ in each]), ("y", [y for _, y in each])):
             kept[f"{axis}_{part}"] = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
@@ -170,8 +167,6 @@ def _places(run: Any, parts: Sequence[Examples]) -> "pd.DataFrame":
     The copies of an example are assigned to the splits in order. More copies than the run had
     belong to the first split that has it, without a place.
     """
-    import pandas as pd
-
     path = run.path / FILE
     if not path.is_file():  # of an earlier version: other data is measured whole
         return pd.DataFrame({"part": ["all"] * sum(_sizes(parts)), "place": None})

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlcourse.errors import RunError, UserError, one_line
 from dlcourse.files import DAMAGED, read_arrays, write_file
+from dlcourse.heavy import keras
 
 STATE, FINE_TUNING, BASE, ARCHITECTURE = "state.npz", "fine_tuning.npz", "base.npz", "model.json"
 CALLBACK_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
@@ -110,8 +111,6 @@ def model_so_far(folder: Path, architecture: dict[str, Any]) -> tuple[Any, Progr
     Raises:
         RunError: The state is damaged, or nothing was trained yet.
     """
-    import keras
-
     path = folder / FINE_TUNING
     path = path if path.exists() else folder / STATE
     progress, arrays = read_latest(path) if path.exists() else (Progress(), {})

@@ -1,7 +1,7 @@
 """Train a recipe: prepare, fit, evaluate, save. `train(recipe) -> Run`, `resume(run) -> Run`."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,7 @@ from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
-from dlcourse.runs import (
-    Run,
-    clean,
-    create_run,
-    locked,
-    sha256,
-    write_history,
-    write_sealed,
-    write_text,
-)
+from dlcourse.runs import Run, create_run, locked, sha256, write_history, write_sealed, write_text
 from dlcourse.runs.environment import environment
 from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
@@ -30,10 +21,9 @@ from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
 from dlcourse.training.fitting import Fit
-from dlcourse.training.interruption import StopRequest
 from dlcourse.training.preparation import Prepared, describe, prepare
 from dlcourse.training.stages import base_fingerprint, fit_stages
-from dlcourse.training.watch import Report, UserCallbacks, Watch
+from dlcourse.training.watch import Report, StopRequest, UserCallbacks, Watch
 
 
 def train(
@@ -123,7 +113,6 @@ def resume(
         if begun and run.facts.fingerprint != fingerprint(prepared.dataset):
             raise RunError(f"{run.path}: the data has changed since this training began")
         _refuse_another_base(run, prepared, wanted)
-        clean(run)
         if wanted != stored or early:  # before the recipe changes: a finished run trained them all
             (run.path / "metrics.json").unlink(missing_ok=True)
         watch.tell(describe(prepared, wanted.training.device))
@@ -197,7 +186,7 @@ def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
-    write_sealed(facts_path, {**facts.as_json(), **recorded})
+    write_sealed(facts_path, {**asdict(facts), **recorded})
     write_sealed(run.path / ARCHITECTURE, json.loads(prepared.model.to_json()))
     if not (run.path / EXAMPLES).exists():
         write_digests(run.path, prepared.dataset)

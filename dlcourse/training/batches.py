@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.heavy import keras
+
 
 def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
     """Return the order of `n` examples in an epoch (from 0): int64 `(n,)`, a permutation."""
@@ -36,50 +38,40 @@ def training_batches(
         seed: Seed of the order, together with the epoch.
         first_step, last_step: Range of batches to return from every epoch; by default all.
     """
-    import keras
-
     end = len(x) if last_step is None else min(last_step * batch_size, len(x))
-    order = _Order(len(x), seed, slice(first_step * batch_size, end))
+    part = slice(first_step * batch_size, end)
+    order = epoch_order(len(x), seed=seed, epoch=0)[part]
+
+    def begin(epoch: int, logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
+        order[:] = epoch_order(len(x), seed=seed, epoch=epoch)[part]
+
     in_memory = keras.backend.backend() == "tensorflow" and isinstance(x, np.ndarray)
     make = _tensorflow_batches if in_memory else _python_batches
     batches = make(x, y, batch_size, order)
-    return batches, keras.callbacks.LambdaCallback(on_epoch_begin=order.begin)
+    return batches, keras.callbacks.LambdaCallback(on_epoch_begin=begin)
 
 
 def validation_batches(x: Any, y: np.ndarray, *, batch_size: int) -> Any:
     """Return `validation_data` for `fit`: `(x, y)`, or batches of streamed images."""
     if isinstance(x, np.ndarray):
         return x, y
-    order = _Order(len(x), 0, slice(None))
-    order.indices = np.arange(len(x))
-    return _python_batches(x, y, batch_size, order)
+    return _python_batches(x, y, batch_size, np.arange(len(x)))
 
 
-class _Order:
-    """The order of the examples in the current epoch, or in a part of it."""
-
-    def __init__(self, n: int, seed: int, part: slice):
-        self.n, self.seed, self.part = n, seed, part
-        self.begin(0)
-
-    def begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
-        self.indices = epoch_order(self.n, seed=self.seed, epoch=epoch)[self.part]
-
-    def batches(self, batch_size: int) -> int:
-        """Return the number of batches in an epoch."""
-        return -(-len(self.indices) // batch_size)
+def _steps(order: np.ndarray, batch_size: int) -> int:
+    return -(-len(order) // batch_size)
 
 
-def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order) -> Any:
+def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray) -> Any:
     import tensorflow as tf
 
     inputs, targets = tf.constant(x), tf.constant(y)
 
     def indices():  # Keras makes a new iterator for every epoch, after on_epoch_begin
-        whole = len(order.indices) // batch_size * batch_size
-        yield order.indices[:whole].reshape(-1, batch_size)
-        if whole < len(order.indices):
-            yield order.indices[None, whole:]
+        whole = len(order) // batch_size * batch_size
+        yield order[:whole].reshape(-1, batch_size)
+        if whole < len(order):
+            yield order[None, whole:]
 
     def gather(rows: Any) -> tuple[Any, Any]:
         return tf.gather(inputs, rows), tf.gather(targets, rows)
@@ -93,20 +85,18 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _O
         .unbatch()
         .map(gather)
         .prefetch(8)
-        .apply(tf.data.experimental.assert_cardinality(order.batches(batch_size)))
+        .apply(tf.data.experimental.assert_cardinality(_steps(order, batch_size)))
         .with_options(options)
     )
 
 
-def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: _Order) -> Any:
-    import keras
-
+def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray) -> Any:
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
-            return order.batches(batch_size)
+            return _steps(order, batch_size)
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            rows = order.indices[index * batch_size : (index + 1) * batch_size]
+            rows = order[index * batch_size : (index + 1) * batch_size]
             return x[rows], y[rows]
 
     return Batches()

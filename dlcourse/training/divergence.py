@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
+from dlcourse.heavy import keras
 from dlcourse.training.preparation import Prepared, fit_epochs, loss_weights
 
 CHUNK = 32  # steps that are repeated at a time
@@ -56,8 +57,6 @@ def gradient_norms(
     once more, eagerly, with the optimizer's `apply` recorded. Only Keras' API is used. The model
     stays diverged.
     """
-    import keras
-
     model: Any = prepared.model_in(recipe, epoch)
     norms: list[float] = []
     apply = model.optimizer.apply

@@ -4,6 +4,7 @@ The outputs of the layer are computed once and can be cached on disk. Many model
 of one model, then read them instead of running the network again.
 """
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import chunks
 from dlcourse.files import DAMAGED, make_folder, read_arrays, write_file
+from dlcourse.heavy import keras
 from dlcourse.runs.evaluation import predict
 from dlcourse.visualizers import hooks
 
@@ -34,26 +36,17 @@ def features(model: Any, layer: str, x: np.ndarray, *, cache: str | Path | None 
     """
     part = model if layer == model.layers[-1].name else hooks.part(model, layer)
     path = make_folder(cache) / f"{_key(part, x)}.npz" if cache is not None else None
-    if path and (cached := _kept(path)) is not None:
-        return cached
+    if path:
+        with contextlib.suppress(*DAMAGED):  # absent, or damaged (by its CRC)
+            return read_arrays(path)["rows"]
     rows = predict(part, x).reshape(len(x), -1).astype("float32")
     if path:
         write_file(path, lambda temporary: np.savez(temporary, allow_pickle=False, rows=rows))
     return rows
 
 
-def _kept(path: Path) -> np.ndarray | None:
-    """Return the rows of a cache file; None if the file is absent or damaged (by its CRC)."""
-    try:
-        return read_arrays(path)["rows"]
-    except DAMAGED:
-        return None
-
-
 def _key(part: Any, x: np.ndarray) -> str:
     """Return the SHA-256 of the model's structure and weights, the inputs and Keras' version."""
-    import keras
-
     digest = hashlib.sha256(f"{keras.version()} {keras.backend.backend()}".encode())
     # Keras numbers names within a process, so they carry no information
     digest.update(" ".join(type(layer).__name__ for layer in part.layers).encode())

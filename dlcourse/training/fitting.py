@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
+from dlcourse.heavy import keras
 from dlcourse.runs import Run, state, write_history
 from dlcourse.training.batches import validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
@@ -138,8 +139,6 @@ class Fit:
 
     def _listeners(self) -> list[Any]:
         """Return TensorBoard, the user's callbacks and, last, the callback that saves the state."""
-        import keras
-
         keeper = keras.callbacks.LambdaCallback(
             on_train_begin=self._begin,
             on_epoch_begin=self._begin_epoch,
@@ -165,8 +164,6 @@ class Fit:
 
     def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Seed each step on PyTorch, whose dropout uses a generator that no variable stores."""
-        import keras
-
         if keras.backend.backend() == "torch":
             import torch  # pyright: ignore[reportMissingImports]
 
@@ -270,8 +267,6 @@ COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "le
 
 def memory_callbacks(recipe: Recipe) -> list[Any]:
     """Return the callbacks with a memory: early stopping and reduce-on-plateau."""
-    import keras
-
     training, result = recipe.training, []
     stop: Any = keras.callbacks.EarlyStopping  # its min_delta is annotated as an int
     if training.reduce_on_plateau:

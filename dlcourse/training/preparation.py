@@ -13,6 +13,7 @@ from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES
 from dlcourse.configuration.recipe import Recipe, Training
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError, UserError
+from dlcourse.heavy import keras
 from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
@@ -74,8 +75,6 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
         dataset = recipe.load_dataset()
     recipe.refuse_conflicts(dataset.facts)
     weights = class_weights(recipe, dataset)
-    import keras
-
     _set_determinism(recipe)
     keras.utils.set_random_seed(recipe.seed)
     with _precision(recipe):
@@ -92,8 +91,6 @@ def _build(recipe: Recipe, dataset: Dataset) -> tuple[Any, Any]:
     The augmentation is outside the model, because Keras may run such layers also in a plain call
     `model(x)`.
     """
-    import keras
-
     settings = recipe.training.augmentation
     front = augmentation_layers(**settings.model_dump()) if settings else []
     try:
@@ -116,8 +113,6 @@ def _use_device(recipe: Recipe) -> None:
 @contextmanager
 def _precision(recipe: Recipe) -> Iterator[None]:
     """Build in mixed precision if the recipe says so: float16 on a GPU, bfloat16 on a CPU."""
-    import keras
-
     before = keras.config.dtype_policy()
     if recipe.training.mixed_precision:
         half = "mixed_float16" if device().startswith("GPU") else "mixed_bfloat16"
@@ -130,8 +125,6 @@ def _precision(recipe: Recipe) -> Iterator[None]:
 
 def _refuse_jit(model: Any, recipe: Recipe) -> None:
     """Raise a RecipeError if XLA is requested but does not support a layer."""
-    import keras
-
     unable = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
     if recipe.training.jit_compile and unable:
         raise RecipeError(
@@ -141,8 +134,6 @@ def _refuse_jit(model: Any, recipe: Recipe) -> None:
 
 
 def _set_determinism(recipe: Recipe) -> None:
-    import keras
-
     if recipe.training.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -151,8 +142,6 @@ def _set_determinism(recipe: Recipe) -> None:
 
 def compile_model(prepared: Prepared, recipe: Recipe) -> None:
     """Compile with the optimizer of the recipe and the loss for the last layer of the model."""
-    import keras
-
     dataset, model, training = prepared.dataset, prepared.model, recipe.training
     steps = [training.steps_in(epoch, len(dataset.x_train)) for epoch in range(training.epochs)]
     rate: Any = training.learning_rate
@@ -205,8 +194,6 @@ def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
     It is at most `checkpoint_every`, because no state can be saved within a call. JAX unrolls the
     steps, which takes longer to compile than it saves. Keras on PyTorch supports only one step.
     """
-    import keras
-
     backend, asked = keras.backend.backend(), training.steps_per_execution
     if backend == "torch" or (backend == "jax" and asked is None):
         return 1
@@ -307,7 +294,5 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
 
 def _device(model: Any) -> str:
     """Return the device, the precision, the backend and the version of Keras."""
-    import keras
-
     policy = next((layer.dtype_policy.name for layer in model.layers if layer.weights), "float32")
     return f"{device()}, {policy}, {keras.backend.backend()} backend, Keras {keras.version()}"

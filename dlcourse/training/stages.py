@@ -13,6 +13,7 @@ import numpy as np
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.files import write_file
+from dlcourse.heavy import keras
 from dlcourse.models.transfer import FEATURES, base_weights, head_alone, unfreeze
 from dlcourse.runs import Run
 from dlcourse.runs.state import BASE, FINE_TUNING
@@ -75,8 +76,6 @@ def _on_features(recipe: Recipe, prepared: Prepared, cache: Path, watch: Watch) 
         cache: Folder of the cached features.
         watch: Receiver of the report on the features' cost.
     """
-    import keras
-
     model, dataset = prepared.model, prepared.dataset
     start = time.process_time()
     base = keras.Model(model.inputs, model.get_layer(FEATURES).output)
@@ -111,7 +110,4 @@ def _fine_tuning(head: Fit, prepared: Prepared) -> Fit:
 
 def base_fingerprint(model: Any) -> str:
     """Return the SHA-256 of the initial weights of a transfer's base, in hexadecimal."""
-    digest = hashlib.sha256()
-    for array in base_weights(model):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(array.tobytes() for array in base_weights(model))).hexdigest()

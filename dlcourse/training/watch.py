@@ -1,16 +1,21 @@
 """The interface of a training to the user: reports, progress bar, stop request, callbacks."""
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.runs import Run
 from dlcourse.schema import shown
-from dlcourse.training.interruption import StopRequest
 
 Report = Callable[[str], None]
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HOOKS = tuple(
     f"on_{what}_{when}"
     for what in ("epoch", "train_batch", "test", "test_batch")
@@ -81,28 +86,50 @@ class UserCallbacks:
         """
         if not self.callbacks:
             return []
-        import keras
 
-        users, saved = self.callbacks, self.model
+        def begin(logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
+            self.model.stop_training = False
 
-        class Relay(keras.callbacks.Callback):
-            def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-                saved.stop_training = False
+        def hand_on(hook: str, *arguments: Any, **options: Any) -> None:
+            if hook == "on_epoch_end":
+                sync()
+            for callback in self.callbacks:
+                getattr(callback, hook)(*arguments, **options)
+            if self.model.stop_training:  # the fitted model may differ from the saved one
+                relay.model.stop_training = True
 
-        def hand_on(hook: str) -> Callable[..., None]:
-            def called(relay: Any, *arguments: Any, **options: Any) -> None:
-                if hook == "on_epoch_end":
-                    sync()
-                for user in users:
-                    getattr(user, hook)(*arguments, **options)
-                if saved.stop_training:  # the fitted model may differ from the saved one
-                    relay.model.stop_training = True
+        hooks: Any = {hook: partial(hand_on, hook) for hook in HOOKS}
+        relay: Any = keras.callbacks.LambdaCallback(on_train_begin=begin, **hooks)
+        return [relay]
 
-            return called
 
-        for hook in HOOKS:
-            setattr(Relay, hook, hand_on(hook))
-        return [Relay()]
+class StopRequest:
+    """A context that records the first Ctrl-C or SIGTERM in `signal`; the second one kills.
+
+    Only the main thread may set signal handlers; in other threads nothing is recorded.
+
+    Args:
+        second: Handler of the second Ctrl-C; by default it ends the process at once.
+    """
+
+    def __init__(self, second: Any = signal.SIG_DFL) -> None:
+        self.signal: int | None = None
+        self.second = second
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        if current_thread() is main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.signal = number
+        signal.signal(signal.SIGINT, self.second)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

@@ -257,9 +257,8 @@ def depth_scan(
         depth, units: Number of hidden layers, and their width.
         activations, initializers: Settings of the model `dnn`.
     """
-    names = tuple(map(str, range(int(y.max()) + 1)))
-    empty = (x[:0], y[:0], x[:0], y[:0])
-    data = Dataset("examples", "multiclass", x, y, *empty, value_range(x), names)
+    facts = {"value_range": value_range(x), "class_names": tuple(map(str, range(int(y.max()) + 1)))}
+    data = Dataset("examples", "multiclass", x, y, x[:0], y[:0], x[:0], y[:0], **facts)
     scan = {}
     for activation in activations:
         for initializer in initializers:

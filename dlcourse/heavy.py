@@ -1,0 +1,24 @@
+"""Packages that take long to import; each is imported when one of its names is needed first."""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.quiet import import_keras
+
+
+class _Lazy(ModuleType):
+    """A module that stands for the package of its name."""
+
+    def __getattr__(self, name: str) -> Any:
+        if self.__name__ == "keras":
+            import_keras()
+        return getattr(import_module(self.__name__), name)
+
+
+if TYPE_CHECKING:
+    import keras as keras
+    import pandas as pd
+    from PIL import Image
+else:
+    keras, pd, Image = map(_Lazy, ("keras", "pandas", "PIL.Image"))
