@@ -168,7 +168,8 @@ def sequential() -> Case:
 
 def relu_operations() -> Case:
     """Return a network whose ReLUs are `keras.ops.relu`; the twin has layers with these weights."""
-    x, same, three = keras.Input((16, 16, 3)), {"padding": "same"}, layers.Dense(3)
+    same: dict[str, Any] = {"padding": "same"}
+    x, three = keras.Input((16, 16, 3)), layers.Dense(3)
     first, second = layers.Conv2D(8, 3, **same), layers.Conv2D(12, 3, name="conv", **same)
     h = ops.relu(second(layers.MaxPooling2D()(ops.relu(first(x)))))
     model = keras.Model(x, layers.Softmax()(three(layers.GlobalAveragePooling2D()(h))))
@@ -213,7 +214,8 @@ def subclassed() -> Case:
 
 def shared() -> Case:
     """Return a network that calls one convolution twice."""
-    x, same = keras.Input((12, 12, 3)), {"padding": "same", "activation": "relu"}
+    same: dict[str, Any] = {"padding": "same", "activation": "relu"}
+    x = keras.Input((12, 12, 3))
     conv, dense = layers.Conv2D(8, 3, name="conv", **same), layers.Dense(3)
     maps = conv(conv(layers.Conv2D(8, 3, **same)(x)))
     return case([x], [maps], dense(layers.GlobalAveragePooling2D()(maps)), [WHOLE], dense=dense)
@@ -269,7 +271,8 @@ def two_heads() -> Case:
 
 def u_net(where: Any = None) -> Case:
     """Return a small U-Net: classes of pixels; the score is their mean, or that of one pixel."""
-    x, same = keras.Input((16, 16, 3)), {"padding": "same", "activation": "relu"}
+    same: dict[str, Any] = {"padding": "same", "activation": "relu"}
+    x = keras.Input((16, 16, 3))
     left = layers.Conv2D(8, 3, **same)(x)
     deep = layers.Conv2D(12, 3, **same)(layers.MaxPooling2D()(left))
     up = layers.Conv2DTranspose(8, 2, strides=2)(deep)
@@ -338,7 +341,7 @@ class Tokens(keras.Layer):
 
     def call(self, x: Any) -> Any:
         """Return the tokens."""
-        token = ops.repeat(self.token, ops.shape(x)[0], axis=0)
+        token = ops.zeros_like(x[:, :1]) + self.token
         x = x + self.positions
         return ops.concatenate([token, x], axis=1) if self.class_token else x
 

@@ -5,17 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, run_recipe
+from dlcourse.heavy import keras
 from dlcourse.quiet import write
 from dlcourse.runs import Run, check_name, read_run
 from dlcourse.training import StopRequest, train
 from dlcourse.training import resume as go_on
-
-if TYPE_CHECKING:
-    import keras
 
 
 def fit(

@@ -11,7 +11,7 @@ class _Lazy(ModuleType):
     """A module that stands for the package of its name."""
 
     def __getattr__(self, name: str) -> Any:
-        if self.__name__ == "keras":
+        if self.__name__.startswith("keras"):
             import_keras()
         return getattr(import_module(self.__name__), name)
 
@@ -19,6 +19,7 @@ class _Lazy(ModuleType):
 if TYPE_CHECKING:
     import keras as keras
     import pandas as pd
+    from keras import ops as ops
     from PIL import Image
 else:
-    keras, pd, Image = map(_Lazy, ("keras", "pandas", "PIL.Image"))
+    keras, ops, pd, Image = map(_Lazy, ("keras", "keras.ops", "pandas", "PIL.Image"))

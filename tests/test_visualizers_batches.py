@@ -13,6 +13,7 @@ from dlcourse.visualizers import (
     attention_rollout,
     feature_maps,
     neuron_activity,
+    saliency,
 )
 from dlcourse.visualizers.backend import _COMPILED
 
@@ -119,3 +120,24 @@ def test_memory_does_not_grow_with_the_images(method):
         peaks.append(tracemalloc.get_traced_memory()[1] - maps.nbytes)
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0] + 30_000  # the numbers of classes and rows, per image
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_images_of_every_size(dense):
+    x = keras.Input((None, None, 1))
+    h = layers.Conv2D(4, 3, activation="relu", padding="same", name="conv")(x)
+    h = h if dense else layers.GlobalAveragePooling2D()(h)
+    model, rng = keras.Model(x, layers.Dense(3)(h)), np.random.default_rng(0)
+    for height, width in ((8, 9), (16, 5), (7, 7), (16, 5)):
+        images = rng.random((2, height, width, 1), dtype="float32")
+        if dense:
+            alone = saliency(model, images, 1, where=(slice(0, 2), 3))
+            assert alone[:, :3, 2:5].any()
+            assert not alone[:, 4:].any()
+        fresh = keras.models.clone_model(model)
+        fresh.set_weights(model.get_weights())
+        for method in ("saliency", "smooth_grad", "grad_cam", "occlusion"):
+            found = VISUALIZERS[method](model, images, 1, **FEWER.get(method, {}))
+            wanted = VISUALIZERS[method](fresh, images, 1, **FEWER.get(method, {}))
+            assert found.shape == (2, height, width)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)

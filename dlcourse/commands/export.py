@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.quiet import held_back_stderr, import_keras, write
 from dlcourse.text_table import text_table
 
@@ -79,8 +80,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check_backend() -> None:
-    import keras
-
     if (backend := keras.backend.backend()) != "tensorflow":
         raise UserError(f"export needs the tensorflow backend, not {backend}: unset KERAS_BACKEND")
 

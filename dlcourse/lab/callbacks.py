@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.lab.diagnosis.xray import write_xray
 from dlcourse.lab.diagnosis.xray import xray as read_layers
@@ -14,9 +15,6 @@ from dlcourse.quiet import write
 from dlcourse.schema import shown
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.fitting import COLUMNS, epoch_line
-
-if TYPE_CHECKING:
-    import keras
 
 
 def stop_on_nan(report: Callable[[str], None] = write) -> "keras.callbacks.Callback":
@@ -59,8 +57,6 @@ def epoch_lines(report: Callable[[str], None] = write) -> "keras.callbacks.Callb
 
 @cache
 def _classes() -> dict[str, Any]:
-    import keras
-
     base: Any = keras.callbacks.Callback  # its model is annotated as None
 
     class Reporting(base):

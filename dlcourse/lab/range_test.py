@@ -19,6 +19,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
 from dlcourse.files import make_folder
+from dlcourse.heavy import keras
 from dlcourse.lab.plots import range_test
 from dlcourse.pictures.figures import save
 from dlcourse.pictures.view import drawn_by
@@ -159,8 +160,6 @@ def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.n
 
 
 def _refuse_schedule(recipe: Recipe, model: Any) -> None:
-    import keras
-
     schedule: Any = keras.optimizers.schedules.LearningRateSchedule
     if isinstance(getattr(model.optimizer, "_learning_rate", None), schedule):
         raise RecipeError(

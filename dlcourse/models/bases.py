@@ -5,18 +5,16 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dlcourse.errors import RecipeError, UserError, one_line
+from dlcourse.heavy import keras
 from dlcourse.models.efficientnet_lite0 import NAME, efficientnet_lite0
 from dlcourse.runs import read_run
 from dlcourse.schema import did_you_mean
 from dlcourse.visualizers.clones import clone
-
-if TYPE_CHECKING:
-    import keras
 
 
 def load_base(
@@ -56,8 +54,6 @@ def load_base(
 
 
 def _read(path: Path) -> "keras.Model":
-    import keras
-
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: is not a .keras file")
     try:
@@ -88,8 +84,6 @@ def published(
     Raises:
         UserError: The name is unknown, or the inputs or weights cannot be used.
     """
-    import keras
-
     networks = [NAME, *(entry for entry in dir(keras.applications) if entry[:1].isupper())]
     if name not in networks:
         hint = did_you_mean(name, networks)
@@ -125,8 +119,6 @@ def _preprocessing(function: Callable[..., Any]) -> "keras.Layer":
 
     In `keras.applications` this is always an affine map of a pixel, so four pixels determine it.
     """
-    import keras
-
     pixels = np.zeros((4, 1, 1, 3), "float32")
     pixels[1:, 0, 0] = 255 * np.eye(3)
     offset, *columns = np.asarray(function(pixels))[:, 0, 0].astype("float64")
@@ -162,8 +154,6 @@ def replay(
         front: Model whose output replaces the model's input.
         change: Function that returns a replacement for a layer, or None to copy it.
     """
-    import keras
-
     used = {layer.name for layer in front.layers}
     results = list(front.outputs)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.models.pytorch_file import read_tensors
 
 NAME = "efficientnet_lite0"
@@ -39,8 +40,6 @@ def efficientnet_lite0(
     Raises:
         UserError: The package with ImageNet's weights is not installed, or its file cannot be read.
     """
-    import keras
-
     inputs = keras.Input(input_shape)
     maps = _convolved(inputs, "stem", 32, 3, 2)
     for stage, (blocks, kernel, strides, filters) in enumerate(STAGES, 1):

@@ -11,13 +11,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import RecipeError, UserError
+from dlcourse.heavy import keras
 from dlcourse.models import layers as parts
 from dlcourse.models.bases import PUBLISHED, load_base, replay
 from dlcourse.schema import Natural, NonNegative, Positive, PositiveNumber, Rate, checked
 from dlcourse.visualizers import hooks
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
 FEATURES = "features"
@@ -131,8 +131,6 @@ def new_head(
     Raises:
         UserError: The base does not have this layer, or has no layer at which to cut off the head.
     """
-    import keras
-
     inputs = keras.Input(shape or base.inputs[0].shape[1:], dtype=base.inputs[0].dtype)
     tensor = replay(
         base, _cut(base, layer), keras.Model(inputs, inputs), lambda old: _still(old, scaling)
@@ -153,8 +151,6 @@ def _applied(layers: Sequence[Any], tensor: Any) -> Any:
 
 def _cut(base: Any, layer: str | None) -> Any:
     """Return the tensor of the base that the new head takes."""
-    import keras
-
     if layer is not None:
         return hooks.part(base, layer).outputs[0]
     if base.name == PUBLISHED:
@@ -193,8 +189,6 @@ def head_alone(model: "keras.Model") -> "keras.Model":
 
     It shares its layers with the whole model, so training one trains the other.
     """
-    import keras
-
     before, rows = base_layers(model), model.get_layer(FEATURES).output
     inputs = keras.Input(rows.shape[1:])  # pyright: ignore[reportAttributeAccessIssue]
     return keras.Model(inputs, _applied(model.layers[len(before) :], inputs))

@@ -8,6 +8,7 @@ import numpy as np
 
 from dlcourse import plots, visualizers
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.pictures.view import Picture, View, drawn_by
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
@@ -57,8 +58,6 @@ def _kernel(view: View) -> tuple[str, np.ndarray]:
 
 def class_templates(view: View) -> Iterator[Picture]:
     """What activates each class most: untrained, trained, and in a second run."""
-    import keras
-
     keras.utils.set_random_seed(0)
     names = [plots.short_name(name) for name in view.facts.class_names[:CLASSES]]
     runs = [("untrained", keras.models.clone_model(view.model)), (view.name, view.model)]

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import InstanceOf, SkipValidation
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras, ops
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked, shown
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers import transformations as moved
@@ -148,8 +149,6 @@ class Ascent:
                 the last scores.
             begin, steps, callback, progress: As for `activation_maximization`.
         """
-        import keras
-
         state = self.state(begin)
         block = 1 if callback else max(1, steps // 20) if progress else steps
         bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
@@ -190,7 +189,6 @@ class Ascent:
             draws: Views `(steps, targets, 8)`, or `(steps, 1)` for none.
             numbers: Index of the first step, and the learning rate.
         """
-        from keras import ops
 
         def step(number: Any, carried: Any) -> Any:
             values, moments, squares, _ = carried
@@ -212,9 +210,6 @@ class Ascent:
 
     def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
         """Return the score minus its penalties, and the score, both `(targets,)`."""
-        import keras
-        from keras import ops
-
         shown = self.shown(values)
         pairs = zip(shown, self.ranges, strict=True)
         inputs = [low + (high - low) * moved.seen(x, view, self.blur) for x, (low, high) in pairs]
@@ -242,8 +237,6 @@ def _adam(
     value: Any, gradient: Any, moment: Any, square: Any, time: Any, rate: Any, *, clip: bool
 ) -> tuple[Any, Any, Any]:
     """Return value, moment and square after one ascending step of Adam (Kingma and Ba 2015)."""
-    from keras import ops
-
     moment = DECAY_1 * moment + (1 - DECAY_1) * gradient
     square = DECAY_2 * square + (1 - DECAY_2) * gradient * gradient
     first = moment / (1 - ops.power(DECAY_1, time))
@@ -254,8 +247,6 @@ def _adam(
 
 def _cost(x: Any, costs: Regularizers) -> Any:
     """Return the penalty of each image `(n, …)` in [0, 1], `(n,)`."""
-    from keras import ops
-
     axes = tuple(range(1, len(x.shape)))
     total = ops.zeros((x.shape[0],), "float32")
     if costs.total_variation:

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from dlcourse.heavy import keras
+
 _COMPILED: WeakKeyDictionary[Any, dict[Any, Callable[..., Any] | None]] = WeakKeyDictionary()
 
 
@@ -24,7 +26,6 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     Returns:
         A function whose `gradient` has the structure of `x`: d(sum of scores)/dx.
     """
-    import keras
 
     def on_tensorflow(x: Any, *rest: Any) -> Any:
         import tensorflow as tf
@@ -83,8 +84,6 @@ def compiled(
     Returns:
         A function of arrays or tensors; it returns the backend's tensors, or NumPy arrays.
     """
-    import keras
-
     kept = _COMPILED.setdefault(model, {})
     build: Any = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend())
     build = build or partial(_with_tensorflow, any_batch)
@@ -118,7 +117,6 @@ def _with_tensorflow(
 ) -> Callable[..., Any]:
     """Use a `partial`, not a lambda: TensorFlow would count all lambdas of this line as one
     function, and warn that it is retraced too often."""
-    import keras
     import tensorflow as tf
 
     whole, made = partial(_call, model, function), []
@@ -142,22 +140,17 @@ def _with_tensorflow(
 
 def _call(model: Callable[[], Any], function: Callable[..., Any], *arguments: Any) -> Any:
     """Call without writing any variable: a stateful layer's new state is dropped."""
-    import keras
-
     with keras.StatelessScope():
         return function(model(), *arguments)
 
 
 def _tensors(arguments: tuple) -> Any:
-    import keras
-
     return keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
 
 
 def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """Pass the weights as arguments, or they would be constants of the compiled function."""
     import jax  # pyright: ignore[reportMissingImports]
-    import keras
 
     def stateless(values: list, arguments: tuple) -> Any:
         mapping = list(zip(model().variables, values, strict=True))
@@ -170,7 +163,6 @@ def _with_jax(model: Callable[[], Any], function: Callable[..., Any]) -> Callabl
 
 def _with_torch(model: Callable[[], Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """Run eagerly, without compiling, and return NumPy arrays."""
-    import keras
     import torch  # pyright: ignore[reportMissingImports]
 
     def run(*arguments: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras
 from dlcourse.visualizers import hooks
 
 
@@ -21,7 +22,6 @@ def clone(model: Any, change: Callable[[Any], Any] = lambda _: None, **settings:
         UserError: Keras cannot clone the model: its layers are known only when it is called, or
             a layer has no config.
     """
-    import keras
 
     def copied(layer: Any) -> Any:
         changed = change(layer)

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, SkipValidation
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import ops
 from dlcourse.schema import Natural, NonNegative, Number, Positive, checked
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.activation_maximization import Range, value_ranges
@@ -124,8 +125,6 @@ def _gradient(target: Target, places: Sequence[LayerCall], tiles: np.ndarray) ->
     """Return d (mean square of the layers' outputs) / d tile."""
 
     def gradient(model: Any, tiles: Any) -> Any:
-        from keras import ops
-
         def score(tiles: Any) -> Any:
             maps = [ops.cast(x, "float32") for x in record(model, [tiles], places)[1]]
             means = [ops.mean(ops.reshape(x * x, (x.shape[0], -1)), axis=1) for x in maps]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import ops
 from dlcourse.schema import Positive, checked
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
@@ -112,7 +113,6 @@ def outputs(target: Target, places: Sequence[LayerCall]) -> dict[str, np.ndarray
 
 def tensors_of(target: Target, places: Sequence[LayerCall]) -> list[np.ndarray]:
     """Return the tensor of each layer call, float32, from one forward pass."""
-    from keras import ops
 
     def read(model: Any, inputs: list) -> Any:
         tensors = hooks.record(model, inputs, places)[1]

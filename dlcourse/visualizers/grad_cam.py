@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import ops
 from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.backend import value_and_gradient
 from dlcourse.visualizers.cam_layer import called, default_call, pixels_of, with_grid
@@ -177,7 +178,6 @@ def output_and_gradient(
 
     The gradient is that of an offset of zeros, added to the output: no second graph is needed.
     """
-    from keras import ops
 
     def score(offset: Any) -> Any:
         def add(call: Any, *args: Any, **kwargs: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import ops
 from dlcourse.schema import Output, Positive, checked
 from dlcourse.visualizers.operations import is_relu
 from dlcourse.visualizers.saliency import gradients, with_embeddings
@@ -39,7 +40,7 @@ def guided_backpropagation(
         slopes = gradients(part, "guided", guided)
         return part.maps([np.maximum(g, 0) for g in slopes], np.max)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size}
+    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
     if not target.probe.has_relu:
         raise UserError("guided_backpropagation: the model has no ReLU layer (use saliency)")
@@ -51,7 +52,6 @@ def guided(name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
     The ReLU's own gradient then stops it where the input was not positive.
     """
-    from keras import ops
 
     @ops.custom_gradient
     def pass_positive(result: Any) -> Any:

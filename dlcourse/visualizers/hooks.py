@@ -18,6 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras, ops
 from dlcourse.schema import did_you_mean, shown
 from dlcourse.visualizers.operations import Operation, attribute, replaced, within
 
@@ -59,23 +60,17 @@ class LayerCall:
         """Return the maps `(n, rows, columns, channels)` of tokens, without a class token."""
         if self.grid is None:
             return tensor
-        from keras import ops
-
         patches = tensor[:, -prod(self.grid) :]
         return ops.reshape(patches, (-1, *self.grid, tensor.shape[-1]))
 
 
 def all_layers(model: Any) -> list:
     """Return every layer inside `model`, at any depth, except the cells of recurrent layers."""
-    import keras
-
     return list(names_of(model, closed=(keras.layers.RNN, keras.layers.TimeDistributed)))
 
 
 def parts(model: Any) -> list:
     """Return `all_layers(model)`, and then the operations in the graphs of the model's parts."""
-    import keras
-
     layers = all_layers(model)
     graphs = [getattr(part, "_functional", part) for part in (model, *layers)]
     operations = [op for graph in graphs for op in getattr(graph, "_operations", ())]
@@ -84,8 +79,6 @@ def parts(model: Any) -> list:
 
 def has_graph(model: Any) -> bool:
     """Whether the model's layers are known without calling it: Sequential or Functional."""
-    import keras
-
     return isinstance(model, keras.Sequential) or hasattr(model, "_inputs_struct")
 
 
@@ -99,8 +92,6 @@ def check_model(model: Any) -> None:
     Raises:
         UserError: It is not.
     """
-    import keras
-
     if not isinstance(model, keras.Model):
         old = type(model).__module__.startswith(("tf_keras", "keras.engine"))
         cure = " of Keras 2: save it, and load the file with keras.models.load_model" if old else ""
@@ -136,8 +127,6 @@ def fixed_batch(model: Any) -> int | None:
 
 def build(model: Any, inputs: list) -> None:
     """Build the model if needed; a Sequential for any batch size, which a call would fix."""
-    import keras
-
     if model.built:
         return
     if isinstance(model, keras.Sequential):
@@ -191,8 +180,6 @@ def names_of(model: Any, prefix: str = "", closed: tuple = ()) -> dict:
 
 def call(model: Any, inputs: list, *, training: bool = False) -> Any:
     """Return the model's outputs, given the list of its inputs."""
-    import keras
-
     # of a Functional model: an array, list or dict
     form = getattr(model, "_inputs_struct", FORMS.get(model))
     packed = inputs if len(inputs) > 1 else inputs[0]
@@ -257,8 +244,6 @@ def hooked(
         changes: Positions and hooks.
         operation: Function called in place of each softmax, sigmoid and ReLU.
     """
-    import keras
-
     everything, loops = parts(model), []
     marks = [
         (k, within(loops)) for k, x in enumerate(everything) if isinstance(x, keras.layers.RNN)
@@ -344,8 +329,6 @@ def named_layer(model: Any, layer: int | str | Any) -> Any:
     Raises:
         UserError: There is no such layer, or several have this name.
     """
-    import keras
-
     names = names_of(model)
     if isinstance(layer, str):
         exact = [item for item, name in names.items() if name == layer]
@@ -389,8 +372,6 @@ def part(model: Any, layer: int | str | Any) -> Any:
     Raises:
         UserError: There is no such layer, or it has no single output in the model's own graph.
     """
-    import keras
-
     if (tensor := tensor_of(model, layer)) is None:
         reason = f"{getattr(layer, 'name', layer)} has no single output in the model's own graph"
         raise UserError(f"{reason}: choose another layer", setting="layer")

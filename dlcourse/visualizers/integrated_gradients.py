@@ -68,8 +68,9 @@ def integrated_gradients(
                 return part.maps(parts, np.sum), gap, over, np.full(len(gap), rises.shape[1])
             edges = _divided(part, baselines, edges, rises)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size}
-    found, gap, over, taken = target_of(model, images, class_indices, **settings).in_batches(maps)
+    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
+    target = target_of(model, images, class_indices, **settings)
+    found, gap, over, taken = target.in_batches(maps)
     if over.any() and steps is None:
         reason = f"the sum misses the score's change by {over.max():.2g} with {taken.max()} steps"
         warnings.warn(f"integrated_gradients: {reason}", stacklevel=2)

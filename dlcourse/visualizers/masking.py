@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras, ops
 from dlcourse.visualizers.resizing import resize
 from dlcourse.visualizers.targets import Target, scorer
 
@@ -46,9 +47,6 @@ def masked_scores(
         probabilities: Whether to return probabilities instead of logits.
         batch_size: Number of masked images in a pass. None for the target's.
     """
-    import keras
-    from keras import ops
-
     n = len(target.indices)
     every = np.repeat(np.arange(n), len(masks)), np.tile(np.arange(len(masks)), n)
     image, mask = (indices.astype("int32") for indices in pairs or every)
@@ -74,8 +72,6 @@ def _masked(
     def masked(
         model: Any, inputs: Any, masks: Any, asked: Any, value: Any, image: Any, mask: Any
     ) -> Any:
-        from keras import ops
-
         masks = ops.take(masks, mask, axis=0)
         if coarse != size or grid:
             masks = resize(masks, size, grid, library=ops)

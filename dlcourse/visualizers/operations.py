@@ -10,6 +10,8 @@ from itertools import count, product
 from threading import get_ident
 from typing import Any
 
+from dlcourse.heavy import keras, ops
+
 Operation = Callable[..., Any]
 """`operation(name, function, x, …)`: its result replaces that of `function(x, …)`."""
 ENDINGS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "hard_sigmoid")
@@ -47,8 +49,6 @@ def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
         loops: Not empty while a loop over time steps runs: there, only ReLUs are replaced, as the
             number of calls depends on how the loop is compiled.
     """
-    import keras
-
     here, inside, table = get_ident(), [], {}
 
     def instead(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,8 +107,6 @@ def nth_ending(
     calls = count()
 
     def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        from keras import ops
-
         if name in ENDINGS and number <= next(calls) < number + several:
             return result(ops.convert_to_tensor((*args, *kwargs.values())[0]))
         first = (name, function) if otherwise else ()

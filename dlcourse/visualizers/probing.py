@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from dlcourse.heavy import keras
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
 from dlcourse.visualizers.operations import ENDINGS, is_relu, nth_ending, within
@@ -81,14 +82,20 @@ def layer_calls(model: Any, inputs: list) -> tuple[LayerCall, ...]:
     return probed(model, inputs).calls
 
 
-def probed(model: Any, inputs: list) -> Probe:
-    """Return what one call of the model on such inputs shows of it; see `layer_calls`."""
+def probed(model: Any, inputs: list, *, sizes: bool = True) -> Probe:
+    """Return what one call of the model on such inputs shows of it; see `layer_calls`.
+
+    Without `sizes`, that may be a call on inputs of another size, if the outputs have the same one.
+    """
     rows = np.arange(hooks.fixed_batch(model) or 1)
     inputs = [np.asarray(x[np.minimum(rows, len(x) - 1)], "float32") for x in inputs]
     hooks.build(model, inputs)
     kept = _PROBES.setdefault(model, {})
     key = (hooks.structure(model), tuple(x.shape[1:] for x in inputs))
     probe = kept.get(key)
+    known = [x.shape[1:] for x in model.outputs] if hooks.symbolic_inputs(model) else [(None,)]
+    if probe is None and not sizes and not any(None in shape for shape in known):
+        probe = next((kept[k] for k in kept if k[0] == key[0]), None)
     if probe is None:
         for earlier in [k for k in kept if k[0] != key[0]]:  # calls of another structure
             kept.pop(earlier, None)
@@ -97,8 +104,6 @@ def probed(model: Any, inputs: list) -> Probe:
 
 
 def _probe(model: Any, inputs: list) -> Probe:
-    import keras
-
     everything, names = hooks.parts(model), hooks.names_of(model)
     seen, steps, endings, closed, relus = [], [], [], [], []
 
@@ -159,8 +164,6 @@ def _probe(model: Any, inputs: list) -> Probe:
 
 def _tensors(values: Any) -> list:
     """Return the tensors `(n, …)` among the values; masks are left out."""
-    import keras
-
     tensors = [x for x in keras.tree.flatten(values) if keras.ops.is_tensor(x)]
     return [x for x in tensors if len(x.shape) > 1 and "bool" not in str(x.dtype)]
 
@@ -186,8 +189,6 @@ def _ending(
 
     Where only the values agree, the function is made to give others, which must arrive.
     """
-    import keras
-
     for number, (name, result) in enumerate(endings):
         if result is values:
             return name, number, 1

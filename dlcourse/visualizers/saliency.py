@@ -54,7 +54,7 @@ def saliency(
         part = with_embeddings(part)
         return part.maps(map(np.abs, gradients(part)), np.max)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size}
+    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
     return target.in_batches(maps)
 
@@ -82,7 +82,7 @@ def gradient_times_input(
         products = (g * x for g, x in zip(gradients(part), part.inputs, strict=True))
         return part.maps(products, np.sum)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size}
+    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
     return target.in_batches(maps)
 

@@ -51,7 +51,7 @@ def smooth_grad(
         sums = _moments(part, samples, noise, seed, at_once)
         return part.maps([_combined(kind, *both, samples) for both in sums], np.max)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size}
+    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
     return target.in_batches(maps)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import keras, ops
 from dlcourse.schema import shown
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.backend import compiled
@@ -105,8 +106,6 @@ class Target:
         self, key: tuple, function: Callable[..., Any], *arguments: Any, any_batch: bool = False
     ) -> Any:
         """Return `function(model, *arguments)`, compiled for their shapes, cached under `key`."""
-        import keras
-
         shapes = tuple(np.shape(x)[any_batch:] for x in keras.tree.flatten(arguments))
         whole = (*key, shapes, self.reader, hooks.structure(self.model))
         run = compiled(self.model, whole, function, plain_first=any_batch, any_batch=any_batch)
@@ -118,8 +117,6 @@ class Target:
         Args:
             function: Function of the target for `batch_size` examples, with float32 inputs.
         """
-        import keras
-
         n, size = len(self.rows), self.batch_size
         fixed = hooks.fixed_batch(self.model)
         if keras.backend.backend() == "jax":  # few sizes, so few traces
@@ -203,8 +200,6 @@ class Reader:
             logits: Whether to read the output without its softmax or sigmoid.
             tokens: Whole numbers of the inputs that are given as an embedding's output.
         """
-        from keras import ops
-
         changes = list(changes)
         for (k, place), numbers in zip(self.embedded, tokens, strict=False):
             given = hooks.nth(place.number, lambda _, *__, values=inputs[k], **___: values)
@@ -231,8 +226,6 @@ class Reader:
         if self.unread:
             raise UserError(UNREAD)
         if self.output_activation == "sigmoid" and output.shape[-1] == 1:
-            from keras import ops
-
             output = ops.concatenate([-output, output], axis=-1)
         return _chosen(output, asked)
 
@@ -245,8 +238,6 @@ class Reader:
             output: The model's own output, read with `logits=False`.
             asked: As for `scores`.
         """
-        from keras import ops
-
         if self.output_activation is None:
             return _chosen(output if self.plain else ops.softmax(output), asked)
         if self.ending is None:  # the loss applies the sigmoid
@@ -260,8 +251,6 @@ class Reader:
 
 def _chosen(output: Any, asked: Any) -> Any:
     """Return the mean over the places, weighted by `where`, of each example's class, `(n,)`."""
-    from keras import ops
-
     indices, where, *_ = asked
     places = (1,) * (len(output.shape) - 2)
     chosen = ops.one_hot(indices, output.shape[-1], dtype="float32")
@@ -277,6 +266,7 @@ def target_of(
     output: int | str = 0,
     where: Any = None,
     batch_size: int | None = None,
+    sizes: bool = True,
 ) -> Target:
     """Return the checked target of an explanation.
 
@@ -293,6 +283,7 @@ def target_of(
             `(n, places…)`. None for all places.
         batch_size: Number of examples in a pass. None for as many as have tensors of about 256 MB,
             256 at most.
+        sizes: Whether the probe must show the sizes of the layers' outputs; see `probed`.
 
     Raises:
         UserError: An argument does not fit the model, or images and classes do not fit together.
@@ -300,10 +291,11 @@ def target_of(
     inputs, was_list = checked_inputs(model, images)
     if any(getattr(x, "data_format", "") == "channels_first" for x in hooks.all_layers(model)):
         raise UserError("model: its layers are channels_first; visualizers need channels_last")
-    probe = probed(model, inputs)
+    probe = probed(model, inputs, sizes=sizes)
     number = _output_number(probe, output)
     activation = _activation(model, probe, number)
-    rows, values = np.arange(len(inputs[0])), sum(prod(shape) for shape in probe.shapes.values())
+    rows, share = np.arange(len(inputs[0])), prod(probe.shapes[probe.inputs[0]]) or 1
+    values = sum(map(prod, probe.shapes.values())) * prod(inputs[0].shape[1:]) // share
     size = hooks.fixed_batch(model) or batch_size or min(max(VALUES // max(values, 1), 1), 256)
     target = Target(model, inputs, was_list, probe, number, activation, rows, rows)
     target = replace(target, where=_where(target, where), rows=rows, batch_size=size)
@@ -384,8 +376,6 @@ def model_shapes(model: Any) -> list[tuple[int | None, ...]]:
 
 def _in_order(model: Any, images: dict) -> list:
     """Return a dict of inputs as a list, in the order of the model's inputs."""
-    import keras
-
     form = getattr(model, "_inputs_struct", None)
     if form is None and not hooks.has_graph(model):  # subclassed: its `call` takes the dict
         form = hooks.FORMS[model] = dict.fromkeys(images)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.heavy import ops
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,6 @@ def default(shape: Sequence[int]) -> Transformations:
 
 def seen(x: Any, view: Any, blur: float) -> Any:
     """Return images `(n, height, width, channels)` blurred, then in their random views."""
-    from keras import ops
-
     if blur:
         down, across = _blur_matrix(x.shape[1], blur), _blur_matrix(x.shape[2], blur)
         x = ops.einsum("ah,nhwc,bw->nabc", down, x, across)
@@ -108,8 +107,6 @@ def spectrum(x: np.ndarray) -> np.ndarray:
 
 def image_of_spectrum(parameters: Any) -> Any:
     """Return the images `(n, height, width, channels)` in [0, 1] of the parameters."""
-    from keras import ops
-
     weights = SPREAD * _frequencies(*parameters.shape[-2:])
     real, _ = ops.ifft2((parameters[:, 0] * weights, parameters[:, 1] * weights))
     return ops.moveaxis(ops.sigmoid(real), 1, -1)

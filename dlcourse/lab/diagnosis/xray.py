@@ -8,6 +8,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import Dataset, value_range
 from dlcourse.errors import RunError, UserError
+from dlcourse.heavy import keras
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
 from dlcourse.runs import Run, write_rows
@@ -140,8 +141,6 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
     """Return `probe(model, inputs, targets)` → activations of the places, gradients of weights."""
 
     def probe(model: Any, inputs: list, targets: Any) -> tuple[list, list]:
-        import keras
-
         layers, variables = hooks.all_layers(model), model.variables
         learning = [w for layer, _ in places for w in layers[layer.position].weights]
         now = {id(variable): variable.value for variable in variables}
@@ -163,8 +162,6 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
 
 def _errors(loss: str, outputs: Any, targets: Any) -> Any:
     """Return the loss of each example."""
-    import keras
-
     if loss == "categorical":
         return keras.losses.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
     if loss == "binary":

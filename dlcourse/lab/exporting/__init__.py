@@ -16,6 +16,7 @@ import numpy as np
 
 from dlcourse.errors import DatasetError, RunError, UserError, WriteError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file
+from dlcourse.heavy import keras
 from dlcourse.lab.exporting.formats import FORMATS, THREADS, Predict, float32_copy
 from dlcourse.runs import Run
 from dlcourse.runs.evaluation import PREDICT_BATCH
@@ -142,8 +143,6 @@ def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.nd
         value_range: Range (low, high) of the values of an image.
         n: Number of inputs.
     """
-    import keras
-
     rng, shape = np.random.default_rng(0), (n, *model.inputs[0].shape[1:])
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):

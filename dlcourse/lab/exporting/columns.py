@@ -8,6 +8,7 @@ import numpy as np
 
 from dlcourse.datasets.columns import MISSING
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.heavy import keras, ops
 
 DATE = ("year", "month", "weekday")
 NUMBER, FLAG = -1, -2  # features that are not a category's
@@ -43,8 +44,6 @@ def with_columns(
         x: Encoded rows, `(n, features)`.
         columns: Columns of `Dataset.encoding`.
     """
-    import keras
-
     source: list[int] = []  # the input of each feature
     code: list[int] = []
     fill: list[float] = []
@@ -73,8 +72,6 @@ def with_columns(
 @cache
 def raw_columns() -> Any:
     """Return the layer class `RawColumns(source, code, fill)`."""
-    import keras
-    from keras import ops
 
     @keras.saving.register_keras_serializable("dlcourse")
     class RawColumns(keras.Layer):

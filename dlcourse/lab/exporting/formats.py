@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
+from dlcourse.heavy import keras, ops
 from dlcourse.visualizers.clones import clone
 
 THREADS = 1
@@ -37,7 +38,6 @@ class Format(NamedTuple):
 
 def float32_copy(model: Any, *, unroll: bool = False) -> Any:
     """Return a float32 copy of the model with operations that other runtimes support."""
-    import keras
 
     def portable(config: dict[str, Any]) -> dict[str, Any]:
         if "unroll" in config:
@@ -62,15 +62,11 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
 
 
 def _gelu(x: Any) -> Any:
-    from keras import ops
-
     return 0.5 * x * (1 + ops.erf(x / 2**0.5))
 
 
 def _export(model: Any, path: Path, form: str, **settings: Any) -> None:
     """Call Keras' exporter for float32 inputs of any batch size."""
-    import keras
-
     shape = (None, *model.inputs[0].shape[1:])
     signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
     with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 prints about a SavedModel

@@ -74,7 +74,7 @@ def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
     names = tuple(label.names or map(str, range(label.num_classes)))
     x, y = np.zeros((1, *shape), dtype), np.zeros(1, "int64")
     limits = (0.0, 255.0) if limits == "auto" else limits
-    facts = Dataset(name, task_of(names), x, y, x, y, x, y, limits, names)
+    facts = Dataset(name, task_of(names), x, y, x, y, x, y, value_range=limits, class_names=names)
     return keep_classes(facts, settings["classes"]), {
         "tfds": name,
         "given.test": "test" in info.splits or not info.splits,  # unknown if it is not there

@@ -4,6 +4,7 @@ import inspect
 import re
 from typing import Any
 
+from dlcourse.heavy import keras
 from dlcourse.lab.keras_script.text import Code, literal
 
 FLOAT32 = ("rescaling", "normalization", "probabilities", "standardised", "prediction")
@@ -59,8 +60,6 @@ def instance(function: str, made: Any, config: dict[str, Any]) -> Code:
 
 def _value(key: str, value: Any) -> Any:
     """Return a value of a configuration: 3 for (3, 3), and an initializer by its name."""
-    import keras
-
     if key in SIDES and isinstance(value, list | tuple) and len({*value}) == 1:
         return value[0]
     if not isinstance(value, dict) or "class_name" not in value:
