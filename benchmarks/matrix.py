@@ -118,9 +118,10 @@ def gradient_times_input(case: Case, classes: Any) -> Arrays:
 
 
 def smooth_grad(case: Case, classes: Any) -> Arrays:
-    """Smilkov et al. 2017: noise of `default_rng(0)`, input by input, times each image's range."""
-    rng, points = np.random.default_rng(0), []
-    draws = [rng.standard_normal((SAMPLES, *a.shape), dtype="float32") for a in case.x]
+    """Smilkov et al. 2017: the noise of `default_rng((0, input))`, times each image's range."""
+    rngs, points = [np.random.default_rng((0, k)) for k in range(len(case.x))], []
+    shapes = [(SAMPLES, 1, *a.shape[1:]) for a in case.x]
+    draws = [r.standard_normal(s, dtype="float32") for r, s in zip(rngs, shapes, strict=True)]
     ranges = [NOISE * np.ptp(a.reshape(len(a), -1), axis=1) for a in case.x]
     for k in range(SAMPLES):
         parts = zip(case.x, ranges, draws, strict=True)

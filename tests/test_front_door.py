@@ -101,6 +101,7 @@ CALLS = {
     "Regularizers": lambda _: dl.Regularizers(),
     "Transformations": lambda _: dl.Transformations(),
     "activation_maximization": lambda on: dl.activation_maximization(on.run.model, [3], steps=2),
+    "as_keras": lambda on: dl.as_keras(on.run),
     "build_model": lambda on: dl.build_model("dnn", on.run.load_dataset(), hidden=[3]),
     "compare": lambda _: dl.compare(
         {**SMALL, "training": {"epochs": 1}}, seeds=1, models=["logistic_regression"], examples=200

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 REFUSED = {
     "digits_5_to_9_transfer": "'model.name'",
     "mnist_5_to_9_transfer": "'model.name'",
+    "photos_transfer": "'model.name'",
     "planted_cnn": "'dataset.name'",
     "planted_shortcut": "'dataset.name'",
 }

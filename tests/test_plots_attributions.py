@@ -1,5 +1,7 @@
 """Pictures of maps and layers: what is drawn where, and each error."""
 
+import re
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -140,7 +142,7 @@ def test_what_is_not_one_image_is_named_by_its_shape(image):
     "values", [np.ones(10), np.ones((8, 8, 1)), np.ones((0, 8)), [["a"]], None]
 )
 def test_what_is_not_one_map_is_named_by_its_shape(values):
-    shape = str(np.shape(values)).replace("(", r"\(").replace(")", r"\)")
+    before, shape = plt.get_fignums(), re.escape(str(np.shape(values)))
     told = f"expected one map .height, width. of numbers, got the shape {shape}"
     with pytest.raises(UserError, match=rf"values for the image \(8, 8, 1\): {told}"):
         plots.overlay(IMAGE, values)
@@ -148,7 +150,7 @@ def test_what_is_not_one_map_is_named_by_its_shape(values):
         plots.show_map(plots.new_figure().subplots(), values)
     with pytest.raises(UserError, match=f"values of CAM: {told}"):
         plots.attributions(IMAGE[None], {"CAM": [values]})
-    assert not plt.get_fignums(), "a notebook would show an empty figure"
+    assert plt.get_fignums() == before, "a notebook would show an empty figure"
 
 
 def test_features_and_neurons_that_are_nan_are_told():

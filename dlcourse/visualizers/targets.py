@@ -83,9 +83,8 @@ class Target:
         """Whether an input is of whole numbers: by its type, or as the input of an embedding."""
         known = hooks.symbolic_inputs(self.model)
         takers = {x.call.kind for x in self.probe.steps if self.probe.inputs[k] in x.inputs}
-        if not known:
-            return any(call.kind == "Embedding" for call in self.calls)
-        return "int" in str(known[k].dtype) or "Embedding" in takers
+        kinds = takers if known else {call.kind for call in self.calls}
+        return "Embedding" in kinds or bool(known and "int" in str(known[k].dtype))
 
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
