@@ -2,8 +2,8 @@
 
 A convolutional network for MNIST (untrained: the work is the same), five tasks. Each task starts
 with a new model for both sides, so that the first call counts all that has to be made for it; then
-both take turns. Median seconds of the later calls, and their ratio. Then the peak memory of every
-method (Linux), for 600 and for 6,000 images.
+both take turns. Median seconds of the later calls, and their ratio. Then the first call on networks
+of keras.applications, and the peak memory of every method (Linux), for 600 and for 6,000 images.
 """
 
 import argparse
@@ -14,6 +14,8 @@ import json
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -31,6 +33,8 @@ with warnings.catch_warnings():
     from tf_keras_vis.activation_maximization import ActivationMaximization
     from tf_keras_vis.activation_maximization.input_modifiers import Jitter, Rotate2D
     from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+    from tf_keras_vis.layercam import Layercam
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.scorecam import Scorecam
     from tf_keras_vis.utils.model_modifiers import ExtractIntermediateLayer, ReplaceToLinear
@@ -52,6 +56,7 @@ FEWER = {
     "occlusion": {"patch": 14, "stride": 14},
     "rise": {"masks": 20},
 }  # so that thousands of images take minutes
+NETWORKS = ("MobileNetV2", "EfficientNetB0", "DenseNet121")
 OTHERS = ("class_activation_map",)  # need another network
 Task = Callable[[keras.Model], tuple[Callable[[], Any], Callable[[], Any]]]
 
@@ -166,6 +171,61 @@ def measure(task: Task, rounds: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def first_calls(rounds: int = 2) -> dict[str, float]:
+    """Return the CPU seconds of the first call on a new network, as shares of tf-keras-vis's."""
+    x, score, linear = (
+        RNG.random((1, 96, 96, 3), "float32"),
+        CategoricalScore([1]),
+        ReplaceToLinear(),
+    )
+    calls = {
+        "saliency": (
+            lambda net: Saliency(net, model_modifier=linear)(score, x),
+            lambda net: visualizers.saliency(net, x, 1),
+        ),
+        "SmoothGrad": (
+            lambda net: Saliency(net, model_modifier=linear)(score, x, smooth_samples=5),
+            lambda net: visualizers.smooth_grad(net, x, 1, samples=5),
+        ),
+        "Grad-CAM": (
+            lambda net: Gradcam(net, model_modifier=linear)(score, x),
+            lambda net: visualizers.grad_cam(net, x, 1),
+        ),
+        "Grad-CAM++": (
+            lambda net: GradcamPlusPlus(net, model_modifier=linear)(score, x),
+            lambda net: visualizers.grad_cam_plus_plus(net, x, 1),
+        ),
+        "LayerCAM": (
+            lambda net: Layercam(net, model_modifier=linear)(score, x),
+            lambda net: visualizers.layer_cam(net, x, 1),
+        ),
+        "Score-CAM": (
+            lambda net: Scorecam(net)(score, x),
+            lambda net: visualizers.score_cam(net, x, 1),
+        ),
+        "activation maximization, 20 steps": (
+            lambda net: ActivationMaximization(net, model_modifier=linear)(score, steps=20),
+            lambda net: visualizers.activation_maximization(net, [1], steps=20),
+        ),
+    }
+    found = {}
+    print(f"\n{'first call, CPU-s':<48}{'tf-keras-vis':>14}{'dlcourse':>12}{'share':>8}")
+    for (task, pair), name in product(calls.items(), NETWORKS):
+        spent: tuple[list, list] = ([], [])
+        for turn in range(rounds):
+            for k in (0, 1) if turn % 2 else (1, 0):
+                net = getattr(keras.applications, name)(
+                    weights=None, input_shape=(96, 96, 3), classes=10
+                )
+                spent[k].append(seconds(partial(pair[k], net))[1])
+        theirs, ours = min(spent[0]), min(spent[1])
+        found[f"{task}, {name}"] = ours / theirs
+        print(
+            f"{task + ', ' + name:<48}{theirs:>14.2f}{ours:>12.2f}{ours / theirs:>8.2f}", flush=True
+        )
+    return found
+
+
 def peak(name: str, images: int) -> float:
     """Return the peak memory in MiB of a call, above the model, its images and the result.
 
@@ -227,7 +287,9 @@ def main() -> None:
     """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(description="Time the visualizers beside tf-keras-vis.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--task", help="only tasks whose name holds this")
+    parser.add_argument(
+        "--task", help="only tasks whose name holds this, no first calls, no memory"
+    )
     arguments = parser.parse_args()
     found = {}
     print(f"{'':<38}{'tf-keras-vis':>16}{'dlcourse':>16}{'ratio':>8}{'CPU':>7}{'first':>7}")
@@ -239,6 +301,7 @@ def main() -> None:
         ratios = f"{one['ratio']:>7.1f}×{one['cpu_ratio']:>6.1f}×{one['first_ratio']:>6.1f}×"
         print(f"{name:<38}{pair}{ratios}", flush=True)
     if not arguments.task:
+        found["first_calls"] = first_calls()
         found["memory"] = memory()
         FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
