@@ -131,7 +131,7 @@ def test_images_of_every_size(dense):
     for height, width in ((8, 9), (16, 5), (7, 7), (16, 5)):
         images = rng.random((2, height, width, 1), dtype="float32")
         if dense:
-            alone = saliency(model, images, 1, where=(slice(0, 2), 3))
+            alone = np.asarray(saliency(model, images, 1, where=(slice(0, 2), 3)))
             assert alone[:, :3, 2:5].any()
             assert not alone[:, 4:].any()
         fresh = keras.models.clone_model(model)
