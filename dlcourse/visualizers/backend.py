@@ -66,7 +66,6 @@ def compiled(
     key: Any,
     function: Callable[..., Any],
     *,
-    plain_first: bool = False,
     any_batch: bool = False,
 ) -> Callable[..., Any]:
     """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
@@ -77,24 +76,24 @@ def compiled(
         key: Key of this function among those of the model; its last part is the structure that the
             trace depends on.
         function: Function to compile. It must not hold `model`, so that a dropped model is freed.
-        plain_first: Whether to run eagerly the first time (on TensorFlow): a single short pass
-            costs less than its tracing.
-        any_batch: Whether one trace serves any size of the arguments' first axes (on TensorFlow).
+        any_batch: On TensorFlow, whether one trace serves any size of the arguments' first axes.
+            The first call then runs eagerly: a single short pass costs less than its tracing.
 
     Returns:
         A function of arrays or tensors; it returns the backend's tensors, or NumPy arrays.
     """
     kept = _COMPILED.setdefault(model, {})
-    build: Any = {"jax": _with_jax, "torch": _with_torch}.get(keras.backend.backend())
-    build = build or partial(_with_tensorflow, any_batch)
+    backend = keras.backend.backend()
     if key not in kept:
         for earlier in [k for k in kept if k[-1] != key[-1]]:  # traces of another structure
             kept.pop(earlier, None)
-        if plain_first and isinstance(build, partial) and not crashes_eagerly(model):
+        if any_batch and backend == "tensorflow" and not crashes_eagerly(model):
             kept[key] = None  # called once
             return lambda *arguments: _call(ref(model), function, *_tensors(arguments))
     run = kept.get(key)
     if run is None:
+        builders = {"jax": _with_jax, "torch": _with_torch}
+        build: Any = builders.get(backend, partial(_with_tensorflow, any_batch))
         kept[key] = run = build(ref(model), function)
     return run
 

@@ -47,8 +47,7 @@ def smooth_grad(
 
     def maps(part: Target) -> Any:
         part = with_embeddings(part)
-        at_once = max(1, part.batch_size // len(part.rows))
-        sums = _moments(part, samples, noise, seed, at_once)
+        sums = _moments(part, samples, noise, seed)
         return part.maps([_combined(kind, *both, samples) for both in sums], np.max)
 
     settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
@@ -64,11 +63,10 @@ def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) ->
     return square if kind == "squared" else np.maximum(square - mean**2, 0.0)
 
 
-def _moments(
-    target: Target, samples: int, noise: float, seed: int, at_once: int
-) -> list[np.ndarray]:
+def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.ndarray]:
     """Return, for each input, the sums of the gradient and of its square over the copies."""
     n = len(target.rows)
+    at_once = max(1, target.batch_size // n)
     rngs = [np.random.default_rng((seed, k)) for k in range(len(target.inputs))]
     sums = [np.zeros((2, *x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):

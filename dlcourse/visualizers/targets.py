@@ -1,7 +1,7 @@
 """The target of an explanation: the inputs, and the class score, read before the softmax."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from numbers import Integral
 from typing import Any
@@ -44,10 +44,10 @@ class Target:
         indices: The class of each example, `(n,)` int32.
         where: Weight of each place of the output in the score, `(n, places…)` or `(n, 1, …)`; its
             mean is 1.
-        embedded: Index of each input in whose place an embedding's output stands, and its call.
-        tokens: The whole numbers that these inputs had.
         rows: Number of each example among those that the caller gave.
         batch_size: Number of examples in a pass.
+        embedded: Index of each input in whose place an embedding's output stands, and its call.
+        tokens: The whole numbers that these inputs had.
     """
 
     model: Any
@@ -58,10 +58,10 @@ class Target:
     output_activation: str | None
     indices: np.ndarray
     where: np.ndarray
+    rows: np.ndarray
+    batch_size: int
     embedded: tuple[tuple[int, LayerCall], ...] = ()
     tokens: tuple[np.ndarray, ...] = ()
-    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    batch_size: int = 1
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
@@ -107,8 +107,7 @@ class Target:
         """Return `function(model, *arguments)`, compiled for their shapes, cached under `key`."""
         shapes = tuple(np.shape(x)[any_batch:] for x in keras.tree.flatten(arguments))
         whole = (*key, shapes, self.reader, hooks.structure(self.model))
-        run = compiled(self.model, whole, function, plain_first=any_batch, any_batch=any_batch)
-        return run(*arguments)
+        return compiled(self.model, whole, function, any_batch=any_batch)(*arguments)
 
     def in_batches(self, function: "Callable[[Target], Any]") -> Any:
         """Return `function(part)` of all examples: arrays `(n, …)`, in any structure.
@@ -122,15 +121,7 @@ class Target:
             fixed = fixed or min(size, 1 << (n - 1).bit_length())
         if n <= size and not fixed:
             return function(self.at(slice(None)))
-        size, whole, part = fixed or size, [], None
-        for start in range(0, n, size):
-            rows = np.minimum(np.arange(start, start + size), n - 1)  # pads the last
-            part = function(self.at(rows))
-            if not whole:
-                whole = [np.empty((n, *x.shape[1:]), x.dtype) for x in keras.tree.flatten(part)]
-            for all_rows, some in zip(whole, keras.tree.flatten(part), strict=True):
-                all_rows[start : start + size] = some[: n - start]
-        return keras.tree.pack_sequence_as(part, whole)
+        return by_batch(lambda rows: function(self.at(rows)), n, fixed or size)
 
     def at(self, rows: Any, inputs: list[np.ndarray] | None = None) -> "Target":
         """Return the target for some examples, or for other inputs that belong to these."""
@@ -159,6 +150,25 @@ class Target:
             for k, x in enumerate(values)
         ]
         return arrays if self.was_list else arrays[0]
+
+
+def by_batch(function: Callable[[np.ndarray], Any], n: int, size: int) -> Any:
+    """Return `function(rows)` of all rows 0 … n − 1, `size` at a time.
+
+    The last batch is padded, so that a compiled function sees one shape.
+
+    Args:
+        function: Function that returns arrays `(size, …)`, in any structure.
+        n, size: Numbers of rows, of all and in a batch.
+    """
+    whole, part = [], None
+    for start in range(0, n, size):
+        part = function(np.minimum(np.arange(start, start + size), n - 1))
+        if not whole:
+            whole = [np.empty((n, *x.shape[1:]), x.dtype) for x in keras.tree.flatten(part)]
+        for all_rows, some in zip(whole, keras.tree.flatten(part), strict=True):
+            all_rows[start : start + size] = some[: n - start]
+    return keras.tree.pack_sequence_as(part, whole)
 
 
 @dataclass(frozen=True)
@@ -296,8 +306,8 @@ def target_of(
     rows, share = np.arange(len(inputs[0])), prod(probe.shapes[probe.inputs[0]]) or 1
     values = sum(map(prod, probe.shapes.values())) * prod(inputs[0].shape[1:]) // share
     size = hooks.fixed_batch(model) or batch_size or min(max(VALUES // max(values, 1), 1), 256)
-    target = Target(model, inputs, was_list, probe, number, activation, rows, rows)
-    target = replace(target, where=_where(target, where), rows=rows, batch_size=size)
+    target = Target(model, inputs, was_list, probe, number, activation, rows, rows, rows, size)
+    target = replace(target, where=_where(target, where))
     return replace(target, indices=_class_indices(target, class_indices))
 
 

@@ -1,6 +1,5 @@
 """Tests of maps: deletion and insertion curves, and boxes of the evidence."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -199,13 +198,3 @@ def checked_maps(maps: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     if maps.dtype.kind not in "iufb" or not np.isfinite(maps).all():
         raise UserError("maps: hold values that are NaN, infinite or not numbers")
     return maps.astype(float)
-
-
-def by_batch(function: Callable[[np.ndarray], np.ndarray], n: int, size: int) -> np.ndarray:
-    """Return `function(rows)` of all rows 0 … n − 1, `size` at a time.
-
-    The last batch is padded, so that a compiled function sees one shape.
-    """
-    size = min(size, n)
-    starts = range(0, n, size)
-    return np.concatenate([function(np.minimum(np.arange(k, k + size), n - 1)) for k in starts])[:n]

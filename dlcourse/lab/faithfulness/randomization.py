@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
-from dlcourse.lab.faithfulness.curves_and_boxes import by_batch, checked_maps
+from dlcourse.lab.faithfulness.curves_and_boxes import checked_maps
 from dlcourse.schema import Natural, Positive, checked, did_you_mean
 from dlcourse.text_table import text_table
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.clones import clone
-from dlcourse.visualizers.targets import ClassIndices, Target, target_of
+from dlcourse.visualizers.targets import ClassIndices, Target, by_batch, target_of
 
 Method = Callable[..., Any]
 Methods = Sequence[str] | Mapping[str, Method] | None
@@ -143,7 +143,7 @@ def attributions(method: Method, model: Any, images: Any, indices: np.ndarray) -
     def part(rows: np.ndarray) -> np.ndarray:
         return checked_maps(method(model, images[rows], indices[rows]), (len(rows), *size))
 
-    return by_batch(part, len(images), AT_ONCE)
+    return by_batch(part, len(images), min(AT_ONCE, len(images)))
 
 
 def _table(methods: Methods) -> dict[str, Method]:
