@@ -24,8 +24,10 @@ class Dataset(Facts):
     """Training, validation and test examples, with the facts that explain them; see `Facts`.
 
     Attributes:
-        x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, or rows
-            `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
+        x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, sequences
+            `(n, steps, features)` or rows `(n, features)`, float32, or the numbers of a text's
+            tokens `(n, steps)`, int32. Shorter sequences end in steps of `PADDING`, shorter texts
+            in 0. Images too large for memory are `Streamed`: `x[rows]` reads
             them from the disk.
         y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
@@ -46,7 +48,7 @@ class Dataset(Facts):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example: `(height, width, channels)` or `(features,)`."""
+        """The shape of one example, without the axis n."""
         return self.x_train.shape[1:]
 
     @property
@@ -76,6 +78,7 @@ class Dataset(Facts):
 PARTS = ("train", "val", "test")
 SETTINGS = {"val": "validation_fraction", "test": "test_fraction"}
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+PADDING = -1e9  # in every number of the steps after a sequence's end
 WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
 NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
@@ -197,7 +200,7 @@ def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> 
 
 def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
     if images.ndim != 4:
-        raise DatasetError(f"{where} is for images, but this data is rows of a table")
+        raise DatasetError(f"{where} is for images, and this data has none")
     if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
         raise DatasetError(
             f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
