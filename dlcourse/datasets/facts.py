@@ -5,7 +5,8 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal
 
 Inputs = Literal["images", "sequences", "text", "rows"]
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "next_token"]
+CLASSIFICATION = ("binary", "multiclass")
 FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # in every dataset.json
 DRAWN = (("mnist", (28, 28, 1)), ("digits", (8, 8, 1)))  # in runs that did not record it
 
@@ -16,7 +17,8 @@ class Facts:
 
     Attributes:
         name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
+        task: `regression`, `binary` (labels 0 and 1), `multiclass` (labels 0 … k-1) or
+            `next_token` (of a text: each token, from those before it).
         value_range: Black and white of images (see `image_range`), or the lowest and highest value
             of a table's training rows.
         class_names: One name per class; empty for regression.
@@ -60,9 +62,14 @@ class DataFacts(Facts):
     fingerprint: str = field(default="", kw_only=True)
 
     @property
+    def vocabulary(self) -> list[str]:
+        """The tokens of a text, by number; empty for other data."""
+        return [*self.encoding.get("columns", ()), {}][0].get("vocabulary", [])
+
+    @property
     def inputs(self) -> Inputs:
         """`images`, `sequences` of numbers, `text`, or `rows` of a table."""
-        if "vocabulary" in self.encoding:
+        if self.vocabulary:
             return "text"
         kinds: tuple[Inputs, ...] = ("rows", "sequences", "images")
         return kinds[len(self.input_shape) - 1]

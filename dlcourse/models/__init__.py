@@ -16,7 +16,7 @@ from dlcourse.models.preprocessing import (
     target_scale,
 )
 from dlcourse.models.recurrent import rnn
-from dlcourse.models.sequences import attention, cnn1d, mean_embedding
+from dlcourse.models.sequences import attention, cnn1d, mean_embedding, next_character
 from dlcourse.models.transfer import transfer
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
@@ -36,6 +36,7 @@ __all__ = [
     "logistic_regression",
     "mean_embedding",
     "mismatch",
+    "next_character",
     "rnn",
     "scaling_layer",
     "softmax_regression",
@@ -67,6 +68,7 @@ MODELS = {
     "cnn1d": Builder(cnn1d, IN_TIME, ANY_TASK),
     "attention": Builder(attention, IN_TIME, ANY_TASK),
     "mean_embedding": Builder(mean_embedding, ("text",), ANY_TASK),
+    "next_character": Builder(next_character, ("text",), ("next_token",)),
     "transfer": Builder(transfer, ("images", "rows"), ANY_TASK),
 }
 
@@ -121,9 +123,9 @@ def new_model(
             model for model, (_, kinds, _) in MODELS.items() if {*IN_TIME} <= {*kinds}
         )
         reason = f"'{name}' is for sequences of one length, but these differ (fitting: {fitting})"
-        raise RecipeError(reason, setting="name", of=name)
+        raise RecipeError(reason)
     if text:
-        settings = {**settings, "vocabulary": len(dataset.encoding["vocabulary"])}
+        settings = {**settings, "vocabulary": len(dataset.facts.vocabulary)}
     try:
         return inspect.unwrap(MODELS[name].function)(
             dataset.input_shape,

@@ -173,7 +173,7 @@ def attention(
     inputs, *layers = front
     if vocabulary is None:
         layers.append(keras.layers.Dense(units, name="projection", **kernel))
-    x = _encoded(inputs, layers, units, heads, blocks, dropout, kernel, causal=False)
+    x = _encoded(inputs, layers, (units, heads, blocks, dropout), kernel)
     x = keras.layers.GlobalAveragePooling1D(name="global_average")(x)
     for layer in parts.head(num_outputs, regression, kernel):
         x = layer(x)
@@ -181,17 +181,10 @@ def attention(
 
 
 def _encoded(
-    x: Any,
-    layers: list["keras.Layer"],
-    units: int,
-    heads: int,
-    blocks: int,
-    dropout: float,
-    kernel: dict[str, Any],
-    *,
-    causal: bool,
+    x: Any, layers: list["keras.Layer"], sizes: Any, kernel: dict[str, Any], *, causal: bool = False
 ) -> Any:
     """Return the steps after the blocks, `(n, steps, units)`; Keras' masks pass through."""
+    units, heads, blocks, dropout = sizes
     if units % heads:
         raise RecipeError(f"{units} cannot be divided by {heads} heads", setting="units")
     present = ops.not_equal(x, 0) if len(x.shape) == 2 else ops.any(ops.not_equal(x, PADDING), -1)
@@ -213,6 +206,49 @@ def _encoded(
         y = keras.layers.Dropout(dropout, name=f"dropout_{k}")(y) if dropout else y
         x = add(name=f"add_{k}_2")([x, y])
     return norm(name="norm")(x)
+
+
+@checked
+def next_character(
+    input_shape: tuple[int, ...],
+    num_outputs: int,
+    regression: parts.Regression = False,
+    rescale: parts.Rescale = None,
+    vocabulary: int | None = None,
+    *,
+    units: Positive = 48,
+    heads: Positive = 4,
+    blocks: Positive = 2,
+    dropout: Rate = 0.1,
+    initializer: parts.Initializer = "glorot_uniform",
+) -> "keras.Model":
+    """Return a language model: causal attention that predicts each character from those before it.
+
+    The text is moved one step to the right inside the model, so it takes and predicts the same
+    text. 0, the padding, is predicted once, as the end of the text; the other steps after it are
+    masked.
+
+    Args:
+        input_shape: Shape of one text, `(steps,)`.
+        num_outputs: Number of different characters, 0 for the end included.
+        regression, rescale: Not used.
+        vocabulary: Number of different characters, the same as `num_outputs`.
+        units, heads, blocks, dropout, initializer: As for `attention`.
+
+    Raises:
+        RecipeError: An argument or a setting is not as described; the text names it.
+
+    References:
+        Radford et al., "Improving Language Understanding by Generative Pre-Training", 2018.
+    """
+    del regression, rescale
+    kernel = parts.weights(initializer, 0.0)
+    inputs, embedding = parts.sequence_inputs(input_shape, None, vocabulary or num_outputs, units)
+    before = ops.pad(inputs[:, :-1], ((0, 0), (1, 0)), constant_values=1)
+    x = _encoded(before, [embedding], (units, heads, blocks, dropout), kernel, causal=True)
+    for layer in parts.head(num_outputs, False, kernel):
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 @checked
