@@ -15,6 +15,7 @@ from dlcourse.datasets.npz import npz
 from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
 from dlcourse.datasets.series import series
+from dlcourse.datasets.text import lines, movie_reviews, names, text_folder
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import RecipeError
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
@@ -25,8 +26,8 @@ __all__ = ["DATASETS", "Dataset", "Loader", "at_hand", "fingerprint", "load_data
 class Loader(NamedTuple):
     """The function that loads a data set, and what is known before it is loaded.
 
-    `inputs` is `images`, `rows`, `sequences` or None (the file decides). `task` is a
-    `Dataset.task`, `classification` (the data decides between binary and multiclass) or None (the
+    `inputs` is that of `DataFacts` (rows or text for `csv`), or None (the file decides). `task` is
+    a `Dataset.task`, `classification` (the data decides between binary and multiclass) or None (the
     settings decide).
     """
 
@@ -50,6 +51,10 @@ DATASETS = {
     "cifar10": Loader(cifar10, "images", "multiclass"),
     "tfds": Loader(tfds, "images", "classification"),
     "image_folder": Loader(image_folder, "images", "classification"),
+    "text_folder": Loader(text_folder, "text", "classification"),
+    "movie_reviews": Loader(movie_reviews, "text", "binary"),
+    "names": Loader(names, "text", "next_token"),
+    "lines": Loader(lines, "text", "next_token"),
     "npz": Loader(npz, None, None),
     "csv": Loader(csv, "rows", None),
     "series": Loader(series, "sequences", "regression"),

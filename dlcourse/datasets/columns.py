@@ -34,7 +34,7 @@ class Column(NamedTuple):
         name: Name in the header.
         kind: Kind of its values.
         values: Numbers float64 `(n, 1)`; year, month and weekday of dates float64 `(n, 3)`; codes
-            into `categories` `(n,)`.
+            into `categories` `(n,)`; texts `(n,)`.
         missing: Whether each value is missing; its number is then NaN.
         said: Remark for the user: a unit, a format, a word that may mean missing.
         extent: Lowest and highest value, or some values, as text.
@@ -42,7 +42,7 @@ class Column(NamedTuple):
     """
 
     name: str
-    kind: Literal["number", "date", "category", "left out", "target"]
+    kind: Literal["number", "date", "category", "text", "left out", "target"]
     values: np.ndarray
     missing: np.ndarray
     said: str = ""

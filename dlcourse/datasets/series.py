@@ -79,8 +79,8 @@ def series(
 
     Raises:
         DatasetError: The file is missing, a value or time cannot be used (with its line), or a
-            stretch is too short for two windows.
-        RecipeError: The season does not lie in the window, or a column is listed twice.
+            stretch is too short for two windows; or a column is listed twice.
+        RecipeError: The season does not lie in the window.
     """
     if season is not None and not horizon <= season < window + horizon:
         reason = f"{horizon} to {window + horizon - 1} steps lie in the window, got {season}"
