@@ -15,6 +15,7 @@ from dlcourse.configuration.yaml_source import Location, Source, apply, parse, r
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
+from dlcourse.datasets.series import series_file
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
@@ -252,7 +253,7 @@ class Recipe(Settings):
         """
         path, base = getattr(self.dataset, "path", None), self.base or ""
         if path is not None:
-            existing(path)
+            existing(series_file(path) if self.dataset.name == "series" else path)
         try:
             if base == NAME and self.settings("model")["weights"] == "imagenet":
                 weights_file()
