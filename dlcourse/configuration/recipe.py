@@ -356,6 +356,11 @@ def validate(source: Source, *, past: bool = False) -> Recipe:
         RecipeError: The recipe is not valid: one line per error.
     """
     recipe, lines = None, [str(fault) for fault in source.faults]
+    dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
+    inputs = getattr(MODELS.get(str(model.get("name"))), "inputs", ())
+    kinds = {"images", "sequences"} & {*inputs}
+    if dataset.get("name") == "npz" and len(kinds) == 1:  # what the model takes decides
+        dataset.setdefault("inputs", *kinds)
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
