@@ -161,6 +161,7 @@ def test_all_windows_stay_together_where_a_model_is_measured_on_a_file(write):
         [f"{1990 + month // 12}-{month % 12 + 1:02}" for month in range(60)],
         [f"{1990 + month // 12}-{month % 12 + 1:02}-01" for month in range(60)],
         [f"{month % 12 + 1:02}/01/{1990 + month // 12}" for month in range(60)],
+        [f"{date(1990 + month // 12, month % 12 + 1, 1):%b %Y}" for month in range(60)],
         [f"{1950 + year}-12-31" for year in range(60)],
         [f"{day:%Y%m%d}" for day in DAYS],
         [f"{day:%b %d %Y} 06:00" for day in DAYS],
@@ -173,6 +174,7 @@ def test_all_windows_stay_together_where_a_model_is_measured_on_a_file(write):
         "month",
         "first of month",
         "US",
+        "word",
         "year",
         "compact",
         "clock",
@@ -279,6 +281,11 @@ FULL = [f"{row},{row}.5,red" for row in range(1, 60)]
             changed(counted(), 2, "?"),
             {"gaps": "hold"},
             "own.csv:2: column 'value' is missing: fill it, or delete the rows above the first",
+        ),
+        (
+            ["# a remark", *changed(counted(), 9, ""), ""],
+            {"gaps": "hold"},
+            "own.csv:10 is empty: delete the line, or write NA for a missing value",
         ),
         (changed(counted(), 9, "calm"), {}, "own.csv:9: column 'value' is 'calm', but 59 of 60"),
         (
