@@ -321,6 +321,11 @@ from dlcourse.lessons import show
 print(show("S3.sequence"))
 
 # %% [markdown]
+# Sequences of numbers over time, such as sunspots by year, are forecast too. A network is worth its
+# training if it does better than the naive forecasts: the last value, or that of one season ago.
+# The data set `series` measures both, and `dl.diagnose` says so where a network is no better.
+
+# %% [markdown]
 # ## Exercises
 #
 # Write your answer in the place of `...` and run the cell. `hint("10.1")` helps, `solution("10.1")`

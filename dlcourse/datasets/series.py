@@ -4,6 +4,7 @@ A window predicts the first column some steps later. The series is divided into 
 is cut, so that no window sees the stretch of another split.
 """
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,7 @@ def series(
         raise RecipeError(reason + cure, setting="season", of="series")
     dialect = (separator, decimal, None, encoding, header, day_first, "auto", missing_values)
     table = read_table(series_file(path), Reading(*dialect, as_text=True))
+    _refuse_blank(table)
     absent = (time, *table.unnamed)
     names = columns or tuple(name for name in table.frame if name not in absent)
     refuse_unknown(table, columns=names, time=() if time is None else (time,))
@@ -143,6 +145,15 @@ def series_file(path: str) -> Path:
     return Path(package.submodule_search_locations[0], "datasets", path, f"{path}.csv")
 
 
+def _refuse_blank(table: Table) -> None:
+    """Raise a DatasetError for an empty line between the values of a file with one column."""
+    head = re.match(rb"(?:.*\n){%d}\s*" % table.header, table.data)
+    blank = re.compile(rb"\n[ \t]*(?=\n\s*\S)").search(table.data, head.end() if head else 0)
+    if blank and len(table.frame.columns) == 1:
+        place = f"{table.file}:{table.data.count(10, 0, blank.start()) + 2}"
+        raise DatasetError(f"{place} is empty: delete the line, or write NA for a missing value")
+
+
 def _numbers(table: Table, name: str, *, guessed: bool) -> Column:
     """Return a column of numbers; one that the user did not name must not look like the time."""
     cells = cells_of(table.frame[name]).without(table.reading.words)
@@ -159,10 +170,11 @@ def _numbers(table: Table, name: str, *, guessed: bool) -> Column:
 
 
 def _times(table: Table, name: str) -> np.ndarray:
-    """Return the times of all rows as numbers, also of dates such as 20240131 and 2024-01."""
+    """Return the times of all rows as numbers, also of dates like 20240131, 2024-01, Jan 2024."""
     texts = table.frame[name].fillna("").str.strip()
-    if texts.str.fullmatch(r"\d{8}|\d{4}-\d\d").all():
-        days = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+    iso = bool(texts.str.fullmatch(r"\d{8}|\d{4}-\d\d").all())
+    for form in ("ISO8601", "%b %Y", "%B %Y")[not iso :]:
+        days = pd.to_datetime(texts, format=form, errors="coerce")
         if days.notna().all():
             return days.astype("int64").to_numpy()
     return times(table, name, np.arange(len(texts)))

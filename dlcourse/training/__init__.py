@@ -13,7 +13,7 @@ from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import Run, create_run, locked, sha256, write_history, write_sealed, write_text
 from dlcourse.runs.environment import environment
-from dlcourse.runs.evaluation import evaluate
+from dlcourse.runs.evaluation import evaluate, naive_errors
 from dlcourse.runs.likeness import write_likeness
 from dlcourse.runs.measured import FILE as EXAMPLES
 from dlcourse.runs.measured import write_digests
@@ -226,6 +226,8 @@ def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
         **marks,
         "model_sha256": sha256(run.path / "model.keras"),
     }
+    if naive := naive_errors(prepared.dataset):
+        facts["naive"] = naive
     write_sealed(run.path / "metrics.json", {**metrics, **facts})
     (run.path / BASE).unlink(missing_ok=True)  # it is in the model
 
