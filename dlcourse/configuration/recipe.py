@@ -15,6 +15,7 @@ from dlcourse.configuration.yaml_source import Location, Source, apply, parse, r
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
+from dlcourse.datasets.series import series_file
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
@@ -252,7 +253,7 @@ class Recipe(Settings):
         """
         path, base = getattr(self.dataset, "path", None), self.base or ""
         if path is not None:
-            existing(path)
+            existing(series_file(path) if self.dataset.name == "series" else path)
         try:
             if base == NAME and self.settings("model")["weights"] == "imagenet":
                 weights_file()
@@ -355,6 +356,11 @@ def validate(source: Source, *, past: bool = False) -> Recipe:
         RecipeError: The recipe is not valid: one line per error.
     """
     recipe, lines = None, [str(fault) for fault in source.faults]
+    dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
+    inputs = getattr(MODELS.get(str(model.get("name"))), "inputs", ())
+    kinds = {"images", "sequences"} & {*inputs}
+    if dataset.get("name") == "npz" and len(kinds) == 1:  # what the model takes decides
+        dataset.setdefault("inputs", *kinds)
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:

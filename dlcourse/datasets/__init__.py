@@ -10,9 +10,11 @@ from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, check, check_split, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.datasets.image_folder import image_folder
+from dlcourse.datasets.mnist1d import mnist1d
 from dlcourse.datasets.npz import npz
 from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
+from dlcourse.datasets.series import series
 from dlcourse.datasets.text import lines, movie_reviews, names, text_folder
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import RecipeError
@@ -42,6 +44,7 @@ DATASETS = {
     "diabetes": Loader(diabetes, "rows", "regression"),
     "planted": Loader(planted, "images", "multiclass"),
     "points": Loader(points, "rows", "classification"),
+    "mnist1d": Loader(mnist1d, "sequences", "multiclass"),
     "mnist": Loader(mnist, "images", "multiclass"),
     "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
     "kmnist": Loader(kmnist, "images", "multiclass"),
@@ -54,6 +57,7 @@ DATASETS = {
     "lines": Loader(lines, "text", "next_token"),
     "npz": Loader(npz, None, None),
     "csv": Loader(csv, "rows", None),
+    "series": Loader(series, "sequences", "regression"),
 }
 
 

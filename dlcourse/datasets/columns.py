@@ -109,6 +109,29 @@ def understand(table: Table, name: str) -> Column:
     return column or _dates(table, name, known) or _categories(table, name, cells)
 
 
+def times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
+    """Return the times of rows as numbers: those of the column, or the dates' distances.
+
+    Raises:
+        DatasetError: The column is neither of numbers nor of dates, or a row has no time.
+    """
+    column = understand(table, name)
+    if column.kind not in ("number", "date"):
+        said = f"'{name}' must be a date or a number: it is {column.taken_as}"
+        raise DatasetError(said, of=str(table.file))
+    if (gaps := column.missing[rows]).any():
+        place = table.place(int(rows[gaps.argmax()]), name)
+        raise DatasetError(f"{place} is empty: each row needs its time")
+    if column.kind == "number":
+        return column.values[rows, 0]
+    first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
+    days = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
+    if (bad := days.isna().to_numpy()).any():
+        place = table.place(int(rows[bad.argmax()]), name)
+        raise DatasetError(f"{place} is '{texts[bad].iloc[0]}': a time is expected")
+    return days.astype("int64").to_numpy()
+
+
 def left_out(name: str, rows: int, reason: str) -> Column:
     """Return a column that is not learned from."""
     return Column(name, "left out", np.empty(0), np.zeros(rows, dtype=bool), reason)

@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, Tag
 
 from dlcourse.datasets import columns as understood
 from dlcourse.datasets.amounts import amount, value
-from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
+from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, times, understand
 from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of, value_range
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
@@ -107,7 +107,7 @@ def csv(
     table = read_table(path, Reading(*dialect, missing, missing_values, rare))
     by = split if isinstance(split, dict) else {}
     named = {"text": (text,)} if text else {}
-    _refuse_unknown(table, target=(target,), **named, ignore=ignore, split=(*by.values(),))
+    refuse_unknown(table, target=(target,), **named, ignore=ignore, split=(*by.values(),))
     if target in ignore:
         raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
     absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
@@ -156,7 +156,7 @@ def csv(
         feature_names=names,
         target_name=target,
         encoding=how,
-        columns=_report(table, [goal if one.name == target else one for one in columns]),
+        columns=report(table, [goal if one.name == target else one for one in columns]),
     )
 
 
@@ -170,7 +170,7 @@ def overview(path: str, **settings: Any) -> Report:
     given = checked_settings("csv", csv, {"path": path, "target": "", **settings})
     shared = given.keys() & Reading._fields
     table = read_table(path, Reading(**{name: given[name] for name in shared}))
-    return _report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
+    return report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
 
 
 def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
@@ -211,7 +211,7 @@ def labelled_rows(
     """
     encoding, faults = encoding_of(facts), {}
     table, name = _new_table(path, encoding, labelled=True, **dialect), encoding["target"]
-    _refuse_unknown(table, target=[name])
+    refuse_unknown(table, target=[name])
     for note in table.notes:
         if "left out" in note:
             warnings.warn(note, stacklevel=4)
@@ -251,7 +251,7 @@ def _new_table(path: str | Path, encoding: Mapping[str, Any], **dialect: Any) ->
     """Return the table of a file like that of the data set that `encoding` comes from."""
     reading = encoding.get("reading", {"header": True})  # without it: of an earlier version
     table = read_table(path, Reading(**{**reading, **dialect, "as_text": True}))
-    _refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
+    refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
     return table
 
 
@@ -271,7 +271,8 @@ def _encoded_rows(
     return lines, kept, _encode([each[kept] for each in values], encoding["columns"])
 
 
-def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
+def refuse_unknown(table: Table, **named: Sequence[str]) -> None:
+    """Raise a DatasetError for a column that the table lacks; `named` are columns by setting."""
     for setting, columns in named.items():
         for column in columns:
             if column not in table.frame:
@@ -333,7 +334,7 @@ def _warn(table: Table, text: str) -> None:
     warnings.warn(as_given(f"{table.file}: {text}"), stacklevel=5)
 
 
-def _report(table: Table, columns: list[Column]) -> Report:
+def report(table: Table, columns: list[Column]) -> Report:
     """Return what the user sees of the columns before the training."""
 
     def row(one: Column) -> dict[str, str]:
@@ -401,16 +402,18 @@ def _parts(
     """Return the positions in `rows` of train, val and test."""
     try:
         if "time" in by:
-            return time_rows(_times(table, by["time"], rows), fractions)
+            return time_rows(times(table, by["time"], rows), fractions)
         groups = table.frame[by["group"]].iloc[rows] if by else None
         if groups is not None and groups.isna().any():
             place = table.place(int(rows[groups.isna().argmax()]), by["group"])
-            raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
+            raise DatasetError(f"{place} is empty: each row needs its group")
         if groups is not None and groups.dtype == object:
             groups = groups.str.strip()
         return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
-        raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
+        raise DatasetError(
+            error.reason, setting=error.setting or "split", of=table.file.stem
+        ) from None
 
 
 def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
@@ -422,22 +425,6 @@ def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
             named = column.kind in ("category", "target") and column.detail
             frame[column.name, number] = np.array(column.detail, object)[each] if named else each
     return pd.DataFrame(frame)
-
-
-def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
-    column = understand(table, name)
-    if column.kind not in ("number", "date") or column.missing[rows].any():
-        said = f"'{name}' must be a date or a number in every row: it is {column.taken_as}"
-        raise DatasetError(said, setting="split")
-    if column.kind == "number":
-        return column.values[rows, 0]
-    first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
-    times = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
-    if (bad := times.isna().to_numpy()).any():
-        place = table.place(int(rows[bad.argmax()]), name)
-        said = f"{place} is '{texts[bad].iloc[0]}': a time is expected"
-        raise DatasetError(said, setting="split")
-    return times.to_numpy()
 
 
 def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, Any]:

@@ -75,15 +75,15 @@ def image_folder(
     classes = classes_of(folders["train"])
     parts: dict[str, Examples] = {}
     broken: list[DatasetError] = []
-    listed = {part: listed(folder, classes, folders) for part, folder in folders.items()}
-    every = Counter(label for files in listed.values() for label in files.values())
+    files = {part: listed(folder, classes, folders) for part, folder in folders.items()}
+    every = Counter(label for each in files.values() for label in each.values())
     if size == "auto":
-        size = own_size([file for files in listed.values() for file in files])
+        size = own_size([file for each in files.values() for file in each])
     stream = exceeds(memory_share, every.total(), (*size, CHANNELS[color]), "uint8")
     deep = None if value_range == "auto" else value_range
-    for part, files in listed.items():
-        x, kept = _read(folders[part], list(files), (size, color, deep), broken, stream)
-        parts[part] = x, np.array(list(files.values()))[kept]
+    for part, labels in files.items():
+        x, kept = _read(folders[part], list(labels), (size, color, deep), broken, stream)
+        parts[part] = x, np.array(list(labels.values()))[kept]
     lost = every - Counter(np.concatenate([y for _, y in parts.values()]).tolist())
     _report(root, {classes[label]: (n, every[label]) for label, n in lost.items()}, broken)
     facts = {"task": task_of(classes), "value_range": (0.0, 255.0), "class_names": classes}

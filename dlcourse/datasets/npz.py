@@ -17,7 +17,7 @@ from dlcourse.datasets.dataset import (
     white,
 )
 from dlcourse.datasets.dataset import (
-    value_range as ends_of,
+    value_range as range_of,
 )
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
@@ -50,9 +50,9 @@ def npz(
         class_names: Names of the classes, one per label, in order: of 0, 1, … or, if there are
             other labels, of the smallest, the next, …; null takes the labels themselves.
         inputs: Meaning of arrays with three axes: `images`, `(n, height, width)`, or `sequences`,
-            `(n, steps, features)`. With `auto`, they are images if both sides are 4 or more and the
-            training values are whole numbers from 0 to 255, or reach from black (0, or -1) to white
-            (1, 16 or 255); otherwise sequences.
+            `(n, steps, features)`. With `auto`, they are images if they are bytes; or if one side
+            is less than four times the other and the values are whole numbers, or reach from black
+            (0, or minus white) to white (1, 16 or 255), or the sides are equal; else sequences.
         value_range: Values of black and white, such as [0, 4095]; `auto` takes 0 and the smallest
             of 1, 16 and 255 that holds the training images, and -1, -16 or -255 instead of 0 if
             some values are negative. For images only.
@@ -133,13 +133,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _are_sequences(x: np.ndarray, inputs: str) -> bool:
     """Whether an array with three axes holds sequences; see `npz`."""
-    if x.ndim != 3 or inputs != "auto" or x.dtype.kind not in "buif":
+    if x.ndim != 3 or inputs != "auto" or x.dtype == "uint8" or x.dtype.kind not in "uif":
         return x.ndim == 3 and inputs == "sequences"
-    ends = ends_of(x)
-    low, high = ends[0], white(*ends)
-    whole = low >= 0 and high < np.inf and (x.dtype.kind in "bui" or (x == np.floor(x)).all())
-    reach = abs(ends[1] - high) <= NEAR * high and min(abs(low), abs(low + high)) <= NEAR * high
-    return min(x.shape[1:]) < 4 or not (whole or reach)
+    short, long = sorted(x.shape[1:])
+    ends = range_of(x)
+    high, near = white(*ends), NEAR * white(*ends)
+    reach = abs(ends[1] - high) <= near and min(abs(ends[0]), abs(ends[0] + high)) <= near
+    whole = x.dtype.kind in "ui" or not (x % 1 > 0).any()
+    return bool(long >= 4 * short or (short < long and not (whole or reach)) or np.isnan(x).any())
 
 
 def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:

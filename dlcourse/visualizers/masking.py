@@ -21,6 +21,9 @@ def places_of(target: Target, method: str, source: int = 0) -> tuple[int, ...]:
         raise UserError(
             f"{method}: rows and tokens have no positions to cover (use integrated_gradients)"
         )
+    if target.ended(source).any():
+        reason = "steps after the end of a sequence (Masking) would come alive"
+        raise UserError(f"{method}: {reason} (use integrated_gradients)")
     return size
 
 
