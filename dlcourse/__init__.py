@@ -75,6 +75,7 @@ __getattr__, __dir__ = lazy(
         "dlcourse.lab.comparison": "compare",
         "dlcourse.lab.keras_script": "as_keras",
         "dlcourse.lab.prediction": "evaluate predict",
+        "dlcourse.lab.sampling": "sample",
         "dlcourse.lab.range_test": "find_learning_rate",
     },
 )

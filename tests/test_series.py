@@ -390,8 +390,8 @@ def test_a_training_tells_the_errors_of_the_naive_forecasts(write, tmp_path):
     expected = [np.abs(walk.x_test[:, -k, 0] - walk.y_test).mean() for k in (1, 2)]
     errors = run.metrics["naive"]["test"]
     np.testing.assert_allclose([*errors.values()], expected, rtol=1e-6)  # float32
-    told = f"as now mae {expected[0]:.4f}, as one season ago mae {expected[1]:.4f}; the network"
-    line = f"naive forecasts on the test split: {told} {run.metrics['test']['mae']:.4f}\n"
+    told = f"as now {expected[0]:.4f}, as one season ago {expected[1]:.4f}; the network"
+    line = f"without a network, test mae: {told} {run.metrics['test']['mae']:.4f}\n"
     assert str(run).count(line) == 1
     found = examine(run).evidence
     assert found.naive == run.metrics["naive"]["val"]

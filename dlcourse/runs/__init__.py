@@ -40,7 +40,8 @@ from dlcourse.datasets.facts import FIELDS, DataFacts
 from dlcourse.errors import RunError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file, writing
 from dlcourse.heavy import keras
-from dlcourse.runs.evaluation import metric_text, naive_text, split_table
+from dlcourse.runs.evaluation import metric_text, split_table
+from dlcourse.runs.naive import naive_text
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.dataset import Examples, outside, value_range, white
-from dlcourse.datasets.series import naive_forecasts
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
@@ -87,15 +86,6 @@ def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -
     }
 
 
-def naive_errors(dataset: Any) -> dict[str, dict[str, float]]:
-    """Return the mean absolute error of a series' naive forecasts, by split; {} for other data."""
-    errors: dict[str, dict[str, float]] = {}
-    for part, (x, y) in dataset.splits.items() if "series" in dataset.encoding else ():
-        forecasts = naive_forecasts(x, dataset.encoding)
-        errors[part] = {name: float(np.abs(each - y).mean()) for name, each in forecasts.items()}
-    return errors
-
-
 def by_token(y: np.ndarray, outputs: np.ndarray) -> Examples:
     """Return the tokens of texts `(n, steps)` and their outputs, each text up to its first end."""
     if y.ndim == 1:
@@ -170,15 +160,6 @@ def split_table(metrics: dict[str, Any], sizes: Mapping[str, int]) -> str:
         for part, n in sizes.items()
     ]
     return text_table(["split", "examples", *names], rows)
-
-
-def naive_text(metrics: Mapping[str, Any]) -> str:
-    """Return one line: the errors of the naive forecasts and of the network on the test split."""
-    if not (naive := metrics.get("naive")):
-        return ""
-    told = ", ".join(f"{name} mae {metric_text(error)}" for name, error in naive["test"].items())
-    network = metric_text(metrics["test"]["mae"])
-    return f"naive forecasts on the test split: {told}; the network {network}\n"
 
 
 def metric_text(value: float | None) -> str:

@@ -13,10 +13,11 @@ from dlcourse.files import write_file
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import Run, create_run, locked, sha256, write_history, write_sealed, write_text
 from dlcourse.runs.environment import environment
-from dlcourse.runs.evaluation import evaluate, naive_errors
+from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
 from dlcourse.runs.measured import FILE as EXAMPLES
 from dlcourse.runs.measured import write_digests
+from dlcourse.runs.naive import naive_errors
 from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
 from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
