@@ -56,6 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.out).expanduser() if arguments.out else run.path / "export"
     from dlcourse.lab import exporting
     from dlcourse.lab.exporting.columns import names, with_columns
+    from dlcourse.models.layers import masks
 
     exporting.check_installed(formats)
     exporting.one_thread()
@@ -64,9 +65,10 @@ def _run(arguments: argparse.Namespace) -> int:
     with held_back_stderr():
         model = exporting.in_float32(run.model)
         x, source = exporting.inputs_of(run)
-        if columns := run.facts.encoding.get("columns"):  # of a table
+        padded, columns = masks(model.layers), run.facts.encoding.get("columns")
+        if run.facts.inputs == "rows" and columns:
             model, x = with_columns(model, x, columns)
-    known = names(run.facts)
+    known = names(run.facts, padded=padded)
     if not arguments.json:
         write(_head(run, model, source, known))
     if exported := _exported(model, formats, folder, x, known):
@@ -102,16 +104,21 @@ def _exported(
 
 def _head(run: "Run", model: Any, source: str, names: dict[str, Any]) -> str:
     shape = ", ".join(["n", *map(str, model.inputs[0].shape[1:])])
-    low, high = run.facts.value_range
-    values = f"raw values {low:g} to {high:g}"
-    if run.facts.inputs == "rows":
+    (low, high), (first, *_) = run.facts.value_range, names["inputs"]
+    values, kind = f"raw values {low:g} to {high:g}", run.facts.inputs
+    if kind == "text":
+        values = f"positions of {first['tokens']} in the vocabulary, 1 for others, 0 after the end"
+    if kind == "sequences":
+        values += f"; {first['padding']:g} after the end" if "padding" in first else ""
+    if kind == "rows":
         values = shorten(", ".join(one["name"] for one in names["inputs"]), 60, placeholder=", …")
         if any("categories" in one for one in names["inputs"]):
             values += "; a word is the position of its category"
+    vocabulary = ", and the vocabulary" * (kind == "text")
     return (
         f"run       {run.path}\n"
-        f"input     float32 ({shape}), any n: {values}\n"
-        "names     of the inputs and classes: names.json in the model\n"
+        f"input     {model.inputs[0].dtype} ({shape}), any n: {values}\n"
+        f"names     of the inputs and classes{vocabulary}: names.json in the model\n"
         f"compared  on {source}\n"
         "timed     on the CPU, one thread: median microseconds per input, batches of 1 and 256"
     )

@@ -55,9 +55,10 @@ def _examples(dataset: Any, number: int) -> dict[str, Any]:
     """Return test examples, their true labels or values, and their boxes, if they have any."""
     chosen = in_turn(dataset, number)
     names, y = dataset.class_names, dataset.y_test[chosen]
+    names = names if y.ndim == 1 else ()
     return {
         "inputs": dataset.x_test[chosen],
-        "true": [names[k] for k in y] if names else [f"{value:.4g}" for value in y],
+        "true": [names[k] for k in y] if names else [f"{v:.4g}" for v in y if not v.shape],
         "boxes": dataset.regions["object"][chosen] if dataset.regions else None,
     }
 
@@ -67,7 +68,8 @@ def in_turn(dataset: Any, number: int) -> list[int]:
     import pandas as pd
 
     drawn = np.random.default_rng(0).permutation(len(dataset.y_test))
-    y = dataset.y_test[drawn] if dataset.class_names else np.zeros(len(drawn))
+    kinds = dataset.class_names and dataset.y_test.ndim == 1
+    y = dataset.y_test[drawn] if kinds else np.zeros(len(drawn))
     return drawn[np.lexsort((y, pd.Series(y).groupby(y).cumcount()))][:number].tolist()
 
 

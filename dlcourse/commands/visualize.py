@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dlcourse.pictures.view import Picture, View
     from dlcourse.runs import Run
 
-OVERVIEW = ("learning-curves", "predictions", "class-templates", "saliency", "cam")
+OVERVIEW = ("learning-curves", "predictions", "class-templates", "saliency", "attention", "cam")
 MORE = (
     "layers", "calibration", "most-confused", "highest-loss", "templates", "filters", "dream",
     "overlays", "feature-maps", "neurons", "check",

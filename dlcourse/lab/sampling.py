@@ -54,5 +54,7 @@ def invented(run: Run | str | Path, texts: list[str]) -> float:
     """Return the share of texts that are not among the run's own data."""
     run = read_run(run)
     known = run.facts.encoding["columns"][0]
-    own = {"".join(decode_text(row, known)) for x, _ in run.load_dataset().splits.values() for row in x}
+    own = {
+        "".join(decode_text(row, known)) for x, _ in run.load_dataset().splits.values() for row in x
+    }
     return sum(text not in own for text in texts) / max(1, len(texts))

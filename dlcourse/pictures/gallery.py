@@ -17,6 +17,7 @@ PICTURES: dict[str, Drawing] = {
     "filters": inside.filters,
     "dream": inside.dream,
     "saliency": inside.saliency,
+    "attention": inside.attention,
     "cam": inside.cam,
     "overlays": inside.overlays,
     "feature-maps": inside.feature_maps,
@@ -30,9 +31,16 @@ NEEDS = {
     "images": {*LEARNED, "highest-loss", "cam", "overlays", "check", "feature-maps"},
     "classes": {*TEST[1:], "class-templates", "check"},
     "test examples": {*TEST, "check"},
+    "attention over steps": {"attention"},
+    "one score per example": {"saliency"},
     "examples": {"dream", "saliency", "cam", "overlays", "feature-maps", "neurons"},
 }
 """The pictures that need something which not every run has."""
+
+
+def _attends(view: View) -> bool:
+    layers = view.model._flatten_layers() if view.model else ()
+    return any(type(layer).__name__ == "MultiHeadAttention" for layer in layers)
 
 
 def unsuited(name: str, view: View) -> str:
@@ -40,6 +48,8 @@ def unsuited(name: str, view: View) -> str:
     has = {
         "images": view.facts.inputs == "images",
         "classes": view.facts.class_names,
+        "attention over steps": view.facts.inputs in ("sequences", "text") and _attends(view),
+        "one score per example": view.facts.task != "next_token",
         "test examples": view.dataset is not None,
         "examples": len(view.inputs),
     }

@@ -138,9 +138,10 @@ def neurons(view: View) -> Iterator[Picture]:
 
 
 def saliency(view: View) -> Iterator[Picture]:
-    """Which pixels the score depends on, by gradient methods; for rows, what each feature adds."""
-    if view.facts.inputs == "rows":
-        yield from _features(view)
+    """Which pixels or steps the score depends on; for rows and text, what each value adds."""
+    own = {"rows": _features, "sequences": _over_time, "text": _tokens}
+    if view.facts.inputs in own:
+        yield from own[view.facts.inputs](view)
         return
     maps = _maps(view, GRADIENT_METHODS)
     figure = drawn_by(plots.attributions, view.inputs, maps, view.titles, boxes=view.boxes)
@@ -175,6 +176,46 @@ def _features(view: View) -> Iterator[Picture]:
     for k, title in enumerate(_on_a_line(view.titles)):
         figure = drawn_by(plots.feature_attributions, values[k], names, title=title, **shape)
         yield Picture(f"saliency-{k + 1}", f"Features of {title}", caption, figure)
+
+
+def _over_time(view: View) -> Iterator[Picture]:
+    maps = _maps(view, ("saliency", "integrated_gradients"))
+    with suppress(UserError):  # a network without convolutions
+        maps |= {"grad_cam": visualizers.grad_cam(view.model, view.inputs, view.class_index)}
+    caption = "How much the score depends on each step: dark if much, by each method's own scale."
+    for k, title in enumerate(_on_a_line(view.titles)):
+        steps = view.steps(k)
+        strips = {
+            name: np.abs(v[k][:steps]).reshape(steps, -1).sum(axis=1) for name, v in maps.items()
+        }
+        shown, names = view.inputs[k][:steps], view.facts.feature_names
+        figure = drawn_by(plots.over_time, shown, strips, names, title=title)
+        yield Picture(f"saliency-{k + 1}", f"Steps of {title}", caption, figure)
+
+
+def _tokens(view: View) -> Iterator[Picture]:
+    values = visualizers.integrated_gradients(
+        view.model, view.inputs, view.class_index, steps=STEPS
+    )
+    caption = "What each token adds to the score, compared with padding (integrated gradients)."
+    between = " " * (view.facts.encoding["columns"][0]["tokens"] == "words")
+    for k, title in enumerate(_on_a_line(view.titles)):
+        tokens, steps = view.tokens(k), view.steps(k)
+        how = {"title": title, "between": between, "size": (6.8, 0.9 + steps / 36)}
+        figure = drawn_by(plots.token_attributions, tokens, values[k][:steps], **how)
+        yield Picture(f"saliency-{k + 1}", f"Tokens of {title}", caption, figure)
+
+
+def attention(view: View) -> Iterator[Picture]:
+    """What each step or token looks at, in the last attention layer."""
+    maps = visualizers.attention_maps(view.model, view.inputs)
+    name = view.layer if view.layer in maps else [*maps][-1]
+    caption = f"What each row looks at, in layer {name}: a row adds up to 1."
+    for k, title in enumerate(_on_a_line(view.titles)):
+        steps = view.steps(k)
+        shown = maps[name][k, :, :steps, :steps]
+        figure = drawn_by(plots.attention, shown, view.tokens(k), title=title)
+        yield Picture(f"attention-{k + 1}", f"Attention on {title}", caption, figure)
 
 
 def cam(view: View) -> Iterator[Picture]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlcourse.datasets.dataset import PADDING
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.plots import new_figure, short_name
 from dlcourse.runs.evaluation import by_token, outputs
@@ -80,9 +81,22 @@ class View:
         """The model's outputs on the examples: `(n, classes)` probabilities, or `(n,)` numbers."""
         return outputs(self.model, self.inputs)
 
+    def steps(self, k: int) -> int:
+        """The number of steps or tokens of an example, before its end."""
+        x = self.inputs[k]
+        return int((x != 0).sum() if x.ndim == 1 else (x[:, 0] != PADDING).sum())
+
+    def tokens(self, k: int) -> list[str]:
+        """The tokens of an example's text, or the numbers of a sequence's steps."""
+        known = self.facts.vocabulary or [*map(str, range(self.steps(k)))]
+        numbers = self.inputs[k] if self.facts.vocabulary else range(self.steps(k))
+        return [known[number] for number in numbers][: self.steps(k)]
+
     @property
     def titles(self) -> list[str]:
         """One title per example: `7 (0.98)`, the true class if it differs, the class explained."""
+        if self.facts.task == "next_token":
+            return ["".join(self.tokens(k)) for k in range(len(self.inputs))]
         true, names = self.true or [None] * len(self.inputs), self.facts.class_names
         if not names:
             values = zip(self.outputs, true, strict=True)

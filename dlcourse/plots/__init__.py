@@ -11,6 +11,7 @@ from dlcourse.plots.attributions import (
 from dlcourse.plots.axes import COLOURS, new_axes, new_figure
 from dlcourse.plots.classification import calibration, highest_loss
 from dlcourse.plots.images import image_grid, short_name, show_image
+from dlcourse.plots.sequences import attention, over_time, token_attributions
 from dlcourse.plots.training import (
     confusion_matrix,
     learning_curves,
@@ -20,6 +21,7 @@ from dlcourse.plots.training import (
 
 __all__ = [
     "COLOURS",
+    "attention",
     "attributions",
     "calibration",
     "confusion_matrix",
@@ -31,10 +33,12 @@ __all__ = [
     "neuron_activity",
     "new_axes",
     "new_figure",
+    "over_time",
     "overlay",
     "predicted_and_true",
     "short_name",
     "show_image",
     "show_map",
     "signed_colours",
+    "token_attributions",
 ]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
-from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.saliency import gradients, maps_of
 from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
@@ -45,14 +45,12 @@ def smooth_grad(
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
 
-    def maps(part: Target) -> Any:
-        part = with_embeddings(part)
-        sums = _moments(part, samples, noise, seed)
-        return part.maps([_combined(kind, *both, samples) for both in sums], np.max)
+    def values(part: Target) -> list[np.ndarray]:
+        return [_combined(kind, *s, samples) for s in _moments(part, samples, noise, seed)]
 
     settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
-    return target.in_batches(maps)
+    return maps_of(target, values, np.max)
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
@@ -71,7 +69,7 @@ def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.n
     sums = [np.zeros((2, *x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
-        noisy = [_noisy(x, copies, noise, rng) for x, rng in zip(target.inputs, rngs, strict=True)]
+        noisy = [_noisy(target, k, copies, noise, rng) for k, rng in enumerate(rngs)]
         slopes = gradients(target.repeated(copies, noisy))
         for total, g in zip(sums, slopes, strict=True):
             g = g.reshape(copies, n, *g.shape[1:])
@@ -79,8 +77,13 @@ def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.n
     return sums
 
 
-def _noisy(x: np.ndarray, copies: int, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Return `(copies · n, …)`: the examples with each draw of the noise."""
-    sigma = noise * np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
+def _noisy(
+    target: Target, k: int, copies: int, noise: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return `(copies · n, …)`: the examples with each draw of the noise, none in masked steps."""
+    x, ended = target.inputs[k], target.ended(k)
+    ends = {"axis": tuple(range(1, x.ndim)), "keepdims": True, "where": ~ended}
+    sigma = noise * (x.max(initial=-np.inf, **ends) - x.min(initial=np.inf, **ends))
+    sigma = np.where(ended, 0, sigma).astype("float32")
     draws = rng.standard_normal((copies, 1, *x.shape[1:]), dtype="float32")
     return (x + sigma * draws).reshape(-1, *x.shape[1:])

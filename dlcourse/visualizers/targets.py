@@ -86,6 +86,13 @@ class Target:
         kinds = takers if known else {call.kind for call in self.calls}
         return "Embedding" in kinds or bool(known and "int" in str(known[k].dtype))
 
+    def ended(self, k: int) -> np.ndarray:
+        """Return where an input is masked by a `Masking` layer, after a sequence's end."""
+        values = [x.mask_value for x in hooks.all_layers(self.model) if hasattr(x, "mask_value")]
+        x = self.inputs[k]
+        alike = (x == values[0]).all(axis=-1, keepdims=True) if values and x.ndim == 3 else False
+        return np.broadcast_to(alike, x.shape)
+
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
         """What a reader takes besides the inputs: each example's class, places and tokens."""

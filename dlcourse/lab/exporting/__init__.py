@@ -33,7 +33,7 @@ class Exported(NamedTuple):
         path: File or folder of the model.
         difference: Largest absolute difference of an output from that of Keras.
         allowed: Largest difference allowed.
-        predict: Function of float32 inputs `(n, …)` that returns the runtime's outputs.
+        predict: Function of inputs `(n, …)` for the model, which returns the runtime's outputs.
     """
 
     path: Path
@@ -74,7 +74,7 @@ def inputs_of(run: Run) -> tuple[np.ndarray, str]:
         return inputs, f"{COMPARED:,} random inputs, as the run's data is not available: {error}"
     n = len(dataset.x_test)
     chosen = np.linspace(0, n - 1, min(n, COMPARED)).astype(int)
-    kind = dataset.facts.inputs
+    kind = {"text": "texts"}.get(dataset.facts.inputs, dataset.facts.inputs)
     return dataset.x_test[chosen], f"{len(chosen):,} of {n:,} test {kind} of {dataset.name}"
 
 
@@ -83,7 +83,8 @@ def export(
 ) -> Exported:
     """Return the model in another format, in `folder`, if its outputs agree with those of Keras.
 
-    The exported model takes float32 inputs `(n, …)` for any n, raw as the data set gives them.
+    The exported model takes inputs `(n, …)` for any n, as the data set gives them: raw in float32,
+    or the numbers of a text's tokens in int32.
 
     Args:
         model: Keras model with one input that computes in float32, on TensorFlow.
@@ -97,7 +98,7 @@ def export(
             a regression, times the largest prediction); then nothing is written.
         RunError: The folder cannot be written, or contains something else by that name.
     """
-    form = FORMATS[name]
+    form, x = FORMATS[name], x.astype(model.inputs[0].dtype)
     path = folder / form.file
     _refuse_other(path)
     with tempfile.TemporaryDirectory() as aside, warnings.catch_warnings():
@@ -128,7 +129,7 @@ def _difference(model: Any, predict: Predict, x: np.ndarray) -> tuple[float, flo
     expected = model.predict(x, batch_size=PREDICT_BATCH, verbose=0)
     batches = [slice(start, start + BATCHES[1]) for start in range(0, len(x), BATCHES[1])]
     parts = [*batches, *(slice(k, k + 1) for k in range(min(10, len(x))))]
-    errors = [np.abs(predict(x[part].astype("float32")) - expected[part]).max() for part in parts]
+    errors = [np.abs(predict(x[part]) - expected[part]).max() for part in parts]
     last = model.layers[-1]
     last = getattr(last, "layers", [last])[-1]  # of the model behind a table's columns
     scale = np.abs(expected).max() if last.name == "prediction" else 1
@@ -136,10 +137,10 @@ def _difference(model: Any, predict: Predict, x: np.ndarray) -> tuple[float, flo
 
 
 def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.ndarray:
-    """Return random float32 inputs `(n, …)` in the range that the model expects.
+    """Return random inputs `(n, …)` in the range that the model expects.
 
     Args:
-        model: Model; with a Normalization, inputs are drawn around its means.
+        model: Model; with a Normalization, inputs are drawn around its means; of text, any tokens.
         value_range: Range (low, high) of the values of an image.
         n: Number of inputs.
     """
@@ -148,6 +149,8 @@ def random_inputs(model: Any, value_range: tuple[float, float], n: int) -> np.nd
         if isinstance(layer, keras.layers.Normalization):
             mean, variance = np.array(layer.mean), np.array(layer.variance)
             return rng.normal(mean, np.sqrt(variance), shape).astype("float32")
+        if layer.name == "embedding":
+            return rng.integers(layer.input_dim, size=shape, dtype="int32")
     return rng.uniform(*value_range, shape).astype("float32")
 
 
@@ -165,6 +168,7 @@ def measured(
     ways = {"keras": model.predict_on_batch, **{name: made.predict for name, made in done.items()}}
     paths = {"keras": run.file("model.keras"), **{name: made.path for name, made in done.items()}}
     runtimes = {"keras": "keras", **{name: FORMATS[name].packages[-1] for name in done}}
+    x = x.astype(model.inputs[0].dtype)
     times = {batch: microseconds(ways, x, batch) for batch in BATCHES}
     return [
         {
@@ -193,7 +197,7 @@ def microseconds(
         batch: Number of inputs per call.
         seconds: Time limit for 3 to 50 turns; each has one warm-up call and five timed calls.
     """
-    inputs = np.resize(x[:batch], (batch, *x.shape[1:])).astype("float32")
+    inputs = np.resize(x[:batch], (batch, *x.shape[1:]))
     taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     end = time.perf_counter() + seconds
     for turn in range(50):

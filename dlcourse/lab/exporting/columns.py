@@ -7,29 +7,43 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.columns import MISSING
+from dlcourse.datasets.dataset import PADDING
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.datasets.text import WORD
 from dlcourse.heavy import keras, ops
 
 DATE = ("year", "month", "weekday")
 NUMBER, FLAG = -1, -2  # features that are not a category's
 
 
-def names(facts: DataFacts) -> dict[str, Any]:
+def names(facts: DataFacts, *, padded: bool = False) -> dict[str, Any]:
     """Return the names of the inputs and of the classes, as values that JSON can hold.
 
-    A category is given by its position in `categories`, a missing value is NaN.
+    A category is given by its position in `categories`, a missing value is NaN. A token of a text
+    is a match of `pattern` (as in Python) in lower case, given by its position in `vocabulary`: 0
+    after the end, 1 if it is not there.
+
+    Args:
+        facts: Facts of the data.
+        padded: Whether the model masks the steps after a sequence's end, which hold `padding`.
     """
     inputs: list[Any] = [{"name": name} for name in facts.feature_names]
     if columns := facts.encoding.get("columns"):
         inputs = [one for column in columns for one in _inputs(column)]
     if facts.inputs == "images":
         inputs = [{"name": "image", "shape": facts.input_shape, "range": facts.value_range}]
+    if facts.inputs == "sequences":
+        sequence = {"name": "sequence", "shape": facts.input_shape, "features": facts.feature_names}
+        inputs = [sequence | ({"padding": PADDING} if padded else {})]
     return {"inputs": inputs, "target": facts.target_name, "classes": facts.class_names}
 
 
 def _inputs(column: Mapping[str, Any]) -> list[dict[str, Any]]:
     if column["kind"] == "category":
         return [{"name": column["name"], "categories": column["categories"]}]
+    if column["kind"] == "text":
+        pattern = WORD.pattern if column["tokens"] == "words" else r"[\s\S]"
+        return [{**column, "pattern": pattern}]
     parts = [f" {part}" for part in DATE] if column["kind"] == "date" else [""]
     return [{"name": column["name"] + part} for part in parts]
 

@@ -57,7 +57,8 @@ def float32_copy(model: Any, *, unroll: bool = False) -> Any:
             layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
         if getattr(layer, "activation", None) is keras.activations.gelu:
             layer.activation = _gelu
-    copy(np.zeros((1, *model.inputs[0].shape[1:]), "float32"))  # Keras exports a called model
+    inputs = model.inputs[0]
+    copy(np.zeros((1, *inputs.shape[1:]), inputs.dtype))  # Keras exports a called model
     return copy
 
 
@@ -66,9 +67,9 @@ def _gelu(x: Any) -> Any:
 
 
 def _export(model: Any, path: Path, form: str, **settings: Any) -> None:
-    """Call Keras' exporter for float32 inputs of any batch size."""
-    shape = (None, *model.inputs[0].shape[1:])
-    signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
+    """Call Keras' exporter for inputs of any batch size."""
+    shape, dtype = (None, *model.inputs[0].shape[1:]), model.inputs[0].dtype
+    signature = [keras.InputSpec(shape=shape, dtype=dtype, name=INPUT)]
     with contextlib.redirect_stdout(io.StringIO()):  # Keras 3.13 prints about a SavedModel
         model.export(str(path), format=form, verbose=False, input_signature=signature, **settings)
 

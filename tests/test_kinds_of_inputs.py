@@ -1,0 +1,132 @@
+"""Sequences, texts and next characters in the rooms of the lab: each is measured, or refused."""
+
+import json
+import re
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+import dlcourse as dl
+from dlcourse.commands import export
+from dlcourse.datasets.dataset import PADDING
+from dlcourse.lab import exporting
+
+GOOD, BAD = ("good", "great", "fine"), ("bad", "poor", "dull")
+NEUTRAL = ("the", "film", "plot", "is", "a", "story", "and", "music")
+
+
+def text_of(rng, label):
+    words = [*rng.choice(NEUTRAL, rng.integers(2, 7)), rng.choice(GOOD if label else BAD)]
+    return " ".join(rng.permutation(words))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table of 120 texts, 90 sequences of different lengths, and 80 names as lines."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("kinds")
+    rows = [f'"{text_of(rng, k % 2)}",{("no", "yes")[k % 2]}' for k in range(120)]
+    (folder / "texts.csv").write_text("\n".join(["review,liked", *rows]))
+    y, t = np.arange(90) % 3, np.arange(8)
+    x = np.sin(t * (y[:, None] + 1) + rng.uniform(0, 6, (90, 1)))[..., None] + np.zeros((1, 1, 2))
+    for row in x:
+        row[rng.integers(4, 9) :] = np.nan
+    np.savez(folder / "waves.npz", x_train=x.astype("float32"), y_train=y)
+    lines = {"".join(rng.choice(["an", "be", "lo", "mi", "ra"], 3)) for _ in range(300)}
+    (folder / "lines.txt").write_text("\n".join(sorted(lines)))
+    return folder
+
+
+def trained(folder, name, dataset, model):
+    training = {"epochs": 3, "learning_rate": 0.02, "batch_size": 16}
+    recipe = {"dataset": dataset, "model": model, "training": training}
+    return dl.fit(recipe, runs=folder / "runs", name=name, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def texts(folder):
+    return {"name": "csv", "path": str(folder / "texts.csv"), "target": "liked", "text": "review"}
+
+
+@pytest.fixture(scope="module")
+def text_run(folder, texts):
+    return trained(folder, "texts", texts, {"name": "attention", "units": 8})
+
+
+@pytest.fixture(scope="module")
+def sequence_run(folder):
+    waves = {"name": "npz", "path": str(folder / "waves.npz")}
+    return trained(folder, "waves", waves, {"name": "rnn", "units": 8, "cell": "gru"})
+
+
+@pytest.fixture(scope="module")
+def line_run(folder):
+    model = {"name": "next_character", "units": 8, "heads": 2, "blocks": 1}
+    return trained(folder, "names", {"name": "lines", "path": str(folder / "lines.txt")}, model)
+
+
+# export
+
+
+@pytest.fixture
+def exported(monkeypatch, capsys, tmp_path):
+    """Export a run as LiteRT, without long timing; return the text, the model and its names."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "1")
+    timed = exporting.microseconds
+    monkeypatch.setattr(exporting, "microseconds", lambda *given: timed(*given, seconds=0.0))
+
+    def run(run):
+        assert export.main(["--run", str(run.path), "--to", "litert", "--out", str(tmp_path)]) == 0
+        path = tmp_path / "model.tflite"
+        known = json.loads(ZipFile(path).read("names.json"))
+        return capsys.readouterr().out, exporting.FORMATS["litert"].load(path), known
+
+    return run
+
+
+def test_another_program_can_encode_a_text_with_the_names_of_an_export(exported, text_run):
+    out, predict, known = exported(text_run)
+    assert (
+        "int32 (n, 7), any n: positions of words in the vocabulary, 1 for others, 0 after the end"
+        in out
+    )
+    assert "names     of the inputs and classes, and the vocabulary: names.json in the" in out
+    text, (known_text,) = "A GREAT film, and unheard-of!", known["inputs"]
+    number = {token: position for position, token in enumerate(known_text["vocabulary"])}
+    numbers = [number.get(token, 1) for token in re.findall(known_text["pattern"], text.lower())]
+    x = np.zeros((1, known_text["length"]), "int32")
+    x[0, : len(numbers)] = numbers[: x.shape[1]]
+    assert (x == 1).sum() == 3  # the comma, "unheard" and "-"
+    (row,) = dl.predict(text_run, text)
+    assert predict(x)[0, 0] == pytest.approx(row["probabilities"]["yes"], abs=1e-5)  # float32
+
+
+def test_an_exported_sequence_ends_where_its_padding_begins(exported, sequence_run):
+    out, predict, known = exported(sequence_run)
+    assert "input     float32 (n, 8, 2), any n: raw values -0.9" in out
+    assert "; -1e+09 after the end\n" in out
+    (sequence,) = known["inputs"]
+    assert sequence == {
+        "name": "sequence",
+        "shape": [8, 2],
+        "features": ["x1", "x2"],
+        "padding": PADDING,
+    }
+    x = sequence_run.load_dataset().x_test[:3]
+    expected = sequence_run.model.predict(x, verbose=0)
+    np.testing.assert_allclose(predict(x), expected, atol=1e-5)  # float32 in another order
+
+
+def test_the_probabilities_of_every_next_character_are_exported(exported, line_run):
+    out, predict, known = exported(line_run)
+    assert " test texts of lines\n" in out
+    assert known["inputs"][0]["tokens"] == "characters"
+    assert known["classes"][0] == "end"
+    assert predict(line_run.load_dataset().x_test[:2]).shape == (2, 6, len(known["classes"]))
+
+
+def test_random_texts_are_of_known_tokens(text_run):
+    x = exporting.random_inputs(text_run.model, (0.0, 0.0), 50)
+    assert (x.dtype, x.shape) == ("int32", (50, 7))
+    assert (x.min(), x.max()) == (0, len(text_run.facts.vocabulary) - 1)
