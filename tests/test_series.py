@@ -14,7 +14,7 @@ import dlcourse as dl
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.datasets.dataset import Dataset
-from dlcourse.datasets.series import naive_forecasts, series, series_file
+from dlcourse.datasets.series import every_window, naive_forecasts, series, series_file
 from dlcourse.errors import DatasetError, RecipeError
 from dlcourse.lab.diagnosis.examination import examine, leaking_column
 from dlcourse.lab.diagnosis.fit import no_better_than_naive
@@ -377,6 +377,27 @@ def test_what_the_columns_were_taken_as_is_told(write):
     assert "rain" in told
 
 
+# New files
+
+SHORT = ["day;value", *(f"0{day}.02.2024;{day},5" for day in (1, 2, 3, 5, 6))]
+
+
+def test_every_window_of_a_new_file_worked_by_hand(write):
+    own = {"time": "day", "gaps": "hold", "horizon": 2, "missing_values": ["-9"]}
+    data = load(write(dated(DAYS)), **own)
+    encoding = json.loads(json.dumps(data.encoding))
+    places, x = every_window(write(SHORT), encoding)
+    # The day 4 is missing: its window ends in the row of the day 3, the last known one.
+    assert places == ["own.csv:4", "own.csv:5", "own.csv:6"]
+    held = [1.5, 2.5, 3.5, 3.5, 5.5, 6.5]
+    np.testing.assert_array_equal(x[..., 0], [held[:4], held[1:5], held[2:]])
+    assert x.dtype == "float32"
+    short = "own.csv: has 3 steps, but a window has 4"
+    for rows, text in ((SHORT[:4], short), (["day;v", *SHORT[1:]], "no column 'value'")):
+        with pytest.raises(DatasetError, match=text):
+            every_window(write(rows), encoding)
+
+
 # A training beside the naive forecasts
 
 
@@ -397,6 +418,11 @@ def test_a_training_tells_the_errors_of_the_naive_forecasts(write, tmp_path):
     assert found.naive == run.metrics["naive"]["val"]
     assert no_better_than_naive(found)
     assert (found.leak, found.duplicates) == (None, 0)
+    new = write([rows[0], *reversed(rows[1:21])])
+    assert [row["input"] for row in dl.predict(run, new)] == [f"own.csv:{n}" for n in range(6, 22)]
+    (scores,) = dl.evaluate(run, new).values()
+    x, y = every_window(new, run.facts.encoding)[1][:-1], np.float32(steps[14::-1])
+    assert scores["mae"] == pytest.approx(np.abs(run.model.predict(x, verbose=0)[:, 0] - y).mean())
 
 
 def test_a_column_that_counts_the_steps_is_not_leakage(write):
