@@ -251,7 +251,9 @@ def test_models_that_do_not_fit_are_named_before_the_data_is_read():
         dl.recipe(dataset={"name": "text_folder", "path": "x"}, model="cnn")
     with pytest.raises(RecipeError, match="'rnn' is for regression or binary or multiclass, but"):
         dl.recipe(dataset="names", model="rnn")
-    with pytest.raises(RecipeError, match=r"'model\.name': 'next_character' is for next_token, but"):
+    with pytest.raises(
+        RecipeError, match=r"'model\.name': 'next_character' is for next_token, but"
+    ):
         dl.recipe(dataset="movie_reviews", model="next_character")
 
 
