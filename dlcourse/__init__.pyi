@@ -26,6 +26,8 @@ from dlcourse.runs import read_run as read_run
 from dlcourse.visualizers import Regularizers as Regularizers
 from dlcourse.visualizers import Transformations as Transformations
 from dlcourse.visualizers import activation_maximization as activation_maximization
+from dlcourse.visualizers import attention_maps as attention_maps
+from dlcourse.visualizers import attention_rollout as attention_rollout
 from dlcourse.visualizers import class_activation_map as class_activation_map
 from dlcourse.visualizers import deep_dream as deep_dream
 from dlcourse.visualizers import eigen_cam as eigen_cam

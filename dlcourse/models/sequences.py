@@ -146,6 +146,7 @@ def attention(
     units: Positive = 32,
     heads: Positive = 2,
     blocks: Positive = 1,
+    patch: Positive = 1,
     dropout: Rate = 0.0,
     initializer: parts.Initializer = "glorot_uniform",
 ) -> "keras.Model":
@@ -162,6 +163,7 @@ def attention(
         units: Numbers per step inside the network; a multiple of `heads`.
         heads: Number of heads of each attention layer.
         blocks: Number of blocks.
+        patch: Number of steps that are projected together, as one step of the attention.
         dropout: Fraction of attention weights and of each block's outputs dropped in training.
         initializer: Initializer of the kernels of the projection, the dense layers and the head.
 
@@ -170,10 +172,18 @@ def attention(
     """
     kernel = parts.weights(initializer, 0.0)
     front = parts.sequence_inputs(input_shape, rescale, vocabulary, units)
-    inputs, *layers = front
+    if patch > 1 and parts.masks(front):
+        reason = "1 is expected for text, and for sequences of different lengths"
+        raise RecipeError(reason, setting="patch")
     if vocabulary is None:
-        layers.append(keras.layers.Dense(units, name="projection", **kernel))
-    x = _encoded(inputs, layers, (units, heads, blocks, dropout), kernel)
+        how: Any = {"name": "projection", **kernel}
+        dense, patches = keras.layers.Dense, keras.layers.Conv1D
+        front.append(patches(units, patch, patch, **how) if patch > 1 else dense(units, **how))
+    inputs, *layers = front
+    x = inputs
+    for layer in layers:
+        x = layer(x)
+    x = _encoded(inputs[:, : x.shape[1]], x, (units, heads, blocks, dropout), kernel)
     x = keras.layers.GlobalAveragePooling1D(name="global_average")(x)
     for layer in parts.head(num_outputs, regression, kernel):
         x = layer(x)
@@ -181,17 +191,16 @@ def attention(
 
 
 def _encoded(
-    x: Any, layers: list["keras.Layer"], sizes: Any, kernel: dict[str, Any], *, causal: bool = False
+    inputs: Any, x: Any, sizes: Any, kernel: dict[str, Any], *, causal: bool = False
 ) -> Any:
-    """Return the steps after the blocks, `(n, steps, units)`; Keras' masks pass through."""
+    """Return the embedded steps `x` after the blocks, `(n, steps, units)`; masks pass through."""
     units, heads, blocks, dropout = sizes
     if units % heads:
         raise RecipeError(f"{units} cannot be divided by {heads} heads", setting="units")
-    present = ops.not_equal(x, 0) if len(x.shape) == 2 else ops.any(ops.not_equal(x, PADDING), -1)
+    present = ops.not_equal(inputs, 0 if len(inputs.shape) == 2 else PADDING)
+    present = present if len(inputs.shape) == 2 else ops.any(present, -1)
     number = ops.cumsum(ops.cast(present, "int32"), axis=1) * ops.cast(present, "int32")
     place = keras.layers.Embedding(x.shape[1] + 1, units, mask_zero=True, name="positions")(number)
-    for layer in layers:
-        x = layer(x)
     x = keras.layers.Add(name="with_positions")([x, place])
     norm, add = keras.layers.LayerNormalization, keras.layers.Add
     for k in range(1, blocks + 1):
@@ -245,7 +254,8 @@ def next_character(
     kernel = parts.weights(initializer, 0.0)
     inputs, embedding = parts.sequence_inputs(input_shape, None, vocabulary or num_outputs, units)
     before = ops.pad(inputs[:, :-1], ((0, 0), (1, 0)), constant_values=1)
-    x = _encoded(before, [embedding], (units, heads, blocks, dropout), kernel, causal=True)
+    sizes = (units, heads, blocks, dropout)
+    x = _encoded(before, embedding(before), sizes, kernel, causal=True)
     for layer in parts.head(num_outputs, False, kernel):
         x = layer(x)
     return keras.Model(inputs, x)
