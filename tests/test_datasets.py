@@ -53,7 +53,15 @@ def make_tfds(folder):
     return {"dataset": tiny_tfds.prepare(tiny_tfds.Tiny, folder), "data_dir": str(folder)}
 
 
+def make_series(folder):
+    rows = "".join(f"{np.sin(step) + step / 50:.4f}\n" for step in range(200))
+    (folder / "steps.csv").write_text("height\n" + rows)
+    return {"path": str(folder / "steps.csv"), "window": 6}
+
+
 MAKE = {"image_folder": make_images, "npz": make_npz, "csv": make_csv, "tfds": make_tfds}
+MAKE |= {"series": make_series}
+INPUTS = {2: "rows", 3: "sequences", 4: "images"}  # by the number of axes
 
 
 @pytest.fixture(
@@ -161,8 +169,7 @@ def test_the_test_split_of_digits_is_scikit_learns_stratified_fifth_of_seed_0():
 
 def test_shapes_and_types_are_those_of_a_dataset(data):
     for x, y in data.splits.values():
-        assert x.ndim in (2, 4)
-        assert x.dtype == ("float32" if x.ndim == 2 else "uint8")
+        assert x.dtype == ("uint8" if INPUTS[x.ndim] == "images" else "float32")
         assert y.dtype == ("float32" if data.task == "regression" else "int64")
         assert len(x) == len(y) > 0
 
@@ -183,7 +190,7 @@ def test_each_class_is_named_and_in_every_split(data):
 
 
 def test_each_column_is_named(data):
-    columns = data.input_shape[0] if data.x_train.ndim == 2 else 0
+    columns = data.input_shape[-1] if data.x_train.ndim < 4 else 0
     assert len(data.feature_names) == columns
     assert data.target_name
 
@@ -195,7 +202,8 @@ def test_no_example_is_in_two_splits(name, data):
 
 def test_what_is_declared_is_what_is_loaded(name, data):
     loader = DATASETS[name]
-    assert loader.inputs in (None, "rows" if data.x_train.ndim == 2 else "images")
+    assert loader.inputs in (None, INPUTS[data.x_train.ndim])
+    assert data.facts.inputs == INPUTS[data.x_train.ndim]
     if loader.task == "classification":
         assert data.task in ("binary", "multiclass")
     else:
@@ -203,10 +211,11 @@ def test_what_is_declared_is_what_is_loaded(name, data):
     assert data.task in get_args(Task)
 
 
-def test_the_seed_moves_the_validation_split_and_never_the_test_split(data, other_seed):
+def test_the_seed_moves_the_validation_split_and_never_the_test_split(name, data, other_seed):
     np.testing.assert_array_equal(data.x_test, other_seed.x_test)
     np.testing.assert_array_equal(data.y_test, other_seed.y_test)
-    assert as_rows(data.x_val) != as_rows(other_seed.x_val)
+    # The stretches of a series follow each other in time, whatever the seed.
+    assert (as_rows(data.x_val) != as_rows(other_seed.x_val)) == (name != "series")
 
 
 def test_the_same_seed_gives_the_same_data(name, settings, data):
@@ -256,10 +265,10 @@ def test_embedded_sets_points_and_own_files_need_no_tensorflow(tmp_path):
     code = (
         "import sys; sys.modules.update(tensorflow=None, tensorflow_datasets=None, keras=None)\n"
         "from dlcourse.datasets import load_dataset\n"
-        "for name in 'digits breast_cancer iris wine diabetes planted points'.split():\n"
+        "for name in 'digits breast_cancer iris wine diabetes planted points mnist1d'.split():\n"
         "    load_dataset(name)\n"
     )
-    for name in ("image_folder", "npz", "csv"):
+    for name in ("image_folder", "npz", "csv", "series"):
         code += f"load_dataset({name!r}, **{MAKE[name](tmp_path)!r})\n"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

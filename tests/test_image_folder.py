@@ -315,7 +315,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, folder):
         load(tmp_path / "colour")
     with pytest.raises(DatasetError, match=r"0\.png is a file: a folder is expected"):
         load(folder / "red" / "0.png")
-    with pytest.raises(DatasetError, match=r"red: no class folders: CLASS/IMAGE is") as error:
+    with pytest.raises(DatasetError, match=r"red: no class folders: CLASS/FILE is") as error:
         load(folder / "red")
     assert str(error.value).endswith(f"(did you mean '{folder}', with blue, green, red?)")
     (tmp_path / "one" / "red").mkdir(parents=True)
@@ -435,7 +435,7 @@ def test_images_without_labels_beside_the_training_folder_are_refused(tmp_path):
     for name in ("train", "test"):
         (tmp_path / "flat" / name).mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / "flat" / name / "cat.1.png")
-    with pytest.raises(DatasetError, match="train: no class folders: CLASS/IMAGE is expected"):
+    with pytest.raises(DatasetError, match="train: no class folders: CLASS/FILE is expected"):
         load(tmp_path / "flat")
 
 

@@ -71,11 +71,11 @@ def test_integers_of_one_type_stay_of_one_type_though_some_splits_would_fit_a_by
 def test_the_range_of_images_is_that_of_their_kind_not_of_their_values(
     save, least, most, dtype, expected
 ):
-    x = np.resize(np.array([least, most], dtype), (60, 4, 3))
+    x = np.resize(np.array([least, most], dtype), (60, 4, 4))
     data = load_dataset("npz", path=save(x_train=x, y_train=LABELS))
     assert data.value_range == expected
     low, high = expected
-    assert f"inputs (4, 3, 1) from {low} to {high}, 43 train" in data.summary
+    assert f"inputs (4, 4, 1) from {low} to {high}, 43 train" in data.summary
 
 
 def test_images_of_12_bits_are_refused_until_their_range_is_given(save):

@@ -153,7 +153,8 @@ MISTAKES = {
     "no name": (
         GOOD.replace("  name: cnn\n", ""),
         "x.yaml:5:3: 'model.name' is missing (known: linear_regression, logistic_regression, "
-        "softmax_regression, dnn, cnn, rnn, transfer)",
+        "softmax_regression, dnn, cnn, rnn, cnn1d, attention, mean_embedding, next_character, "
+        "transfer)",
     ),
     "an alias": ("a: &b 1\nc: *b", "x.yaml:1:4: aliases (*name) are not used in recipes"),
     "code": (

@@ -1,4 +1,4 @@
-"""dlcourse predict: class and probability of your own images or rows."""
+"""dlcourse predict: class and probability of your own images, rows or texts."""
 
 import argparse
 from pathlib import Path
@@ -13,14 +13,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse predict",
-        description="Predict image files, or the rows of CSV files, with a saved run.",
+        description="Predict image files, the rows of CSV files, or texts with a saved run.",
     )
     parser.add_argument(
         "files",
-        nargs="+",
+        nargs="*",
         metavar="FILE",
-        help="images or folders of images; CSV files for a table; npz files of arrays x, x_test, …",
+        help="images, texts, or folders of them; CSV files for a table; npz files of arrays x, …",
     )
+    parser.option("--text", "a text, for a run on text; may be repeated", "TEXT", action="append")
     parser.option("--run", "the run's folder", "DIR", required=True)
     parser.option("--as-is", "read pictures whole, without looking for drawn digits")
     parser.option("--invert", "swap dark and light, and read pictures as they are")
@@ -31,14 +32,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.lab.prediction import files_of, predictions, read_file
+    from dlcourse.lab.prediction import files_of, predictions, read_file, read_texts
     from dlcourse.runs import read_run, write_rows
 
     if arguments.out and Path(arguments.out).expanduser().exists():
         raise UserError(f"--out: {arguments.out} exists already: choose another name")
     run = read_run(arguments.run)
     run.refuse_untrained()
+    if not arguments.files and arguments.text is None:
+        raise UserError("give a FILE, or --text for a run on text")
     read, bad = [], 0
+    if arguments.text is not None:
+        read.append(read_texts(run, arguments.text))
     for file in (file for path in arguments.files for file in files_of(path, run.facts)):
         try:
             read.append(read_file(run, file, as_is=arguments.as_is, invert=arguments.invert))

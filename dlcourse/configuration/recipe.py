@@ -15,6 +15,7 @@ from dlcourse.configuration.yaml_source import Location, Source, apply, parse, r
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.paths import existing
+from dlcourse.datasets.series import series_file
 from dlcourse.errors import DatasetError, RecipeError, UserError
 from dlcourse.heavy import keras
 from dlcourse.models import MODELS, augmentation_layers, mismatch, new_model
@@ -252,7 +253,7 @@ class Recipe(Settings):
         """
         path, base = getattr(self.dataset, "path", None), self.base or ""
         if path is not None:
-            existing(path)
+            existing(series_file(path) if self.dataset.name == "series" else path)
         try:
             if base == NAME and self.settings("model")["weights"] == "imagenet":
                 weights_file()
@@ -355,6 +356,11 @@ def validate(source: Source, *, past: bool = False) -> Recipe:
         RecipeError: The recipe is not valid: one line per error.
     """
     recipe, lines = None, [str(fault) for fault in source.faults]
+    dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
+    inputs = getattr(MODELS.get(str(model.get("name"))), "inputs", ())
+    kinds = {"images", "sequences"} & {*inputs}
+    if dataset.get("name") == "npz" and len(kinds) == 1:  # what the model takes decides
+        dataset.setdefault("inputs", *kinds)
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
@@ -387,7 +393,7 @@ def _conflicts(
     """
     dataset, model, training = (_group(data.get(part)) for part in ("dataset", "model", "training"))
     loader = DATASETS.get(str(dataset.get("name")))
-    inputs = inputs or (loader.inputs if loader else None)
+    inputs = inputs or ("text" if dataset.get("text") else loader.inputs if loader else None)
     task = task or dataset.get("task") or (loader.task if loader else None)
     classes = dataset.get("classes")
     if task == "multiclass" and isinstance(classes, list | tuple) and len(classes) == 2:
@@ -401,6 +407,8 @@ def _conflicts(
     stages, clean = training.get("batch_size"), training.get("clean_epochs")
     augmentation, counted = training.get("augmentation"), isinstance(epochs, int)
     if name in MODELS and (reason := mismatch(name, inputs, task)):
+        if dataset.get("name") == "npz" and inputs in ("images", "sequences"):
+            reason += ": if the arrays are something else, set dataset.inputs"
         fault("model.name", reason)
     if training.get("schedule") and training.get("reduce_on_plateau"):
         reason = "a schedule sets the learning rate already: keep one of the two"
@@ -410,8 +418,9 @@ def _conflicts(
     if counted and isinstance(stages, list | tuple) and len(stages) > epochs:
         reason = f"{len(stages)} stages need {len(stages)} epochs or more, got {epochs}"
         fault("training.batch_size", reason)
-    if augmentation and inputs == "rows":
-        fault("training.augmentation", "is for images, but this data is rows of a table")
+    if augmentation and inputs not in (None, "images"):
+        kind = {"rows": "rows of a table"}.get(inputs, inputs)
+        fault("training.augmentation", f"is for images, but this data is {kind}")
     if augmentation and model.get("cache_features"):
         reason = "augmented images have other features in each epoch: set it to false"
         fault("model.cache_features", reason)
@@ -420,8 +429,8 @@ def _conflicts(
     elif counted and isinstance(clean, int) and clean >= epochs:
         fault("training.clean_epochs", f"leaves no epoch to augment: epochs is {epochs}")
     for key in ("label_smoothing", "class_weights"):
-        if task == "regression" and training.get(key):
-            fault(f"training.{key}", "is for classification, not for regression")
+        if task in ("regression", "next_token") and training.get(key):
+            fault(f"training.{key}", f"is for classification, not for {task}")
     metric = "val_accuracy" if task == "regression" else "val_mae" if task else None
     patience = _group(training.get("early_stopping")).get("patience")
     longest = model.get("fine_tuning_epochs") if model.get("trainable_layers") else 0

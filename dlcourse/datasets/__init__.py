@@ -10,9 +10,12 @@ from dlcourse.datasets.csv import csv
 from dlcourse.datasets.dataset import Dataset, check, check_split, fingerprint
 from dlcourse.datasets.embedded import breast_cancer, diabetes, digits, iris, wine
 from dlcourse.datasets.image_folder import image_folder
+from dlcourse.datasets.mnist1d import mnist1d
 from dlcourse.datasets.npz import npz
 from dlcourse.datasets.planted import planted
 from dlcourse.datasets.points import points
+from dlcourse.datasets.series import series
+from dlcourse.datasets.text import lines, movie_reviews, names, text_folder
 from dlcourse.datasets.tfds import at_hand, cifar10, fashion_mnist, kmnist, mnist, tfds
 from dlcourse.errors import RecipeError
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
@@ -23,8 +26,9 @@ __all__ = ["DATASETS", "Dataset", "Loader", "at_hand", "fingerprint", "load_data
 class Loader(NamedTuple):
     """The function that loads a data set, and what is known before it is loaded.
 
-    `inputs` is `images`, `rows` or None (the file decides). `task` is a `Dataset.task`,
-    `classification` (the data decides between binary and multiclass) or None (the settings decide).
+    `inputs` is that of `DataFacts` (rows or text for `csv`), or None (the file decides). `task` is
+    a `Dataset.task`, `classification` (the data decides between binary and multiclass) or None (the
+    settings decide).
     """
 
     function: Callable[..., Dataset]
@@ -40,14 +44,20 @@ DATASETS = {
     "diabetes": Loader(diabetes, "rows", "regression"),
     "planted": Loader(planted, "images", "multiclass"),
     "points": Loader(points, "rows", "classification"),
+    "mnist1d": Loader(mnist1d, "sequences", "multiclass"),
     "mnist": Loader(mnist, "images", "multiclass"),
     "fashion_mnist": Loader(fashion_mnist, "images", "multiclass"),
     "kmnist": Loader(kmnist, "images", "multiclass"),
     "cifar10": Loader(cifar10, "images", "multiclass"),
     "tfds": Loader(tfds, "images", "classification"),
     "image_folder": Loader(image_folder, "images", "classification"),
+    "text_folder": Loader(text_folder, "text", "classification"),
+    "movie_reviews": Loader(movie_reviews, "text", "binary"),
+    "names": Loader(names, "text", "next_token"),
+    "lines": Loader(lines, "text", "next_token"),
     "npz": Loader(npz, None, None),
     "csv": Loader(csv, "rows", None),
+    "series": Loader(series, "sequences", "regression"),
 }
 
 

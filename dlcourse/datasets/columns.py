@@ -34,7 +34,7 @@ class Column(NamedTuple):
         name: Name in the header.
         kind: Kind of its values.
         values: Numbers float64 `(n, 1)`; year, month and weekday of dates float64 `(n, 3)`; codes
-            into `categories` `(n,)`.
+            into `categories` `(n,)`; texts `(n,)`.
         missing: Whether each value is missing; its number is then NaN.
         said: Remark for the user: a unit, a format, a word that may mean missing.
         extent: Lowest and highest value, or some values, as text.
@@ -42,7 +42,7 @@ class Column(NamedTuple):
     """
 
     name: str
-    kind: Literal["number", "date", "category", "left out", "target"]
+    kind: Literal["number", "date", "category", "text", "left out", "target"]
     values: np.ndarray
     missing: np.ndarray
     said: str = ""
@@ -107,6 +107,29 @@ def understand(table: Table, name: str) -> Column:
         return left_out(name, len(cells.codes), f"only {some(words)}" if words else "empty")
     column = None if are_codes(filter(None, known.texts)) else numbers(table, name, known)
     return column or _dates(table, name, known) or _categories(table, name, cells)
+
+
+def times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
+    """Return the times of rows as numbers: those of the column, or the dates' distances.
+
+    Raises:
+        DatasetError: The column is neither of numbers nor of dates, or a row has no time.
+    """
+    column = understand(table, name)
+    if column.kind not in ("number", "date"):
+        said = f"'{name}' must be a date or a number: it is {column.taken_as}"
+        raise DatasetError(said, of=str(table.file))
+    if (gaps := column.missing[rows]).any():
+        place = table.place(int(rows[gaps.argmax()]), name)
+        raise DatasetError(f"{place} is empty: each row needs its time")
+    if column.kind == "number":
+        return column.values[rows, 0]
+    first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
+    days = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
+    if (bad := days.isna().to_numpy()).any():
+        place = table.place(int(rows[bad.argmax()]), name)
+        raise DatasetError(f"{place} is '{texts[bad].iloc[0]}': a time is expected")
+    return days.astype("int64").to_numpy()
 
 
 def left_out(name: str, rows: int, reason: str) -> Column:

@@ -15,11 +15,12 @@ from pydantic import Discriminator, Field, Tag
 
 from dlcourse.datasets import columns as understood
 from dlcourse.datasets.amounts import amount, value
-from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, understand
+from dlcourse.datasets.columns import MISSING, OTHER, Column, cells_of, some, times, understand
 from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, task_of, value_range
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.splits import Rows, content_rows, drawn_rows, time_rows
 from dlcourse.datasets.table import MOST_CATEGORIES, Reading, Table, read_table
+from dlcourse.datasets.text import Tokens, encode_texts, fault_of, text_encoding
 from dlcourse.errors import DatasetError, RecipeError, as_given
 from dlcourse.heavy import pd
 from dlcourse.schema import Fraction, Positive, Word, checked_settings, did_you_mean
@@ -41,6 +42,10 @@ def csv(
     *,
     path: str,
     target: Word,
+    text: Word | None = None,
+    tokens: Tokens = "words",
+    vocabulary: Positive = 5000,
+    length: Positive | None = None,
     task: Literal["classification", "regression"] | None = None,
     ignore: tuple[Word, ...] = (),
     missing: Literal["auto", "drop", "error"] = "auto",
@@ -63,6 +68,8 @@ def csv(
         path: Path of a CSV file (also `.tsv`, `.gz`, or alone in a `.zip`) or Excel workbook
             (`.xlsx`), relative to the current folder; `~` expands.
         target: Name of the column to predict. Rows without it are left out.
+        text: Name of a column of texts, to predict the target from instead of all other columns.
+        tokens, vocabulary, length: With `text`, as for `text_folder`.
         task: Kind of target; null takes `classification` for text or at most 20 different integers,
             otherwise `regression`.
         ignore: Names of the columns to leave out, such as an identifier.
@@ -99,23 +106,33 @@ def csv(
     dialect = (separator, decimal, thousands, encoding, header, day_first)
     table = read_table(path, Reading(*dialect, missing, missing_values, rare))
     by = split if isinstance(split, dict) else {}
-    _refuse_unknown(table, target=(target,), ignore=ignore, split=(*by.values(),))
+    named = {"text": (text,)} if text else {}
+    refuse_unknown(table, target=(target,), **named, ignore=ignore, split=(*by.values(),))
     if target in ignore:
         raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
     absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
-    columns = _columns(table, {**absent, target: "target"})
+    if text is not None:
+        absent = dict.fromkeys(table.frame, f"beside the text '{text}'") | absent
+        absent.pop(text)
+    columns = _columns(table, {**absent, target: "target"}, text)
     used = [column for column in columns if column.kind != "left out"]
     if not used:
         raise DatasetError(f"{table.file}: no column is left to predict '{target}' from")
     goal = _target(table, target, task)
-    gaps = np.any([column.missing for column in used], axis=0) & (missing == "drop")
+    gaps = np.any([column.missing for column in used], axis=0) & (
+        missing == "drop" or text is not None
+    )
     rows, y, class_names = _usable(table, goal, gaps)
     fractions = (validation_fraction, test_fraction)
     if split == "content":
         parts = content_rows(_contents([*used, goal], rows), fractions, seed)
     else:
         parts = _parts(table, rows, y, by, fractions, seed)
-    encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
+    if text is None:
+        encoded = [_encoded(column, rows[parts[0]], missing) for column in used]
+    else:
+        training = used[0].values[rows[parts[0]]]
+        encoded = [text_encoding(text, training, tokens, vocabulary, length)]
     chosen = slice(None) if len(rows) == len(table.frame) else rows
     x = _encode([column.values[chosen] for column in used], encoded)
     names = tuple(name for column in encoded for name in _names(column))
@@ -134,12 +151,12 @@ def csv(
         seed,
         fractions,
         task=task_of(class_names) if class_names else "regression",
-        value_range=value_range(x),
+        value_range=value_range(x) if text is None else (0.0, 0.0),
         class_names=class_names,
         feature_names=names,
         target_name=target,
         encoding=how,
-        columns=_report(table, [goal if one.name == target else one for one in columns]),
+        columns=report(table, [goal if one.name == target else one for one in columns]),
     )
 
 
@@ -153,7 +170,7 @@ def overview(path: str, **settings: Any) -> Report:
     given = checked_settings("csv", csv, {"path": path, "target": "", **settings})
     shared = given.keys() & Reading._fields
     table = read_table(path, Reading(**{name: given[name] for name in shared}))
-    return _report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
+    return report(table, _columns(table, dict.fromkeys(given["ignore"], "ignored")))
 
 
 def encode_rows(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
@@ -194,7 +211,7 @@ def labelled_rows(
     """
     encoding, faults = encoding_of(facts), {}
     table, name = _new_table(path, encoding, labelled=True, **dialect), encoding["target"]
-    _refuse_unknown(table, target=[name])
+    refuse_unknown(table, target=[name])
     for note in table.notes:
         if "left out" in note:
             warnings.warn(note, stacklevel=4)
@@ -234,7 +251,7 @@ def _new_table(path: str | Path, encoding: Mapping[str, Any], **dialect: Any) ->
     """Return the table of a file like that of the data set that `encoding` comes from."""
     reading = encoding.get("reading", {"header": True})  # without it: of an earlier version
     table = read_table(path, Reading(**{**reading, **dialect, "as_text": True}))
-    _refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
+    refuse_unknown(table, columns=[column["name"] for column in encoding["columns"]])
     return table
 
 
@@ -254,7 +271,8 @@ def _encoded_rows(
     return lines, kept, _encode([each[kept] for each in values], encoding["columns"])
 
 
-def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
+def refuse_unknown(table: Table, **named: Sequence[str]) -> None:
+    """Raise a DatasetError for a column that the table lacks; `named` are columns by setting."""
     for setting, columns in named.items():
         for column in columns:
             if column not in table.frame:
@@ -263,7 +281,7 @@ def _refuse_unknown(table: Table, **named: Sequence[str]) -> None:
                 raise DatasetError(reason, setting=setting, of=f"{table.file}:{table.header or 1}")
 
 
-def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
+def _columns(table: Table, absent: dict[Any, str], text: str | None = None) -> list[Column]:
     """Return the columns in the file's order; those to leave out, with the reason."""
     columns, rows, missing = [], len(table.frame), table.reading.missing
     absent = dict.fromkeys(table.unnamed, "no name in the header") | absent
@@ -271,11 +289,11 @@ def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
         if name in absent:
             columns.append(understood.left_out(name, rows, absent[name]))
             continue
-        column = understand(table, name)
+        column = _text_column(table, name) if name == text else understand(table, name)
         if column.missing.any() and missing == "error":
             place = table.place(int(column.missing.argmax()), name)
             raise DatasetError(f"{place} is empty or a word for it: fill it, or set 'missing'")
-        if column.missing.mean() > 0.5 and missing == "auto":
+        if column.missing.mean() > 0.5 and missing == "auto" and name != text:
             column = understood.left_out(name, rows, f"{column.missing.mean():.0%} missing")
         if understood.is_row_number(column):
             said = "rises with the row, and no value comes twice: an ID or a row number"
@@ -284,6 +302,19 @@ def _columns(table: Table, absent: dict[Any, str]) -> list[Column]:
             _refuse_large(table, column)
         columns.append(column)
     return columns
+
+
+def _text_column(table: Table, name: str) -> Column:
+    """Return a column of texts; empty ones are missing, and texts too long are refused."""
+    if table.frame[name].dtype == "float64":
+        raise DatasetError(f"'{name}' holds numbers, not texts", setting="text", of=table.file.stem)
+    cells = cells_of(table.frame[name])
+    faults = np.array([fault_of(text) for text in cells.texts], object)[cells.codes]
+    missing = faults == fault_of("")
+    if (long := (faults != "") & ~missing).any():
+        row = int(long.argmax())
+        raise DatasetError(f"{table.place(row, name)} {faults[row]}")
+    return Column(name, "text", np.array(cells.texts, object)[cells.codes], missing)
 
 
 def _refuse_large(table: Table, column: Column) -> None:
@@ -303,7 +334,7 @@ def _warn(table: Table, text: str) -> None:
     warnings.warn(as_given(f"{table.file}: {text}"), stacklevel=5)
 
 
-def _report(table: Table, columns: list[Column]) -> Report:
+def report(table: Table, columns: list[Column]) -> Report:
     """Return what the user sees of the columns before the training."""
 
     def row(one: Column) -> dict[str, str]:
@@ -371,16 +402,18 @@ def _parts(
     """Return the positions in `rows` of train, val and test."""
     try:
         if "time" in by:
-            return time_rows(_times(table, by["time"], rows), fractions)
+            return time_rows(times(table, by["time"], rows), fractions)
         groups = table.frame[by["group"]].iloc[rows] if by else None
         if groups is not None and groups.isna().any():
             place = table.place(int(rows[groups.isna().argmax()]), by["group"])
-            raise DatasetError(f"{place} is empty: each row needs its group", setting="split")
+            raise DatasetError(f"{place} is empty: each row needs its group")
         if groups is not None and groups.dtype == object:
             groups = groups.str.strip()
         return drawn_rows(y, fractions, seed, None if groups is None else groups.to_numpy())
     except DatasetError as error:
-        raise DatasetError(error.reason, setting=error.setting, of=table.file.stem) from None
+        raise DatasetError(
+            error.reason, setting=error.setting or "split", of=table.file.stem
+        ) from None
 
 
 def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
@@ -392,22 +425,6 @@ def _contents(columns: list[Column], rows: np.ndarray) -> "pd.DataFrame":
             named = column.kind in ("category", "target") and column.detail
             frame[column.name, number] = np.array(column.detail, object)[each] if named else each
     return pd.DataFrame(frame)
-
-
-def _times(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
-    column = understand(table, name)
-    if column.kind not in ("number", "date") or column.missing[rows].any():
-        said = f"'{name}' must be a date or a number in every row: it is {column.taken_as}"
-        raise DatasetError(said, setting="split")
-    if column.kind == "number":
-        return column.values[rows, 0]
-    first, texts = column.detail[0].startswith("%d"), table.frame[name].iloc[rows]
-    times = pd.to_datetime(texts, format="mixed", dayfirst=first, utc=True, errors="coerce")
-    if (bad := times.isna().to_numpy()).any():
-        place = table.place(int(rows[bad.argmax()]), name)
-        said = f"{place} is '{texts[bad].iloc[0]}': a time is expected"
-        raise DatasetError(said, setting="split")
-    return times.to_numpy()
 
 
 def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, Any]:
@@ -426,6 +443,8 @@ def _encoded(column: Column, training: np.ndarray, missing: str) -> dict[str, An
 def _names(known: Mapping[str, Any]) -> list[str]:
     """Return the names of the features of a column."""
     name, kind = known["name"], known["kind"]
+    if kind == "text":
+        return []
     if kind == "category":
         return [f"{name}={value}" for value in known["categories"]]
     parts = ("year", "month", "weekday") if kind == "date" else ()
@@ -439,6 +458,8 @@ def _encode(columns: list[np.ndarray], known: Sequence[Mapping[str, Any]]) -> np
 
 
 def _features(values: np.ndarray, known: Mapping[str, Any]) -> np.ndarray:
+    if known["kind"] == "text":
+        return encode_texts(values, known)
     if known["kind"] == "category":
         return np.eye(len(known["categories"]), dtype="float32")[values]
     x, gaps = as_float32(values), np.isnan(values[:, 0])
@@ -451,6 +472,11 @@ def _read(table: Table, known: Mapping[str, Any], faults: dict[int, str]) -> np.
     """Return the values of a column that is encoded already; add what is wrong with rows."""
     name, kind, words = known["name"], known["kind"], table.reading.words
     cells, expected = cells_of(table.frame[name]), f"a {kind} is expected"
+    if kind == "text":
+        for row, text in enumerate(texts := np.array(cells.texts, object)[cells.codes]):
+            if fault := fault_of(text):
+                faults.setdefault(row, f"column '{name}' {fault}")
+        return texts
     if kind == "category":
         code = {category: index for index, category in enumerate(known["categories"])}
         words = words - code.keys() if table.reading.missing_values is None else words

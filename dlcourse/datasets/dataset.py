@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.facts import SHARED, DataFacts, Facts, Task
+from dlcourse.datasets.facts import CLASSIFICATION, SHARED, DataFacts, Facts, Task
 from dlcourse.errors import DatasetError
 from dlcourse.schema import did_you_mean
 from dlcourse.text_table import Table
@@ -24,10 +24,13 @@ class Dataset(Facts):
     """Training, validation and test examples, with the facts that explain them; see `Facts`.
 
     Attributes:
-        x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, or rows
-            `(n, features)`, float32. Images too large for memory are `Streamed`: `x[rows]` reads
+        x_train, x_val, x_test: Images `(n, height, width, channels)`, uint8 or as given, sequences
+            `(n, steps, features)` or rows `(n, features)`, float32, or the numbers of a text's
+            tokens `(n, steps)`, int32. Shorter sequences end in steps of `PADDING`, shorter texts
+            in 0. Images too large for memory are `Streamed`: `x[rows]` reads
             them from the disk.
-        y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression.
+        y_train, y_val, y_test: Labels `(n,)` int64, or float32 targets `(n,)` for regression. For
+            `next_token`, the texts themselves, `(n, steps)` int64.
         regions: Boxes of the evidence in the test images, known for `planted` alone and empty
             otherwise: name (`object`, `mark`) → integers `(n_test, 4)`: top, left, bottom and
             right, in pixels; bottom and right are exclusive.
@@ -46,7 +49,7 @@ class Dataset(Facts):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example: `(height, width, channels)` or `(features,)`."""
+        """The shape of one example, without the axis n."""
         return self.x_train.shape[1:]
 
     @property
@@ -76,6 +79,7 @@ class Dataset(Facts):
 PARTS = ("train", "val", "test")
 SETTINGS = {"val": "validation_fraction", "test": "test_fraction"}
 TEST_SEED = 0  # of a test split taken from the training examples: the same in every run
+PADDING = -1e9  # in every number of the steps after a sequence's end
 WHITES = (1.0, 16.0, 255.0)  # of images: shares, the embedded digits, bytes
 NEAR = 1e-3  # of a range, by which values may leave it: they were rounded
 CHUNK_BYTES = 1 << 24  # read at a time when all examples are visited
@@ -123,11 +127,11 @@ def check(dataset: Dataset) -> Dataset:
     """
     for part, (x, y) in dataset.splits.items():
         check_split(dataset, part, x, y)
-        if dataset.task != "regression":
+        if dataset.task in CLASSIFICATION:
             _refuse_missing(f"{dataset.name}: the {part} split", y, dataset.class_names)
     for name, boxes in dataset.regions.items():
         _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
-    if dataset.task != "regression" and len(dataset.class_names) < 2:
+    if dataset.task in CLASSIFICATION and len(dataset.class_names) < 2:
         raise DatasetError(
             f"{dataset.name}: has {len(dataset.class_names)} class: a classifier needs two or more"
         )
@@ -157,7 +161,7 @@ def check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> No
                 f"{where} has NaN or infinite {what} (first at example {first}): "
                 "remove or fill them before training"
             )
-    if dataset.task != "regression":
+    if dataset.task in CLASSIFICATION:
         _check_labels(where, y, dataset.class_names)
 
 
@@ -197,7 +201,7 @@ def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> 
 
 def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
     if images.ndim != 4:
-        raise DatasetError(f"{where} is for images, but this data is rows of a table")
+        raise DatasetError(f"{where} is for images, and this data has none")
     if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
         raise DatasetError(
             f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
@@ -267,7 +271,7 @@ def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Datase
     Raises:
         DatasetError: The training split is empty, or has too few examples of a class.
     """
-    classification = dataset.task != "regression"
+    classification = dataset.task in CLASSIFICATION
     if not len(dataset.y_train):
         raise DatasetError(f"{dataset.name}: the train split is empty: give more examples")
     if classification:
@@ -301,7 +305,7 @@ def as_float32(numbers: np.ndarray) -> np.ndarray:
 def image_range(parts: Mapping[str, Examples], wanted: Any, name: str) -> tuple[float, float]:
     """Return the values of images that are black and white: they are scaled to 0…1.
 
-    For rows of a table they are the lowest and the highest value of the training rows.
+    For rows and sequences they are the lowest and the highest value in training.
 
     Args:
         parts: `(x, y)` of `train` and of other splits; one with values outside is warned of.
@@ -313,7 +317,7 @@ def image_range(parts: Mapping[str, Examples], wanted: Any, name: str) -> tuple[
         DatasetError: The training images have values outside, or above 255 with `auto`.
     """
     x, auto = parts["train"][0], wanted == "auto"
-    if x.ndim == 2:
+    if x.ndim < 4:
         return value_range(x)
     if auto and x.dtype == "uint8" and x[:100].max(initial=0) > WHITES[-2]:
         return 0.0, WHITES[-1]  # without reading all images
@@ -346,8 +350,9 @@ def outside(least: float, most: float, value_range: tuple[float, float]) -> bool
 
 
 def value_range(x: np.ndarray) -> tuple[float, float]:
-    """Return the lowest and the highest value, 0 and 0 for no examples."""
-    ends = [(float(chunk.min()), float(chunk.max())) for chunk in chunks(x)]
+    """Return the lowest and the highest value, `PADDING` apart; 0 and 0 for no examples."""
+    held = (chunk[chunk != PADDING] if chunk.ndim == 3 else chunk for chunk in chunks(x))
+    ends = [(float(chunk.min()), float(chunk.max())) for chunk in held if chunk.size]
     return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0.0, 0.0)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal
 
-Task = Literal["regression", "binary", "multiclass"]
+Inputs = Literal["images", "sequences", "text", "rows"]
+Task = Literal["regression", "binary", "multiclass", "next_token"]
+CLASSIFICATION = ("binary", "multiclass")
 FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # in every dataset.json
 DRAWN = (("mnist", (28, 28, 1)), ("digits", (8, 8, 1)))  # in runs that did not record it
 
@@ -15,11 +17,13 @@ class Facts:
 
     Attributes:
         name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` (labels 0 and 1) or `multiclass` (labels 0 … k-1).
+        task: `regression`, `binary` (labels 0 and 1), `multiclass` (labels 0 … k-1) or
+            `next_token` (of a text: each token, from those before it).
         value_range: Black and white of images (see `image_range`), or the lowest and highest value
             of a table's training rows.
         class_names: One name per class; empty for regression.
-        feature_names: One name per column of a table; empty for images.
+        feature_names: One name per column of a table, or per number of a sequence's step; empty for
+            images and text.
         target_name: Name of what is predicted, with its unit if it has one.
         encoding: Record of how a file's columns were encoded (see `csv`); empty otherwise.
         drawn: Manner in which drawings became the images, a key of `drawings.MANNERS`; empty for
@@ -45,7 +49,8 @@ class DataFacts(Facts):
     """The facts of a data set; `Dataset.facts` and `Run.facts` both return them.
 
     Attributes:
-        input_shape: Shape of one example: `(height, width, channels)` or `(features,)`.
+        input_shape: Shape of one example: `(height, width, channels)`, `(steps, features)`,
+            `(features,)`, or `(steps,)` of a text.
         value_range: See `Facts`; 0 to 1 for runs that did not record it.
         examples: Number of examples in each split.
         fingerprint: SHA-256 of the data; empty if it was not computed.
@@ -57,9 +62,17 @@ class DataFacts(Facts):
     fingerprint: str = field(default="", kw_only=True)
 
     @property
-    def inputs(self) -> Literal["images", "rows"]:
-        """`images`, or `rows` of a table."""
-        return "images" if len(self.input_shape) > 1 else "rows"
+    def vocabulary(self) -> list[str]:
+        """The tokens of a text, by number; empty for other data."""
+        return [*self.encoding.get("columns", ()), {}][0].get("vocabulary", [])
+
+    @property
+    def inputs(self) -> Inputs:
+        """`images`, `sequences` of numbers, `text`, or `rows` of a table."""
+        if self.vocabulary:
+            return "text"
+        kinds: tuple[Inputs, ...] = ("rows", "sequences", "images")
+        return kinds[len(self.input_shape) - 1]
 
     @property
     def summary(self) -> str:

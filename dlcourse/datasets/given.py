@@ -44,6 +44,8 @@ def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_large(file.stat().st_size)
         plain = {"separator": ",", "encoding": "utf-8", "header": True}
         return {"name": "csv", "path": str(file), **plain, **settings}
+    if isinstance(data, list | tuple) and len(data) == 2 and isinstance(data[0], list | tuple):
+        data = _one_array(data[0]), data[1]
     pair = data if isinstance(data, list | tuple) and len(data) == 2 else (0, 0)
     if any(map(np.ma.is_masked, pair)):
         raise RecipeError("(x, y): values are masked: fill them, or drop their rows")
@@ -82,6 +84,18 @@ def read_frame(frame: Any, read: Callable[[Path], tuple[list[str], Any, Any]]) -
     lines = [line for line, _ in records(file, file.read_bytes(), ",")]
     labels = dict(zip(lines[1:], map(str, frame.index), strict=True))
     return [labels[int(name.rpartition(":")[2])] for name in names], *others
+
+
+def _one_array(x: Any) -> Any:
+    """Return sequences of different lengths as one array, with NaN after their ends."""
+    arrays = [each for each in x if getattr(each, "ndim", 0) == 2]
+    shapes = {np.shape(each) for each in arrays}
+    if len(arrays) < len(x) or len(shapes) < 2 or len({features for _, features in shapes}) > 1:
+        return x
+    longest = max(steps for steps, _ in shapes)
+    ends = [((0, longest - len(each)), (0, 0)) for each in arrays]
+    both = zip(arrays, ends, strict=True)
+    return np.array([np.pad(np.asarray(a, float), end, constant_values=np.nan) for a, end in both])
 
 
 def _known(y: np.ndarray) -> np.ndarray:

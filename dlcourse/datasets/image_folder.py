@@ -72,18 +72,18 @@ def image_folder(
     """
     root = existing_folder(path)
     folders = folders_of_parts(root)
-    classes = _classes(folders["train"])
+    classes = classes_of(folders["train"])
     parts: dict[str, Examples] = {}
     broken: list[DatasetError] = []
-    listed = {part: _listed(folder, classes, folders) for part, folder in folders.items()}
-    every = Counter(label for files in listed.values() for label in files.values())
+    files = {part: listed(folder, classes, folders) for part, folder in folders.items()}
+    every = Counter(label for each in files.values() for label in each.values())
     if size == "auto":
-        size = own_size([file for files in listed.values() for file in files])
+        size = own_size([file for each in files.values() for file in each])
     stream = exceeds(memory_share, every.total(), (*size, CHANNELS[color]), "uint8")
     deep = None if value_range == "auto" else value_range
-    for part, files in listed.items():
-        x, kept = _read(folders[part], list(files), (size, color, deep), broken, stream)
-        parts[part] = x, np.array(list(files.values()))[kept]
+    for part, labels in files.items():
+        x, kept = _read(folders[part], list(labels), (size, color, deep), broken, stream)
+        parts[part] = x, np.array(list(labels.values()))[kept]
     lost = every - Counter(np.concatenate([y for _, y in parts.values()]).tolist())
     _report(root, {classes[label]: (n, every[label]) for label, n in lost.items()}, broken)
     facts = {"task": task_of(classes), "value_range": (0.0, 255.0), "class_names": classes}
@@ -272,14 +272,14 @@ def _only_folder(folder: Path) -> Path | None:
     return inside[0] if len(inside) == 1 and _subfolders(inside[0]) else None
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
+def classes_of(folder: Path) -> tuple[str, ...]:
     """Return the names of the classes; refuse folders that are too high, too low, or splits."""
     names = [entry.name for entry in _subfolders(folder)]
     parent = folder.resolve().parent
     if not names:
         beside = [entry.name for entry in _subfolders(parent)]
         near = f" (did you mean '{parent}', with {some(beside)}?)" if beside[1:] else ""
-        raise DatasetError(f"{folder}: no class folders: CLASS/IMAGE is expected in it{near}")
+        raise DatasetError(f"{folder}: no class folders: CLASS/FILE is expected in it{near}")
     if only := _only_folder(folder):
         within = some([entry.name for entry in _subfolders(only)])
         raise DatasetError(f"{folder}: holds one folder (did you mean '{only}', with {within}?)")
@@ -291,12 +291,12 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _listed(folder: Path, classes: tuple[str, ...], folders: dict[str, Path]) -> dict[Path, int]:
+def listed(folder: Path, classes: tuple[str, ...], folders: dict[str, Path]) -> dict[Path, int]:
     """Return every file of a split with its label."""
     inside = {entry.name for entry in _subfolders(folder)}
     if not inside:
         raise DatasetError(
-            f"{folder}: no class folders, so its images have no labels: give '{folders['train']}' "
+            f"{folder}: no class folders, so its files have no labels: give '{folders['train']}' "
             "as the path, which is then split, or sort them into a folder per class"
         )
     if unknown := inside - set(classes):

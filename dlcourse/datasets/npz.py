@@ -5,7 +5,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import PARTS, Dataset, as_float32, dataset_of, image_range, task_of
+from dlcourse.datasets.dataset import (
+    NEAR,
+    PADDING,
+    PARTS,
+    Dataset,
+    as_float32,
+    dataset_of,
+    image_range,
+    task_of,
+    white,
+)
+from dlcourse.datasets.dataset import (
+    value_range as range_of,
+)
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
 from dlcourse.files import DAMAGED
@@ -18,6 +31,7 @@ def npz(
     path: str,
     task: Literal["classification", "regression"] = "classification",
     class_names: tuple[str, ...] | None = None,
+    inputs: Literal["auto", "images", "sequences"] = "auto",
     value_range: Range = "auto",
     drawn: Literal["mnist", "digits"] | None = None,
     validation_fraction: Fraction = 0.1,
@@ -25,8 +39,9 @@ def npz(
 ) -> Dataset:
     """Return the arrays of a file that `numpy.savez` wrote.
 
-    Images are `(n, height, width)` or `(n, height, width, channels)`, rows `(n, features)` or
-    `(n,)`. Labels are integers, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
+    Images are `(n, height, width)` or `(n, height, width, channels)`, sequences `(n, steps,
+    features)`, rows `(n, features)` or `(n,)`. The steps after the end of a shorter sequence are
+    NaN. Labels are integers, `(n,)` or `(n, 1)`, or one-hot rows `(n, classes)`.
 
     Args:
         seed: Seed of the validation split, where the file has no `x_val`.
@@ -34,6 +49,10 @@ def npz(
         task: Kind of target: `classification`, or `regression` with one number per example.
         class_names: Names of the classes, one per label, in order: of 0, 1, … or, if there are
             other labels, of the smallest, the next, …; null takes the labels themselves.
+        inputs: Meaning of arrays with three axes: `images`, `(n, height, width)`, or `sequences`,
+            `(n, steps, features)`. With `auto`, they are images if they are bytes; or if one side
+            is less than four times the other and the values are whole numbers, or reach from black
+            (0, or minus white) to white (1, 16 or 255), or the sides are equal; else sequences.
         value_range: Values of black and white, such as [0, 4095]; `auto` takes 0 and the smallest
             of 1, 16 and 255 that holds the training images, and -1, -16 or -255 instead of 0 if
             some values are negative. For images only.
@@ -51,10 +70,12 @@ def npz(
     file = existing_file(path)
     arrays = _load(file)
     targets = _labels if task == "classification" else _targets
+    kind = inputs if inputs != "auto" or (value_range == "auto" and not drawn) else "images"
+    sequences = _are_sequences(arrays["x_train"], kind)
     stored = _types(arrays)
     for part in PARTS:
         if f"x_{part}" in arrays:
-            arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"])
+            arrays[f"x_{part}"] = _inputs(f"{file}: x_{part}", arrays[f"x_{part}"], sequences)
             arrays[f"y_{part}"] = targets(f"{file}: y_{part}", arrays[f"y_{part}"])
     if len(stored) == 1 < len(_types(arrays)):  # the integers of only some splits fit uint8
         arrays |= {name: as_float32(x) for name, x in arrays.items() if name[0] == "x"}
@@ -73,7 +94,7 @@ def npz(
         task="regression" if task == "regression" else task_of(names),
         value_range=image_range(parts, value_range, str(file)),
         class_names=names,
-        feature_names=tuple(f"x{i + 1}" for i in range(x.shape[1])) if x.ndim == 2 else (),
+        feature_names=tuple(f"x{i + 1}" for i in range(x.shape[-1])) if x.ndim < 4 else (),
         drawn=drawn or "",
         target_name="target" if task == "regression" else "class",
     )
@@ -110,16 +131,32 @@ def _load(path: Path) -> dict[str, Any]:
     return arrays
 
 
-def _inputs(where: str, x: np.ndarray) -> np.ndarray:
+def _are_sequences(x: np.ndarray, inputs: str) -> bool:
+    """Whether an array with three axes holds sequences; see `npz`."""
+    if x.ndim != 3 or inputs != "auto" or x.dtype == "uint8" or x.dtype.kind not in "uif":
+        return x.ndim == 3 and inputs == "sequences"
+    short, long = sorted(x.shape[1:])
+    ends = range_of(x)
+    high, near = white(*ends), NEAR * white(*ends)
+    reach = abs(ends[1] - high) <= near and min(abs(ends[0]), abs(ends[0] + high)) <= near
+    whole = x.dtype.kind in "ui" or not (x % 1 > 0).any()
+    return bool(long >= 4 * short or (short < long and not (whole or reach)) or np.isnan(x).any())
+
+
+def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:
     if x.dtype.kind not in "buif":
         raise DatasetError(f"{where} has type {x.dtype}: numbers are expected")
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim not in (2, 3, 4):
         raise DatasetError(
-            f"{where} has shape {x.shape}: images (n, height, width[, channels]) or rows "
-            "(n, features) are expected"
+            f"{where} has shape {x.shape}: images (n, height, width[, channels]), sequences (n, "
+            "steps, features) or rows (n, features) are expected"
         )
+    if sequences:
+        if x.ndim != 3:
+            raise DatasetError(f"{where} has shape {x.shape}: (n, steps, features) is expected")
+        return padded(where, as_float32(x))
     if x.ndim == 2:
         return as_float32(x)
     if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] > 4:
@@ -130,6 +167,21 @@ def _inputs(where: str, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind in "bui" and x.size and x.min() >= 0 and x.max() <= 255:
         return x.astype("uint8", copy=False)
     return as_float32(x)
+
+
+def padded(where: str, x: np.ndarray) -> np.ndarray:
+    """Return sequences `(n, steps, features)` with `PADDING` in place of the NaN after their end.
+
+    Raises:
+        DatasetError: A sequence has no step, or NaN before its end.
+    """
+    ended = np.isnan(x).all(axis=2)
+    if (faulty := ended[:, :1].any(axis=1) | (ended[:, :-1] > ended[:, 1:]).any(axis=1)).any():
+        reason = "NaN is for the steps after the end alone: fill such gaps"
+        raise DatasetError(
+            f"{where}: example {int(faulty.argmax())} begins or goes on after NaN: {reason}"
+        )
+    return np.where(ended[..., None], np.float32(PADDING), x) if ended.any() else x
 
 
 def _targets(where: str, y: np.ndarray) -> np.ndarray:

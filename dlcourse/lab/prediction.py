@@ -1,5 +1,6 @@
 """Predictions of a run's model for new inputs (arrays, images, CSV files), and its metrics."""
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,11 +11,15 @@ import numpy as np
 
 from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
+from dlcourse.datasets.dataset import PADDING, as_float32
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import read_frame
+from dlcourse.datasets.npz import padded
 from dlcourse.datasets.paths import existing_file, existing_folder
+from dlcourse.datasets.text import encode_texts, fault_of, read_text
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED
+from dlcourse.models.layers import masks
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, evaluation, measured, read_run
 from dlcourse.runs.likeness import noted
@@ -23,6 +28,8 @@ from dlcourse.text_table import Table
 
 Read = tuple[list[str], np.ndarray, list[dict[str, Any]]]  # names, inputs, more of each row
 INPUTS = ("x", "x_train", "x_val", "x_test")  # arrays in a file
+FILE_NAME = re.compile(r"(?i)\S+\.(txt|csv|tsv|xlsx|gz|zip)|[./~]\S*/\S*")  # not a text
+SHOWN = 60  # characters of a text that name it
 NAMED = 3  # number of skipped files that a warning names
 
 
@@ -69,7 +76,7 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
     Args:
         run: Finished run.
         data: `Dataset`, DataFrame, or path of a table, of an npz file, or of a folder with a folder
-            of images per class.
+            of images or texts per class.
 
     Raises:
         RunError, DatasetError: See `evaluate`.
@@ -87,7 +94,7 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
     elif Path(file).suffix == ".npz":
         parts = _labelled_arrays(run, existing_file(file))
-    elif facts.inputs == "rows":
+    elif facts.inputs == "rows" or (facts.encoding.get("target") and not Path(file).is_dir()):
         parts = [labelled_rows(file, facts)[1:]]
     else:
         parts = _labelled_images(run, file)
@@ -95,7 +102,7 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
 
 
 def _labelled_images(run: Run, path: str) -> list[measured.Examples]:
-    """Return the images in folders that are named after classes, read as for `predict`."""
+    """Return the files in folders that are named after classes, read as for `predict`."""
     root, names, parts = existing_folder(path), run.facts.class_names, []
     named = [at for at in sorted(root.rglob("*")) if at.is_dir() and at.name in names]
     for folder in named or [root] * (root.name in names):
@@ -124,7 +131,8 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
 
     Args:
         run: Finished run, or its folder.
-        inputs: Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
+        inputs: Texts, for a run on text: strings that are neither names of files nor end like one.
+            Array `(n, …)` of examples as the data set gives them, or one example; or a file, a
             folder, or a list of these: images, CSV files (or a DataFrame) for a table, or npz files
             with arrays `x`, `x_train`, …. In a folder and its subfolders, files that are not
             readable images are skipped with a warning; so is a row with an unknown category.
@@ -138,6 +146,8 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     run.refuse_untrained()
     if hasattr(inputs, "to_csv"):
         return predictions(run, [read_frame(inputs, partial(read_file, run))])
+    if texts := _given_texts(run, inputs):
+        return predictions(run, [read_texts(run, texts)])
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
@@ -182,10 +192,49 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
         from dlcourse.datasets.drawings import read_pictures
 
         return read_pictures(file, run.facts, run.path / "prepared", as_is=as_is, invert=invert)
+    if run.facts.inputs == "text" and not (run.facts.encoding.get("target") and _is_table(file)):
+        return read_texts(run, [read_text(existing_file(file))], str(file))
     from dlcourse.datasets.csv import encode_rows, encoding_of
 
     names, rows = encode_rows(file, encoding_of(run.facts))
     return names, rows, [{}] * len(rows)
+
+
+def _is_table(file: str | Path) -> bool:
+    return Path(file).suffix.lower() != ".txt"
+
+
+def _given_texts(run: Run, inputs: Any) -> list[str]:
+    """Return the texts among what `predict` was given; none if it is files."""
+    texts = [inputs] if isinstance(inputs, str) else inputs
+    if run.facts.inputs != "text" or not isinstance(texts, list | tuple):
+        return []
+    files = (not isinstance(text, str) or FILE_NAME.fullmatch(text) for text in texts)
+    return [] if any(files) else [*texts]
+
+
+def read_texts(run: Run, texts: Sequence[str], name: str = "") -> Read:
+    """Return names, inputs `(n, steps)` and warnings of texts.
+
+    Args:
+        run: Run on text.
+        texts: Texts.
+        name: Name of the only text; otherwise each is named after its beginning.
+
+    Raises:
+        RunError: The run does not take texts.
+        DatasetError: A text is empty or too long.
+    """
+    if run.facts.inputs != "text":
+        raise RunError(f"{run.path}: takes {run.facts.inputs}, not text")
+    known = run.facts.encoding["columns"][0]
+    for text in texts:
+        if fault := fault_of(text) if text or run.facts.task != "next_token" else "":
+            raise DatasetError(f"the text '{text[:SHOWN]}' {fault}")
+    x = encode_texts(texts, known)
+    names = [name or (text if len(text) <= SHOWN else f"{text[:SHOWN]}…") for text in texts]
+    unlike = ["no token of it is known" if row.max() == 1 else None for row in x]
+    return names, x, [{"warning": warning} for warning in unlike]
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:
@@ -232,9 +281,9 @@ def _read_arrays(run: Run, file: Path) -> Read:
 
 
 def files_of(named: str | Path, facts: DataFacts) -> list[Path]:
-    """Return the file, or all files of a folder and its subfolders if the run takes images."""
+    """Return the file, or all files of a folder and its subfolders for images and text."""
     folder = Path(named).expanduser()
-    if facts.inputs != "images" or not str(named) or not folder.is_dir():
+    if facts.inputs not in ("images", "text") or not str(named) or not folder.is_dir():
         return [folder]
     files = [file for file in folder.rglob("*") if file.is_file()]
     shown = [file for file in files if "/." not in f"/{file.relative_to(folder).as_posix()}"]
@@ -255,6 +304,8 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
         raise RunError(f"{run.path}: expected one input or more, got the shape {array.shape}")
     array = array.astype("float32") if array.dtype.kind == "b" else array
     shape = facts.input_shape
+    if facts.inputs == "sequences":
+        array = _ended(run, array)
     for grey in (array, array[..., None]) if shape[-1] == 1 else (array,):
         for batch in (grey, grey[None]):
             if batch.shape[1:] == shape:
@@ -269,6 +320,15 @@ def _array(run: Run, values: Any) -> np.ndarray:
     except (TypeError, ValueError):
         reason = "expected one array (n, …), got values of different shape or type"
         raise RunError(f"{run.path}: {reason}") from None
+
+
+def _ended(run: Run, x: np.ndarray) -> np.ndarray:
+    """Return sequences with `PADDING` after their end, as many steps as the run's."""
+    x = padded(str(run.path), as_float32(x if x.ndim == 3 else x[None]))
+    missing = run.facts.input_shape[0] - x.shape[1] if x.ndim == 3 else 0
+    if missing <= 0 or not masks(run.model.layers):
+        return x
+    return np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=PADDING)
 
 
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
@@ -334,7 +394,10 @@ def predictions(run: Run, read: Sequence[Read]) -> Table:
     import_keras()
     x = np.concatenate([x for _, x, _ in read])
     named = (pair for names, _, more in read for pair in zip(names, more, strict=True))
-    answers = zip(named, evaluation.outputs(run.model, x), noted(run, x), strict=True)
+    outputs = evaluation.outputs(run.model, x)
+    if run.facts.task == "next_token":  # the step after the text
+        outputs = outputs[np.arange(len(x)), (x > 0).sum(axis=1).clip(max=x.shape[1] - 1)]
+    answers = zip(named, outputs, noted(run, x), strict=True)
     rows = [{"input": a, **_answer(run.facts, y), **b, **note} for (a, b), y, note in answers]
     return Table(rows, {key: COLUMNS[key] for key in COLUMNS if any(map(COLUMNS[key], rows))})
 

@@ -9,8 +9,14 @@ from dlcourse.heavy import keras
 from dlcourse.models.convolutional import cnn
 from dlcourse.models.dense import dnn
 from dlcourse.models.linear import linear_regression, logistic_regression, softmax_regression
-from dlcourse.models.preprocessing import augmentation_layers, scaling_layer, target_scale
+from dlcourse.models.preprocessing import (
+    augmentation_layers,
+    masking_layers,
+    scaling_layer,
+    target_scale,
+)
 from dlcourse.models.recurrent import rnn
+from dlcourse.models.sequences import attention, cnn1d, mean_embedding, next_character
 from dlcourse.models.transfer import transfer
 from dlcourse.schema import checked_settings, did_you_mean, plain, shown
 
@@ -20,13 +26,17 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELS",
     "Builder",
+    "attention",
     "augmentation_layers",
     "build_model",
     "cnn",
+    "cnn1d",
     "dnn",
     "linear_regression",
     "logistic_regression",
+    "mean_embedding",
     "mismatch",
+    "next_character",
     "rnn",
     "scaling_layer",
     "softmax_regression",
@@ -36,14 +46,15 @@ __all__ = [
 
 
 class Builder(NamedTuple):
-    """The function that builds a model, with the inputs (`images`, `rows`) and tasks it accepts."""
+    """The function that builds a model, with the inputs (`images`, …) and tasks it accepts."""
 
     function: Callable[..., "keras.Model"]
     inputs: tuple[str, ...]
     tasks: tuple[str, ...]
 
 
-ANY_INPUTS = ("images", "rows")
+ANY_INPUTS = ("images", "rows", "sequences")
+IN_TIME = ("sequences", "text")
 CLASSIFICATION = ("binary", "multiclass")
 ANY_TASK = ("regression", *CLASSIFICATION)
 
@@ -53,8 +64,12 @@ MODELS = {
     "softmax_regression": Builder(softmax_regression, ANY_INPUTS, CLASSIFICATION),
     "dnn": Builder(dnn, ANY_INPUTS, ANY_TASK),
     "cnn": Builder(cnn, ("images",), ANY_TASK),
-    "rnn": Builder(rnn, ("images",), ANY_TASK),
-    "transfer": Builder(transfer, ANY_INPUTS, ANY_TASK),
+    "rnn": Builder(rnn, ("images", *IN_TIME), ANY_TASK),
+    "cnn1d": Builder(cnn1d, IN_TIME, ANY_TASK),
+    "attention": Builder(attention, IN_TIME, ANY_TASK),
+    "mean_embedding": Builder(mean_embedding, ("text",), ANY_TASK),
+    "next_character": Builder(next_character, ("text",), ("next_token",)),
+    "transfer": Builder(transfer, ("images", "rows"), ANY_TASK),
 }
 
 
@@ -102,12 +117,21 @@ def new_model(
     if settings.get("batch_norm_momentum", 0) is None:
         arriving = 1 - 3 * batch_size / max(1, len(dataset.x_train))
         settings = {**settings, "batch_norm_momentum": min(max(0.8, arriving), 0.99)}
+    masking, text = masking_layers(dataset), dataset.facts.inputs == "text"
+    if masking and "text" not in MODELS[name].inputs:
+        fitting = ", ".join(
+            model for model, (_, kinds, _) in MODELS.items() if {*IN_TIME} <= {*kinds}
+        )
+        reason = f"'{name}' is for sequences of one length, but these differ (fitting: {fitting})"
+        raise RecipeError(reason)
+    if text:
+        settings = {**settings, "vocabulary": len(dataset.facts.vocabulary)}
     try:
         return inspect.unwrap(MODELS[name].function)(
             dataset.input_shape,
             1 if single else len(dataset.class_names),
             target_scale(dataset) if dataset.task == "regression" else False,
-            scaling_layer(dataset),
+            None if text else [*masking, scaling_layer(dataset)],
             **settings,
         )
     except RecipeError:

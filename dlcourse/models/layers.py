@@ -42,9 +42,9 @@ CONSTANT = 0.1
 MOMENTUM = 0.9  # of batch normalization without data; Keras' 0.99 needs about 300 steps to arrive
 Regression = bool | tuple[float, float]
 """False, True, or the (mean, standard deviation) of the targets."""
-# (low, high) of the inputs, a layer that scales them, or None for inputs as they are
-Rescale: TypeAlias = "tuple[float, float] | keras.Layer | None"
-AXES = {1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
+# (low, high) of the inputs, layers that scale them, or None for inputs as they are
+Rescale: TypeAlias = "tuple[float, float] | keras.Layer | list[keras.Layer] | None"
+AXES = {0: "(steps,)", 1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
 
 
 def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2, 3)) -> list[Any]:
@@ -52,14 +52,14 @@ def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2
 
     Args:
         input_shape: Shape of one example.
-        rescale: Range or layer, as for `rescaling`.
-        axes: Numbers of axes that the shape may have.
+        rescale: Range or layers, as for `rescaling`.
+        axes: Numbers of axes that the shape may have; 0 for the one of a text.
 
     Raises:
         RecipeError: The shape has another number of axes, or a size is not a whole number ≥ 1.
     """
     sizes = input_shape if isinstance(input_shape, list | tuple) else ()
-    if len(sizes) not in axes or not all(map(_is_size, sizes)):
+    if len(sizes) not in {max(1, number) for number in axes} or not all(map(_is_size, sizes)):
         mended = (*sizes, 1) if sizes else (input_shape,)
         cure = f": write {mended}" if len(mended) in axes and all(map(_is_size, mended)) else ""
         reason = f"{' or '.join(AXES[number] for number in axes)} is expected, of whole numbers ≥ 1"
@@ -67,20 +67,47 @@ def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2
     return [keras.Input(input_shape), *rescaling(rescale)]
 
 
+def sequence_inputs(input_shape: Any, rescale: Rescale, vocabulary: Any, units: int) -> list[Any]:
+    """Return `input_layers` of a sequence of numbers; of a text, with the `Embedding` of tokens.
+
+    Args:
+        input_shape, rescale: As for `input_layers`.
+        vocabulary: Number of different tokens, 0 for padding included; None for numbers.
+        units: Numbers per token.
+
+    Raises:
+        RecipeError: See `input_layers`; or the vocabulary is not a whole number ≥ 2.
+    """
+    if vocabulary is None:
+        return input_layers(input_shape, rescale, axes=(2,))
+    if not _is_size(vocabulary) or vocabulary < 2:
+        reason = f"a whole number ≥ 2 is expected, got {shown(vocabulary)}"
+        raise RecipeError(reason, setting="vocabulary")
+    start, *_ = input_layers(input_shape, None, axes=(0,))
+    embedding = keras.layers.Embedding(int(vocabulary), units, mask_zero=True, name="embedding")
+    return [keras.Input(start.shape[1:], dtype="int32"), embedding]
+
+
+def masks(front: list[Any]) -> bool:
+    """Return whether the layers in front of a model mask the steps after a sequence's end."""
+    return any(isinstance(x, keras.layers.Masking | keras.layers.Embedding) for x in front)
+
+
 def _is_size(value: Any) -> bool:
     return isinstance(value, int | np.integer) and type(value) is not bool and bool(value >= 1)
 
 
 def rescaling(rescale: Rescale) -> list["keras.Layer"]:
-    """Return the layer that maps low…high to 0…1, or the given layer, or no layer for None.
+    """Return the layer that maps low…high to 0…1, or the given layers, or no layer for None.
 
     It computes in float32, also under mixed precision.
 
     Raises:
         RecipeError: `rescale` is neither a range nor a layer nor None.
     """
-    if rescale is None or isinstance(rescale, keras.Layer):
-        return [] if rescale is None else [rescale]
+    layers = rescale if isinstance(rescale, list) else [] if rescale is None else [rescale]
+    if all(isinstance(layer, keras.Layer) for layer in layers):
+        return layers  # pyright: ignore[reportReturnType]
     try:
         low, high = (float(end) for end in rescale if not isinstance(end, str))
     except (TypeError, ValueError, OverflowError):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dlcourse.datasets.dataset import PADDING
 from dlcourse.heavy import keras
 from dlcourse.models.layers import rescaling
 from dlcourse.models.warp import Flip, random_warp
@@ -11,20 +12,32 @@ from dlcourse.schema import Degrees, Rate
 
 
 def scaling_layer(dataset: Any) -> "keras.Layer":
-    """Return Rescaling to 0…1 for images, or Normalization with the training rows for a table.
+    """Return Rescaling to 0…1 for images, otherwise Normalization with the training examples.
+
+    A table is standardised per column, sequences per number of a step, over all steps before the
+    end.
 
     Both hold constants, not weights, and add no parameters. Both compute in float32, also under
     mixed precision: bfloat16 would not distinguish the years 2016 and 2018. A column that is
     constant in the training rows is only shifted.
     """
-    if dataset.x_train.ndim > 2:
+    if dataset.facts.inputs == "images":
         low, high = dataset.value_range
         return rescaling((low, high if high > low else low + 1))[0]  # all pixels may be equal
-    rows = dataset.x_train.astype("float64")
+    rows = dataset.x_train.reshape(-1, dataset.x_train.shape[-1]).astype("float64")
+    rows = rows[rows[:, 0] != PADDING] if dataset.x_train.ndim > 2 else rows
     variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
     return keras.layers.Normalization(
         mean=rows.mean(axis=0), variance=variance, dtype="float32", name="normalization"
     )
+
+
+def masking_layers(dataset: Any) -> list["keras.Layer"]:
+    """Return the layer that masks the steps after a sequence's end, if the lengths differ."""
+    ends = (x[:, -1:, 0] for x, _ in dataset.splits.values() if dataset.facts.inputs == "sequences")
+    if not any((end == PADDING).any() for end in ends):
+        return []
+    return [keras.layers.Masking(PADDING, dtype="float32", name="masking")]
 
 
 def target_scale(dataset: Any) -> tuple[float, float]:

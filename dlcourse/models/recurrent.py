@@ -4,7 +4,15 @@ from math import prod
 from typing import Literal
 
 from dlcourse.heavy import keras
-from dlcourse.models.layers import Initializer, Regression, Rescale, head, input_layers, weights
+from dlcourse.models.layers import (
+    Initializer,
+    Regression,
+    Rescale,
+    head,
+    input_layers,
+    sequence_inputs,
+    weights,
+)
 from dlcourse.schema import NonNegative, Positive, Rate, checked
 
 
@@ -14,6 +22,7 @@ def rnn(
     num_outputs: int,
     regression: Regression = False,
     rescale: Rescale = None,
+    vocabulary: int | None = None,
     *,
     cell: Literal["simple", "lstm", "gru"] = "lstm",
     units: Positive = 64,
@@ -26,14 +35,17 @@ def rnn(
     """Return a recurrent network; an image is read row by row, from the top.
 
     Args:
-        input_shape: Shape of one example: `(steps, features)`, or an image's `(height, width,
-            channels)`: height steps of width·channels features.
+        input_shape: Shape of one example: `(steps, features)`, `(steps,)` of a text, or an image's
+            `(height, width, channels)`: height steps of width·channels features.
         num_outputs: Number of classes, or 1 for a sigmoid output or a regression.
         regression: True for a regression, which ends with `prediction` instead of `probabilities`;
             or the targets' (mean, standard deviation), see `layers.head`.
         rescale: Range (low, high) of the inputs, such as (0, 255) for pixels, which a layer in the
             model maps to 0…1; or a Keras layer that scales them, such as an adapted
-            `Normalization`. None expects inputs from about 0 to 1, or standardised inputs.
+            `Normalization`, or several. After a `Masking` layer, the steps after a sequence's end
+            change nothing. None expects inputs from about 0 to 1, or standardised inputs.
+        vocabulary: Number of different tokens of a text, 0 for padding included; each becomes a
+            vector of `units` numbers. None for other inputs.
         cell: Kind of recurrent layer: simple RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber
             1997) or GRU (Cho 2014).
         units: Size of the state.
@@ -58,7 +70,10 @@ def rnn(
         recurrent.append(layer)
         if dropout:
             recurrent.append(keras.layers.Dropout(dropout, name=f"{name}_dropout"))
-    front = input_layers(input_shape, rescale, axes=(2, 3))
+    if vocabulary is None:
+        front = input_layers(input_shape, rescale, axes=(2, 3))
+    else:
+        front = sequence_inputs(input_shape, rescale, vocabulary, units)
     if len(input_shape) == 3:
         front.append(keras.layers.Reshape((input_shape[0], prod(input_shape[1:])), name="rows"))
     end = head(num_outputs, regression, kernel)

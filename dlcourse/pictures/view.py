@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.plots import new_figure, short_name
-from dlcourse.runs.evaluation import outputs
+from dlcourse.runs.evaluation import by_token, outputs
 
 
 class Picture(NamedTuple):
@@ -70,9 +70,10 @@ class View:
     @cached_property
     def test(self) -> tuple[np.ndarray, np.ndarray]:
         """The labels or values of the test split, and the model's outputs on it."""
-        if self.predicted is not None:
-            return self.dataset.y_test, self.predicted
-        return self.dataset.y_test, outputs(self.model, self.dataset.x_test)
+        predicted = self.predicted
+        if predicted is None:
+            predicted = outputs(self.model, self.dataset.x_test)
+        return by_token(self.dataset.y_test, predicted)
 
     @cached_property
     def outputs(self) -> np.ndarray:

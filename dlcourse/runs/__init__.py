@@ -124,6 +124,8 @@ class Run:
         if dataset.get("name") in ("npz", "tfds") and (self.path / "dataset.json").is_file():
             own = list(self.facts.value_range) if self.facts.inputs == "images" else "auto"
             dataset.setdefault("value_range", own)
+            if dataset.get("inputs") == "auto" and self.facts.inputs in ("images", "sequences"):
+                dataset["inputs"] = self.facts.inputs
         if (kept := self.path / file.name).is_file() and not file.exists():
             dataset["path"] = str(kept)
         return self.with_its_places(dataset, "path", "data_dir")

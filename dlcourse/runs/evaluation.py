@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import outside, value_range, white
+from dlcourse.datasets.dataset import Examples, outside, value_range, white
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
@@ -64,12 +64,13 @@ def loss_unit(model: Any) -> float:
 def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -> dict[str, Any]:
     """Return the metrics of the outputs (see `outputs`) for the targets `y` `(n,)`.
 
-    Classification: `loss` (cross-entropy), `accuracy`, and `majority`, the share of the largest
-    class: the accuracy of always naming it. Regression: `loss` (mean squared error / `unit`, see
-    `loss_unit`), `mae` (in the target's unit) and `r2`.
+    Classification, and each token of a text: `loss` (cross-entropy), `accuracy`, and `majority`,
+    the share of the largest class: the accuracy of always naming it. Regression: `loss` (mean
+    squared error / `unit`, see `loss_unit`), `mae` (in the target's unit) and `r2`.
     """
     from sklearn import metrics
 
+    y, outputs = by_token(y, outputs)
     if task == "regression":
         return {
             "loss": float(metrics.mean_squared_error(y, outputs)) / unit,
@@ -83,6 +84,14 @@ def measures(task: str, y: np.ndarray, outputs: np.ndarray, unit: float = 1.0) -
         "accuracy": float(metrics.accuracy_score(y, chosen.argmax(axis=1))),
         "majority": float(np.bincount(y).max() / len(y)),
     }
+
+
+def by_token(y: np.ndarray, outputs: np.ndarray) -> Examples:
+    """Return the tokens of texts `(n, steps)` and their outputs, each text up to its first end."""
+    if y.ndim == 1:
+        return y, outputs
+    kept = np.arange(y.shape[1]) <= (y > 0).sum(axis=1, keepdims=True)
+    return y[kept], outputs[kept]
 
 
 def check_fit(run: Any, dataset: Any) -> None:
@@ -130,6 +139,7 @@ def per_class(
     """Return precision, recall, F1 and the number of examples of each class that has some."""
     from sklearn.metrics import precision_recall_fscore_support
 
+    y, probabilities = by_token(y, probabilities)
     score: Any = precision_recall_fscore_support  # zero_division is annotated as a str
     columns = score(
         y, probabilities.argmax(axis=1), labels=np.arange(len(class_names)), zero_division=0

@@ -15,6 +15,7 @@ from dlcourse.datasets import Dataset, fingerprint, read_dataset, read_whole
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.dataset import PARTS, Examples, digests
 from dlcourse.datasets.facts import SHARED
+from dlcourse.datasets.text import file_dataset, folder_dataset
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED, read_arrays, write_file
 from dlcourse.heavy import pd
@@ -101,7 +102,11 @@ def examples(
         RunError: The examples do not fit the run.
         DatasetError: The data is missing or broken.
     """
-    if name == "csv" and run.facts.inputs == "rows":
+    if name in ("text_folder", "lines"):
+        read = folder_dataset if name == "text_folder" else file_dataset
+        known = run.facts.encoding["columns"][0]
+        return examples_of(run, read(settings["path"], known, (0.0, 0.0)))
+    if name == "csv" and run.facts.inputs in ("rows", "text"):
         given = {text.partition("=")[0].removeprefix("dataset.") for text in changed}
         dialect = {name: settings[name] for name in given & {*DIALECT}}
         return [labelled_rows(settings["path"], run.facts, **dialect)[1:]]

@@ -1,0 +1,45 @@
+"""What a prediction without a network reaches: the counts of n-grams."""
+
+from typing import Any
+
+import numpy as np
+
+ORDERS = {"bigram": 2, "trigram": 3, "4-gram": 4}
+SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+def ngram_losses(dataset: Any) -> dict[str, float]:
+    """Return the mean of -ln p of each test token, for p from the counts of n-grams in training.
+
+    p is (count of the n-gram + α) / (count of its first n - 1 tokens + α · tokens), with the α that
+    is best on the validation split. The end of a text is a token.
+
+    Args:
+        dataset: Data set with the task `next_token`.
+    """
+    size, losses = len(dataset.class_names), {}
+    for name, order in ORDERS.items():
+        train, val, test = (_grams(y, order, size) for _, y in dataset.splits.values())
+        best = min(SMOOTHING, key=lambda alpha: _loss(train, val, size, alpha))
+        losses[name] = _loss(train, test, size, best)
+    return losses
+
+
+def _grams(y: np.ndarray, order: int, size: int) -> np.ndarray:
+    """Return the n-gram that ends at each token, as one number, up to each text's first end."""
+    before = np.pad(y, ((0, 0), (order - 1, 0)))  # the end stands before the start, too
+    steps = y.shape[1]
+    number = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
+    return number[np.arange(steps) <= (y > 0).sum(axis=1, keepdims=True)]
+
+
+def _loss(train: np.ndarray, test: np.ndarray, size: int, alpha: float) -> float:
+    whole, start = _counts(train, test), _counts(train // size, test // size)
+    return float(-np.log((whole + alpha) / (start + alpha * size)).mean())
+
+
+def _counts(train: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return how often each wanted number occurs in training."""
+    known, counts = np.unique(train, return_counts=True)
+    at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    return np.where(known[at] == wanted, counts[at], 0)
