@@ -138,16 +138,16 @@ def signal_network(x_train, y_train):
     )
     adam = keras.optimizers.Adam(0.005)
     model.compile(adam, "sparse_categorical_crossentropy")
-    model.fit(x_train, y_train, batch_size=64, epochs=8)
+    model.fit(x_train, y_train, batch_size=64, epochs=12)
     return model
 
 
 BAR = 0.9
-# Accuracy below which a message holds: what simpler networks reach, each measured with 3 seeds.
+# Accuracy below which a message holds; tests/test_exercises.py measures what the others reach.
 _LEVELS = (
     (0.2, "Guessing reaches 0.10. Has `fit` been called, and are there ten outputs?"),
-    (0.45, "A single dense layer reaches 0.33. Add layers, or train for more epochs."),
-    (0.72, "Dense layers reach 0.63: they learn a shape anew for every step. Which layer looks "
+    (0.45, "A single dense layer reaches 0.31. Add layers, or train for more epochs."),
+    (0.66, "Dense layers reach 0.60: they learn a shape anew for every step. Which layer looks "
            "for one shape at every step?"),
     (BAR, "The bar is 0.90. Try more filters, more epochs, or the maximum over all steps."),
 )  # fmt: skip
@@ -241,7 +241,7 @@ EXERCISES = (
         wrong=(
             *(Wrong(mistake, message) for mistake, message in _MISTAKES),
             Wrong(lambda *a: attention(*a)[1], _TWO),
-            Wrong(lambda X, *_: (X, X), "For X of shape (3, 3), expected shapes (3, 3)"),
+            Wrong(lambda X, *_: (X[:2], X), "For X of shape (3, 3), expected shapes (3, 3)"),
             Wrong(
                 _variant(output=lambda w, V, _: w @ V + 1),
                 "The weights are right, the output is not",
@@ -263,14 +263,14 @@ EXERCISES = (
         solution=signal_network,
         explanation=(
             "A convolution looks for a shape at every step, so that a digit that is shifted still "
-            "gives the same maximum; dense layers reach 0.63, a random forest 0.79."
+            "gives the same maximum; dense layers reach 0.60, a random forest 0.74."
         ),
         equivalents=(),
         wrong=(
             Wrong(_trained(0, *_CONVOLUTIONS, _FLAT), _LEVELS[0][1]),
             Wrong(_trained(5, _FLAT), _LEVELS[1][1]),
             Wrong(_trained(5, *_DENSE), _LEVELS[2][1]),
-            Wrong(_trained(3, *_CONVOLUTIONS, _FLAT), _LEVELS[3][1]),
+            Wrong(_trained(6, *_CONVOLUTIONS, _FLAT), _LEVELS[3][1]),
             Wrong(_without_head, "Ten outputs per signal are expected, one per digit, not shape"),
         ),
     ),
