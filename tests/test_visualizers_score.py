@@ -580,4 +580,4 @@ def test_looking_for_relus_does_not_move_the_state_of_a_loop():
     x = layers.Input((3, 2), batch_size=1)
     loop = layers.SimpleRNN(2, activation="relu", stateful=True)
     guided_backpropagation(keras.Model(x, layers.Dense(1)(loop(x))), np.ones((1, 3, 2)), 0)
-    assert not np.asarray(loop.states[0]).any()
+    assert not np.asarray(loop.states).any()

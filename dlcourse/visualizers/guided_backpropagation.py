@@ -108,7 +108,7 @@ def _check_relus(target: Target) -> None:
 
 def _rectified(tensor: Any) -> bool:
     """Whether some values are 0, not the same in each row, and the rest several positive ones."""
-    x = ops.convert_to_numpy(tensor)
+    x: Any = ops.convert_to_numpy(tensor)
     is_cut = x.dtype.kind == "f" and x.min() == 0 and len(np.unique(x)) > 2
     is_cut = is_cut and x[x > 0].min() > 1e-9  # less is left where an exponential underflows
     return is_cut and len({row.tobytes() for row in x == 0}) > (len(x) > 1)
