@@ -11,7 +11,7 @@ from sklearn.datasets import load_wine
 import dlcourse as dl
 from dlcourse import plots
 from dlcourse.configuration.recipe import load_recipe
-from dlcourse.datasets import load_dataset
+from dlcourse.datasets import DATASETS, load_dataset
 from dlcourse.errors import UserError
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
@@ -344,8 +344,9 @@ DEAD = [layer("a", dead=1.0, gradient_norm=500.0), layer("logits", output=True)]
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_override_is_one_that_the_recipe_takes(config):
     settings = load_recipe(config).model_dump()
-    regression = settings["dataset"]["name"] == "diabetes"
-    known = {"baseline": 1.0} if regression else {"class_counts": [90, *[10] * 9]}
+    task = DATASETS[settings["dataset"]["name"]].task
+    regression, counts = task == "regression", {"class_counts": [90, *[10] * 9]}
+    known = {"regression": {"baseline": 1.0}, "next_token": {"classes": 10}}.get(task, counts)
     for curves in FAULTS.values():
         given = {
             key: value for key, value in curves.items() if "accuracy" not in key or not regression
