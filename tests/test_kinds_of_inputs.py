@@ -10,6 +10,7 @@ import pytest
 import dlcourse as dl
 from dlcourse.commands import export
 from dlcourse.datasets.dataset import PADDING
+from dlcourse.errors import RecipeError
 from dlcourse.lab import exporting
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "poor", "dull")
@@ -130,3 +131,82 @@ def test_random_texts_are_of_known_tokens(text_run):
     x = exporting.random_inputs(text_run.model, (0.0, 0.0), 50)
     assert (x.dtype, x.shape) == ("int32", (50, 7))
     assert (x.min(), x.max()) == (0, len(text_run.facts.vocabulary) - 1)
+
+
+# the plain Keras script
+
+
+def script_names(script):
+    """Run a script up to its call of fit; return its names."""
+    assert "dlcourse." not in script
+    names: dict = {}
+    exec(compile(script[: script.index("# Keras orders")], "script", "exec"), names)
+    if "arrays" in names:
+        names["arrays"].close()
+    return names
+
+
+@pytest.fixture(scope="module")
+def text_folder(folder):
+    rng = np.random.default_rng(1)
+    for k in range(40):
+        place = folder / "reviews" / ("bad", "good")[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{k}.txt").write_text(text_of(rng, k % 2), encoding="utf-8")
+    return {"name": "text_folder", "path": str(folder / "reviews")}
+
+
+@pytest.mark.parametrize("tokens", ["words", "characters"])
+def test_a_script_numbers_the_tokens_of_texts_as_the_recipe_does(texts, text_folder, tokens):
+    for data, model in ((texts, "mean_embedding"), (text_folder, "rnn")):
+        recipe = {"dataset": {**data, "tokens": tokens, "vocabulary": 12}, "model": model}
+        names = script_names(dl.as_keras(recipe))
+        for part, (x, y) in dl.load_dataset(**recipe["dataset"]).splits.items():
+            found = np.c_[names[f"x_{part}"], names[f"y_{part}"]].tolist()
+            assert sorted(found) == sorted(np.c_[x, y].tolist())
+        layers = [layer.name.split("_")[0] for layer in names["model"].layers]
+        assert layers[0] == "embedding"
+        assert names["model"].inputs[0].dtype == "int32"
+
+
+def test_a_script_masks_the_steps_after_the_end(folder, sequence_run):
+    recipe = {"dataset": {"name": "npz", "path": str(folder / "waves.npz")}, "model": "rnn"}
+    names = script_names(dl.as_keras(recipe))
+    dataset = sequence_run.load_dataset()
+    assert sorted(names["x_test"].tolist()) == sorted(dataset.x_test.tolist())
+    masking, scaling, *_ = names["model"].layers
+    assert masking.mask_value == PADDING
+    np.testing.assert_allclose(
+        scaling(dataset.x_test[:2])[0, 0],
+        sequence_run.model.get_layer("normalization")(dataset.x_test[:2])[0, 0],
+        rtol=1e-6,  # float32
+    )
+
+
+def test_sequences_of_one_length_keep_their_three_axes(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 6, 2)).astype("float32")
+    np.savez(tmp_path / "x.npz", x_train=x, y_train=np.arange(40) % 2)
+    data = {"name": "npz", "path": str(tmp_path / "x.npz")}
+    names = script_names(dl.as_keras({"dataset": data, "model": "cnn1d"}))
+    assert names["x_train"].shape[1:] == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "reason"),
+    [
+        ("waves", "cnn1d", "'model.name': cannot be written in plain Keras: its layers are not in"),
+        ("texts", "attention", "'model.name': cannot be written in plain Keras: its layers are"),
+        ("lines", "next_character", "'dataset.name': cannot be written in plain Keras: dlcourse"),
+        ("mnist1d", "rnn", "'dataset.name': cannot be written in plain Keras: dlcourse makes its"),
+    ],
+)
+def test_what_has_no_plain_script_says_so(folder, texts, dataset, model, reason):
+    data = {
+        "waves": {"name": "npz", "path": str(folder / "waves.npz")},
+        "texts": texts,
+        "lines": {"name": "lines", "path": str(folder / "lines.txt")},
+        "mnist1d": {"name": "mnist1d"},
+    }[dataset]
+    with pytest.raises(RecipeError, match=reason) as raised:
+        dl.as_keras({"dataset": data, "model": model})
+    assert "\n" not in str(raised.value)

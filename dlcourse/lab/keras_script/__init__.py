@@ -11,6 +11,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.optimizers import OPTIMIZERS
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
+from dlcourse.heavy import keras
 from dlcourse.lab.keras_script.data import Values, data_of, refuse, refuse_other_examples
 from dlcourse.lab.keras_script.layers import instance, layer_line
 from dlcourse.lab.keras_script.text import Code, written
@@ -49,7 +50,7 @@ def as_keras(recipe: Any = None, *overrides: str, **settings: Any) -> str:
     values |= {"name": Code(" ".join(recipe.name.split())), "version": Code(dlcourse.__version__)}
     values |= {**_model(recipe, dataset), **_training(recipe, dataset, stages)}
     template = TEMPLATE.read_text(encoding="utf-8")
-    if recipe.dataset.name in ("csv", "npz"):
+    if recipe.dataset.name in ("csv", "npz", "text_folder"):
         imports, rest = template.split("# seed", 1)
         lines = rest[rest.index("{#dataset}") : rest.index("{#model}")]
         refuse_other_examples(recipe, dataset, written(imports + lines, values, given))
@@ -71,14 +72,16 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
 
 def _model(recipe: Recipe, dataset: Dataset) -> Values:
     settings, known, constant = recipe.settings("model"), {}, False
-    if dataset.x_train.ndim == 2:
+    model, branches = recipe.build_model(dataset), "its layers are not in a row"
+    refuse(recipe, "model.name", not isinstance(model, keras.Sequential), branches)
+    if dataset.facts.inputs == "rows":
         constant = bool((np.ptp(dataset.x_train, axis=0) == 0).any())
         variance = "variance" if constant else "x_train.var(axis=0)"
         known = {"mean": "x_train.mean(axis=0)", "variance": variance}
     moving = settings.get("batch_norm") and settings["batch_norm_momentum"] is None
     known |= {"momentum": "momentum"} if moving else {}
-    mixed, layers = recipe.training.mixed_precision, recipe.build_model(dataset).layers
-    lines = "\n".join(f"{layer_line(layer, known, mixed=mixed)}," for layer in layers)
+    mixed = recipe.training.mixed_precision
+    lines = "\n".join(f"{layer_line(layer, known, mixed=mixed)}," for layer in model.layers)
     shown = {"input_shape": dataset.input_shape, "layers": Code(lines)}
     return {**shown, "constant": constant, "momentum": moving}
 

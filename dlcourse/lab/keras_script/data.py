@@ -8,15 +8,18 @@ import numpy as np
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.datasets.columns import MISSING
-from dlcourse.datasets.dataset import digests, keep_classes, task_of
+from dlcourse.datasets.dataset import PADDING, digests, keep_classes, task_of
 from dlcourse.datasets.image_folder import folders_of_parts
 from dlcourse.datasets.streamed import exceeds
 from dlcourse.datasets.table import WORDS, Reading, read_table
+from dlcourse.datasets.text import WORD
 from dlcourse.datasets.tfds import TEST_FRACTION, builder_of
 from dlcourse.errors import GIVEN, RecipeError
 from dlcourse.lab.keras_script.text import Code, literal
 
 ON_DISK = "the images do not fit into the memory"
+MADE = ("planted", "mnist1d", "series", "movie_reviews", "names", "lines")
+"""Data sets whose examples are not in a file, or take more than a few lines."""
 Values = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
     """
     name, settings = recipe.dataset.name, recipe.settings("dataset")
     path = settings.get("path", "")
-    refuse(recipe, "dataset.name", name == "planted", "dlcourse draws the images itself")
+    refuse(recipe, "dataset.name", name in MADE, "dlcourse makes its examples itself")
     refuse(recipe, "dataset.path", path in GIVEN, "the data is in Python: save it as a file")
     refuse(recipe, "dataset.split", settings.get("split", "random") != "random", "set it to random")
     refuse(recipe, "dataset.rare", settings.get("rare"), "leave it out")
@@ -48,7 +51,8 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
     recipe.refuse_conflicts(dataset.facts)
     refuse(recipe, "dataset.memory_share", not isinstance(dataset.x_train, np.ndarray), ON_DISK)
     if path:
-        values = {"csv": _csv, "npz": _npz, "image_folder": _folder}[name](recipe, dataset)
+        ways = {"csv": _csv, "npz": _npz, "image_folder": _folder, "text_folder": _texts}
+        values = ways[name](recipe, dataset)
         values["dataset.path"] = str(Path(path).expanduser())
     if name == "points":
         features = ", ".join(settings["features"]).replace("*", " * ").replace("^", "**")
@@ -82,12 +86,14 @@ def _tfds(recipe: Recipe, settings: Values) -> tuple[Dataset, Values]:
     }
 
 
-def _npz(recipe: Recipe, _: Dataset) -> Values:
+def _npz(recipe: Recipe, dataset: Dataset) -> Values:
     with np.load(Path(recipe.dataset.path).expanduser()) as arrays:
         x, y, names = arrays["x_train"], arrays["y_train"], arrays.files
     label = ".argmax(axis=1)" if y.size > len(y) else ".ravel()" * (y.ndim > 1)
     given = {f"given.{part}": f"x_{part}" in names for part in ("val", "test")}
-    return {**given, "axis": Code("[..., np.newaxis]" * (x.ndim % 2)), "label": Code(label)}
+    axis = "" if dataset.facts.inputs == "sequences" else "[..., np.newaxis]" * (x.ndim % 2)
+    padded = PADDING if any((x == PADDING).any() for x, _ in dataset.splits.values()) else None
+    return {**given, "axis": Code(axis), "label": Code(label), "padding": padded}
 
 
 def _folder(recipe: Recipe, dataset: Dataset) -> Values:
@@ -97,13 +103,26 @@ def _folder(recipe: Recipe, dataset: Dataset) -> Values:
     return {**given, "folder": given["given.train"], "folder.size": dataset.input_shape[:2]}
 
 
+def _texts(recipe: Recipe, dataset: Dataset) -> Values:
+    folders = folders_of_parts(Path(recipe.dataset.path).expanduser())
+    given = {f"given.{part}": str(folder) for part, folder in folders.items()}
+    names = {"texts": given["given.train"], "texts.classes": [*dataset.class_names]}
+    return {**given, **names, **_tokens(dataset.encoding["columns"][0])}
+
+
+def _tokens(known: Any) -> Values:
+    pattern = WORD.pattern if known["tokens"] == "words" else r"[\s\S]"
+    return {"text": known["name"], "text.pattern": pattern, "text.length": known["length"]}
+
+
 def _csv(recipe: Recipe, dataset: Dataset) -> Values:
     settings, known = recipe.settings("dataset"), dataset.encoding["columns"]
     dialect = {key: settings[key] for key in settings.keys() & Reading._fields}
     table = read_table(settings["path"], Reading(**dialect))
     classes, target = [*dataset.class_names], settings["target"]
     words = [each["name"] for each in known if each["kind"] == "category"]
-    drop = [each["name"] for each in known] if settings["missing"] == "drop" else []
+    of_text = dataset.facts.inputs == "text"
+    drop = [each["name"] for each in known] if of_text or settings["missing"] == "drop" else []
     return {
         "csv.sep": table.separator if table.separator != "," else None,
         "csv.decimal": "," if table.mark == "," else None,
@@ -111,8 +130,12 @@ def _csv(recipe: Recipe, dataset: Dataset) -> Values:
         "csv.dtype": dict.fromkeys([*words, *[target] * bool(classes)], Code("str")) or None,
         "csv.needed": [*drop, target] if drop or not classes else None,
         "csv.classes": classes or None,
-        "csv.x": [Code(piece) for column in known for piece in _pieces(column, table.frame)],
+        **(_tokens(known[0]) if of_text else {"csv.x": _pieces_of(known, table.frame)}),
     }
+
+
+def _pieces_of(columns: Any, frame: Any) -> list[Code]:
+    return [Code(piece) for column in columns for piece in _pieces(column, frame)]
 
 
 def _pieces(column: Any, frame: Any) -> list[str]:
@@ -136,10 +159,11 @@ def refuse_other_examples(recipe: Recipe, dataset: Dataset, code: str) -> None:
     try:
         exec(code, made)
         parts = [(made[f"x_{part}"], made[f"y_{part}"]) for part in dataset.splits]
+        shapes = {x.shape[1:] for x, _ in parts}
         again = [digests(x, y.astype(dataset.y_train.dtype)) for x, y in parts]
     except Exception:  # noqa: BLE001 - pandas raises many types on files that dlcourse reads
-        again = []
+        shapes, again = set(), []
     known = [digests(*examples) for examples in dataset.splits.values()]
-    same = [*map(sorted, known)] == [*map(sorted, again)]
+    same = [*map(sorted, known)] == [*map(sorted, again)] and shapes == {dataset.input_shape}
     reason = "pandas and NumPy alone read it otherwise: save it as a plain CSV or .npz file"
     refuse(recipe, "dataset.path", not same, reason)
