@@ -19,7 +19,8 @@
 #
 # **Time.** A minute to run, 60 minutes to read.
 #
-# **Prerequisites.** Notebooks 05 (back-propagation) and 06 (the first deep network).
+# **Prerequisites.** Notebooks 05 (back-propagation), 06 (the first deep network) and 09
+# (convolution).
 
 # %%
 # On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
