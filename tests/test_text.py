@@ -95,7 +95,7 @@ def test_a_vocabulary_holds_the_most_frequent_tokens_after_padding_and_unknown()
     known = text_encoding("text", ["b a b", "c b a"], "words", 2, None)
     assert known["vocabulary"] == ["", "\N{REPLACEMENT CHARACTER}", "b", "a"]
     assert known["length"] == 3
-    x = encode_texts(["a b z", "b", "a a a a a"], known)
+    x = encode_texts(["a b z", "b", "a a" + " a" * 3], known)
     assert x.tolist() == [[3, 2, 1], [2, 0, 0], [3, 3, 3]]
     assert decode_text(x[0], known) == ["a", "b", "\N{REPLACEMENT CHARACTER}"]
 
@@ -304,7 +304,7 @@ def test_the_command_takes_texts(run, capsys):
     assert "give a FILE, or --text for a run on text" in capsys.readouterr().err
 
 
-def test_a_file_name_that_is_wrong_is_no_text(run):
+def test_a_wrong_file_name_is_not_taken_as_text(run):
     with pytest.raises(DatasetError, match="no such file"):
         dl.predict(run, "reviws.csv")
 
@@ -371,6 +371,6 @@ def test_samples_that_cannot_be_drawn_are_refused(language, settings, text):
         sample(language, **settings)
 
 
-def test_a_classifier_is_no_language_model(run):
+def test_a_classifier_does_not_make_up_texts(run):
     with pytest.raises(RunError, match="predicts label: train next_character first"):
         sample(run)
