@@ -188,6 +188,12 @@ def test_a_table_of_one_class_is_refused(table, rows, text):
         load_dataset("csv", path=table(rows), target="label", text="review")
 
 
+def test_a_table_of_texts_says_how_to_learn_from_them(table):
+    rows = [f"{k},{'ab'[k % 2]},film {k} is about a man" for k in range(150)]
+    data = load_dataset("csv", path=table(rows), target="label")
+    assert "150 different texts (set text: 'review' to learn from them)" in str(data.columns)
+
+
 def test_a_row_with_an_empty_text_is_left_out_and_told(table):
     rows = [f'{k},{word},"{text}"' for k in range(4) for word, text in pairs()]
     data = load_dataset("csv", path=table([*rows, "99,good,"]), target="label", text="review")
