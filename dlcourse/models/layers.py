@@ -11,33 +11,13 @@ from dlcourse.heavy import keras
 from dlcourse.schema import shown
 
 Activation = Literal[
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "linear",
-    "hard_sigmoid",
-    "softplus",
-    "softsign",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-]
+    "sigmoid", "tanh", "relu", "leaky_relu", "linear", "hard_sigmoid", "softplus", "softsign",
+    "elu", "selu", "gelu", "silu",
+]  # fmt: skip
 Initializer = Literal[
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_normal",
-    "random_normal",
-    "random_uniform",
-    "large_normal",
-    "orthogonal",
-    "zeros",
-    "ones",
-    "constant",
-]
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "random_normal",
+    "random_uniform", "large_normal", "orthogonal", "zeros", "ones", "constant",
+]  # fmt: skip
 CONSTANT = 0.1
 MOMENTUM = 0.9  # of batch normalization without data; Keras' 0.99 needs about 300 steps to arrive
 Regression = bool | tuple[float, float]
