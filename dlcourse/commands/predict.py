@@ -18,21 +18,14 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse predict",
         description="Predict image files, the rows of CSV files, or texts with a saved run.",
     )
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        help="images, texts, or folders of them; CSV files for a table; npz files of arrays x, …",
-    )
+    text = "images, texts, or folders of them; CSV files for a table; npz files of arrays x, …"
+    parser.option("files", text, "FILE", nargs="*")
     parser.option("--text", "a text, for a run on text; may be repeated", "TEXT", action="append")
     parser.option("--run", "the run's folder", "DIR", required=True)
-    parser.option(
-        "--sample", "texts to draw from a language model, N per temperature", "N", type=int
-    )
-    temperatures = "temperatures of the draws (default: 0.5 1 1.5)"
-    parser.option(
-        "--temperature", temperatures, "T", type=float, nargs="+", default=[0.5, 1.0, 1.5]
-    )
+    text = "texts to draw from a language model, N per temperature"
+    parser.option("--sample", text, "N", type=int)
+    text, usual = "temperatures of the draws (default: 0.5 1 1.5)", [0.5, 1.0, 1.5]
+    parser.option("--temperature", text, "T", type=float, nargs="+", default=usual)
     parser.option("--as-is", "read pictures whole, without looking for drawn digits")
     parser.option("--invert", "swap dark and light, and read pictures as they are")
     parser.option("--out", "also write the answers to a CSV file", "FILE")

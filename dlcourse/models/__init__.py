@@ -24,25 +24,10 @@ if TYPE_CHECKING:
     from dlcourse.datasets import Dataset
 
 __all__ = [
-    "MODELS",
-    "Builder",
-    "attention",
-    "augmentation_layers",
-    "build_model",
-    "cnn",
-    "cnn1d",
-    "dnn",
-    "linear_regression",
-    "logistic_regression",
-    "mean_embedding",
-    "mismatch",
-    "next_character",
-    "rnn",
-    "scaling_layer",
-    "softmax_regression",
-    "target_scale",
-    "transfer",
-]
+    "MODELS", "Builder", "attention", "augmentation_layers", "build_model", "cnn", "cnn1d", "dnn",
+    "linear_regression", "logistic_regression", "mean_embedding", "mismatch", "next_character",
+    "rnn", "scaling_layer", "softmax_regression", "target_scale", "transfer",
+]  # fmt: skip
 
 
 class Builder(NamedTuple):
