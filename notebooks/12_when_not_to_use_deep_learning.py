@@ -174,22 +174,17 @@ _ = ax.figure.set_size_inches(8, 3.6)
 # digit in every example. Guess first: who is ahead now, the SVM or the convolutions?
 
 # %%
-signals_cnn = dl.recipe(
-    dataset="mnist1d",
-    model={"name": "cnn1d", "filters": [25, 25, 25], "pooling": "flatten"},
-    epochs=1 if smoke else 20,
-    batch_size=64,
-    learning_rate=0.005,
-    schedule="cosine",
-)
+lines_cnn = {"name": "cnn1d", "filters": [25, 25, 25], "pooling": "flatten"}
+how = {"epochs": 1 if smoke else 20, "batch_size": 64, "learning_rate": 0.005}
+signals_cnn = dl.recipe(dataset="mnist1d", model=lines_cnn, schedule="cosine", **how)
 signals = dl.load_dataset("mnist1d")
 moved = dl.compare({"cnn1d": signals_cnn}, seeds=1, models=classics)
 for row in moved.rows:
     print(f"{row.model:20} {row.score:.3f} on signals, {row.fit_cpu:8.3f} CPU seconds to fit")
 
 # %%
-# Picture: two signals each of the digits 0, 1 and 2: the same shape stands elsewhere in each, and is
-# tilted.
+# Picture: two signals each of the digits 0, 1 and 2: the same shape stands elsewhere in each, and
+# is tilted.
 from matplotlib import pyplot as plt
 
 _, axes = plt.subplots(2, 3, sharex=True, sharey=True, figsize=(8, 2.6), layout="constrained")
