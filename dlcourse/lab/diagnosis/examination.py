@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dlcourse.lab.diagnosis import Evidence
     from dlcourse.runs import Run
 
+FEW_TOKENS = 3
+
 
 class Examination(NamedTuple):
     """The evidence of a run, a note on what is missing, and the data if available."""
@@ -76,6 +78,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.datasets import fingerprint
     from dlcourse.errors import DatasetError
     from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
+    from dlcourse.runs.evaluation import by_token
     from dlcourse.training import prepare
 
     untrained, dataset = None, run.load_dataset()
@@ -99,7 +102,8 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         steps = sum(recipe.training.steps_in(epoch, n) for epoch in epochs)
         known["norm_start"] = norm_start(untrained or run.model, steps)
     if dataset.task != "regression":
-        counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
+        labels, _ = by_token(dataset.y_train, dataset.y_train)
+        counts = np.bincount(labels, minlength=len(dataset.class_names))
         known["class_counts"] = tuple(counts.tolist())
     return dataset, known
 
@@ -108,20 +112,25 @@ def duplicates(dataset: "Dataset") -> float:
     """Return the share of validation or of test examples seen in training, the larger one.
 
     It is 0 for a table whose rows repeat by nature: equal rows have different targets, or the
-    columns have fewer combinations of values than there are rows.
+    columns have fewer combinations of values than there are rows. Texts of few known tokens repeat
+    by nature, too, and do not count.
     """
     splits = (dataset.x_train, dataset.x_val, dataset.x_test)
     train, *others = (digests(x, np.zeros(len(x))) for x in splits)
     seen: dict[int, set] = {}
-    for digest, y in zip(train.tolist(), dataset.y_train.tolist(), strict=True):
-        seen.setdefault(digest, set()).add(y)
+    for digest, y in zip(train.tolist(), dataset.y_train, strict=True):
+        seen.setdefault(digest, set()).add(y.tobytes())
     if dataset.x_train.ndim == 2:
         repeated = len(dataset.y_train) - len(seen)
         contrary = sum(len(targets) - 1 for targets in seen.values())
         values = [len(np.unique(column)) for column in dataset.x_train.T]
         if contrary > 0.05 * repeated or np.prod(values, dtype="float64") < len(dataset.y_train):
             return 0.0
-    return max(float(np.isin(part, train).mean()) for part in others)
+    counted = [np.ones(len(x), bool) for x in splits[1:]]
+    if dataset.x_train.dtype == "int32":  # tokens
+        counted = [(x > 1).sum(axis=1) > FEW_TOKENS for x in splits[1:]]
+    pairs = zip(others, counted, strict=True)
+    return max(float((np.isin(part, train) & long).mean()) for part, long in pairs)
 
 
 def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
@@ -133,7 +142,7 @@ def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
-    if not dataset.feature_names:  # images have no columns
+    if dataset.facts.inputs != "rows":
         return None
     columns = [name.partition("=")[0] for name in dataset.feature_names]
     x = np.concatenate([x for x, _ in dataset.splits.values()])
