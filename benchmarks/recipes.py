@@ -98,7 +98,9 @@ def trained(config: Path, overrides: list[str], run: Path) -> dict[str, Any] | N
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and range over the seeds, with the date and the machine."""
-    names = [name for name in runs[0]["test"] if name not in ("loss", "majority")]
+    tokens = runs[0].get("naive", {}).get("test", {}).keys() >= {"bigram"}  # a language model
+    unasked = ("majority",) if tokens else ("loss", "majority")
+    names = [name for name in runs[0]["test"] if name not in unasked]
     values = {name: [run["test"][name] for run in runs] for name in names}
     return {
         "test": {

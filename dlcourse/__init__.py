@@ -66,7 +66,8 @@ __getattr__, __dir__ = lazy(
         "dlcourse.datasets": "load_dataset",
         "dlcourse.models": "build_model",
         "dlcourse.visualizers": (
-            "activation_maximization class_activation_map deep_dream eigen_cam feature_maps "
+            "activation_maximization attention_maps attention_rollout class_activation_map "
+            "deep_dream eigen_cam feature_maps "
             "filters grad_cam grad_cam_plus_plus gradient_times_input guided_backpropagation "
             "integrated_gradients layer_cam neuron_activity occlusion rise saliency score_cam "
             "smooth_grad Regularizers Transformations"
@@ -75,6 +76,7 @@ __getattr__, __dir__ = lazy(
         "dlcourse.lab.comparison": "compare",
         "dlcourse.lab.keras_script": "as_keras",
         "dlcourse.lab.prediction": "evaluate predict",
+        "dlcourse.lab.sampling": "sample",
         "dlcourse.lab.range_test": "find_learning_rate",
     },
 )

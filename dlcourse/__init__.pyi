@@ -18,6 +18,7 @@ from dlcourse.lab.diagnosis import diagnose as diagnose
 from dlcourse.lab.prediction import evaluate as evaluate
 from dlcourse.lab.prediction import predict as predict
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate
+from dlcourse.lab.sampling import sample as sample
 from dlcourse.models import build_model as build_model
 from dlcourse.runs import Run as Run
 from dlcourse.runs import list_runs as list_runs
@@ -25,6 +26,8 @@ from dlcourse.runs import read_run as read_run
 from dlcourse.visualizers import Regularizers as Regularizers
 from dlcourse.visualizers import Transformations as Transformations
 from dlcourse.visualizers import activation_maximization as activation_maximization
+from dlcourse.visualizers import attention_maps as attention_maps
+from dlcourse.visualizers import attention_rollout as attention_rollout
 from dlcourse.visualizers import class_activation_map as class_activation_map
 from dlcourse.visualizers import deep_dream as deep_dream
 from dlcourse.visualizers import eigen_cam as eigen_cam

@@ -105,7 +105,7 @@ def test_without_its_data_a_run_is_read_from_its_curves(call, tmp_path):  # noqa
 def test_duplicates_are_the_larger_share_of_the_two_splits():
     class Splits:
         x_train, x_val, x_test = (np.array(rows) for rows in ([[1], [2]], [[1], [3]], [[3], [4]]))
-        y_train = np.array([0, 1])
+        y_train, encoding = np.array([0, 1]), {}
 
     assert duplicates(Splits()) == 0.5
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_wine
 import dlcourse as dl
 from dlcourse import plots
 from dlcourse.configuration.recipe import load_recipe
-from dlcourse.datasets import load_dataset
+from dlcourse.datasets import DATASETS, load_dataset
 from dlcourse.errors import UserError
 from dlcourse.lab import plots as lab_plots
 from dlcourse.lab.diagnosis import LINKS, RULES, THRESHOLDS, LayerStatistics, diagnose
@@ -297,6 +297,18 @@ def test_a_regression_is_measured_by_its_targets_variance():
     assert "70% of the way" in found.evidence
 
 
+def test_a_network_has_to_beat_the_naive_forecasts_of_a_series():
+    curves = {"loss": falling(1, 0.02), "val_loss": falling(1, 0.05), "mae": falling()}
+    known = {"history": curves, "baseline": 1.0, "evaluated": {"val": {"mae": 3.0, "r2": 0.95}}}
+    naive = {"as now": 2.9, "as one season ago": 4.0}
+    (found,) = diagnose(**known, naive=naive)
+    assert found.name == "no_better_than_naive"
+    told = "network 3, 'as now' 2.9, 'as one season ago' 4"
+    assert found.evidence == f"mean absolute error on validation: {told}"
+    for better in ({"as now": 3.1, "as one season ago": 4.0}, {}):
+        assert [finding.name for finding in diagnose(**known, naive=better)] == ["good_fit"]
+
+
 def test_every_finding_has_a_rule_and_a_slide_and_a_notebook_and_every_threshold_is_used():
     assert set(LINKS) == set(RULES)
     for name, (slide, notebook) in LINKS.items():
@@ -332,8 +344,9 @@ DEAD = [layer("a", dead=1.0, gradient_norm=500.0), layer("logits", output=True)]
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_override_is_one_that_the_recipe_takes(config):
     settings = load_recipe(config).model_dump()
-    regression = settings["dataset"]["name"] == "diabetes"
-    known = {"baseline": 1.0} if regression else {"class_counts": [90, *[10] * 9]}
+    task = DATASETS[settings["dataset"]["name"]].task
+    regression, counts = task == "regression", {"class_counts": [90, *[10] * 9]}
+    known = {"regression": {"baseline": 1.0}, "next_token": {"classes": 10}}.get(task, counts)
     for curves in FAULTS.values():
         given = {
             key: value for key, value in curves.items() if "accuracy" not in key or not regression

@@ -8,7 +8,6 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import DivergedError
 from dlcourse.runs import read_run
 from dlcourse.training import Fit, prepare, train
-from dlcourse.training.batches import epoch_order
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 
 
@@ -21,16 +20,12 @@ def recipe(model, dataset="digits", **training):
 WILD = recipe({"name": "dnn", "hidden": [16, 16]}, optimizer={"name": "sgd"}, learning_rate=1e30)
 
 
-def test_a_divergence_tells_when_the_rate_the_gradients_and_what_to_try(tmp_path):
+def test_a_divergence_tells_when_at_what_rate_and_what_to_try(tmp_path):
     with pytest.raises(DivergedError) as caught:
         train(WILD, tmp_path, name="wild", bar=False)
     text = str(caught.value)
     assert "the loss became nan in epoch 1, by step" in text
     assert "at learning rate 1e+30" in text
-    assert "gradient norm before: " in text
-    norms = text.partition("gradient norm before: ")[2].partition(";")[0].split(", ")
-    assert np.isfinite(float(norms[0]))
-    assert not np.isfinite(float(norms[-1]))
     assert "the first weights are kept" in text
     assert "try training.learning_rate=1e+29 or training.clip_norm=1" in text
     assert caught.value.exit_code == 3
@@ -121,26 +116,6 @@ def test_a_checkpoint_inside_the_epoch_does_not_take_the_finite_weights_place(tm
     for kept, weights in zip(run.model.get_weights(), first, strict=True):
         np.testing.assert_array_equal(kept, weights)
     assert not (run.path / "inside_state.npz").exists()
-
-
-def test_a_regressions_gradients_are_those_of_its_own_loss(tmp_path, monkeypatch):
-    """The loss is in units of the target's variance, of which the diabetes data has 5,900."""
-    wild = recipe({"name": "linear_regression"}, "diabetes", learning_rate=1e3, **HOT)
-    told = []
-    monkeypatch.setattr("dlcourse.training.explanation", lambda *given, **_: told.append(given[3]))
-    with pytest.raises(DivergedError):
-        train(wild, tmp_path, name="wild", bar=False)
-    prepared = prepare(wild)
-    dataset, model = prepared.dataset, prepared.model
-    rows = epoch_order(len(dataset.y_train), seed=wild.seed, epoch=0)[:32]
-    x, y = dataset.x_train[rows], dataset.y_train[rows]
-    scaled = np.asarray(model.layers[0](x), "float64")
-    errors = np.asarray(model(x), "float64")[:, 0] - y
-    # the gradient of mean(error²)/σ² in the standardised weights and bias: 2·mean(error·[x, 1])/σ
-    inputs = np.column_stack([scaled, np.ones(32)])
-    gradient = 2 * (errors[:, None] * inputs).mean(axis=0) / dataset.y_train.astype("float64").std()
-    assert told[0][0] == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
-    assert told[0][-1] > 1e12
 
 
 def test_the_message_names_the_epoch_whose_weights_are_kept(tmp_path):

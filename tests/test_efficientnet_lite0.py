@@ -74,7 +74,8 @@ def test_it_has_the_parameters_of_the_published_network():
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == 4_652_008
 
 
-def test_the_weights_may_be_a_file_of_keras(tmp_path):
+def test_the_weights_may_be_a_file_of_keras(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "STAGES", module.STAGES[:2])  # the others are read in the same way
     random = efficientnet_lite0(False, None, (32, 32, 3), "avg")
     random.save_weights(tmp_path / "my.weights.h5")
     base = published("efficientnet_lite0", (32, 32, 1), str(tmp_path / "my.weights.h5"))

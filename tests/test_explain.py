@@ -77,6 +77,29 @@ def test_convolution(capsys):
     assert text.endswith("feature map = [(10)]\n")
 
 
+def test_attention(capsys):
+    # q1 = (1, 0)·W_q = (2, 0) and k = (0, 1), (1, 1), (1, 2): scores 0, 2, 2; e^√2 = 4.11325
+    text = said(capsys, "attention")
+    assert "Q = X·W_q\n  = [(1, 0), (0, 1), (1, 1)]·[(2, 0), (1, 1)]\n" in text
+    assert "  = [(2, 0), (1, 1), (3, 1)]\nK = X·W_k\n" in text
+    assert "s[1,1] = 2·0 + 0·1\n       = 0\ns[1,2] = 2·1 + 0·1\n       = 2\n" in text
+    assert "z = s/√d\n  = (0, 2, 2)/√2\n  = (0, 1.414213562, 1.414213562)\n" in text
+    assert "a2 = t2/Σt\n   = 4.113250379/9.226500758\n   = 0.4458082741\n" in text
+    assert "Σa = 0.1083834518 + 0.4458082741 + 0.4458082741\n   = 1\n" in text
+    # 0.10838·(1, 2) + 0.44581·((3, 0) + (4, 2))
+    assert "0.4458082741·(4, 2)\n         = (3.229041371, 1.108383452)\n" in text
+    assert text.count("Σa") == 3
+
+
+def test_causal_attention_looks_back_alone(capsys):
+    text = said(capsys, "attention", "--causal")
+    assert "causal: j ≤ i, no token looks ahead\n" in text
+    assert "output 1 = a1·v[1]\n         = 1·(1, 2)\n         = (1, 2)\n" in text
+    assert "s[1,2]" not in text
+    whole = said(capsys, "attention")
+    assert text.partition("token 3")[2] == whole.partition("token 3")[2]
+
+
 def test_a_saturated_neuron_is_computed_from_z(capsys):
     text = said(capsys, *"logistic --x 1000 3 --y 0".split())
     assert "inf" not in text
@@ -145,10 +168,11 @@ def evaluate(text):
     for pattern, better in [
         (r"(\d),(\d{3})", r"\1\2"), ("−", "-"), ("·", "*"), ("²", "**2"),
         (r"log ([\d.]+)", r"log(\1)"),
+        (r"√(\d+)", r"sqrt(\1)"),
         (r"e\^(-?)(\([-\d.]+\)|[\d.]+)", r"exp(\1\2)"), (r"\(([^()]*, [^()]*)\)", r"array([\1])"),
     ]:  # fmt: skip
         text = re.sub(pattern, better, text)
-    return eval(text, {name: getattr(np, name) for name in ("log", "exp", "array")})
+    return eval(text, {name: getattr(np, name) for name in ("log", "exp", "sqrt", "array")})
 
 
 EQUATIONS = {id_: e.walkthrough for id_, e in EXAMPLES.items() if e.walkthrough}
@@ -160,6 +184,8 @@ EQUATIONS |= {
                     momentum=0.5),
     "same": call(walk.convolution, image=((1, -2), (3, 4)), kernel=((1, 2, 3),) * 3,
                  padding="same"),
+    "attention": call(walk.attention, X=((1, -2), (0.5, 3), (0, 1)), W_q=((1, 0, 2), (0, -1, 1)),
+                      W_k=((0, 1, 1), (2, 0, -1)), W_v=((1, 2), (3, -1)), causal=True),
     "mse": call(walk.network, sizes=(2, 2, 1), activations=("relu", "sigmoid"), x=(1, 2), y=(0.3,)),
     "linear": call(walk.network, sizes=(2, 1), activations=("linear",), x=(1, 2), y=(-3,)),
     "two outputs": call(walk.network, sizes=(2, 3, 2), activations=("tanh", "sigmoid"), x=(1, 2),
@@ -216,6 +242,8 @@ def test_without_numbers_the_slides_own_are_taken(capsys):
         ("gradient-descent --steps -1", "steps: expected an integer of at least 0, got -1"),
         ("gradient-descent --learning-rate 2 --steps 999", "step 645: expected finite numbers"),
         ("convolution --stride 0", "stride: expected an integer of at least 1, got 0"),
+        ("attention --W_k 1;1;1", "W_k: expected shape (2, 2) or (2, 1, 2), got (3, 1)"),
+        ("attention --W_v nan;1", "attention: W_v: expected finite numbers, got nan at position"),
         ("network --activations tanh", "activations: expected 2 names, one per layer after the"),
         ("network --activations tanh rely", "activations: expected one of unit_step, sign"),
         ("network --x 1", "network: x: expected shape (3,), got (1,)"),

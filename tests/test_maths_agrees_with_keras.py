@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlcourse.lessons.maths import activations, losses, network, recurrent, regression
+from dlcourse.lessons.maths import activations, attention, losses, network, recurrent, regression
 from dlcourse.lessons.maths.calculus import gradient
 from dlcourse.lessons.maths.convolution import (
     convolve2d,
@@ -306,3 +306,33 @@ def test_an_lstm_is_keras_with_the_gates_in_the_order_i_f_c_o():
     assert np.allclose(np.stack([step.h for step in steps], axis=1), h, **FLOAT32)
     assert np.allclose(steps[-1].h, last_h, **FLOAT32)
     assert np.allclose(steps[-1].c, last_c, **FLOAT32)
+
+
+ATTENTION_MASKS = {
+    "none": {},
+    "causal": {"use_causal_mask": True},
+    "padding": {"attention_mask": np.array([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0]], bool)[:, None]},
+}
+ATTENTION_MASKS["both"] = ATTENTION_MASKS["causal"] | ATTENTION_MASKS["padding"]
+
+
+@pytest.mark.parametrize("name", ATTENTION_MASKS)
+def test_one_head_of_self_attention_is_keras_forward_and_backward(name):
+    X, doutput = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5, 2))
+    layer = keras.layers.MultiHeadAttention(1, 4, value_dim=6, output_shape=2)
+    layer.build(X.shape, X.shape)
+    layer.set_weights([rng.normal(size=weight.shape) for weight in layer.weights])
+    inputs, settings = tf.Variable(X, dtype=tf.float32), ATTENTION_MASKS[name]
+    variables = [inputs, *(weight.value for weight in layer.weights)]
+    with tf.GradientTape() as tape:
+        output, weights = layer(inputs, inputs, return_attention_scores=True, **settings)
+        cost = tf.reduce_sum(output * doutput.astype("float32"))
+    gradients = [np.asarray(part) for part in tape.gradient(cost, variables)]
+    mask = settings["attention_mask"][:, 0] if "attention_mask" in settings else None
+    ours_too = {"causal": "use_causal_mask" in settings, "mask": mask}
+    found = attention.self_attention(X, layer.get_weights(), **ours_too)
+    back = attention.self_attention_backward(X, layer.get_weights(), doutput, **ours_too)
+    assert np.allclose(found.weights, weights[:, 0], **FLOAT32)
+    assert np.allclose(found.output, output, **FLOAT32)
+    for mine, theirs in zip((back.dX, *back.dparameters), gradients, strict=True):
+        assert np.allclose(mine.reshape(theirs.shape), theirs, **FLOAT32)

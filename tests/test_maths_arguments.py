@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.lessons.maths import arguments, convolution, losses, network, recurrent, regression
+from dlcourse.lessons.maths import (
+    arguments,
+    attention,
+    convolution,
+    losses,
+    network,
+    recurrent,
+    regression,
+)
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 SIZES = st.integers(1, 5)
@@ -44,6 +52,9 @@ WRONG = {  # every function that takes arrays that must fit: a call with sizes t
     ),
     "simple_rnn": lambda n: recurrent.simple_rnn(
         np.ones((3, n)), np.ones((n + 1, 2)), np.ones((2, 2)), np.ones(2)
+    ),
+    "self_attention": lambda n: attention.self_attention(
+        np.ones((3, n)), (np.ones((n + 1, 2)), np.ones(2)) * 4
     ),
 }
 

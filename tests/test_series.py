@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dlcourse as dl
 from dlcourse.configuration.recipe import recipe_from_text
 from dlcourse.datasets import load_dataset
 from dlcourse.datasets.dataset import Dataset
-from dlcourse.datasets.series import naive_forecasts, series, series_file
+from dlcourse.datasets.series import every_window, naive_forecasts, series, series_file
 from dlcourse.errors import DatasetError, RecipeError
+from dlcourse.lab.diagnosis.examination import examine, leaking_column
+from dlcourse.lab.diagnosis.fit import no_better_than_naive
 
 DAYS = [date(2024, 1, 1) + timedelta(days) for days in range(60)]
 
@@ -158,6 +161,7 @@ def test_all_windows_stay_together_where_a_model_is_measured_on_a_file(write):
         [f"{1990 + month // 12}-{month % 12 + 1:02}" for month in range(60)],
         [f"{1990 + month // 12}-{month % 12 + 1:02}-01" for month in range(60)],
         [f"{month % 12 + 1:02}/01/{1990 + month // 12}" for month in range(60)],
+        [f"{date(1990 + month // 12, month % 12 + 1, 1):%b %Y}" for month in range(60)],
         [f"{1950 + year}-12-31" for year in range(60)],
         [f"{day:%Y%m%d}" for day in DAYS],
         [f"{day:%b %d %Y} 06:00" for day in DAYS],
@@ -170,6 +174,7 @@ def test_all_windows_stay_together_where_a_model_is_measured_on_a_file(write):
         "month",
         "first of month",
         "US",
+        "word",
         "year",
         "compact",
         "clock",
@@ -277,6 +282,11 @@ FULL = [f"{row},{row}.5,red" for row in range(1, 60)]
             {"gaps": "hold"},
             "own.csv:2: column 'value' is missing: fill it, or delete the rows above the first",
         ),
+        (
+            ["# a remark", *changed(counted(), 9, ""), ""],
+            {"gaps": "hold"},
+            "own.csv:10 is empty: delete the line, or write NA for a missing value",
+        ),
         (changed(counted(), 9, "calm"), {}, "own.csv:9: column 'value' is 'calm', but 59 of 60"),
         (
             ["a,b,c", *FULL],
@@ -365,6 +375,59 @@ def test_what_the_columns_were_taken_as_is_told(write):
     told = str(load(write(rows)).columns)
     assert "wind    number (m/s)" in told
     assert "rain" in told
+
+
+# New files
+
+SHORT = ["day;value", *(f"0{day}.02.2024;{day},5" for day in (1, 2, 3, 5, 6))]
+
+
+def test_every_window_of_a_new_file_worked_by_hand(write):
+    own = {"time": "day", "gaps": "hold", "horizon": 2, "missing_values": ["-9"]}
+    data = load(write(dated(DAYS)), **own)
+    encoding = json.loads(json.dumps(data.encoding))
+    places, x = every_window(write(SHORT), encoding)
+    # The day 4 is missing: its window ends in the row of the day 3, the last known one.
+    assert places == ["own.csv:4", "own.csv:5", "own.csv:6"]
+    held = [1.5, 2.5, 3.5, 3.5, 5.5, 6.5]
+    np.testing.assert_array_equal(x[..., 0], [held[:4], held[1:5], held[2:]])
+    assert x.dtype == "float32"
+    short = "own.csv: has 3 steps, but a window has 4"
+    for rows, text in ((SHORT[:4], short), (["day;v", *SHORT[1:]], "no column 'value'")):
+        with pytest.raises(DatasetError, match=text):
+            every_window(write(rows), encoding)
+
+
+# A training beside the naive forecasts
+
+
+def test_a_training_tells_the_errors_of_the_naive_forecasts(write, tmp_path):
+    steps = np.random.default_rng(0).normal(size=300).cumsum()  # no forecast beats the last value
+    rows = ["level,hour", *(f"{level},{hour % 24}" for hour, level in enumerate(steps))]
+    data = {"name": "series", "path": write(rows), "window": 5, "season": 2}
+    settings = {"dataset": data, "model": "dnn", "training": {"epochs": 2}}
+    run = dl.fit(settings, runs=tmp_path, name="walk", verbose=False)
+    walk = run.load_dataset()
+    expected = [np.abs(walk.x_test[:, -k, 0] - walk.y_test).mean() for k in (1, 2)]
+    errors = run.metrics["naive"]["test"]
+    np.testing.assert_allclose([*errors.values()], expected, rtol=1e-6)  # float32
+    told = f"as now {expected[0]:.4f}, as one season ago {expected[1]:.4f}; the network"
+    line = f"without a network, test mae: {told} {run.metrics['test']['mae']:.4f}\n"
+    assert str(run).count(line) == 1
+    found = examine(run).evidence
+    assert found.naive == run.metrics["naive"]["val"]
+    assert no_better_than_naive(found)
+    assert (found.leak, found.duplicates) == (None, 0)
+    new = write([rows[0], *reversed(rows[1:21])])
+    assert [row["input"] for row in dl.predict(run, new)] == [f"own.csv:{n}" for n in range(6, 22)]
+    (scores,) = dl.evaluate(run, new).values()
+    x, y = every_window(new, run.facts.encoding)[1][:-1], np.float32(steps[14::-1])
+    assert scores["mae"] == pytest.approx(np.abs(run.model.predict(x, verbose=0)[:, 0] - y).mean())
+
+
+def test_a_column_that_counts_the_steps_is_not_leakage(write):
+    rows = ["level,hour", *(f"{row},{row}" for row in range(60))]
+    assert leaking_column(load(write(rows), columns=["level", "hour"])) is None
 
 
 # The tables of statsmodels

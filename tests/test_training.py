@@ -342,9 +342,7 @@ def test_averaged_weights_of_no_step_are_the_first_weights(rate, tmp_path):
         given = recipe(
             "diabetes", "linear_regression", ema=0.9, optimizer={"name": "sgd"}, learning_rate=rate
         )
-        with pytest.raises(
-            DivergedError, match=r"gradient norm before: \d.*first weights are kept"
-        ):
+        with pytest.raises(DivergedError, match="first weights are kept"):
             train(given, tmp_path, name="wild", bar=False)
         weights = read_run(tmp_path / "wild").model.get_weights()
     else:

@@ -84,7 +84,7 @@ def attentive():
 def tensorflow(name):
     import tensorflow as tf
 
-    return getattr(tf.nn, name)
+    return getattr(tf.nn, name, None) or getattr(tf, name)
 
 
 def in_a_tf_function():
@@ -476,3 +476,108 @@ def test_every_writing_of_relu_is_guided(kind):
     model.set_weights([np.array([[1, -1], [2, 3]]), np.array([[2.0], [-3.0]])])
     found = guided_backpropagation(model, np.array([[1.0, 1.0]]), 0)
     np.testing.assert_allclose(found, [[2.0, 4.0]], rtol=1e-6)  # unit 1's gradient is stopped
+
+
+OTHER_RELUS = {
+    "where": lambda x: ops.where(x > 0, x, 0),
+    "a mask": lambda x: x * ops.cast(x > 0, x.dtype),
+    "the larger of tensors": lambda x: ops.maximum(x, ops.zeros_like(x)),
+    "clip": lambda x: ops.clip(x, 0, float("inf")),
+    "capped": lambda x: ops.clip(x, 0, 6),
+    "the mean with |x|": lambda x: (x + ops.abs(x)) / 2,
+    "minus the smaller": lambda x: -ops.minimum(-x, 0),
+    "a threshold": lambda x: keras.activations.relu(x, threshold=0.5),
+    "tf.where": lambda x: tensorflow("where")(x > 0, x, 0.0),
+}
+
+
+class Raw(keras.Layer):
+    """A dense layer with a weight of its own."""
+
+    def __init__(self, relu):
+        super().__init__(name="raw")
+        self.relu = relu
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 2), name="kernel")
+
+    def call(self, x):
+        return self.relu(ops.matmul(x, self.kernel))
+
+
+def behind_relu(*others):
+    """A model with a ReLU that is guided, and then the others."""
+    first = [layers.Input((2,)), layers.Dense(3, "relu")]
+    return keras.Sequential([*first, *others, layers.Dense(1)])
+
+
+def in_call(relu):
+    """A subclassed model with both ReLUs between its layers `one` and `two`."""
+    model = Rectified(lambda x: relu(x + ops.relu(x - 1)))
+    model.two.name = "two"
+    return model
+
+
+PLACES = {
+    "hidden": lambda relu: behind_relu(layers.Lambda(relu, name="hidden")),
+    "dense": lambda relu: behind_relu(layers.Dense(2, relu, name="dense")),
+    "raw": lambda relu: behind_relu(Raw(relu)),
+    "two": in_call,
+}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=tensorflow_only if "tf" in k else ()) for k in OTHER_RELUS]
+)
+def test_a_relu_that_cannot_be_guided_is_refused_by_its_place(kind):
+    for place, build in PLACES.items():
+        model = build(OTHER_RELUS[kind])
+        model(np.ones((1, 2)))
+        reason = f"guided_backpropagation: write ReLU as ops.relu in or before {place}"
+        with pytest.raises(UserError, match=f"^{reason}$"):
+            guided_backpropagation(model, np.array([[1.0, 1.0]]), 0)
+
+
+def test_a_relu_of_operations_in_a_graph_is_refused_by_the_operation():
+    x = layers.Input((2,))
+    hidden = layers.Dense(3, "relu")(x) @ np.ones((3, 2), "float32")
+    for relu, name in ((OTHER_RELUS["where"], "where"), (OTHER_RELUS["a mask"], "multiply")):
+        model = keras.Model(x, layers.Dense(1)(1 - relu(layers.Dense(2)(hidden))))
+        with pytest.raises(UserError, match=rf"ops\.relu in or before {name}"):
+            guided_backpropagation(model, np.array([[1.0, 1.0]]), 0)
+
+
+def test_one_image_at_a_time_shows_a_relu_that_cannot_be_guided():
+    x = layers.Input((2,), batch_size=1)
+    hidden = OTHER_RELUS["where"](layers.Dense(8)(layers.Dense(8, "relu")(x)))
+    with pytest.raises(UserError, match=r"ops\.relu in or before where"):
+        guided_backpropagation(keras.Model(x, layers.Dense(1)(hidden)), np.ones((3, 2)), 0)
+
+
+LOOK_ALIKES = {
+    "clipped pixels": layers.Lambda(lambda x: ops.clip(x, 0, 255)),
+    "a capped ReLU": layers.ReLU(max_value=5),
+    "a residual": layers.Lambda(lambda x: x + ops.relu(x)),
+    "hard activations": layers.Lambda(lambda x: ops.hard_silu(x) + ops.hard_sigmoid(x)),
+    "a causal mask": layers.Lambda(lambda x: ops.softmax(x) * np.tril(np.ones((2, 2), "float32"))),
+    "a step": layers.Lambda(lambda x: x + ops.cast(x > 0, x.dtype)),
+    "distances": layers.Lambda(lambda x: ops.exp(-100 * ops.abs(x))),
+    "padding": layers.Lambda(lambda x: ops.pad(ops.abs(x), ((0, 0), (1, 1), (0, 0)))),
+}
+
+
+@pytest.mark.parametrize("kind", LOOK_ALIKES)
+def test_what_only_looks_like_a_relu_is_not_refused(kind):
+    x = layers.Input((2, 2))
+    first = LOOK_ALIKES[kind](x) if "pixels" in kind else LOOK_ALIKES[kind](layers.Dense(2)(x))
+    model = keras.Model(x, layers.Dense(1)(layers.Flatten()(layers.Dense(3, "relu")(first))))
+    kept = [w.copy() for w in model.get_weights()]
+    assert guided_backpropagation(model, np.ones((2, 2, 2)), 0).shape == (2, 2, 2)
+    assert all(map(np.array_equal, kept, model.get_weights()))
+
+
+def test_looking_for_relus_does_not_move_the_state_of_a_loop():
+    x = layers.Input((3, 2), batch_size=1)
+    loop = layers.SimpleRNN(2, activation="relu", stateful=True)
+    guided_backpropagation(keras.Model(x, layers.Dense(1)(loop(x))), np.ones((1, 3, 2)), 0)
+    assert not np.asarray(loop.states).any()

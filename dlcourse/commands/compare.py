@@ -29,36 +29,19 @@ def main(argv: list[str] | None = None) -> int:
         "recipes' data set, and report the score and the cost of each.",
         epilog=EXAMPLE,
     )
-    parser.add_argument(
-        "--config",
-        required=True,
-        action="append",
-        metavar="RECIPE",
-        help="name of a shipped recipe, or a file; may be repeated",
-    )
+    text = "name of a shipped recipe, or a file; may be repeated"
+    parser.option("--config", text, "RECIPE", required=True, action="append")
     parser.option("overrides", "change a setting of every recipe", "key=value", nargs="*")
     parser.option("--models", "classic models (default: all)", "NAME", nargs="+")
     splits = parser.add_mutually_exclusive_group()
-    splits.add_argument(
-        "--folds",
-        type=int,
-        metavar="K",
-        help="number of folds (default: 5 for up to 5,000 examples)",
-    )
-    splits.add_argument(
-        "--seeds",
-        type=int,
-        metavar="N",
-        help="keep the test split and train with N seeds (default: 3)",
-    )
+    text = "number of folds (default: 5 for up to 5,000 examples)"
+    splits.add_argument("--folds", type=int, metavar="K", help=text)
+    text = "keep the test split and train with N seeds (default: 3)"
+    splits.add_argument("--seeds", type=int, metavar="N", help=text)
     parser.option("--examples", "largest number of training examples (default: all)", "N", type=int)
     parser.option("--curve", "also score smaller training sets: a learning curve")
-    parser.add_argument(
-        "--out",
-        default="runs/compare",
-        metavar="DIR",
-        help="folder for the table and figures (default: %(default)s)",
-    )
+    text = "folder for the table and figures (default: %(default)s)"
+    parser.option("--out", text, "DIR", default="runs/compare")
     parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
@@ -79,20 +62,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.comparison import compare
     from dlcourse.lab.comparison.results import as_data, save
 
-    comparison = compare(
-        recipes,
-        folds=arguments.folds,
-        seeds=arguments.seeds,
-        models=arguments.models,
-        examples=arguments.examples,
-        curve=arguments.curve,
-        report=None if arguments.json else _report,
-    )
+    names = ("folds", "seeds", "models", "examples", "curve")
+    options = {name: getattr(arguments, name) for name in names}
+    comparison = compare(recipes, **options, report=None if arguments.json else _report)
     files = save(comparison, arguments.out, "-".join(recipes))
     if arguments.json:
         write_json({**as_data(comparison), "files": [str(file) for file in files]})
     else:
-        write(f"\n{comparison}" + "\n\n" + "\n".join(f"saved   {file}" for file in files))
+        write("\n".join([f"\n{comparison}\n", *(f"saved   {file}" for file in files)]))
     return 0
 
 

@@ -21,13 +21,9 @@ def main(argv: list[str] | None = None) -> int:
         description="Print the metrics of a saved run, by split and by class: on its own data, or "
         "on new data with the answers.",
     )
-    parser.add_argument(
-        "data",
-        nargs="*",
-        metavar="FILE | key=value",
-        help="new data: a table with the target, an npz file, or a folder with a folder of images "
-        "per class; or new settings of the run's data set, such as dataset.path=new",
-    )
+    text = "new data: a table with the target, an npz file, or a folder with a folder of images "
+    text += "per class; or new settings of the run's data set, such as dataset.path=new"
+    parser.option("data", text, "FILE | key=value", nargs="*")
     parser.option("--run", "the run's folder", "DIR", required=True)
     parser.option("--config", "evaluate on the data set of another recipe", "RECIPE")
     parser.option("--json", "print JSON")

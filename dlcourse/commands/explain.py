@@ -4,9 +4,11 @@
     dlcourse explain softmax --z 5 2 -1 3 --temperature 2
     dlcourse explain gradient-descent --coefficients 1 0 0 --start 6 --learning-rate 0.9
     dlcourse explain convolution --image "1 2 3; 4 5 6; 7 8 9" --kernel "1 0; 0 -1"
+    dlcourse explain attention --X "1 0; 0 1; 1 1" --causal
     dlcourse explain network --sizes 3 4 1 --x 1 2 3 --y 1
 
-Numbers that you leave out are the slides'; a network's are our own, as the slides have none.
+Numbers that you leave out are the slides'; those of a network and of
+attention are our own, as the slides have none.
 """
 
 import sys

@@ -32,15 +32,10 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = Parser(
-        prog="dlcourse export",
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-    )
+    parser = Parser(prog="dlcourse export", description=DESCRIPTION, epilog=EXAMPLE)
     parser.option("--run", "the run's folder", "DIR", required=True)
-    parser.add_argument(
-        "--to", required=True, nargs="+", action="extend", choices=FORMATS, help="formats to write"
-    )
+    how = {"nargs": "+", "action": "extend", "choices": FORMATS}
+    parser.add_argument("--to", required=True, help="formats to write", **how)
     parser.option("--out", "folder to write to (default: export in the run's folder)", "DIR")
     parser.option("--json", "print JSON")
     arguments = parser.parse_args(argv)

@@ -31,12 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--lowest", "rate of the first step (default: 1e-06)", "RATE", type=float)
     parser.option("--highest", "rate of the last step (default: 10)", "RATE", type=float)
     parser.option("--steps", "largest number of steps (default: 100)", "N", type=int)
-    parser.add_argument(
-        "--out",
-        default="runs/find_lr",
-        metavar="DIR",
-        help="folder for the figure and table (default: %(default)s)",
-    )
+    text = "folder for the figure and table (default: %(default)s)"
+    parser.option("--out", text, "DIR", default="runs/find_lr")
     parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))

@@ -2,11 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
 from dlcourse.quiet import write
+
+if TYPE_CHECKING:
+    from dlcourse.runs import Run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,19 +18,21 @@ def main(argv: list[str] | None = None) -> int:
         prog="dlcourse predict",
         description="Predict image files, the rows of CSV files, or texts with a saved run.",
     )
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        help="images, texts, or folders of them; CSV files for a table; npz files of arrays x, …",
-    )
+    text = "images, texts, or folders of them; CSV files for a table; npz files of arrays x, …"
+    parser.option("files", text, "FILE", nargs="*")
     parser.option("--text", "a text, for a run on text; may be repeated", "TEXT", action="append")
     parser.option("--run", "the run's folder", "DIR", required=True)
+    text = "texts to draw from a language model, N per temperature"
+    parser.option("--sample", text, "N", type=int)
+    text, usual = "temperatures of the draws (default: 0.5 1 1.5)", [0.5, 1.0, 1.5]
+    parser.option("--temperature", text, "T", type=float, nargs="+", default=usual)
     parser.option("--as-is", "read pictures whole, without looking for drawn digits")
     parser.option("--invert", "swap dark and light, and read pictures as they are")
     parser.option("--out", "also write the answers to a CSV file", "FILE")
     parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
+    if not arguments.files and arguments.text is None and arguments.sample is None:
+        parser.error("give a FILE, or --text for a run on text")
     return run_command(lambda: _run(arguments))
 
 
@@ -39,8 +44,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--out: {arguments.out} exists already: choose another name")
     run = read_run(arguments.run)
     run.refuse_untrained()
-    if not arguments.files and arguments.text is None:
-        raise UserError("give a FILE, or --text for a run on text")
+    if arguments.sample is not None:
+        return _sample(run, arguments)
     read, bad = [], 0
     if arguments.text is not None:
         read.append(read_texts(run, arguments.text))
@@ -62,6 +67,23 @@ def _run(arguments: argparse.Namespace) -> int:
         if any(row.get("prepared") for row in rows):
             write(f"\nas the network sees them: {run.path / 'prepared'}")
     return 1 if bad else 0
+
+
+def _sample(run: "Run", arguments: argparse.Namespace) -> int:
+    """Write texts by temperature, and the share of them that is not among the run's own."""
+    from dlcourse.lab.sampling import invented, sample
+
+    start, rows = " ".join(arguments.text or ()), []
+    for temperature in arguments.temperature:
+        texts = sample(run, arguments.sample, temperature=temperature, start=start)
+        row = {"temperature": temperature, "texts": texts, "invented": invented(run, texts)}
+        rows.append(row)
+        if not arguments.json:
+            share = f"temperature {temperature:g}, {row['invented']:.0%} invented: "
+            write(share + ", ".join(texts))
+    if arguments.json:
+        write_json(rows)
+    return 0
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -40,14 +40,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--print-config", "print the resolved recipe")
     parser.option("--as-keras", "print the recipe as one plain Keras script")
     parser.option("--schema", "print the recipes' JSON Schema")
-    parser.add_argument(
-        "--settings",
-        nargs="?",
-        const="",
-        metavar="GROUP",
-        help="explain a group such as model.cnn; without GROUP, list the groups; with 'all', print "
-        "every setting as Markdown",
-    )
+    text = "explain a group such as model.cnn; without GROUP, list the groups; with 'all', print "
+    text += "every setting as Markdown"
+    parser.option("--settings", text, "GROUP", nargs="?", const="")
     arguments = parser.parse_intermixed_args(argv)
     explains = arguments.schema or arguments.settings is not None
     if not (arguments.config or explains or arguments.resume):

@@ -40,9 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--class", "class to explain (the predicted one)", "CLASS", dest="class_name")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--images", type=int, default=5, metavar="N", help="test examples (5)")
-    chosen.add_argument(
-        "--image", action="append", metavar="FILE", help="your own image; may be repeated"
-    )
+    text = "your own image; may be repeated"
+    chosen.add_argument("--image", action="append", metavar="FILE", help=text)
     parser.option("--as-is", "read your own image whole, without looking for digits")
     parser.option("--invert", "swap dark and light of your own image, read as it is")
     parser.option("--out", f"where to save (default: {FOLDER} in the run's folder)", "DIR")

@@ -69,7 +69,7 @@ def csv(
             (`.xlsx`), relative to the current folder; `~` expands.
         target: Name of the column to predict. Rows without it are left out.
         text: Name of a column of texts, to predict the target from instead of all other columns.
-        tokens, vocabulary, length: With `text`, as for `text_folder`.
+        tokens, vocabulary, length: Settings of the `text`, as for `text_folder`.
         task: Kind of target; null takes `classification` for text or at most 20 different integers,
             otherwise `regression`.
         ignore: Names of the columns to leave out, such as an identifier.
@@ -151,7 +151,7 @@ def csv(
         seed,
         fractions,
         task=task_of(class_names) if class_names else "regression",
-        value_range=value_range(x) if text is None else (0.0, 0.0),
+        value_range=value_range(x),
         class_names=class_names,
         feature_names=names,
         target_name=target,

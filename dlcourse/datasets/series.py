@@ -4,6 +4,7 @@ A window predicts the first column some steps later. The series is divided into 
 is cut, so that no window sees the stretch of another split.
 """
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,17 +87,14 @@ def series(
         reason = f"{horizon} to {window + horizon - 1} steps lie in the window, got {season}"
         cure = f": set a window of {season + 1 - horizon} or more" * (season > horizon)
         raise RecipeError(reason + cure, setting="season", of="series")
-    dialect = (separator, decimal, None, encoding, header, day_first, "auto", missing_values)
-    table = read_table(series_file(path), Reading(*dialect, as_text=True))
-    absent = (time, *table.unnamed)
-    names = columns or tuple(name for name in table.frame if name not in absent)
-    refuse_unknown(table, columns=names, time=() if time is None else (time,))
-    if not names or len({*names}) < len(names):
-        raise DatasetError(f"{table.file}: one or more different columns are expected")
-    used = [_numbers(table, name, guessed=not columns) for name in names]
-    values = record.as_float32(_filled(table, used, _steps(table, time, gaps), gaps))
+    known: dict[str, Any] = {"columns": columns, "window": window, "horizon": horizon, "step": step}
+    known |= {"season": season, "time": time, "gaps": gaps}
+    dialect = {"missing_values": missing_values, "separator": separator, "decimal": decimal}
+    dialect |= {"encoding": encoding, "header": header, "day_first": day_first}
+    known |= {setting: value for setting, value in dialect.items() if value is not None}
+    table, used, _, values = _read(path, known)
+    names = tuple(column.name for column in used)
     every, fractions = np.arange(len(values)), (validation_fraction, test_fraction)
-    known = {"columns": [*names], "window": window, "horizon": horizon, "step": step}
     parts: dict[str, record.Examples] = {}
     stretches = (every,) if seed is None else time_rows(every, fractions)
     for part, rows in zip(record.PARTS, stretches, strict=False):
@@ -107,10 +105,31 @@ def series(
         parts[part] = _windows(values[rows], window, horizon, step)
     facts = {"value_range": record.value_range(parts["train"][0]), "feature_names": names}
     facts["target_name"] = f"{names[0]}, {horizon} step{'s' * (horizon > 1)} ahead"
-    facts["encoding"] = {"series": {**known, "season": season, "time": time, "gaps": gaps}}
+    facts["encoding"] = {"series": {**known, "columns": [*names]}}
     name, columns_seen = table.file.name.partition(".")[0], report(table, used)
     how: Any = {"task": "regression", "columns": columns_seen, **facts}
     return record.dataset_of(name, parts, seed, fractions, **how)
+
+
+def every_window(path: str | Path, encoding: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
+    """Return all windows of a file like that of the data set; the last one forecasts the future.
+
+    Args:
+        path: Path of the file.
+        encoding: `Dataset.encoding`, also when it was read from JSON.
+
+    Returns:
+        `file:line` of the last row of each window, and float32, shape `(n, window, features)`.
+
+    Raises:
+        DatasetError: A column is missing, a value or time cannot be used, or the file is too short.
+    """
+    table, _, steps, values = _read(str(path), encoding["series"])
+    if len(values) < (window := encoding["series"]["window"]):
+        raise DatasetError(f"{table.file}: has {len(values)} steps, but a window has {window}")
+    x, _ = _windows(values, window, 0, 1)
+    rows = np.searchsorted(steps, np.arange(window - 1, len(values)), side="right") - 1
+    return table.lines(rows.tolist()), x
 
 
 def naive_forecasts(x: np.ndarray, encoding: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -143,6 +162,32 @@ def series_file(path: str) -> Path:
     return Path(package.submodule_search_locations[0], "datasets", path, f"{path}.csv")
 
 
+def _read(
+    path: str, known: Mapping[str, Any]
+) -> tuple[Table, list[Column], np.ndarray, np.ndarray]:
+    """Return a file's table, its columns, the step of each row, and the values of all steps."""
+    dialect = {setting: known[setting] for setting in Reading._fields if setting in known}
+    table, time = read_table(series_file(path), Reading(**dialect, as_text=True)), known["time"]
+    _refuse_blank(table)
+    rest = tuple(name for name in table.frame if name not in (time, *table.unnamed))
+    names = known["columns"] or rest
+    refuse_unknown(table, columns=names, time=() if time is None else (time,))
+    if not names or len({*names}) < len(names):
+        raise DatasetError(f"{table.file}: one or more different columns are expected")
+    used = [_numbers(table, name, guessed=not known["columns"]) for name in names]
+    steps = _steps(table, time, known["gaps"])
+    return table, used, steps, record.as_float32(_filled(table, used, steps, known["gaps"]))
+
+
+def _refuse_blank(table: Table) -> None:
+    """Raise a DatasetError for an empty line between the values of a file with one column."""
+    head = re.match(rb"(?:.*\n){%d}\s*" % table.header, table.data)
+    blank = re.compile(rb"\n[ \t]*(?=\n\s*\S)").search(table.data, head.end() if head else 0)
+    if blank and len(table.frame.columns) == 1:
+        place = f"{table.file}:{table.data.count(10, 0, blank.start()) + 2}"
+        raise DatasetError(f"{place} is empty: delete the line, or write NA for a missing value")
+
+
 def _numbers(table: Table, name: str, *, guessed: bool) -> Column:
     """Return a column of numbers; one that the user did not name must not look like the time."""
     cells = cells_of(table.frame[name]).without(table.reading.words)
@@ -159,10 +204,11 @@ def _numbers(table: Table, name: str, *, guessed: bool) -> Column:
 
 
 def _times(table: Table, name: str) -> np.ndarray:
-    """Return the times of all rows as numbers, also of dates such as 20240131 and 2024-01."""
+    """Return the times of all rows as numbers, also of dates like 20240131, 2024-01, Jan 2024."""
     texts = table.frame[name].fillna("").str.strip()
-    if texts.str.fullmatch(r"\d{8}|\d{4}-\d\d").all():
-        days = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+    iso = bool(texts.str.fullmatch(r"\d{8}|\d{4}-\d\d").all())
+    for form in ("ISO8601", "%b %Y", "%B %Y")[not iso :]:
+        days = pd.to_datetime(texts, format=form, errors="coerce")
         if days.notna().all():
             return days.astype("int64").to_numpy()
     return times(table, name, np.arange(len(texts)))

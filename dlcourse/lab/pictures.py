@@ -18,15 +18,9 @@ from dlcourse.pictures.view import Picture, View, drawn_by
 from dlcourse.runs import Run
 
 CHECKED_METHODS = (
-    "saliency",
-    "gradient_times_input",
-    "integrated_gradients",
-    "guided_backpropagation",
-    "class_activation_map",
-    "grad_cam",
-    "layer_cam",
-    "eigen_cam",
-)
+    "saliency", "gradient_times_input", "integrated_gradients", "guided_backpropagation",
+    "class_activation_map", "grad_cam", "layer_cam", "eigen_cam",
+)  # fmt: skip
 CHECKED_IMAGES = 100
 
 

@@ -16,6 +16,7 @@ from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import read_frame
 from dlcourse.datasets.npz import padded
 from dlcourse.datasets.paths import existing_file, existing_folder
+from dlcourse.datasets.series import every_window, series
 from dlcourse.datasets.text import encode_texts, fault_of, read_text
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED
@@ -94,6 +95,8 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
     elif Path(file).suffix == ".npz":
         parts = _labelled_arrays(run, existing_file(file))
+    elif "series" in facts.encoding:
+        parts = [series(None, path=file, **facts.encoding["series"]).splits["train"]]
     elif facts.inputs == "rows" or (facts.encoding.get("target") and not Path(file).is_dir()):
         parts = [labelled_rows(file, facts)[1:]]
     else:
@@ -196,7 +199,8 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
         return read_texts(run, [read_text(existing_file(file))], str(file))
     from dlcourse.datasets.csv import encode_rows, encoding_of
 
-    names, rows = encode_rows(file, encoding_of(run.facts))
+    read = every_window if "series" in run.facts.encoding else encode_rows
+    names, rows = read(file, encoding_of(run.facts))
     return names, rows, [{}] * len(rows)
 
 

@@ -79,6 +79,13 @@ TOPICS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
         "stride": _option(integer, 1, "at least 1"),
         "padding": {"choices": ("valid", "same"), "default": "valid"},
     }),
+    "attention": ("attention", "self-attention token by token", {
+        "X": _option(matrix, "1 0; 0 1; 1 1", 'tokens in rows: "1 2; 3 4"'),
+        "W_q": _option(matrix, "2 0; 1 1", "kernel of the queries"),
+        "W_k": _option(matrix, "0 1; 1 1", "kernel of the keys"),
+        "W_v": _option(matrix, "1 2; 3 0", "kernel of the values"),
+        "causal": {"action": "store_true", "help": "no token looks ahead"},
+    }),
     "network": ("network", "forward and back through a dense network", {
         "sizes": _option(integer, [3, 2, 1], "input first"),
         "activations": _option(str, ["tanh", "sigmoid"], "one per layer after the input"),

@@ -24,25 +24,10 @@ if TYPE_CHECKING:
     from dlcourse.datasets import Dataset
 
 __all__ = [
-    "MODELS",
-    "Builder",
-    "attention",
-    "augmentation_layers",
-    "build_model",
-    "cnn",
-    "cnn1d",
-    "dnn",
-    "linear_regression",
-    "logistic_regression",
-    "mean_embedding",
-    "mismatch",
-    "next_character",
-    "rnn",
-    "scaling_layer",
-    "softmax_regression",
-    "target_scale",
-    "transfer",
-]
+    "MODELS", "Builder", "attention", "augmentation_layers", "build_model", "cnn", "cnn1d", "dnn",
+    "linear_regression", "logistic_regression", "mean_embedding", "mismatch", "next_character",
+    "rnn", "scaling_layer", "softmax_regression", "target_scale", "transfer",
+]  # fmt: skip
 
 
 class Builder(NamedTuple):
@@ -148,7 +133,8 @@ def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:
     suitable = [
         model
         for model, (_, fit_inputs, fit_tasks) in MODELS.items()
-        if (inputs is None or inputs in fit_inputs) and (task is None or task in fit_tasks)
+        if (inputs is None or inputs in fit_inputs)
+        and (task is None or task in fit_tasks or _may_fit(task, fit_tasks))
     ]
     if inputs is not None and inputs not in builder.inputs:
         need, have = " or ".join(builder.inputs), {"rows": "rows of a table"}.get(inputs, inputs)

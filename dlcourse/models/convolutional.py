@@ -107,7 +107,7 @@ def cnn(
             block += _pooling(pool, window, number)
         blocks.append(block)
     _check_sizes(input_shape, blocks)
-    flat = [_vector(pooling)]
+    flat = [parts.vector(pooling, 2)]
     if dropout:
         flat.append(keras.layers.Dropout(dropout, name=f"{flat[0].name}_dropout"))
     dense = parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
@@ -132,14 +132,6 @@ def _pooling(pool: str, size: int, number: int) -> list["keras.Layer"]:
         return []
     layer = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pool]
     return [layer(size, name=f"pool_{number}")]
-
-
-def _vector(pooling: str) -> "keras.Layer":
-    return {
-        "flatten": keras.layers.Flatten(name="flatten"),
-        "average": keras.layers.GlobalAveragePooling2D(name="global_average"),
-        "max": keras.layers.GlobalMaxPooling2D(name="global_max"),
-    }[pooling]
 
 
 def _check_sizes(input_shape: Sequence[int], blocks: list[list["keras.Layer"]]) -> None:

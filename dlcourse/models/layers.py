@@ -1,6 +1,7 @@
 """The parts that the builders share: types of settings, hidden layers and the head."""
 
 from collections.abc import Sequence
+from functools import reduce
 from math import inf, nan
 from typing import Any, Literal, TypeAlias
 
@@ -11,33 +12,13 @@ from dlcourse.heavy import keras
 from dlcourse.schema import shown
 
 Activation = Literal[
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "linear",
-    "hard_sigmoid",
-    "softplus",
-    "softsign",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-]
+    "sigmoid", "tanh", "relu", "leaky_relu", "linear", "hard_sigmoid", "softplus", "softsign",
+    "elu", "selu", "gelu", "silu",
+]  # fmt: skip
 Initializer = Literal[
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_normal",
-    "random_normal",
-    "random_uniform",
-    "large_normal",
-    "orthogonal",
-    "zeros",
-    "ones",
-    "constant",
-]
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "random_normal",
+    "random_uniform", "large_normal", "orthogonal", "zeros", "ones", "constant",
+]  # fmt: skip
 CONSTANT = 0.1
 MOMENTUM = 0.9  # of batch normalization without data; Keras' 0.99 needs about 300 steps to arrive
 Regression = bool | tuple[float, float]
@@ -67,19 +48,22 @@ def input_layers(input_shape: Any, rescale: Rescale, axes: Sequence[int] = (1, 2
     return [keras.Input(input_shape), *rescaling(rescale)]
 
 
-def sequence_inputs(input_shape: Any, rescale: Rescale, vocabulary: Any, units: int) -> list[Any]:
+def sequence_inputs(
+    input_shape: Any, rescale: Rescale, vocabulary: Any, units: int, axes: Sequence[int] = (2,)
+) -> list[Any]:
     """Return `input_layers` of a sequence of numbers; of a text, with the `Embedding` of tokens.
 
     Args:
         input_shape, rescale: As for `input_layers`.
         vocabulary: Number of different tokens, 0 for padding included; None for numbers.
         units: Numbers per token.
+        axes: Numbers of axes that a shape of numbers may have.
 
     Raises:
         RecipeError: See `input_layers`; or the vocabulary is not a whole number ≥ 2.
     """
     if vocabulary is None:
-        return input_layers(input_shape, rescale, axes=(2,))
+        return input_layers(input_shape, rescale, axes)
     if not _is_size(vocabulary) or vocabulary < 2:
         reason = f"a whole number ≥ 2 is expected, got {shown(vocabulary)}"
         raise RecipeError(reason, setting="vocabulary")
@@ -200,6 +184,19 @@ def head(num_outputs: int, regression: Regression, weights: dict[str, Any]) -> l
         keras.layers.Dense(num_outputs, name="logits", **weights),
         keras.layers.Activation(output_activation, dtype="float32", name="probabilities"),
     ]
+
+
+def vector(pooling: str, axes: int) -> "keras.Layer":
+    """Return the layer that turns maps with 1 or 2 axes into a vector: `flatten`, `max`, …"""
+    if pooling == "flatten":
+        return keras.layers.Flatten(name=pooling)
+    layer = getattr(keras.layers, f"Global{pooling.title()}Pooling{axes}D")
+    return layer(name=f"global_{pooling}")
+
+
+def applied(layers: Sequence[Any], tensor: Any) -> Any:
+    """Return the output of the layers, one after the other."""
+    return reduce(lambda rows, layer: layer(rows), layers, tensor)
 
 
 def noise_layer(standard_deviation: float) -> list["keras.Layer"]:

@@ -4,15 +4,7 @@ from math import prod
 from typing import Literal
 
 from dlcourse.heavy import keras
-from dlcourse.models.layers import (
-    Initializer,
-    Regression,
-    Rescale,
-    head,
-    input_layers,
-    sequence_inputs,
-    weights,
-)
+from dlcourse.models import layers as parts
 from dlcourse.schema import NonNegative, Positive, Rate, checked
 
 
@@ -20,8 +12,8 @@ from dlcourse.schema import NonNegative, Positive, Rate, checked
 def rnn(
     input_shape: tuple[int, ...],
     num_outputs: int,
-    regression: Regression = False,
-    rescale: Rescale = None,
+    regression: parts.Regression = False,
+    rescale: parts.Rescale = None,
     vocabulary: int | None = None,
     *,
     cell: Literal["simple", "lstm", "gru"] = "lstm",
@@ -30,7 +22,7 @@ def rnn(
     bidirectional: bool = False,
     dropout: Rate = 0.0,
     l2: NonNegative = 0.0,
-    initializer: Initializer = "glorot_uniform",
+    initializer: parts.Initializer = "glorot_uniform",
 ) -> "keras.Model":
     """Return a recurrent network; an image is read row by row, from the top.
 
@@ -59,7 +51,7 @@ def rnn(
     Raises:
         RecipeError: An argument or a setting is not as described; the text names it.
     """
-    kernel = weights(initializer, l2)
+    kernel = parts.weights(initializer, l2)
     kind = {"simple": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
     recurrent: list[keras.Layer] = []
     for number in range(1, layers + 1):
@@ -70,11 +62,8 @@ def rnn(
         recurrent.append(layer)
         if dropout:
             recurrent.append(keras.layers.Dropout(dropout, name=f"{name}_dropout"))
-    if vocabulary is None:
-        front = input_layers(input_shape, rescale, axes=(2, 3))
-    else:
-        front = sequence_inputs(input_shape, rescale, vocabulary, units)
+    front = parts.sequence_inputs(input_shape, rescale, vocabulary, units, axes=(2, 3))
     if len(input_shape) == 3:
         front.append(keras.layers.Reshape((input_shape[0], prod(input_shape[1:])), name="rows"))
-    end = head(num_outputs, regression, kernel)
+    end = parts.head(num_outputs, regression, kernel)
     return keras.Sequential([*front, *recurrent, *end])

@@ -81,19 +81,11 @@ def cnn1d(
     end += parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
     end += parts.head(num_outputs, regression, kernel)
     if not parts.masks(front):
-        return keras.Sequential([*front, *middle, _vector(pooling), *end])
+        return keras.Sequential([*front, *middle, parts.vector(pooling, 1), *end])
     if pooling == "flatten" or batch_norm:
         setting = "pooling" if pooling == "flatten" else "batch_norm"
         raise RecipeError("is for sequences of one length, and these differ", setting=setting)
     return _masked(front, middle, pooling, end)
-
-
-def _vector(pooling: str) -> "keras.Layer":
-    return {
-        "flatten": keras.layers.Flatten(name="flatten"),
-        "average": keras.layers.GlobalAveragePooling1D(name="global_average"),
-        "max": keras.layers.GlobalMaxPooling1D(name="global_max"),
-    }[pooling]
 
 
 def _masked(
@@ -104,35 +96,29 @@ def _masked(
     for layer in middle:
         if isinstance(layer, keras.layers.MaxPooling1D):
             after = ((0, 0), (0, -x.shape[1] % layer.pool_size[0]), (0, 0))  # no window before 0
-            x, present = (
-                ops.pad(x + LOW * (1 - present), after, constant_values=LOW),
-                ops.pad(present, after),
-            )
-            x, present = layer(x), layer(present)
+            x = layer(ops.pad(x + LOW * (1 - present), after, constant_values=LOW))
+            present = layer(ops.pad(present, after))
         else:
             x = layer(x)
         x = x * present
     if pooling == "max":
-        x = keras.layers.GlobalMaxPooling1D(name="global_max")(x + LOW * (1 - present))
+        x = parts.vector(pooling, 1)(x + LOW * (1 - present))
     else:
         x = ops.sum(x, axis=1) / ops.maximum(ops.sum(present, axis=1), 1)
-    for layer in end:
-        x = layer(x)
-    return keras.Model(front[0], x)
+    return keras.Model(front[0], parts.applied(end, x))
 
 
 def _present(front: list[Any]) -> tuple[Any, Any]:
     """Return the embedded or scaled steps, 0 after the end, and 1 for steps that exist, else 0."""
-    inputs, *layers = front
-    x = inputs
-    for layer in layers:
-        x = layer(x)
-    if len(inputs.shape) == 2:
-        present = ops.not_equal(inputs, 0)[..., None]
-    else:
-        present = ops.any(ops.not_equal(inputs, PADDING), axis=-1, keepdims=True)
-    present = ops.cast(present, x.dtype)
+    x = parts.applied(front[1:], front[0])
+    present = ops.cast(_exist(front[0])[..., None], x.dtype)
     return x * present, present
+
+
+def _exist(inputs: Any) -> Any:
+    """Return which steps of the inputs lie before the end, `(n, steps)`."""
+    is_text = len(inputs.shape) == 2
+    return ops.not_equal(inputs, 0) if is_text else ops.any(ops.not_equal(inputs, PADDING), axis=-1)
 
 
 @checked
@@ -146,6 +132,7 @@ def attention(
     units: Positive = 32,
     heads: Positive = 2,
     blocks: Positive = 1,
+    patch: Positive = 1,
     dropout: Rate = 0.0,
     initializer: parts.Initializer = "glorot_uniform",
 ) -> "keras.Model":
@@ -162,6 +149,7 @@ def attention(
         units: Numbers per step inside the network; a multiple of `heads`.
         heads: Number of heads of each attention layer.
         blocks: Number of blocks.
+        patch: Number of steps that are projected together, as one step of the attention.
         dropout: Fraction of attention weights and of each block's outputs dropped in training.
         initializer: Initializer of the kernels of the projection, the dense layers and the head.
 
@@ -170,35 +158,35 @@ def attention(
     """
     kernel = parts.weights(initializer, 0.0)
     front = parts.sequence_inputs(input_shape, rescale, vocabulary, units)
-    inputs, *layers = front
+    if patch > 1 and parts.masks(front):
+        reason = "1 is expected for text, and for sequences of different lengths"
+        raise RecipeError(reason, setting="patch")
     if vocabulary is None:
-        layers.append(keras.layers.Dense(units, name="projection", **kernel))
-    x = _encoded(inputs, layers, (units, heads, blocks, dropout), kernel)
-    x = keras.layers.GlobalAveragePooling1D(name="global_average")(x)
-    for layer in parts.head(num_outputs, regression, kernel):
-        x = layer(x)
-    return keras.Model(inputs, x)
+        how: Any = {"name": "projection", **kernel}
+        dense, patches = keras.layers.Dense, keras.layers.Conv1D
+        front.append(patches(units, patch, patch, **how) if patch > 1 else dense(units, **how))
+    inputs, x = front[0], parts.applied(front[1:], front[0])
+    x = _encoded(inputs[:, : x.shape[1]], x, (units, heads, blocks, dropout), kernel)
+    end = [parts.vector("average", 1), *parts.head(num_outputs, regression, kernel)]
+    return keras.Model(inputs, parts.applied(end, x))
 
 
 def _encoded(
-    x: Any, layers: list["keras.Layer"], sizes: Any, kernel: dict[str, Any], *, causal: bool = False
+    inputs: Any, x: Any, sizes: Any, kernel: dict[str, Any], *, causal: bool = False
 ) -> Any:
-    """Return the steps after the blocks, `(n, steps, units)`; Keras' masks pass through."""
+    """Return the embedded steps `x` after the blocks, `(n, steps, units)`; masks pass through."""
     units, heads, blocks, dropout = sizes
     if units % heads:
         raise RecipeError(f"{units} cannot be divided by {heads} heads", setting="units")
-    present = ops.not_equal(x, 0) if len(x.shape) == 2 else ops.any(ops.not_equal(x, PADDING), -1)
-    number = ops.cumsum(ops.cast(present, "int32"), axis=1) * ops.cast(present, "int32")
+    present = ops.cast(_exist(inputs), "int32")
+    number = ops.cumsum(present, axis=1) * present
     place = keras.layers.Embedding(x.shape[1] + 1, units, mask_zero=True, name="positions")(number)
-    for layer in layers:
-        x = layer(x)
     x = keras.layers.Add(name="with_positions")([x, place])
     norm, add = keras.layers.LayerNormalization, keras.layers.Add
     for k in range(1, blocks + 1):
         y = norm(name=f"norm_{k}_1")(x)
-        attend = keras.layers.MultiHeadAttention(
-            heads, units // heads, dropout=dropout, name=f"attention_{k}"
-        )
+        how = {"dropout": dropout, "name": f"attention_{k}"}
+        attend = keras.layers.MultiHeadAttention(heads, units // heads, **how)
         x = add(name=f"add_{k}_1")([x, attend(y, y, use_causal_mask=causal)])
         y = norm(name=f"norm_{k}_2")(x)
         y = keras.layers.Dense(4 * units, "gelu", name=f"dense_{k}_1", **kernel)(y)
@@ -245,10 +233,9 @@ def next_character(
     kernel = parts.weights(initializer, 0.0)
     inputs, embedding = parts.sequence_inputs(input_shape, None, vocabulary or num_outputs, units)
     before = ops.pad(inputs[:, :-1], ((0, 0), (1, 0)), constant_values=1)
-    x = _encoded(before, [embedding], (units, heads, blocks, dropout), kernel, causal=True)
-    for layer in parts.head(num_outputs, False, kernel):
-        x = layer(x)
-    return keras.Model(inputs, x)
+    sizes = (units, heads, blocks, dropout)
+    x = _encoded(before, embedding(before), sizes, kernel, causal=True)
+    return keras.Model(inputs, parts.applied(parts.head(num_outputs, False, kernel), x))
 
 
 @checked
@@ -288,7 +275,7 @@ def mean_embedding(
     """
     kernel = parts.weights(initializer, l2)
     front = parts.sequence_inputs(input_shape, rescale, vocabulary, units)
-    mean: list[keras.Layer] = [keras.layers.GlobalAveragePooling1D(name="global_average")]
+    mean = [parts.vector("average", 1)]
     mean += [keras.layers.Dropout(dropout, name="mean_dropout")] if dropout else []
     how: Any = {"activation": activation, "dropout": dropout, "momentum": None}
     dense = parts.hidden_layers(hidden, weights=kernel, **how)

@@ -7,7 +7,6 @@ fine-tuned.
 
 import re
 from collections.abc import Sequence
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.errors import RecipeError, UserError
@@ -142,11 +141,7 @@ def new_head(
     how: Any = {"activation": activation, "dropout": dropout, "weights": kernel}
     dense = parts.hidden_layers(hidden, **how, momentum=None, name="head")
     layers = [end(name=FEATURES), *dense, *parts.head(num_outputs, regression, kernel)]
-    return keras.Model(inputs, _applied(layers, tensor))
-
-
-def _applied(layers: Sequence[Any], tensor: Any) -> Any:
-    return reduce(lambda rows, layer: layer(rows), layers, tensor)
+    return keras.Model(inputs, parts.applied(layers, tensor))
 
 
 def _cut(base: Any, layer: str | None) -> Any:
@@ -191,7 +186,7 @@ def head_alone(model: "keras.Model") -> "keras.Model":
     """
     before, rows = base_layers(model), model.get_layer(FEATURES).output
     inputs = keras.Input(rows.shape[1:])  # pyright: ignore[reportAttributeAccessIssue]
-    return keras.Model(inputs, _applied(model.layers[len(before) :], inputs))
+    return keras.Model(inputs, parts.applied(model.layers[len(before) :], inputs))
 
 
 def unfreeze(model: "keras.Model", layers: int) -> list[str]:

@@ -20,25 +20,8 @@ from dlcourse.plots.training import (
 )
 
 __all__ = [
-    "COLOURS",
-    "attention",
-    "attributions",
-    "calibration",
-    "confusion_matrix",
-    "feature_attributions",
-    "highest_loss",
-    "image_grid",
-    "learning_curves",
-    "most_confused",
-    "neuron_activity",
-    "new_axes",
-    "new_figure",
-    "over_time",
-    "overlay",
-    "predicted_and_true",
-    "short_name",
-    "show_image",
-    "show_map",
-    "signed_colours",
-    "token_attributions",
-]
+    "COLOURS", "attention", "attributions", "calibration", "confusion_matrix",
+    "feature_attributions", "highest_loss", "image_grid", "learning_curves", "most_confused",
+    "neuron_activity", "new_axes", "new_figure", "over_time", "overlay", "predicted_and_true",
+    "short_name", "show_image", "show_map", "signed_colours", "token_attributions",
+]  # fmt: skip

@@ -41,6 +41,7 @@ from dlcourse.errors import RunError, one_line
 from dlcourse.files import HALF_WRITTEN, make_folder, write_file, writing
 from dlcourse.heavy import keras
 from dlcourse.runs.evaluation import metric_text, split_table
+from dlcourse.runs.naive import naive_text
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
 
@@ -65,7 +66,7 @@ class Run:
             return repr(self)
         metrics = self.metrics
         return (
-            f"{split_table(metrics, self.facts.examples)}\n\n"
+            f"{split_table(metrics, self.facts.examples)}\n{naive_text(metrics)}\n"
             f"parameters  {metrics['parameters']:,}\n"
             f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})\n"
             f"seconds     {metrics['seconds']:.1f}\n"

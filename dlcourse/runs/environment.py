@@ -17,15 +17,9 @@ from dlcourse.heavy import keras
 Device = Literal["auto", "cpu", "gpu"]
 
 PACKAGES = (
-    "dlcourse",
-    "keras",
-    "tensorflow",
-    "jax",
-    "torch",
-    "numpy",
-    "scikit-learn",
+    "dlcourse", "keras", "tensorflow", "jax", "torch", "numpy", "scikit-learn",
     "tensorflow-datasets",
-)
+)  # fmt: skip
 
 
 def environment() -> dict[str, Any]:

@@ -1,11 +1,39 @@
-"""What a prediction without a network reaches: the counts of n-grams."""
+"""What a prediction without a network reaches: naive forecasts, and the counts of n-grams."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.series import naive_forecasts
+from dlcourse.runs.evaluation import metric_text
+
 ORDERS = {"bigram": 2, "trigram": 3, "4-gram": 4}
 SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+def naive_errors(dataset: Any) -> dict[str, dict[str, float]]:
+    """Return the error of predictions without a network by split and name; {} for most data.
+
+    It is the mean absolute error of a series' naive forecasts, or the loss of n-grams of a text.
+    """
+    if dataset.task == "next_token":
+        return {"test": ngram_losses(dataset)}
+    errors: dict[str, dict[str, float]] = {}
+    for part, (x, y) in dataset.splits.items() if "series" in dataset.encoding else ():
+        forecasts = naive_forecasts(x, dataset.encoding)
+        errors[part] = {name: float(np.abs(each - y).mean()) for name, each in forecasts.items()}
+    return errors
+
+
+def naive_text(metrics: Mapping[str, Any]) -> str:
+    """Return one line: the errors of naive predictions and of the network on the test split."""
+    if not (naive := metrics.get("naive")):
+        return ""
+    kind = "mae" if "mae" in metrics["test"] else "loss"
+    told = ", ".join(f"{name} {metric_text(error)}" for name, error in naive["test"].items())
+    network = metric_text(metrics["test"][kind])
+    return f"without a network, test {kind}: {told}; the network {network}\n"
 
 
 def ngram_losses(dataset: Any) -> dict[str, float]:

@@ -17,9 +17,10 @@ from dlcourse.runs.evaluation import evaluate
 from dlcourse.runs.likeness import write_likeness
 from dlcourse.runs.measured import FILE as EXAMPLES
 from dlcourse.runs.measured import write_digests
+from dlcourse.runs.naive import naive_errors
 from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
-from dlcourse.training.divergence import NotFinite, explanation, gradient_norms
+from dlcourse.training.divergence import NotFinite, explanation
 from dlcourse.training.fitting import Fit
 from dlcourse.training.preparation import Prepared, describe, prepare
 from dlcourse.training.stages import base_fingerprint, fit_stages
@@ -199,12 +200,9 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     """
     rate = float(fit.model.optimizer.learning_rate)
     fit.load(epoch_end=True)
-    steps = {"first_step": fit.progress.step, "last_step": fault.step}
-    norms = gradient_norms(fit.recipe, fit.prepared, epoch=fit.progress.epoch, **steps)
-    fit.load()
     _, kept = fit.best_weights()
     fine = fit.previous is not None
-    return explanation(fit.recipe, fault, rate, norms, kept_epoch=kept, fine_tuning=fine)
+    return explanation(fit.recipe, fault, rate, kept_epoch=kept, fine_tuning=fine)
 
 
 def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
@@ -226,6 +224,8 @@ def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
         **marks,
         "model_sha256": sha256(run.path / "model.keras"),
     }
+    if naive := naive_errors(prepared.dataset):
+        facts["naive"] = naive
     write_sealed(run.path / "metrics.json", {**metrics, **facts})
     (run.path / BASE).unlink(missing_ok=True)  # it is in the model
 

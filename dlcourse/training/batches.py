@@ -17,13 +17,7 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def training_batches(
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    batch_size: int,
-    seed: int,
-    first_step: int = 0,
-    last_step: int | None = None,
+    x: np.ndarray, y: np.ndarray, *, batch_size: int, seed: int, first_step: int = 0
 ) -> tuple[Any, Any]:
     """Return `(batches, callback)` for `model.fit(batches, callbacks=[callback, …])`.
 
@@ -36,14 +30,13 @@ def training_batches(
         y: Labels or targets, `(n, …)`.
         batch_size: Number of examples per batch; the last batch of an epoch may be smaller.
         seed: Seed of the order, together with the epoch.
-        first_step, last_step: Range of batches to return from every epoch; by default all.
+        first_step: First batch to return from every epoch.
     """
-    end = len(x) if last_step is None else min(last_step * batch_size, len(x))
-    part = slice(first_step * batch_size, end)
-    order = epoch_order(len(x), seed=seed, epoch=0)[part]
+    first = first_step * batch_size
+    order = epoch_order(len(x), seed=seed, epoch=0)[first:]
 
     def begin(epoch: int, logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
-        order[:] = epoch_order(len(x), seed=seed, epoch=epoch)[part]
+        order[:] = epoch_order(len(x), seed=seed, epoch=epoch)[first:]
 
     in_memory = keras.backend.backend() == "tensorflow" and isinstance(x, np.ndarray)
     make = _tensorflow_batches if in_memory else _python_batches

@@ -11,9 +11,9 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
 from dlcourse.heavy import keras
 from dlcourse.runs import Run, state, write_history
-from dlcourse.training.batches import validation_batches
+from dlcourse.training.batches import training_batches, validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
-from dlcourse.training.preparation import Prepared, fit_epochs, targets
+from dlcourse.training.preparation import Prepared, targets
 from dlcourse.training.watch import Watch
 
 
@@ -124,16 +124,24 @@ class Fit:
         if self.first_step:  # the metrics have variables only after a first batch
             self.model.test_on_batch(dataset.x_train[:1], labels("train")[:1])
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
-        val_batch = max(training.batch_size_in(self.progress.epoch), 256)
-        fit_epochs(
-            self.recipe,
-            self.prepared,
-            self.progress.epoch,
-            (self.first_step, None),
-            [*self.callbacks, *self._listeners()],
+        size = training.batch_size_in(self.progress.epoch)
+        batches, order = training_batches(
+            dataset.x_train,
+            labels("train"),
+            batch_size=size,
+            seed=self.recipe.seed,
+            first_step=self.first_step,
+        )
+        val_batch = max(size, 256)
+        self.model.fit(
+            batches,
+            initial_epoch=self.progress.epoch,
+            epochs=self.last_epoch,
+            class_weight=self.prepared.class_weights,
+            callbacks=[order, *self.callbacks, *self._listeners()],
             validation_data=validation_batches(dataset.x_val, labels("val"), batch_size=val_batch),
             validation_batch_size=val_batch,
-            epochs=self.last_epoch,
+            shuffle=False,
             verbose=1 if self.watch.bar else 0,
         )
 

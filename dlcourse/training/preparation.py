@@ -1,6 +1,6 @@
 """Prepare a recipe: load its data set and compile its model."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,7 +18,6 @@ from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
 from dlcourse.text_table import text_table
-from dlcourse.training.batches import training_batches
 
 
 @dataclass(frozen=True)
@@ -158,6 +157,8 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
         "sigmoid": losses.BinaryCrossentropy(label_smoothing=smoothing),
         "softmax": softmax,
     }[_head(model)]
+    # a regression learns the standardised target, so its loss is in units of the target's variance
+    weight = target_scale(dataset)[1] ** -2 if dataset.task == "regression" else 1.0
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
     if training.ema is not None:
@@ -167,20 +168,12 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
             target.compile(
                 optimizer=optimizer,
                 loss=loss,
-                loss_weights=loss_weights(dataset),
+                loss_weights=[weight],
                 metrics=["mae" if dataset.task == "regression" else "accuracy"],
                 steps_per_execution=_steps_per_execution(training, model, min(steps)),
                 jit_compile="auto" if training.jit_compile is None else training.jit_compile,
             )
             optimizer = target.optimizer  # in mixed precision, this one scales the loss
-
-
-def loss_weights(dataset: Dataset) -> list[float]:
-    """Return the factor of the loss, [1] for classification.
-
-    A regression learns the standardised target, so its loss is in units of the target's variance.
-    """
-    return [target_scale(dataset)[1] ** -2 if dataset.task == "regression" else 1.0]
 
 
 def _head(model: Any) -> str:
@@ -201,42 +194,6 @@ def _steps_per_execution(training: Training, model: Any, steps: int) -> int:
         return asked
     small = all(len(layer.output.shape) == 2 for layer in model.layers if layer.weights)
     return min(128 if small else 16, steps, training.checkpoint_every or steps)
-
-
-def fit_epochs(
-    recipe: Recipe,
-    prepared: Prepared,
-    epoch: int,
-    steps: tuple[int, int | None],
-    callbacks: Iterable[Any] = (),
-    **options: Any,
-) -> None:
-    """Train with Keras' `fit` from an epoch on, in the order of the recipe's seed.
-
-    Args:
-        recipe: Recipe of the training.
-        prepared: Its data set and compiled model.
-        epoch: First epoch, from 0.
-        steps: First and last step of every epoch; None for all that follow.
-        callbacks: Keras callbacks.
-        **options: Arguments of `fit`; by default one epoch without a progress bar.
-    """
-    batches, order = training_batches(
-        prepared.dataset.x_train,
-        targets(prepared.model, recipe, prepared.dataset, "train"),
-        batch_size=recipe.training.batch_size_in(epoch),
-        seed=recipe.seed,
-        first_step=steps[0],
-        last_step=steps[1],
-    )
-    prepared.model_in(recipe, epoch).fit(
-        batches,
-        initial_epoch=epoch,
-        class_weight=prepared.class_weights,
-        callbacks=[order, *callbacks],
-        shuffle=False,
-        **{"epochs": epoch + 1, "verbose": 0, **options},
-    )
 
 
 def targets(model: Any, recipe: Recipe, dataset: Dataset, part: str) -> np.ndarray:

@@ -68,10 +68,8 @@ def _map(target: Target, *, enlarge: bool, grid: Any) -> np.ndarray:
         # float16 keeps three digits; another ending differs by far more, unless its map is equal
         if np.allclose(means + bias, scores, rtol=1e-2, atol=1e-2 * np.abs(cam).mean()):
             return enlarged(target, cam, place) if enlarge else cam
-    raise UserError(
-        "class_activation_map: the model does not end in GlobalAveragePooling and one Dense layer "
-        "(grad_cam works for every convolutional network)"
-    )
+    ends = "GlobalAveragePooling and one Dense layer (use grad_cam for any convolutional network)"
+    raise UserError(f"class_activation_map: the model does not end in {ends}")
 
 
 def _endings(target: Target) -> Iterator[tuple[LayerCall, np.ndarray, np.ndarray]]:

@@ -45,9 +45,7 @@ def feature_maps(
         named = [hooks.find_layer(target.calls, layer, model) for layer in hooks.several(layers)]
         calls = Counter(call.name for call in named)
         names = [x.name if calls[x.name] == 1 else f"{x.name}:{x.number}" for x in named]
-        return target.in_batches(
-            lambda part: dict(zip(names, tensors_of(part, named), strict=True))
-        )
+        return target.in_batches(lambda p: dict(zip(names, tensors_of(p, named), strict=True)))
     every = hooks.all_layers(model)
     slides = [hooks.is_convolution(every[call.position]) for call in target.calls]
     if not any(slides):

@@ -159,15 +159,12 @@ def spatial_layer(target: Target, layer: Any, method: str, source: int = 0) -> L
     where = (target.model, target.probe, target.output, source)
     place = default_call(*where) if layer is None else called(*where, layer)
     if place is None:
-        raise UserError(
-            f"{method}: the model has no convolutional layer (name another with layer=…, or use a "
-            "gradient method such as saliency)"
-        )
+        cure = "name another with layer=…, or use a gradient method such as saliency"
+        raise UserError(f"{method}: the model has no convolutional layer ({cure})")
     if place.shape is None or len(place.shape) < 2:
-        raise UserError(
-            f"{method}: layer {place.name} gives {place.shape}, not positions and channels: name a "
-            "convolution, or a layer before the flattening"
-        )
+        cure = "name a convolution, or a layer before the flattening"
+        reason = f"layer {place.name} gives {place.shape}, not positions and channels: {cure}"
+        raise UserError(f"{method}: {reason}")
     return place
 
 

@@ -18,9 +18,8 @@ def places_of(target: Target, method: str, source: int = 0) -> tuple[int, ...]:
     """
     size = target.inputs[source].shape[1:-1]
     if not size:
-        raise UserError(
-            f"{method}: rows and tokens have no positions to cover (use integrated_gradients)"
-        )
+        reason = "rows and tokens have no positions to cover"
+        raise UserError(f"{method}: {reason} (use integrated_gradients)")
     if target.ended(source).any():
         reason = "steps after the end of a sequence (Masking) would come alive"
         raise UserError(f"{method}: {reason} (use integrated_gradients)")

@@ -16,6 +16,8 @@ Operation = Callable[..., Any]
 """`operation(name, function, x, …)`: its result replaces that of `function(x, …)`."""
 ENDINGS = ("softmax", "log_softmax", "sigmoid", "log_sigmoid", "hard_sigmoid")
 RELUS = ("relu", "relu6", "maximum")
+STEPS = ("where", "multiply", "add", "clip", "clip_by_value", "mul", "add_v2")
+"""Functions that a ReLU can be written with: of Keras, and the generated ones of TensorFlow."""
 GENERATED = "tensorflow.python.ops.gen_"
 MODULES = {
     "tensorflow": ("tensorflow", "tensorflow.nn", f"{GENERATED}nn_ops", f"{GENERATED}math_ops"),
@@ -62,7 +64,7 @@ def replaced(operation: Operation, layers: list, loops: list) -> Iterator[None]:
     backend = import_module("keras.src.backend")
     modules = [backend.nn, backend.numpy, *map(import_module, MODULES[keras.backend.backend()])]
     with ExitStack() as stack:
-        for module, name in product(modules, (*ENDINGS, *RELUS)):
+        for module, name in product(modules, (*ENDINGS, *RELUS, *STEPS)):
             if function := getattr(module, name, None):
                 table[function] = instead(name, function)
                 stack.enter_context(attribute(module, name, table[function]))

@@ -14,7 +14,7 @@ import numpy as np
 from dlcourse.heavy import keras
 from dlcourse.visualizers import hooks
 from dlcourse.visualizers.hooks import LayerCall
-from dlcourse.visualizers.operations import ENDINGS, is_relu, nth_ending, within
+from dlcourse.visualizers.operations import ENDINGS, nth_ending, within
 
 Ending = tuple[str, int, int]
 """A softmax or sigmoid: its name, the number of its first call, and of its calls, one per step."""
@@ -52,7 +52,6 @@ class Probe:
         names: Name of each output: its key in a dict, else its layer.
         endings: For each output, the softmax or sigmoid that gives it, or None.
         sums_to_1: For each output, whether it is numbers of 0 or more that add up to 1.
-        has_relu: Whether the model computes a ReLU.
     """
 
     calls: tuple[LayerCall, ...]
@@ -63,7 +62,6 @@ class Probe:
     names: tuple[str, ...]
     endings: tuple[Ending | None, ...]
     sums_to_1: tuple[bool, ...]
-    has_relu: bool
 
 
 _PROBES: WeakKeyDictionary[Any, dict[Any, Probe]] = WeakKeyDictionary()
@@ -105,7 +103,7 @@ def probed(model: Any, inputs: list, *, sizes: bool = True) -> Probe:
 
 def _probe(model: Any, inputs: list) -> Probe:
     everything, names = hooks.parts(model), hooks.names_of(model)
-    seen, steps, endings, closed, relus = [], [], [], [], []
+    seen, steps, endings, closed = [], [], [], []
 
     def recorder(position: int) -> hooks.Hook:
         numbers, part = count(), everything[position]
@@ -117,14 +115,13 @@ def _probe(model: Any, inputs: list) -> Probe:
             result = (call if opens else partial(within(closed), call))(*args, **kwargs)
             seen.append((position, next(numbers), result))
             if is_step:
-                steps.append((*seen[-1], begun, _tensors((args, kwargs)), _tensors(result)))
+                steps.append((*seen[-1], begun, tensors_in((args, kwargs)), tensors_in(result)))
             return result
 
         return record
 
     def operation(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        relus.extend([name] if is_relu(name, args) else [])
         endings.extend([(name, result)] if name in ENDINGS else [])
         return result
 
@@ -158,11 +155,10 @@ def _probe(model: Any, inputs: list) -> Probe:
         tuple(of_layers.get(k, n) if n.isdigit() or not n else n for k, n in enumerate(by_name)),
         tuple(_ending(model, tensors, endings, k, x) for k, x in enumerate(outputs)),
         tuple(_sums_to_1(x) for x in outputs),
-        bool(relus),
     )
 
 
-def _tensors(values: Any) -> list:
+def tensors_in(values: Any) -> list:
     """Return the tensors `(n, …)` among the values; masks are left out."""
     tensors = [x for x in keras.tree.flatten(values) if keras.ops.is_tensor(x)]
     return [x for x in tensors if len(x.shape) > 1 and "bool" not in str(x.dtype)]

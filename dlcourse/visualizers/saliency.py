@@ -1,5 +1,6 @@
 """Saliency: the sensitivity of the class score to each input value."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -50,13 +51,9 @@ def saliency(
         Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
     """
 
-    def maps(part: Target) -> Any:
-        part = with_embeddings(part)
-        return part.maps(map(np.abs, gradients(part)), np.max)
-
     settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
-    return target.in_batches(maps)
+    return maps_of(target, lambda part: map(np.abs, gradients(part)), np.max)
 
 
 @checked
@@ -77,24 +74,32 @@ def gradient_times_input(
         Shrikumar et al., "Not Just a Black Box", 2016, arXiv:1605.01713.
     """
 
-    def maps(part: Target) -> Any:
-        part = with_embeddings(part)
-        products = (g * x for g, x in zip(gradients(part), part.inputs, strict=True))
-        return part.maps(products, np.sum)
-
     settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
+    return maps_of(target, lambda part: map(np.multiply, gradients(part), part.inputs), np.sum)
+
+
+def maps_of(target: Target, values: Callable[..., Any], fold: Callable[..., Any]) -> Any:
+    """Return the maps of `values(part)`, one array per input; tokens by their embedding.
+
+    Args:
+        target: The model, its inputs and the classes.
+        values: Function of the target for the examples of a pass.
+        fold: Function that reduces the channels, as for `Target.maps`.
+    """
+
+    def maps(part: Target) -> Any:
+        part = with_embeddings(part)
+        return part.maps(values(part), fold)
+
     return target.in_batches(maps)
 
 
-def gradients(
-    target: Target, name: str = "gradient", operation: Operation | None = None
-) -> list[np.ndarray]:
+def gradients(target: Target, operation: Operation | None = None) -> list[np.ndarray]:
     """Return d score / d input for each input, `(n, …)`.
 
     Args:
         target: The model, its inputs and the classes.
-        name: Name that distinguishes gradients through different operations.
         operation: As for `hooks.record`.
     """
     reader = target.reader
@@ -106,7 +111,7 @@ def gradients(
 
         return value_and_gradient(score)(inputs)[1]
 
-    tensors = target.run((name,), gradient, target.inputs, target.asked, any_batch=True)
+    tensors = target.run((operation,), gradient, target.inputs, target.asked, any_batch=True)
     arrays = [np.asarray(tensor) for tensor in tensors]
     for k, array in enumerate(arrays):
         if not array.any() and k not in dict(target.embedded) and target.takes_whole_numbers(k):

@@ -53,9 +53,8 @@ def score_cam(
     def heatmap(part: Target, place: LayerCall, source: int) -> np.ndarray:
         size = places_of(part, "score_cam", source)
         if len(place.grid or (place.shape or ())[:-1]) != len(size):
-            raise UserError(
-                f"score_cam: layer {place.name} has other axes than the input: name another layer"
-            )
+            reason = "has other axes than the input: name another layer"
+            raise UserError(f"score_cam: layer {place.name} {reason}")
         (maps,) = tensors_of(part, [place])
         axes = tuple(range(1, maps.ndim - 1))
         low, high = maps.min(axis=axes, keepdims=True), maps.max(axis=axes, keepdims=True)

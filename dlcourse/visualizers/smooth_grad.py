@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcourse.schema import Natural, NonNegative, Output, Positive, checked
-from dlcourse.visualizers.saliency import gradients, with_embeddings
+from dlcourse.visualizers.saliency import gradients, maps_of
 from dlcourse.visualizers.targets import ClassIndices, Images, Target, target_of
 
 
@@ -45,14 +45,12 @@ def smooth_grad(
         Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
 
-    def maps(part: Target) -> Any:
-        part = with_embeddings(part)
-        sums = _moments(part, samples, noise, seed)
-        return part.maps([_combined(kind, *both, samples) for both in sums], np.max)
+    def values(part: Target) -> list[np.ndarray]:
+        return [_combined(kind, *s, samples) for s in _moments(part, samples, noise, seed)]
 
     settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
     target = target_of(model, images, class_indices, **settings)
-    return target.in_batches(maps)
+    return maps_of(target, values, np.max)
 
 
 def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:

@@ -48,6 +48,7 @@ RULES = {
         fit.over_fitting,
         fit.early_stop_too_eager,
         fit.under_fitting,
+        fit.no_better_than_naive,
         fit.good_fit,
     )
 }
@@ -87,7 +88,7 @@ def diagnose(
             with 0 for before the training; or the callback `dlcourse.callbacks.xray`.
         **known: Further attributes of `Evidence`: `val_examples`, `noisy_training`,
             `stopped_early`, `duplicates`, `leak`, `norm_start`, `evaluated` (of the kept weights:
-            `{"train": {"accuracy": 0.9}}`), `chance`.
+            `{"train": {"accuracy": 0.9}}`), `naive` (`{"as now": 3.1}`), `chance`.
 
     Raises:
         UserError: The history is not a history, is empty, or has columns of different lengths; or

@@ -67,6 +67,7 @@ class Evidence:
         norm_start: Share of batch normalization's initial statistics that is left in its running
             ones; None without such layers.
         evaluated: Metrics of the kept weights by split, without penalty or dropout.
+        naive: Mean absolute error on validation of each naive forecast of a series, by its name.
         settings: Settings of the recipe, flat: `training.learning_rate` …
         xray: Layer statistics by epoch (0 is before the training).
     """
@@ -83,6 +84,7 @@ class Evidence:
     leak: tuple[str, str] | None = None
     norm_start: float | None = None
     evaluated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    naive: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     xray: Mapping[int, Sequence[LayerStatistics]] = field(default_factory=dict)
 
@@ -165,6 +167,7 @@ def evidence(
     leak: tuple[str, str] | None = None,
     norm_start: Number | None = None,
     evaluated: Mapping[str, Any] | None = None,
+    naive: Mapping[str, Any] | None = None,
     chance: Number | None = None,
 ) -> Evidence:
     """Return the evidence; see `diagnose` for the arguments.
@@ -198,7 +201,7 @@ def evidence(
     layers = _by_epoch(xray, epochs)
     norm_start = read.get("norm_start") if norm_start is None else norm_start
     facts = (val_examples, noisy_training, stopped_early, duplicates, leak, norm_start)
-    facts = (*facts, evaluated or {})
+    facts = (*facts, evaluated or {}, naive or {})
     return Evidence(columns, task, counts, baseline, chance, *facts, settings, layers)
 
 

@@ -41,6 +41,7 @@ def examine(run: "Run") -> Examination:
     known: dict[str, Any] = {
         "val_examples": run.facts.examples.get("val"),
         "stopped_early": bool(metrics) and "diverged" not in metrics and epochs < planned,
+        "naive": metrics.get("naive", {}).get("val"),
         "evaluated": {part: metrics[part] for part in ("train", "val") if part in metrics},
     }
     note = "" if metrics else "the training is not finished: its curves so far are used"
@@ -112,9 +113,11 @@ def duplicates(dataset: "Dataset") -> float:
     """Return the share of validation or of test examples seen in training, the larger one.
 
     It is 0 for a table whose rows repeat by nature: equal rows have different targets, or the
-    columns have fewer combinations of values than there are rows. Texts of few known tokens repeat
-    by nature, too, and do not count.
+    columns have fewer combinations of values than there are rows. It is 0 for a series, too. Texts
+    of few known tokens repeat by nature and do not count.
     """
+    if "series" in dataset.encoding:  # its stretches are apart
+        return 0.0
     splits = (dataset.x_train, dataset.x_val, dataset.x_test)
     train, *others = (digests(x, np.zeros(len(x))) for x in splits)
     seen: dict[int, set] = {}
@@ -142,7 +145,7 @@ def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     kind = KNeighborsRegressor if dataset.task == "regression" else KNeighborsClassifier
-    if dataset.facts.inputs != "rows":
+    if dataset.x_train.ndim != 2 or not dataset.feature_names:  # not a table
         return None
     columns = [name.partition("=")[0] for name in dataset.feature_names]
     x = np.concatenate([x for x, _ in dataset.splits.values()])

@@ -57,6 +57,7 @@ LINKS = {
     "early_stop_too_eager": ("S1: early stopping", "notebooks/07_overfitting"),
     "learning_rate_too_small": ("S0, S2, S3: learning rate", "notebooks/02_gradient_descent"),
     "under_fitting": ("S1, S2: under-fitting", "notebooks/07_overfitting"),
+    "no_better_than_naive": ("S1: the training process", "notebooks/10_sequences"),
     "class_imbalance": ("S4: features and labels", "notebooks/08_when_training_goes_wrong"),
     "noisy_validation": ("S1: training, validation and test data", "notebooks/07_overfitting"),
     "good_fit": ("S1, S2: a good fit", "notebooks/07_overfitting"),

@@ -166,10 +166,25 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     )
 
 
+def no_better_than_naive(evidence: Evidence) -> Finding | None:
+    """The network's error on validation is not below that of a forecast without a model."""
+    error = evidence.evaluated.get("val", {}).get("mae")
+    if error is None or not evidence.naive or error < min(evidence.naive.values()):
+        return None
+    told = ", ".join(f"'{name}' {naive:.4g}" for name, naive in evidence.naive.items())
+    return Finding(
+        "no_better_than_naive",
+        "the network forecasts no better than a value that was seen already",
+        f"mean absolute error on validation: network {error:.4g}, {told}",
+        for_less_gap(evidence) if over_fitting(evidence) else for_more_capacity(evidence),
+    )
+
+
 def good_fit(evidence: Evidence) -> Finding | None:
     """The training examples are learned, and validation follows."""
     reached, val = measures.training_skill(evidence) or 0.0, evidence.reached("val") or 0.0
     faults = (learning_rate_too_large, learning_rate_too_small, leakage, over_fitting)
+    faults = (*faults, no_better_than_naive)
     if reached < THRESHOLDS["fitted"] or val < THRESHOLDS["learned"]:
         return None
     if any(rule(evidence) for rule in (*faults, early_stop_too_eager, batch_norm_behind)):

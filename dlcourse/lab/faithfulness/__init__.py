@@ -12,14 +12,6 @@ from dlcourse.lab.faithfulness.curves_and_boxes import (
 from dlcourse.lab.faithfulness.randomization import Randomization, model_randomization
 
 __all__ = [
-    "AttentionReport",
-    "Randomization",
-    "area",
-    "attention_report",
-    "chance_inside",
-    "deletion_curve",
-    "insertion_curve",
-    "model_randomization",
-    "pointing_hits",
-    "share_inside",
-]
+    "AttentionReport", "Randomization", "area", "attention_report", "chance_inside",
+    "deletion_curve", "insertion_curve", "model_randomization", "pointing_hits", "share_inside",
+]  # fmt: skip

@@ -10,13 +10,6 @@ from dlcourse.lab.plots.faithfulness import (
 from dlcourse.lab.plots.range_test import range_test
 
 __all__ = [
-    "deletion_and_insertion",
-    "depth_scan",
-    "diagnosed_curves",
-    "layer_histograms",
-    "pointing_table",
-    "randomization_bars",
-    "range_test",
-    "score_and_cost",
-    "score_by_size",
-]
+    "deletion_and_insertion", "depth_scan", "diagnosed_curves", "layer_histograms",
+    "pointing_table", "randomization_bars", "range_test", "score_and_cost", "score_by_size",
+]  # fmt: skip

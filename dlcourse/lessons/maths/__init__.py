@@ -27,6 +27,7 @@ from dlcourse.lessons.maths.activations import (
     unit_step,
     unit_step_derivative,
 )
+from dlcourse.lessons.maths.attention import self_attention, self_attention_backward
 from dlcourse.lessons.maths.autograd import Value
 from dlcourse.lessons.maths.calculus import (
     DESCENT_CASES,
@@ -125,6 +126,8 @@ __all__ = [
     "relu",
     "relu_derivative",
     "render",
+    "self_attention",
+    "self_attention_backward",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_derivative",

@@ -71,6 +71,11 @@ def choice(name: str, value: str, known: Iterable[str]) -> str:
     return value
 
 
+def rows(values: np.ndarray) -> np.ndarray:
+    """Return (…, n) as rows (m, n), for a sum over batch and time."""
+    return values.reshape(-1, values.shape[-1])
+
+
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(
         isinstance(wanted, str) or size == wanted

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import sigmoid, tanh, tanh_derivative
-from dlcourse.lessons.maths.arguments import array
+from dlcourse.lessons.maths.arguments import array, rows
 
 
 class RNN(NamedTuple):
@@ -78,9 +78,9 @@ def simple_rnn_backward(
     before = np.concatenate([np.zeros_like(h[..., :1, :]), h[..., :-1, :]], axis=-2)
     return RNNGradient(
         dz @ W.T,
-        _rows(X).T @ _rows(dz),
-        _rows(before).T @ _rows(dz),
-        _rows(dz).sum(axis=0),
+        rows(X).T @ rows(dz),
+        rows(before).T @ rows(dz),
+        rows(dz).sum(axis=0),
     )
 
 
@@ -135,7 +135,3 @@ def _arguments(
     U = array("U", U, (units, gates * units))
     W = array("W", W, (X.shape[-1], gates * units))
     return X, W, U, array("b", b, (gates * units,))
-
-
-def _rows(values: np.ndarray) -> np.ndarray:
-    return values.reshape(-1, values.shape[-1])

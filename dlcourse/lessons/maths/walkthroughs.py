@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import hardmax, sigmoid, softmax
 from dlcourse.lessons.maths.arguments import array
+from dlcourse.lessons.maths.attention import self_attention
 from dlcourse.lessons.maths.calculus import descent_case, gradient_descent, numeric_derivative
 from dlcourse.lessons.maths.convolution import convolve2d, padded, pool2d
 from dlcourse.lessons.maths.linalg import determinant, eigenpairs, polynomial
@@ -173,6 +174,38 @@ def softmax_steps(z: ArrayLike, temperature: float = 1.0) -> list[Step]:
         ),
         Step("hard max", "1 at the largest z", "", hardmax(z)),
     ]
+
+
+def attention(
+    X: ArrayLike, W_q: ArrayLike, W_k: ArrayLike, W_v: ArrayLike, causal: bool = False
+) -> list[Step]:
+    """Return self-attention token by token: scores, softmax weights and the weighted values.
+
+    Args:
+        X: Tokens (T, n).
+        W_q, W_k, W_v: Kernels of queries, keys and values, (n, d), (n, d), (n, v); no biases.
+        causal: Whether a token attends only to itself and to those before it.
+    """
+    d, v = (np.zeros(np.shape(W)[-1:]) for W in (W_q, W_v))
+    a = self_attention(X, (W_q, d, W_k, d, W_v, v, np.eye(v.size), v), causal=causal)
+    parts = zip("QKV", (a.Q, a.K, a.V), (W_q, W_k, W_v), strict=True)
+    lines = [Step(s, f"X·W_{s.lower()}", f"{show(X)}·{show(W)}", value) for s, value, W in parts]
+    lines += [Step("s[i,j] = q[i]·k[j]: how well token j fits what token i asks for")]
+    if causal:
+        lines += [Step("causal: j ≤ i, no token looks ahead")]
+    for i, query in enumerate(a.Q):
+        seen = i + 1 if causal else len(a.Q)
+        s, weights = a.K[:seen] @ query, a.weights[i, :seen]
+        values = [f"{show(w)}·{show(value)}" for w, value in zip(weights, a.V, strict=False)]
+        scores = enumerate(zip(s, a.K, strict=False), 1)
+        lines += [Step(f"token {i + 1}, q = {show(query)}:")]
+        lines += [Step(f"s[{i + 1},{j}]", "", products(query, k), sij) for j, (sij, k) in scores]
+        lines += [Step("z", "s/√d", f"{show(s)}/√{d.size}", a.scores[i, :seen])]
+        lines += softmax_steps(a.scores[i, :seen])[:-1]
+        lines += [Step("Σa", " + ".join(map(show, weights)), "", weights.sum())]
+        formula = " + ".join(f"a{j}·v[{j}]" for j in range(1, seen + 1))
+        lines += [Step(f"output {i + 1}", formula, " + ".join(values), a.output[i])]
+    return lines
 
 
 def descent(
