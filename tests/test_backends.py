@@ -68,6 +68,47 @@ def test_the_digits_recipes_reach_their_level(name, overrides, level, runs):
     assert found.metrics["test"]["accuracy"] > level
 
 
+LINES = "\n".join(f"{a}{b}{c}" for a in "abc" for b in "abc" for c in "abc")
+ROWS = "\n".join(["kind,text", *["good,a fine film", "bad,an awful bore"] * 20])
+
+
+@pytest.mark.parametrize("model", ["rnn", "attention"])
+def test_texts_are_learned_and_taken_raw(model, runs, tmp_path):
+    import dlcourse as dl
+
+    (tmp_path / "own.csv").write_text(ROWS)
+    data = {"name": "csv", "path": str(tmp_path / "own.csv"), "target": "kind", "text": "text"}
+    how = {"epochs": 6, "learning_rate": 0.02, "verbose": False, "runs": runs}
+    found = dl.fit(dataset=data, model=model, **how)
+    assert [row["class"] for row in dl.predict(found, ["fine film", "awful bore"])] == [
+        "good",
+        "bad",
+    ]
+    assert found.metrics["test"]["accuracy"] == 1
+    assert dl.saliency(found.model, found.load_dataset().x_test[:2]).shape == (2, 3)
+
+
+def test_a_language_model_is_trained_and_sampled_from(runs, tmp_path):
+    import dlcourse as dl
+
+    (tmp_path / "words.txt").write_text(LINES)
+    data = {"name": "lines", "path": str(tmp_path / "words.txt")}
+    model = {"name": "next_character", "units": 8, "heads": 2, "blocks": 1}
+    found = dl.fit(dataset=data, model=model, epochs=2, verbose=False, runs=runs)
+    val = found.history["val_loss"][found.metrics["best_epoch"] - 1]
+    assert found.metrics["val"]["loss"] == pytest.approx(val, abs=1e-5)  # the mask is Keras' own
+    assert len(dl.sample(found, 3)) == 3
+
+
+def test_sequences_of_different_lengths_train(runs):
+    import dlcourse as dl
+
+    x, y = np.random.default_rng(0).normal(size=(120, 9, 2)), np.arange(120) % 2
+    short = [each[: 4 + k % 6] + y[k] for k, each in enumerate(x)]
+    found = dl.fit((short, y), model="rnn", epochs=3, verbose=False, runs=runs)
+    assert found.metrics["test"]["accuracy"] > 0.7
+
+
 def test_the_same_recipe_gives_the_same_weights(run, runs):
     from dlcourse.training import train
 

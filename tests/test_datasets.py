@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 # Not among the available real data. They are mnist's code with another name, and test_tfds.py asks
 # for each by its name.
 NOT_CACHED = {"fashion_mnist", "kmnist", "cifar10"}
-REPEATED = {"iris": 1}  # one flower is duplicated in Fisher's table
+REPEATED = {"iris": 1, "movie_reviews": 1}  # flowers in Fisher's table, sentences of rare words
 
 
 def make_images(folder):
@@ -48,6 +48,19 @@ def make_csv(folder):
     return {"path": str(folder / "own.csv"), "target": "price"}
 
 
+def make_texts(folder):
+    for name in ("cat", "dog"):
+        (folder / "pets" / name).mkdir(parents=True)
+        for i in range(15):
+            (folder / "pets" / name / f"{i}.txt").write_text(f"my {name} has {i} toys")
+    return {"path": str(folder / "pets")}
+
+
+def make_lines(folder):
+    (folder / "words.txt").write_text("\n".join(f"{a}{b}" for a in "abcdefgh" for b in "klmnop"))
+    return {"path": str(folder / "words.txt")}
+
+
 def make_tfds(folder):
     tiny_tfds = pytest.importorskip("tiny_tfds")
     return {"dataset": tiny_tfds.prepare(tiny_tfds.Tiny, folder), "data_dir": str(folder)}
@@ -60,7 +73,7 @@ def make_series(folder):
 
 
 MAKE = {"image_folder": make_images, "npz": make_npz, "csv": make_csv, "tfds": make_tfds}
-MAKE |= {"series": make_series}
+MAKE |= {"series": make_series, "text_folder": make_texts, "lines": make_lines}
 INPUTS = {2: "rows", 3: "sequences", 4: "images"}  # by the number of axes
 
 
@@ -167,9 +180,21 @@ def test_the_test_split_of_digits_is_scikit_learns_stratified_fifth_of_seed_0():
 # The contract over the whole table
 
 
+def kind(data):
+    """What a data set's inputs are, by the number of axes and the vocabulary."""
+    return "text" if data.facts.vocabulary else INPUTS[data.x_train.ndim]
+
+
+def readable(data, x):
+    """Texts as their tokens, up to those that a vocabulary lacks; other inputs as they are."""
+    known = np.array(data.facts.vocabulary)
+    return known[x] if len(known) else x
+
+
 def test_shapes_and_types_are_those_of_a_dataset(data):
+    types = {"images": "uint8", "text": "int32"}
     for x, y in data.splits.values():
-        assert x.dtype == ("uint8" if INPUTS[x.ndim] == "images" else "float32")
+        assert x.dtype == types.get(kind(data), "float32")
         assert y.dtype == ("float32" if data.task == "regression" else "int64")
         assert len(x) == len(y) > 0
 
@@ -183,6 +208,8 @@ def test_values_lie_in_the_declared_range(data):
 def test_each_class_is_named_and_in_every_split(data):
     if data.task == "regression":
         assert data.class_names == ()
+    elif data.task == "next_token":
+        assert len(data.class_names) == len(data.facts.vocabulary)
     else:
         for _, y in data.splits.values():
             assert np.unique(y).tolist() == list(range(len(data.class_names)))
@@ -190,7 +217,7 @@ def test_each_class_is_named_and_in_every_split(data):
 
 
 def test_each_column_is_named(data):
-    columns = data.input_shape[-1] if data.x_train.ndim < 4 else 0
+    columns = data.input_shape[-1] if kind(data) in ("rows", "sequences") else 0
     assert len(data.feature_names) == columns
     assert data.target_name
 
@@ -202,8 +229,8 @@ def test_no_example_is_in_two_splits(name, data):
 
 def test_what_is_declared_is_what_is_loaded(name, data):
     loader = DATASETS[name]
-    assert loader.inputs in (None, INPUTS[data.x_train.ndim])
-    assert data.facts.inputs == INPUTS[data.x_train.ndim]
+    assert loader.inputs in (None, kind(data))
+    assert data.facts.inputs == kind(data)
     if loader.task == "classification":
         assert data.task in ("binary", "multiclass")
     else:
@@ -212,8 +239,16 @@ def test_what_is_declared_is_what_is_loaded(name, data):
 
 
 def test_the_seed_moves_the_validation_split_and_never_the_test_split(name, data, other_seed):
-    np.testing.assert_array_equal(data.x_test, other_seed.x_test)
-    np.testing.assert_array_equal(data.y_test, other_seed.y_test)
+    if kind(data) == "text":  # the vocabulary is that of the training split
+        both = zip(*(readable(each, each.x_test) for each in (data, other_seed)), strict=True)
+        unknown = "\N{REPLACEMENT CHARACTER}"
+        for one, other in both:
+            shared = slice(None, min(len(one), len(other)))
+            told = (one[shared] != unknown) & (other[shared] != unknown)
+            assert (one[shared][told] == other[shared][told]).all()
+    else:
+        np.testing.assert_array_equal(data.x_test, other_seed.x_test)
+        np.testing.assert_array_equal(data.y_test, other_seed.y_test)
     # The stretches of a series follow each other in time, whatever the seed.
     assert (as_rows(data.x_val) != as_rows(other_seed.x_val)) == (name != "series")
 
@@ -223,7 +258,7 @@ def test_the_same_seed_gives_the_same_data(name, settings, data):
 
 
 def test_the_validation_split_keeps_every_classs_share(data):
-    if data.task != "regression":
+    if data.task in ("binary", "multiclass"):
         n = len(data.class_names)
         train, val = (np.bincount(y, minlength=n) / len(y) for y in (data.y_train, data.y_val))
         # Rounding moves each class by less than one example.

@@ -469,7 +469,7 @@ def test_the_best_weights_of_several_fits_are_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["digits_fast", "diabetes_linear"])
 def test_a_script_reaches_the_score_of_its_recipe(name, tmp_path):
     """The range of three seeds, by its own width wider: the script's seed is a fourth sample."""
-    few = {"epochs": 8, "jit_compile": False}  # XLA takes longer to compile than to train
+    few = {"epochs": 8}
     runs = [dl.fit(name, seed=seed, runs=tmp_path, verbose=0, **few) for seed in range(3)]
     metric = "mae" if name == "diabetes_linear" else "accuracy"
     scores = [run.metrics["test"][metric] for run in runs]

@@ -12,6 +12,9 @@ from dlcourse.commands import export
 from dlcourse.datasets.dataset import PADDING
 from dlcourse.errors import RecipeError
 from dlcourse.lab import exporting
+from dlcourse.lab.comparison.classic import classics, ngrams, pipeline, rows
+from dlcourse.lab.comparison.rounds import default_folds, rounds
+from dlcourse.lab.comparison.trials import classic_trial
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "poor", "dull")
 NEUTRAL = ("the", "film", "plot", "is", "a", "story", "and", "music")
@@ -210,3 +213,83 @@ def test_what_has_no_plain_script_says_so(folder, texts, dataset, model, reason)
     with pytest.raises(RecipeError, match=reason) as raised:
         dl.as_keras({"dataset": data, "model": model})
     assert "\n" not in str(raised.value)
+
+
+# comparison
+
+
+def test_the_ngrams_of_a_text_are_its_tokens_and_the_pairs_of_neighbours():
+    assert ngrams(np.array([5, 1, 7, 0, 0])) == [(5,), (1,), (7,), (5, 1), (1, 7)]  # 1: unknown
+    assert ngrams(np.array([4, 0])) == [(4,)]
+
+
+def test_texts_are_compared_with_counts_of_ngrams(texts):
+    recipe = {"dataset": texts, "model": "mean_embedding", "training": {"epochs": 1}}
+    comparison = dl.compare({"network": recipe}, folds=2)
+    assert {row.model for row in comparison.rows} == {"majority", "ngrams_logistic", "network"}
+    assert comparison.rows[0].model == "ngrams_logistic"
+    assert comparison.rows[0].score > 0.95  # one word decides
+    assert comparison.verdict[-2] == (
+        "Counts of tokens and of pairs of neighbours do as well here as any network: the order of "
+        "the tokens in the whole text added nothing."
+    )
+    assert "default settings, but for the penalty on n-grams, chosen by cross-" in " ".join(
+        str(comparison).split()
+    )
+    assert comparison.explains["network"].startswith("effect of each step or token")
+
+
+def test_a_text_of_a_number_is_compared_with_a_ridge_regression(folder, texts):
+    lines = (folder / "texts.csv").read_text().replace(",no", ",1.5").replace(",yes", ",4.25")
+    (folder / "stars.csv").write_text(lines)
+    stars = {**texts, "path": str(folder / "stars.csv"), "task": "regression"}
+    dataset = dl.load_dataset(**stars)
+    assert [*classics(dataset)] == ["mean", "ngrams_ridge"]
+    trial = classic_trial("ngrams_ridge", dataset, 1)
+    assert trial.score > 0.8
+    assert trial.parameters > len(dataset.facts.vocabulary)
+
+
+def test_the_mean_stands_for_the_steps_after_the_end(sequence_run):
+    dataset = sequence_run.load_dataset()
+    x = dataset.x_train.reshape(len(dataset.x_train), -1).astype("float64")
+    held = np.ma.masked_equal(x, PADDING)
+    expected = ((held - held.mean(axis=0)) / held.std(axis=0)).filled(0)
+    front = pipeline("svm", dataset, 0)[:-1].fit(rows(dataset, dataset.x_train))
+    np.testing.assert_allclose(front.transform(rows(dataset, dataset.x_train)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["logistic_regression", "k_nn", "random_forest"])
+def test_the_classic_models_take_sequences_of_different_lengths(sequence_run, name):
+    assert 0 <= classic_trial(name, sequence_run.load_dataset(), 1).score <= 1
+
+
+def test_a_comparison_of_next_characters_is_refused(folder):
+    lines = {"name": "lines", "path": str(folder / "lines.txt")}
+    with pytest.raises(RecipeError, match="of classes or numbers, not of the next token: dlcourse"):
+        dl.compare({"dataset": lines, "model": "next_character"})
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory):
+    path = tmp_path_factory.mktemp("series") / "series.csv"
+    values = np.sin(np.arange(150) * 2 * np.pi / 12) + np.arange(150) / 100
+    path.write_text("\n".join(["value", *map(str, values)]))
+    return {"name": "series", "path": str(path), "window": 12, "season": 12}
+
+
+def test_the_naive_forecasts_of_a_series_are_among_its_classic_models(windows):
+    dataset = dl.load_dataset(**windows)
+    assert [*classics(dataset)][:3] == ["as_now", "as_one_season_ago", "mean"]
+    trial = classic_trial("as_one_season_ago", dataset, 1)
+    assert trial.mae == pytest.approx(0.12, rel=1e-4)  # it rises by 0.01 per step
+    assert trial.parameters == 0
+
+
+def test_the_stretches_of_a_series_stay_as_they_are(windows):
+    dataset = dl.load_dataset(**windows)
+    assert default_folds(dataset) == 0
+    first, second = rounds(dataset, folds=0, seeds=2, seed=0)
+    np.testing.assert_array_equal(first.x_val, second.x_val)
+    with pytest.raises(RecipeError, match="series overlap, so folds would share them: use --seeds"):
+        rounds(dataset, folds=3, seeds=1, seed=0)

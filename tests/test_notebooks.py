@@ -40,7 +40,7 @@ EXERCISE = re.compile(
     re.MULTILINE,
 )
 
-QUICK = ("01", "02", "03", "05")  # a few seconds each; the others train for longer
+QUICK = ("01", "05")  # a few seconds each; the others take longer
 
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 every_run = pytest.mark.parametrize(

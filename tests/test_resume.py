@@ -107,9 +107,7 @@ def outcome(run):
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(kind, marks=[] if kind.startswith(("dnn", "cnn")) else SLOW) for kind in KINDS
-    ],
+    params=[pytest.param(kind, marks=[] if kind.startswith("cnn") else SLOW) for kind in KINDS],
 )
 def uninterrupted(request, tmp_path_factory):
     given = recipe(KINDS[request.param])
@@ -275,7 +273,6 @@ def test_a_state_inside_an_epoch_that_has_ended_is_left_alone(tmp_path):
     ("keep", "stops"),
     [
         pytest.param(True, [12], id="best"),
-        pytest.param(False, [6], id="last"),
         pytest.param(True, [1, 6, 15], id="best, everywhere", marks=SLOW),
         pytest.param(False, [1, 12, 15], id="last, everywhere", marks=SLOW),
     ],

@@ -138,7 +138,10 @@ def test_without_a_group_all_are_listed_and_a_part_lists_its_own(capsys):
     lines = told(capsys).splitlines()
     assert {line.split()[0] for line in lines if line[0] != " "} == set(all_groups())
     models = told(capsys, "model")
-    assert re.findall(r"^\S+", models, re.MULTILINE)[-2:] == ["model.rnn", "model.transfer"]
+    assert re.findall(r"^\S+", models, re.MULTILINE)[-2:] == [
+        "model.next_character",
+        "model.transfer",
+    ]
     assert "model.cnn                      A convolutional network (LeCun" in models
 
 

@@ -95,7 +95,7 @@ def test_a_vocabulary_holds_the_most_frequent_tokens_after_padding_and_unknown()
     known = text_encoding("text", ["b a b", "c b a"], "words", 2, None)
     assert known["vocabulary"] == ["", "\N{REPLACEMENT CHARACTER}", "b", "a"]
     assert known["length"] == 3
-    x = encode_texts(["a b z", "b", "a a a a a"], known)
+    x = encode_texts(["a b z", "b", "a a" + " a" * 3], known)
     assert x.tolist() == [[3, 2, 1], [2, 0, 0], [3, 3, 3]]
     assert decode_text(x[0], known) == ["a", "b", "\N{REPLACEMENT CHARACTER}"]
 
@@ -186,6 +186,16 @@ def test_the_first_names_of_the_census():
 def test_a_table_of_one_class_is_refused(table, rows, text):
     with pytest.raises(DatasetError, match=text):
         load_dataset("csv", path=table(rows), target="label", text="review")
+
+
+def test_a_table_of_texts_says_how_to_learn_from_them(table):
+    rows = [f"{k},{'ab'[k % 2]},film {k} is about {k % 7} men" for k in range(150)]
+    with pytest.raises(DatasetError) as error:
+        load_dataset("csv", path=table(rows), target="label", ignore=["id"])
+    assert "no column is left to predict 'label' from ('id': ignored; 'review': 150" in str(
+        error.value
+    )
+    assert "different texts (set text: 'review' to learn from them))" in str(error.value)
 
 
 def test_a_row_with_an_empty_text_is_left_out_and_told(table):
@@ -304,7 +314,7 @@ def test_the_command_takes_texts(run, capsys):
     assert "give a FILE, or --text for a run on text" in capsys.readouterr().err
 
 
-def test_a_file_name_that_is_wrong_is_no_text(run):
+def test_a_wrong_file_name_is_not_taken_as_text(run):
     with pytest.raises(DatasetError, match="no such file"):
         dl.predict(run, "reviws.csv")
 
@@ -371,6 +381,6 @@ def test_samples_that_cannot_be_drawn_are_refused(language, settings, text):
         sample(language, **settings)
 
 
-def test_a_classifier_is_no_language_model(run):
+def test_a_classifier_does_not_make_up_texts(run):
     with pytest.raises(RunError, match="predicts label: train next_character first"):
         sample(run)

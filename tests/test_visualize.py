@@ -212,6 +212,7 @@ def test_a_network_without_convolutions_has_no_templates_of_layers():
         list(inside.templates(view))
 
 
+@pytest.mark.slow
 def test_two_runs_are_drawn_side_by_side(image_run, longer_run, tmp_path, capsys):
     out = ["--images", "2", "--out", str(tmp_path)]
     assert run(image_run, "--beside", str(longer_run.path), *out) == 0
@@ -235,7 +236,10 @@ def test_runs_of_one_name_are_distinguished_by_their_paths(image_run, tmp_path):
     shutil.copytree(image_run.path, tmp_path / "images")
     out = ["--what", "predictions", "--out", str(tmp_path)]
     assert run(image_run, "--beside", str(tmp_path / "images"), *out) == 0
-    assert f"Confusion matrix: {tmp_path / 'images'}" in read_page(tmp_path)
+    page = read_page(tmp_path)
+    assert f"Confusion matrix: {image_run.path}" in page
+    assert f"Confusion matrix: {tmp_path / 'images'}" in page
+    assert {"confusion-matrix", "confusion-matrix-beside"} <= pictures(tmp_path)
 
 
 def test_runs_of_other_inputs_or_classes_are_not_drawn_beside(image_run, row_run, tmp_path, capsys):

@@ -260,7 +260,9 @@ def _categories(table: Table, name: str, cells: Cells) -> Column:
     kept += [MISSING] * (reading.missing == "auto" and "" in cells.texts)
     names = tuple(sorted({*kept}))
     if len(names) > reading.most:
-        return left_out(name, len(cells.codes), f"{len(names):,} different texts")
+        sentences = sum(text.count(" ") for text in names) > 3 * len(names)
+        cure = f" (set text: '{name}' to learn from them)" * sentences
+        return left_out(name, len(cells.codes), f"{len(names):,} different texts{cure}")
     code = {category: index for index, category in enumerate(names)}
     codes = np.array([code.get(label, -1) for label in labels])[cells.codes]
     words = [f"'{text}'" for text in cells.texts if text in WORDS and given is None]

@@ -69,7 +69,7 @@ def csv(
             (`.xlsx`), relative to the current folder; `~` expands.
         target: Name of the column to predict. Rows without it are left out.
         text: Name of a column of texts, to predict the target from instead of all other columns.
-        tokens, vocabulary, length: With `text`, as for `text_folder`.
+        tokens, vocabulary, length: Settings of the `text`, as for `text_folder`.
         task: Kind of target; null takes `classification` for text or at most 20 different integers,
             otherwise `regression`.
         ignore: Names of the columns to leave out, such as an identifier.
@@ -117,7 +117,9 @@ def csv(
     columns = _columns(table, {**absent, target: "target"}, text)
     used = [column for column in columns if column.kind != "left out"]
     if not used:
-        raise DatasetError(f"{table.file}: no column is left to predict '{target}' from")
+        told = "; ".join(f"'{one.name}': {one.said}" for one in columns if one.name != target)
+        reason = f"no column is left to predict '{target}' from"
+        raise DatasetError(f"{table.file}: {reason}{f' ({told})' * bool(told)}")
     goal = _target(table, target, task)
     gaps = np.any([column.missing for column in used], axis=0) & (
         missing == "drop" or text is not None
@@ -151,7 +153,7 @@ def csv(
         seed,
         fractions,
         task=task_of(class_names) if class_names else "regression",
-        value_range=value_range(x) if text is None else (0.0, 0.0),
+        value_range=value_range(x),
         class_names=class_names,
         feature_names=names,
         target_name=target,

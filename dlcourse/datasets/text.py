@@ -266,7 +266,8 @@ def texts_dataset(
     dataset = dataset_of(name, arrays, seed, fractions, task=task, **facts)
     known = how if isinstance(how, Mapping) else text_encoding("text", dataset.x_train, *how)
     x = {f"x_{part}": encode_texts(own, known) for part, (own, _) in dataset.splits.items()}
-    return replace(dataset, encoding={"columns": [known]}, **x)
+    most = float(len(known["vocabulary"]) - 1)
+    return replace(dataset, value_range=(0.0, most), encoding={"columns": [known]}, **x)
 
 
 def read_text(file: Path) -> str:

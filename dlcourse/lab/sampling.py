@@ -25,7 +25,7 @@ def sample(
         seed: Seed of the draws.
 
     Raises:
-        RunError: The run is no language model or not finished, or an argument is out of bounds.
+        RunError: The run is not a language model or not finished, or an argument is out of bounds.
     """
     run = read_run(run)
     run.refuse_untrained()

@@ -10,7 +10,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
-from dlcourse.lab.comparison.classic import baselines, chosen
+from dlcourse.lab.comparison.classic import chosen, classics
 from dlcourse.lab.comparison.rounds import SEEDS, curve_sizes, default_folds, rounds, subset
 from dlcourse.lab.comparison.trials import Trial, classic_trial, recipe_trial
 from dlcourse.lab.comparison.verdict import Summary, curve_verdict, summaries, verdict
@@ -20,6 +20,7 @@ from dlcourse.training import prepare
 __all__ = ["Comparison", "Summary", "Trial", "compare"]
 
 OF_A_NETWORK = "effect of each input (saliency); for a cnn where it looks (Grad-CAM), its filters"
+IN_TIME = "effect of each step or token (saliency); of attention, its weights"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,11 @@ def compare(
     recipes = _named(recipes)
     first = _one_data_set(recipes)
     dataset = first.load_dataset()
-    names = chosen(models, dataset.task)
+    if dataset.task == "next_token":
+        reason = "a comparison is of classes or numbers, not of the next token"
+        cure = "dlcourse train tells the loss of n-gram counts beside that of the model"
+        raise RecipeError(f"{first.where('dataset')}: {reason}: {cure}")
+    names = chosen(models, dataset)
     if folds is None:
         folds = 0 if seeds else default_folds(dataset)
     parts = rounds(dataset, folds=folds, seeds=seeds or SEEDS, seed=first.seed)
@@ -177,9 +182,9 @@ def _result(
     sentences = verdict(rows, tuple(recipes), score)
     if len(sizes) > 1:
         sentences += curve_verdict(by_size, tuple(recipes), folds=folds > 0)
-    classic = baselines(dataset.task)
+    classic, in_time = classics(dataset), dataset.facts.inputs in ("sequences", "text")
     explains = {name: classic[name].explains for name in names}
-    explains |= dict.fromkeys(recipes, OF_A_NETWORK)
+    explains |= dict.fromkeys(recipes, IN_TIME if in_time else OF_A_NETWORK)
     data = dataset.summary
     if dataset.task != "regression":
         data += f"; majority {np.bincount(dataset.y_test).max() / len(dataset.y_test):.4f}"

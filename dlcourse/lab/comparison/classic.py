@@ -1,18 +1,24 @@
 """The classic models, all of scikit-learn, with its default settings.
 
-Rows of a table are standardised; pixels are scaled to values from 0 to 1.
+Rows of a table are standardised; pixels are scaled to values from 0 to 1. Sequences are rows of all
+their standardised numbers, with 0 after the end. A text is its n-grams: the tokens and the pairs of
+neighbours in it, weighted by TF-IDF; the strength of the penalty is chosen by cross-validation.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from dlcourse.datasets import Dataset
+from dlcourse.datasets.dataset import PADDING
+from dlcourse.datasets.series import naive_forecasts
 from dlcourse.errors import RecipeError
 from dlcourse.schema import did_you_mean
 
 STEPS = 2000  # limit of the iterative solvers
+STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # to choose from for n-grams
 
 
 class Classic(NamedTuple):
@@ -47,10 +53,12 @@ def _boosted_nodes(model: Any) -> int:
 
 NOTHING = "nothing: it ignores the inputs"
 LINES = "one weight per input (and class)"
+LAST = "the value that it repeats"
 NEIGHBOURS = "the 5 nearest training examples"
 SUPPORTS = "the support vectors and their weights"
 FOREST = "each input's importance; no single tree decides"
 BOOSTED = "each input's importance, by permutation"
+NGRAMS = "one weight per token and pair of neighbours (and class)"
 
 
 def baselines(task: str, seed: int = 0) -> dict[str, Classic]:
@@ -86,13 +94,62 @@ def baselines(task: str, seed: int = 0) -> dict[str, Classic]:
     }
 
 
-def chosen(names: Sequence[str] | None, task: str) -> list[str]:
+def classics(dataset: Dataset, seed: int = 0) -> dict[str, Classic]:
+    """Return the classic models for a data set, unfitted."""
+    found = baselines(dataset.task, seed)
+    if dataset.facts.inputs == "text":
+        guess, *_ = found
+        return {guess: found[guess], **_of_ngrams(dataset, seed)}
+    naive = {}
+    if "series" in dataset.encoding:
+        for name in naive_forecasts(dataset.x_train[:1], dataset.encoding):
+            last = Classic(Naive(name, dataset), lambda _: 0, LAST)
+            naive[name.replace(" ", "_")] = last
+    return naive | found
+
+
+def _of_ngrams(dataset: Dataset, seed: int) -> dict[str, Classic]:
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.model_selection import GridSearchCV, KFold
+
+    strengths, folds = [*STRENGTHS], KFold(3, shuffle=True, random_state=seed)
+    if dataset.task == "regression":
+        name, search = "ngrams_ridge", GridSearchCV(Ridge(), {"alpha": strengths}, cv=folds)
+    else:
+        logistic = LogisticRegression(max_iter=STEPS)
+        name, search = "ngrams_logistic", GridSearchCV(logistic, {"C": strengths}, cv=folds)
+    return {name: Classic(search, lambda model: _weights(model.best_estimator_), NGRAMS)}
+
+
+def ngrams(tokens: np.ndarray) -> list[tuple[int, ...]]:
+    """Return the tokens of a text and the pairs of neighbours, without its padding."""
+    numbers = tokens[tokens > 0].tolist()
+    return [*zip(numbers, strict=True), *pairwise(numbers)]
+
+
+class Naive:
+    """A forecast without a model; see `naive_forecasts`."""
+
+    def __init__(self, name: str, dataset: Dataset):
+        self.name, self.shape, self.encoding = name, dataset.input_shape, dataset.encoding
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> "Naive":
+        """Return itself: there is nothing to fit."""
+        del x, y
+        return self
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return the forecasts `(n,)` for flattened windows."""
+        return naive_forecasts(x.reshape(-1, *self.shape), self.encoding)[self.name]
+
+
+def chosen(names: Sequence[str] | None, dataset: Dataset) -> list[str]:
     """Return the names of the classic models to compare; None for all.
 
     Raises:
         RecipeError: A name is unknown.
     """
-    known = list(baselines(task))
+    known = list(classics(dataset))
     for name in names or ():
         if name not in known:
             raise RecipeError(f"unknown classic model '{name}'{did_you_mean(name, known)}")
@@ -100,17 +157,31 @@ def chosen(names: Sequence[str] | None, task: str) -> list[str]:
 
 
 def pipeline(name: str, dataset: Dataset, seed: int) -> Any:
-    """Return an unfitted estimator for the `rows` of this data set; it standardises tables."""
+    """Return an unfitted estimator for the `rows` of this data set, with their preprocessing."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    scaler = [StandardScaler()] if dataset.x_train.ndim == 2 else []
-    return make_pipeline(*scaler, baselines(dataset.task, seed)[name].estimator)
+    estimator, front = classics(dataset, seed)[name].estimator, []
+    if dataset.facts.inputs == "text":
+        front = [TfidfVectorizer(analyzer=cast("Any", ngrams))] * name.startswith("ngrams")
+    elif isinstance(estimator, Naive):
+        return estimator
+    elif dataset.facts.inputs != "images":
+        fill: Any = {"strategy": "constant", "fill_value": 0.0, "keep_empty_features": True}
+        front = [StandardScaler(), SimpleImputer(**fill)]
+    return make_pipeline(*front, estimator)
 
 
 def rows(dataset: Dataset, x: np.ndarray) -> np.ndarray:
-    """Return inputs `(n, …)` as rows `(n, values)`, pixels as float32 from 0 to 1."""
+    """Return inputs `(n, …)` as rows `(n, values)`, pixels as float32 from 0 to 1.
+
+    NaN stands after the end of a shorter sequence.
+    """
     if x.ndim == 2:
         return x
+    if x.ndim == 3:
+        return np.where(x == PADDING, np.nan, x).reshape(len(x), -1)
     low, high = dataset.value_range
     return ((np.asarray(x, "float32") - low) / ((high - low) or 1.0)).reshape(len(x), -1)

@@ -81,14 +81,16 @@ def notes(comparison: Comparison) -> str:
     sources = ("of seeds and of the test examples", "Nadeau and Bengio's corrected t-test")
     source = sources[comparison.folds]
     fewer = "Fewer examples are repeated, so that a recipe takes the same number of steps. "
+    ngrams = any(row.model.startswith("ngrams") for row in comparison.rows)
+    tuned = ", but for the penalty on n-grams, chosen by cross-validation," * ngrams
     warnings = [f"* {row.model} {row.note}." for row in comparison.rows if row.note]
     return (
         "± is the standard deviation over the rounds; ± 95 % half the interval of the difference "
         f"to the best over the same rounds ({source}). Behind: ≈ tied, within one round's spread; "
         "? not significant (interval contains 0). CPU-s: median CPU seconds to fit, all threads; "
-        "classic models have scikit-learn's default settings and one thread (n_jobs=1, BLAS and "
-        f"OpenMP set to 1), recipes run on {device()}, with validation. ms: milliseconds to "
-        "predict one example; k/s: thousands of examples per second, predicted 1,000 at once; "
+        f"classic models have scikit-learn's default settings{tuned} and one thread (n_jobs=1, "
+        f"BLAS and OpenMP set to 1), recipes run on {device()}, with validation. ms: milliseconds "
+        "to predict one example; k/s: thousands of examples per second, predicted 1,000 at once; "
         "values: numbers that the model stores. "
         f"{fewer if comparison.sizes[0] < comparison.full else ''}{' '.join(warnings)}"
     ).rstrip()

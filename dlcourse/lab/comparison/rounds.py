@@ -25,10 +25,15 @@ def default_folds(dataset: Dataset) -> int:
     """Return the default number of folds: 0 to keep the data set's own test split.
 
     It is kept if there are many examples, and if it differs from the training examples on purpose
-    (`regions`, as in `planted`).
+    (`regions`, as in `planted`), or follows them in time (`series`).
     """
     examples = sum(len(y) for _, y in dataset.splits.values())
-    return FOLDS if examples <= FEW and not dataset.regions else 0
+    return FOLDS if examples <= FEW and not dataset.regions and not ordered(dataset) else 0
+
+
+def ordered(dataset: Dataset) -> bool:
+    """Return whether the splits are stretches of a series: windows of one stretch overlap."""
+    return "series" in dataset.encoding
 
 
 def rounds(dataset: Dataset, *, folds: int, seeds: int, seed: int) -> list[Dataset]:
@@ -41,11 +46,14 @@ def rounds(dataset: Dataset, *, folds: int, seeds: int, seed: int) -> list[Datas
         seed: Seed of the folds and of the first round's validation split.
 
     Raises:
-        RecipeError: There is one fold, or neither folds nor seeds.
+        RecipeError: There is one fold, or neither folds nor seeds, or folds of a series.
         DatasetError: A class is too rare for this many folds.
     """
     if folds == 1 or (folds < 1 and seeds < 1):
         raise RecipeError(f"expected 2 folds or more, or 1 seed or more, got {folds or seeds}")
+    if folds and ordered(dataset):
+        reason = "the windows of a series overlap, so folds would share them: use --seeds"
+        raise RecipeError(f"{dataset.name}: {reason}")
     parts = _folds(dataset, folds, seed) if folds else _seeds(dataset, seeds, seed)
     return [check(part) for part in parts]
 
@@ -72,6 +80,9 @@ def _seeds(dataset: Dataset, seeds: int, seed: int) -> Iterator[Dataset]:
     x = _joined([dataset.x_train, dataset.x_val])
     y = np.concatenate([dataset.y_train, dataset.y_val])
     for number in range(seeds):
+        if ordered(dataset):
+            yield dataset
+            continue
         yield _with_validation(dataset, x, y, dataset, seed + number)
 
 

@@ -16,7 +16,7 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import Dataset
 from dlcourse.errors import DivergedError
 from dlcourse.files import make_folder, write_file
-from dlcourse.lab.comparison.classic import baselines, pipeline, rows
+from dlcourse.lab.comparison.classic import classics, pipeline, rows
 from dlcourse.lab.comparison.rounds import repeated
 from dlcourse.runs import Run
 from dlcourse.runs.evaluation import outputs
@@ -84,7 +84,8 @@ def classic_trial(name: str, dataset: Dataset, number: int) -> Trial:
         predicted, speed = _predicted(model.predict, x_test)
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
     note = "" if converged else "did not converge"
-    parameters = int(baselines(dataset.task)[name].parameters(model[-1]))
+    last = getattr(model, "steps", [(name, model)])[-1][1]
+    parameters = int(classics(dataset)[name].parameters(last))
     sizes = (parameters, len(pickle.dumps(model)))
     examples, measured = len(dataset.y_train), scores(dataset, predicted)
     return Trial(name, number, examples, *measured, *costs, *speed, *sizes, note)

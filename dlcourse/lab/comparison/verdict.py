@@ -26,7 +26,7 @@ import numpy as np
 
 from dlcourse.lab.comparison.trials import Trial
 
-GUESSES = ("majority", "mean")
+GUESSES = ("as_now", "as_one_season_ago", "majority", "mean")
 CHEAP = 1.0  # CPU seconds to fit below which the cost does not matter
 Trials = Mapping[str, Sequence[Trial]]
 
@@ -149,6 +149,9 @@ def verdict(rows: Sequence[Summary], recipes: Sequence[str], score: str) -> list
             lines.append(f"{row.model} is behind {best.model} and costs {_cost(row, best)}.")
     if guesses := [row.model for row in (best, *tied, *undecided) if row.model in GUESSES]:
         return [*lines, f"Nothing was learned: no model is significantly better than {guesses[0]}."]
+    if any(row.model.startswith("ngrams") for row in (best, *tied)):
+        counted = "Counts of tokens and of pairs of neighbours do as well here as any network"
+        lines.append(f"{counted}: the order of the tokens in the whole text added nothing.")
     chosen = min([best, *tied], key=lambda row: max(row.fit_cpu, CHEAP))
     if chosen is not best:
         take = f"Take {chosen.model}, at {_cost(chosen, best)}"
