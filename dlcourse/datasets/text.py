@@ -190,11 +190,7 @@ def names(
 
 
 def lines(
-    seed: int = 0,
-    *,
-    path: str,
-    validation_fraction: Fraction = 0.1,
-    test_fraction: Fraction = 0.1,
+    seed: int = 0, *, path: str, validation_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1
 ) -> Dataset:
     """Return the lines of a text file, such as names, to predict the next character.
 
