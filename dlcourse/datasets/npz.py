@@ -74,18 +74,14 @@ def npz(
     arrays |= numbered
     present = [part for part in PARTS if f"x_{part}" in arrays]
     parts = {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present}
-    return record.dataset_of(
-        file.stem,
-        parts,
-        seed,
-        (validation_fraction, test_fraction),
-        task="regression" if task == "regression" else record.task_of(names),
-        value_range=record.image_range(parts, value_range, str(file)),
-        class_names=names,
-        feature_names=tuple(f"x{i + 1}" for i in range(x.shape[-1])) if x.ndim < 4 else (),
-        drawn=drawn or "",
-        target_name="target" if task == "regression" else "class",
-    )
+    facts = {"task": "regression", "target_name": "target"}
+    if task == "classification":
+        facts = {"task": record.task_of(names), "class_names": names}
+    if x.ndim < 4:
+        facts["feature_names"] = tuple(f"x{i + 1}" for i in range(x.shape[-1]))
+    limits = record.image_range(parts, value_range, str(file))
+    facts |= {"value_range": limits, "drawn": drawn or ""}
+    return record.dataset_of(file.stem, parts, seed, (validation_fraction, test_fraction), **facts)
 
 
 def _types(arrays: dict[str, Any]) -> set[np.dtype]:
