@@ -240,9 +240,12 @@ def test_a_file_that_is_not_one_text_is_named(folder, content, text):
         load_dataset("text_folder", path=str(folder))
 
 
-def test_a_line_that_is_too_long_is_named(tmp_path):
+def test_a_line_that_is_too_long_and_too_few_lines_are_named(tmp_path):
     (tmp_path / "towns.txt").write_text("ulm\n" + "b" * 501)
     with pytest.raises(DatasetError, match=r"towns.txt:2: has 501 characters: 500 at most"):
+        load_dataset("lines", path=str(tmp_path / "towns.txt"))
+    (tmp_path / "towns.txt").write_text("ulm\nUlm\n")
+    with pytest.raises(DatasetError, match="set 0.1 of 1 examples aside: give more or another"):
         load_dataset("lines", path=str(tmp_path / "towns.txt"))
 
 

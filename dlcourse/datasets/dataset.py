@@ -106,7 +106,7 @@ def split(
             stratify=y if stratify else None,
         )
     except ValueError as error:
-        reason = str(error)
+        reason = str(error) if stratify else "give more or another fraction"
         if stratify and "number of classes" in reason:
             classes = len(np.unique(y))
             reason = f"each of the {classes} classes needs an example in both parts: try "
