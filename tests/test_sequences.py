@@ -218,13 +218,15 @@ def test_the_model_decides_where_it_takes_only_one_of_the_two():
 # Each error by its text
 
 
-def test_nan_before_the_end_is_refused(tmp_path):
-    x = np.ones((12, 5, 1))
-    x[3, 2] = np.nan
+@pytest.mark.parametrize(
+    "gap", [np.full(2, np.nan), [np.nan, 1.0], [1.0, np.inf]], ids=["step", "number", "infinite"]
+)
+def test_nan_before_the_end_is_refused(tmp_path, gap):
+    x = np.full((12, 9, 2), 1.5)
+    x[1, 6:] = np.nan
+    x[3, 2] = gap
     np.savez(tmp_path / "own.npz", x_train=x, y_train=np.arange(12) % 2)
-    with pytest.raises(
-        DatasetError, match=r"x_train: example 3 begins or goes on after NaN: NaN is"
-    ):
+    with pytest.raises(DatasetError, match=r"x_train: example 3 has NaN or inf before its end: Na"):
         load_dataset("npz", path=str(tmp_path / "own.npz"))
 
 
