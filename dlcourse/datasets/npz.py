@@ -74,7 +74,7 @@ def npz(
     arrays |= numbered
     present = [part for part in PARTS if f"x_{part}" in arrays]
     parts = {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present}
-    facts = {"task": "regression", "target_name": "target"}
+    facts: dict[str, Any] = {"task": "regression", "target_name": "target"}
     if task == "classification":
         facts = {"task": record.task_of(names), "class_names": names}
     if x.ndim < 4:
@@ -159,7 +159,7 @@ def padded(where: str, x: np.ndarray) -> np.ndarray:
     Raises:
         DatasetError: A sequence has no step, or NaN before its end.
     """
-    ended = np.isnan(x).all(axis=2)
+    ended: Any = np.isnan(x).all(axis=2)
     if (faulty := ended[:, :1].any(axis=1) | (ended[:, :-1] > ended[:, 1:]).any(axis=1)).any():
         reason = "NaN is for the steps after the end alone: fill such gaps"
         raise DatasetError(

@@ -58,7 +58,7 @@ def _grams(y: np.ndarray, order: int, size: int) -> np.ndarray:
     """Return the n-gram that ends at each token, as one number, up to each text's first end."""
     before = np.pad(y, ((0, 0), (order - 1, 0)))  # the end stands before the start, too
     steps = y.shape[1]
-    number = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
+    number: Any = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
     return number[np.arange(steps) <= (y > 0).sum(axis=1, keepdims=True)]
 
 
