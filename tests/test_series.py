@@ -438,10 +438,10 @@ def test_without_statsmodels_the_command_to_install_it_is_told(write, monkeypatc
     monkeypatch.setitem(sys.modules, "statsmodels", None)
     with pytest.raises(DatasetError) as error:
         load("sunspots", time="YEAR")
-    text = "series: path: 'sunspots' is a file of statsmodels, which is not installed: pip install"
-    assert str(error.value) == f"{text} 'dlcourse[series]'"
+    text = "the package statsmodels, which holds the data, is not installed: pip install"
+    assert str(error.value) == f"{text} statsmodels (or this package's extra: -e '.[series]')"
     recipe = recipe_from_text("dataset: {name: series, path: sunspots}\nmodel: rnn")
-    with pytest.raises(DatasetError, match="which is not installed"):
+    with pytest.raises(DatasetError, match="is not installed"):
         recipe.refuse_missing()
 
 

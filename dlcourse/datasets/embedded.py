@@ -83,14 +83,7 @@ def _table(
     source = getattr(datasets, f"load_{name}")(**options)
     x = source.data.astype("float32")
     y = source.target.astype("float32" if task == "regression" else "int64")
-    return dataset_of(
-        name,
-        {"train": (x, y)},
-        seed,
-        (fraction, TEST_FRACTION),
-        task=task,
-        value_range=value_range(x),
-        class_names=tuple(map(str, source.target_names)) if task != "regression" else (),
-        feature_names=tuple(map(str, source.feature_names)),
-        target_name=target,
-    )
+    classes = tuple(map(str, source.target_names)) if task != "regression" else ()
+    facts = {"task": task, "value_range": value_range(x), "class_names": classes}
+    facts |= {"feature_names": tuple(map(str, source.feature_names)), "target_name": target}
+    return dataset_of(name, {"train": (x, y)}, seed, (fraction, TEST_FRACTION), **facts)

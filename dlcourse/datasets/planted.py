@@ -92,15 +92,9 @@ def planted(
     regions = {"object": boxes}
     if mark != "none":
         regions["mark"] = np.tile(_mark_box(digit_size), (test, 1))
-    return Dataset(
-        name="planted",
-        task="multiclass",
-        **arrays,
-        value_range=(0.0, 255.0),
-        class_names=source.class_names,
-        target_name=source.target_name,
-        regions=regions,
-    )
+    facts = {"class_names": source.class_names, "target_name": source.target_name}
+    facts |= {"value_range": (0.0, 255.0), "regions": regions}
+    return Dataset("planted", "multiclass", **arrays, **facts)
 
 
 def _plant(

@@ -6,7 +6,6 @@ is cut, so that no window sees the stretch of another split.
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from dlcourse.datasets import dataset as record
 from dlcourse.datasets.amounts import amount
 from dlcourse.datasets.columns import Column, cells_of, is_row_number, numbers, times
 from dlcourse.datasets.csv import refuse_unknown, report
+from dlcourse.datasets.paths import shipped_file
 from dlcourse.datasets.splits import time_rows
 from dlcourse.datasets.table import Reading, Table, read_table
 from dlcourse.errors import DatasetError, RecipeError
@@ -154,12 +154,7 @@ def series_file(path: str) -> Path:
     file = Path(path).expanduser()
     if path not in SHIPPED or file.exists():
         return file
-    package = find_spec("statsmodels")
-    if package is None or not package.submodule_search_locations:
-        reason = f"'{path}' is a file of statsmodels, which is not installed"
-        cure = "pip install 'dlcourse[series]'"
-        raise DatasetError(f"{reason}: {cure}", setting="path", of="series")
-    return Path(package.submodule_search_locations[0], "datasets", path, f"{path}.csv")
+    return shipped_file("statsmodels", f"datasets/{path}/{path}.csv", "series")
 
 
 def _read(

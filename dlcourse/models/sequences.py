@@ -77,7 +77,7 @@ def cnn1d(
         if number < len(filters) and pool_size > 1:
             pool = keras.layers.MaxPooling1D(pool_size, padding="same", name=f"pool_{number}")
             middle.append(pool)
-    end = [keras.layers.Dropout(dropout, name=f"{pooling}_dropout")] if dropout else []
+    end: list[Any] = [keras.layers.Dropout(dropout, name=f"{pooling}_dropout")] if dropout else []
     end += parts.hidden_layers(hidden, **how, dropout=dropout, weights=kernel)
     end += parts.head(num_outputs, regression, kernel)
     if not parts.masks(front):
@@ -92,7 +92,9 @@ def _masked(
     front: list[Any], middle: list["keras.Layer"], pooling: str, end: list["keras.Layer"]
 ) -> "keras.Model":
     """Return the network in which the steps after the end are 0 before each convolution."""
-    x, present = _present(front)
+    x = parts.applied(front[1:], front[0])
+    present = ops.cast(_exist(front[0])[..., None], x.dtype)
+    x = x * present
     for layer in middle:
         if isinstance(layer, keras.layers.MaxPooling1D):
             after = ((0, 0), (0, -x.shape[1] % layer.pool_size[0]), (0, 0))  # no window before 0
@@ -104,15 +106,8 @@ def _masked(
     if pooling == "max":
         x = parts.vector(pooling, 1)(x + LOW * (1 - present))
     else:
-        x = ops.sum(x, axis=1) / ops.maximum(ops.sum(present, axis=1), 1)
+        x = ops.divide(ops.sum(x, axis=1), ops.maximum(ops.sum(present, axis=1), 1))
     return keras.Model(front[0], parts.applied(end, x))
-
-
-def _present(front: list[Any]) -> tuple[Any, Any]:
-    """Return the embedded or scaled steps, 0 after the end, and 1 for steps that exist, else 0."""
-    x = parts.applied(front[1:], front[0])
-    present = ops.cast(_exist(front[0])[..., None], x.dtype)
-    return x * present, present
 
 
 def _exist(inputs: Any) -> Any:
@@ -178,7 +173,7 @@ def _encoded(
     units, heads, blocks, dropout = sizes
     if units % heads:
         raise RecipeError(f"{units} cannot be divided by {heads} heads", setting="units")
-    present = ops.cast(_exist(inputs), "int32")
+    present: Any = ops.cast(_exist(inputs), "int32")
     number = ops.cumsum(present, axis=1) * present
     place = keras.layers.Embedding(x.shape[1] + 1, units, mask_zero=True, name="positions")(number)
     x = keras.layers.Add(name="with_positions")([x, place])

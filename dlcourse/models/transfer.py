@@ -79,19 +79,11 @@ def transfer(
     """
     _, *scaling = parts.input_layers(input_shape, rescale)
     model, scales = load_base(base, tuple(input_shape), weights)
+    how: Any = {"layer": layer, "hidden": head, "activation": activation, "dropout": dropout}
+    how["kernel"] = parts.weights(initializer, l2)
+    how["scaling"] = scaling[0] if scaling and scales and len(input_shape) > 1 else None
     try:
-        made = new_head(
-            model,
-            num_outputs,
-            regression=regression,
-            shape=input_shape,
-            scaling=scaling[0] if scaling and scales and len(input_shape) > 1 else None,
-            layer=layer,
-            hidden=head,
-            activation=activation,
-            dropout=dropout,
-            kernel=parts.weights(initializer, l2),
-        )
+        made = new_head(model, num_outputs, regression=regression, shape=input_shape, **how)
     except UserError as error:
         raise RecipeError(f"{base}: {error.reason}", setting=error.setting or "layer") from None
     try:

@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -46,12 +46,9 @@ _VARIABLES = (
 
 
 def device() -> str:
-    """Return the device of Keras: `GPU (NVIDIA H200, 140 GiB)` or `CPU (2 cores)`."""
+    """Return the device of Keras: `GPU (NVIDIA H200)` or `CPU (2 cores)`."""
     gpus, _ = _gpus()
-    if not gpus:
-        return f"CPU ({os.cpu_count()} cores)"
-    sizes = {name: f", {mib / 1024:.0f} GiB" for name, mib in _memories().items()}
-    return f"GPU ({', '.join(name + sizes.get(name, '') for name in gpus)})"
+    return f"GPU ({', '.join(gpus)})" if gpus else f"CPU ({os.cpu_count()} cores)"
 
 
 def use_device(wanted: Device) -> None:
@@ -121,18 +118,6 @@ def _gpus() -> tuple[list[str], Callable[[], Any]]:
         names = [torch.cuda.get_device_name(index) for index in range(count)]
         return names, lambda: _scopes.enter_context(keras.device("cpu"))
     return [], list
-
-
-@cache
-def _memories() -> dict[str, float]:
-    """Return the memory of each NVIDIA GPU in MiB, by name; TensorFlow does not report it."""
-    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        rows = (line.rsplit(",", 1) for line in output.splitlines() if "," in line)
-        return {name.strip(): float(mib) for name, mib in rows}
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        return {}
 
 
 def _version(name: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets.series import naive_forecasts
+from dlcourse.heavy import pd
 from dlcourse.runs.evaluation import metric_text
 
 ORDERS = {"bigram": 2, "trigram": 3, "4-gram": 4}
@@ -62,12 +63,8 @@ def _grams(y: np.ndarray, order: int, size: int) -> np.ndarray:
 
 
 def _loss(train: np.ndarray, test: np.ndarray, size: int, alpha: float) -> float:
-    whole, start = _counts(train, test), _counts(train // size, test // size)
+    whole, start = (
+        pd.Series(known).value_counts().reindex(wanted, fill_value=0).to_numpy()
+        for known, wanted in ((train, test), (train // size, test // size))
+    )
     return float(-np.log((whole + alpha) / (start + alpha * size)).mean())
-
-
-def _counts(train: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return how often each wanted number occurs in training."""
-    known, counts = np.unique(train, return_counts=True)
-    at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-    return np.where(known[at] == wanted, counts[at], 0)

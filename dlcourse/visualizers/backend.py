@@ -62,11 +62,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(
-    model: Any,
-    key: Any,
-    function: Callable[..., Any],
-    *,
-    any_batch: bool = False,
+    model: Any, key: Any, function: Callable[..., Any], *, any_batch: bool = False
 ) -> Callable[..., Any]:
     """Return `function(model, *arguments)` as a compiled `f(*arguments)`.
 

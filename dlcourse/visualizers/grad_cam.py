@@ -38,8 +38,7 @@ def _of_formula(formula: Callable[..., Any]):
         grid: Any = None,
         batch_size: Positive | None = None,
     ) -> Any:
-        settings = {"output": output, "where": where, "batch_size": batch_size}
-        target = target_of(model, images, class_indices, **settings)
+        target = target_of(model, images, class_indices, output, where, batch_size)
 
         def heatmap(part: Target, place: LayerCall, _: int) -> Any:
             def read(model: Any, inputs: list, asked: Any) -> Any:

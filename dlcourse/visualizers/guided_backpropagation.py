@@ -40,9 +40,7 @@ def guided_backpropagation(
     References:
         Springenberg et al., "Striving for Simplicity", 2015, arXiv:1412.6806.
     """
-
-    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     if target.probe not in _CHECKED:
         _check_relus(target)
     return maps_of(target, lambda p: (np.maximum(g, 0) for g in gradients(p, guided)), np.max)

@@ -68,8 +68,7 @@ def integrated_gradients(
                 return part.maps(parts, np.sum), gap, over, np.full(len(gap), rises.shape[1])
             edges = _divided(part, baselines, edges, rises)
 
-    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     found, gap, over, taken = target.in_batches(maps)
     if over.any() and steps is None:
         reason = f"the sum misses the score's change by {over.max():.2g} with {taken.max()} steps"

@@ -45,8 +45,7 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013,
         arXiv:1311.2901, section 4.2.
     """
-    settings = {"output": output, "where": where, "batch_size": batch_size}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size)
     sizes = [places_of(target, "occlusion", source) for source in target.sources]
     covers = [_covers(size, patch, stride) for size in sizes]
 

@@ -48,8 +48,7 @@ def rise(
     References:
         Petsiuk et al., "RISE", 2018, arXiv:1806.07421, equations 6 and 7.
     """
-    settings = {"output": output, "where": where, "batch_size": batch_size}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size)
     sizes = [places_of(target, "rise", source) for source in target.sources]
     random = [_random_masks(s, masks, cells, keep, np.random.default_rng(seed)) for s in sizes]
 

@@ -50,9 +50,7 @@ def saliency(
     References:
         Simonyan et al., "Deep Inside Convolutional Networks", 2013, arXiv:1312.6034.
     """
-
-    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     return maps_of(target, lambda part: map(np.abs, gradients(part)), np.max)
 
 
@@ -73,9 +71,7 @@ def gradient_times_input(
     References:
         Shrikumar et al., "Not Just a Black Box", 2016, arXiv:1605.01713.
     """
-
-    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     return maps_of(target, lambda part: map(np.multiply, gradients(part), part.inputs), np.sum)
 
 

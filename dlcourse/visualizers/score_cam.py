@@ -47,8 +47,7 @@ def score_cam(
     References:
         Wang et al., "Score-CAM", 2020, arXiv:1910.01279.
     """
-    settings = {"output": output, "where": where, "batch_size": batch_size}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size)
 
     def heatmap(part: Target, place: LayerCall, source: int) -> np.ndarray:
         size = places_of(part, "score_cam", source)
@@ -62,14 +61,9 @@ def score_cam(
         masks = np.moveaxis((maps - low) / np.where(high > low, high - low, 1), -1, 1)
         active = np.flatnonzero(np.abs(maps).max(axis=axes))  # a map of zeros adds nothing
         weights = np.zeros(maps.shape[0] * maps.shape[-1], "float32")
-        weights[active] = masked_scores(
-            part,
-            masks.reshape(-1, *masks.shape[2:]),
-            (active // maps.shape[-1], active),
-            source=source,
-            grid=pixels_of(part.model, part.probe, place, source),
-            probabilities=True,
-        )
+        flat, pairs = masks.reshape(-1, *masks.shape[2:]), (active // maps.shape[-1], active)
+        how = {"source": source, "grid": pixels_of(part.model, part.probe, place, source)}
+        weights[active] = masked_scores(part, flat, pairs, probabilities=True, **how)
         weights = weights.reshape(len(maps), -1)
         return np.maximum(np.einsum("n...c,nc->n...", maps, weights), 0)
 

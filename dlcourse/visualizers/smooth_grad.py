@@ -48,8 +48,7 @@ def smooth_grad(
     def values(part: Target) -> list[np.ndarray]:
         return [_combined(kind, *s, samples) for s in _moments(part, samples, noise, seed)]
 
-    settings = {"output": output, "where": where, "batch_size": batch_size, "sizes": False}
-    target = target_of(model, images, class_indices, **settings)
+    target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     return maps_of(target, values, np.max)
 
 

@@ -278,10 +278,10 @@ def target_of(
     model: Any,
     images: Images,
     class_indices: ClassIndices = None,
-    *,
     output: int | str = 0,
     where: Any = None,
     batch_size: int | None = None,
+    *,
     sizes: bool = True,
 ) -> Target:
     """Return the checked target of an explanation.
