@@ -160,10 +160,9 @@ def _check_features(name: str, info: Any) -> None:
         kinds = (tensorflow_datasets.features.Image, tensorflow_datasets.features.ClassLabel)
         if isinstance(image, kinds[0]) and isinstance(label, kinds[1]):
             return
-    raise DatasetError(
-        f"{name}: not an image-classification set (it needs one image and one class label, but has "
-        f"{', '.join(info.features) or 'no features'})"
-    )
+    reason = f"{name}: not an image-classification set (it needs one image and one class label, "
+    reason += f"but has {', '.join(info.features) or 'no features'})"
+    raise DatasetError(reason)
 
 
 def _download(name: str, builder: Any, cache: Path) -> None:
@@ -171,23 +170,20 @@ def _download(name: str, builder: Any, cache: Path) -> None:
 
     missing = f"{name}: not in the cache {cache.resolve()} (TFDS_DATA_DIR)"
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-        raise DatasetError(
-            f"{missing}, and its files must be downloaded manually: see "
-            f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
-        )
+        reason = f"{missing}, and its files must be downloaded manually: see "
+        reason += f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
+        raise DatasetError(reason)
     unreachable = _unreachable(list(builder.url_infos or ()))
     if unreachable:
-        raise DatasetError(
-            f"{missing} and it cannot be downloaded ({unreachable}): go online, set TFDS_DATA_DIR "
-            f"to a folder that holds it, {ALTERNATIVE}"
-        )
+        reason = f"{missing} and it cannot be downloaded ({unreachable}): go online, set "
+        reason += f"TFDS_DATA_DIR to a folder that holds it, {ALTERNATIVE}"
+        raise DatasetError(reason)
     try:
         builder.download_and_prepare()
     except (DownloadError, OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
-        raise DatasetError(
-            f"{missing}, and its download failed ({_line(error)}): set TFDS_DATA_DIR to a folder "
-            f"that can be written or that holds it, {ALTERNATIVE}"
-        ) from error
+        reason = f"{missing}, and its download failed ({_line(error)}): set TFDS_DATA_DIR to a "
+        reason += f"folder that can be written or that holds it, {ALTERNATIVE}"
+        raise DatasetError(reason) from error
 
 
 def _unreachable(urls: list[str]) -> str:
