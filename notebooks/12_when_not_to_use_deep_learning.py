@@ -166,6 +166,38 @@ _ = ax.figure.set_size_inches(8, 3.6)
 # the network, at a hundredth of the time or less, as the list says. The network's day comes where
 # one input number alone means little, where things move about, and where there are very many
 # examples.
+#
+# ## The same digits, moved
+#
+# MNIST-1D (Greydanus 2020, arXiv:2011.14439) writes each digit as a line of 40 numbers and then
+# stretches, tilts and shifts it, and adds noise. So the same number stands for another piece of the
+# digit in every example. Guess first: who is ahead now, the SVM or the convolutions?
+
+# %%
+lines_cnn = {"name": "cnn1d", "filters": [25, 25, 25], "pooling": "flatten"}
+how = {"epochs": 1 if smoke else 20, "batch_size": 64, "learning_rate": 0.005}
+signals_cnn = dl.recipe(dataset="mnist1d", model=lines_cnn, schedule="cosine", **how)
+signals = dl.load_dataset("mnist1d")
+moved = dl.compare({"cnn1d": signals_cnn}, seeds=1, models=classics)
+for row in moved.rows:
+    print(f"{row.model:20} {row.score:.3f} on signals, {row.fit_cpu:8.3f} CPU seconds to fit")
+
+# %%
+# Picture: two signals each of the digits 0, 1 and 2: the same shape stands elsewhere in each, and
+# is tilted.
+from matplotlib import pyplot as plt
+
+_, axes = plt.subplots(2, 3, sharex=True, sharey=True, figsize=(8, 2.6), layout="constrained")
+chosen = [k for label in range(3) for k in np.flatnonzero(signals.y_train == label)[:2]]
+for ax, k in zip(axes.T.flat, chosen, strict=True):
+    ax.plot(signals.x_train[k, :, 0])
+    ax.set_title(f"digit {signals.y_train[k]}", fontsize=9)
+plt.show()
+
+# %% [markdown]
+# **What to notice.** A filter of a convolution looks for its piece of the digit at every step, and
+# the SVM compares step 7 with step 7. Depth pays here, in seconds, on 4,000 examples: what decides
+# is what the examples are like, not only how many there are.
 
 # %% [markdown]
 # ## Where pixels tell nothing

@@ -376,7 +376,7 @@ def test_a_finding_is_text_and_plain_data():
         ({"loss": []}, {}, "has no epoch: nothing was trained"),
         ({"loss": ["a"]}, {}, "'loss' is not a list of numbers"),
         ({"loss": [1, 2], "val_loss": [1]}, {}, "'val_loss' has 1 epochs, 'loss' has 2"),
-        ({"loss": [1]}, {"task": "ranking"}, "expected multiclass, binary or regression"),
+        ({"loss": [1]}, {"task": "ranking"}, "expected regression, binary, multiclass, next_token"),
         ({"loss": [1]}, {"class_counts": [0, 0]}, "expected one number per class"),
     ],
 )

@@ -2,19 +2,28 @@
 
 import json
 import re
+from dataclasses import replace
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from keras import losses
 
 import dlcourse as dl
 from dlcourse.commands import export
+from dlcourse.commands import runs as runs_command
 from dlcourse.datasets.dataset import PADDING
 from dlcourse.errors import RecipeError
 from dlcourse.lab import exporting
 from dlcourse.lab.comparison.classic import classics, ngrams, pipeline, rows
 from dlcourse.lab.comparison.rounds import default_folds, rounds
 from dlcourse.lab.comparison.trials import classic_trial
+from dlcourse.lab.diagnosis import diagnose_evidence, evidence
+from dlcourse.lab.diagnosis.examination import duplicates, examine, leaking_column
+from dlcourse.lab.diagnosis.xray import xray
+from dlcourse.lab.faithfulness import model_randomization
+from dlcourse.lab.faithfulness.randomization import attributions, rank_correlation
+from dlcourse.runs.evaluation import by_token
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "poor", "dull")
 NEUTRAL = ("the", "film", "plot", "is", "a", "story", "and", "music")
@@ -293,3 +302,85 @@ def test_the_stretches_of_a_series_stay_as_they_are(windows):
     np.testing.assert_array_equal(first.x_val, second.x_val)
     with pytest.raises(RecipeError, match="series overlap, so folds would share them: use --seeds"):
         rounds(dataset, folds=3, seeds=1, seed=0)
+
+
+# diagnosis
+
+
+@pytest.mark.parametrize("kind", ["text_run", "sequence_run", "line_run"])
+def test_a_run_of_every_kind_is_diagnosed(kind, request):
+    run = request.getfixturevalue(kind)
+    examined = examine(run)
+    assert not examined.note
+    known = examined.evidence
+    assert [*known.xray] == [0, run.metrics["best_epoch"]]
+    assert known.leak is None
+    found = {finding.name for finding in diagnose_evidence(known)}
+    assert not found & {"class_imbalance", "leakage", "vanishing_gradients", "dead_layers"}
+
+
+def test_the_gradients_of_a_language_model_are_those_of_its_mean_loss_per_character(line_run):
+    import tensorflow as tf
+
+    dataset, model = line_run.load_dataset(), line_run.model
+    x, y = dataset.x_train[:20], dataset.y_train[:20]
+    logits = model.get_layer("logits")
+    with tf.GradientTape() as tape:
+        probabilities = model(x)
+        tokens = tf.convert_to_tensor(by_token(y, np.ones((*y.shape, 1)))[0])
+        kept = np.arange(y.shape[1]) <= (y > 0).sum(axis=1, keepdims=True)
+        errors = losses.sparse_categorical_crossentropy(tokens, probabilities[kept])
+        loss = tf.reduce_mean(errors)
+    gradients = tape.gradient(loss, [weight.value for weight in logits.weights])
+    expected = np.sqrt(sum(np.square(gradient.numpy()).sum() for gradient in gradients))
+    (*_, found) = xray(model, x, y)
+    assert found.gradient_norm == pytest.approx(expected, rel=1e-4)  # float32, from the logits
+
+
+def test_a_language_model_is_measured_by_its_loss_and_not_called_under_fitting():
+    """Half of what the constant baseline, ln 27 = 3.3, leaves open cannot be predicted."""
+    loss = [2.6, 2.3, 2.2, 2.15, 2.12, 2.1, 2.1, 2.1]
+    history = {"loss": loss, "val_loss": loss, "accuracy": [0.2] * 8, "val_accuracy": [0.2] * 8}
+    counts = [100, *[2] * 26]
+    known = evidence(history, task="next_token", class_counts=counts, baseline=2.8)
+    assert known.chance is None
+    assert known.reached("train") == pytest.approx(1 - 2.1 / 2.8)
+    assert not diagnose_evidence(known)
+    others = {finding.name for finding in diagnose_evidence(replace(known, task="multiclass"))}
+    assert others == {"class_imbalance", "under_fitting"}
+
+
+def test_short_texts_repeat_by_nature_and_long_ones_are_leaks(text_run):
+    x, y = np.random.default_rng(0).integers(2, 17, (110, 7), "int32"), np.zeros(60, int)
+    other = np.concatenate([x[:12], x[60:108]])  # 12 of 60 are training texts
+    arrays = {"x_train": x[:60], "x_val": other, "x_test": other, "y_train": y}
+    dataset = replace(text_run.load_dataset(), **arrays)
+    assert duplicates(dataset) == pytest.approx(0.2)
+    cut = {name: np.where(np.arange(7) < 3, x, 0) for name, x in arrays.items() if name[0] == "x"}
+    assert duplicates(replace(dataset, **cut)) == 0
+
+
+def test_the_columns_of_a_sequence_are_not_those_of_a_table(sequence_run):
+    assert leaking_column(sequence_run.load_dataset()) is None
+
+
+def test_runs_of_language_models_are_ordered_by_their_loss(folder, line_run, capsys):
+    assert runs_command.main(["--runs", str(folder / "runs"), "--json"]) == 0
+    (row,) = [row for row in json.loads(capsys.readouterr().out) if row["run"] == "names"]
+    assert (row["metric"], row["val"]) == ("loss", line_run.metrics["val"]["loss"])
+
+
+# faithfulness
+
+
+def test_places_that_are_nan_do_not_count_in_a_rank_correlation():
+    first = np.array([[1.0, 2, 3, np.nan, np.nan]])
+    assert rank_correlation(first, np.array([[3.0, 2, 1, np.nan, np.nan]])) == pytest.approx(-1)
+
+
+def test_padding_does_not_make_maps_alike(text_run):
+    x = text_run.load_dataset().x_test
+    maps = attributions(dl.saliency, text_run.model, x, np.zeros(len(x), int))
+    np.testing.assert_array_equal(np.isnan(maps), x == 0)
+    found = model_randomization(text_run.model, x, ["saliency"])
+    assert np.isfinite(found.correlations["saliency"]).all()

@@ -51,6 +51,7 @@ def _row(run: "Run") -> dict[str, Any]:
     except RunError:
         return row
     score = "accuracy" if "accuracy" in metrics["test"] else "mae"
+    score = "loss" if run.facts.task == "next_token" else score
     ends = [state for state in ("diverged", "interrupted") if state in metrics]
     return {
         **row,
@@ -69,7 +70,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     task = (row["data"] or "~", row["classes"])
     if row["state"] not in ("finished", "interrupted"):
         return (*task, 1, 0.0, row["run"])
-    worse = row["val"] if row["metric"] == "mae" else -row["val"]
+    worse = -row["val"] if row["metric"] == "accuracy" else row["val"]
     return (*task, 0, worse, row["run"])
 
 

@@ -76,7 +76,8 @@ def diagnose(
             training as a Keras `History` or its dict, one column per metric with one value per
             epoch, at least `loss`. Without validation, rules that need it are skipped.
         model: Trained Keras model, if the history is a dict; its output gives the classes.
-        task: Task, `multiclass`, `binary` or `regression`. None infers it from the rest.
+        task: Task, `multiclass`, `binary`, `regression` or `next_token`. None infers it from the
+            rest.
         classes: Number of classes; for a Keras `History` it is read from the model.
         class_counts: Number of training examples of each class.
         baseline: Loss of the constant baseline; by default that of the classes (ln k for k equally

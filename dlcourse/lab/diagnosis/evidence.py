@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from dlcourse.datasets.facts import Task
 from dlcourse.errors import UserError
 from dlcourse.schema import Natural, Number, Positive, flat, shown
 
@@ -54,7 +55,7 @@ class Evidence:
 
     Attributes:
         history: One array `(epochs,)` per column: `loss`, and `val_loss`, `accuracy` … if measured.
-        task: Task, `multiclass`, `binary` or `regression`.
+        task: Task of the data set: `multiclass`, `binary`, `regression` or `next_token`.
         class_counts: Number of training examples of each class.
         baseline: Loss of the constant baseline.
         chance: Accuracy of the constant baseline (majority-class prediction).
@@ -180,15 +181,16 @@ def evidence(
     settings = {**read.pop("settings", {}), **flat(settings or {})}
     counts = _counts(class_counts)
     task = task or _task(columns, classes, counts)
-    if task not in (None, "multiclass", "binary", "regression"):
-        raise UserError(f"task: expected multiclass, binary or regression, got {task!r}")
+    if task not in (None, *get_args(Task)):
+        raise UserError(f"task: expected {', '.join(get_args(Task))}, got {task!r}")
     shares = np.array(counts or [1] * (classes or (2 if task == "binary" else 0)), "float64")
     if task != "regression" and len(shares) > 1:
         shares = shares / shares.sum()
         weighted = settings.get("training.class_weights") == "balanced"
         even = np.full(len(shares), 1 / len(shares))
         baseline = baseline or entropy(even if weighted else shares)
-        chance = float(shares.max()) if chance is None else chance
+        if task != "next_token":  # a token is not determined: only the loss tells what is learned
+            chance = float(shares.max()) if chance is None else chance
     epochs = len(columns["loss"])
     if noisy_training is None:
         noise = [bool(settings[key]) for key in DISTURBING_SETTINGS if key in settings]

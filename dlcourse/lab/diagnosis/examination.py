@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dlcourse.lab.diagnosis import Evidence
     from dlcourse.runs import Run
 
+FEW_TOKENS = 3
+
 
 class Examination(NamedTuple):
     """The evidence of a run, a note on what is missing, and the data if available."""
@@ -77,6 +79,7 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
     from dlcourse.datasets import fingerprint
     from dlcourse.errors import DatasetError
     from dlcourse.lab.diagnosis.xray import XRAY, read_xray, xray
+    from dlcourse.runs.evaluation import by_token
     from dlcourse.training import prepare
 
     untrained, dataset = None, run.load_dataset()
@@ -100,7 +103,8 @@ def _probed(run: "Run", recipe: Any) -> tuple["Dataset", dict[str, Any]]:
         steps = sum(recipe.training.steps_in(epoch, n) for epoch in epochs)
         known["norm_start"] = norm_start(untrained or run.model, steps)
     if dataset.task != "regression":
-        counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
+        labels, _ = by_token(dataset.y_train, dataset.y_train)
+        counts = np.bincount(labels, minlength=len(dataset.class_names))
         known["class_counts"] = tuple(counts.tolist())
     return dataset, known
 
@@ -109,22 +113,27 @@ def duplicates(dataset: "Dataset") -> float:
     """Return the share of validation or of test examples seen in training, the larger one.
 
     It is 0 for a table whose rows repeat by nature: equal rows have different targets, or the
-    columns have fewer combinations of values than there are rows. It is 0 for a series, too.
+    columns have fewer combinations of values than there are rows. It is 0 for a series, too. Texts
+    of few known tokens repeat by nature and do not count.
     """
     if "series" in dataset.encoding:  # its stretches are apart
         return 0.0
     splits = (dataset.x_train, dataset.x_val, dataset.x_test)
     train, *others = (digests(x, np.zeros(len(x))) for x in splits)
     seen: dict[int, set] = {}
-    for digest, y in zip(train.tolist(), dataset.y_train.tolist(), strict=True):
-        seen.setdefault(digest, set()).add(y)
+    for digest, y in zip(train.tolist(), dataset.y_train, strict=True):
+        seen.setdefault(digest, set()).add(y.tobytes())
     if dataset.x_train.ndim == 2:
         repeated = len(dataset.y_train) - len(seen)
         contrary = sum(len(targets) - 1 for targets in seen.values())
         values = [len(np.unique(column)) for column in dataset.x_train.T]
         if contrary > 0.05 * repeated or np.prod(values, dtype="float64") < len(dataset.y_train):
             return 0.0
-    return max(float(np.isin(part, train).mean()) for part in others)
+    counted = [np.ones(len(x), bool) for x in splits[1:]]
+    if dataset.x_train.dtype == "int32":  # tokens
+        counted = [(x > 1).sum(axis=1) > FEW_TOKENS for x in splits[1:]]
+    pairs = zip(others, counted, strict=True)
+    return max(float((np.isin(part, train) & long).mean()) for part, long in pairs)
 
 
 def leaking_column(dataset: "Dataset") -> tuple[str, str] | None:

@@ -148,6 +148,8 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     reached = measures.training_skill(evidence)
     if reached is None or reached >= THRESHOLDS["fitted"] or not evidence.finite:
         return None
+    if evidence.task == "next_token":  # the text before a token does not determine it
+        return None
     others = (not_learning, learning_rate_too_small, early_stop_too_eager, over_fitting, leakage)
     if measures.too_short(evidence) or any(rule(evidence) for rule in (*others, batch_norm_behind)):
         return None

@@ -60,7 +60,8 @@ def _validation_better(evidence: Evidence) -> str | None:
 def class_imbalance(evidence: Evidence) -> Finding | None:
     """The largest class has several times as many examples as the smallest."""
     counts = evidence.class_counts
-    if not counts or min(counts) * THRESHOLDS["imbalance"] > max(counts):
+    even = not counts or min(counts) * THRESHOLDS["imbalance"] > max(counts)
+    if even or evidence.task == "next_token":
         return None
     share = max(counts) / sum(counts)
     return Finding(

@@ -8,7 +8,7 @@ import numpy as np
 
 from dlcourse.datasets.dataset import Dataset, value_range
 from dlcourse.errors import RunError, UserError
-from dlcourse.heavy import keras
+from dlcourse.heavy import keras, ops
 from dlcourse.lab.diagnosis import LayerStatistics
 from dlcourse.models import build_model
 from dlcourse.runs import Run, write_rows
@@ -49,7 +49,7 @@ def xray(model: Any, inputs: Any, targets: np.ndarray) -> list[LayerStatistics]:
     Args:
         model: Any Keras 3 model; it is not changed and need not be compiled.
         inputs: Real examples `(n, …)` in the model's own value range; the first 256 are used.
-        targets: Labels or target values `(n,)`, or one-hot rows.
+        targets: Labels or target values `(n,)`, one-hot rows, or the tokens of texts `(n, steps)`.
 
     Raises:
         UserError: The examples do not fit the model, or no layer has weights.
@@ -130,10 +130,12 @@ def _loss(target: Target, targets: np.ndarray) -> str:
 
 
 def _prepared(targets: np.ndarray, loss: str) -> np.ndarray:
-    """Return labels `(n,)`, or float32 targets `(n, outputs)`."""
+    """Return labels `(n,)`, tokens `(n, steps)`, or float32 targets `(n, outputs)`."""
     if loss == "categorical":
-        one_hot = targets.ndim > 1 and targets.shape[-1] > 1
-        return (targets.argmax(-1) if one_hot else targets.reshape(len(targets))).astype("int32")
+        several = targets.ndim > 1 and targets.shape[-1] > 1
+        if several and (targets.sum(axis=-1) == 1).all():
+            targets = targets.argmax(-1)
+        return (targets if several else targets.reshape(len(targets))).astype("int32")
     return targets.reshape(len(targets), -1).astype("float32")
 
 
@@ -163,7 +165,13 @@ def _probe(reader: Any, places: Places, loss: str) -> Callable[..., Any]:
 def _errors(loss: str, outputs: Any, targets: Any) -> Any:
     """Return the loss of each example."""
     if loss == "categorical":
-        return keras.losses.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
+        loss_of: Any = keras.losses.sparse_categorical_crossentropy
+        errors = loss_of(targets, outputs, from_logits=True)
+        if len(errors.shape) == 1:
+            return errors
+        steps: Any = ops.arange(targets.shape[1])  # up to each text's first end
+        kept = ops.cast(steps <= ops.sum(targets > 0, axis=1, keepdims=True), errors.dtype)
+        return errors * kept * targets.shape[0] / ops.sum(kept)
     if loss == "binary":
         return keras.losses.binary_crossentropy(targets, outputs, from_logits=True)
     variance = keras.ops.maximum(keras.ops.var(targets), 1e-12)

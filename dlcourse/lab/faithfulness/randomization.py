@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.datasets.dataset import PADDING
 from dlcourse.errors import UserError
 from dlcourse.lab.faithfulness.curves_and_boxes import checked_maps
 from dlcourse.schema import Natural, Positive, checked, did_you_mean
@@ -136,14 +137,19 @@ def supported(
 
 
 def attributions(method: Method, model: Any, images: Any, indices: np.ndarray) -> np.ndarray:
-    """Return the method's maps `(n, …)`, a bounded number of images at a time."""
+    """Return the method's maps `(n, …)`, a bounded number of images at a time.
+
+    They are NaN after the end of a text or sequence, where they are 0 for any weights.
+    """
     images = np.asarray(images)
     size = images.shape[1:3] if images.ndim == 4 else images.shape[1:]
 
     def part(rows: np.ndarray) -> np.ndarray:
         return checked_maps(method(model, images[rows], indices[rows]), (len(rows), *size))
 
-    return by_batch(part, len(images), min(AT_ONCE, len(images)))
+    maps = by_batch(part, len(images), min(AT_ONCE, len(images)))
+    ended = images == (0 if images.dtype == "int32" else PADDING)
+    return maps if images.ndim == 4 else np.where(ended, np.nan, maps)
 
 
 def _table(methods: Methods) -> dict[str, Method]:
@@ -161,15 +167,19 @@ def _table(methods: Methods) -> dict[str, Method]:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return Spearman's rank correlation of each pair of maps, `(n,)`; 0 where one is constant."""
+    """Return Spearman's rank correlation of each pair of maps, `(n,)`; 0 where one is constant.
+
+    Places that are NaN in both are left out.
+    """
     from scipy.stats import rankdata
 
     if first.shape != second.shape:
         raise UserError(f"rank_correlation: shapes differ: {first.shape} and {second.shape}")
-    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
-    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    below = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return (a * b).sum(axis=1) / np.where(below == 0, 1, below)
+    flat = [maps.reshape(len(maps), -1) for maps in (first, second)]
+    ranks = [rankdata(maps, axis=1, nan_policy="omit") for maps in flat]
+    a, b = (rank - np.nanmean(rank, axis=1, keepdims=True) for rank in ranks)
+    below = np.sqrt(np.nansum(a * a, axis=1) * np.nansum(b * b, axis=1))
+    return np.nansum(a * b, axis=1) / np.where(below == 0, 1, below)
 
 
 def randomize(layer: Any, rng: np.random.Generator) -> None:
