@@ -122,15 +122,12 @@ def check(dataset: Dataset) -> Dataset:
 
     Raises:
         DatasetError: A split is empty, the lengths or the splits' shapes differ, a value is NaN or
-            infinite, a label is out of range, a class is missing from a split, or a region is
-            not one box per test image.
+            infinite, a label is out of range, or a class is missing from a split.
     """
     for part, (x, y) in dataset.splits.items():
         check_split(dataset, part, x, y)
         if dataset.task in CLASSIFICATION:
             _refuse_missing(f"{dataset.name}: the {part} split", y, dataset.class_names)
-    for name, boxes in dataset.regions.items():
-        _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
     if dataset.task in CLASSIFICATION and len(dataset.class_names) < 2:
         raise DatasetError(
             f"{dataset.name}: has {len(dataset.class_names)} class: a classifier needs two or more"
@@ -193,24 +190,6 @@ def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> 
         hint = "number the classes from 0" if missing[0] == 0 and len(missing) == 1 else ""
         reason = f"{where} has no example of class {names}: {hint or 'give more examples of it'}"
         raise DatasetError(reason)
-
-
-def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
-    if images.ndim != 4:
-        raise DatasetError(f"{where} is for images, and this data has none")
-    if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
-        raise DatasetError(
-            f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
-            f"({len(images)}, 4) are expected, one box (top, left, bottom, right) per test image"
-        )
-    first, last = boxes[:, :2], boxes[:, 2:]
-    inside = ((first >= 0) & (first < last) & (last <= images.shape[1:3])).all(axis=1)
-    if not inside.all():
-        example = int(inside.argmin())
-        raise DatasetError(
-            f"{where} of test example {example}, {tuple(boxes[example].tolist())}, is not a box "
-            f"(top, left, bottom, right) in an image of {images.shape[1]}×{images.shape[2]}"
-        )
 
 
 def dataset_of(
