@@ -5,8 +5,7 @@ TensorFlow and TensorFlow Datasets are imported only when a data set is loaded.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -60,9 +59,7 @@ def tfds(
     """
     cache = _cache(data_dir)
     builder = builder_of(dataset, data_dir)
-    with _quiet_absl():
-        prepared = builder.is_prepared()
-    if not prepared:
+    if not builder.is_prepared():
         _download(dataset, builder, cache)
     splits, label = builder.info.splits, builder.info.features[builder.info.supervised_keys[1]]
     if "train" not in splits:
@@ -139,8 +136,9 @@ def builder_of(name: str, data_dir: str | None = None) -> Any:
             f"tensorflow tensorflow-datasets importlib_resources, {ALTERNATIVE} or an 'npz' file"
         ) from None
     try:
-        with _quiet_absl():
-            builder = make(name, data_dir=str(_cache(data_dir)))
+        # TFDS warns of a missing data set: the error that follows says the same
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        builder = make(name, data_dir=str(_cache(data_dir)))
     except ImportError as error:
         raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
@@ -251,18 +249,6 @@ def _unreadable(name: str, builder: Any, error: Exception) -> str:
         f"{name}: the files in {builder.data_dir} are damaged ({_line(error)}): delete that folder "
         "and load the data set again"
     )
-
-
-@contextmanager
-def _quiet_absl() -> Iterator[None]:
-    """Suppress TFDS' warnings about a missing data set: the error that follows says the same."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _line(error: Exception) -> str:
