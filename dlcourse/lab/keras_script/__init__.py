@@ -19,7 +19,7 @@ from dlcourse.schema import flat
 from dlcourse.training.preparation import class_weights
 
 TEMPLATE = Path(__file__).with_name("template.txt")
-SINGLE = ("early_stopping", "reduce_on_plateau", "checkpoint_every")
+SINGLE = ("early_stopping", "reduce_on_plateau", "ema", "checkpoint_every")
 """Settings that need the whole training in one call of fit."""
 
 
@@ -93,6 +93,7 @@ def _training(recipe: Recipe, dataset: Dataset, stages: list[Any]) -> Values:
     rate = Code("learning_rate") if training.schedule else training.learning_rate
     config = {**training.optimizer.model_dump(), "learning_rate": rate}
     config |= {"global_clipnorm": training.clip_norm, "clipvalue": training.clip_value}
+    config |= {"use_ema": True, "ema_momentum": training.ema} if training.ema is not None else {}
     named = isinstance(training.class_weights, dict)
     return {
         "batch_size": stages[0][0],
