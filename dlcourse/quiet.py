@@ -48,10 +48,9 @@ def import_keras() -> None:
         quiet_retracing()
     except (ImportError, ValueError) as error:  # Keras raises a ValueError for an unknown backend
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        raise UserError(
-            f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
-            "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
-        ) from None
+        reason = f"Keras cannot start on the {backend} backend: {error} (pip install {backend}, or "
+        reason += "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed)"
+        raise UserError(reason) from None
 
 
 @contextlib.contextmanager

@@ -213,32 +213,6 @@ def test_a_fingerprint_changes_with_the_regions():
 
 
 @pytest.mark.parametrize(
-    ("boxes", "text"),
-    [
-        (np.zeros((3, 4), int), "'object' is of type int64 and shape (3, 4): integers of shape"),
-        (np.zeros((100, 4)), "'object' is of type float64 and shape (100, 4): integers of shape"),
-        ([0, 0, 49, 9], "'object' of test example 7, (0, 0, 49, 9), is not a box (top, left"),
-        ([0, 0, 9, 49], "is not a box (top, left, bottom, right) in an image of 48×48"),
-        ([-1, 0, 9, 9], "of test example 7, (-1, 0, 9, 9), is not a box"),
-        ([5, 5, 5, 9], "of test example 7, (5, 5, 5, 9), is not a box"),
-    ],
-)
-def test_a_region_that_is_not_a_box_of_each_test_image_is_named(boxes, text):
-    data = planted(n=500)
-    if isinstance(boxes, list):
-        boxes = np.where(np.arange(100)[:, None] == 7, boxes, data.regions["object"])
-    with pytest.raises(DatasetError) as error:
-        check(replace(data, regions={"object": boxes}))
-    assert "planted: the region " in str(error.value)
-    assert text in str(error.value)
-
-
-def test_a_table_has_no_regions():
-    with pytest.raises(DatasetError, match="the region 'object' is for images, but this data is"):
-        check(replace(load_dataset("iris"), regions={"object": np.zeros((30, 4), int)}))
-
-
-@pytest.mark.parametrize(
     ("settings", "text"),
     [
         ({"canvas": 39}, "planted: canvas: expected 40 or more for a digit_size of 16, got 39"),

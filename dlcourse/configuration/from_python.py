@@ -44,10 +44,9 @@ def recipe(
             what was found, and the cure.
     """
     if recipe is None and not overrides and not settings:
-        raise RecipeError(
-            "a recipe is the name of a shipped one (dl.recipes() lists them), a YAML file, a "
-            "mapping, or keywords: dataset='digits', model='cnn'"
-        )
+        reason = "a recipe is the name of a shipped one (dl.recipes() lists them), a YAML file, a "
+        reason += "mapping, or keywords: dataset='digits', model='cnn'"
+        raise RecipeError(reason)
     if is_given(recipe):
         recipe = _data_alone(recipe, settings)
     if isinstance(recipe, Recipe) and not overrides and not settings:
@@ -80,10 +79,9 @@ def _source(recipe: Any) -> Source:
         return Source(path, recipe.model_dump(mode="json"))
     if isinstance(recipe, str | Path):
         return read_source(recipe_path(recipe))
-    raise RecipeError(
-        f"a recipe is a name, a file, a mapping or a Recipe, got {shown(recipe)}: train your own "
-        "Keras model with its fit"
-    )
+    reason = f"a recipe is a name, a file, a mapping or a Recipe, got {shown(recipe)}: train your "
+    reason += "own Keras model with its fit"
+    raise RecipeError(reason)
 
 
 def _set(source: Source, key: str, value: Any) -> None:

@@ -387,11 +387,10 @@ def _usable(
         return rows, as_float32(y), ()
     kept = np.bincount(y, minlength=len(names)) >= FEWEST
     if not 2 <= kept.sum() <= MOST_CATEGORIES:
-        raise DatasetError(
-            f"{table.file}: the target '{goal.name}' has {len(names)} classes, {kept.sum()} of "
-            f"them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are expected: "
-            "set task: regression, or choose another target"
-        )
+        reason = f"{table.file}: the target '{goal.name}' has {len(names)} classes, {kept.sum()} "
+        reason += f"of them with {FEWEST} rows or more; 2 to {MOST_CATEGORIES} such classes are "
+        reason += "expected: set task: regression, or choose another target"
+        raise DatasetError(reason)
     if few := [name for name, keep in zip(names, kept, strict=True) if not keep]:
         table.notes.append(f"classes of fewer than {FEWEST} rows: {len(few)} left out: {some(few)}")
     names = tuple(name for name in names if name not in few)

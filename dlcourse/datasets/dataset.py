@@ -122,15 +122,12 @@ def check(dataset: Dataset) -> Dataset:
 
     Raises:
         DatasetError: A split is empty, the lengths or the splits' shapes differ, a value is NaN or
-            infinite, a label is out of range, a class is missing from a split, or a region is
-            not one box per test image.
+            infinite, a label is out of range, or a class is missing from a split.
     """
     for part, (x, y) in dataset.splits.items():
         check_split(dataset, part, x, y)
         if dataset.task in CLASSIFICATION:
             _refuse_missing(f"{dataset.name}: the {part} split", y, dataset.class_names)
-    for name, boxes in dataset.regions.items():
-        _check_region(f"{dataset.name}: the region '{name}'", boxes, dataset.x_test)
     if dataset.task in CLASSIFICATION and len(dataset.class_names) < 2:
         raise DatasetError(
             f"{dataset.name}: has {len(dataset.class_names)} class: a classifier needs two or more"
@@ -157,10 +154,9 @@ def check_split(dataset: Dataset, part: str, x: np.ndarray, y: np.ndarray) -> No
         raise DatasetError(f"{where} has inputs of type {x.dtype}: numbers are expected")
     for what, values in (("inputs", x), ("labels", y)):
         if (first := _not_finite(values)) is not None:
-            raise DatasetError(
-                f"{where} has NaN or infinite {what} (first at example {first}): "
-                "remove or fill them before training"
-            )
+            reason = f"{where} has NaN or infinite {what} (first at example {first}): remove or "
+            reason += "fill them before training"
+            raise DatasetError(reason)
     if dataset.task in CLASSIFICATION:
         _check_labels(where, y, dataset.class_names)
 
@@ -178,15 +174,13 @@ def _not_finite(values: np.ndarray) -> int | None:
 
 def _check_labels(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> None:
     if y.dtype.kind not in "iu" or y.ndim != 1:
-        raise DatasetError(
-            f"{where} has labels of type {y.dtype} and shape {y.shape}: "
-            "integers of shape (n,) are expected"
-        )
+        reason = f"{where} has labels of type {y.dtype} and shape {y.shape}: integers of shape "
+        reason += "(n,) are expected"
+        raise DatasetError(reason)
     if y.min() < 0 or y.max() >= len(class_names):
-        raise DatasetError(
-            f"{where} has labels from {y.min()} to {y.max()}: "
-            f"0 to {len(class_names) - 1} are expected for {len(class_names)} classes"
-        )
+        reason = f"{where} has labels from {y.min()} to {y.max()}: 0 to {len(class_names) - 1} are "
+        reason += f"expected for {len(class_names)} classes"
+        raise DatasetError(reason)
 
 
 def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -194,27 +188,8 @@ def _refuse_missing(where: str, y: np.ndarray, class_names: tuple[str, ...]) -> 
     if len(missing):
         names = ", ".join(class_names[label] for label in missing[:5])
         hint = "number the classes from 0" if missing[0] == 0 and len(missing) == 1 else ""
-        raise DatasetError(
-            f"{where} has no example of class {names}: {hint or 'give more examples of it'}"
-        )
-
-
-def _check_region(where: str, boxes: np.ndarray, images: np.ndarray) -> None:
-    if images.ndim != 4:
-        raise DatasetError(f"{where} is for images, and this data has none")
-    if boxes.dtype.kind not in "iu" or boxes.shape != (len(images), 4):
-        raise DatasetError(
-            f"{where} is of type {boxes.dtype} and shape {boxes.shape}: integers of shape "
-            f"({len(images)}, 4) are expected, one box (top, left, bottom, right) per test image"
-        )
-    first, last = boxes[:, :2], boxes[:, 2:]
-    inside = ((first >= 0) & (first < last) & (last <= images.shape[1:3])).all(axis=1)
-    if not inside.all():
-        example = int(inside.argmin())
-        raise DatasetError(
-            f"{where} of test example {example}, {tuple(boxes[example].tolist())}, is not a box "
-            f"(top, left, bottom, right) in an image of {images.shape[1]}×{images.shape[2]}"
-        )
+        reason = f"{where} has no example of class {names}: {hint or 'give more examples of it'}"
+        raise DatasetError(reason)
 
 
 def dataset_of(
@@ -281,10 +256,9 @@ def set_aside(dataset: Dataset, part: str, fraction: float, seed: int) -> Datase
         counts = np.bincount(dataset.y_train, minlength=len(dataset.class_names))
         if counts.min() < 2:
             name = dataset.class_names[counts.argmin()]
-            raise DatasetError(
-                f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
-                "each class needs 3 or more, one per split"
-            )
+            reason = f"{dataset.name}: class '{name}' has {counts.min()} example left to train on: "
+            reason += "each class needs 3 or more, one per split"
+            raise DatasetError(reason)
     how = {"seed": seed, "setting": SETTINGS[part], "of": dataset.name}
     whole = dataset.x_train, dataset.y_train
     x, y, x_part, y_part = split(*whole, fraction, stratify=classification, **how)

@@ -65,10 +65,9 @@ def read_pictures(
             return [str(file)], image[None], [{"prepared": None}]
     images = prepared(read_page(file), facts.drawn, file)
     if not len(images):
-        raise DatasetError(
-            f"{file}: no digit was found: draw each large and dark, not touching another, on plain "
-            "paper (--as-is, in Python as_is=True, reads the picture as it is)"
-        )
+        reason = f"{file}: no digit was found: draw each large and dark, not touching another, on "
+        reason += "plain paper (--as-is, in Python as_is=True, reads the picture as it is)"
+        raise DatasetError(reason)
     images = np.array([_resized(image, *facts.input_shape[:2]) for image in images])
     ends = [f":{number}" for number in range(1, len(images) + 1)] if len(images) > 1 else [""]
     stem = re.sub(r"[^\w-]", "-", "-".join(Path(file).parts[-2:])).strip("-")

@@ -250,11 +250,10 @@ def folders_of_parts(root: Path) -> dict[str, Path]:
     if "train" not in found or (not nested and (others or len(found) == 1)):
         return {"train": root}  # no split, or a class named train
     if others:
-        raise DatasetError(
-            f"{root}: '{others[0]}' lies beside '{nested[0].name}' and its classes: move it "
-            "elsewhere (train, val and test are expected, with a folder per class in each; or a "
-            "folder per class, without folders inside)"
-        )
+        reason = f"{root}: '{others[0]}' lies beside '{nested[0].name}' and its classes: move it "
+        reason += "elsewhere (train, val and test are expected, with a folder per class in each; "
+        reason += "or a folder per class, without folders inside)"
+        raise DatasetError(reason)
     alike = [[folder.name for folder in parts if parts[folder] == part] for part in found]
     if twice := next((names for names in alike if len(names) > 1), None):
         raise DatasetError(f"{root}: both '{twice[0]}' and '{twice[1]}': keep one of them")

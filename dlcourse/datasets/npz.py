@@ -74,7 +74,7 @@ def npz(
     arrays |= numbered
     present = [part for part in PARTS if f"x_{part}" in arrays]
     parts = {part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in present}
-    facts = {"task": "regression", "target_name": "target"}
+    facts: dict[str, Any] = {"task": "regression", "target_name": "target"}
     if task == "classification":
         facts = {"task": record.task_of(names), "class_names": names}
     if x.ndim < 4:
@@ -98,20 +98,18 @@ def _load(path: Path) -> dict[str, Any]:
             arrays = {name: file[name] for name in wanted if name in (names or ())}
     except DAMAGED as error:
         if "pickle" in str(error):
-            raise DatasetError(
-                f"{path}: not a .npz file of numbers (pickled objects are not loaded: they can run "
-                "code): save plain number arrays with numpy.savez"
-            ) from None
+            reason = f"{path}: not a .npz file of numbers (pickled objects are not loaded: they "
+            reason += "can run code): save plain number arrays with numpy.savez"
+            raise DatasetError(reason) from None
         raise DatasetError(f"{path}: cannot be read as a .npz file ({error})") from None
     if names is None:
         raise DatasetError(f"{path}: holds one array: save x_train and y_train with numpy.savez")
     needed = ("train", *dict.fromkeys(name[2:] for name in arrays))
     every = (f"{axis}_{part}" for part in needed for axis in "xy")
     if missing := [name for name in every if name not in arrays]:
-        raise DatasetError(
-            f"{path}: no array '{missing[0]}' (it has {', '.join(names) or 'none'}): save it with "
-            "numpy.savez(file, x_train=…, y_train=…)"
-        )
+        reason = f"{path}: no array '{missing[0]}' (it has {', '.join(names) or 'none'}): save it "
+        reason += "with numpy.savez(file, x_train=…, y_train=…)"
+        raise DatasetError(reason)
     return arrays
 
 
@@ -133,10 +131,9 @@ def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim not in (2, 3, 4):
-        raise DatasetError(
-            f"{where} has shape {x.shape}: images (n, height, width[, channels]), sequences (n, "
-            "steps, features) or rows (n, features) are expected"
-        )
+        reason = f"{where} has shape {x.shape}: images (n, height, width[, channels]), sequences "
+        reason += "(n, steps, features) or rows (n, features) are expected"
+        raise DatasetError(reason)
     if sequences:
         if x.ndim != 3:
             raise DatasetError(f"{where} has shape {x.shape}: (n, steps, features) is expected")
@@ -144,9 +141,8 @@ def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:
     if x.ndim == 2:
         return as_float32(x)
     if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] > 4:
-        raise DatasetError(
-            f"{where} has shape {x.shape}, channels first: store numpy.moveaxis(x, 1, -1)"
-        )
+        reason = f"{where} has shape {x.shape}, channels first: store numpy.moveaxis(x, 1, -1)"
+        raise DatasetError(reason)
     x = x[..., None] if x.ndim == 3 else x
     if x.dtype.kind in "bui" and x.size and x.min() >= 0 and x.max() <= 255:
         return x.astype("uint8", copy=False)
@@ -159,7 +155,7 @@ def padded(where: str, x: np.ndarray) -> np.ndarray:
     Raises:
         DatasetError: A sequence has no step, or NaN or infinite values before its end.
     """
-    ended = np.logical_and.accumulate(np.isnan(x).all(axis=2)[:, ::-1], axis=1)[:, ::-1]
+    ended: Any = np.logical_and.accumulate(np.isnan(x).all(axis=2)[:, ::-1], axis=1)[:, ::-1]
     gaps = ~(ended | np.isfinite(x).all(axis=2))
     if (faulty := (gaps | ended[:, :1]).any(axis=1)).any():
         reason = "NaN is for the steps after the end alone: fill such gaps"
@@ -191,10 +187,9 @@ def _labels(where: str, y: np.ndarray) -> np.ndarray:
     y = y.reshape(-1)
     whole = np.isfinite(y) & (y == np.floor(y)) & (abs(y) < 2**53)
     if not whole.all():
-        raise DatasetError(
-            f"{where} has labels that are not integers, such as {y[~whole][0]}: "
-            "is the task 'regression'?"
-        )
+        reason = f"{where} has labels that are not integers, such as {y[~whole][0]}: is the task "
+        reason += "'regression'?"
+        raise DatasetError(reason)
     return y.astype("int64")
 
 

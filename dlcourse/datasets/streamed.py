@@ -81,10 +81,9 @@ class Streamed:
                         if file.readinto(images[k]) != size:
                             raise OSError("the file is truncated")
             except OSError as error:
-                raise DatasetError(
-                    f"{path}: the images cannot be read ({error.strerror or error}): start "
-                    "again to decode them anew"
-                ) from None
+                reason = f"{path}: the images cannot be read ({error.strerror or error}): start "
+                reason += "again to decode them anew"
+                raise DatasetError(reason) from None
         return images
 
 

@@ -5,8 +5,7 @@ TensorFlow and TensorFlow Datasets are imported only when a data set is loaded.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -60,9 +59,7 @@ def tfds(
     """
     cache = _cache(data_dir)
     builder = builder_of(dataset, data_dir)
-    with _quiet_absl():
-        prepared = builder.is_prepared()
-    if not prepared:
+    if not builder.is_prepared():
         _download(dataset, builder, cache)
     splits, label = builder.info.splits, builder.info.features[builder.info.supervised_keys[1]]
     if "train" not in splits:
@@ -139,8 +136,9 @@ def builder_of(name: str, data_dir: str | None = None) -> Any:
             f"tensorflow tensorflow-datasets importlib_resources, {ALTERNATIVE} or an 'npz' file"
         ) from None
     try:
-        with _quiet_absl():
-            builder = make(name, data_dir=str(_cache(data_dir)))
+        # TFDS warns of a missing data set: the error that follows says the same
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        builder = make(name, data_dir=str(_cache(data_dir)))
     except ImportError as error:
         raise DatasetError(f"{name}: a package is missing ({_line(error)}): install it") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
@@ -160,10 +158,9 @@ def _check_features(name: str, info: Any) -> None:
         kinds = (tensorflow_datasets.features.Image, tensorflow_datasets.features.ClassLabel)
         if isinstance(image, kinds[0]) and isinstance(label, kinds[1]):
             return
-    raise DatasetError(
-        f"{name}: not an image-classification set (it needs one image and one class label, but has "
-        f"{', '.join(info.features) or 'no features'})"
-    )
+    reason = f"{name}: not an image-classification set (it needs one image and one class label, "
+    reason += f"but has {', '.join(info.features) or 'no features'})"
+    raise DatasetError(reason)
 
 
 def _download(name: str, builder: Any, cache: Path) -> None:
@@ -171,23 +168,20 @@ def _download(name: str, builder: Any, cache: Path) -> None:
 
     missing = f"{name}: not in the cache {cache.resolve()} (TFDS_DATA_DIR)"
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-        raise DatasetError(
-            f"{missing}, and its files must be downloaded manually: see "
-            f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
-        )
+        reason = f"{missing}, and its files must be downloaded manually: see "
+        reason += f"tensorflow.org/datasets/catalog/{name.partition('/')[0]}"
+        raise DatasetError(reason)
     unreachable = _unreachable(list(builder.url_infos or ()))
     if unreachable:
-        raise DatasetError(
-            f"{missing} and it cannot be downloaded ({unreachable}): go online, set TFDS_DATA_DIR "
-            f"to a folder that holds it, {ALTERNATIVE}"
-        )
+        reason = f"{missing} and it cannot be downloaded ({unreachable}): go online, set "
+        reason += f"TFDS_DATA_DIR to a folder that holds it, {ALTERNATIVE}"
+        raise DatasetError(reason)
     try:
         builder.download_and_prepare()
     except (DownloadError, OSError, ValueError, RuntimeError, AssertionError, ImportError) as error:
-        raise DatasetError(
-            f"{missing}, and its download failed ({_line(error)}): set TFDS_DATA_DIR to a folder "
-            f"that can be written or that holds it, {ALTERNATIVE}"
-        ) from error
+        reason = f"{missing}, and its download failed ({_line(error)}): set TFDS_DATA_DIR to a "
+        reason += f"folder that can be written or that holds it, {ALTERNATIVE}"
+        raise DatasetError(reason) from error
 
 
 def _unreachable(urls: list[str]) -> str:
@@ -255,18 +249,6 @@ def _unreadable(name: str, builder: Any, error: Exception) -> str:
         f"{name}: the files in {builder.data_dir} are damaged ({_line(error)}): delete that folder "
         "and load the data set again"
     )
-
-
-@contextmanager
-def _quiet_absl() -> Iterator[None]:
-    """Suppress TFDS' warnings about a missing data set: the error that follows says the same."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _line(error: Exception) -> str:

@@ -372,19 +372,17 @@ def as_labels(run: Run, y: Any) -> np.ndarray:
         if boolean or not np.isin(array, range(len(names))).all():
             return np.array([names[name] for name in written])
         listed = ", ".join(sorted({*written})[:6])
-        raise RunError(
-            f"{run.path}: labels {listed} may be classes or their positions: y.astype(str) gives "
-            "classes; for positions, give [run.facts.class_names[k] for k in y]"
-        )
+        reason = f"{run.path}: labels {listed} may be classes or their positions: y.astype(str) "
+        reason += "gives classes; for positions, give [run.facts.class_names[k] for k in y]"
+        raise RunError(reason)
     boolean = boolean and facts.task != "binary"
     known = np.isin(array, [] if boolean else range(len(names)))
     if not known.all():
         as_text = set(map(str, array.tolist()))
         cure = ": y.astype(str) gives these" if names.keys() >= as_text else ""
-        raise RunError(
-            f"{run.path}: no class '{array[~known][0]}': numbers are the positions of the classes, "
-            f"0 to {len(names) - 1}; class names are text{cure}"
-        )
+        reason = f"{run.path}: no class '{array[~known][0]}': numbers are the positions of the "
+        reason += f"classes, 0 to {len(names) - 1}; class names are text{cure}"
+        raise RunError(reason)
     return array.astype("int64")
 
 

@@ -116,10 +116,9 @@ def find_learning_rate(
         DatasetError: As for `prepare`.
     """
     if not 0 < lowest < highest or steps < 10:
-        raise RecipeError(
-            "a range test needs 0 < lowest rate < highest rate and 10 steps or more, "
-            f"got {lowest:g}, {highest:g} and {steps}"
-        )
+        reason = "a range test needs 0 < lowest rate < highest rate and 10 steps or more, got "
+        reason += f"{lowest:g}, {highest:g} and {steps}"
+        raise RecipeError(reason)
     recipe = recipe_of(recipe)
     if prepared is None:
         plain = recipe.training.model_copy(update={"schedule": None})
@@ -162,10 +161,9 @@ def _losses(recipe: Recipe, prepared: Prepared, rates: np.ndarray) -> tuple[np.n
 def _refuse_schedule(recipe: Recipe, model: Any) -> None:
     schedule: Any = keras.optimizers.schedules.LearningRateSchedule
     if isinstance(getattr(model.optimizer, "_learning_rate", None), schedule):
-        raise RecipeError(
-            f"{recipe.where('training', 'schedule')}: the range test sets the learning rate "
-            "itself: prepare the recipe without its schedule, or give no prepared model"
-        )
+        reason = f"{recipe.where('training', 'schedule')}: the range test sets the learning rate "
+        reason += "itself: prepare the recipe without its schedule, or give no prepared model"
+        raise RecipeError(reason)
 
 
 def _batches(recipe: Recipe, prepared: Prepared) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -184,10 +182,9 @@ def _batches(recipe: Recipe, prepared: Prepared) -> Iterator[tuple[np.ndarray, n
 def _read(recipe: Recipe, rates: np.ndarray, losses: np.ndarray, end: str) -> RangeTest:
     where = recipe.where("training", "learning_rate")
     if len(losses) < 10:
-        raise RecipeError(
-            f"{where}: the range test ended after {len(losses)} steps ({end}): begin at a lower "
-            "rate"
-        )
+        reason = f"{where}: the range test ended after {len(losses)} steps ({end}): begin at a "
+        reason += "lower rate"
+        raise RecipeError(reason)
     smoothed, slope = smooth(np.log10(rates), losses)
     bottom = int(smoothed.argmin())
     noise = float(np.std(losses[: bottom + 1] - smoothed[: bottom + 1]))

@@ -122,9 +122,8 @@ def new_model(
     except RecipeError:
         raise
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise RecipeError(
-            f"'{name}' cannot be built with these settings: {one_line(error)}"
-        ) from None
+        reason = f"'{name}' cannot be built with these settings: {one_line(error)}"
+        raise RecipeError(reason) from None
 
 
 def mismatch(name: str, inputs: str | None, task: str | None) -> str | None:

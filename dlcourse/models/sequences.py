@@ -8,7 +8,7 @@ from dlcourse.heavy import keras, ops
 from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Rate, checked
 
-LOW = -1e9  # of a step that a maximum leaves out
+LOW = -3e4  # of a step that a maximum leaves out; float16 holds it
 
 
 @checked
@@ -93,7 +93,7 @@ def _masked(
 ) -> "keras.Model":
     """Return the network in which the steps after the end are 0 before each convolution."""
     x = parts.applied(front[1:], front[0])
-    present = ops.cast(_exist(front[0])[..., None], x.dtype)
+    present: Any = ops.cast(_exist(front[0])[..., None], x.dtype)
     x = x * present
     for layer in middle:
         if isinstance(layer, keras.layers.MaxPooling1D):

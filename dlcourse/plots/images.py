@@ -102,10 +102,9 @@ def image_grid(
         figure: Figure to draw on. None for a new pyplot figure.
     """
     if not len(images) or columns < 1 or (titles and len(titles) != len(images)):
-        raise UserError(
-            "image_grid: expected images, 1 column or more and a title for each or none, got "
-            f"{len(images)} images, {columns} columns and {len(titles)} titles"
-        )
+        reason = "image_grid: expected images, 1 column or more and a title for each or none, got "
+        reason += f"{len(images)} images, {columns} columns and {len(titles)} titles"
+        raise UserError(reason)
     height = -(-len(images) // columns)
     columns = min(columns, len(images))
     margin = 1.3 if rows else 0.0

@@ -198,10 +198,9 @@ class Run:
             return model
         path = self.file("model.keras")
         if sha256(path) != self.metrics.get("model_sha256"):
-            raise RunError(
-                f"{path}: is not the model that this run saved (its SHA-256 differs from that in "
-                "metrics.json): it is damaged or was replaced"
-            )
+            reason = f"{path}: is not the model that this run saved (its SHA-256 differs from that "
+            reason += "in metrics.json): it is damaged or was replaced"
+            raise RunError(reason)
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # noqa: BLE001 - Keras raises many types on broken files
@@ -244,9 +243,8 @@ class Run:
 
 def _refuse_change(path: Path, recorded: str | None, actual: str) -> None:
     if recorded not in (None, actual):
-        raise RunError(
-            f"{path}: was damaged or changed since this run wrote it (its SHA-256 differs)"
-        )
+        reason = f"{path}: was damaged or changed since this run wrote it (its SHA-256 differs)"
+        raise RunError(reason)
 
 
 def _seal(content: dict[str, Any]) -> str:

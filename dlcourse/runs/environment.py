@@ -61,9 +61,8 @@ def use_device(wanted: Device) -> None:
         return
     backend, (gpus, leave) = keras.backend.backend(), _gpus()
     if wanted == "gpu" and not gpus:
-        raise UserError(
-            f"gpu was requested, but the {backend} backend has only {device()}: {no_gpu()}"
-        )
+        reason = f"gpu was requested, but the {backend} backend has only {device()}: {no_gpu()}"
+        raise UserError(reason)
     if wanted == "cpu" and gpus:
         with contextlib.suppress(RuntimeError):  # TensorFlow's, once its GPUs are in use
             leave()

@@ -121,10 +121,9 @@ def check_inputs(run: Any, dataset: Any) -> None:
     """Raise a RunError unless the data set has the input shape of the run; see `check_range`."""
     facts = run.facts
     if facts.input_shape != dataset.input_shape:
-        raise RunError(
-            f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
-            f"{dataset.name} has {dataset.input_shape}"
-        )
+        reason = f"{run.path}: the model takes inputs of shape {facts.input_shape}, but "
+        reason += f"{dataset.name} has {dataset.input_shape}"
+        raise RunError(reason)
     for x, _ in getattr(dataset, "splits", {}).values():
         check_range(run, x)
 

@@ -124,9 +124,8 @@ def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
     if not recipe.base or not (run.path / "environment.json").exists():
         return
     if run.environment.get("base") not in (None, base_fingerprint(prepared.model)):
-        raise RunError(
-            f"{run.path}: its base {recipe.base} has changed since it began (start a new run)"
-        )
+        reason = f"{run.path}: its base {recipe.base} has changed since it began (start a new run)"
+        raise RunError(reason)
 
 
 def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
@@ -140,9 +139,8 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
     fewer = stored.training.epochs > wanted.training.epochs
     if set(names) - {epochs} or fewer:
         listed = ", ".join(f"{key} {before.get(key)} → {after.get(key)}" for key in names)
-        raise RecipeError(
-            f"{run.path}: a resumed run may only have more training.epochs; changed: {listed}"
-        )
+        reason = f"{run.path}: a resumed run may only have more training.epochs; changed: {listed}"
+        raise RecipeError(reason)
     laid_out = {
         "list of batch sizes": isinstance(stored.training.batch_size, tuple),
         "schedule": stored.training.schedule is not None,
@@ -150,10 +148,9 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
         "fine-tuning": getattr(stored.model, "trainable_layers", 0),
     }
     if names and (what := next((name for name, there in laid_out.items() if there), None)):
-        raise RecipeError(
-            f"{run.path}: training.epochs: its {what} is planned for "
-            f"{stored.training.epochs} epochs: start a new run for more"
-        )
+        reason = f"{run.path}: training.epochs: its {what} is planned for {stored.training.epochs} "
+        reason += "epochs: start a new run for more"
+        raise RecipeError(reason)
 
 
 def _train(

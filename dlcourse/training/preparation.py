@@ -126,10 +126,9 @@ def _refuse_jit(model: Any, recipe: Recipe) -> None:
     """Raise a RecipeError if XLA is requested but does not support a layer."""
     unable = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
     if recipe.training.jit_compile and unable:
-        raise RecipeError(
-            f"{recipe.where('training', 'jit_compile')}: the layer '{unable[0]}' cannot be "
-            f"compiled on {keras.backend.backend()}: leave jit_compile out"
-        )
+        reason = f"{recipe.where('training', 'jit_compile')}: the layer '{unable[0]}' cannot be "
+        reason += f"compiled on {keras.backend.backend()}: leave jit_compile out"
+        raise RecipeError(reason)
 
 
 def _set_determinism(recipe: Recipe) -> None:
@@ -220,10 +219,9 @@ def class_weights(recipe: Recipe, dataset: Dataset) -> dict[int, float] | None:
         counts = np.bincount(dataset.y_train, minlength=len(names))
         return dict(enumerate((counts.sum() / (len(names) * counts)).tolist()))
     if unknown := set(chosen) - set(names):
-        raise RecipeError(
-            f"{recipe.where('training', 'class_weights')}: no class {', '.join(sorted(unknown))} "
-            f"in {dataset.name} (known: {', '.join(names)})"
-        )
+        reason = f"{recipe.where('training', 'class_weights')}: no class "
+        reason += f"{', '.join(sorted(unknown))} in {dataset.name} (known: {', '.join(names)})"
+        raise RecipeError(reason)
     weights = {label: chosen.get(name, 1.0) for label, name in enumerate(names)}
     if not any(weights.values()):
         raise RecipeError(f"{recipe.where('training', 'class_weights')}: all weights are 0")

@@ -113,10 +113,9 @@ def activation_maximization(
     costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
     views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
     if not images and (fourier or views != moved.NONE or costs.total_variation):
-        raise UserError(
-            "activation_maximization: total_variation, transformations and fourier are for images "
-            "(n, height, width, channels)"
-        )
+        reason = "activation_maximization: total_variation, transformations and fourier are for "
+        reason += "images (n, height, width, channels)"
+        raise UserError(reason)
     ascent = Ascent(target.reader, place, ranges, costs, views.blur, fourier)
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
 

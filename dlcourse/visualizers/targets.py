@@ -441,9 +441,8 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     if not fits(array.shape, shape):
         cures = [f" ({cure})" for cure, given in _cures(array.shape).items() if fits(given, shape)]
         want = ", ".join("any" if size is None else str(size) for size in shape)
-        raise UserError(
-            f"images: the model takes (n, {want}), got {array.shape}{''.join(cures[:1])}"
-        )
+        reason = f"images: the model takes (n, {want}), got {array.shape}{''.join(cures[:1])}"
+        raise UserError(reason)
 
 
 def _cures(shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -171,10 +171,9 @@ def _inside(boxes: Any, shape: tuple[int, ...]) -> np.ndarray:
     """
     boxes = np.atleast_2d(np.asarray(boxes))
     if boxes.dtype.kind not in "iu" or boxes.shape not in ((shape[0], 4), (1, 4)):
-        raise UserError(
-            f"boxes: expected integers (top, left, bottom, right) for each of {shape[0]} maps, got "
-            f"{boxes.dtype} of the shape {boxes.shape}"
-        )
+        reason = f"boxes: expected integers (top, left, bottom, right) for each of {shape[0]} "
+        reason += f"maps, got {boxes.dtype} of the shape {boxes.shape}"
+        raise UserError(reason)
     first, last = boxes[:, :2], boxes[:, 2:]
     if not ((first >= 0) & (first < last) & (last <= shape[1:])).all():
         raise UserError(f"boxes: one is empty or extends beyond the map of {shape[1]} × {shape[2]}")

@@ -72,8 +72,8 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
 
 def _model(recipe: Recipe, dataset: Dataset) -> Values:
     settings, known, constant = recipe.settings("model"), {}, False
-    model, branches = recipe.build_model(dataset), "its layers are not in a row"
-    refuse(recipe, "model.name", not isinstance(model, keras.Sequential), branches)
+    model, reason = recipe.build_model(dataset), "its layers are not in a row, as those of rnn are"
+    refuse(recipe, "model.name", not isinstance(model, keras.Sequential), reason)
     if dataset.facts.inputs == "rows":
         constant = bool((np.ptp(dataset.x_train, axis=0) == 0).any())
         variance = "variance" if constant else "x_train.var(axis=0)"
