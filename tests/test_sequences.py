@@ -154,6 +154,8 @@ def test_sequences_of_different_lengths_are_learned_and_predicted(model, tmp_pat
     short = [each[: 6 + k % 15] for k, each in enumerate(x)]
     run = dl.fit((short, y), model=model, training={"epochs": 1}, verbose=False, runs=tmp_path)
     assert run.model.get_layer("masking").mask_value == PADDING
+    classes = [int(row["class"]) for row in dl.predict(run, short)]
+    assert dl.evaluate(run, (short, y))["accuracy"] == np.mean(np.array(classes) == y)
     rows = dl.predict(run, short[0][None])
     padded = np.pad(short[0], ((0, 14), (0, 0)), constant_values=np.nan)[None]
     assert rows[0]["probability"] == pytest.approx(dl.predict(run, padded)[0]["probability"])

@@ -13,7 +13,7 @@ from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.dataset import PADDING, as_float32
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.datasets.given import read_frame
+from dlcourse.datasets.given import one_array, read_frame
 from dlcourse.datasets.npz import padded
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.series import every_window, series
@@ -308,7 +308,7 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
     Raises:
         RunError: The shape is wrong, or values are outside the range of the run's data.
     """
-    facts, array = run.facts, _array(run, x)
+    facts, array = run.facts, _array(run, one_array(x) if isinstance(x, list | tuple) else x)
     if hasattr(x, "columns") or array.dtype.kind not in "biuf":
         columns = ", ".join(facts.feature_names[:6]) or "pixels"
         raise RunError(f"{run.path}: expected an array of numbers ({columns}), or a file name")
