@@ -127,7 +127,8 @@ def _are_sequences(x: np.ndarray, inputs: str) -> bool:
 
 def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:
     if x.dtype.kind not in "buif":
-        raise DatasetError(f"{where} has type {x.dtype}: numbers are expected")
+        cure = "; texts come in a table (dataset.text)" * (x.dtype.kind == "U")
+        raise DatasetError(f"{where} has type {x.dtype}: numbers are expected{cure}")
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim not in (2, 3, 4):
@@ -155,7 +156,7 @@ def padded(where: str, x: np.ndarray) -> np.ndarray:
     Raises:
         DatasetError: A sequence has no step, or NaN or infinite values before its end.
     """
-    ended: Any = np.logical_and.accumulate(np.isnan(x).all(axis=2)[:, ::-1], axis=1)[:, ::-1]
+    ended = np.logical_and.accumulate(np.isnan(x[:, ::-1]).all(axis=2), axis=1)[:, ::-1]
     gaps = ~(ended | np.isfinite(x).all(axis=2))
     if (faulty := (gaps | ended[:, :1]).any(axis=1)).any():
         reason = "NaN is for the steps after the end alone: fill such gaps"
