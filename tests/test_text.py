@@ -284,6 +284,18 @@ def test_a_text_without_a_known_token_is_warned_of(run):
     assert dl.predict(run, ["good quartz"])[0]["warning"] is None
 
 
+def test_texts_may_be_a_list_an_array_or_a_series_also_with_their_labels(run):
+    import pandas as pd
+
+    texts, classes = ["so good", "so bad"], ["good", "bad"]
+    for form in (texts, tuple(texts), np.array(texts), pd.Series(texts)):
+        assert [row["class"] for row in dl.predict(run, form)] == classes
+        assert dl.evaluate(run, (form, classes))["accuracy"] == 1
+    x = run.load_dataset().x_test
+    with pytest.raises(RunError, match=r"tokens are numbers from 0 to \d+: give the texts"):
+        dl.predict(run, x + 10_000)
+
+
 def test_a_run_takes_tables_files_and_folders(run, table, folder):
     by_table = dl.predict(run, table())
     assert len(by_table) == 80

@@ -149,10 +149,10 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     """
     run = read_run(run)
     run.refuse_untrained()
-    if hasattr(inputs, "to_csv"):
-        return predictions(run, [read_frame(inputs, partial(read_file, run))])
     if texts := _given_texts(run, inputs):
         return predictions(run, [read_texts(run, texts)])
+    if hasattr(inputs, "to_csv"):
+        return predictions(run, [read_frame(inputs, partial(read_file, run))])
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
@@ -215,7 +215,7 @@ def _is_table(file: str | Path) -> bool:
 
 def _given_texts(run: Run, inputs: Any) -> list[str]:
     """Return the texts among what `predict` was given; none if it is files."""
-    texts = [inputs] if isinstance(inputs, str) else inputs
+    texts = [inputs] if isinstance(inputs, str) else getattr(inputs, "tolist", lambda: inputs)()
     if run.facts.inputs != "text" or not isinstance(texts, list | tuple):
         return []
     files = (not isinstance(text, str) or FILE_NAME.fullmatch(text) for text in texts)
@@ -308,9 +308,11 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
     Raises:
         RunError: The shape is wrong, or values are outside the range of the run's data.
     """
+    if texts := _given_texts(run, x):
+        return read_texts(run, texts)[1]
     facts, array = run.facts, _array(run, one_array(x) if isinstance(x, list | tuple) else x)
     if hasattr(x, "columns") or array.dtype.kind not in "biuf":
-        columns = ", ".join(facts.feature_names[:6]) or "pixels"
+        columns = ", ".join(facts.feature_names[:6]) or f"of {facts.inputs}"
         raise RunError(f"{run.path}: expected an array of numbers ({columns}), or a file name")
     if not array.size:
         raise RunError(f"{run.path}: expected one input or more, got the shape {array.shape}")
@@ -346,6 +348,9 @@ def _ended(run: Run, x: np.ndarray) -> np.ndarray:
 def _in_range(run: Run, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise RunError(f"{run.path}: the inputs contain NaN or infinite values")
+    if run.facts.inputs == "text" and not ((x >= 0) & (x <= run.facts.value_range[1])).all():
+        reason = f"tokens are numbers from 0 to {run.facts.value_range[1]:g}: give the texts"
+        raise RunError(f"{run.path}: {reason}")
     evaluation.check_range(run, x)
     return x
 
