@@ -246,6 +246,7 @@ def test_a_model_for_one_length_refuses_several():
     ("builder", "arguments", "text"),
     [
         (dl.models.attention, {"units": 9}, "units: 9 cannot be divided by 2 heads"),
+        (dl.models.attention, {"patch": 3}, "patch: 5 steps cannot be divided by it"),
         (dl.models.cnn1d, {"filters": ()}, "filters: one number or more is expected"),
     ],
 )

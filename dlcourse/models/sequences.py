@@ -153,8 +153,9 @@ def attention(
     """
     kernel = parts.weights(initializer, 0.0)
     front = parts.sequence_inputs(input_shape, rescale, vocabulary, units)
-    if patch > 1 and parts.masks(front):
+    if patch > 1 and (parts.masks(front) or input_shape[0] % patch):
         reason = "1 is expected for text, and for sequences of different lengths"
+        reason = reason if parts.masks(front) else f"{input_shape[0]} steps cannot be divided by it"
         raise RecipeError(reason, setting="patch")
     if vocabulary is None:
         how: Any = {"name": "projection", **kernel}
