@@ -181,7 +181,7 @@ MISTAKES = {
         "dataset: {name: csv, path: x.csv, target: y}\nmodel: {name: mean_embedding}",
         "x.yaml:2:15: 'model.name': 'mean_embedding' is for text, but this data is rows of a table "
         "(fitting: linear_regression, logistic_regression, softmax_regression, dnn, transfer): "
-        "name its column of texts in dataset.text",
+        "texts need dataset.text, time series the data set 'series'",
     ),
     "schedule and plateau": (
         GOOD + "  schedule: {name: cosine}\n  reduce_on_plateau: {patience: 2}\n",

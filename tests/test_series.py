@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import dlcourse as dl
@@ -419,6 +420,9 @@ def test_a_training_tells_the_errors_of_the_naive_forecasts(write, tmp_path):
     assert found.naive == run.metrics["naive"]["val"]
     assert no_better_than_naive(found)
     assert (found.leak, found.duplicates) == (None, 0)
+    frame = pd.DataFrame({"level": steps, "hour": np.arange(len(steps)) % 24})
+    assert dl.evaluate(run, frame)["all"] == dl.evaluate(run, data["path"])["all"]
+    assert len(dl.predict(run, frame[:9])) == 5
     new = write([rows[0], *reversed(rows[1:21])])
     assert [row["input"] for row in dl.predict(run, new)] == [f"own.csv:{n}" for n in range(6, 22)]
     (scores,) = dl.evaluate(run, new).values()

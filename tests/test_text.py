@@ -4,6 +4,7 @@ import json
 from importlib.util import find_spec
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import dlcourse as dl
@@ -285,8 +286,6 @@ def test_a_text_without_a_known_token_is_warned_of(run):
 
 
 def test_texts_may_be_a_list_an_array_or_a_series_also_with_their_labels(run):
-    import pandas as pd
-
     texts, classes = ["so good", "so bad"], ["good", "bad"]
     for form in (texts, tuple(texts), np.array(texts), pd.Series(texts)):
         assert [row["class"] for row in dl.predict(run, form)] == classes
@@ -311,6 +310,8 @@ def test_a_run_of_a_folder_is_measured_as_in_training(folder, tmp_path):
     made = dl.fit(dataset=data, model="rnn", training={"epochs": 1}, runs=tmp_path, verbose=False)
     before = dl.evaluate(made)["test"]
     (folder / "good" / "new.txt").write_text("good quartz", encoding="utf-8")
+    with pytest.raises(RunError, match="takes text, not a DataFrame"):
+        dl.predict(made, pd.DataFrame({"text": ["good"]}))
     after = dl.evaluate(made)
     assert after["test"]["loss"] == pytest.approx(before["loss"], abs=1e-6)
     assert {"new", "all"} <= after.keys()

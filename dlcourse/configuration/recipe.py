@@ -407,7 +407,8 @@ def _conflicts(
     stages, clean = training.get("batch_size"), training.get("clean_epochs")
     augmentation, counted = training.get("augmentation"), isinstance(epochs, int)
     if name in MODELS and (reason := mismatch(name, inputs, task)):
-        texts = ": name its column of texts in dataset.text" * ("text" in reason.partition(",")[0])
+        texts = ": texts need dataset.text, time series the data set 'series'"
+        texts *= "text" in reason.partition(",")[0]
         cures = {"npz": ": if the arrays are something else, set dataset.inputs", "csv": texts}
         fault("model.name", reason + cures.get(str(dataset.get("name")), ""))
     if training.get("schedule") and training.get("reduce_on_plateau"):

@@ -13,7 +13,7 @@ from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.dataset import PADDING, as_float32
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.datasets.given import one_array, read_frame
+from dlcourse.datasets.given import one_array, read_frame, stored
 from dlcourse.datasets.npz import padded
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.series import every_window, series
@@ -88,6 +88,9 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
             return measured.split_answers(run, data)
         parts = measured.examples_of(run, data)
     elif hasattr(data, "to_csv"):
+        _refuse_frame(run)
+        if "series" in facts.encoding:
+            return answers_for(run, stored(data, {})["path"])
         parts = [read_frame(data, lambda file: labelled_rows(file, facts))[1:]]
     elif not isinstance(data, str | Path):
         hint = ": the labels y are needed, too" if hasattr(data, "shape") else ""
@@ -152,12 +155,19 @@ def predict(run: Run | str | Path, inputs: Any, *, as_is: bool = False) -> Table
     if texts := _given_texts(run, inputs):
         return predictions(run, [read_texts(run, texts)])
     if hasattr(inputs, "to_csv"):
+        _refuse_frame(run)
         return predictions(run, [read_frame(inputs, partial(read_file, run))])
     files = [inputs] if isinstance(inputs, str | Path) else inputs
     if isinstance(files, list | tuple) and all(isinstance(file, str | Path) for file in files):
         return predictions(run, _read_files(run, files, as_is))
     x = as_inputs(run, inputs)
     return predictions(run, [([str(number) for number in range(len(x))], x, [{}] * len(x))])
+
+
+def _refuse_frame(run: Run) -> None:
+    """Raise a RunError if the run takes no tables."""
+    if run.facts.inputs != "rows" and not {"target", "series"} & run.facts.encoding.keys():
+        raise RunError(f"{run.path}: takes {run.facts.inputs}, not a DataFrame")
 
 
 def _read_files(run: Run, files: Sequence[str | Path], as_is: bool) -> list[Read]:
