@@ -310,6 +310,9 @@ def test_a_run_of_a_folder_is_measured_as_in_training(folder, tmp_path):
     made = dl.fit(dataset=data, model="rnn", training={"epochs": 1}, runs=tmp_path, verbose=False)
     before = dl.evaluate(made)["test"]
     (folder / "good" / "new.txt").write_text("good quartz", encoding="utf-8")
+    (tmp_path / "new.csv").write_text("text\ngood\n")
+    with pytest.raises(DatasetError, match=r"new.csv: is a table, not one text"):
+        dl.predict(made, tmp_path / "new.csv")
     with pytest.raises(RunError, match="takes text, not a DataFrame"):
         dl.predict(made, pd.DataFrame({"text": ["good"]}))
     after = dl.evaluate(made)

@@ -211,6 +211,8 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
         text = read_text(existing_file(file))
         if run.facts.task == "next_token":
             return read_texts(run, text.splitlines())
+        if Path(file).suffix.lower() in (".csv", ".tsv"):
+            raise DatasetError(f"{file}: is a table, not one text: give its texts as a list")
         return read_texts(run, [text], str(file))
     from dlcourse.datasets.csv import encode_rows, encoding_of
 
