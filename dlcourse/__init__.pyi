@@ -65,6 +65,7 @@ class RecipeSettings(TypedDict, total=False):
     schedule: Group | None
     clip_norm: float | None
     clip_value: float | None
+    ema: float | None
     label_smoothing: float
     class_weights: Literal["balanced"] | Mapping[str, float] | None
     augmentation: Mapping[str, Any] | None

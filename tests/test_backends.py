@@ -222,6 +222,7 @@ def test_the_other_commands_run(command, run, tmp_path, capsys):
 @pytest.mark.parametrize(
     "more",
     [
+        "  ema: 0.9\n",
         "  clean_epochs: 1\n",
         "  class_weights: balanced\n  label_smoothing: 0.1\n  clip_norm: 1\n",
         "model: {name: transfer, base: RUN, trainable_layers: 1}\n",

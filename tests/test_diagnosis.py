@@ -1,6 +1,7 @@
 """Each rule on curves whose fault is drawn by hand; real trainings with real faults."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -346,7 +347,8 @@ def test_every_override_is_one_that_the_recipe_takes(config):
     settings = load_recipe(config).model_dump()
     task = DATASETS[settings["dataset"]["name"]].task
     regression, counts = task == "regression", {"class_counts": [90, *[10] * 9]}
-    known = {"regression": {"baseline": 1.0}, "next_token": {"classes": 10}}.get(task, counts)
+    given_by: Any = {"regression": {"baseline": 1.0}, "next_token": {"classes": 10}}
+    known = given_by.get(task, counts)
     for curves in FAULTS.values():
         given = {
             key: value for key, value in curves.items() if "accuracy" not in key or not regression

@@ -1,5 +1,7 @@
 """Pictures of sequences and text, and what explains a sequence that ends early."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def masked(weights):
     inputs = keras.Input((4, 1))
     x = keras.layers.Masking(PADDING)(inputs)
     x = keras.layers.Flatten()(x * 1.0)
-    out = keras.layers.Dense(1, use_bias=False)
+    out: Any = keras.layers.Dense(1, use_bias=False)
     model = keras.Model(inputs, out(x))
     out.set_weights([np.reshape(weights, (4, 1)).astype("float32")])
     return model
@@ -53,7 +55,7 @@ X = np.array([[[1.0], [2.0], [PADDING], [PADDING]]], "float32")
 
 
 def test_what_is_masked_stays_so_on_the_path_of_integrated_gradients():
-    found = dl.integrated_gradients(masked([1, 2, 3, 4]), X)
+    found: Any = dl.integrated_gradients(masked([1, 2, 3, 4]), X)
     assert found[0, :, 0] == pytest.approx([1, 4, 0, 0], abs=1e-5)  # w·x, float32 sums
 
 
@@ -85,7 +87,7 @@ def test_over_time_has_a_line_per_feature_and_a_strip_per_map():
 def test_tokens_are_orange_where_they_raise_the_score_and_blue_where_they_lower_it():
     ax = plots.token_attributions(["good", "bad", "so"], np.array([2.0, -2.0, 0.0]))
     assert [text.get_text() for text in ax.texts] == ["good", "bad", "so"]
-    colours = [text.get_bbox_patch().get_facecolor() for text in ax.texts]
+    colours: Any = [text.get_bbox_patch().get_facecolor() for text in ax.texts]
     assert colours[0][0] > colours[0][2]  # more red than blue
     assert colours[1][2] > colours[1][0]
     assert max(colours[2][:3]) - min(colours[2][:3]) < 0.02  # grey

@@ -57,6 +57,8 @@ def folder(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("user"), np.random.default_rng(0)
     rows = [f"{k},{area},{1000 * area + 7}" for k, area in enumerate(rng.integers(40, 200, 60))]
     (folder / "houses.csv").write_text("\n".join(["id,area,price", *rows]) + "\n")
+    rows = [f"{k % 2},a {('dull', 'fine')[k % 2]} film" for k in range(40)]
+    (folder / "reviews.csv").write_text("\n".join(["stars,review", *rows]) + "\n")
     for name, level in (("pets/cat", 60), ("pets/dog", 190), ("new", 128)):
         (folder / name).mkdir(parents=True)
         for k in range(12):

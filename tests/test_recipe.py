@@ -299,7 +299,7 @@ training:
         ("training.batch_size=many", "expected a valid integer, got 'many'"),
         ("training.batch_size=[1, 2, 3, 4, 5]", "5 stages need 5 epochs or more, got 4"),
         ("training.clean_epochs=2", "there is no augmentation: set augmentation too"),
-        ("training.ema=0.9", "was removed: averaged weights made no measured difference"),
+        ("training.ema=1", "expected less than 1, got 1"),
         ("training.augmentation={fill: white}", "expected 'nearest' or 'black', got 'white'"),
         ("training.optimizer=sdg", "unknown optimizer 'sdg' (did you mean 'sgd'?)"),
         ("training.optimizer=3", "expected a mapping of settings, got 3"),

@@ -48,12 +48,13 @@ KINDS = {
             "class_weights": "balanced",
         },
     },
-    "batch sizes by stages, clean epochs": {
+    "batch sizes by stages, averaged weights, clean epochs": {
         "dataset": {"name": "digits"},
         "model": {"name": "cnn", "filters": [4], "hidden": [8], "batch_norm": True},
         "training": {
             "steps_per_execution": 1,
             "batch_size": [64, 128, 256],
+            "ema": 0.9,
             "augmentation": {"shear": 0.1, "zoom": 0.1, "flip": "horizontal", "fill": "black"},
             "clean_epochs": 2,
             "schedule": {"name": "linear", "warmup": 0.2},
@@ -276,8 +277,8 @@ def test_a_state_inside_an_epoch_that_has_ended_is_left_alone(tmp_path):
         pytest.param(False, [1, 12, 15], id="last, everywhere", marks=SLOW),
     ],
 )
-def test_stages_end_bit_equal_wherever_they_stop(keep, stops, tmp_path):
-    own = {"batch_size": [20, 50], "restore_best_weights": keep}
+def test_averaged_weights_and_stages_end_bit_equal_wherever_they_stop(keep, stops, tmp_path):
+    own = {"batch_size": [20, 50], "ema": 0.8, "restore_best_weights": keep}
     given = recipe(**own, early_stopping=None, reduce_on_plateau=None, checkpoint_every=2)
     whole = train(given, tmp_path, name="whole", bar=False)
     for looks in stops:  # to 6 in the first stage, from 12 in the second

@@ -111,13 +111,13 @@ def test_the_vocabulary_comes_from_the_training_split_alone(table):
 
 
 def test_ngram_counts_worked_by_hand():
-    """The only text of each split is "ab": end→a, a→b, b→end, each seen once in training."""
+    """Each split holds the text "ab": end→a, a→b, b→end, each counted twice before the test."""
     from types import SimpleNamespace
 
     y = np.array([[2, 3, 0]])
     data = SimpleNamespace(class_names=("end", "?", "a", "b"), splits=dict.fromkeys("abc", (y, y)))
     alpha = 0.01  # the least that is tried is the best, for nothing unseen occurs
-    expected = -np.log((1 + alpha) / (1 + 4 * alpha))
+    expected = -np.log((2 + alpha) / (2 + 4 * alpha))
     assert ngram_losses(data) == pytest.approx(
         dict.fromkeys(("bigram", "trigram", "4-gram"), expected)
     )

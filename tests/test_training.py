@@ -308,6 +308,51 @@ def test_xla_is_refused_where_a_layer_has_none_of_it():
     assert not layer.supports_jit
 
 
+def test_the_averaged_weights_are_measured_and_kept(tmp_path):
+    """Beside a mean worked out from the weights after every step."""
+    given = recipe(
+        epochs=2, batch_size=300, ema=0.6, steps_per_execution=1, restore_best_weights=False
+    )
+    prepared = prepare(given)
+    fit = Fit(given, prepared, Run(tmp_path))
+    original, mean = fit._end_step, []
+
+    def follow(batch, logs=None):
+        now = prepared.model.get_weights()
+        mean[:] = [0.6 * m + 0.4 * w for m, w in zip(mean, now, strict=True)] if mean else now
+        original(batch, logs)
+
+    fit._end_step = follow
+    fit.train()
+    kept, epoch = fit.best_weights()
+    assert epoch == 2
+    for found, expected in zip(kept, mean, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)  # float32, ten steps
+    prepared.model.set_weights(kept)
+    loss = evaluate(prepared.model, prepared.dataset)[0]["val"]["loss"]
+    assert fit.progress.history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    best = train(recipe(epochs=4, ema=0.9, learning_rate=0.5), tmp_path, bar=False)
+    assert best.metrics["val"]["loss"] == pytest.approx(min(best.history["val_loss"]), rel=1e-4)
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e-3])
+def test_averaged_weights_of_no_step_are_the_first_weights(rate, tmp_path):
+    given = recipe("diabetes", "linear_regression", ema=0.9, learning_rate=rate)
+    if rate > 1:
+        given = recipe(
+            "diabetes", "linear_regression", ema=0.9, optimizer={"name": "sgd"}, learning_rate=rate
+        )
+        with pytest.raises(DivergedError, match="first weights are kept"):
+            train(given, tmp_path, name="wild", bar=False)
+        weights = read_run(tmp_path / "wild").model.get_weights()
+    else:
+        weights, _ = Fit(given, prepare(given), Run(tmp_path)).best_weights()
+    first = prepare(given).model.get_weights()
+    assert any(np.abs(array).max() > 0 for array in weights)
+    for found, expected in zip(weights, first, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_name_in_use_is_refused(tmp_path):
     run = train(recipe(epochs=1), tmp_path, name="mine", bar=False)
     assert isinstance(run, Run)

@@ -15,10 +15,10 @@ CNN = {"dataset": {"name": "digits"}, "model": {"name": "cnn", "filters": [4], "
 KINDS = {
     "best weights": {"dataset": "iris", "model": "dnn", "learning_rate": 0.5, "epochs": 9},
     "last weights": {"dataset": "iris", "model": "dnn", "restore_best_weights": False, "epochs": 9},
-    "last weights, augmentation": {
+    "averaged weights, augmentation": {
         **CNN,
         "training": {
-            **{"epochs": 6, "batch_size": 256, "restore_best_weights": False},
+            **{"epochs": 6, "batch_size": 256, "ema": 0.9, "restore_best_weights": False},
             "augmentation": {"shift": 0.1},
         },
     },

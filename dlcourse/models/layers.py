@@ -89,11 +89,11 @@ def rescaling(rescale: Rescale) -> list["keras.Layer"]:
     Raises:
         RecipeError: `rescale` is neither a range nor a layer nor None.
     """
-    layers = rescale if isinstance(rescale, list) else [] if rescale is None else [rescale]
+    layers: Any = rescale if isinstance(rescale, list) else [rescale] * (rescale is not None)
     if all(isinstance(layer, keras.Layer) for layer in layers):
-        return layers  # pyright: ignore[reportReturnType]
+        return layers
     try:
-        low, high = (float(end) for end in rescale if not isinstance(end, str))
+        low, high = (float(end) for end in layers[0] if not isinstance(end, str))
     except (TypeError, ValueError, OverflowError):
         low = high = nan
     if not 0 < high - low < inf:

@@ -8,7 +8,7 @@ from dlcourse.heavy import keras, ops
 from dlcourse.models import layers as parts
 from dlcourse.schema import Fraction, NonNegative, Positive, Rate, checked
 
-LOW = -1e9  # of a step that a maximum leaves out
+LOW = -3e4  # of a step that a maximum leaves out; float16 holds it
 
 
 @checked

@@ -38,8 +38,9 @@ def naive_text(metrics: Mapping[str, Any]) -> str:
 
 
 def ngram_losses(dataset: Any) -> dict[str, float]:
-    """Return the mean of -ln p of each test token, for p from the counts of n-grams in training.
+    """Return the mean of -ln p of each test token, for p from the counts of n-grams before it.
 
+    The counts are of training and validation together, so the network has fewer texts than they.
     p is (count of the n-gram + α) / (count of its first n - 1 tokens + α · tokens), with the α that
     is best on the validation split. The end of a text is a token.
 
@@ -50,7 +51,7 @@ def ngram_losses(dataset: Any) -> dict[str, float]:
     for name, order in ORDERS.items():
         train, val, test = (_grams(y, order, size) for _, y in dataset.splits.values())
         best = min(SMOOTHING, key=lambda alpha: _loss(train, val, size, alpha))
-        losses[name] = _loss(train, test, size, best)
+        losses[name] = _loss(np.concatenate([train, val]), test, size, best)
     return losses
 
 
@@ -58,7 +59,7 @@ def _grams(y: np.ndarray, order: int, size: int) -> np.ndarray:
     """Return the n-gram that ends at each token, as one number, up to each text's first end."""
     before = np.pad(y, ((0, 0), (order - 1, 0)))  # the end stands before the start, too
     steps = y.shape[1]
-    number = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
+    number: Any = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
     return number[np.arange(steps) <= (y > 0).sum(axis=1, keepdims=True)]
 
 

@@ -35,6 +35,8 @@ class Fit:
             steps per epoch; valid while it runs.
         saved_step: Step of the current epoch whose state was saved last.
         clock: Wall-clock and CPU time, in seconds, when the current fit was last measured.
+        running: Weights that the averages of `ema` replace from the start of validation to the end
+            of the epoch; empty otherwise.
     """
 
     recipe: Recipe
@@ -48,7 +50,7 @@ class Fit:
         self.model: Any = self.prepared.model
         self.progress, self.arrays, self.resumed = state.Progress(), {}, False
         self.first_step = self.last_epoch = self.steps = self.saved_step = 0
-        self.clock = (0.0, 0.0)
+        self.clock, self.running = (0.0, 0.0), []
         self.model.optimizer.build(self.model.trainable_variables)
         self.path = self.run.path / self.file
         self.inside_path = self.path.with_name(f"inside_{self.file}")
@@ -146,6 +148,7 @@ class Fit:
             on_train_batch_begin=self._begin_step,
             on_train_batch_end=self._end_step,
             on_epoch_end=self._end_epoch,
+            on_test_begin=self._begin_test,
         )
         boards = []
         if self.recipe.training.tensorboard:
@@ -170,6 +173,15 @@ class Fit:
             at = (self.recipe.seed, self.progress.epoch, self.first_step + batch)
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
 
+    def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
+        """With `ema`, use the averaged weights until the end of the epoch has evaluated them."""
+        if self.recipe.training.ema is not None:
+            weights = self.model.trainable_variables
+            self.running = [np.asarray(weight).copy() for weight in weights]
+            self.model.optimizer.finalize_variable_values(weights)
+            for weight in weights:  # on JAX they share the averages' memory, which evaluation frees
+                weight.assign(np.asarray(weight).copy())
+
     def _end_step(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         done = min(self.first_step + batch + 1, self.steps)
         loss = float((logs or {})["loss"])
@@ -190,13 +202,16 @@ class Fit:
         refuse_infinite(self.prepared.whole, metrics, epoch, self.steps)
         for key, value in metrics.items():
             self.progress.history.setdefault(key, []).append(value)
+        if self.recipe.training.ema is not None:
+            for weight, value in zip(self.model.trainable_variables, self.running, strict=True):
+                weight.assign(value)
         self.progress.epoch = epoch + 1
         self.progress.stopped = bool(self.model.stop_training)
         self._save(step=0)
         write_history(self.run.path / "history.csv", self.progress.history)
         self.watch.tell(epoch_line(epoch + 1, self.recipe.training.epochs, metrics))
         if epoch + 1 == self.last_epoch and not self.done:
-            self.load()  # before Keras ends this fit and restores the best weights
+            self.load()  # before Keras ends this fit and restores the best or the averaged weights
         if self.watch.signal and not self.done:
             self._leave(self.watch.signal)
 
@@ -218,8 +233,15 @@ class Fit:
 
     def _kept(self) -> list[str]:
         """Return the names, in the state, of the weights that `best_weights` returns otherwise."""
+        model = self.prepared.model
         names = {id(v): f"model_{i}" for i, v in enumerate(self.prepared.whole.variables)}
-        return [names[id(weight)] for weight in self.prepared.model.weights]
+        if self.recipe.training.ema is not None:
+            optimizer = model.optimizer
+            places = {id(v): f"optimizer_{i}" for i, v in enumerate(optimizer.variables)}
+            averages = optimizer._model_variables_moving_average
+            for weight, average in zip(model.trainable_variables, averages, strict=True):
+                names[id(weight)] = places[id(average)]
+        return [names[id(weight)] for weight in model.weights]
 
     def _sync(self) -> None:
         """Write the state of the epoch to the variables: JAX keeps it outside of the model."""
@@ -237,7 +259,10 @@ class Fit:
         for callback in self.callbacks:
             if getattr(callback, "best_weights", None):
                 return [*frozen, *callback.best_weights], callback.best_epoch + 1
-        return [*frozen, *self.prepared.model.get_weights()], self.progress.epoch
+        model = self.prepared.model
+        if self.recipe.training.ema is not None and int(model.optimizer.iterations):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        return [*frozen, *model.get_weights()], self.progress.epoch
 
 
 COLUMNS = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae", "learning_rate")

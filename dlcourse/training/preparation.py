@@ -160,6 +160,8 @@ def compile_model(prepared: Prepared, recipe: Recipe) -> None:
     weight = target_scale(dataset)[1] ** -2 if dataset.task == "regression" else 1.0
     optimizer: Any = OPTIMIZERS[options.pop("name")](rate, **options)
     optimizer.global_clipnorm, optimizer.clipvalue = training.clip_norm, training.clip_value
+    if training.ema is not None:
+        optimizer.use_ema, optimizer.ema_momentum = True, training.ema
     for target in (model, prepared.augmented):
         if target is not None:
             target.compile(

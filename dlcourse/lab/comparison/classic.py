@@ -113,11 +113,10 @@ def _of_ngrams(dataset: Dataset, seed: int) -> dict[str, Classic]:
     from sklearn.model_selection import GridSearchCV, KFold
 
     strengths, folds = [*STRENGTHS], KFold(3, shuffle=True, random_state=seed)
+    name, model, setting = "ngrams_logistic", LogisticRegression(max_iter=STEPS), "C"
     if dataset.task == "regression":
-        name, search = "ngrams_ridge", GridSearchCV(Ridge(), {"alpha": strengths}, cv=folds)
-    else:
-        logistic = LogisticRegression(max_iter=STEPS)
-        name, search = "ngrams_logistic", GridSearchCV(logistic, {"C": strengths}, cv=folds)
+        name, model, setting = "ngrams_ridge", Ridge(), "alpha"
+    search = GridSearchCV(model, {setting: strengths}, cv=folds)
     return {name: Classic(search, lambda model: _weights(model.best_estimator_), NGRAMS)}
 
 
@@ -133,9 +132,8 @@ class Naive:
     def __init__(self, name: str, dataset: Dataset):
         self.name, self.shape, self.encoding = name, dataset.input_shape, dataset.encoding
 
-    def fit(self, x: np.ndarray, y: np.ndarray) -> "Naive":
+    def fit(self, *_: np.ndarray) -> "Naive":
         """Return itself: there is nothing to fit."""
-        del x, y
         return self
 
     def predict(self, x: np.ndarray) -> np.ndarray:

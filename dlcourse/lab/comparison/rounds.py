@@ -54,7 +54,8 @@ def rounds(dataset: Dataset, *, folds: int, seeds: int, seed: int) -> list[Datas
     if folds and ordered(dataset):
         reason = "the windows of a series overlap, so folds would share them: use --seeds"
         raise RecipeError(f"{dataset.name}: {reason}")
-    parts = _folds(dataset, folds, seed) if folds else _seeds(dataset, seeds, seed)
+    kept = [dataset] * seeds if ordered(dataset) else _seeds(dataset, seeds, seed)
+    parts = _folds(dataset, folds, seed) if folds else kept
     return [check(part) for part in parts]
 
 
@@ -80,9 +81,6 @@ def _seeds(dataset: Dataset, seeds: int, seed: int) -> Iterator[Dataset]:
     x = _joined([dataset.x_train, dataset.x_val])
     y = np.concatenate([dataset.y_train, dataset.y_val])
     for number in range(seeds):
-        if ordered(dataset):
-            yield dataset
-            continue
         yield _with_validation(dataset, x, y, dataset, seed + number)
 
 

@@ -19,7 +19,7 @@ from dlcourse.schema import flat
 from dlcourse.training.preparation import class_weights
 
 TEMPLATE = Path(__file__).with_name("template.txt")
-SINGLE = ("early_stopping", "reduce_on_plateau", "checkpoint_every")
+SINGLE = ("early_stopping", "reduce_on_plateau", "ema", "checkpoint_every")
 """Settings that need the whole training in one call of fit."""
 
 
@@ -72,8 +72,8 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
 
 def _model(recipe: Recipe, dataset: Dataset) -> Values:
     settings, known, constant = recipe.settings("model"), {}, False
-    model, branches = recipe.build_model(dataset), "its layers are not in a row"
-    refuse(recipe, "model.name", not isinstance(model, keras.Sequential), branches)
+    model, reason = recipe.build_model(dataset), "its layers are not in a row, as those of rnn are"
+    refuse(recipe, "model.name", not isinstance(model, keras.Sequential), reason)
     if dataset.facts.inputs == "rows":
         constant = bool((np.ptp(dataset.x_train, axis=0) == 0).any())
         variance = "variance" if constant else "x_train.var(axis=0)"
@@ -93,6 +93,7 @@ def _training(recipe: Recipe, dataset: Dataset, stages: list[Any]) -> Values:
     rate = Code("learning_rate") if training.schedule else training.learning_rate
     config = {**training.optimizer.model_dump(), "learning_rate": rate}
     config |= {"global_clipnorm": training.clip_norm, "clipvalue": training.clip_value}
+    config |= {"use_ema": True, "ema_momentum": training.ema} if training.ema is not None else {}
     named = isinstance(training.class_weights, dict)
     return {
         "batch_size": stages[0][0],

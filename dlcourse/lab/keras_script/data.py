@@ -41,7 +41,8 @@ def data_of(recipe: Recipe) -> tuple[Dataset, Values]:
     """
     name, settings = recipe.dataset.name, recipe.settings("dataset")
     path = settings.get("path", "")
-    refuse(recipe, "dataset.name", name in MADE, "dlcourse makes its examples itself")
+    own = "dlcourse makes its examples itself: save them as a file"
+    refuse(recipe, "dataset.name", name in MADE, own)
     refuse(recipe, "dataset.path", path in GIVEN, "the data is in Python: save it as a file")
     refuse(recipe, "dataset.split", settings.get("split", "random") != "random", "set it to random")
     refuse(recipe, "dataset.rare", settings.get("rare"), "leave it out")
