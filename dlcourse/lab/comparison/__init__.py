@@ -141,10 +141,9 @@ def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
     (first_name, first), *others = recipes.items()
     for name, recipe in others:
         if recipe.dataset != first.dataset:
-            raise RecipeError(
-                f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
-                f"{_settings(first)}: a comparison needs one data set"
-            )
+            reason = f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
+            reason += f"{_settings(first)}: a comparison needs one data set"
+            raise RecipeError(reason)
     return first
 
 
