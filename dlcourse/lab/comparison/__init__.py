@@ -187,19 +187,9 @@ def _result(
     data = dataset.summary
     if dataset.task != "regression":
         data += f"; majority {np.bincount(dataset.y_test).max() / len(dataset.y_test):.4f}"
-    return Comparison(
-        data,
-        _protocol(folds, count, sizes[-1], trials),
-        score,
-        folds > 0,
-        tuple(recipes),
-        tuple(trials),
-        tuple(rows),
-        explains,
-        tuple(sentences),
-        tuple(sizes),
-        full,
-    )
+    protocol = _protocol(folds, count, sizes[-1], trials)
+    found = (tuple(recipes), tuple(trials), tuple(rows), explains, tuple(sentences))
+    return Comparison(data, protocol, score, folds > 0, *found, tuple(sizes), full)
 
 
 def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:
