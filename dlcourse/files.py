@@ -38,6 +38,7 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
             with temporary.open("r+b") as stream:  # Windows flushes only what it may write
                 os.fsync(stream.fileno())
             temporary.replace(path)
+            _flush_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -63,6 +64,17 @@ def read_arrays(path: Path) -> dict[str, Any]:
     # opened here: np.load leaves a broken archive open
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename survive a power loss; Windows cannot open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_folder(path: str | Path) -> Path:
