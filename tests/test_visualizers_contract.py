@@ -862,6 +862,7 @@ def test_a_wrong_setting_is_told_with_what_was_expected_and_what_came():
         ({"samples": 0}, "smooth_grad: 'samples': expected greater than or equal to 1, got 0"),
         ({"samples": 2.5}, "smooth_grad: 'samples': expected a valid integer, got 2.5"),
         ({"noise": "much"}, "smooth_grad: 'noise': expected a valid number, got 'much'"),
+        ({"kind": "median"}, "smooth_grad: 'kind': expected 'mean', 'squared' or 'variance', got "),
         ({"sample": 3}, "smooth_grad: unknown setting 'sample' (did you mean 'samples'?)"),
     ):
         refused(text, "smooth_grad", built("sequential"), IMAGES, **settings)

@@ -231,6 +231,22 @@ def test_smooth_grad_without_noise_is_saliency(cnn):
     np.testing.assert_allclose(smooth, saliency(cnn, IMAGES, 1), rtol=1e-5, atol=1e-8)
 
 
+def test_the_gradient_of_a_linear_model_has_no_variance(linear):
+    np.testing.assert_allclose(smooth_grad(linear, ROWS, 0, kind="variance"), 0, atol=1e-12)
+    square = smooth_grad(linear, ROWS, 0, kind="squared")
+    np.testing.assert_allclose(square, WEIGHTS.T[[0, 0, 0]] ** 2)
+
+
+def test_squared_is_the_variance_and_the_mean_squared(cnn):
+    rows = {
+        kind: smooth_grad(cnn, IMAGES[..., :], 1, kind=kind, samples=8)
+        for kind in ("mean", "squared", "variance")
+    }
+    assert rows["variance"].max() > 0
+    assert (rows["squared"] >= rows["variance"]).all()
+    assert (rows["squared"] >= rows["mean"] ** 2 * (1 - 1e-5)).all()  # largest channels, rounded
+
+
 def test_smooth_grad_is_decided_by_its_seed(cnn):
     first, again, other = (smooth_grad(cnn, IMAGES, 1, seed=seed, samples=4) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
@@ -239,11 +255,11 @@ def test_smooth_grad_is_decided_by_its_seed(cnn):
 
 def test_noise_is_a_share_of_the_image_s_own_range():
     model = keras.Sequential([layers.Input((2,)), layers.Dense(1, use_bias=False)])
-    model.layers[0].activation = lambda x: x**3
+    model.layers[0].activation = keras.ops.square
     model.set_weights([np.ones((2, 1))])
-    # score (a + b)³, gradient 3(a + b)²: its mean is 3 · (3² + 2 · (noise · (max − min))²)
-    found = smooth_grad(model, np.array([[0.0, 3.0]]), 0, samples=4000, noise=0.5)
-    np.testing.assert_allclose(found, 3 * (9 + 2 * 1.5**2), rtol=0.1)  # 1.7% standard error
+    # score (a + b)², gradient 2(a + b): its variance is 4 · 2 · (noise · (max − min))²
+    found = smooth_grad(model, np.array([[0.0, 3.0]]), 0, kind="variance", samples=4000, noise=0.5)
+    np.testing.assert_allclose(found, 8 * 1.5**2, rtol=0.1)  # 4,000 samples: 2.2% standard error
 
 
 # Guided back-propagation

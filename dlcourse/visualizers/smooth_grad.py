@@ -1,6 +1,6 @@
 """SmoothGrad: the gradient averaged over noisy copies of the image."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,17 +17,19 @@ def smooth_grad(
     *,
     samples: Positive = 20,
     noise: NonNegative = 0.2,
+    kind: Literal["mean", "squared", "variance"] = "mean",
     seed: Natural = 0,
     output: Output = 0,
     where: Any = None,
     batch_size: Positive | None = None,
 ) -> np.ndarray | list[np.ndarray]:
-    """Return |mean gradient| over noisy copies.
+    """Return |mean gradient| over noisy copies, or the gradient's mean square or variance.
 
     Args:
         model, images, class_indices, output, where: As for `saliency`.
         samples: Number of noisy copies per image.
         noise: Standard deviation, as a fraction of the image's range of values (max − min).
+        kind: Statistic, `mean` (SmoothGrad), `squared` (SmoothGrad-Squared), `variance` (VarGrad).
         seed: Seed of the noise, which is the same for every image but for its scale.
         batch_size: Number of noisy copies in a pass, as for `saliency`.
 
@@ -38,28 +40,39 @@ def smooth_grad(
         UserError: The arguments do not fit together.
 
     References:
-        Smilkov et al., "SmoothGrad", 2017, arXiv:1706.03825.
+        Smilkov et al., "SmoothGrad", 2017, arXiv:1706.03825; Hooker et al., "A Benchmark for
+        Interpretability Methods", 2019, arXiv:1806.10758 (squared); Adebayo et al., "Local
+        Explanation Methods", 2018, arXiv:1810.03307 (variance).
     """
 
     def values(part: Target) -> list[np.ndarray]:
-        return [np.abs(total) / samples for total in _sums(part, samples, noise, seed)]
+        return [_combined(kind, *s, samples) for s in _moments(part, samples, noise, seed)]
 
     target = target_of(model, images, class_indices, output, where, batch_size, sizes=False)
     return maps_of(target, values, np.max)
 
 
-def _sums(target: Target, samples: int, noise: float, seed: int) -> list[np.ndarray]:
-    """Return, for each input, the sum of the gradient over the copies."""
+def _combined(kind: str, first: np.ndarray, second: np.ndarray, samples: int) -> np.ndarray:
+    """Return the map from the sums of the gradients and of their squares."""
+    mean, square = first / samples, second / samples
+    if kind == "mean":
+        return np.abs(mean)
+    return square if kind == "squared" else np.maximum(square - mean**2, 0.0)
+
+
+def _moments(target: Target, samples: int, noise: float, seed: int) -> list[np.ndarray]:
+    """Return, for each input, the sums of the gradient and of its square over the copies."""
     n = len(target.rows)
     at_once = max(1, target.batch_size // n)
     rngs = [np.random.default_rng((seed, k)) for k in range(len(target.inputs))]
-    sums = [np.zeros(x.shape) for x in target.inputs]
+    sums = [np.zeros((2, *x.shape)) for x in target.inputs]
     for start in range(0, samples, at_once):
         copies = min(at_once, samples - start)
         noisy = [_noisy(target, k, copies, noise, rng) for k, rng in enumerate(rngs)]
         slopes = gradients(target.repeated(copies, noisy))
         for total, g in zip(sums, slopes, strict=True):
-            total += g.reshape(copies, n, *g.shape[1:]).sum(axis=0)
+            g = g.reshape(copies, n, *g.shape[1:])
+            total += [g.sum(axis=0), np.square(g).sum(axis=0)]
     return sums
 
 
