@@ -111,6 +111,21 @@ def test_total_variation_makes_smoother_images_and_the_norm_greyer_ones(cnn):
     assert np.abs(grey - 0.5).mean() < 0.5 * np.abs(free - 0.5).mean()
 
 
+def test_a_callback_sees_every_step_and_changes_nothing(cnn):
+    steps, found = [], []
+
+    def watch(step, images, score):
+        assert images.shape == (2, 8, 8, 1)
+        steps.append(step)
+        found.append(score)
+
+    watched = activation_maximization(cnn, [0, 1], steps=15, callback=watch, **FREE)
+    assert steps == list(range(1, 16))
+    assert (found[-1] > found[0]).all()
+    alone = activation_maximization(cnn, [0, 1], steps=15, **FREE)
+    np.testing.assert_allclose(watched, alone, atol=0.5)  # one compiled loop, another rounding
+
+
 def test_the_model_is_not_changed(cnn):
     before = [np.asarray(v).tobytes() for v in cnn.variables]
     activation = cnn.get_layer("conv").activation

@@ -1,8 +1,7 @@
 """Activation maximization: the image that most activates a class, a unit or a filter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from dlcourse.visualizers.saliency import PART, WHOLE
 from dlcourse.visualizers.targets import Reader, Target, model_shapes, numbers, target_of
 
 Range = tuple[float, float]
+Callback = Callable[[int, Any, np.ndarray], None]
+"""`callback(step, images, scores)`, step from 1, after each step."""
 SLOPE = 0.1
 """Negative slope of the leaky ReLU used in place of ReLU: an inactive unit still has a gradient."""
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
@@ -54,6 +55,7 @@ def activation_maximization(
     regularizers: InstanceOf[Regularizers] | None = None,
     transformations: InstanceOf[moved.Transformations] | None = None,
     seed: Natural = 0,
+    callback: Callback | None = None,
 ) -> Any:
     """Return, for each target, an image that activates it strongly.
 
@@ -79,6 +81,8 @@ def activation_maximization(
         transformations: Random views; by default, for images, shifts by up to a twelfth of the
             side, rotations by up to 5 degrees and scaling by up to 5 %.
         seed: Seed of the noise and the transformations.
+        callback: Function called after each step (slower: without it the steps run as one
+            compiled loop).
 
     Returns:
         `(targets, height, width, channels)`, or a list of these for a model with several inputs.
@@ -109,9 +113,13 @@ def activation_maximization(
         raise UserError(reason)
     ascent = Ascent(target.reader, place, ranges, costs)
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
-    draws = np.zeros((steps, 1), "float32") if draws is None else draws
-    given = (ascent.state(begin), chosen, draws, np.float32(learning_rate))
-    return ascent.images(target.run(("ascent", ascent), ascent.steps, *given))
+
+    def advance(state: Any, first: int, last: int) -> tuple[Any, Any]:
+        part = np.zeros((last - first, 1), "float32") if draws is None else draws[first:last]
+        numbers = np.asarray([first, learning_rate], "float32")
+        return target.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
+
+    return ascent.climb(advance, begin, steps, callback)
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,23 @@ class Ascent:
     place: LayerCall | None
     ranges: tuple[Range, ...]
     costs: Regularizers
+
+    def climb(self, advance: Callable[..., Any], begin: list, steps: int, callback: Any) -> Any:
+        """Return the images after all steps: one compiled loop, or steps that report in between.
+
+        Args:
+            advance: Function of a state and two steps that returns the state after the second, and
+                the last scores.
+            begin, steps, callback: As for `activation_maximization`.
+        """
+        state = self.state(begin)
+        block = 1 if callback else steps
+        for first in range(0, steps, block):
+            last = min(first + block, steps)
+            state, scores = advance(state, first, last)
+            if callback:
+                callback(last, self.images(state), np.asarray(scores))
+        return self.images(state)
 
     def state(self, images: list[np.ndarray]) -> tuple[list, list, list]:
         """Return the state that encodes the images, which are given in their value ranges."""
@@ -138,32 +163,35 @@ class Ascent:
         ]
         return images if len(images) > 1 else images[0]
 
-    def steps(self, model: Any, state: Any, units: Any, draws: Any, rate: Any) -> Any:
-        """Return the state after one step per draw.
+    def steps(self, model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
+        """Return the state after one step per draw, and the last scores.
 
         Args:
             model, state, units: The model, the initial state, and each image's class or unit.
             draws: Views `(steps, targets, 8)`, or `(steps, 1)` for none.
-            rate: Learning rate.
+            numbers: Index of the first step, and the learning rate.
         """
 
         def step(number: Any, carried: Any) -> Any:
-            values, moments, squares = carried
+            values, moments, squares, _ = carried
             view = ops.take(draws, number, axis=0) if len(draws.shape) == 3 else None
-            score = partial(self.score, model, units, view)
-            _, gradient, _ = value_and_gradient(score)(values)
-            time = ops.cast(number, "float32") + 1
+            _, gradient, scores = value_and_gradient(
+                lambda values: self.score(model, values, units, view)
+            )(values)
+            time = numbers[0] + ops.cast(number, "float32") + 1
             updated = [
-                _adam(*parts, time, rate)
+                _adam(*parts, time, numbers[1])
                 for parts in zip(values, gradient, moments, squares, strict=True)
             ]
-            return tuple(map(list, zip(*updated, strict=True)))
+            return (*map(list, zip(*updated, strict=True)), scores)
 
-        start = tuple([ops.convert_to_tensor(x) for x in part] for part in state)
-        return ops.fori_loop(0, draws.shape[0], step, start)
+        start = [[ops.convert_to_tensor(x) for x in part] for part in state]
+        start = (*start, ops.zeros(ops.shape(units), "float32"))
+        *end, scores = ops.fori_loop(0, draws.shape[0], step, start)
+        return tuple(end), scores
 
-    def score(self, model: Any, units: Any, view: Any, values: list) -> tuple[Any, None]:
-        """Return the score minus its penalties, `(targets,)`."""
+    def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
+        """Return the score minus its penalties, and the score, both `(targets,)`."""
         pairs = zip(values, self.ranges, strict=True)
         inputs = [low + (high - low) * moved.seen(x, view) for x, (low, high) in pairs]
         if self.place is None:
@@ -183,7 +211,7 @@ class Ascent:
             )
         cost = sum(_cost(x, self.costs) for x in values)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
-        return scores / size - cost, None
+        return scores / size - cost, scores
 
 
 def _adam(
