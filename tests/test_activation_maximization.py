@@ -16,7 +16,7 @@ from dlcourse.visualizers import (
     feature_maps,
 )
 from dlcourse.visualizers.targets import class_scores, target_of
-from dlcourse.visualizers.transformations import seen
+from dlcourse.visualizers.transformations import image_of_spectrum, seen, spectrum
 
 FREE = {"regularizers": Regularizers(0.0), "transformations": Transformations()}
 
@@ -68,9 +68,10 @@ def test_the_template_of_an_edge_kernel_is_an_edge():
     assert np.abs(np.diff(found[0, ..., 0], axis=0)).mean() < 0.2 * np.abs(across).mean()
 
 
-def test_the_result_scores_higher_than_the_start(cnn):
+@pytest.mark.parametrize("fourier", [False, True])
+def test_the_result_scores_higher_than_the_start(cnn, fourier):
     start = np.full((3, 8, 8, 1), 100.0, "float32")
-    found = activation_maximization(cnn, [0, 1, 2], start=start, steps=40)
+    found = activation_maximization(cnn, [0, 1, 2], start=start, steps=40, fourier=fourier)
     assert found.shape == (3, 8, 8, 1)
     assert found.dtype == np.float32
     assert found.min() >= 0
@@ -124,6 +125,18 @@ def test_a_callback_sees_every_step_and_changes_nothing(cnn):
     assert (found[-1] > found[0]).all()
     alone = activation_maximization(cnn, [0, 1], steps=15, **FREE)
     np.testing.assert_allclose(watched, alone, atol=0.5)  # one compiled loop, another rounding
+
+
+def test_the_bar_counts_the_steps_and_the_callback_sees_every_image(cnn, capsys):
+    frames = []
+    activation_maximization(
+        cnn, 1, steps=5, callback=lambda _, images, __: frames.append(images[0]), progress=True
+    )
+    assert "5/5" in capsys.readouterr().out
+    assert len(frames) == 5
+    alone = activation_maximization(cnn, 1, steps=30, progress=False, **FREE)
+    told = activation_maximization(cnn, 1, steps=30, progress=True, **FREE)
+    np.testing.assert_allclose(told, alone, atol=0.5)  # blocks of steps, another rounding
 
 
 def test_the_model_is_not_changed(cnn):
@@ -184,13 +197,21 @@ def test_transformations_move_the_view_as_they_say():
     rng = np.random.default_rng(0)
     shifted = Transformations(jitter=2).draw(1, 1, (9, 9), rng)
     assert shifted is not None
-    view = np.asarray(seen(image, shifted[0]))
+    view = np.asarray(seen(image, shifted[0], 0.0))
     place = np.argwhere(view[0, ..., 0] == 1)
     assert len(place) == 1
     assert np.abs(place[0] - 4).max() <= 2
     turned = Transformations(rotation=30).draw(1, 1, (9, 9), rng)
     assert turned is not None
-    np.testing.assert_allclose(np.asarray(seen(image, turned[0]))[0, 4, 4, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(seen(image, turned[0], 0.0))[0, 4, 4, 0], 1, atol=1e-5)
+    blurred = np.asarray(seen(image, None, 1.0))
+    assert blurred.sum() == pytest.approx(1, abs=1e-2)  # what falls off the edge is given back
+    assert 0.1 < blurred.max() < 0.2  # 1 / 2π at the centre of a Gaussian
+
+
+def test_an_image_and_its_spectrum_are_the_same_picture():
+    image = np.random.default_rng(0).uniform(0.1, 0.9, (2, 7, 6, 3)).astype("float32")
+    np.testing.assert_allclose(np.asarray(image_of_spectrum(spectrum(image))), image, atol=1e-4)
 
 
 @pytest.mark.parametrize(

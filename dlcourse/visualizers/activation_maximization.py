@@ -54,8 +54,10 @@ def activation_maximization(
     learning_rate: NonNegative = 0.05,
     regularizers: InstanceOf[Regularizers] | None = None,
     transformations: InstanceOf[moved.Transformations] | None = None,
+    fourier: bool = False,
     seed: Natural = 0,
     callback: Callback | None = None,
+    progress: bool = False,
 ) -> Any:
     """Return, for each target, an image that activates it strongly.
 
@@ -80,9 +82,12 @@ def activation_maximization(
         regularizers: Penalties; by default some total variation, for images.
         transformations: Random views; by default, for images, shifts by up to a twelfth of the
             side, rotations by up to 5 degrees and scaling by up to 5 %.
+        fourier: Whether to ascend in the image's spectrum instead of its pixels, each frequency
+            scaled as in natural images: smoother, with fewer fine ripples (images only).
         seed: Seed of the noise and the transformations.
         callback: Function called after each step (slower: without it the steps run as one
             compiled loop).
+        progress: Whether to show Keras' progress bar, with the mean score.
 
     Returns:
         `(targets, height, width, channels)`, or a list of these for a model with several inputs.
@@ -93,7 +98,7 @@ def activation_maximization(
     References:
         Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Mahendran and
         Vedaldi, arXiv:1412.0035 (total variation); Olah et al., "Feature Visualization", 2017,
-        doi:10.23915/distill.00007 (transformations).
+        doi:10.23915/distill.00007 (transformations, spectrum).
     """
     rng = np.random.default_rng(seed)
     ranges, begin = _beginning(model, targets, value_range, start, rng)
@@ -107,11 +112,11 @@ def activation_maximization(
     images = all(x.ndim == 4 for x in begin)
     costs = regularizers or (Regularizers() if images else Regularizers(total_variation=0.0))
     views = transformations or (moved.default(begin[0].shape) if images else moved.NONE)
-    if not images and (views != moved.NONE or costs.total_variation):
-        reason = "activation_maximization: total_variation and transformations are for "
+    if not images and (fourier or views != moved.NONE or costs.total_variation):
+        reason = "activation_maximization: total_variation, transformations and fourier are for "
         reason += "images (n, height, width, channels)"
         raise UserError(reason)
-    ascent = Ascent(target.reader, place, ranges, costs)
+    ascent = Ascent(target.reader, place, ranges, costs, views.blur, fourier)
     draws = views.draw(steps, len(chosen), begin[0].shape[1:3], rng) if images else None
 
     def advance(state: Any, first: int, last: int) -> tuple[Any, Any]:
@@ -119,7 +124,7 @@ def activation_maximization(
         numbers = np.asarray([first, learning_rate], "float32")
         return target.run(("ascent", ascent), ascent.steps, state, chosen, part, numbers)
 
-    return ascent.climb(advance, begin, steps, callback)
+    return ascent.climb(advance, begin, steps, callback, progress)
 
 
 @dataclass(frozen=True)
@@ -130,20 +135,27 @@ class Ascent:
     place: LayerCall | None
     ranges: tuple[Range, ...]
     costs: Regularizers
+    blur: float
+    fourier: bool
 
-    def climb(self, advance: Callable[..., Any], begin: list, steps: int, callback: Any) -> Any:
-        """Return the images after all steps: one compiled loop, or steps that report in between.
+    def climb(
+        self, advance: Callable[..., Any], begin: list, steps: int, callback: Any, progress: bool
+    ) -> Any:
+        """Return the images after all steps: one compiled loop, or blocks that report in between.
 
         Args:
             advance: Function of a state and two steps that returns the state after the second, and
                 the last scores.
-            begin, steps, callback: As for `activation_maximization`.
+            begin, steps, callback, progress: As for `activation_maximization`.
         """
         state = self.state(begin)
-        block = 1 if callback else steps
+        block = 1 if callback else max(1, steps // 20) if progress else steps
+        bar = keras.utils.Progbar(steps, stateful_metrics=["score"], verbose=int(progress))
         for first in range(0, steps, block):
             last = min(first + block, steps)
             state, scores = advance(state, first, last)
+            if progress:
+                bar.update(last, [("score", float(np.mean(np.asarray(scores))))])
             if callback:
                 callback(last, self.images(state), np.asarray(scores))
         return self.images(state)
@@ -151,7 +163,8 @@ class Ascent:
     def state(self, images: list[np.ndarray]) -> tuple[list, list, list]:
         """Return the state that encodes the images, which are given in their value ranges."""
         pairs = zip(images, self.ranges, strict=True)
-        values = [np.clip((x - low) / (high - low), 0, 1) for x, (low, high) in pairs]
+        units = [np.clip((x - low) / (high - low), 0, 1) for x, (low, high) in pairs]
+        values = [moved.spectrum(x) for x in units] if self.fourier else units
         values = [np.asarray(x, "float32") for x in values]
         return values, list(map(np.zeros_like, values)), list(map(np.zeros_like, values))
 
@@ -159,9 +172,13 @@ class Ascent:
         """Return the images of a state in their value ranges; a list for several inputs."""
         images = [
             (low + (high - low) * np.clip(np.asarray(x), 0, 1)).astype("float32")
-            for x, (low, high) in zip(state[0], self.ranges, strict=True)
+            for x, (low, high) in zip(self.shown(state[0]), self.ranges, strict=True)
         ]
         return images if len(images) > 1 else images[0]
+
+    def shown(self, values: list) -> list:
+        """Return the images in [0, 1] that the values encode: pixels or spectra."""
+        return [moved.image_of_spectrum(x) for x in values] if self.fourier else values
 
     def steps(self, model: Any, state: Any, units: Any, draws: Any, numbers: Any) -> Any:
         """Return the state after one step per draw, and the last scores.
@@ -180,7 +197,7 @@ class Ascent:
             )(values)
             time = numbers[0] + ops.cast(number, "float32") + 1
             updated = [
-                _adam(*parts, time, numbers[1])
+                _adam(*parts, time, numbers[1], clip=not self.fourier)
                 for parts in zip(values, gradient, moments, squares, strict=True)
             ]
             return (*map(list, zip(*updated, strict=True)), scores)
@@ -192,8 +209,9 @@ class Ascent:
 
     def score(self, model: Any, values: list, units: Any, view: Any) -> tuple[Any, Any]:
         """Return the score minus its penalties, and the score, both `(targets,)`."""
-        pairs = zip(values, self.ranges, strict=True)
-        inputs = [low + (high - low) * moved.seen(x, view) for x, (low, high) in pairs]
+        shown = self.shown(values)
+        pairs = zip(shown, self.ranges, strict=True)
+        inputs = [low + (high - low) * moved.seen(x, view, self.blur) for x, (low, high) in pairs]
         if self.place is None:
             scores = self.reader.scores(self.reader.read(model, inputs)[0], (units, 1.0))
         else:
@@ -209,13 +227,13 @@ class Ascent:
             scores = replace(self.reader, output_activation=None, unread=False).scores(
                 activations, (units, 1.0)
             )
-        cost = sum(_cost(x, self.costs) for x in values)
+        cost = sum(_cost(x, self.costs) for x in shown)
         size = ops.stop_gradient(ops.maximum(ops.abs(scores), EPSILON))
         return scores / size - cost, scores
 
 
 def _adam(
-    value: Any, gradient: Any, moment: Any, square: Any, time: Any, rate: Any
+    value: Any, gradient: Any, moment: Any, square: Any, time: Any, rate: Any, *, clip: bool
 ) -> tuple[Any, Any, Any]:
     """Return value, moment and square after one ascending step of Adam (Kingma and Ba 2015)."""
     moment = DECAY_1 * moment + (1 - DECAY_1) * gradient
@@ -223,7 +241,7 @@ def _adam(
     first = moment / (1 - ops.power(DECAY_1, time))
     second = square / (1 - ops.power(DECAY_2, time))
     value = value + rate * first / (ops.sqrt(second) + EPSILON)
-    return ops.clip(value, 0.0, 1.0), moment, square
+    return (ops.clip(value, 0.0, 1.0) if clip else value), moment, square
 
 
 def _cost(x: Any, costs: Regularizers) -> Any:
