@@ -348,8 +348,9 @@ def test_a_number_that_means_missing_is_missing_in_new_rows_too(write):
     data = load_dataset(
         "csv", write(TABLE.replace("\n0,", "\n-999,")), "buys", missing_values=["-999"]
     )
-    _, x = encode_rows(write("age,width,colour\n-999,1,red\n"), data.encoding)
-    assert x[0, 0] == data.encoding["columns"][0]["medians"][0] > 0
+    for cell in ("-999", "-999.0", "-9.99e2"):
+        _, x = encode_rows(write(f"age,width,colour\n{cell},1,red\n"), data.encoding)
+        assert x[0, 0] == data.encoding["columns"][0]["medians"][0] > 0
 
 
 def test_drop_leaves_the_rows_out_and_error_names_the_first(write):

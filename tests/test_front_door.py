@@ -505,6 +505,7 @@ def test_arrays_stay_in_the_run(points, tmp_path):
             "arrays (x, y) of the same length, or a DataFrame",
         ),
         (((np.zeros((3, 2)), [0, 1]),), {}, "arrays (x, y) of the same length"),
+        ((([[1.0, 2.0], [3.0]], [0, 1]),), {}, "x also a list of arrays (steps, features)"),
         (((np.zeros((3, 2)), 5),), {}, "arrays (x, y) of the same length"),
         (((5, 5),), {}, "arrays (x, y) of the same length"),
         (((csr_matrix(np.eye(3)), [0, 1, 0]),), {}, "x.toarray() for a sparse x"),

@@ -182,7 +182,7 @@ ROWS = np.ones((30, 2))
         ),
         ({"x_train": np.array([{}]), "y_train": LABELS[:1]}, "pickled objects are not loaded"),
         ({"x_train": IMAGES, "y_train": LABELS[:9]}, "x_train has 60 examples but y_train 9"),
-        ({"x_train": IMAGES.astype("str"), "y_train": LABELS}, "numbers are expected"),
+        ({"x_train": IMAGES.astype("str"), "y_train": LABELS}, "numbers are expected; texts c"),
         ({"x_train": np.ones((9, 2, 2, 2, 2)), "y_train": LABELS[:9]}, "(9, 2, 2, 2, 2): images"),
         ({"x_train": np.ones((9, 3, 8, 8)), "y_train": LABELS[:9]}, "channels first: store"),
         ({"x_train": ROWS, "y_train": np.full(30, "cat")}, "give integer labels, and"),

@@ -64,6 +64,19 @@ def test_noise_is_in_the_scale_of_the_steps_before_the_end():
     assert found[0, :, 0] == pytest.approx([1, 2, 0, 0], abs=1e-5)
 
 
+@pytest.mark.parametrize("method", [dl.grad_cam, dl.eigen_cam, dl.attention_rollout])
+def test_maps_are_zero_after_the_end(method):
+    from keras.layers import Masking
+
+    model = dl.models.attention((6, 2), 2, rescale=[Masking(PADDING)], units=4)
+    x = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
+    x[1, 4:] = x[2, 2:] = PADDING
+    heat, ended = method(model, x), (x == PADDING).all(axis=2)
+    assert heat.shape == (3, 6)
+    assert not heat[ended].any()
+    assert heat[~ended].any()
+
+
 @pytest.mark.parametrize("method", ["occlusion", "rise"])
 def test_steps_after_the_end_are_not_covered(method):
     with pytest.raises(UserError, match=f"{method}: steps after the end of a sequence"):

@@ -177,6 +177,12 @@ MISTAKES = {
         "x.yaml:2:15: 'model.name': 'cnn' is for images, but this data is rows of a table "
         "(fitting: softmax_regression, dnn, transfer)",
     ),
+    "texts without their column": (
+        "dataset: {name: csv, path: x.csv, target: y}\nmodel: {name: mean_embedding}",
+        "x.yaml:2:15: 'model.name': 'mean_embedding' is for text, but this data is rows of a table "
+        "(fitting: linear_regression, logistic_regression, softmax_regression, dnn, transfer): "
+        "name its column of texts in dataset.text",
+    ),
     "schedule and plateau": (
         GOOD + "  schedule: {name: cosine}\n  reduce_on_plateau: {patience: 2}\n",
         "x.yaml:12:22: 'training.reduce_on_plateau': a schedule sets the learning rate already: "

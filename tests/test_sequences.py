@@ -154,6 +154,8 @@ def test_sequences_of_different_lengths_are_learned_and_predicted(model, tmp_pat
     short = [each[: 6 + k % 15] for k, each in enumerate(x)]
     run = dl.fit((short, y), model=model, training={"epochs": 1}, verbose=False, runs=tmp_path)
     assert run.model.get_layer("masking").mask_value == PADDING
+    classes = [int(row["class"]) for row in dl.predict(run, short)]
+    assert dl.evaluate(run, (short, y))["accuracy"] == np.mean(np.array(classes) == y)
     rows = dl.predict(run, short[0][None])
     padded = np.pad(short[0], ((0, 14), (0, 0)), constant_values=np.nan)[None]
     assert rows[0]["probability"] == pytest.approx(dl.predict(run, padded)[0]["probability"])
@@ -218,13 +220,15 @@ def test_the_model_decides_where_it_takes_only_one_of_the_two():
 # Each error by its text
 
 
-def test_nan_before_the_end_is_refused(tmp_path):
-    x = np.ones((12, 5, 1))
-    x[3, 2] = np.nan
+@pytest.mark.parametrize(
+    "gap", [np.full(2, np.nan), [np.nan, 1.0], [1.0, np.inf]], ids=["step", "number", "infinite"]
+)
+def test_nan_before_the_end_is_refused(tmp_path, gap):
+    x = np.full((12, 9, 2), 1.5)
+    x[1, 6:] = np.nan
+    x[3, 2] = gap
     np.savez(tmp_path / "own.npz", x_train=x, y_train=np.arange(12) % 2)
-    with pytest.raises(
-        DatasetError, match=r"x_train: example 3 begins or goes on after NaN: NaN is"
-    ):
+    with pytest.raises(DatasetError, match=r"x_train: example 3 has NaN or inf before its end: Na"):
         load_dataset("npz", path=str(tmp_path / "own.npz"))
 
 

@@ -366,8 +366,9 @@ def test_utf_16_semicolons_decimal_commas_and_units_are_read(write):
 def test_a_column_without_a_header_and_own_words_for_missing(write):
     rows = [f"{row}" for row in range(60)]
     own = {"header": False, "missing_values": ["-99.99"], "columns": ["1"]}
-    data = load(write(changed(rows, 5, "-99.99")), gaps="hold", **own)
-    np.testing.assert_array_equal(data.x_train[2, :, 0], [2, 3, 3, 5])
+    for cell in ("-99.99", "-99.990"):
+        data = load(write(changed(rows, 5, cell)), gaps="hold", **own)
+        np.testing.assert_array_equal(data.x_train[2, :, 0], [2, 3, 3, 5])
 
 
 def test_what_the_columns_were_taken_as_is_told(write):

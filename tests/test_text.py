@@ -240,9 +240,12 @@ def test_a_file_that_is_not_one_text_is_named(folder, content, text):
         load_dataset("text_folder", path=str(folder))
 
 
-def test_a_line_that_is_too_long_is_named(tmp_path):
+def test_a_line_that_is_too_long_and_too_few_lines_are_named(tmp_path):
     (tmp_path / "towns.txt").write_text("ulm\n" + "b" * 501)
     with pytest.raises(DatasetError, match=r"towns.txt:2: has 501 characters: 500 at most"):
+        load_dataset("lines", path=str(tmp_path / "towns.txt"))
+    (tmp_path / "towns.txt").write_text("ulm\nUlm\n")
+    with pytest.raises(DatasetError, match=r"set 0\.1 of 1 examples aside: give more or"):
         load_dataset("lines", path=str(tmp_path / "towns.txt"))
 
 
@@ -356,6 +359,20 @@ def test_the_next_character_is_predicted(language):
     assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert {*rows[0]["probabilities"]} == {*language.facts.class_names}
     assert outputs.shape[2] == len(language.facts.class_names)
+
+
+def test_a_file_of_lines_is_predicted_and_measured_line_by_line(language, tmp_path):
+    (tmp_path / "others.txt").write_text("ab\n\nabba\n")
+    rows = dl.predict(language, tmp_path / "others.txt")
+    assert [row["input"] for row in rows] == ["ab", "", "abba"]
+    cut = "only its first 3 characters are read"
+    assert [row["warning"] for row in rows] == [None, None, cut]
+    measured = dl.evaluate(language, tmp_path / "others.txt")
+    tokens = encode_texts(["ab", "abba"], language.facts.encoding["columns"][0])
+    outputs = language.model.predict(tokens, verbose=0)
+    terms = [*outputs[0, range(3), tokens[0, :3]], *outputs[1, range(4), tokens[1]]]
+    last = measured.get("all", measured.get("new"))
+    assert last["loss"] == pytest.approx(-np.log(terms).mean(), abs=1e-5)
 
 
 def test_the_command_samples(language, capsys):

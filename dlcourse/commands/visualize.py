@@ -133,7 +133,10 @@ def _own_images(run: "Run", arguments: argparse.Namespace) -> "np.ndarray":
     from dlcourse.runs.likeness import noted
 
     if run.facts.inputs != "images":
-        raise UserError("--image: this run takes rows, not images: leave it out to use test rows")
+        kind = run.facts.inputs
+        raise UserError(
+            f"--image: this run takes {kind}, not images: leave it out for its test split"
+        )
     how = {"as_is": arguments.as_is, "invert": arguments.invert}
     read = [read_file(run, file, **how) for file in arguments.image]
     names, inputs, more = zip(*read, strict=True)

@@ -407,9 +407,9 @@ def _conflicts(
     stages, clean = training.get("batch_size"), training.get("clean_epochs")
     augmentation, counted = training.get("augmentation"), isinstance(epochs, int)
     if name in MODELS and (reason := mismatch(name, inputs, task)):
-        if dataset.get("name") == "npz" and inputs in ("images", "sequences"):
-            reason += ": if the arrays are something else, set dataset.inputs"
-        fault("model.name", reason)
+        texts = ": name its column of texts in dataset.text" * ("text" in reason.partition(",")[0])
+        cures = {"npz": ": if the arrays are something else, set dataset.inputs", "csv": texts}
+        fault("model.name", reason + cures.get(str(dataset.get("name")), ""))
     if training.get("schedule") and training.get("reduce_on_plateau"):
         reason = "a schedule sets the learning rate already: keep one of the two"
         fault("training.reduce_on_plateau", reason)

@@ -77,8 +77,9 @@ class Cells(NamedTuple):
         return np.array([not text for text in self.texts], dtype=bool)
 
     def without(self, words: Iterable[str]) -> "Cells":
-        """Return the cells with empty text for the words."""
-        gone = {*words}
+        """Return the cells with empty text for the words; -9 is -9.0, as pandas has it."""
+        gone = {*words, *(float(word) for word in words if FLOAT.fullmatch(word))}
+        gone |= {text for text in self.texts if FLOAT.fullmatch(text) and float(text) in gone}
         return self._replace(texts=["" if text in gone else text for text in self.texts])
 
 

@@ -102,7 +102,7 @@ def split(
         how = {"test_size": fraction, "random_state": seed, "stratify": y if stratify else None}
         rest, part = train_test_split(np.arange(len(y)), **how)
     except ValueError as error:
-        reason = str(error)
+        reason = str(error) if stratify else "give more or another fraction"
         if stratify and "number of classes" in reason:
             classes = len(np.unique(y))
             reason = f"each of the {classes} classes needs an example in both parts: try "

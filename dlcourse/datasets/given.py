@@ -45,7 +45,7 @@ def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         plain = {"separator": ",", "encoding": "utf-8", "header": True}
         return {"name": "csv", "path": str(file), **plain, **settings}
     if isinstance(data, list | tuple) and len(data) == 2 and isinstance(data[0], list | tuple):
-        data = _one_array(data[0]), data[1]
+        data = one_array(data[0]), data[1]
     pair = data if isinstance(data, list | tuple) and len(data) == 2 else (0, 0)
     if any(map(np.ma.is_masked, pair)):
         raise RecipeError("(x, y): values are masked: fill them, or drop their rows")
@@ -53,7 +53,8 @@ def stored(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         x, y = map(np.asarray, pair)
         x = x.astype(float) if x.ndim and x.dtype.kind == "O" else x
     except (TypeError, ValueError):
-        raise RecipeError("(x, y): each must be one array, without gaps or text in x") from None
+        reason = "each must be one array (x also a list of arrays (steps, features)), without gaps"
+        raise RecipeError(f"(x, y): {reason} or text in x") from None
     if not x.ndim or not y.ndim or len(x) != len(y):
         reason = "arrays (x, y) of the same length, or a DataFrame and its target, are expected"
         cure = ", x.toarray() for a sparse x" * hasattr(pair[0], "toarray")
@@ -86,7 +87,7 @@ def read_frame(frame: Any, read: Callable[[Path], tuple[list[str], Any, Any]]) -
     return [labels[int(name.rpartition(":")[2])] for name in names], *others
 
 
-def _one_array(x: Any) -> Any:
+def one_array(x: Any) -> Any:
     """Return sequences of different lengths as one array, with NaN after their ends."""
     arrays = [each for each in x if getattr(each, "ndim", 0) == 2]
     shapes = {np.shape(each) for each in arrays}

@@ -121,13 +121,14 @@ def _are_sequences(x: np.ndarray, inputs: str) -> bool:
     ends = record.value_range(x)
     high, near = record.white(*ends), record.NEAR * record.white(*ends)
     reach = abs(ends[1] - high) <= near and min(abs(ends[0]), abs(ends[0] + high)) <= near
-    whole = x.dtype.kind in "ui" or not (x % 1 > 0).any()
+    whole = x.dtype.kind in "ui" or (x == np.floor(x)).all()
     return bool(long >= 4 * short or (short < long and not (whole or reach)) or np.isnan(x).any())
 
 
 def _inputs(where: str, x: np.ndarray, sequences: bool = False) -> np.ndarray:
     if x.dtype.kind not in "buif":
-        raise DatasetError(f"{where} has type {x.dtype}: numbers are expected")
+        cure = "; texts come in a table (dataset.text)" * (x.dtype.kind == "U")
+        raise DatasetError(f"{where} has type {x.dtype}: numbers are expected{cure}")
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim not in (2, 3, 4):
@@ -153,13 +154,14 @@ def padded(where: str, x: np.ndarray) -> np.ndarray:
     """Return sequences `(n, steps, features)` with `PADDING` in place of the NaN after their end.
 
     Raises:
-        DatasetError: A sequence has no step, or NaN before its end.
+        DatasetError: A sequence has no step, or NaN or infinite values before its end.
     """
-    ended: Any = np.isnan(x).all(axis=2)
-    if (faulty := ended[:, :1].any(axis=1) | (ended[:, :-1] > ended[:, 1:]).any(axis=1)).any():
+    ended = np.logical_and.accumulate(np.isnan(x[:, ::-1]).all(axis=2), axis=1)[:, ::-1]
+    gaps = ~(ended | np.isfinite(x).all(axis=2))
+    if (faulty := (gaps | ended[:, :1]).any(axis=1)).any():
         reason = "NaN is for the steps after the end alone: fill such gaps"
         raise DatasetError(
-            f"{where}: example {int(faulty.argmax())} begins or goes on after NaN: {reason}"
+            f"{where}: example {int(faulty.argmax())} has NaN or inf before its end: {reason}"
         )
     return np.where(ended[..., None], np.float32(PADDING), x) if ended.any() else x
 

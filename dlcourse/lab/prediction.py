@@ -13,11 +13,11 @@ from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
 from dlcourse.datasets.dataset import PADDING, as_float32
 from dlcourse.datasets.facts import DataFacts
-from dlcourse.datasets.given import read_frame
+from dlcourse.datasets.given import one_array, read_frame
 from dlcourse.datasets.npz import padded
 from dlcourse.datasets.paths import existing_file, existing_folder
 from dlcourse.datasets.series import every_window, series
-from dlcourse.datasets.text import encode_texts, fault_of, read_text
+from dlcourse.datasets.text import encode_texts, fault_of, file_dataset, read_text
 from dlcourse.errors import DatasetError, RunError
 from dlcourse.files import DAMAGED
 from dlcourse.models.layers import masks
@@ -95,6 +95,8 @@ def answers_for(run: Run, data: Any) -> measured.Answers:
         raise RunError(f"data: expected {expected}, got {type(data).__name__}{hint}")
     elif Path(file).suffix == ".npz":
         parts = _labelled_arrays(run, existing_file(file))
+    elif facts.task == "next_token":
+        parts = [file_dataset(file, facts.encoding["columns"][0], (0.0, 0.0)).splits["train"]]
     elif "series" in facts.encoding:
         parts = [series(None, path=file, **facts.encoding["series"]).splits["train"]]
     elif facts.inputs == "rows" or (facts.encoding.get("target") and not Path(file).is_dir()):
@@ -196,7 +198,10 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
 
         return read_pictures(file, run.facts, run.path / "prepared", as_is=as_is, invert=invert)
     if run.facts.inputs == "text" and not (run.facts.encoding.get("target") and _is_table(file)):
-        return read_texts(run, [read_text(existing_file(file))], str(file))
+        text = read_text(existing_file(file))
+        if run.facts.task == "next_token":
+            return read_texts(run, text.splitlines())
+        return read_texts(run, [text], str(file))
     from dlcourse.datasets.csv import encode_rows, encoding_of
 
     read = every_window if "series" in run.facts.encoding else encode_rows
@@ -238,6 +243,9 @@ def read_texts(run: Run, texts: Sequence[str], name: str = "") -> Read:
     x = encode_texts(texts, known)
     names = [name or (text if len(text) <= SHOWN else f"{text[:SHOWN]}…") for text in texts]
     unlike = ["no token of it is known" if row.max() == 1 else None for row in x]
+    if run.facts.task == "next_token":  # of the step after the text
+        cut = f"only its first {x.shape[1] - 1} characters are read"
+        unlike = [cut if row.all() else warning for row, warning in zip(x, unlike, strict=True)]
     return names, x, [{"warning": warning} for warning in unlike]
 
 
@@ -300,7 +308,7 @@ def as_inputs(run: Run, x: Any) -> np.ndarray:
     Raises:
         RunError: The shape is wrong, or values are outside the range of the run's data.
     """
-    facts, array = run.facts, _array(run, x)
+    facts, array = run.facts, _array(run, one_array(x) if isinstance(x, list | tuple) else x)
     if hasattr(x, "columns") or array.dtype.kind not in "biuf":
         columns = ", ".join(facts.feature_names[:6]) or "pixels"
         raise RunError(f"{run.path}: expected an array of numbers ({columns}), or a file name")

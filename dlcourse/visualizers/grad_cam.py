@@ -199,11 +199,12 @@ def places(maps: Any) -> tuple[int, ...]:
 def enlarged(target: Target, cam: np.ndarray, place: LayerCall, source: int = 0) -> np.ndarray:
     """Return the map `(n, places…)` at the size of an input, where the layer sees its places.
 
-    A map with other axes is returned as it is.
+    It is 0 after the end of a sequence. A map with other axes is returned as it is.
     """
     shape = target.inputs[source].shape[1:]
     size = shape if len(shape) == 1 else shape[:-1]  # of tokens, or without the channels
     if len(size) != cam.ndim - 1:
         return cam
     grid = pixels_of(target.model, target.probe, place, source)
-    return resize(cam, size, grid, fading=grid is not None)
+    cam = resize(cam, size, grid, fading=grid is not None)
+    return cam * ~target.ended(source).reshape(*cam.shape, -1).all(axis=-1)
