@@ -239,9 +239,9 @@ maps = [outputs(one, "conv_1", three)[0].transpose(2, 0, 1) for one in networks.
 _ = dl.plots.image_grid(np.concatenate(maps)[..., None], columns=16, rows=list(networks))
 
 # %% [markdown]
-# Most pairs are alike, a few are not. Two numbers say more. How much is each 3 × 3 pattern after the
-# training like the random one that it was before (the *correlation*, 1 for the same)? And how often
-# are a validation digit's outputs of a layer nearest to the mean outputs of its own class?
+# Most pairs are alike, a few are not. Two numbers say more. How much is each 3 × 3 pattern after
+# the training like the random one that it was before (the *correlation*, 1 for the same)? And how
+# often are a validation digit's outputs of a layer nearest to the mean outputs of its own class?
 
 # %%
 before, after = (
@@ -258,10 +258,10 @@ for name in ("conv_1", "conv_2", "hidden_1"):
         print(f"{name:8} {label:9}: {np.mean(nearest == digits.y_val):.2f} nearest to their class")
 
 # %% [markdown]
-# **What to notice.** Random 3 × 3 patterns already answer to edges, and the training changed most of
-# them little: the correlations lie between 0.64 and 0.97. In the first layer the share that is nearest
-# to its class hardly grows (0.91 to 0.93); in `hidden_1` it rises from 0.64 to 0.97. The work was
-# done behind: the training has learned what to *make* of the edges.
+# **What to notice.** Random 3 × 3 patterns already answer to edges, and the training changed most
+# of them little: the correlations lie between 0.64 and 0.97. In the first layer the share that is
+# nearest to its class hardly grows (0.91 to 0.93); in `hidden_1` it rises from 0.64 to 0.97. The
+# work was done behind: the training has learned what to *make* of the edges.
 #
 # ## What the slides got wrong here
 #
