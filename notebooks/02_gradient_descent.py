@@ -278,12 +278,11 @@ def neuron_gradient(weights, rows=slice(None)):
 # %%
 # Picture: The loss over the weight w and the bias b as contour lines: one long valley. From five
 # starts, four of them the corners, the steps lead to its bottom, long ones first.
-surface = lesson_plots.loss_surface(
-    x, y, trace=maths.gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
-)
+trace = maths.gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
+surface = lesson_plots.loss_surface(x, y, trace=trace, reach=6.8)
 for start in ([-5.0, 5.0], [5.0, -5.0], [-5.0, -5.0], [0.0, 0.0]):
     way = maths.gradient_descent(neuron_gradient, start, 3.0, 60)
-    surface.plot(*way.T, ".-", linewidth=1)
+    surface.plot(*way.T, ".-", color="white", linewidth=1)
 many = np.random.default_rng(1).uniform(-5, 5, (100, 2))
 ends = np.array([maths.gradient_descent(neuron_gradient, start, 3.0, 300)[-1] for start in many])
 for name, end in zip(("w", "b"), ends.T, strict=True):

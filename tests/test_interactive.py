@@ -30,7 +30,7 @@ def test_a_picture_is_shown_within_the_callback_if_the_notebook_draws_inline(
     pytest.importorskip("ipywidgets")
     from matplotlib import pyplot
 
-    widget = interact(lambda rate: None, rate=(0.0, 2.0))
+    widget = interact(lambda rate: rate, rate=(0.0, 2.0))
     shown = []
     monkeypatch.setattr("matplotlib.get_backend", lambda: backend)  # after `%matplotlib inline`
     monkeypatch.setattr(pyplot, "show", lambda: shown.append(backend))
