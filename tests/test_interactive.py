@@ -32,7 +32,7 @@ def test_a_picture_is_shown_within_the_callback_if_the_notebook_draws_inline(
 
     widget = interact(lambda rate: rate, rate=(0.0, 2.0))
     shown = []
-    monkeypatch.setattr("matplotlib.get_backend", lambda: backend)  # after `%matplotlib inline`
+    monkeypatch.setattr(pyplot, "get_backend", lambda: backend)  # after `%matplotlib inline`
     monkeypatch.setattr(pyplot, "show", lambda: shown.append(backend))
     widget.children[0].value = 0.5
     assert len(shown) == times

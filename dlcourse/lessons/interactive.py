@@ -51,11 +51,9 @@ def _show_inline() -> None:
     ipywidgets does so for the backend that a kernel starts with, but does not know the name that
     `%matplotlib inline` gives it: those pictures would land outside the widget.
     """
-    if "matplotlib.pyplot" in sys.modules:
-        from matplotlib import get_backend, pyplot
-
-        if get_backend().endswith("inline"):
-            pyplot.show()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot and pyplot.get_backend().endswith("inline"):
+        pyplot.show()
 
 
 def quiet_start() -> None:
