@@ -58,33 +58,43 @@ _ = dl.plots.image_grid(means, digits.class_names, columns=10)
 # $$w \cdot x = \sum_i w_i x_i = |w|\,|x| \cos\theta$$
 #
 # It is large where both are large in the same places. Divided by both lengths it is $\cos\theta$: 1
-# for vectors of one direction, 0 for vectors at a right angle. Which mean does one test digit
+# for vectors of one direction, 0 for vectors at a right angle. Which mean does one validation digit
 # resemble?
 
 # %%
-digit, label = digits.x_test[0].ravel() / 1.0, digits.class_names[digits.y_test[0]]
+digit, label = digits.x_val[0].ravel() / 1.0, digits.class_names[digits.y_val[0]]
 templates = means.reshape(10, 64)
 lengths = np.linalg.norm(templates, axis=1) * np.linalg.norm(digit)
 similarity = templates @ digit / lengths
 
 # %%
-# Picture: A test digit, and ten bars with its similarity to each class's mean. The bar of its own
-# class is the longest.
+# Picture: A validation digit, and ten bars with its similarity to each class's mean. The bar of its
+# own class is the longest.
 from matplotlib import pyplot as plt
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(8, 2.8), width_ratios=[1, 3], layout="constrained"
 )
-dl.plots.show_image(left, digits.x_test[0])
-left.set_title(f"a test digit: {label}")
+dl.plots.show_image(left, digits.x_val[0])
+left.set_title(f"a digit: {label}")
 right.bar(digits.class_names, similarity, color="#0072B2")
 right.set(xlabel="mean of class", ylabel="cos θ", ylim=(0, 1))
 plt.show()
 
 # %% [markdown]
-# **What to notice.** Ten dot products already recognise this digit. A neuron does just this: it
-# compares its input $x$ with its weights $w$ and adds a bias, $z = w \cdot x + b$. The difference
-# is that a neuron *learns* its weights.
+# One digit proves nothing. How often is the mean of a digit's own class the most similar one?
+
+# %%
+many = digits.x_val.reshape(-1, 64) / 1.0
+cosines = many @ (templates / np.linalg.norm(templates, axis=1, keepdims=True)).T  # times |x|
+right = np.mean(cosines.argmax(axis=1) == digits.y_val)
+print(f"right: {right:.2f} of {len(many)} validation digits")
+
+# %% [markdown]
+# **What to notice.** Ten dot products recognise about nine digits of ten; a guess is right one time
+# in ten. (A digit's own length $|x|$ is the same for all ten, so that it need not be divided by.) A
+# neuron does just this: it compares its input $x$ with its weights $w$ and adds a bias, $z = w
+# \cdot x + b$. The difference is that a neuron *learns* its weights.
 #
 # ## Matrices: many dot products at once
 #
@@ -105,7 +115,7 @@ print(maths.explain_matmul(templates, digit))
 # $$\det\begin{pmatrix} a & b \\ c & d \end{pmatrix} = ad - bc$$
 
 # %%
-maths.determinant([[2, 3], [4, 5]])
+print(f"{maths.determinant([[2, 3], [4, 5]]):g}")
 
 # %%
 # Picture: The unit square, and beside it what two matrices make of it. [[2, 1], [0, 1]] makes a
@@ -122,7 +132,8 @@ plt.show()
 # turned over like a page; the −2 above says the same of a doubled area. A determinant of 0 would
 # squeeze the square onto a line; nothing could undo that.
 #
-# Try your own matrix. When is the image thinnest? When is it turned over?
+# Try your own matrix. When is the image thinnest? (Where the determinant $ad - bc$ is 0: a line.)
+# When is it turned over? (Where it is negative.)
 
 # %%
 # Picture: the unit square beside its image under the matrix that the sliders set.
@@ -165,12 +176,16 @@ _ = lesson_plots.matrix_map(M)
 v = np.array([1.0, -0.4])
 for _ in range(12):
     v = M @ v
-v, v / v[0]
+print(f"v = ({v[0]:.4g}, {v[1]:.4g}), its direction (1, {v[1] / v[0]:.4f})")
+for start in np.random.default_rng(0).normal(size=(5, 2)):
+    far = np.linalg.matrix_power(M, 12) @ start
+    print(f"from ({start[0]:5.2f}, {start[1]:5.2f}) to the direction (1, {far[1] / far[0]:.3f})")
 
 # %% [markdown]
-# **What to notice.** The vector has grown a lot, and it now points nearly along (1, 1), the
-# eigenvector of $\lambda = 3$. Where the largest $|\lambda|$ is above 1, signals explode; below 1,
-# they vanish. Notebook 08 meets both in deep networks.
+# **What to notice.** The vectors have grown a lot, and point nearly along (1, 1), the eigenvector
+# of $\lambda = 3$, whatever the start. (Only a start along (2, −3) exactly would stay there.) Where
+# the largest $|\lambda|$ is above 1, signals explode; below 1, they vanish. Notebook 08 meets both
+# in deep networks.
 #
 # ## The derivative: how fast it changes
 #
@@ -187,7 +202,8 @@ def f(x):
 
 
 h = 0.0001
-{x: (f(x + h) - f(x)) / h for x in (2, 5)}
+for x in (2, 5):
+    print(f"slope at {x}: {(f(x + h) - f(x)) / h:.4f}")
 
 # %%
 # Picture: The curve x² + 2 with straight lines through the point at x = 2 and a second point. As
@@ -237,7 +253,7 @@ def bowl(x):
     return x[0] ** 2 + 2 * x[1] ** 2
 
 
-maths.gradient(bowl, [1.0, 1.0])
+maths.gradient(bowl, [1.0, 1.0]).round(4)
 
 # %%
 # Picture: Contour lines of a bowl, closed ellipses, with arrows: the gradient at points of a grid.

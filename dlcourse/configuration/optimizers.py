@@ -147,13 +147,9 @@ def cosine(
         end: Last value, as a fraction of the learning rate.
     """
     rising = max(1, round(warmup * steps)) if warmup else 0
-    return keras.optimizers.schedules.CosineDecay(
-        start * learning_rate if rising else learning_rate,
-        max(steps - rising, 1),
-        alpha=end,
-        warmup_target=learning_rate if rising else None,
-        warmup_steps=rising,
-    )
+    first, peak = (start * learning_rate, learning_rate) if rising else (learning_rate, None)
+    how = {"alpha": end, "warmup_target": peak, "warmup_steps": rising}
+    return keras.optimizers.schedules.CosineDecay(first, max(steps - rising, 1), **how)
 
 
 def exponential(learning_rate: float, steps: int, *, end: Fraction = 0.01) -> Schedule:

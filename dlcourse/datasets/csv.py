@@ -147,19 +147,12 @@ def csv(
     if not class_names:
         is_plain = table.frame[target].dtype == "float64"
         how["unit"] = "" if is_plain else understand(table, target).detail[0]
-    return dataset_of(
-        table.file.name.partition(".")[0],
-        {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)},
-        seed,
-        fractions,
-        task=task_of(class_names) if class_names else "regression",
-        value_range=value_range(x),
-        class_names=class_names,
-        feature_names=names,
-        target_name=target,
-        encoding=how,
-        columns=report(table, [goal if one.name == target else one for one in columns]),
-    )
+    facts: dict[str, Any] = {"class_names": class_names, "feature_names": names}
+    facts |= {"target_name": target, "encoding": how, "value_range": value_range(x)}
+    facts["task"] = task_of(class_names) if class_names else "regression"
+    facts["columns"] = report(table, [goal if one.name == target else one for one in columns])
+    arrays = {name: (x[part], y[part]) for name, part in zip(PARTS, parts, strict=True)}
+    return dataset_of(table.file.name.partition(".")[0], arrays, seed, fractions, **facts)
 
 
 def overview(path: str, **settings: Any) -> Report:

@@ -99,12 +99,8 @@ def split(
     from sklearn.model_selection import train_test_split
 
     try:
-        rest, part = train_test_split(
-            np.arange(len(y)),
-            test_size=fraction,
-            random_state=seed,
-            stratify=y if stratify else None,
-        )
+        how = {"test_size": fraction, "random_state": seed, "stratify": y if stratify else None}
+        rest, part = train_test_split(np.arange(len(y)), **how)
     except ValueError as error:
         reason = str(error) if stratify else "give more or another fraction"
         if stratify and "number of classes" in reason:

@@ -2,14 +2,7 @@
 
 from dlcourse import lazy
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    [
-        f"dlcourse.lab.{name}"
-        for name in ("callbacks", "comparison", "diagnosis", "exporting", "faithfulness", "plots")
-    ],
-    {
-        "dlcourse.lab.range_test": "find_learning_rate",
-        "dlcourse.lab.diagnosis.xray": "xray read_layers depth_scan",
-    },
-)
+ROOMS = ("callbacks", "comparison", "diagnosis", "exporting", "faithfulness", "plots")
+FUNCTIONS = {"dlcourse.lab.range_test": "find_learning_rate"}
+FUNCTIONS |= {"dlcourse.lab.diagnosis.xray": "xray read_layers depth_scan"}
+__getattr__, __dir__ = lazy(__name__, [f"{__name__}.{room}" for room in ROOMS], FUNCTIONS)

@@ -36,12 +36,24 @@ def interact(draw: Callable[..., Any], **controls: Any) -> Any:
     @wraps(draw)  # the defaults of `draw` are the sliders' first values
     def shown(**values: Any) -> None:
         draw(**values)
+        _show_inline()
 
     widget = ipywidgets.interactive(shown, **controls)
     for control in widget.children:
         if control.has_trait("continuous_update"):
             control.set_trait("continuous_update", False)  # draw once, on release
     return widget
+
+
+def _show_inline() -> None:
+    """Show the open figures where the notebook draws them: in a callback, in its widget.
+
+    ipywidgets does so for the backend that a kernel starts with, but does not know the name that
+    `%matplotlib inline` gives it: those pictures would land outside the widget.
+    """
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot and pyplot.get_backend().endswith("inline"):
+        pyplot.show()
 
 
 def quiet_start() -> None:

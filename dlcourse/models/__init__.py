@@ -112,13 +112,11 @@ def new_model(
     if text:
         settings = {**settings, "vocabulary": len(dataset.facts.vocabulary)}
     try:
-        return inspect.unwrap(MODELS[name].function)(
-            dataset.input_shape,
-            1 if single else len(dataset.class_names),
-            target_scale(dataset) if dataset.task == "regression" else False,
-            None if text else [*masking, scaling_layer(dataset)],
-            **settings,
-        )
+        regression = target_scale(dataset) if dataset.task == "regression" else False
+        outputs = 1 if single else len(dataset.class_names)
+        rescale = None if text else [*masking, scaling_layer(dataset)]
+        build = inspect.unwrap(MODELS[name].function)
+        return build(dataset.input_shape, outputs, regression, rescale, **settings)
     except RecipeError:
         raise
     except (ValueError, TypeError, OverflowError, MemoryError) as error:

@@ -161,12 +161,9 @@ def replay(
         results.append(layer(*args, **kwargs))
         return results[-1]
 
-    clone(
-        keras.Model(model.inputs[0], output),
-        lambda layer: change(layer) or _copied(layer, used),
-        input_tensors=front.outputs[0],
-        call_function=called,
-    )
+    how = {"input_tensors": front.outputs[0], "call_function": called}
+    whole = keras.Model(model.inputs[0], output)
+    clone(whole, lambda layer: change(layer) or _copied(layer, used), **how)
     return results[-1]
 
 

@@ -41,12 +41,9 @@ def random_warp() -> Any:
             if not training:
                 return images
             shape: Any = keras.ops.shape(images)
-            return keras.ops.image.affine_transform(
-                images,
-                self._maps(*shape[:3]),
-                fill_mode="nearest" if self.fill == "nearest" else "constant",
-                data_format="channels_last",
-            )
+            fill = "nearest" if self.fill == "nearest" else "constant"
+            how: Any = {"fill_mode": fill, "data_format": "channels_last"}
+            return keras.ops.image.affine_transform(images, self._maps(*shape[:3]), **how)
 
         def _maps(self, n: Any, height: Any, width: Any) -> Any:
             """Return the map of each image from output to input coordinates, (a0, …, a7) `(n, 8)`.

@@ -125,13 +125,8 @@ class Fit:
             self.model.test_on_batch(dataset.x_train[:1], labels("train")[:1])
         self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
         size = training.batch_size_in(self.progress.epoch)
-        batches, order = training_batches(
-            dataset.x_train,
-            labels("train"),
-            batch_size=size,
-            seed=self.recipe.seed,
-            first_step=self.first_step,
-        )
+        how = {"batch_size": size, "seed": self.recipe.seed, "first_step": self.first_step}
+        batches, order = training_batches(dataset.x_train, labels("train"), **how)
         val_batch = max(size, 256)
         self.model.fit(
             batches,

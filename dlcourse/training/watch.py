@@ -16,11 +16,8 @@ from dlcourse.schema import shown
 
 Report = Callable[[str], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-HOOKS = tuple(
-    f"on_{what}_{when}"
-    for what in ("epoch", "train_batch", "test", "test_batch")
-    for when in ("begin", "end")
-)
+PARTS = ("epoch", "train_batch", "test", "test_batch")
+HOOKS = tuple(f"on_{part}_{when}" for part in PARTS for when in ("begin", "end"))
 
 
 class UserCallbacks:

@@ -141,10 +141,9 @@ def _one_data_set(recipes: Mapping[str, Recipe]) -> Recipe:
     (first_name, first), *others = recipes.items()
     for name, recipe in others:
         if recipe.dataset != first.dataset:
-            raise RecipeError(
-                f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
-                f"{_settings(first)}: a comparison needs one data set"
-            )
+            reason = f"{recipe.where('dataset')}: {name} has {_settings(recipe)}, {first_name} has "
+            reason += f"{_settings(first)}: a comparison needs one data set"
+            raise RecipeError(reason)
     return first
 
 
@@ -188,19 +187,9 @@ def _result(
     data = dataset.summary
     if dataset.task != "regression":
         data += f"; majority {np.bincount(dataset.y_test).max() / len(dataset.y_test):.4f}"
-    return Comparison(
-        data,
-        _protocol(folds, count, sizes[-1], trials),
-        score,
-        folds > 0,
-        tuple(recipes),
-        tuple(trials),
-        tuple(rows),
-        explains,
-        tuple(sentences),
-        tuple(sizes),
-        full,
-    )
+    protocol = _protocol(folds, count, sizes[-1], trials)
+    found = (tuple(recipes), tuple(trials), tuple(rows), explains, tuple(sentences))
+    return Comparison(data, protocol, score, folds > 0, *found, tuple(sizes), full)
 
 
 def _protocol(folds: int, count: int, size: int, trials: Sequence[Trial]) -> str:

@@ -67,10 +67,9 @@ def _folds(dataset: Dataset, folds: int, seed: int) -> Iterator[Dataset]:
     rarest = np.bincount(y).min() if classes else len(y)
     if rarest < max(folds, 3):
         what = f"its rarest class has {rarest}" if classes else f"it has {rarest}"
-        raise DatasetError(
-            f"{dataset.name}: {folds} folds need {folds} examples or more (of each class); {what}: "
-            "use fewer --folds, or --seeds to keep its test split"
-        )
+        reason = f"{dataset.name}: {folds} folds need {folds} examples or more (of each class); "
+        reason += f"{what}: use fewer --folds, or --seeds to keep its test split"
+        raise DatasetError(reason)
     cut = (StratifiedKFold if classes else KFold)(folds, shuffle=True, random_state=seed)
     for number, (rest, test) in enumerate(cut.split(y, y)):
         part = replace(dataset, x_test=x.take(test, axis=0), y_test=y[test], regions={})

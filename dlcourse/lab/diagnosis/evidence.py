@@ -232,9 +232,8 @@ def _columns(history: Any) -> dict[str, np.ndarray]:
         raise UserError("history: has no epoch: nothing was trained")
     for key, values in columns.items():
         if len(values) != len(columns["loss"]):
-            raise UserError(
-                f"history: {key!r} has {len(values)} epochs, 'loss' has {len(columns['loss'])}"
-            )
+            reason = f"history: {key!r} has {len(values)} epochs, 'loss' has {len(columns['loss'])}"
+            raise UserError(reason)
     return columns
 
 

@@ -52,14 +52,9 @@ def examine(run: "Run") -> Examination:
     except DatasetError as error:
         known["classes"] = len(run.facts.class_names) or None
         note = f"without the data there is no X-ray: {error}"
-    read = evidence(
-        _history(run, "diverged" in metrics),
-        task=task,
-        baseline=1.0 if task == "regression" else None,
-        settings=recipe.model_dump(),
-        **known,
-    )
-    return Examination(read, note, dataset)
+    known |= {"task": task, "settings": recipe.model_dump()}
+    known["baseline"] = 1.0 if task == "regression" else None
+    return Examination(evidence(_history(run, "diverged" in metrics), **known), note, dataset)
 
 
 def _history(run: "Run", diverged: bool) -> dict[str, list[float]]:

@@ -46,10 +46,9 @@ def check_installed(formats: Sequence[str]) -> None:
     """Raise a UserError that names the missing packages of these formats."""
     needed = [package for name in formats for package in FORMATS[name].packages]
     if missing := [package for package in needed if find_spec(package.replace("-", "_")) is None]:
-        raise UserError(
-            f"export to {' and '.join(formats)} needs {', '.join(missing)}: "
-            f"pip install {' '.join(missing)} (or this package's extra: -e '.[export]')"
-        )
+        reason = f"export to {' and '.join(formats)} needs {', '.join(missing)}: pip install "
+        reason += f"{' '.join(missing)} (or this package's extra: -e '.[export]')"
+        raise UserError(reason)
 
 
 def one_thread() -> None:
@@ -112,10 +111,9 @@ def export(
         except Exception as error:  # noqa: BLE001 - exporters and runtimes raise anything
             raise UserError(f"{name}: the model cannot be exported: {one_line(error)}") from None
         if not difference <= allowed:  # NaN is rejected, too
-            raise UserError(
-                f"{name}: its outputs differ from Keras' by up to {difference:.1e}, but only "
-                f"{allowed:.1e} is allowed: nothing was written"
-            )
+            reason = f"{name}: its outputs differ from Keras' by up to {difference:.1e}, but only "
+            reason += f"{allowed:.1e} is allowed: nothing was written"
+            raise UserError(reason)
         make_folder(folder)
         _place(made, path)
     return Exported(path, difference, allowed, predict)
