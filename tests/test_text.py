@@ -285,7 +285,7 @@ def test_a_text_without_a_known_token_is_warned_of(run):
     assert dl.predict(run, ["good quartz"])[0]["warning"] is None
 
 
-def test_texts_may_be_a_list_an_array_or_a_series_also_with_their_labels(run):
+def test_texts_are_taken_in_any_form_also_with_their_labels(run):
     texts, classes = ["so good", "so bad"], ["good", "bad"]
     for form in (texts, tuple(texts), np.array(texts), pd.Series(texts)):
         assert [row["class"] for row in dl.predict(run, form)] == classes
