@@ -10,6 +10,8 @@ from dlcourse import plots
 from dlcourse.commands.visualize import main as visualize
 from dlcourse.datasets.dataset import PADDING
 from dlcourse.errors import UserError
+from dlcourse.pictures.inside import attention
+from dlcourse.pictures.view import View
 
 RNG = np.random.default_rng(0)
 
@@ -135,6 +137,15 @@ def test_attention_has_one_picture_per_head_with_the_tokens_at_its_axes():
 def test_values_that_do_not_fit_are_named(call, text):
     with pytest.raises(UserError, match=text):
         call()
+
+
+def test_attention_over_patches_is_named_after_the_first_step_of_each():
+    data = dl.load_dataset("mnist1d")
+    model = dl.models.attention(data.input_shape, 10, units=4, patch=5)
+    (picture,) = attention(View(data.facts, model=model, inputs=data.x_test[:1]))
+    ax = picture.figure.axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == [*map(str, range(0, 40, 5))]
+    assert ax.images[0].get_array().shape == (8, 8)
 
 
 # The page of a run

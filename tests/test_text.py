@@ -13,6 +13,8 @@ from dlcourse.datasets import load_dataset
 from dlcourse.datasets.text import decode_text, encode_texts, text_encoding, tokens_of
 from dlcourse.errors import DatasetError, RecipeError, RunError
 from dlcourse.lab.sampling import invented, sample
+from dlcourse.pictures.inside import attention
+from dlcourse.pictures.view import View
 from dlcourse.runs.naive import ngram_losses
 
 GOOD = ["What a good film", "A nice, good film!", "so good", "nice and good", "I liked it"]
@@ -360,6 +362,17 @@ def test_what_keras_measures_in_training_is_the_same_loss(language):
     )
     accuracy = language.metrics["val"]["accuracy"]
     assert language.history["val_accuracy"][kept] == pytest.approx(accuracy, abs=1e-5)
+
+
+def test_attention_is_drawn_at_the_characters_that_a_step_has_read(language):
+    x = encode_texts(["ab", "abba"], language.facts.encoding["columns"][0])
+    pictures = attention(View(language.facts, model=language.model, inputs=x))
+    expected = [["start", "a", "b"], ["start", "a", "b", "b"]]
+    for picture, tokens in zip(pictures, expected, strict=True):
+        ax = picture.figure.axes[0]
+        assert [label.get_text() for label in ax.get_xticklabels()] == tokens
+        assert ax.images[0].get_array().shape == (len(tokens), len(tokens))
+        assert picture.caption.endswith("It predicts the character after its own.")
 
 
 def test_samples_depend_on_the_seed_and_a_low_temperature_takes_the_likeliest(language):

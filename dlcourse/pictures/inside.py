@@ -211,10 +211,13 @@ def attention(view: View) -> Iterator[Picture]:
     maps = visualizers.attention_maps(view.model, view.inputs)
     name = view.layer if view.layer in maps else [*maps][-1]
     caption = f"What each row looks at, in layer {name}: a row adds up to 1."
+    reads_the_one_before = view.facts.task == "next_token"
+    caption += " It predicts the character after its own." * reads_the_one_before
     for k, title in enumerate(_on_a_line(view.titles)):
-        steps = view.steps(k)
-        shown = maps[name][k, :, :steps, :steps]
-        figure = drawn_by(plots.attention, shown, view.tokens(k), title=title)
+        tokens, size = ["start"] * reads_the_one_before + view.tokens(k), maps[name].shape[-1]
+        tokens = tokens[:: max(1, len(tokens) // size)][:size]  # the first of each patch
+        shown = maps[name][k, :, : len(tokens), : len(tokens)]
+        figure = drawn_by(plots.attention, shown, tokens, title=title)
         yield Picture(f"attention-{k + 1}", f"Attention on {title}", caption, figure)
 
 
