@@ -105,9 +105,10 @@ loss.backward()
 lesson_plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
 
 # %% [markdown]
-# **What to notice.** Read it from the right. $L$ has the gradient $\partial L/\partial L = 1$: it is
-# what we differentiate. At `z` stands $\partial L/\partial z = a - y = -0.00669$. A sum hands this on unchanged, to
-# `b` among others; a product hands it on times the other factor, so `w1` gets $5$ times as much.
+# **What to notice.** Read it from the right. $L$ has the gradient $\partial L/\partial L = 1$: it
+# is what we differentiate. At `z` stands $\partial L/\partial z = a - y = -0.00669$. A sum hands
+# this on unchanged, to `b` among others; a product hands it on times the other factor, so `w1` gets
+# $5$ times as much.
 #
 # A gradient is a promise: *if this number grows a little, the loss grows by so much times as
 # little*. So the gradients say which way each number must go.
@@ -140,8 +141,8 @@ print(f"L = {loss.data:.5f}, made of {len(loss.graph())} numbers")
 
 # %% [markdown]
 # Eight derivatives from one sweep. Row 1 of $W$ belongs to $h_1$. Its three gradients are in the
-# proportion of 1, 2 and 3, for these are the inputs $x$. They are negative: these weights must *grow*, because $v_1$ is
-# positive. In row 2 the signs are turned, because $v_2$ is negative.
+# proportion of 1, 2 and 3, for these are the inputs $x$. They are negative: these weights must
+# *grow*, because $v_1$ is positive. In row 2 the signs are turned, because $v_2$ is negative.
 #
 # ## What a gradient promises
 #
@@ -300,13 +301,8 @@ steps = np.logspace(-12, 0, 49)
 ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")[1]
 for method, marker in (("forward", "s"), ("central", "o")):
     slopes = [maths.numeric_derivative(loss_of_w11, W1[0, 0], step=h, method=method) for h in steps]
-    ax.loglog(
-        steps,
-        np.abs(np.array(slopes) - dW1[0, 0]),
-        marker=marker,
-        markersize=4,
-        label=f"{method} difference",
-    )
+    errors = np.abs(np.array(slopes) - dW1[0, 0])
+    ax.loglog(steps, errors, marker=marker, markersize=4, label=f"{method} difference")
 ax.set(xlabel="step h", ylabel="error of the slope")
 _ = ax.legend()
 
@@ -355,17 +351,13 @@ print("wanted ", Y[0].astype(int), "\noutput ", net.predict(X)[0].round(2))
 # connected to the output: the length of its weights $W_{ij}$, each times the output weight $v_i$.
 
 # %%
-strengths = []
-for seed in range(20):
-    one = maths.Network((3, 4, 1), ("tanh", "sigmoid"), layout="slides", seed=seed)
-    for _ in range(600):
-        one.step(X, Y, learning_rate=1.0)
-    right = int(np.sum((one.predict(X) > 0.5) == (Y > 0.5)))
-    strengths.append([right, *np.linalg.norm(one.W[0] * one.W[1].T, axis=0)])
-low, high = np.min(strengths, axis=0), np.max(strengths, axis=0)
-print(f"right: {low[0]:.0f} to {high[0]:.0f} of the 8 examples")
-for k in (1, 2, 3):
-    print(f"input {k}: strength {low[k]:.1f} to {high[k]:.1f}")
+starts = [maths.Network((3, 4, 1), ("tanh", "sigmoid"), seed=k, layout="slides") for k in range(20)]
+for one in starts * 600:
+    one.step(X, Y, learning_rate=1.0)
+print("all right:", sum(np.all((one.predict(X) > 0.5) == Y) for one in starts), "of 20 networks")
+strengths = np.array([np.linalg.norm(one.W[0] * one.W[1].T, axis=0) for one in starts])
+for k, strength in enumerate(strengths.T, 1):
+    print(f"input {k}: strength {strength.min():.1f} to {strength.max():.1f}")
 
 # %% [markdown]
 # **What to notice.** All 20 networks get the eight examples right, and in all of them the third

@@ -17,7 +17,7 @@
 #
 # **Slides.** S1 (initialisation), S2 (vanishing and exploding gradients), S4 (saturation, ReLU).
 #
-# **Time.** Three quarters of a minute to run, 45 minutes to read.
+# **Time.** A minute to run, 60 minutes to read.
 #
 # **Prerequisites.** Notebook 05 (back-propagation) and 06 (the first deep network).
 
@@ -36,9 +36,10 @@ dl.lessons.quiet_start()
 # %% [markdown]
 # ## The goal
 #
-# You will break trainings in the five usual ways, and see each fault with the instrument that shows
-# it: gradients that vanish or explode, neurons that are equal, saturated or dead, a learning rate
-# that is too small or too large, and a batch size that does not suit it.
+# You will break trainings in the usual ways, and see each fault with the instrument that shows it:
+# gradients that vanish or explode, neurons that are equal, saturated or dead, a learning rate that
+# is too small or too large, a batch size that does not suit it, and three ways to NaN, "not a
+# number". At the end stands a procedure: what to look at first, and what next.
 #
 # ## A product of many terms
 #
@@ -53,9 +54,7 @@ dl.lessons.quiet_start()
 
 # %%
 for layers in (1, 5, 10, 20):
-    print(
-        f"{layers:2} layers: 0.25^{layers:<2} = {0.25**layers:.2g}   2^{layers:<2} = {2**layers:,}"
-    )
+    print(f"{layers:2} layers: 0.25^{layers} = {0.25**layers:.2g}, 2^{layers} = {2**layers:,}")
 
 # %% [markdown]
 # We build 20 layers of 64 neurons in NumPy, with random weights of standard deviation $s /
@@ -97,13 +96,19 @@ for spread in (0.5, 1.0, 2.0):
 # **What to notice.** The loss travels from right to left. With small weights almost nothing arrives
 # at the first layers: they do not learn. With large ones the first layers get the largest
 # gradients. Try ReLU below: which spread keeps it level? ($\sqrt 2 \approx 1.4$; half of the
-# neurons are off, so the others must be louder.) And the sigmoid? It needs a large one: how large?
+# neurons are off, so the others must be louder.) And the sigmoid? It needs a large one: about 10.
 
 # %%
-# Picture: the same for an activation and a spread of your choice.
+# Picture: the same for an activation and a spread of your choice, on axes that stay as they are.
 from dlcourse.lessons import interact
 
-interact(draw_gradients, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 12.0, 0.05))
+
+def move(activation="tanh", spread=1.0):
+    draw_gradients(activation, spread)
+    plt.ylim(1e-26, 1e20)
+
+
+interact(move, activation=["tanh", "relu", "sigmoid"], spread=(0.25, 12.0, 0.05))
 
 # %% [markdown]
 # ## Depth × activation × initialisation
@@ -179,20 +184,16 @@ for name, model in models.items():
 epochs = 2 if smoke else 12
 
 
-def fit(rate=0.003, **settings):
+LOSS = "sparse_categorical_crossentropy"
+
+
+def fit(rate=0.003, x=digits.x_train, y=digits.y_train, loss=LOSS, epochs=epochs, **settings):
     """Return the trained model and its history."""
     keras.utils.set_random_seed(0)
     model = dl.build_model("dnn", digits, **settings)
-    adam = keras.optimizers.Adam(rate)
-    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(
-        digits.x_train,
-        digits.y_train,
-        epochs=epochs,
-        validation_data=(digits.x_val, digits.y_val),
-        verbose=0,
-    ).history
-    return model, history
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    unseen = (digits.x_val, digits.y_val) if len(x) > 32 else None
+    return model, model.fit(x, y, epochs=epochs, validation_data=unseen, verbose=0).history
 
 
 plt.figure(figsize=(7, 3.8), layout="constrained")
@@ -285,18 +286,102 @@ _ = ax.legend()
 # %%
 X_val, y_val = digits.x_val.reshape(-1, 64) / 16, digits.y_val
 for size in (1, 8, 64, 1221):
-    net = maths.Network((64, 16, 16, 10), ("relu", "relu", "softmax"))
-    loss = net.fit(X, Y, epochs=epochs, batch_size=size, learning_rate=0.05)[-1]
-    right = np.mean(net.predict(X_val).argmax(axis=1) == y_val)
-    steps = epochs * -(-len(X) // size)
-    print(f"batch {size:4}: {steps:6,} steps, loss {loss:.3f}, {right:.1%} of the validation right")
+    nets = [maths.Network((64, 16, 16, 10), ("relu", "relu", "softmax"), seed=k) for k in range(3)]
+    options = {"epochs": epochs, "batch_size": size, "learning_rate": 0.05}
+    loss = sorted(net.fit(X, Y, **options)[-1] for net in nets)
+    right = np.mean([net.predict(X_val).argmax(axis=1) == y_val for net in nets])
+    steps = f"batch {size:4}: {epochs * -(-len(X) // size):6,} steps"
+    print(f"{steps}, loss {loss[0]:.2f} to {loss[-1]:.2f}, {right:.0%} of the validation right")
 
 # %% [markdown]
 # **What to notice.** The whole data in one batch takes the most exact steps, and far too few of
 # them. Many rough steps beat a few exact ones: that is why the gradient descent of practice is
-# *stochastic*. But after the whole training batch 1 is worse than 8: its steps are too rough for
-# this rate. A larger batch wants a larger learning rate, and gives it back on hardware that
-# works in parallel.
+# *stochastic*. But batch 1 ends with a higher loss than batch 8 from each of three starts: its
+# steps are too rough for this rate. (On the validation digits the two are alike.) A larger batch
+# wants a larger learning rate, and gives it back on hardware that works in parallel.
+#
+# ## NaN
+#
+# Whatever a NaN is added to or multiplied with becomes NaN as well. So one is enough for the whole
+# network, and the place where it shows is seldom the place where it arose. There are three usual
+# ways.
+#
+# **Bad input.** In one of the 1,221 pictures one pixel is missing:
+
+# %%
+torn = digits.x_train.astype("float32")
+torn[7, 3, 3] = np.nan
+for activation in ("tanh", "relu"):
+    model, history = fit(x=torn, epochs=2, hidden=[64, 64], activation=activation)
+    broken = sum(np.isnan(W).any() for W in model.get_weights())
+    print(f"{activation}: loss {history['loss'][-1]:.2f}, NaN in {broken} of 6 weights and biases")
+print("pictures with values that are not finite:", np.unique(np.argwhere(~np.isfinite(torn))[:, 0]))
+
+# %% [markdown]
+# **What to notice.** With tanh the loss is NaN. With ReLU it is not: on the way through, the zeros
+# of ReLU hide the NaN, and the loss rests at 2.30, that of a guess, while the first layer's weights
+# are NaN. The last line is the test that finds it: `np.isfinite` of the input.
+#
+# **The logarithm of 0.** Here the pictures were not scaled (100 times too bright). The logits
+# become large, a probability becomes 0 in float32, and $-\log 0$ is infinite:
+
+
+# %%
+def naive(y, p):
+    return -keras.ops.sum(keras.ops.one_hot(y, 10) * keras.ops.log(p), axis=-1)
+
+
+for name, loss in (("our own", naive), ("Keras'", LOSS)):
+    history = fit(x=digits.x_train * 100.0, loss=loss, epochs=3, hidden=[64, 64])[1]
+    print(f"{name} cross-entropy: loss {history['loss'][0]:.3g}, then {history['loss'][-1]:.3g}")
+
+# %% [markdown]
+# **What to notice.** Keras' loss does not take the logarithm of a rounded probability, so that it
+# stays finite; but its first loss is far above $\ln 10 = 2.3$, which says the same: look at the
+# input's scale.
+#
+# **Too large a rate.** A squared error has slopes without limit. The diabetes scores of notebook 03
+# reach 346, and so the first errors are large, the steps too, and each is larger than the last:
+
+# %%
+patients = dl.load_dataset("diabetes")
+for rate in (0.01, 0.001):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Dense(16, "relu"), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    x = (patients.x_train - patients.x_train.mean(axis=0)) / patients.x_train.std(axis=0)
+    loss = model.fit(x, patients.y_train, epochs=5, verbose=0).history["loss"]
+    print(f"rate {rate}: loss {loss[0]:.4g} after one epoch, {loss[-1]:.4g} after five")
+
+# %% [markdown]
+# ## A procedure
+#
+# Change nothing before you have looked. In this order, the cheapest first:
+#
+# 1. **The input.** Is each value finite? Is its range the one that the network expects? Look at some
+#    examples with their labels: do they belong together?
+# 2. **The first loss.** With $k$ classes an untrained network should have a loss near $\ln k$. If
+#    it is far above, look at the scale of the input and at the initial weights; if it is NaN, look
+#    for a logarithm of 0 or a division by 0 in your own loss.
+# 3. **One batch.** Train on 32 examples alone, without dropout and decay. The network can learn so
+#    few by heart: the loss must go to nearly 0. If it does not, then data, loss, rate or network are
+#    wrong, and more data or more epochs will not help.
+# 4. **The rate.** Divide it by ten; better, use the range test.
+# 5. **The layers.** X-ray them: gradients that vanish or explode, neurons equal, saturated or dead.
+#
+# The third is the strongest test for its price. Here it is with a sound training, and with two that
+# are broken:
+
+# %%
+few = digits.x_train[:32]
+tests = {"sound": (few, 0.003), "rate 1": (few, 1.0), "pictures all black": (0 * few, 0.003)}
+for name, (x, rate) in tests.items():
+    history = fit(rate, x, digits.y_train[:32], epochs=epochs * 5, hidden=[64, 64])[1]
+    print(f"{name:18}: loss {history['loss'][-1]:.3f}, accuracy {history['accuracy'][-1]:.2f}")
+
+# %% [markdown]
+# **What to notice.** A few seconds tell the sound training from the broken ones. A network that
+# cannot learn 32 examples will not learn 1,221.
 #
 # ## Two more findings
 #
