@@ -156,6 +156,7 @@ def test_a_run_on_sequences_has_its_steps_and_its_attention_on_a_page(run, tmp_p
     names = {file.stem for file in tmp_path.glob("*.png")}
     assert {"saliency-1", "saliency-2", "attention-1", "attention-2"} <= names
     assert "left out" not in capsys.readouterr().err
+    assert "Attention on" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_run_on_text_has_its_tokens_on_a_page(text_run, tmp_path, capsys):

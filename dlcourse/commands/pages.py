@@ -17,7 +17,7 @@ SECTIONS = {
     "The training": ("learning-curves", "layers"),
     "The test examples": TEST,
     "What the network has learned": LEARNED,
-    "What the network looks at": ("saliency", "cam", "overlays", "check"),
+    "What the network looks at": ("saliency", "attention", "cam", "overlays", "check"),
     "From layer to layer": ("feature-maps", "neurons"),
 }
 """The headings of a page and the pictures under each; the lab draws `layers` and `check`."""
