@@ -378,6 +378,10 @@ _ = trained("LSTM", lambda: reader(layers.LSTM(32)), TOPIC)
 #
 # ## Another kind of sequence
 #
+# Numbers over time, such as sunspots by year, are forecast too. A network is worth its training if
+# it does better than the naive forecasts: the last value, or that of one season ago. The data set
+# `series` measures both, and `dl.diagnose` says where a network is no better.
+#
 # `mnist1d` holds digits drawn as signals of 40 steps, shifted, stretched and noisy. The last
 # exercise asks for a network that reads them.
 

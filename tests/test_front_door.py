@@ -96,12 +96,18 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest():
         dl.lab.pl0ts  # noqa: B018
 
 
+def attends():
+    return dl.models.attention((5, 3), 2, units=4)
+
+
 CALLS = {
     "Run": lambda on: dl.Run(on.run.path),
     "Regularizers": lambda _: dl.Regularizers(),
     "Transformations": lambda _: dl.Transformations(),
     "activation_maximization": lambda on: dl.activation_maximization(on.run.model, [3], steps=2),
     "as_keras": lambda on: dl.as_keras(on.run),
+    "attention_maps": lambda _: dl.attention_maps(attends(), np.ones((2, 5, 3))),
+    "attention_rollout": lambda _: dl.attention_rollout(attends(), np.ones((2, 5, 3))),
     "build_model": lambda on: dl.build_model("dnn", on.run.load_dataset(), hidden=[3]),
     "compare": lambda _: dl.compare(
         {**SMALL, "training": {"epochs": 1}}, seeds=1, models=["logistic_regression"], examples=200
@@ -123,6 +129,7 @@ CALLS = {
     "recipe": lambda _: dl.recipe("digits_cnn"),
     "recipes": lambda _: dl.recipes(),
     "resume": lambda on: dl.resume(on.run),
+    "sample": lambda on: pytest.raises(RunError, dl.sample, on.run),  # of a language model alone
     "rise": lambda on: dl.rise(on.run.model, on.x, masks=8),
     "smooth_grad": lambda on: dl.smooth_grad(on.run.model, on.x, samples=2),
 }

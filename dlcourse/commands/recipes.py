@@ -9,7 +9,7 @@ from dlcourse.commands.command_line import Parser, run_command, write_json
 from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
-SHOWS_WIDTH = 68  # a line with the longest name and score is then 118 columns wide
+SHOWS_WIDTH = 58  # a line with the longest name and score is then 118 columns wide
 
 
 def main(argv: list[str] | None = None) -> int:
