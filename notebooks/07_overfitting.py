@@ -137,7 +137,10 @@ def findings(history, data):
 def draw_boundary(model, data, title):
     ax = plt.gca()
     X, y = (data.x_train, data.y_train) if "seen" in title else (data.x_val, data.y_val)
-    lesson_plots.decision_boundary(lambda rows: np.asarray(model(rows)), X, y, ax, resolution=120)
+    every = np.concatenate([data.x_train, data.x_val])  # the same axes for both parts
+    lesson_plots.decision_boundary(
+        lambda rows: np.asarray(model(rows)), X, y, ax, resolution=120, within=every
+    )
     ax.set_title(title, fontsize=10)
 
 
@@ -181,19 +184,24 @@ for row, (name, model) in enumerate({"no hidden layer": small, "128, 128": large
 # In two dimensions one can look at the boundary. Otherwise one looks at the curves. `diagnose`
 # reads them and says in words what they show.
 
+
 # %%
 # Picture: loss and accuracy of the large network: the training loss falls on towards 0, the
 # validation loss turns and rises; the finding is marked where it shows first.
-found = findings(large_history, data)
-dl.lab.plots.diagnosed_curves(large_history, [(one.title, one.epoch) for one in found])
-print(*found, sep="\n")
+def draw_curves(history):
+    found = findings(history, data)
+    axes = dl.lab.plots.diagnosed_curves(history, [(one.title, one.epoch) for one in found])
+    axes[0].set(yscale="linear", ylim=(0, 0.8))  # the same for every model
+    axes[1].set(ylim=(0.4, 1))
+    print(*found, sep="\n")
+
+
+draw_curves(large_history)
 
 # %%
 # Picture: loss and accuracy of the model without a hidden layer: the two losses lie side by side,
 # far above 0, and hardly fall at the end; so do the accuracies, a few examples apart.
-found = findings(small_history, data)
-dl.lab.plots.diagnosed_curves(small_history, [(one.title, one.epoch) for one in found])
-print(*found, sep="\n")
+draw_curves(small_history)
 
 # %% [markdown]
 # **What to notice.** *Over-fitting* is a gap that opens: training goes on improving, validation

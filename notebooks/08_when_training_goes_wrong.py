@@ -358,14 +358,14 @@ for rate in (0.01, 0.001):
 #
 # Change nothing before you have looked. In this order, the cheapest first:
 #
-# 1. **The input.** Is each value finite? Is its range the one that the network expects? Look at some
-#    examples with their labels: do they belong together?
+# 1. **The input.** Is each value finite? Is its range the one that the network expects? Look at
+#    some examples with their labels: do they belong together?
 # 2. **The first loss.** With $k$ classes an untrained network should have a loss near $\ln k$. If
 #    it is far above, look at the scale of the input and at the initial weights; if it is NaN, look
 #    for a logarithm of 0 or a division by 0 in your own loss.
 # 3. **One batch.** Train on 32 examples alone, without dropout and decay. The network can learn so
-#    few by heart: the loss must go to nearly 0. If it does not, then data, loss, rate or network are
-#    wrong, and more data or more epochs will not help.
+#    few by heart: the loss must go to nearly 0. If it does not, then data, loss, rate or network
+#    are wrong, and more data or more epochs will not help.
 # 4. **The rate.** Divide it by ten; better, use the range test.
 # 5. **The layers.** X-ray them: gradients that vanish or explode, neurons equal, saturated or dead.
 #

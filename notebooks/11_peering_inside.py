@@ -77,8 +77,9 @@ TRAINING = {
     "schedule": "one_cycle",
     "restore_best_weights": False,
 }
-honest = dl.fit(dataset=SCENES, **TRAINING, runs=None, verbose=0)
-honest.metrics["val"]["accuracy"], honest.metrics["test"]["accuracy"]
+plain = dl.fit(dataset=SCENES, **TRAINING, runs=None, verbose=0)
+for name, part in (("validation", "val"), ("test", "test")):
+    print(f"{name} accuracy {plain.metrics[part]['accuracy']:.3f}")
 
 # %% [markdown]
 # ## What does a class want to see? Templates
@@ -101,7 +102,7 @@ keras.utils.set_random_seed(0)
 untrained = dl.build_model("cnn", scenes, **CNN)
 templates = [
     dl.activation_maximization(model, list(range(10)), value_range=scenes.value_range)
-    for model in (untrained, honest.model)
+    for model in (untrained, plain.model)
 ]
 _ = dl.plots.image_grid(
     np.concatenate(templates), scenes.class_names * 2, columns=10, rows=["untrained", "trained"]
@@ -129,8 +130,8 @@ _ = dl.plots.image_grid(
 # on dark, and its integrated gradients, red for the answer and blue against it. Both are strongest
 # at the digit, and speckled.
 some, boxes = scenes.x_test[1:4], scenes.regions["object"][1:4]
-divided, gap = dl.integrated_gradients(honest.model, some, steps=500, return_gap=True)
-maps = {"saliency": dl.saliency(honest.model, some), "integrated gradients": divided}
+divided, gap = dl.integrated_gradients(plain.model, some, steps=500, return_gap=True)
+maps = {"saliency": dl.saliency(plain.model, some), "integrated gradients": divided}
 _ = dl.plots.attributions(some, maps, names[1:4], boxes=boxes)
 print(f"a map's sum differs from the change of the logit by {np.abs(gap).max():.4f} at most")
 
@@ -161,7 +162,7 @@ def draw(run, data, region, k=3):
     dl.plots.attributions(data.x_test[:k], maps, names[:k], overlaid=True, boxes=boxes)
 
 
-draw(honest, scenes, "object")
+draw(plain, scenes, "object")
 
 # %% [markdown]
 # A few pictures convince quickly, and prove nothing. So count over many. *Hits* is how often a
@@ -179,7 +180,7 @@ draw(honest, scenes, "object")
 # %%
 images = 20 if smoke else 100
 options = {"methods": [method.__name__ for method in METHODS], "images": images, "steps": 12}
-print(dl.lab.faithfulness.attention_report(honest.model, scenes, **options))
+print(dl.lab.faithfulness.attention_report(plain.model, scenes, **options))
 
 # %% [markdown]
 # **What to notice.** All three hit far more often than chance, the class activation maps most
@@ -191,13 +192,14 @@ print(dl.lab.faithfulness.attention_report(honest.model, scenes, **options))
 # ## The short cut
 #
 # Now the same scenes with a small mark in the upper left corner. Its four cells tell the class in
-# binary, as a hospital's stamp may tell which ward an X-ray comes from. The same network, the same
-# training:
+# binary, as a hospital's stamp may tell which ward an X-ray comes from. In this data set every mark
+# is true (the setting calls it `honest`). The same network, the same training:
 
 # %%
-clever = dl.fit(dataset={**SCENES, "mark": "honest"}, **TRAINING, runs=None, verbose=0)
-marked = clever.load_dataset()
-clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
+marked_run = dl.fit(dataset={**SCENES, "mark": "honest"}, **TRAINING, runs=None, verbose=0)
+marked = marked_run.load_dataset()
+for name, part in (("validation", "val"), ("test", "test")):
+    print(f"{name} accuracy {marked_run.metrics[part]['accuracy']:.3f}")
 
 # %% [markdown]
 # By every number so far this is the better network. Look at where the evidence lies:
@@ -205,13 +207,15 @@ clever.metrics["val"]["accuracy"], clever.metrics["test"]["accuracy"]
 # %%
 # Picture: three scenes with a mark of two by two cells in the upper left corner, framed in blue.
 # The class activation map and Grad-CAM glow most at the mark.
-draw(clever, marked, "mark")
+draw(marked_run, marked, "mark")
 
 # %%
-print(dl.lab.faithfulness.attention_report(clever.model, marked, **options))
+print(dl.lab.faithfulness.attention_report(marked_run.model, marked, **options))
 
 # %% [markdown]
-# **What to notice.** Cover the digit, and hardly an answer changes. Cover the mark, and many do.
+# **What to notice.** Cover the digit, and hardly an answer changes. Cover the mark, and about a
+# quarter does. Cover both, and nearly all do: the network falls back on the digit where the mark is
+# gone, but as long as there is one, it is the mark that decides.
 
 # %% [markdown]
 # The last proof is an experiment. Let the mark lie: in these test images it names the *next* class,
@@ -225,20 +229,20 @@ COLOURS = dl.plots.COLOURS
 lying = dl.load_dataset(**SCENES, mark="lying")
 kinds = {"no mark": scenes, "a true mark": marked, "a lying mark": lying}
 ax = dl.plots.new_axes(figsize=(7, 3))
-networks = {"learned without a mark": honest, "learned with the mark": clever}
+networks = {"learned without a mark": plain, "learned with the mark": marked_run}
 for k, (label, one) in enumerate(networks.items()):
     answers = [one.model.predict(data.x_test, verbose=0).argmax(axis=1) for data in kinds.values()]
     accuracy = [np.mean(found == scenes.y_test) for found in answers]  # the digits are the same
     bars = ax.bar(np.arange(3) + 0.4 * (k - 0.5), accuracy, 0.37, color=COLOURS[k], label=label)
-    ax.bar_label(bars, fmt="%.2f")
+    ax.bar_label(bars, fmt="%.2f", label_type="center", color="white")
 ax.set_xticks(range(3), kinds)
-ax.set(ylabel="test accuracy", ylim=(0, 1.3))
-_ = ax.legend(frameon=False, ncols=2, loc="upper center")
+ax.set(ylabel="test accuracy", ylim=(0, 1))
+_ = ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
 
 # %% [markdown]
 # **What to notice.** The network with the short cut has learned something of the digit as well. But
 # where mark and digit disagree, it believes the mark. No accuracy on such data could have told: the
-# mark was honest in validation *and* in test. A map raised the suspicion, and an intervention
+# mark told the truth in validation *and* in test. A map raised the suspicion, and an intervention
 # proved it.
 
 # %% [markdown]
@@ -249,7 +253,7 @@ _ = ax.legend(frameon=False, ncols=2, loc="upper center")
 
 # %%
 # Picture: the pairs of classes that are confused most often, a row each, with their test scenes.
-predicted = honest.model.predict(scenes.x_test, verbose=0)
+predicted = plain.model.predict(scenes.x_test, verbose=0)
 _ = dl.plots.most_confused(
     scenes.y_test, predicted.argmax(axis=1), scenes.class_names, scenes.x_test, pairs=3
 )

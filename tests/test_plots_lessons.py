@@ -318,6 +318,18 @@ def test_the_boundary_is_where_any_predict_changes_its_mind(predict):
     assert np.abs(np.asarray(boundary)[:, 0]).max() < 0.05  # a grid cell
 
 
+def test_two_boundaries_within_the_same_points_have_the_same_axes():
+    parts = POINTS[::2], POINTS[: len(POINTS) // 4]
+    labels = LABELS[::2], LABELS[: len(POINTS) // 4]
+    some = [
+        lesson_plots.decision_boundary(left, x, y, within=POINTS)
+        for x, y in zip(parts, labels, strict=True)
+    ]
+    whole = lesson_plots.decision_boundary(left, POINTS, LABELS)
+    for ax in some:
+        assert (ax.get_xlim(), ax.get_ylim()) == (whole.get_xlim(), whole.get_ylim())
+
+
 def test_three_classes_are_three_areas():
     labels = LABELS + (POINTS[:, 1] > 0)
     model = softmax_regression(POINTS, labels, classes=3)

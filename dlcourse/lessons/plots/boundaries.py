@@ -24,6 +24,7 @@ def decision_boundary(
     feature_names: Sequence[str] = ("x₁", "x₂"),
     class_names: Sequence[str] | None = None,
     resolution: int = 200,
+    within: ArrayLike | None = None,
 ) -> Axes:
     """Return axes with the examples on the predictions for the plane around them.
 
@@ -36,10 +37,13 @@ def decision_boundary(
         feature_names: Labels of the axes, with units.
         class_names: Names for the legend; numbers by default.
         resolution: Grid points per side.
+        within: Points that the picture must contain, (n, 2); the examples by default. The same
+            ones give several pictures the same axes.
     """
     points = array("X", X, ("m", 2))
+    held = points if within is None else array("within", within, ("n", 2))
     labels = class_numbers("y", y, len(points))
-    x1, x2, rows = grid(points, integer("resolution", resolution, 2))
+    x1, x2, rows = grid(held, integer("resolution", resolution, 2))
     values = values_on(predict, rows)
     classes = count_classes(labels, values)
     if class_names and len(class_names) <= labels.max():
