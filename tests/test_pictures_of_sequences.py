@@ -62,7 +62,7 @@ def test_what_is_masked_stays_so_on_the_path_of_integrated_gradients():
 
 
 def test_noise_is_in_the_scale_of_the_steps_before_the_end():
-    found = dl.smooth_grad(masked([1, 2, 3, 4]), X)
+    found: Any = dl.smooth_grad(masked([1, 2, 3, 4]), X)
     assert found[0, :, 0] == pytest.approx([1, 2, 0, 0], abs=1e-5)
 
 
