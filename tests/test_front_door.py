@@ -100,6 +100,12 @@ def attends():
     return dl.models.attention((5, 3), 2, units=4)
 
 
+def refused_sample(run):
+    with pytest.raises(RunError, match="train next_character first") as error:
+        dl.sample(run)
+    return error
+
+
 CALLS = {
     "Run": lambda on: dl.Run(on.run.path),
     "Regularizers": lambda _: dl.Regularizers(),
@@ -129,7 +135,7 @@ CALLS = {
     "recipe": lambda _: dl.recipe("digits_cnn"),
     "recipes": lambda _: dl.recipes(),
     "resume": lambda on: dl.resume(on.run),
-    "sample": lambda on: pytest.raises(RunError, dl.sample, on.run),  # of a language model alone
+    "sample": lambda on: refused_sample(on.run),
     "rise": lambda on: dl.rise(on.run.model, on.x, masks=8),
     "smooth_grad": lambda on: dl.smooth_grad(on.run.model, on.x, samples=2),
 }
