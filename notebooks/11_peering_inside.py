@@ -234,10 +234,10 @@ for k, (label, one) in enumerate(networks.items()):
     answers = [one.model.predict(data.x_test, verbose=0).argmax(axis=1) for data in kinds.values()]
     accuracy = [np.mean(found == scenes.y_test) for found in answers]  # the digits are the same
     bars = ax.bar(np.arange(3) + 0.4 * (k - 0.5), accuracy, 0.37, color=COLOURS[k], label=label)
-    ax.bar_label(bars, fmt="%.2f", label_type="center", color="white")
+    ax.bar_label(bars, fmt="%.2f")
 ax.set_xticks(range(3), kinds)
 ax.set(ylabel="test accuracy", ylim=(0, 1))
-_ = ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+_ = ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.06))
 
 # %% [markdown]
 # **What to notice.** The network with the short cut has learned something of the digit as well. But

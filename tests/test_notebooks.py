@@ -118,6 +118,11 @@ def test_a_notebook_has_a_formula_says_what_to_notice_and_what_the_slides_got_wr
 
 
 @every_notebook
+def test_no_line_of_a_notebook_becomes_a_definition_list_by_its_colon(source):
+    assert not re.search(r"^: ", prose(source), re.MULTILINE)
+
+
+@every_notebook
 def test_a_notebook_ends_with_three_exercises_that_are_not_attempted(source):
     number = source.stem[:2]
     for k, text in enumerate(code(source)[-3:], 1):
