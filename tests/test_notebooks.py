@@ -118,7 +118,7 @@ def test_a_notebook_has_a_formula_says_what_to_notice_and_what_the_slides_got_wr
 
 
 @every_notebook
-def test_no_line_of_a_notebook_becomes_a_definition_list_by_its_colon(source):
+def test_no_line_of_the_text_begins_with_a_colon_which_would_make_a_definition_list(source):
     assert not re.search(r"^: ", prose(source), re.MULTILINE)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.datasets.points import FEATURES
 from dlcourse.errors import DivergedError, RecipeError
 from dlcourse.lessons.playground import Playground
 from dlcourse.training import train
@@ -38,6 +39,32 @@ def test_a_feature_cross_separates_what_a_line_cannot():
     )
     assert float(line.split()[-1]) < 0.7  # a line gets at most three of four quadrants
     assert float(cross.split()[-1]) > 0.95
+
+
+SPIRALS, MOONS = {"shape": "spirals", "epochs": 80}, {"shape": "moons", "epochs": 20}
+NOISY = {"shape": "moons", "noise": 1.0, "hidden": (8, 8), "epochs": 80}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "accuracy"),
+    [
+        ({**SPIRALS}, 0.47),
+        ({**SPIRALS, "hidden": (8,)}, 0.78),
+        ({**SPIRALS, "hidden": (4, 4)}, 1.0),
+        ({**SPIRALS, "features": tuple(FEATURES)}, 0.77),
+        ({**SPIRALS, "features": tuple(FEATURES), "hidden": (8,)}, 0.97),
+        (NOISY, 0.92),
+        ({**NOISY, "l2": 0.01}, 0.85),
+        ({**NOISY, "l2": 0.1}, 0.5),
+        ({**MOONS, "activation": "linear"}, 0.9),
+        ({**MOONS, "activation": "linear", "hidden": (8,)}, 0.9),
+    ],
+)
+def test_the_answers_of_notebook_04_are_measured(settings, accuracy):
+    title = Playground(**settings).draw().get_title()
+    # Other machines round differently, and one of the 60 validation points is 0.017.
+    assert float(title.split()[-1]) == pytest.approx(accuracy, abs=0.07)
 
 
 def test_the_boundary_is_drawn_over_the_plane_whatever_the_features_are():
