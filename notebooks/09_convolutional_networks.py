@@ -261,7 +261,7 @@ for (name, model), style, colour in zip(models.items(), ("-", "--", "-."), COLOU
     ).history
     label = f"{name}: {model.count_params():,} parameters"
     ax.plot(range(1, epochs + 1), history["val_accuracy"], style, color=colour, label=label)
-ax.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1.02), xticks=range(0, epochs + 1, 2))
+ax.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xticks=range(0, epochs + 1, 2))
 ax.grid(alpha=0.3)
 _ = ax.legend(frameon=False)
 
@@ -282,8 +282,8 @@ for k, (name, model) in enumerate(models.items()):
     bars = ax.bar(np.arange(3) + 0.27 * (k - 1), found, 0.25, color=COLOURS[k], label=name)
     ax.bar_label(bars, fmt="%.2f", fontsize=9)
 ax.set_xticks(range(3), ["in place", "moved by 1 pixel", "moved by 2 pixels"])
-ax.set(ylabel="test accuracy", ylim=(0, 1.3))
-_ = ax.legend(frameon=False, ncols=3, fontsize=9, loc="upper center")
+ax.set(ylabel="test accuracy", ylim=(0, 1))
+_ = ax.legend(frameon=False, ncols=3, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.04))
 
 # %% [markdown]
 # **What to notice.** In place, all three know the digits. Moved by two pixels, the dense network
