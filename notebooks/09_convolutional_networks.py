@@ -283,6 +283,7 @@ for k, (name, model) in enumerate(models.items()):
     ax.bar_label(bars, fmt="%.2f", fontsize=9)
 ax.set_xticks(range(3), ["in place", "moved by 1 pixel", "moved by 2 pixels"])
 ax.set(ylabel="test accuracy", ylim=(0, 1))
+ax.spines["top"].set_visible(False)
 _ = ax.legend(frameon=False, ncols=3, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.04))
 
 # %% [markdown]
