@@ -137,6 +137,17 @@ def test_a_folder_of_texts_has_a_class_per_folder(folder):
     assert any("bad" in each for each in words)
 
 
+def test_other_files_beside_txt_files_are_not_read(folder):
+    (folder / "good" / "README.md").write_text("xylophone")
+    data = load_dataset("text_folder", path=str(folder))
+    assert sum(data.facts.examples.values()) == 50
+    for file in folder.rglob("*.txt"):
+        file.rename(file.with_suffix(""))  # as in 20 Newsgroups
+    (folder / "good" / "README.md").unlink()
+    again = load_dataset("text_folder", path=str(folder))
+    assert (again.x_train == data.x_train).all()
+
+
 def test_texts_in_utf_16_and_cp1252_are_read(folder):
     (folder / "good" / "0.txt").write_text("schön grün", encoding="utf-16")
     (folder / "good" / "1.txt").write_text("schön grün", encoding="cp1252")

@@ -99,7 +99,8 @@ def text_folder(
 ) -> Dataset:
     """Return the texts in a folder with a folder of `.txt` files per class.
 
-    `train`, `test` and `val` folders are kept, as for `image_folder`.
+    `train`, `test` and `val` folders are kept, as for `image_folder`. Where no file ends in `.txt`,
+    all files that are not hidden are read.
 
     Args:
         seed: Seed of the validation split.
@@ -132,7 +133,8 @@ def folder_dataset(
     classes = classes_of(folders["train"])
     texts = {}
     for part, folder in folders.items():
-        labels = listed(folder, classes, folders)
+        every = listed(folder, classes, folders)
+        labels = {k: v for k, v in every.items() if k.suffix.lower() == ".txt"} or every
         texts[part] = [read_text(file) for file in labels], [*labels.values()]
     return texts_dataset(root.resolve().name, texts, classes, how, fractions, seed)
 
