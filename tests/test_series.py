@@ -400,6 +400,18 @@ def test_every_window_of_a_new_file_worked_by_hand(write):
             every_window(write(rows), encoding)
 
 
+def test_a_file_with_another_step_is_refused(write, tmp_path):
+    def hours(by):
+        times = pd.date_range("2024-01-01", periods=120, freq=f"{by}h")
+        return ["hour,load", *(f"{time},{k % 24}" for k, time in enumerate(times))]
+
+    data = {"name": "series", "path": write(hours(1)), "time": "hour", "window": 5}
+    run = dl.fit(dataset=data, model="dnn", epochs=1, runs=tmp_path, name="hours", verbose=False)
+    assert len(dl.predict(run, write(hours(1)))) == 116
+    with pytest.raises(DatasetError, match="a step of 'hour' is 24 of the run's own steps"):
+        dl.predict(run, write(hours(24)))
+
+
 # A training beside the naive forecasts
 
 

@@ -170,7 +170,7 @@ def _read(
     if not names or len({*names}) < len(names):
         raise DatasetError(f"{table.file}: one or more different columns are expected")
     used = [_numbers(table, name, guessed=not known["columns"]) for name in names]
-    steps = _steps(table, time, known["gaps"])
+    steps = _steps(table, time, known)
     return table, used, steps, record.as_float32(_filled(table, used, steps, known["gaps"]))
 
 
@@ -209,19 +209,27 @@ def _times(table: Table, name: str) -> np.ndarray:
     return times(table, name, np.arange(len(texts)))
 
 
-def _steps(table: Table, name: str | None, gaps: str) -> np.ndarray:
-    """Return the step of each row, from 0; without `time`, or without gaps, they count the rows."""
+def _steps(table: Table, name: str | None, known: Any) -> np.ndarray:
+    """Return the step of each row, from 0; without `time`, or without gaps, they count the rows.
+
+    The length of a step is noted in `known`, or is that which is known.
+    """
     if name is None or len(table.frame) < 2:
         return np.arange(len(table.frame))
     rises = np.diff(_times(table, name).astype("float64"))
     _refuse(table, name, rises <= 0, "times rise: sort the rows, or delete the repeated one")
     near = np.abs(rises / np.median(rises) - 1) <= EVEN
-    shares = rises / rises[near].mean()
+    shares = rises / (usual := rises[near].mean())
+    if abs(usual / known.setdefault("length", usual) - 1) > EVEN:
+        times = usual / known["length"]
+        raise DatasetError(
+            f"{table.file}: a step of '{name}' is {times:.3g} of the run's own steps"
+        )
     steps = np.rint(shares)
     uneven = (np.abs(shares - steps) > EVEN * steps) | (np.cumsum(steps) > 2 * len(steps))
     alone = "or leave out 'time' to take the rows as even steps"
     _refuse(table, name, uneven, f"the usual step is another: correct the time, {alone}")
-    if gaps == "error":
+    if known["gaps"] == "error":
         cure = "add the rows, set gaps: hold,"
         _refuse(table, name, steps > 1, f"the times between are missing: {cure} {alone}")
     return np.cumsum([0, *steps]).astype(int)
