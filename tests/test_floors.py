@@ -139,7 +139,7 @@ def lines_of_code(file: Path) -> int:
     )
 
 
-BOUNDS = {"core": 9792, "commands": 1260, "lab": 3980, "compat": 1600, "lessons": 5200}
+BOUNDS = {"core": 9794, "commands": 1260, "lab": 3980, "compat": 1600, "lessons": 5200}
 
 
 def test_the_package_is_thin():
