@@ -308,6 +308,12 @@ def test_texts_are_taken_in_any_form_also_with_their_labels(run):
         dl.predict(run, x + 10_000)
 
 
+def test_a_row_without_a_known_token_is_warned_of(run, tmp_path):
+    (tmp_path / "new.csv").write_text("review\ngood film\nxylophone quartz\n")
+    warnings = [row["warning"] for row in dl.predict(run, str(tmp_path / "new.csv"))]
+    assert warnings == [None, "no token of it is known"]
+
+
 def test_a_run_takes_tables_files_and_folders(run, table, folder):
     by_table = dl.predict(run, table())
     assert len(by_table) == 80

@@ -218,7 +218,12 @@ def read_file(run: Run, file: str | Path, *, as_is: bool = False, invert: bool =
 
     read = every_window if "series" in run.facts.encoding else encode_rows
     names, rows = read(file, encoding_of(run.facts))
-    return names, rows, [{}] * len(rows)
+    is_text = run.facts.inputs == "text"
+    return names, rows, [{"warning": _unlike(row)} if is_text else {} for row in rows]
+
+
+def _unlike(row: np.ndarray) -> str | None:
+    return "no token of it is known" if row.max() == 1 else None
 
 
 def _is_table(file: str | Path) -> bool:
@@ -254,7 +259,7 @@ def read_texts(run: Run, texts: Sequence[str], name: str = "") -> Read:
             raise DatasetError(f"the text '{text[:SHOWN]}' {fault}")
     x = encode_texts(texts, known)
     names = [name or (text if len(text) <= SHOWN else f"{text[:SHOWN]}…") for text in texts]
-    unlike = ["no token of it is known" if row.max() == 1 else None for row in x]
+    unlike = [*map(_unlike, x)]
     if run.facts.task == "next_token":  # of the step after the text
         cut = f"only its first {x.shape[1] - 1} characters are read"
         unlike = [cut if row.all() else warning for row, warning in zip(x, unlike, strict=True)]
