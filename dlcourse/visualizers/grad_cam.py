@@ -206,5 +206,5 @@ def enlarged(target: Target, cam: np.ndarray, place: LayerCall, source: int = 0)
     if len(size) != cam.ndim - 1:
         return cam
     grid = pixels_of(target.model, target.probe, place, source)
-    cam = resize(cam, size, grid, fading=grid is not None)
-    return cam * ~target.ended(source).reshape(*cam.shape, -1).all(axis=-1)
+    cam, ended = resize(cam, size, grid, fading=grid is not None), target.ended(source)
+    return cam * ~ended[..., 0] if ended.any() else cam

@@ -94,8 +94,10 @@ def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
     if not arrays or not all(np.isfinite(array).all() for array in arrays):
         shapes = " and ".join(str(x.shape[1:]) for x in target.inputs)
         raise UserError(f"baseline: expected a number or an array of {shapes}")
-    # what is masked stays so on the whole path
-    return [np.where(target.ended(k), target.inputs[k], b) for k, b in enumerate(arrays)]
+    for k, ended in enumerate(map(target.ended, range(len(arrays)))):
+        if ended.any():  # what is masked stays so on the whole path
+            arrays[k] = np.where(ended, target.inputs[k], arrays[k])
+    return arrays
 
 
 def _integral(

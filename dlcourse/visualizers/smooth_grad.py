@@ -81,8 +81,7 @@ def _noisy(
 ) -> np.ndarray:
     """Return `(copies · n, …)`: the examples with each draw of the noise, none in masked steps."""
     x, ended = target.inputs[k], target.ended(k)
-    ends = {"axis": tuple(range(1, x.ndim)), "keepdims": True, "where": ~ended}
-    sigma = noise * (x.max(initial=-np.inf, **ends) - x.min(initial=np.inf, **ends))
-    sigma = np.where(ended, 0, sigma).astype("float32")
+    held = np.where(ended, x[:, :1], x) if ended.any() else x
+    sigma = noise * np.ptp(held, axis=tuple(range(1, x.ndim)), keepdims=True) * ~ended
     draws = rng.standard_normal((copies, 1, *x.shape[1:]), dtype="float32")
     return (x + sigma * draws).reshape(-1, *x.shape[1:])

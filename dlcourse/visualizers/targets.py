@@ -87,11 +87,16 @@ class Target:
         return "Embedding" in kinds or bool(known and "int" in str(known[k].dtype))
 
     def ended(self, k: int) -> np.ndarray:
-        """Return where an input is masked by a `Masking` layer, after a sequence's end."""
-        values = [x.mask_value for x in hooks.all_layers(self.model) if hasattr(x, "mask_value")]
+        """Return where a `Masking` layer masks the steps of a sequence, `(n, steps, 1)`.
+
+        For other inputs it is a single False, with as many axes.
+        """
         x = self.inputs[k]
-        alike = (x == values[0]).all(axis=-1, keepdims=True) if values and x.ndim == 3 else False
-        return np.broadcast_to(alike, x.shape)
+        layers = hooks.all_layers(self.model) if x.ndim == 3 else []
+        values = [layer.mask_value for layer in layers if hasattr(layer, "mask_value")]
+        if not values:
+            return np.zeros((1,) * x.ndim, dtype=bool)
+        return (x == values[0]).all(axis=-1, keepdims=True)
 
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
