@@ -55,10 +55,11 @@ def _examples(dataset: Any, number: int) -> dict[str, Any]:
     """Return test examples, their true labels or values, and their boxes, if they have any."""
     chosen = in_turn(dataset, number)
     names, y = dataset.class_names, dataset.y_test[chosen]
-    names = names if y.ndim == 1 else ()
+    if y.ndim > 1:  # the next token of each
+        return {"inputs": dataset.x_test[chosen]}
     return {
         "inputs": dataset.x_test[chosen],
-        "true": [names[k] for k in y] if names else [f"{v:.4g}" for v in y if not v.shape],
+        "true": [names[k] for k in y] if names else [f"{value:.4g}" for value in y],
         "boxes": dataset.regions["object"][chosen] if dataset.regions else None,
     }
 

@@ -106,8 +106,8 @@ def csv(
     dialect = (separator, decimal, thousands, encoding, header, day_first)
     table = read_table(path, Reading(*dialect, missing, missing_values, rare))
     by = split if isinstance(split, dict) else {}
-    named = {"text": (text,)} if text else {}
-    refuse_unknown(table, target=(target,), **named, ignore=ignore, split=(*by.values(),))
+    named = {"target": (target,), "text": () if text is None else (text,), "ignore": ignore}
+    refuse_unknown(table, **named, split=(*by.values(),))
     if target in ignore:
         raise RecipeError(f"'{target}' is the target", setting="ignore", of="csv")
     absent = dict.fromkeys(ignore, "ignored") | {by.get("group"): "group of the split"}
@@ -121,9 +121,8 @@ def csv(
         reason = f"no column is left to predict '{target}' from"
         raise DatasetError(f"{table.file}: {reason}{f' ({told})' * bool(told)}")
     goal = _target(table, target, task)
-    gaps = np.any([column.missing for column in used], axis=0) & (
-        missing == "drop" or text is not None
-    )
+    drops = missing == "drop" or text is not None
+    gaps = np.any([column.missing for column in used], axis=0) & drops
     rows, y, class_names = _usable(table, goal, gaps)
     fractions = (validation_fraction, test_fraction)
     if split == "content":

@@ -266,6 +266,11 @@ def task_of(class_names: tuple[str, ...]) -> Task:
     return "binary" if len(class_names) == 2 else "multiclass"
 
 
+def before_end(x: np.ndarray) -> np.ndarray:
+    """Return which steps of sequences, or tokens of texts, lie before the end, `(n, steps)`."""
+    return x > 0 if x.ndim == 2 else x[..., 0] != PADDING
+
+
 def as_float32(numbers: np.ndarray) -> np.ndarray:
     """Return numbers in single precision."""
     with np.errstate(over="ignore"):  # overflow gives inf, which `check` reports with its example

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.datasets.csv import labelled_rows
-from dlcourse.datasets.dataset import PADDING, as_float32
+from dlcourse.datasets.dataset import PADDING, as_float32, before_end
 from dlcourse.datasets.facts import DataFacts
 from dlcourse.datasets.given import one_array, read_frame, stored
 from dlcourse.datasets.npz import padded
@@ -428,7 +428,7 @@ def predictions(run: Run, read: Sequence[Read]) -> Table:
     named = (pair for names, _, more in read for pair in zip(names, more, strict=True))
     outputs = evaluation.outputs(run.model, x)
     if run.facts.task == "next_token":  # the step after the text
-        outputs = outputs[np.arange(len(x)), (x > 0).sum(axis=1).clip(max=x.shape[1] - 1)]
+        outputs = outputs[np.arange(len(x)), before_end(x).sum(axis=1).clip(max=x.shape[1] - 1)]
     answers = zip(named, outputs, noted(run, x), strict=True)
     rows = [{"input": a, **_answer(run.facts, y), **b, **note} for (a, b), y, note in answers]
     return Table(rows, {key: COLUMNS[key] for key in COLUMNS if any(map(COLUMNS[key], rows))})

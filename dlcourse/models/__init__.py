@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dlcourse.datasets.facts import CLASSIFICATION
 from dlcourse.errors import RecipeError, one_line
 from dlcourse.heavy import keras
 from dlcourse.models.convolutional import cnn
@@ -40,7 +41,6 @@ class Builder(NamedTuple):
 
 ANY_INPUTS = ("images", "rows", "sequences")
 IN_TIME = ("sequences", "text")
-CLASSIFICATION = ("binary", "multiclass")
 ANY_TASK = ("regression", *CLASSIFICATION)
 
 MODELS = {

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dlcourse.datasets.dataset import PADDING
+from dlcourse.datasets.dataset import PADDING, before_end
 from dlcourse.heavy import keras
 from dlcourse.models.layers import rescaling
 from dlcourse.models.warp import Flip, random_warp
@@ -24,8 +24,8 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
     if dataset.facts.inputs == "images":
         low, high = dataset.value_range
         return rescaling((low, high if high > low else low + 1))[0]  # all pixels may be equal
-    rows = dataset.x_train.reshape(-1, dataset.x_train.shape[-1]).astype("float64")
-    rows = rows[rows[:, 0] != PADDING] if dataset.x_train.ndim > 2 else rows
+    x = dataset.x_train
+    rows = (x[before_end(x)] if x.ndim > 2 else x).astype("float64")
     variance = np.where(np.ptp(rows, axis=0) > 0, rows.var(axis=0), 1.0)
     return keras.layers.Normalization(
         mean=rows.mean(axis=0), variance=variance, dtype="float32", name="normalization"
@@ -34,8 +34,8 @@ def scaling_layer(dataset: Any) -> "keras.Layer":
 
 def masking_layers(dataset: Any) -> list["keras.Layer"]:
     """Return the layer that masks the steps after a sequence's end, if the lengths differ."""
-    ends = (x[:, -1:, 0] for x, _ in dataset.splits.values() if dataset.facts.inputs == "sequences")
-    if not any((end == PADDING).any() for end in ends):
+    whole = (before_end(x[:, -1:]).all() for x, _ in dataset.splits.values())
+    if dataset.facts.inputs != "sequences" or all(whole):
         return []
     return [keras.layers.Masking(PADDING, dtype="float32", name="masking")]
 

@@ -185,11 +185,9 @@ def _over_time(view: View) -> Iterator[Picture]:
     caption = "How much the score depends on each step: dark if much, by each method's own scale."
     for k, title in enumerate(_on_a_line(view.titles)):
         steps = view.steps(k)
-        strips = {
-            name: np.abs(v[k][:steps]).reshape(steps, -1).sum(axis=1) for name, v in maps.items()
-        }
-        shown, names = view.inputs[k][:steps], view.facts.feature_names
-        figure = drawn_by(plots.over_time, shown, strips, names, title=title)
+        sums = (np.abs(v[k][:steps]).reshape(steps, -1).sum(axis=1) for v in maps.values())
+        shown = (view.inputs[k][:steps], dict(zip(maps, sums, strict=True)))
+        figure = drawn_by(plots.over_time, *shown, view.facts.feature_names, title=title)
         yield Picture(f"saliency-{k + 1}", f"Steps of {title}", caption, figure)
 
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcourse.datasets.dataset import PADDING
+from dlcourse.datasets.dataset import before_end
 from dlcourse.datasets.facts import DataFacts
+from dlcourse.datasets.text import decode_text
 from dlcourse.plots import new_figure, short_name
 from dlcourse.runs.evaluation import by_token, outputs
 
@@ -83,14 +84,13 @@ class View:
 
     def steps(self, k: int) -> int:
         """The number of steps or tokens of an example, before its end."""
-        x = self.inputs[k]
-        return int((x != 0).sum() if x.ndim == 1 else (x[:, 0] != PADDING).sum())
+        return int(before_end(self.inputs[k : k + 1]).sum())
 
     def tokens(self, k: int) -> list[str]:
         """The tokens of an example's text, or the numbers of a sequence's steps."""
-        known = self.facts.vocabulary or [*map(str, range(self.steps(k)))]
-        numbers = self.inputs[k] if self.facts.vocabulary else range(self.steps(k))
-        return [known[number] for number in numbers][: self.steps(k)]
+        if known := self.facts.vocabulary:
+            return decode_text(self.inputs[k], {"vocabulary": known})
+        return [*map(str, range(self.steps(k)))]
 
     @property
     def titles(self) -> list[str]:

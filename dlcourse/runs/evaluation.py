@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Examples, outside, value_range, white
+from dlcourse.datasets.dataset import Examples, before_end, outside, value_range, white
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
@@ -90,7 +90,7 @@ def by_token(y: np.ndarray, outputs: np.ndarray) -> Examples:
     """Return the tokens of texts `(n, steps)` and their outputs, each text up to its first end."""
     if y.ndim == 1:
         return y, outputs
-    kept = np.arange(y.shape[1]) <= (y > 0).sum(axis=1, keepdims=True)
+    kept = np.arange(y.shape[1]) <= before_end(y).sum(axis=1, keepdims=True)
     return y[kept], outputs[kept]
 
 

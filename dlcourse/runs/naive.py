@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcourse.datasets.series import naive_forecasts
 from dlcourse.heavy import pd
-from dlcourse.runs.evaluation import metric_text
+from dlcourse.runs.evaluation import by_token, metric_text
 
 ORDERS = {"bigram": 2, "trigram": 3, "4-gram": 4}
 SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -58,9 +58,9 @@ def ngram_losses(dataset: Any) -> dict[str, float]:
 def _grams(y: np.ndarray, order: int, size: int) -> np.ndarray:
     """Return the n-gram that ends at each token, as one number, up to each text's first end."""
     before = np.pad(y, ((0, 0), (order - 1, 0)))  # the end stands before the start, too
-    steps = y.shape[1]
-    number: Any = sum(before[:, k : k + steps] * size ** (order - 1 - k) for k in range(order))
-    return number[np.arange(steps) <= (y > 0).sum(axis=1, keepdims=True)]
+    windows = np.lib.stride_tricks.sliding_window_view(before, order, axis=1)
+    number = windows @ size ** np.arange(order)[::-1]
+    return by_token(y, number)[1]
 
 
 def _loss(train: np.ndarray, test: np.ndarray, size: int, alpha: float) -> float:

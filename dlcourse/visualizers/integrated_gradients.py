@@ -94,10 +94,9 @@ def baselines_of(target: Target, baseline: Any) -> list[np.ndarray]:
     if not arrays or not all(np.isfinite(array).all() for array in arrays):
         shapes = " and ".join(str(x.shape[1:]) for x in target.inputs)
         raise UserError(f"baseline: expected a number or an array of {shapes}")
-    for k, ended in enumerate(map(target.ended, range(len(arrays)))):
-        if ended.any():  # what is masked stays so on the whole path
-            arrays[k] = np.where(ended, target.inputs[k], arrays[k])
-    return arrays
+    # what is masked stays so on the whole path
+    rows = zip(map(target.ended, range(len(arrays))), target.inputs, arrays, strict=True)
+    return [np.where(ended, x, b) if ended.any() else b for ended, x, b in rows]
 
 
 def _integral(

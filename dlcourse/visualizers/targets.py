@@ -94,9 +94,8 @@ class Target:
         x = self.inputs[k]
         layers = hooks.all_layers(self.model) if x.ndim == 3 else []
         values = [layer.mask_value for layer in layers if hasattr(layer, "mask_value")]
-        if not values:
-            return np.zeros((1,) * x.ndim, dtype=bool)
-        return (x == values[0]).all(axis=-1, keepdims=True)
+        nowhere = np.zeros((1,) * x.ndim, dtype=bool)
+        return (x == values[0]).all(axis=-1, keepdims=True) if values else nowhere
 
     @property
     def asked(self) -> tuple[np.ndarray, ...]:
