@@ -56,7 +56,10 @@ __getattr__, __dir__ = lazy(
     __name__,
     [
         f"dlcourse.{name}"
-        for name in ("datasets", "errors", "lab", "lab.callbacks", "lessons", "models", "plots")
+        for name in (
+            *("datasets", "errors", "generation", "lab", "lab.callbacks", "lessons", "models"),
+            "plots",
+        )
     ],
     {
         "dlcourse.front_door": "fit resume",

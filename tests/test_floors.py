@@ -23,7 +23,7 @@ CORE = {
     "training": 6,
     "front_door": 7,
 }
-ANNEXES = {"lab", "lessons", "compat"}
+ANNEXES = {"lab", "lessons", "compat", "generation"}
 ENTRIES = {"commands", "__main__", "train"}
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
@@ -139,7 +139,14 @@ def lines_of_code(file: Path) -> int:
     )
 
 
-BOUNDS = {"core": 9794, "commands": 1260, "lab": 3980, "compat": 1600, "lessons": 5200}
+BOUNDS = {
+    "core": 9794,
+    "commands": 1260,
+    "lab": 3980,
+    "compat": 1600,
+    "lessons": 5200,
+    "generation": 640,
+}
 
 
 def test_the_package_is_thin():

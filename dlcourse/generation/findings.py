@@ -1,0 +1,58 @@
+"""What the numbers of a GAN or an autoencoder show, and one thing to try."""
+
+from dataclasses import dataclass
+
+from dlcourse.errors import RunError
+from dlcourse.runs import Run, read_run
+
+# Set between the shipped recipes and trainings with a planted fault (tests/test_generation.py).
+CERTAIN, HELPLESS = 0.30, 4.0  # losses of a discriminator that has won, and of its generator
+SPREAD = 0.35  # below: the images of a class are all alike
+USEFUL = 0.5  # share of real images that an SVM trained on generated ones has right
+COPIED = 0.5  # distance to the nearest training image, as a share of that of real test images
+NOTHING = 0.9  # reconstruction error, as a share of the variance of the pixels
+
+
+@dataclass(frozen=True)
+class GenerationFinding:
+    """A finding: its name, what was measured, and what to try."""
+
+    name: str
+    evidence: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.name.replace('_', ' ')}: {self.evidence}\n  try: {self.cure}"
+
+
+def diagnose(run: "Run | str") -> list[GenerationFinding]:
+    """Return the findings of a finished run of `dlcourse.generation`, the most serious first.
+
+    Raises:
+        RunError: The run is not finished, or is not one of a GAN or an autoencoder.
+    """
+    run = read_run(run)
+    train, test = run.metrics["train"], run.metrics["test"]
+    if "anomaly_auc" in test:
+        share = test["reconstruction"]
+        evidence = f"its error is {share:.0%} of the variance: no better than the mean image"
+        cure = "a larger learning rate or code, more epochs"
+        return [GenerationFinding("no_progress", evidence, cure)] * (share > NOTHING)
+    if "train_on_generated" not in test:
+        raise RunError(f"{run.path}: is not a run of a GAN or an autoencoder")
+    loss, other = train["discriminator_loss"], train["generator_loss"]
+    spread, share = test["spread"], test["train_on_generated"]
+    near = test["nearest_train"] / run.metrics["reference"]["real"]["nearest_train"]
+    won, alike = loss < CERTAIN and other > HELPLESS, spread < SPREAD
+    found = (
+        (won, "discriminator_has_won", f"its loss is {loss:.2f} and the generator's {other:.1f}: "
+         "it is certain of every image, and the generator gets no gradient",
+         "a smaller discriminator_learning_rate, more input_noise, fewer neurons in it"),
+        (alike, "collapse", f"the images of a class vary {spread:.0%} as much as real ones",
+         "a smaller learning rate, more input_noise and dropout in the discriminator"),
+        (share < USEFUL and not (won or alike), "no_progress", "an SVM that was trained on them "
+         f"has {share:.0%} of real images right", "more epochs, a larger learning rate"),
+        (near < COPIED, "memorised", f"they lie {near:.2f} times as far from training images as "
+         "real ones do", "fewer epochs, fewer neurons, more training images"),
+    )  # fmt: skip
+    return [GenerationFinding(*texts) for holds, *texts in found if holds]

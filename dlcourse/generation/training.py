@@ -1,0 +1,284 @@
+"""Train a recipe of generation, in steps that resume exactly: `fit`, `resume`."""
+
+import json
+import signal
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcourse import runs as files
+from dlcourse.datasets import Dataset, fingerprint
+from dlcourse.errors import DivergedError, InterruptedTraining, RecipeError, RunError
+from dlcourse.files import DAMAGED, read_arrays, write_file
+from dlcourse.generation.networks import BUILDERS
+from dlcourse.generation.quality import Quality
+from dlcourse.generation.recipe import GenerationRecipe, recipe_of
+from dlcourse.heavy import keras
+from dlcourse.quiet import write
+from dlcourse.runs import Run, read_run
+from dlcourse.runs.environment import environment
+from dlcourse.runs.state import STATE
+from dlcourse.training import StopRequest
+from dlcourse.training.batches import epoch_order
+from dlcourse.training.fitting import epoch_line
+
+
+def fit(
+    recipe: Any = None,
+    *overrides: str,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    verbose: bool = True,
+    **settings: Any,
+) -> Run:
+    """Return the run of a recipe of generation: trained, measured and saved.
+
+    Its `model` is the generator of a `gan`, or the `autoencoder`. Ctrl-C saves the training and
+    ends it; `resume` continues it exactly.
+
+    Args:
+        recipe, overrides, settings: Recipe and its changes, see `recipe_of`.
+        runs: Folder of all runs.
+        name: Name of the run; None gives `<recipe>-<time>`.
+        verbose: Whether to print one line per epoch that is measured, and the result.
+
+    Raises:
+        RecipeError: The recipe is not valid.
+        DatasetError: The data is missing or broken.
+        RunError: The name of the run exists already, or its folder cannot be written.
+        DivergedError: A loss became NaN or infinite.
+        InterruptedTraining: Ctrl-C; the text says how to go on.
+    """
+    wanted = recipe_of(recipe, *overrides, **settings)
+    files.check_name(runs, name)
+    data = wanted.load_dataset()
+    run = files.create_run(runs, wanted.name, name)
+    with files.locked(run):
+        return _train(wanted, data, run, verbose)
+
+
+def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool = True) -> Run:
+    """Return the run, trained to the end exactly as if it had never been interrupted.
+
+    Args:
+        run: Interrupted run, or its folder; a finished run is returned unchanged.
+        epochs: Total number of epochs, to train a finished run further; None keeps the recipe's.
+        verbose: Whether to print the progress.
+
+    Raises:
+        RecipeError: `epochs` is less than the recipe's.
+        RunError: The run is damaged, in use, or its data has changed.
+        DatasetError, DivergedError, InterruptedTraining: See `fit`.
+    """
+    run = read_run(run)
+    run.forget()
+    with files.locked(run):
+        stored = recipe_of(run)
+        wanted = recipe_of(run, epochs=epochs or stored.training["epochs"])
+        if wanted.training["epochs"] < stored.training["epochs"]:
+            raise RecipeError(f"{run.path}: it was to train {stored.training['epochs']} epochs")
+        if run.finished and wanted == stored:
+            return run
+        data = wanted.load_dataset()
+        if run.facts.fingerprint != fingerprint(data):
+            raise RunError(f"{run.path}: the data has changed since this training began")
+        (run.path / "metrics.json").unlink(missing_ok=True)
+        return _train(wanted, data, run, verbose)
+
+
+def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> Run:
+    facts = replace(data.facts, fingerprint=fingerprint(data))
+    (run.path / "dataset.json").unlink(missing_ok=True)  # it records the recipe's SHA-256
+    files.write_text(run.path / "recipe.yaml", recipe.to_yaml())
+    seen = {"seed": recipe.seed, "data": facts.fingerprint}
+    files.write_sealed(run.path / "environment.json", {**environment(), **seen})
+    recorded = {"recipe_sha256": files.sha256(run.path / "recipe.yaml")}
+    files.write_sealed(run.path / "dataset.json", {**asdict(facts), **recorded})
+    report = write if verbose else lambda _: None
+    trainer = Trainer(recipe, data, run)
+    with StopRequest(signal.default_int_handler) as stop:
+        trainer.train(report, stop)
+    numbers = trainer.quality.measure(trainer.model, "test")
+    write_file(run.path / "model.keras", trainer.model.save)
+    metrics = {
+        "train": {name: trainer.rows[-1][name] for name in trainer.losses},
+        "val": {k: v for k, v in trainer.rows[-1].items() if k not in trainer.losses},
+        "test": numbers,
+        "reference": trainer.quality.reference,
+        "parameters": sum(model.count_params() for model in trainer.models),
+        "epochs_run": trainer.epoch,
+        "best_epoch": trainer.epoch,
+        "seconds": round(trainer.seconds, 3),
+        "cpu_seconds": round(trainer.cpu_seconds, 3),
+        "model_sha256": files.sha256(run.path / "model.keras"),
+    }
+    files.write_sealed(run.path / "metrics.json", metrics)
+    run.forget()
+    report(f"\n{trainer.quality.text(numbers)}\nrun  {run.path}")
+    return run
+
+
+class Trainer:
+    """A training of one or two Keras models, whose whole state is one file.
+
+    Everything random is a variable of a model (dropout, noise on the inputs), or drawn from a
+    generator with the key (seed, epoch, step), so that a training which goes on from the file takes
+    the very steps that the other would have taken.
+
+    Attributes:
+        model: Generator or autoencoder.
+        models: Models with weights of their own: generator and discriminator, or the autoencoder.
+        compiled: Models that take the steps: for a GAN both in one, and the discriminator.
+        epoch, step: Completed epochs, and completed steps of the current one.
+        sums: Sums of the losses over the steps of the current epoch.
+        rows: One row per epoch: the losses and, where measured, the quality.
+    """
+
+    STORED = ("epoch", "step", "sums", "rows", "seconds", "cpu_seconds")
+
+    def __init__(self, recipe: GenerationRecipe, data: Dataset, run: Run):
+        self.recipe, self.data, self.run = recipe, data, run
+        self.epoch, self.step, self.seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
+        self.sums: dict[str, float] = {}
+        self.rows: list[dict[str, float]] = []
+        settings, low_high = dict(recipe.model), tuple(map(float, data.value_range))
+        kind = settings.pop("name")
+        keras.utils.set_random_seed(recipe.seed)
+        built = BUILDERS[kind](data.input_shape, len(data.class_names), low_high, **settings)
+        self.models = list(built) if kind == "gan" else [built]
+        self.model: Any = self.models[0]
+        self.compiled: list[Any] = _compiled(self.models, recipe.training)
+        self.losses = ("generator_loss", "discriminator_loss") if kind == "gan" else ("loss",)
+        self.one_hot = np.eye(len(data.class_names), dtype="float32")
+        self.quality = Quality(data, kind, run.path, recipe.seed)
+        if (run.path / STATE).exists():
+            self.load()
+        else:
+            self.save()
+
+    def train(self, report: Any, stop: Any) -> None:
+        """Train to the last epoch; the state is saved after each, and where a stop is requested."""
+        training, self.clock = self.recipe.training, (time.perf_counter(), time.process_time())
+        size, epochs, every = (training[k] for k in ("batch_size", "epochs", "measure_every"))
+        steps = max(1, len(self.data.x_train) // size)  # whole batches: others would be compiled
+        take = self._gan_step if len(self.models) == 2 else self._autoencoder_step
+        while self.epoch < epochs:
+            order = epoch_order(len(self.data.x_train), seed=self.recipe.seed, epoch=self.epoch)
+            while self.step < steps:
+                rows = np.sort(order[self.step * size : (self.step + 1) * size])
+                key = (self.recipe.seed, self.epoch, self.step)
+                _seed_torch(key)
+                for name, loss in zip(self.losses, take(rows, key), strict=True):
+                    self.sums[name] = self.sums.get(name, 0.0) + float(np.mean(loss))
+                self._refuse_nan()
+                self.step += 1
+                if stop.signal and self.step < steps:
+                    self.save()
+                    at = f"epoch {self.epoch + 1}, {self.step} of {steps} steps done"
+                    raise InterruptedTraining(self.run.path, at, stop.signal)
+            self.rows.append({name: total / steps for name, total in self.sums.items()})
+            self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
+            if self.epoch == epochs or (every and self.epoch % every == 0):
+                self.rows[-1] |= self.quality.measure(self.model, "val")
+                report(epoch_line(self.epoch, epochs, self.rows[-1]))
+            self.save()
+            if stop.signal and self.epoch < epochs:
+                raise InterruptedTraining(self.run.path, f"epoch {self.epoch}", stop.signal)
+
+    def _gan_step(self, rows: np.ndarray, key: tuple[int, ...]) -> tuple[Any, Any]:
+        """Train the discriminator on real and on generated images, then the generator against it.
+
+        The discriminator, a part of both models, is frozen while the generator learns.
+        """
+        both, discriminator = self.compiled
+        random, n = np.random.default_rng(key), len(rows)
+        x, y = np.asarray(self.data.x_train[rows], "float32"), self.one_hot[self.data.y_train[rows]]
+        z = random.normal(size=(2, n, self.recipe.model["noise"])).astype("float32")
+        generated = np.asarray(self.model.predict_on_batch([z[0], y]))
+        labels = np.repeat(np.float32([self.recipe.training["real_label"], 0]), n)[:, None]
+        for model in self.compiled:
+            model.reset_metrics()
+        discriminator.trainable = True
+        inputs = [np.concatenate([x, generated]), np.concatenate([y, y])]
+        told_apart = discriminator.train_on_batch(inputs, labels)
+        discriminator.trainable = False
+        return both.train_on_batch([z[1], y], np.ones((n, 1), "float32")), told_apart
+
+    def _autoencoder_step(self, rows: np.ndarray, _: tuple[int, ...]) -> tuple[Any]:
+        x = np.asarray(self.data.x_train[rows], "float32")
+        self.model.reset_metrics()
+        return (self.model.train_on_batch(x, x),)
+
+    def _refuse_nan(self) -> None:
+        for name, total in self.sums.items():
+            if not np.isfinite(total):
+                at = f"{name} became {total} in step {self.step + 1} of epoch {self.epoch + 1}"
+                cure = "the last complete epoch is saved; try a smaller learning rate"
+                raise DivergedError(f"{self.run.path}: diverged: the {at}: {cure}")
+
+    def _variables(self) -> list[Any]:
+        of_models = [v for model in self.models for v in model.variables]
+        return of_models + [v for model in self.compiled for v in model.optimizer.variables]
+
+    def save(self) -> None:
+        """Write the state, and the history of the completed epochs."""
+        if hasattr(self, "clock"):
+            before, self.clock = self.clock, (time.perf_counter(), time.process_time())
+            self.seconds += self.clock[0] - before[0]
+            self.cpu_seconds += self.clock[1] - before[1]
+        arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays["meta"] = np.array(json.dumps({name: getattr(self, name) for name in self.STORED}))
+        write_file(self.run.path / STATE, lambda path: np.savez(path, allow_pickle=False, **arrays))
+        if self.rows:
+            names = dict.fromkeys(name for row in self.rows for name in row)
+            columns = {name: [row.get(name, float("nan")) for row in self.rows] for name in names}
+            files.write_history(self.run.path / "history.csv", columns)
+
+    def load(self) -> None:
+        """Restore the state.
+
+        Raises:
+            RunError: The state is damaged or belongs to another model.
+        """
+        path = self.run.path / STATE
+        try:
+            arrays = read_arrays(path)
+            meta = json.loads(str(arrays.pop("meta")))
+            for i, variable in enumerate(self._variables()):
+                if arrays[f"variable_{i}"].shape != tuple(variable.shape):
+                    raise ValueError
+                variable.assign(arrays[f"variable_{i}"])
+            for name in self.STORED:
+                setattr(self, name, meta[name])
+        except DAMAGED:
+            reason = f"{path}: is damaged or of another model: it cannot be resumed"
+            raise RunError(reason) from None
+
+
+def _compiled(models: list[Any], training: dict[str, Any]) -> list[Any]:
+    """Return the models that take the steps, with optimizers whose variables exist already."""
+    rate, beta = training["learning_rate"], training["beta_1"]
+    loss: Any = "mse"
+    compiled = list(models)
+    if len(models) == 2:
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        generator, discriminator = models
+        noise, classes = generator.inputs
+        judged = discriminator([generator([noise, classes]), classes])
+        compiled[0] = keras.Model([noise, classes], judged, name="both")
+    rates = (rate, training["discriminator_learning_rate"] or rate)
+    for model, trained, own in zip(compiled, models, rates, strict=False):
+        model.compile(keras.optimizers.Adam(own, beta), loss)
+        model.optimizer.build(trained.trainable_variables)
+    return compiled
+
+
+def _seed_torch(key: tuple[int, ...]) -> None:
+    """Seed a step on PyTorch, whose dropout uses a generator that no variable stores."""
+    if keras.backend.backend() == "torch":
+        import torch  # pyright: ignore[reportMissingImports]
+
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))

@@ -1,0 +1,306 @@
+"""A GAN resumes bit for bit, its measures agree with known answers, its faults are found."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import dlcourse as dl
+from dlcourse.errors import DivergedError, InterruptedTraining, RecipeError, RunError, UserError
+from dlcourse.generation import (
+    autoencoder,
+    codes,
+    diagnose,
+    fit,
+    frechet,
+    gan,
+    generate,
+    recipe_of,
+    reconstruction_error,
+    resume,
+    two_sample,
+    with_patch,
+)
+from dlcourse.generation.quality import nearest
+from dlcourse.generation.training import Trainer
+
+SMALL = {
+    "dataset": "digits",
+    "model": {"name": "gan", "noise": 4, "hidden": [16], "discriminator": [16]},
+    "training": {"epochs": 3, "batch_size": 256, "measure_every": 2},
+}
+CODE = {"dataset": "digits", "model": {"name": "autoencoder", "hidden": [32], "code": 2}}
+
+
+def state(run):
+    with np.load(run.path / "state.npz") as file:
+        return {name: file[name] for name in file.files}
+
+
+def assert_same(run, other):
+    mine, theirs = state(run), state(other)
+    assert mine.keys() == theirs.keys()
+    for name in mine.keys() - {"meta"}:
+        np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
+    metas = [json.loads(str(each["meta"])) for each in (mine, theirs)]
+    for meta in metas:
+        meta.pop("seconds"), meta.pop("cpu_seconds")
+    assert metas[0] == metas[1]
+
+
+class Stop:
+    """A request to stop that comes after a number of steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    @property
+    def signal(self):
+        self.left -= 1
+        return signal.SIGINT if self.left < 0 else None
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return fit(SMALL, runs=tmp_path_factory.mktemp("runs"), name="whole", verbose=False)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6, 11])
+def test_a_training_that_is_stopped_after_any_step_goes_on_bit_for_bit(
+    trained, tmp_path, monkeypatch, steps
+):
+    asked = Stop(steps)
+    whole = Trainer.train
+    monkeypatch.setattr(Trainer, "train", lambda self, report, _: whole(self, report, asked))
+    with pytest.raises(InterruptedTraining, match="epoch"):
+        fit(SMALL, runs=tmp_path, name="whole", verbose=False)
+    monkeypatch.undo()
+    run = resume(tmp_path / "whole", verbose=False)
+    assert_same(run, trained)
+    assert run.metrics["test"] == trained.metrics["test"]
+
+
+def test_more_epochs_continue_a_finished_training(trained, tmp_path):
+    short = fit(SMALL, "training.epochs=1", runs=tmp_path, name="short", verbose=False)
+    longer = resume(short, epochs=3, verbose=False)
+    mine, theirs = state(longer), state(trained)
+    for name in mine.keys() - {"meta"}:
+        np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
+    with pytest.raises(RecipeError, match="it was to train 3 epochs"):
+        resume(longer, epochs=2)
+    assert resume(longer, verbose=False) is longer
+
+
+def test_each_model_learns_only_in_its_own_part_of_a_step(tmp_path):
+    recipe = recipe_of(SMALL)
+    run = dl.Run(tmp_path)
+    trainer = Trainer(recipe, recipe.load_dataset(), run)
+    generator, discriminator = trainer.models
+    before = [np.asarray(v).copy() for v in (*generator.weights, *discriminator.weights)]
+    trainer._gan_step(np.arange(64), (0, 0, 0))
+    after = [np.asarray(v).copy() for v in (*generator.weights, *discriminator.weights)]
+    moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert all(moved), "one step moves every weight of both"
+    real = np.ones((8, 1), "float32")
+    noise, asked = np.ones((8, 4), "float32"), np.eye(10, dtype="float32")[:8]
+    kept = [np.asarray(v).copy() for v in discriminator.weights]
+    trainer.compiled[0].train_on_batch([noise, asked], real)
+    for a, b in zip(kept, discriminator.weights, strict=True):
+        np.testing.assert_array_equal(a, np.asarray(b))
+
+
+def test_the_run_holds_the_generator_its_numbers_and_those_of_real_images(trained):
+    images, asked = generate(trained.model, 3, 10)
+    assert images.shape == (30, 8, 8, 1)
+    assert images.min() >= 0
+    assert images.max() <= 16
+    assert asked.tolist() == sorted([*range(10)] * 3)
+    assert set(trained.metrics["test"]) == {
+        "judge_agrees", "train_on_generated", "frechet", "two_sample", "nearest_train", "spread",
+        "least_class",
+    }  # fmt: skip
+    real, noise = trained.metrics["reference"]["real"], trained.metrics["reference"]["noise"]
+    assert real["train_on_generated"] > 0.97
+    assert real["judge_agrees"] > 0.95
+    assert 0.4 < real["two_sample"] < 0.6
+    assert real["frechet"] < 0.1 * noise["frechet"]
+    assert noise["two_sample"] > 0.95
+    history = trained.history
+    assert history["epoch"] == [1, 2, 3]
+    assert np.isnan(history["frechet"][0])
+    assert np.isfinite(history["frechet"][1])
+
+
+@pytest.mark.parametrize("filters", [(), (8, 4)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (10, 13, 3)])
+def test_a_gan_gives_images_of_any_shape_in_the_datas_own_range(shape, filters):
+    generator, discriminator = gan(shape, 3, (-5.0, 20.0), noise=4, filters=filters)
+    noise = 9 * np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    asked = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2]]
+    images = generator.predict([noise, asked], verbose=0)
+    assert images.shape == (6, *shape)
+    assert images.min() >= -5
+    assert images.max() <= 20
+    assert discriminator.predict([images, asked], verbose=0).shape == (6, 1)
+
+
+def test_an_autoencoder_rebuilds_images_through_two_numbers(tmp_path):
+    run = fit(CODE, epochs=30, runs=tmp_path, verbose=False, beta_1=0.9, learning_rate=0.003)
+    digits = dl.load_dataset("digits")
+    assert codes(run.model, digits.x_test[:5]).shape == (5, 2)
+    assert run.metrics["test"]["reconstruction"] < 0.8
+    assert run.metrics["test"]["anomaly_auc"] > 0.6
+    error = reconstruction_error(run.model, digits.x_test)
+    rebuilt = run.model.predict(digits.x_test.astype("float32"), verbose=0)
+    by_hand = np.mean((rebuilt[0] - digits.x_test[0]) ** 2)
+    np.testing.assert_allclose(error[0], by_hand, rtol=1e-5)
+    assert diagnose(run) == []
+
+
+def test_the_frechet_distance_is_that_of_the_two_normal_distributions():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(4000, 3))
+    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
+    shifted = a + np.array([3.0, 0, 0])
+    assert frechet(a, shifted) == pytest.approx(9, rel=1e-6)
+    # one dimension of deviation 2 in the place of 1: (2 − 1)² more
+    assert frechet(a, a * [2.0, 1, 1]) == pytest.approx(np.var(a[:, 0], ddof=1) + 4 * 0, rel=0.05)
+
+
+def test_two_samples_are_told_apart_only_if_they_differ():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 400, 5))
+    assert 0.42 < two_sample(a, b) < 0.58
+    assert two_sample(a, b + 8) == 1
+    assert two_sample(a, a.copy()) < 0.05  # each row's twin is of the other set
+
+
+def test_the_nearest_row_is_found():
+    a, b = np.array([[0.0, 0], [3, 4]]), np.array([[0.0, 1], [3, 3]])
+    assert nearest(a, b).tolist() == [1, 1]
+
+
+def test_a_planted_patch_changes_a_third_of_the_width_and_nothing_else():
+    images = np.random.default_rng(0).uniform(0, 16, (5, 9, 9, 1))
+    changed = (with_patch(images) != images).reshape(5, -1).sum(axis=1)
+    assert changed.tolist() == [9] * 5
+    assert np.array_equal(with_patch(images), with_patch(images))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "gam"}, r"unknown model 'gam' \(did you mean 'gan'\?\)"),
+        ({"dataset": "digit"}, r"unknown data set 'digit' \(did you mean 'digits'\?\)"),
+        ({"model": {"name": "gan", "nois": 3}}, "unknown setting 'nois'"),
+        ({"model": {"name": "gan", "dropout": 1.5}}, "'dropout': expected"),
+        ({"training": {"epochs": 0}}, "'epochs': expected"),
+        ({"seed": -1}, "a whole number below"),
+        ({"modell": "gan"}, "unknown key 'modell'"),
+        ({"dataset": "breast_cancer"}, "needs images with classes"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_line(tmp_path, change, message):
+    with pytest.raises(UserError, match=message) as told:
+        fit({**SMALL, **change}, runs=tmp_path)
+    assert "\n" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shipped_recipes_are_named_and_an_unknown_one_is_not_found():
+    assert recipe_of("digits_gan", "training.epochs=7").training["epochs"] == 7
+    with pytest.raises(RecipeError, match="did you mean 'digits_gan'"):
+        recipe_of("digit_gan")
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    run = fit(SMALL, "training.epochs=1", runs=tmp_path, name="a", verbose=False)
+    (run.path / "metrics.json").unlink()
+    (run.path / "state.npz").write_bytes(b"nothing")
+    with pytest.raises(RunError, match="damaged or of another model"):
+        resume(run)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_epoch(tmp_path):
+    with pytest.raises(DivergedError, match=r"diverged: the .*loss became .* of epoch"):
+        fit(SMALL, learning_rate=1e30, runs=tmp_path, name="a", verbose=False)
+    assert (tmp_path / "a" / "state.npz").exists()
+
+
+def finished(path, **numbers):
+    """Return a run with these numbers and, for the others, those of a good training."""
+    good = {"judge_agrees": 0.98, "train_on_generated": 0.93, "spread": 0.8, "nearest_train": 1.2}
+    losses = {"discriminator_loss": 0.67, "generator_loss": 0.8}
+    metrics = {
+        "train": {k: numbers.get(k, v) for k, v in losses.items()},
+        "val": {},
+        "test": {k: numbers.get(k, v) for k, v in good.items()},
+        "reference": {"real": {"nearest_train": 1.1}},
+        "parameters": 1,
+        "epochs_run": 1,
+    }
+    path.mkdir()
+    (path / "recipe.yaml").write_text("seed: 0\n")
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return dl.read_run(path)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names"),
+    [
+        ({}, []),
+        ({"discriminator_loss": 0.2, "generator_loss": 7.0}, ["discriminator_has_won"]),
+        ({"spread": 0.1}, ["collapse"]),
+        ({"train_on_generated": 0.2}, ["no_progress"]),
+        ({"train_on_generated": 0.2, "spread": 0.1}, ["collapse"]),
+        ({"nearest_train": 0.3}, ["memorised"]),
+    ],
+)
+def test_a_finding_names_what_the_numbers_show(tmp_path, numbers, names):
+    found = diagnose(finished(tmp_path / "run", **numbers))
+    assert [finding.name for finding in found] == names
+    assert all("try: " in str(finding) for finding in found)
+
+
+def test_pictures_of_classes_a_walk_and_codes_are_drawn(trained):
+    from matplotlib import pyplot as plt
+
+    names = [str(k) for k in range(10)]
+    plots = dl.generation.plots
+    assert len(plots.classes(trained.model, names, per_class=2).axes) == 20
+    assert len(plots.walk(trained.model, names[:2] + names[2:], steps=3).axes) == 30
+    left, right = plots.quality(trained.history)
+    assert left.get_xlabel() == right.get_xlabel() == "epoch"
+    model = autoencoder((8, 8, 1), 10, (0.0, 16.0))
+    digits = dl.load_dataset("digits")
+    ax = plots.code_map(model, digits.x_test[:50], digits.y_test[:50], digits.class_names)
+    assert len(ax.collections) == 10
+    plt.close("all")
+
+
+@pytest.mark.slow
+def test_the_gan_of_the_digits_draws_what_is_asked_for(tmp_path):
+    """The full recipe with three seeds: python -m benchmarks.generation digits_gan."""
+    run = fit("digits_gan", "training.epochs=100", runs=tmp_path, verbose=False)
+    test = run.metrics["test"]
+    assert test["judge_agrees"] > 0.92
+    assert test["train_on_generated"] > 0.86
+    assert test["least_class"] > 0.05
+    assert diagnose(run) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        (["training.learning_rate=0.000001", "training.discriminator_learning_rate=0.01",
+          "model.dropout=0.0", "model.input_noise=0.0"], "discriminator_has_won"),
+        (["training.learning_rate=0.0000001"], "no_progress"),
+        (["model.noise=1", "model.hidden=[4]"], "collapse"),
+    ],
+)  # fmt: skip
+def test_a_training_with_a_planted_fault_is_diagnosed(tmp_path, changes, name):
+    short = ["training.epochs=40", "training.measure_every=0"]
+    run = fit("digits_gan", *short, *changes, runs=tmp_path, verbose=False)
+    assert name in [finding.name for finding in diagnose(run)], run.metrics
