@@ -97,7 +97,6 @@ def autoencoder(
     *,
     hidden: tuple[Positive, ...] = (128, 64),
     code: Positive = 2,
-    l2: NonNegative = 0.0,
 ) -> "keras.Model":
     """Return an autoencoder: images → a code of a few numbers, the layer `code` → images.
 
@@ -107,21 +106,19 @@ def autoencoder(
         value_range: Lowest and highest value of a pixel.
         hidden: Neurons of the hidden layers before the code, and in reverse order after it.
         code: Numbers of the code; two can be drawn as a map.
-        l2: Strength of the weight decay, l2·Σw² as in Keras.
 
     References:
         Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647.
     """
     layers, low, high = keras.layers, *value_range
-    how = {"activation": "relu", "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None}
     image = keras.Input(image_shape, name="image")
     x = layers.Rescaling(1 / (high - low), -low / (high - low), name="scaled")(image)
     x = layers.Flatten(name="flat")(x)
     for k, neurons in enumerate(hidden, 1):
-        x = layers.Dense(neurons, name=f"encoder_{k}", **how)(x)
+        x = layers.Dense(neurons, activation="relu", name=f"encoder_{k}")(x)
     x = layers.Dense(code, name="code")(x)
     for k, neurons in enumerate(hidden[::-1], 1):
-        x = layers.Dense(neurons, name=f"decoder_{k}", **how)(x)
+        x = layers.Dense(neurons, activation="relu", name=f"decoder_{k}")(x)
     x = layers.Dense(prod(image_shape), activation="sigmoid", dtype="float32", name="pixels")(x)
     x = layers.Reshape(image_shape, name="unflat")(x)
     x = layers.Rescaling(high - low, low, dtype="float32", name="range")(x)

@@ -40,8 +40,7 @@ class Quality:
 
     def __init__(self, data: Dataset, kind: str, folder: Path, seed: int):
         self.data, self.kind, self.folder, self.seed = data, kind, folder, seed
-        low, high = data.value_range
-        self.unit = float(high - low)
+        self.unit = float(np.ptp(data.value_range))
 
     def measure(self, model: Any, part: str) -> dict[str, float]:
         """Return the numbers of a generator or an autoencoder on `val` or `test` images.
@@ -117,12 +116,9 @@ class Quality:
         write_file(path, judge.save)
         return judge
 
-    @cached_property
-    def _before_logits(self) -> Any:
-        return keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
-
     def _features(self, images: np.ndarray) -> np.ndarray:
-        return self._before_logits.predict(images, batch_size=512, verbose=0)
+        features = keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
+        return features.predict(images, batch_size=512, verbose=0)
 
     def _rows(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(images, "float32").reshape(len(images), -1) / self.unit

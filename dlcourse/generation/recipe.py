@@ -51,6 +51,9 @@ def training(
     """
 
 
+GROUPS = ["seed", "dataset", "model", "training"]
+
+
 @dataclass(frozen=True)
 class GenerationRecipe:
     """A checked recipe; every setting is written out.
@@ -70,7 +73,7 @@ class GenerationRecipe:
 
     def to_yaml(self) -> str:
         """Return the recipe as the text of a file."""
-        parts = {key: getattr(self, key) for key in ("seed", "dataset", "model", "training")}
+        parts = {key: getattr(self, key) for key in GROUPS}
         return yaml.safe_dump(plain(parts, "recipe"), sort_keys=False, allow_unicode=True)
 
     def load_dataset(self) -> Dataset:
@@ -113,44 +116,50 @@ def recipe_of(
     apply(source, *overrides)
     data = source.data
     for key, value in settings.items():
-        group = data if key in ("seed", "dataset", "model") else data.setdefault("training", {})
+        group = data if key in GROUPS else data.setdefault("training", {})
         group[key] = {**data.get(key, {}), **value} if isinstance(value, Mapping) else value
     expand_names(source)
-    if source.faults:
-        raise RecipeError("\n".join(map(str, source.faults)))
-    if unknown := [key for key in data if key not in ("seed", "dataset", "model", "training")]:
-        raise RecipeError(f"{name}: unknown key '{unknown[0]}'")
-    chosen = dict(data.get("model") or {})
-    kind = chosen.pop("name", None)
-    if kind not in BUILDERS:
-        raise RecipeError(f"{name}: unknown model '{kind}'{did_you_mean(kind, list(BUILDERS))}")
+    faults = list(map(str, source.faults))
+    faults += [
+        f"{name}: unknown key '{key}'{did_you_mean(key, GROUPS)}"
+        for key in data
+        if key not in GROUPS
+    ]
     seed = data.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise RecipeError(f"{name}: 'seed': a whole number below 2³² is expected, got {seed!r}")
-    given = dict(data.get("dataset") or {})
-    loader = given.pop("name", None)
-    if loader not in DATASETS:
-        hint = did_you_mean(loader, list(DATASETS))
-        raise RecipeError(f"{name}: unknown data set '{loader}'{hint}")
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        faults.append(f"{name}: 'seed': a whole number below 2³² is expected, got {seed!r}")
+    if faults:
+        raise RecipeError("\n".join(faults))
+    functions = {key: loader.function for key, loader in DATASETS.items()}
     return GenerationRecipe(
         name,
         seed,
-        {"name": loader, **checked_settings(f"dataset.{loader}", DATASETS[loader].function, given)},
-        {"name": kind, **checked_settings(f"model.{kind}", BUILDERS[kind], chosen)},
+        _checked(name, "dataset", functions, data.get("dataset")),
+        _checked(name, "model", BUILDERS, data.get("model")),
         checked_settings("training", training, data.get("training") or {}),
     )
 
 
+def _checked(recipe: str, part: str, functions: Mapping[str, Any], given: Any) -> dict[str, Any]:
+    """Return the complete settings of the function that is named, with its name."""
+    settings = dict(given or {})
+    name = settings.pop("name", None)
+    if name not in functions:
+        known = did_you_mean(name, list(functions))
+        raise RecipeError(f"{recipe}: unknown {part} '{name}'{known}")
+    return {"name": name, **checked_settings(f"{part}.{name}", functions[name], settings)}
+
+
 def _source(recipe: Any) -> tuple[Source, str]:
-    if isinstance(recipe, GenerationRecipe):
-        return Source(recipe.name, yaml.safe_load(recipe.to_yaml())), recipe.name
     if isinstance(recipe, Run):
         return read_source(recipe.file("recipe.yaml")), recipe.name
+    if isinstance(recipe, GenerationRecipe):
+        return Source(recipe.name, yaml.safe_load(recipe.to_yaml())), recipe.name
     if recipe is None or isinstance(recipe, Mapping):
         source = Source("recipe", plain(recipe or {}, "recipe"))
         expand_names(source)
-        model, data = source.data.get("model") or {}, source.data.get("dataset") or {}
-        return source, f"{data.get('name', 'data')}-{model.get('name', 'model')}"
+        names = [str((source.data.get(part) or {}).get("name")) for part in ("dataset", "model")]
+        return source, "-".join(names)
     file = shipped().get(str(recipe), Path(recipe))
     if not file.suffix:
         raise RecipeError(f"unknown recipe {recipe!r}{did_you_mean(recipe, list(shipped()))}")

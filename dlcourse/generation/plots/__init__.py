@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from dlcourse.generation.quality import codes, generate
 from dlcourse.plots import COLOURS, image_grid, new_axes
+from dlcourse.plots.axes import shown_figure
 
 
-def classes(model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0) -> Figure:
+def classes(model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0) -> list[Axes]:
     """Return a grid of generated images, one row per class, each column with its own noise."""
     images, _ = generate(model, per_class, len(class_names), seed)
     return image_grid(images, columns=per_class, rows=list(class_names))
 
 
-def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> Figure:
+def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> list[Axes]:
     """Return images on the straight way between two noise vectors, one row per class.
 
     Args:
@@ -34,25 +34,20 @@ def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> Fig
     return image_grid(images, columns=steps, rows=list(class_names))
 
 
-def quality(history: dict[str, list[float]]) -> Any:
-    """Return two axes: the losses by epoch, and the measured shares where they were measured."""
-    figure = new_axes(figsize=(9, 3.2)).figure
-    figure.clear()
-    left, right = figure.subplots(1, 2)
-    epochs = np.asarray(history["epoch"])
-    losses = [name for name in history if name.endswith("loss")]
+def quality(history: dict[str, list[float]]) -> list[Axes]:
+    """Return two axes: the losses by epoch, and the shares where they were measured."""
+    left, right = shown_figure(None, 9, 3.2).subplots(1, 2)
     shares = ("judge_agrees", "train_on_generated", "two_sample", "spread", "anomaly_auc")
+    losses = [name for name in history if name.endswith("loss")]
     for ax, names, label in ((left, losses, "loss"), (right, shares, "share of 1")):
-        drawn = [name for name in names if name in history]
-        for name, colour, marker in zip(drawn, COLOURS, "os^Dv", strict=False):
-            values = np.asarray(history[name])
-            there = np.isfinite(values)
-            style = "-" if ax is left else f"-{marker}"
-            label_of = name.replace("_", " ")
-            ax.plot(epochs[there], values[there], style, color=colour, ms=4, label=label_of)
+        for name, colour, marker in zip(names, COLOURS, "os^Dv", strict=False):
+            values = np.asarray(history.get(name, []))
+            at = np.flatnonzero(np.isfinite(values))
+            style = "-" if ax is left else f"{marker}-"
+            ax.plot(at + 1, values[at], style, color=colour, label=name.replace("_", " "))
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
         ax.legend(frameon=False, fontsize=8)
-    return left, right
+    return [left, right]
 
 
 def code_map(model: Any, x: np.ndarray, y: np.ndarray, class_names: Any) -> Axes:
