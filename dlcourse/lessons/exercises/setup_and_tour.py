@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets import load_dataset
-
 from dlcourse.lessons.exercises.answers import (
     COMPUTED,
     as_float,
@@ -105,7 +104,9 @@ _CHOSEN = (
 
 def nearest_means(x_train, y_train, x):
     rows, new = x_train.reshape(len(x_train), -1), x.reshape(len(x), -1)
-    means = np.stack([rows[y_train == k].mean(axis=0) for k in range(10)])
+    means = np.zeros((10, rows.shape[1]))
+    for k in range(10):
+        means[k] = rows[y_train == k].mean(axis=0)
     distances = np.linalg.norm(new[:, None] - means, axis=2)
     return distances.argmin(axis=1)
 
@@ -185,10 +186,10 @@ def _check_nearest(answer: Any) -> str | None:
         return f"One class per new picture is expected, an array of shape ({count},)."
     if np.array_equal(got, right):
         return None
-    if not np.array_equal(got, np.rint(got)) or got.max() > 9 or got.min() < 0:
-        return "Classes are whole numbers from 0 to 9: these look like distances."
     if np.array_equal(got, right + 1):
         return "Each class is one too large: they count from 0."
+    if not np.array_equal(got, np.rint(got)) or got.max() > 9 or got.min() < 0:
+        return "Classes are whole numbers from 0 to 9: these look like distances."
     for faulty, message in _NEAREST_FAULTS:
         if np.array_equal(got, faulty(*data)):
             return message
@@ -378,7 +379,7 @@ EXERCISES = (
             Wrong(_variant(_class_mean, lambda d: d.argmin(axis=0)), "One class per new picture"),
             Wrong(_variant(_class_mean, lambda d: d.min(axis=1)), "Classes are whole numbers"),
             Wrong(_variant(_class_mean, lambda d: d), "These are all the distances"),
-            Wrong(lambda *data: np.arange(120) % 10, "Only 1"),
+            Wrong(lambda *_: np.arange(120) % 10, "Only 1"),
         ),
         level="complete",
     ),
