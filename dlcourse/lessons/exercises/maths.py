@@ -239,7 +239,7 @@ def _check_layer(answer: Any) -> str | None:
     if close(weights, means.T):
         if biases.any():
             return f"The biases do not yet make up for the different lengths of the means. {text}"
-        return f"A mean with much white wins too often: what must be divided out, or subtracted? {text}"
+        return f"A mean with much white wins too often: what must be divided out? {text}"
     if share < 0.2:
         return f"That is what a guess reaches. {text}"
     return f"Which class wins too often? Compare its column with the others. {text}"
