@@ -13,18 +13,26 @@
 # %% [markdown]
 # # Setup and tour
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** What happens between a picture of a digit and the answer "3"?
 #
 # **Slides.** S0, S2. **Time.** Half a minute to run, 45 minutes to read. **Prerequisites.** Python;
 # no deep learning.
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -52,7 +60,7 @@ dl.lessons.quiet_start()
 # | [Convolutional networks](09_convolutional_networks.ipynb) | `Conv2D`, `MaxPooling2D` |
 # | [Sequences](10_sequences.ipynb) | `SimpleRNN`, `LSTM` and their rivals |
 # | [Peering inside](11_peering_inside.ipynb) | maps of what a network looks at |
-# | [When not to use deep learning](12_when_not_to_use_deep_learning.ipynb) | simpler models, a borrowed network |
+# | [When not to use deep learning](12_when_not_to_use_deep_learning.ipynb) | simpler models, transfer |
 #
 # ## Where to run this
 #
@@ -67,6 +75,8 @@ dl.lessons.quiet_start()
 
 # %%
 # See what you run on.
+import sys
+
 import keras
 import tensorflow as tf
 
@@ -375,9 +385,9 @@ panels = dl.plots.image_grid(digits.x_test[wrong], titles, columns=4)
 panels[0].figure.set_size_inches(7, 3.6)
 
 # %% [markdown] proof="above"
-# **What to notice.** It reads about 0.97 of digits that it has never met. (S0's "about 99.79%" for a
-# small dense network is out of its reach; notebook 06 measures it.) Look at the mistakes: would you
-# have known?
+# **What to notice.** It reads about 0.96 of digits that it has never met. Look at the mistakes: would
+# you have known? (S0 promises "about 99.79%" for a small dense network on larger pictures; notebook
+# 06 measures what it reaches.)
 #
 # ## The same as a recipe
 #
@@ -433,8 +443,7 @@ print(dl.as_keras(recipe))
 #
 # - [The Sequential model](https://keras.io/guides/sequential_model/): Keras' own guide to the list
 #   of layers that you wrote.
-# - [Training and evaluation with the built-in methods](https://keras.io/guides/training_with_built_in_methods/):
-#   everything that `compile`, `fit`, `evaluate` and `predict` can do.
+# - [Training and evaluation](https://keras.io/guides/training_with_built_in_methods/): everything that `compile`, `fit`, `evaluate` and `predict` can do.
 # - [Neural Networks and Deep Learning](http://neuralnetworksanddeeplearning.com/): a free book that
 #   begins with handwritten digits.
 # - [Deep learning](https://doi.org/10.1038/nature14539): LeCun, Bengio and Hinton's review of the

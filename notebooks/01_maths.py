@@ -13,18 +13,26 @@
 # %% [markdown]
 # # The mathematics of one neuron
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** Which few pieces of mathematics does the whole course stand on?
 #
 # **Slides.** S3, S4. **Time.** A few seconds to run, 60 minutes to read. **Prerequisites.** School
 # mathematics; notebook 00.
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -63,7 +71,7 @@ _ = dl.plots.image_grid(means, digits.class_names, columns=10)
 # **Predict, then run.** Here is a validation digit, compared with each of the ten means. To which
 # three means will it be most similar?
 
-# %% name="similarity" alt="A validation digit, and ten bars with its similarity to each class's mean. All lie above one third; the bar of its own class is the longest, those of digits of like shape come near."
+# %% name="similarity" alt="A validation digit, and ten bars with its similarity to each class's mean. The bars are all longer than one half; the longest is that of class 9, while the digit is a 5."
 # Compare one digit with the ten means by ten dot products.
 from matplotlib import pyplot as plt
 
@@ -80,9 +88,10 @@ axes[1].bar(digits.class_names, similarity, color="#0072B2")
 axes[1].set(xlabel="mean of class", ylabel="cos θ", ylim=(0, 1))
 plt.show()
 print("similarity:", similarity.round(2))
+print(f"most similar: the mean of class {similarity.argmax()}; the label is {label}")
 
-# %% [markdown]
-# One digit proves nothing. How often is the mean of a digit's own class the most similar one?
+# %% [markdown] proof="similarity"
+# This 5 is more like the mean 9 than like the mean 5. One digit proves nothing. How often is the mean of a digit's own class the most similar one?
 
 # %% name="templates"
 # Read every validation digit by the most similar mean.

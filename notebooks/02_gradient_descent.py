@@ -13,18 +13,26 @@
 # %% [markdown]
 # # Gradient descent
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** How do you walk to the lowest point of a landscape that you cannot see?
 #
 # **Slides.** S0, S2, S3, S4. **Time.** A few seconds to run, 60 minutes to read.
 # **Prerequisites.** Notebook 01.
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -138,7 +146,7 @@ styles = ("-", "--", "-.", ":", (0, (5, 1)))
 for h, style, colour in zip((0.01, 0.1, 0.4, 0.9, 1.1), styles, dl.plots.COLOURS, strict=False):
     distances = np.abs(descend(slope, 6.0, h, 20))
     ax.semilogy(distances, linestyle=style, color=colour, linewidth=2, label=f"h = {h:g}")
-ax.set(xlabel="step", ylabel="|x|, distance from 0", ylim=(1e-6, 1e3))
+ax.set(xlabel="step", ylabel="|x|, distance from 0", ylim=(1e-6, 1e3), xticks=range(0, 21, 5))
 ax.legend()
 plt.show()
 
@@ -194,10 +202,10 @@ for name, here, colour in (("left", ends < 0, "#0072B2"), ("right", ends > 0, "#
     example = descend(valleys_slope, starts[here][-1 if name == "right" else 0], 0.05, 100)
     ax.plot(example, valleys(example), "o-", color=colour, markersize=4, label=f"to the {name}")
     at = ends[here].mean()
-    print(
-        f"{name}: {here.sum()} starts, from {starts[here][0]:.1f} to {starts[here][-1]:.1f}", end=""
-    )
-    print(f", all to x = {at:.2f} (± {np.ptp(ends[here]):.0e}), where f = {valleys(at):.2f}")
+    assert np.ptp(ends[here]) < 1e-6  # all in one place
+    first, last = starts[here][[0, -1]]
+    print(f"{name}: {here.sum()} starts, from {first:.1f} to {last:.1f}, ", end="")
+    print(f"all to x = {at:.2f}, where f = {valleys(at):.2f}")
 ax.set(xlabel="x", ylabel="f(x)")
 ax.legend()
 plt.show()
@@ -276,7 +284,7 @@ for ax, mu in zip(axes, (0.0, 0.6), strict=True):
     draw_way(ax, way)
     ax.set_title(f"momentum {mu:g}: f = {way[-1][0] ** 2 + 10 * way[-1][1] ** 2:.2g}", fontsize=11)
     print(f"momentum {mu:g}: f = {way[-1][0] ** 2 + 10 * way[-1][1] ** 2:.3f} after 15 steps")
-plt.colorbar(lines, ax=axes, label="f(x₁, x₂)", format="%.0f")
+plt.colorbar(lines, ax=axes, label="f(x₁, x₂)", format="%.0f", shrink=0.7)
 plt.show()
 
 # %% [markdown]
@@ -303,7 +311,7 @@ for start in ([1.5, 0.0], [1.5, 1e-6]):
     print(f"from ({start[0]}, {start[1]:g}) to ({end[0]:.2f}, {end[1]:.0f})")
 
 # %% [markdown]
-# **What to notice.** The first stays at the saddle, the second has long left it: rounding alone is
+# **What to notice.** The first stays at the saddle, the second has long left it: a millionth is
 # enough. In networks with many weights a saddle rather slows a descent down than stops it.
 #
 # ## The loss surface of a neuron
@@ -356,7 +364,7 @@ def draw_surface():
 
 ax = draw_surface()
 for start in ([5.0, 5.0], [-5.0, 5.0], [5.0, -5.0], [-5.0, -5.0], [0.0, 0.0]):
-    draw_way(ax, descend(neuron_gradient, np.array(start), 3.0, 60))
+    draw_way(ax, descend(neuron_gradient, np.array(start), 3.0, 150))
 plt.show()
 random_starts = np.random.default_rng(1).uniform(-5, 5, (100, 2))
 ends = np.array([descend(neuron_gradient, start, 3.0, 300)[-1] for start in random_starts])
@@ -420,7 +428,7 @@ print(f"examples per step: 8 of {len(y)}, about 1/{len(y) // 8} of the work")
 #
 # - [Why momentum really works](https://distill.pub/2017/momentum/): the narrow valley, with
 #   pictures to play with.
-# - [Gradient descent, how neural networks learn](https://www.3blue1brown.com/lessons/gradient-descent):
+# - [Gradient descent](https://www.3blue1brown.com/lessons/gradient-descent):
 #   the same idea as a film.
 # - [Optimization algorithms](https://d2l.ai/chapter_optimization/index.html): from here to Adam,
 #   with code.
