@@ -60,7 +60,7 @@ dl.lessons.quiet_start()
 # | [Convolutional networks](09_convolutional_networks.ipynb) | `Conv2D`, `MaxPooling2D` |
 # | [Sequences](10_sequences.ipynb) | `SimpleRNN`, `LSTM` and their rivals |
 # | [Peering inside](11_peering_inside.ipynb) | maps of what a network looks at |
-# | [When not to use deep learning](12_when_not_to_use_deep_learning.ipynb) | simpler models, transfer |
+# | [When not to use deep learning](12_when_not_to_use_deep_learning.ipynb) | simpler models |
 #
 # ## Where to run this
 #
@@ -385,9 +385,9 @@ panels = dl.plots.image_grid(digits.x_test[wrong], titles, columns=4)
 panels[0].figure.set_size_inches(7, 3.6)
 
 # %% [markdown] proof="above"
-# **What to notice.** It reads about 0.96 of digits that it has never met. Look at the mistakes: would
-# you have known? (S0 promises "about 99.79%" for a small dense network on larger pictures; notebook
-# 06 measures what it reaches.)
+# **What to notice.** It reads about 0.96 of digits that it has never met. Look at the mistakes:
+# would you have known? (S0 promises "about 99.79%" for a small dense network on larger pictures;
+# notebook 06 measures what it reaches.)
 #
 # ## The same as a recipe
 #
@@ -443,7 +443,8 @@ print(dl.as_keras(recipe))
 #
 # - [The Sequential model](https://keras.io/guides/sequential_model/): Keras' own guide to the list
 #   of layers that you wrote.
-# - [Training and evaluation](https://keras.io/guides/training_with_built_in_methods/): everything that `compile`, `fit`, `evaluate` and `predict` can do.
+# - [Training and evaluation](https://keras.io/guides/training_with_built_in_methods/): everything
+#   that `compile`, `fit`, `evaluate` and `predict` can do.
 # - [Neural Networks and Deep Learning](http://neuralnetworksanddeeplearning.com/): a free book that
 #   begins with handwritten digits.
 # - [Deep learning](https://doi.org/10.1038/nature14539): LeCun, Bengio and Hinton's review of the

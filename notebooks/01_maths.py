@@ -17,7 +17,7 @@
 #
 # **Question.** Which few pieces of mathematics does the whole course stand on?
 #
-# **Slides.** S3, S4. **Time.** A few seconds to run, 60 minutes to read. **Prerequisites.** School
+# **Slides.** S3, S4. **Time.** 15 seconds to run, 60 minutes to read. **Prerequisites.** School
 # mathematics; notebook 00.
 
 # %%
@@ -38,7 +38,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] proof="similarity"
 # ## The goal
 #
 # Four ideas: a *vector* holds an example, a *matrix* turns vectors into others, the *derivative*
@@ -59,7 +59,7 @@ digits = dl.load_dataset("digits")
 means = np.stack([digits.x_train[digits.y_train == k].mean(axis=0) for k in range(10)])
 _ = dl.plots.image_grid(means, digits.class_names, columns=10)
 
-# %% [markdown]
+# %% [markdown] proof="similarity"
 # The *dot product* multiplies two vectors number by number and adds up:
 #
 # $$w \cdot x = \sum_i w_i x_i = |w|\,|x| \cos\theta$$
@@ -91,7 +91,8 @@ print("similarity:", similarity.round(2))
 print(f"most similar: the mean of class {similarity.argmax()}; the label is {label}")
 
 # %% [markdown] proof="similarity"
-# This 5 is more like the mean 9 than like the mean 5. One digit proves nothing. How often is the mean of a digit's own class the most similar one?
+# This 5 is more like the mean 9 than like the mean 5. One digit proves nothing. How often is the
+# mean of a digit's own class the most similar one?
 
 # %% name="templates"
 # Read every validation digit by the most similar mean.
@@ -147,7 +148,7 @@ print(column.T.shape, "@", column.shape, "gives", (column.T @ column).shape, col
 print(column.shape, "@", column.T.shape, "gives", (column @ column.T).shape)
 print(templates.shape, "@", digit.shape, "gives", (templates @ digit).shape)
 
-# %% [markdown]
+# %% [markdown] proof="below"
 # A 2 × 2 matrix moves every point of the plane, and its columns are where the two unit vectors go.
 # The *determinant* is the factor by which areas grow:
 #
@@ -184,6 +185,7 @@ def draw(matrix, ax):
 axes = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained")[1]
 for matrix, ax in zip(([[2, 1], [0, 1]], [[1, 2], [2, 1]]), axes, strict=True):
     draw(np.array(matrix), ax)
+    print(f"{matrix}: area times {np.linalg.det(matrix):.0f}")
 axes[0].legend(fontsize=9, loc="lower right")
 plt.show()
 
@@ -225,8 +227,8 @@ _ = interact(move, **sliders)
 # $$(1 - \lambda)(0 - \lambda) - 2 \cdot 3 = \lambda^2 - \lambda - 6 = 0$$
 #
 # Its roots are the eigenvalues. For each, the first row of $M v = \lambda v$ says which direction
-# $v$ has: $v_1 + 2 v_2 = \lambda v_1$, so with $v_1 = 1$ it is $v_2 = (\lambda - 1) / 2$. (S3 writes
-# a minus in this row, and has lost the second vector.)
+# $v$ has: $v_1 + 2 v_2 = \lambda v_1$, so with $v_1 = 1$ it is $v_2 = (\lambda - 1) / 2$. (S3
+# writes a minus in this row, and has lost the second vector.)
 
 # %%
 # Find the eigenvalues and eigenvectors by hand, then by NumPy.
@@ -259,7 +261,7 @@ for v in np.random.default_rng(0).normal(size=(5, 2)):
     )
 
 # %% [markdown] proof="powers"
-# **What to notice.** All five have grown more than 10,000-fold, and all point nearly along (1, 1),
+# **What to notice.** All five have grown at least 92,000-fold, and all point nearly along (1, 1),
 # the eigenvector of the eigenvalue with the largest size, $\lambda = 3$. Only a start along the
 # other eigenvector exactly would stay there. Where the largest $|\lambda|$ is above 1, signals
 # explode; below 1, they vanish. Notebook 08 meets both in deep networks.
@@ -298,7 +300,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# On a computer $h$ cannot go to 0: numbers have about sixteen digits, and the difference of two
+# On a computer $h$ cannot go to zero: numbers have about sixteen digits, and the difference of two
 # nearly equal ones loses most of them. The *central* quotient goes to both sides:
 #
 # $$f'(x) \approx \frac{f(x + h) - f(x - h)}{2h}$$
@@ -376,7 +378,7 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** The gradient points uphill, to where the function grows fastest, and it is
-# longer where the bowl is steeper. Learning goes the other way, which is the subject of notebook 02.
+# longer where the bowl is steeper. Learning goes the other way: notebook 02 follows it.
 #
 # ## In five lines
 #

@@ -17,7 +17,7 @@
 #
 # **Question.** How do you walk to the lowest point of a landscape that you cannot see?
 #
-# **Slides.** S0, S2, S3, S4. **Time.** A few seconds to run, 60 minutes to read.
+# **Slides.** S0, S2, S3, S4. **Time.** 15 seconds to run, 60 minutes to read.
 # **Prerequisites.** Notebook 01.
 
 # %%
@@ -170,7 +170,7 @@ def move(learning_rate, steps):
 rate = FloatSlider(0.3, min=0.01, max=1.1, step=0.01, continuous_update=False)
 _ = interact(move, learning_rate=rate, steps=IntSlider(10, 1, 20, continuous_update=False))
 
-# %% [markdown]
+# %% [markdown] proof="starts"
 # ## Local minima
 #
 # Descent sees only the slope under its feet. In a landscape with two valleys the start decides
@@ -287,14 +287,14 @@ for ax, mu in zip(axes, (0.0, 0.6), strict=True):
 plt.colorbar(lines, ax=axes, label="f(x₁, x₂)", format="%.0f", shrink=0.7)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] proof="saddle"
 # **What to notice.** The first step goes at a right angle to the contour line, and that is the
 # steepest way down *here*, not the way to the minimum. (S2 says that the gradient always points to
 # the minimum.) The steep direction limits the learning rate, the flat one needs many steps. That is
 # why features are brought to one scale before training.
 #
-# A slope of 0 in both directions may also be a *saddle*: a minimum along one direction and a maximum
-# along the other, as in $f(x_1, x_2) = x_1^2 - x_2^2$ at $(0, 0)$.
+# A slope of 0 in both directions may also be a *saddle*: a minimum along one direction and a
+# maximum along the other, as in $f(x_1, x_2) = x_1^2 - x_2^2$ at $(0, 0)$.
 #
 # **Predict, then run.** Two descents start beside each other, at $(1.5, 0)$ and at
 # $(1.5, 0.000001)$. Where is each after 100 steps?
@@ -310,7 +310,7 @@ for start in ([1.5, 0.0], [1.5, 1e-6]):
     end = descend(saddle_gradient, np.array(start), 0.1, 100)[-1]
     print(f"from ({start[0]}, {start[1]:g}) to ({end[0]:.2f}, {end[1]:.0f})")
 
-# %% [markdown]
+# %% [markdown] proof="tumours"
 # **What to notice.** The first stays at the saddle, the second has long left it: a millionth is
 # enough. In networks with many weights a saddle rather slows a descent down than stops it.
 #
@@ -329,12 +329,13 @@ for start in ([1.5, 0.0], [1.5, 1e-6]):
 # \frac{\partial J}{\partial b} = \frac{1}{m}\sum (a - y)$$
 
 
-# %%
+# %% name="tumours"
 # Load the tumours, and write the loss and its gradient.
 tumours = dl.load_dataset("breast_cancer")
 radius = tumours.x_train[:, tumours.feature_names.index("mean radius")].astype(float)
 x, y = (radius - radius.mean()) / radius.std(), tumours.y_train
 print(f"{len(y)} tumours, classes {tumours.class_names}")
+print(f"x: mean {abs(x.mean()):.1f}, standard deviation {x.std():.1f}")
 
 
 def loss(w, b):
@@ -400,8 +401,8 @@ plt.show()
 
 # %% [markdown]
 # The way is crooked, and it does not come to rest. How much does a smaller learning rate calm it?
-# Five more descents start at the bottom; the *wobble* is the standard deviation of $w$ over the last
-# hundred steps.
+# Five more descents start at the bottom; the *wobble* is the standard deviation of $w$ over the
+# last hundred steps.
 
 # %% name="wobble"
 # Measure the wobble at the bottom for two learning rates.

@@ -13,6 +13,7 @@ from dlcourse.lessons.exercises.answers import (
     close,
     number_check,
     numbers,
+    shaped,
     shown,
     tried,
 )
@@ -22,6 +23,8 @@ from dlcourse.lessons.maths.calculus import gradient_descent
 _TWO_STEPS = (
     Wrong(3, "This is after one step; the slope is another one now."),
     Wrong(0.75, "This is after three steps."),
+    Wrong(0, "Both steps took the slope at 6; after the first step it is another one."),
+    Wrong(4.5, "This is after one step with the slope x; that of x² is 2x."),
     Wrong(5.5, "Two steps of 0.25: but a step is the learning rate times the slope."),
     Wrong(13.5, "The step went uphill: the slope is subtracted."),
     Wrong(2.25, "This is the height y; where is x?"),
@@ -66,6 +69,20 @@ def _of_x_squared(gradient: Gradient, x: Any, learning_rate: float, steps: int) 
     return descend(lambda x: 2 * x, x, learning_rate, steps)
 
 
+def _unmoved(gradient: Gradient, x: Any, learning_rate: float, steps: int) -> Any:
+    return descend(gradient, x, learning_rate, 0 * steps)
+
+
+def _replaced(gradient: Gradient, x: Any, learning_rate: float, steps: int) -> Any:
+    for _ in range(steps):
+        x = learning_rate * gradient(x)
+    return x
+
+
+def _divided(gradient: Gradient, x: Any, learning_rate: float, steps: int) -> Any:
+    return descend(gradient, x, 1 / learning_rate, steps)
+
+
 def _one_less(gradient: Gradient, x: Any, learning_rate: float, steps: int) -> Any:
     return descend(gradient, x, learning_rate, steps - 1)
 
@@ -75,6 +92,9 @@ def _one_more(gradient: Gradient, x: Any, learning_rate: float, steps: int) -> A
 
 
 _TYPICAL = (
+    (_unmoved, "x has not moved: is the result of a step given back to x?"),
+    (_replaced, "x is replaced by the step; it must be *reduced* by it."),
+    (_divided, "The gradient is divided by the learning rate; multiply."),
     (_one_less, "One step is missing: how often does the loop run?"),
     (_one_more, "This is one step too many: how often does the loop run?"),
     (_of_x_squared, "This uses the slope 2x of x², whatever `gradient` is: call `gradient(x)`."),
@@ -94,8 +114,7 @@ _DESCENTS: tuple[tuple[str, Gradient, Any, float, int], ...] = (
 def _check_descent(answer: Any) -> str | None:
     for name, gradient, start, rate, steps in _DESCENTS:
         got = numbers(tried(answer, gradient, start, rate, steps))
-        if np.ndim(start) == 0 and got.size == 1:
-            got = got.reshape(())
+        got = shaped(got, np.shape(start))
         if close(got, descend(gradient, start, rate, steps), rtol=COMPUTED):
             continue
         if got.shape == (steps + 1, *np.shape(start)):
@@ -133,7 +152,7 @@ def _epoch(
     *, for_w: Part = lambda error, x: np.mean(error * x),
     for_b: Part = lambda error, _: np.mean(error),
     last: Callable[[int, int], int | None] = int.__add__,
-    skip_last: bool = False, ordered: bool = False,
+    skip_last: bool = False, ordered: bool = False, first_only: bool = False,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Return the weight and the bias as `one_epoch` does, with one of its steps changed."""
     order = np.arange(len(order)) if ordered else order
@@ -143,6 +162,8 @@ def _epoch(
             break
         error = _sigmoid(w * x[rows] + b) - y[rows]
         w, b = w - rate * for_w(error, x[rows]), b - rate * for_b(error, x[rows])
+        if first_only:
+            break
     return w, b
 
 
@@ -181,6 +202,22 @@ _EPOCH_FAULTS: tuple[tuple[Callable[..., Any], str], ...] = (
     ),
     (partial(_epoch, last=lambda first, size: first + size - 1), "Each batch lacks its last one."),
     (partial(_epoch, last=lambda first, size: first + size + 1), "Each batch holds one too many."),
+    (
+        partial(_epoch, for_w=lambda e, x: np.sum(e * x) / 50, for_b=lambda e, _: np.sum(e) / 50),
+        "The mean is that of the batch: divide by its size, not by the number of all examples.",
+    ),
+    (
+        partial(_epoch, for_w=lambda e, x: np.sum(e * x) / 8, for_b=lambda e, _: np.sum(e) / 8),
+        "The last batch is smaller: divide by its own size, not by `batch_size`.",
+    ),
+    (
+        partial(_epoch, first_only=True),
+        "Only the first batch was used: does the `return` stand in the loop?",
+    ),
+    (
+        partial(_epoch, last=lambda *_: None, first_only=True),
+        "This is one step with all examples: a batch holds `batch_size` of them.",
+    ),
     (partial(_epoch, skip_last=True), "The last, smaller batch is left out."),
     (partial(_epoch, ordered=True), "The examples are taken in their own order, not in `order`."),
 )
@@ -308,6 +345,10 @@ def _check_valleys(answer: Any) -> str | None:
     missed = gaps > NEAR_LOWEST
     if np.ptp(points) < 1e-6:
         return f"The same x for every landscape: does it depend on `gradient`? {text}"
+    bends = [wave_slope(waves, x + 1e-3) - wave_slope(waves, x - 1e-3) for (waves, _), x in zip(
+        landscapes(), points, strict=True)]  # fmt: skip
+    if np.median(np.array(bends)[missed]) < 0 and np.median(slopes[missed]) < 0.05:
+        return f"Where it fails it lies on a hilltop: a step goes against the gradient. {text}"
     if np.median(slopes[missed]) > 0.05:
         return (
             "Where it fails the slope is not 0: too few steps, or a learning rate that is too "
@@ -474,6 +515,10 @@ EXERCISES = (
             ),
             Wrong(partial(_from_starts, count=100, rate=0.1, steps=400), "`gradient` was asked"),
             Wrong(partial(_from_starts, count=300, rate=0.1, steps=10), "`f` was asked for more"),
+            Wrong(
+                partial(_from_starts, count=60, rate=-0.1, steps=100),
+                "Where it fails it lies on a hilltop",
+            ),
             Wrong(lambda *_: 0.5, "The same x for every landscape"),
             Wrong(lambda *_: 11, "x = 11 is not between"),
         ),

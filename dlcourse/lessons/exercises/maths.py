@@ -63,32 +63,56 @@ def _check_slope(answer: Any) -> str | None:
     slopes = [as_float(tried(answer, f, x)) for _, f, x, _ in _SLOPES]
     if fixed := _fixed_slope(slopes):
         return fixed
-    for got, (name, f, x, right) in zip(slopes, _SLOPES, strict=True):
-        text = f"For {name} at x = {x:g} yours gives {got:.6g}."
-        if close(got, right, rtol=1e-3):  # three digits are asked for
-            continue
-        if close(got, 2 * right, rtol=1e-3):
-            return f"Twice the slope: the two points lie 2h apart. {text}"
-        if close(got, right / 2, rtol=1e-3):
-            return f"Half the slope: these two points lie h apart, not 2h. {text}"
-        if close(got, -right, rtol=1e-3):
-            return f"The sign is turned: f(right) − f(left). {text}"
-        if close(got, f(x), rtol=1e-3):
-            return f"This is the value of f at x, not its slope. {text}"
-        if got == 0:
-            return f"The two values are equal: the step is too small for the computer. {text}"
-        if abs(got) < 0.1 * abs(right):
-            return (
-                "A change is not yet a slope: divide it by the distance of the points, in "
-                f"brackets (`/2*h` divides by 2 and multiplies by h). {text}"
-            )
-        if abs(got) > 5 * abs(right):
-            return f"Far off: subtract first, in brackets, then divide. {text}"
+    got = np.array(slopes)
+    right = np.array([slope for *_, slope in _SLOPES])
+    values = np.array([f(x) for _, f, x, _ in _SLOPES])
+    if close(got, right, rtol=1e-3):  # three digits are asked for
+        return None
+    wrong = int(np.argmin(np.isclose(got, right, rtol=1e-3)))
+    name, _, x, _ = _SLOPES[wrong]
+    return (
+        f"{_slope_fault(got, right, values)} For {name} at x = {x:g} yours gives {got[wrong]:.6g}."
+    )
+
+
+def _slope_fault(got: np.ndarray, right: np.ndarray, values: np.ndarray) -> str:
+    """Return which mistake gives these slopes."""
+    for typical, message in (
+        (2 * right, "Twice the slope: the two points lie 2h apart."),
+        (right / 2, "Half the slope: these two points lie h apart, not 2h."),
+        (-right, "The sign is turned: f(right) − f(left)."),
+        (1 / right, "This is the change of x over the change of f: turn it over."),
+        (values, "This is the value of f at x, not its slope."),
+    ):
+        if close(got, typical, rtol=1e-3):
+            return message
+    if not got.any():
+        return "The two values are equal: the step is too small for the computer."
+    if np.ptp(got) == 0:
+        return "The same number for every f and x: compute it from two values of f."
+    ratios = got / right
+    if np.abs(ratios).max() < 0.01:
         return (
-            "Not yet right to three digits: the step is too large, or too small for the computer. "
-            f"Try 1e-5. {text}"
+            "A change is not yet a slope: divide it by the distance of the points, in brackets "
+            "(`/2*h` divides by 2 and multiplies by h)."
         )
-    return None
+    if np.abs(ratios).max() > 1e3:
+        return "Far off: subtract first, in brackets, then divide."
+    if _large_step(got, right):
+        return "Not yet right to three digits: the step is too large."
+    if np.allclose(ratios, 1, rtol=0.2):
+        return "Not yet right to three digits: is the step too small for the computer? Try 1e-5."
+    return "This is not the slope: how much does f change, and on which distance?"
+
+
+def _large_step(got: np.ndarray, right: np.ndarray) -> bool:
+    """Return whether these are difference quotients over one step that is too large."""
+    h = float(got[0] - right[0])  # that of a step to one side: (x + h)² − x² = 2xh + h²
+    if abs(h) > 1e-6:
+        sided = [(f(x + h) - f(x)) / h for _, f, x, _ in _SLOPES]
+        return close(got, sided, rtol=1e-3)
+    ratios = got / right  # to both sides, that of x² is right
+    return bool(ratios[1] < 1 < ratios[2])
 
 
 def _check_eigenvector(answer: Any) -> str | None:
@@ -127,12 +151,18 @@ def _check_powers(answer: Any) -> str | None:
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise Mistake("Two results are expected: the eigenvalue and the vector.")
         told = f"For M = {shown(M)} and v = {start} yours gives"
-        if np.ndim(result[0]) and np.size(result[0]) == len(M):
-            ratios = numbers(result[0])
-            if close(ratios.ravel(), M @ power_iteration(M, np.array(start))[1], rtol=1e-3):
+        if np.size(result[0]) == len(M) == np.size(result[1]):
+            ratios, v = numbers(result[0]).ravel(), numbers(result[1], len(M))
+            if close(ratios, M @ v, rtol=1e-3):
                 return (
                     f"M v is a vector; by which factor is it as long as v? {told} {shown(ratios)}."
                 )
+            if close(ratios, np.full(len(M), ratios[0]), rtol=1e-3):
+                return (
+                    f"This is the factor of each entry: return one of them. {told} {shown(ratios)}."
+                )
+        if np.size(result[0]) == len(M) and np.size(result[1]) == 1:
+            return "The two results are exchanged: first the eigenvalue, then the vector."
         value, v = as_float(result[0]), numbers(result[1], len(M))
         right, direction = power_iteration(M, np.array(start))
         if close(np.abs(v), np.abs(start), rtol=1e-3):
@@ -236,7 +266,9 @@ def _check_layer(answer: Any) -> str | None:
         return None
     means = np.stack([x_train[y_train == k].mean(axis=0) for k in range(10)])
     text = f"Yours reads {share:.2f} of the digits correctly; the bar is {BAR:.2f}."
-    if close(weights, means.T):
+    if share < 0.05:
+        return f"Fewer than by a guess: is a sign turned? {text}"
+    if close(weights / (np.abs(weights).max() or 1), means.T / means.max()):
         if biases.any():
             return f"The biases do not yet make up for the different lengths of the means. {text}"
         return f"A mean with much white wins too often: what must be divided out? {text}"
@@ -309,6 +341,9 @@ EXERCISES = (
             Wrong(lambda f, x: f(x + 1) - f(x), "Not yet right to three digits"),
             Wrong(lambda _, x: 2 * x, "Yours gives 2x"),
             Wrong(lambda _, x: np.cos(x), "Yours gives cos x"),
+            Wrong(lambda *_: 6.0, "The same number for every f"),
+            Wrong(lambda f, x: f(x) / x, "This is not the slope"),
+            Wrong(lambda f, x: 1e-5 / (f(x + 1e-5) - f(x)), "This is the change of x over"),
             Wrong(lambda f, x: f(x), "This is the value of f at x"),
             Wrong(lambda: 6.0, "Your function raised TypeError"),
         ),
@@ -366,6 +401,10 @@ EXERCISES = (
             Wrong(_powers(np.linalg.norm, lambda M, v: v @ M @ M @ v), "This is λ²"),
             Wrong(_powers(np.linalg.norm, lambda M, v: M @ v), "M v is a vector"),
             Wrong(_powers(np.linalg.norm, lambda _, v: v.sum()), "Compare M v with v"),
+            Wrong(lambda M, v: power_iteration(M, v)[::-1], "The two results are exchanged"),
+            Wrong(
+                _powers(np.linalg.norm, lambda M, v: M @ v / v), "This is the factor of each entry"
+            ),
             Wrong(lambda M, v: power_iteration(M, v)[1], "Two results are expected"),
         ),
         level="complete",
@@ -396,6 +435,7 @@ EXERCISES = (
         wrong=(
             Wrong(_with(_columns, _no_biases), "A mean with much white wins too often"),
             Wrong(_with(_columns, lambda m: m.mean(axis=1)), "The biases do not yet make up"),
+            Wrong(_with(lambda m: -m.T, _no_biases), "Fewer than by a guess"),
             Wrong(_with(lambda m: m, _no_biases), "The weights have one row per class"),
             Wrong(_with(lambda _: np.zeros((64, 10)), _no_biases), "That is what a guess reaches"),
             Wrong(_with(lambda m: (m / m.sum()).T ** 2, _no_biases), "Which class wins too often?"),

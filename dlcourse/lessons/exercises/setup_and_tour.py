@@ -23,6 +23,8 @@ _FEATURES = (
     Wrong(8, "8 pixels are one row of the picture; it has eight rows."),
     Wrong(16, "16 = 8 + 8. Each of the 8 rows has 8 pixels: is that a sum?"),
     Wrong(10, "10 is the number of classes, which is the size of the output, not of the input."),
+    Wrong(192, "192 = 3 · 64 would be right for three colours; this picture is grey."),
+    Wrong(784, "784 = 28 · 28 are the features of MNIST's digits; these are smaller."),
     Wrong(1797, "1,797 is the number of examples. How many numbers describe one of them?"),
 )
 
@@ -72,8 +74,11 @@ _CASES = (([3, 1, 4, 1, 5], [3, 1, 4, 7, 2], 3), ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 def _check_accuracy(answer: Any) -> str | None:
     for labels, predicted, right in _CASES:
-        got = as_float(tried(answer, np.array(labels), np.array(predicted)))
+        result = tried(answer, np.array(labels), np.array(predicted))
         m = len(labels)
+        if np.size(result) == m and np.ndim(result) == 1:
+            return "This is one value per example: take the share of those that are True."
+        got = as_float(result)
         text = f"For labels {labels} and predictions {predicted} yours gives {got:g}."
         if close(got, right / m):
             continue
@@ -194,7 +199,7 @@ def _check_nearest(answer: Any) -> str | None:
         if np.array_equal(got, faulty(*data)):
             return message
     share = np.mean(got == right)
-    return f"Only {share:.0%} of your classes are those of the nearest mean: look at the means."
+    return f"Only {share:.0%} of your classes are those of the nearest mean: check both places."
 
 
 BAR = 0.8
@@ -339,6 +344,7 @@ EXERCISES = (
             Wrong(_count, "This counts the right ones"),
             Wrong(_percent, "This is in percent"),
             Wrong(_of_all_right, "Compare example by example"),
+            Wrong(lambda labels, predicted: labels == predicted, "This is one value per example"),
             Wrong(0.75, "A function is expected"),
         ),
     ),
