@@ -67,7 +67,7 @@ dl.lessons.quiet_start()
 # | place | install | open |
 # |---|---|---|
 # | your computer | `pip install -e ".[notebooks]"` in the repository | `jupyter lab notebooks` |
-# | Colab | clone or upload the repository to `/content/dlcourse` | this file |
+# | Colab | upload the folder `dlcourse`, or its wheel, to `/content` | this file |
 # | a terminal | `pip install -e .` | `python -m dlcourse` lists the commands |
 #
 # Run the cells from top to bottom, with Shift+Enter. No cell needs a GPU; one that TensorFlow sees
