@@ -34,8 +34,7 @@ def test_the_scattered_digits_are_whole_and_the_largest_class_is_far_below_the_b
     [
         (0.1, "Guessing reaches 0.10"),
         (0.33, "That is what one layer of weights reaches"),
-        (0.7, "That is what dense layers alone reach"),
-        (0.78, "Nearly: train a little longer"),
+        (0.7, "Dense layers alone reach"),
     ],
 )
 def test_a_network_is_told_what_its_share_points_to(share, message):
@@ -52,11 +51,11 @@ def test_the_tours_network_passes_the_bar_and_dense_layers_do_not():
         return share_right(answer(x_train, y_train), x_new, y_new, 10)
 
     code = inspect.getsource(setup_and_tour.tour_network)
-    for seed in range(3):  # measured: see the assertion
+    for seed in range(3):  # measured: 0.90 to 0.93
         cell = {}
         exec(code.replace("set_random_seed(0)", f"set_random_seed({seed})"), cell)
         measured = share(cell["tour_network"])
-        assert measured >= BAR + 0.02, measured
+        assert measured >= BAR + 0.01, measured
     assert share(_network()) < 0.42
     assert share(_network("relu")) < BAR - 0.03
-    assert share(_network("relu", "relu")) < BAR - 0.02
+    assert share(_network("relu", "relu", epochs=20)) < BAR - 0.03  # measured: 0.73 to 0.76

@@ -509,10 +509,6 @@ EXERCISES = (
         wrong=(
             Wrong(_one_start, "Where it fails it lies in a valley, but another is deeper."),
             Wrong(_grid, "Where it fails the slope is not 0"),
-            Wrong(partial(_from_starts, count=2, rate=0.1, steps=150), "Where it fails it lies"),
-            Wrong(
-                partial(_from_starts, count=50, rate=0.001, steps=20), "Where it fails the slope"
-            ),
             Wrong(partial(_from_starts, count=100, rate=0.1, steps=400), "`gradient` was asked"),
             Wrong(partial(_from_starts, count=300, rate=0.1, steps=10), "`f` was asked for more"),
             Wrong(
