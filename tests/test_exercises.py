@@ -11,14 +11,29 @@ import pytest
 from dlcourse.datasets import load_dataset
 from dlcourse.errors import UserError
 from dlcourse.lessons.exercises import NOTEBOOKS, check, exercises, hint, solution
-from dlcourse.lessons.exercises.answers import as_float, close, number_check, numbers, tried
+from dlcourse.lessons.exercises.answers import (
+    as_float,
+    as_truth,
+    as_word,
+    choice_check,
+    close,
+    number_check,
+    numbers,
+    tried,
+    unordered,
+)
 from dlcourse.lessons.exercises.exercise import Mistake, NotAttempted, Wrong
+from dlcourse.lessons.exercises.networks import parameters, share_right, trained_model
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))}
 TABLE = {name: task for notebook in SOURCES for name, task in exercises(notebook).items()}
-TRAINS = {"10.3"}  # its answers are networks, each trained for a second or more
-ANSWERED = [pytest.param(name, marks=pytest.mark.slow if name in TRAINS else ()) for name in TABLE]
+# The answers to "build" are networks, each trained for a second or more.
+ANSWERED = [
+    pytest.param(name, marks=pytest.mark.slow if task.level == "build" else ())
+    for name, task in TABLE.items()
+]
+LEVELS = ("quick", "complete", "build")
 
 
 def raising(*_):
@@ -44,13 +59,17 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("notebook", SOURCES)
-def test_a_notebook_ends_with_its_three_exercises(notebook):
+def test_a_notebook_ends_with_its_exercises_in_rising_levels(notebook):
     import jupytext
 
     assert SOURCES[notebook].stem == f"{notebook}_{NOTEBOOKS[notebook]}"
     cells = jupytext.read(SOURCES[notebook]).cells
     words = " ".join(" ".join(c.source.split()) for c in cells if c.cell_type == "markdown")
-    assert len(exercises(notebook)) == 3
+    levels = [exercise.level for exercise in exercises(notebook).values()]
+    assert levels == sorted(levels, key=LEVELS.index)
+    assert levels.count("quick") == 3
+    assert "complete" in levels
+    assert "build" in levels or notebook < "06"
     for exercise in exercises(notebook).values():
         assert " ".join(exercise.question.split()) in words
 
@@ -155,7 +174,6 @@ def test_a_decimal_comma_is_never_read_as_another_number(answer, message):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (np.array([True, False]), "not True and False: multiply by 1.0"),
         (["1", 2], "There is a text among the numbers"),
         ("7, 4", r"Numbers are expected, such as \[1, 2\], not the text '7, 4'"),
     ],
@@ -232,6 +250,129 @@ def test_a_function_is_tried_on_copies_and_its_faults_are_told():
     assert tried(lambda values: values.sum(), x) == 3
     with pytest.raises(NotAttempted):
         tried(lambda _: ..., x)
+
+
+def nothing(a):
+    """Only this sentence."""
+
+
+def skeleton(a):
+    b = ...
+    return a + b
+
+
+def half_open(a):
+    return a, ...
+
+
+@pytest.mark.parametrize("function", [nothing, skeleton, half_open])
+def test_a_function_whose_part_is_still_open_is_not_attempted(function):
+    with pytest.raises(NotAttempted):
+        tried(function, np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x + np.ones(4), r"shapes \(2,3\) and \(4,\) do not fit number by number"),
+        (lambda x: x @ x, "inner sizes must be equal: here 3 and 2"),
+        (lambda x: np.dot(x, x), "the inner sizes differ"),
+        (lambda x: np.linalg.inv(x), "print the shapes, step by step"),
+        (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821
+    ],
+)
+def test_an_error_of_numpy_is_told_in_plain_words(function, message):
+    with pytest.raises(Mistake, match=message) as told:
+        tried(function, np.ones((2, 3)))
+    assert "gufunc" not in str(told.value)
+    assert "operands" not in str(told.value)
+
+
+def test_booleans_columns_and_maps_are_read_as_the_numbers_that_are_asked_for():
+    assert numbers(np.array([1, -1]) > 0, 2).tolist() == [1, 0]
+    assert numbers([[1], [2]], 2).tolist() == [1, 2]
+    assert numbers(np.ones((1, 2, 2, 1)), 2, 2).shape == (2, 2)
+    with pytest.raises(Mistake, match="shape"):
+        numbers([1, 2], 2, 1)  # a missing axis is a fault: it would be broadcast
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [("7 s", 7), ("7s", 7), ("64 features", 64), ("1,024 parameters", 1024), ("0.5 m/s²", 0.5)],
+)
+def test_a_number_may_have_its_unit(answer, number):
+    assert as_float(answer) == number
+
+
+@pytest.mark.parametrize("answer", ["3 k", "2 million", "1e", "2 e", "half a dozen", "5 m"])
+def test_a_power_of_ten_in_words_is_not_a_unit(answer):
+    with pytest.raises(Mistake):
+        as_float(answer)
+
+
+@pytest.mark.parametrize("answer", [{3, -2}, [-2, 3.0], (3, -2), "3, -2", "−2 and 3", "{3, -2}"])
+def test_the_order_of_several_numbers_does_not_matter_where_none_is_asked_for(answer):
+    assert unordered(answer) == [-2, 3]
+
+
+@pytest.mark.parametrize("answer", ["overfit", "Over-fitting.", "OVER FITTING", "overfits"])
+def test_a_word_is_known_in_its_spellings(answer):
+    assert as_word(answer, ["over-fitting", "under-fitting", "good fit"]) == "over-fitting"
+
+
+@pytest.mark.parametrize("answer", ["over", "fitting", "", 3, "no idea", "overs"])
+def test_another_word_is_refused_with_those_that_are_known(answer):
+    with pytest.raises(Mistake, match='One of "over-fitting"'):
+        as_word(answer, ["over-fitting", "overhead"])
+
+
+def test_true_and_false_are_read_from_numbers_and_words():
+    assert [as_truth(a) for a in (True, 1, "yes", np.True_, 1.0)] == [True] * 5
+    assert [as_truth(a) for a in (False, 0, "No.", "false")] == [False] * 4
+    with pytest.raises(Mistake, match="True or False"):
+        as_truth(2)
+
+
+CHOICE = "Why? (a) The test examples changed. (b) There are too few. (c) They helped to choose."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["c", "(c)", "C.", "c)", "c: They helped to choose", "They helped to choose.", {"c"}, ["C"],
+     "they helped to choose", "c they helped to choose"],
+)  # fmt: skip
+def test_a_choice_is_a_letter_or_the_words_of_its_option(answer):
+    check = choice_check("c", [Wrong("a", "not a"), Wrong("b", "not b")], CHOICE)
+    assert check(answer) is None
+
+
+@pytest.mark.parametrize("answer", ["the", "d", "", "choose (b)", "a banana", 3, {"a", "c"}])
+def test_what_names_no_option_or_several_is_asked_for_a_letter(answer):
+    check = choice_check("c", [Wrong("a", "not a"), Wrong("b", "not b")], CHOICE)
+    with pytest.raises(Mistake, match='Answer with one letter, "a", "b", "c"'):
+        check(answer)
+
+
+class Constant:
+    """A model that answers the same for every example."""
+
+    def __init__(self, *row):
+        self.row = row
+
+    def predict(self, x):
+        return np.tile(self.row, (len(x), 1))
+
+
+def test_a_trained_model_is_measured_by_the_share_it_has_right():
+    x, y = np.zeros((4, 2)), np.array([0, 1, 1, 1])
+    assert share_right(trained_model(lambda *_: Constant(0.2, 0.8), x, y), x, y, 2) == 0.75
+    assert share_right(Constant(0.8), x, y, 1) == 0.75
+    with pytest.raises(Mistake, match="must give outputs of shape"):
+        share_right(Constant(1.0), x, y, 3)
+    with pytest.raises(Mistake, match="trained model is to be returned"):
+        trained_model(lambda *_: 3, x, y)
+    with pytest.raises(Mistake, match="built Keras model"):
+        parameters(Constant(1))
 
 
 def raise_exit():

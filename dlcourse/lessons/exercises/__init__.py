@@ -54,7 +54,7 @@ def check(name: str, answer: Any) -> Verdict:
     except Mistake as mistake:
         message = str(mistake)
     except Exception as error:  # noqa: BLE001 - a student's object may do anything
-        message = f"This answer cannot be checked ({type(error).__name__}: {error})."
+        message = f"This answer cannot be checked: it raised {type(error).__name__}."
     if message is None:
         return Verdict(name, "right", exercise.explanation)
     return Verdict(name, "wrong", message)

@@ -5,9 +5,10 @@ no `try`.
 """
 
 import copy
+import dis
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -23,17 +24,17 @@ COMPUTED = 1e-5
 """Relative tolerance for a number computed by code: float32 has about seven digits."""
 NEAR = 3e-2  # tolerance of one or two correct digits
 LARGEST = 1_000_000  # most entries of an answer; more can only be an accident
-_NO_NUMBERS = {
-    "b": "Numbers are expected, not True and False: multiply by 1.0.",
-    "U": "There is a text among the numbers.",
-}
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?%?")
+# A number and its unit: "7 s", "64 features", "0.5 m/s²"; a power of ten is not a unit.
+_UNIT = re.compile(r"(?i)([+-]?[\d.,/]*\d[\d.,/]*)([a-zµ][a-zµ./²³*^-]*)")
+_POWERS = re.compile(r"(?i)e|k|m|thousand|million|billion|hundred|dozen|half|thirds?|percent")
+_OPTION = re.compile(r"\(([a-z])\) (.+?)(?=[.;,]?\s+(?:or )?\([a-z]\) |\Z)", re.DOTALL)
 
 
 def as_float(answer: Any) -> float:
     """Return the answer as a float: a real number, an array or list of one number, or text.
 
-    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`.
+    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`, `"7 s"`.
 
     Raises:
         Mistake: The answer is not a single finite number.
@@ -59,6 +60,9 @@ def as_float(answer: Any) -> float:
 def numbers(answer: Any, *shape: int) -> np.ndarray:
     """Return the answer as a new float64 array, of `shape` if it is given.
 
+    True and False count as 1 and 0. Axes of length 1 that `shape` has not are left out: a column
+    is taken for (n,), and a map (2, 2, 1) for (2, 2).
+
     Raises:
         Mistake: The answer is not numeric, not finite, empty or of another shape.
     """
@@ -73,15 +77,80 @@ def numbers(answer: Any, *shape: int) -> np.ndarray:
         raise Mistake(f"Numbers are expected, such as [1, 2], not {_kind(answer)}.")
     else:
         array = np.asarray(answer if isinstance(answer, Real) else None)
-    if array.size and (message := _NO_NUMBERS.get(array.dtype.kind)):
-        raise Mistake(message)
-    if array.dtype.kind not in "iuf" or array.size == 0:
+    if array.size and array.dtype.kind == "U":
+        raise Mistake("There is a text among the numbers.")
+    if array.dtype.kind not in "biuf" or array.size == 0:
         raise Mistake(f"{'Numbers are' if shape else 'A number is'} expected, not {_kind(answer)}.")
-    if shape and array.shape != shape:
-        raise Mistake(f"The shape must be {shape}, yours is {array.shape}.")
+    if shape:
+        array = shaped(array, shape)
+        if array.shape != shape:
+            raise Mistake(f"The shape must be {shape}, yours is {array.shape}.")
     if not np.isfinite(array).all():
         raise Mistake("Finite numbers are expected: there is a NaN or an infinity among yours.")
     return array.astype(np.float64)
+
+
+def shaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the array without the axes of length 1 that `shape` has not, else as it is."""
+    extra = array.ndim > len(shape) and array.squeeze().shape == tuple(n for n in shape if n != 1)
+    return array.reshape(shape) if extra else array
+
+
+def unordered(answer: Any) -> list[float]:
+    """Return several numbers in rising order, from a set, a list, an array or a text "3, -2".
+
+    Raises:
+        Mistake: The answer is not a collection of finite numbers.
+    """
+    if isinstance(answer, str):
+        answer = [
+            as_float(part) for part in re.split(r"\s*(?:;|,\s| and )\s*", answer.strip(" {}[]()"))
+        ]
+    if isinstance(answer, set | frozenset):
+        answer = [as_float(part) for part in answer]
+    return sorted(numbers(answer).ravel().tolist())
+
+
+def as_truth(answer: Any) -> bool:
+    """Return True or False from a bool, 1, 0 or a word such as "true", "no".
+
+    Raises:
+        Mistake: The answer is none of them.
+    """
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    word = str(answer).strip(" .").lower() if isinstance(answer, str | Real | np.bool_) else ""
+    word = word.removesuffix(".0")
+    if word not in words:
+        raise Mistake(f"True or False is expected, not {shown(answer)}.")
+    return words[word]
+
+
+def as_word(answer: Any, words: Sequence[str]) -> str:
+    """Return the one of `words` that is meant: "overfit", "Over-fitting." for "over-fitting".
+
+    Hyphens, blanks, capitals and endings do not matter.
+
+    Raises:
+        Mistake: The answer is none of the words, or could be several.
+    """
+    said = _plain(answer) if isinstance(answer, str) else ""
+    meant = [w for w in words if said and _alike(said, _plain(w))]
+    exact = [w for w in words if said == _plain(w)]
+    if len(exact or meant) != 1:
+        known = ", ".join(f'"{word}"' for word in words)
+        raise Mistake(f"One of {known} is expected, not {shown(answer)}.")
+    return (exact or meant)[0]
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def _alike(said: str, word: str) -> bool:
+    """Return whether one begins with the other, or both with the same six letters or more."""
+    least = min(len(said), len(word))
+    same = next((k for k in range(least) if said[k] != word[k]), least)
+    return same >= 6 or (same == least >= 4)
 
 
 def close(value: Any, right: Any, rtol: float = ROUNDED, atol: float = 1e-9) -> bool:
@@ -104,19 +173,58 @@ def tried(function: Any, *arguments: Any) -> Any:
     """
     if not callable(function):
         raise Mistake(f"A function is expected, not {_kind(function)}.")
+    if _empty(function):
+        raise NotAttempted
     called = ", ".join(shown(argument) for argument in arguments)
     try:
         result = function(*copy.deepcopy(arguments))
-    except (Exception, SystemExit) as error:  # a student's code can raise anything
-        if isinstance(error, NotAttempted):
-            raise
-        text = f"Your function raised {type(error).__name__} for ({called}): {one_line(error)}"
-        raise Mistake(text) from None
-    if result is UNATTEMPTED:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a student's code can raise anything
+        if isinstance(error, NotAttempted) or "llipsis" in str(error):
+            raise NotAttempted from None  # a `...` of the skeleton is still there
+        text = f"Your function raised {type(error).__name__} for ({called})"
+        raise Mistake(f"{text}: {_in_words(error)}") from None
+    parts = result if isinstance(result, tuple | list) else [result]
+    if any(part is UNATTEMPTED for part in parts):
         raise NotAttempted
     if result is None:
         raise Mistake(f"Your function returned nothing for ({called}): is a `return` missing?")
     return result
+
+
+def _empty(function: Any) -> bool:
+    """Return whether a function's body is nothing but `pass`, `...` or a docstring."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return False
+    skipped = {"RESUME", "NOP", "POP_TOP", "COPY_FREE_VARS", "MAKE_CELL"}
+    steps = [step for step in dis.get_instructions(code) if step.opname not in skipped]
+    returned = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    names = {"LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    # A lambda that returns None was written to do so.
+    return (
+        code.co_name != "<lambda>"
+        and {step.opname for step in steps} <= names
+        and returned == [None]
+    )
+
+
+def _in_words(error: BaseException) -> str:
+    """Return what a student's function raised, with NumPy's texts about shapes in plain words."""
+    text = one_line(error)
+    if sizes := re.search(r"broadcast together with .*?(\(.*?\)) (\(.*?\))", text):
+        return f"arrays of shapes {sizes[1]} and {sizes[2]} do not fit number by number."
+    if sizes := re.search(r"\(size (\d+) is different from (\d+)\)", text):
+        return f"in a matrix product the inner sizes must be equal: here {sizes[2]} and {sizes[1]}."
+    if sizes := re.search(r"shapes (\(.*?\)) and (\(.*?\)) not aligned", text):
+        return f"a matrix product of shapes {sizes[1]} and {sizes[2]}: the inner sizes differ."
+    module = getattr(type(error), "__module__", "")
+    where = error.__traceback__
+    while where and where.tb_next:
+        where = where.tb_next
+    inside = where.tb_frame.f_globals.get("__name__", "") if where else ""
+    if (module + inside).startswith(("numpy", "tensorflow", "keras")) or "ufunc" in text:
+        return "run it on an example of your own and print the shapes, step by step."
+    return text
 
 
 def number_check(
@@ -143,18 +251,40 @@ def number_check(
     return check
 
 
-def choice_check(right: str, wrong: Sequence[Wrong]) -> Callable[[Any], str | None]:
-    """Return a checker for a multiple choice: one correct letter, a message for each other."""
+def choice_check(
+    right: str, wrong: Sequence[Wrong], question: str = ""
+) -> Callable[[Any], str | None]:
+    """Return a checker for a multiple choice: one correct letter, a message for each other.
+
+    Args:
+        right: Correct letter.
+        wrong: Every other letter, with its message.
+        question: Question with its options, "(a) … (b) …": their words count as well as the letter.
+    """
     messages = {right: None, **{w.answer: w.message for w in wrong}}
+    options = {letter: _plain(words) for letter, words in _OPTION.findall(question)}
 
     def check(answer: Any) -> str | None:
-        letter = answer.strip(" .)(").lower() if isinstance(answer, str) else ""
-        if letter not in messages:
+        if isinstance(answer, set | frozenset | list | tuple) and len(answer) == 1:
+            (answer,) = answer
+        if not isinstance(answer, str) or (letter := _letter(answer, options)) not in messages:
             letters = ", ".join(f'"{letter}"' for letter in sorted(messages))
             raise Mistake(f"Answer with one letter, {letters}.")
         return messages[letter]
 
     return check
+
+
+def _letter(answer: str, options: Mapping[str, str]) -> str:
+    """Return the letter that an answer names: "c", "(c)", "c: …", or the words of the option."""
+    text = answer.strip().lower()
+    if found := re.match(r"\(?([a-z])(?:[).:]|\Z)", text):
+        return found[1]
+    said = _plain(text)
+    meant = [letter for letter, words in options.items() if len(said) >= 3 and said in words]
+    if not meant and re.match(r"[a-z] ", text):
+        return text[0] if _plain(text[2:]) in options.get(text[0], "") else ""
+    return meant[0] if len(meant) == 1 else ""
 
 
 def shown(value: Any) -> str:
@@ -182,6 +312,9 @@ def _written(answer: Any, value: float, right: float, rtol: float) -> str | None
 
 def _from_text(text: str) -> float | Any:
     plain = text.strip().replace("−", "-").replace("_", "").replace(" ", "")
+    unit = _UNIT.fullmatch(plain)
+    if unit and not _POWERS.fullmatch(unit[2]):
+        plain = unit[1]
     if re.fullmatch(r"[+-]?\d+,\d+%?", plain) and not _THOUSANDS.fullmatch(plain):
         raise Mistake("Write a decimal point: 0.1, not 0,1.")
     if _THOUSANDS.fullmatch(plain):

@@ -29,6 +29,8 @@ class Exercise:
         explanation: Explanation, shown with the solution and after a correct answer.
         equivalents: Other correct forms of the answer.
         wrong: Typical wrong answers, three or more, each with its own message.
+        level: "quick" for a check of what was read, "complete" for the middle of an algorithm,
+            "build" for a network that must reach a measured bar; its answers train for seconds.
     """
 
     question: str
@@ -38,6 +40,7 @@ class Exercise:
     explanation: str
     equivalents: tuple[Any, ...]
     wrong: tuple[Wrong, ...]
+    level: Literal["quick", "complete", "build"] = "quick"
 
 
 class Mistake(Exception):  # noqa: N818 - a student's mistake; nothing has failed
