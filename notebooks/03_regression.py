@@ -66,13 +66,14 @@ print(f"the score: mean {progress.mean():.0f}, standard deviation {progress.std(
 # squares*.
 #
 # **Predict, then run.** The next cell compares a flat line through the middle of the scores, a
-# steep line, and the best line. The scores have a standard deviation of 79. How large is the MSE of
+# steep line, and the best line. The scores have a standard deviation of 77. How large is the MSE of
 # the flat line, roughly? Which share of it will the best line remove: nearly all, or less than
 # half?
 
 # %%
 # The MSE of two guessed lines and of the line of least squares
 best_w, best_b = np.polyfit(bmi, progress, 1)
+print(f"variance of the score: {progress.var():.0f}")
 lines = {"flat": (0.0, 150.0), "steep": (20.0, -380.0), "best": (best_w, best_b)}
 mse = {}
 for name, (w, b) in lines.items():
@@ -85,16 +86,17 @@ print(f"the best line removes {1 - mse['best'] / mse['flat']:.0%} of the flat li
 figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 ax.scatter(bmi, progress, s=14, color="#767676", alpha=0.6)
 reach = np.array([bmi.min(), bmi.max()])
-for (name, (w, b)), style in zip(lines.items(), (":", "--", "-"), strict=True):
-    ax.plot(reach, w * reach + b, style, linewidth=2, label=name)
+looks = (("#009E73", ":"), ("#D55E00", "--"), ("#0072B2", "-"))
+for (name, (w, b)), (colour, style) in zip(lines.items(), looks, strict=True):
+    ax.plot(reach, w * reach + b, style, color=colour, linewidth=2, label=name)
 ax.set(xlabel="body-mass index (kg/m²)", ylabel="progression (score)", ylim=(0, 360))
 ax.legend()
 plt.show()
 
 # %% [markdown] proof="above"
-# **What to notice.** The MSE of a flat line near the mean is about the squared standard deviation,
-# 6,200. The best line removes about 39 % of it and no more: the cloud is wide, and one measurement
-# cannot tell much.
+# **What to notice.** The MSE of a flat line near the mean is about the square of the standard
+# deviation, 77² ≈ 5,900. The best line removes about 34 % of it and no more: the cloud is wide, and
+# one measurement cannot tell much.
 #
 # ## The line learns
 #
@@ -122,7 +124,7 @@ print(f"least squares:     w = {best_w:.2f}, b = {best_b:.1f}")
 # %% alt="The mean squared error over forty steps of gradient descent. It starts far above the broken line of the least-squares solution, falls fast and lies on that line after about fifteen steps."
 # The MSE at each step, and the lowest that is possible
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(costs, label="gradient descent")
+ax.plot(costs, color="#0072B2", label="gradient descent")
 ax.axhline(mse["best"], color="#D55E00", ls="--", label="least squares")
 ax.set(xlabel="step", ylabel="MSE (score²)", ylim=(0, None))
 ax.legend()
@@ -139,8 +141,8 @@ plt.show()
 # variance of the training examples. `compile` chooses the loss and the *optimizer*, the rule for a
 # step: *SGD*, stochastic gradient descent, subtracts the gradient times the learning rate. `fit`
 # runs the loop. An *epoch* is one pass through the training examples, which `fit` takes in batches
-# of `batch_size`, one step per batch. Here all examples are one batch, so that an epoch is one step,
-# as in your loop.
+# of `batch_size`, one step per batch. Here all examples are one batch, so an epoch is one step, as
+# in your loop.
 
 # %%
 # Linear regression in Keras: one input, one neuron
@@ -151,7 +153,7 @@ scale = keras.layers.Normalization()
 scale.adapt(bmi[:, None])  # rows of one column, (m, 1)
 line = keras.Sequential([keras.Input((1,)), scale, keras.layers.Dense(1)])
 line.compile(optimizer=keras.optimizers.SGD(learning_rate=0.1), loss="mse")
-line.fit(bmi[:, None], progress, epochs=40, batch_size=len(bmi), verbose=0)
+_ = line.fit(bmi[:, None], progress, epochs=40, batch_size=len(bmi), verbose=0)
 
 # %%
 # The neuron's weights beside those of the loop
@@ -171,8 +173,8 @@ assert np.allclose([kernel[0, 0], bias[0]], [w, b], rtol=1e-2)
 #
 # **Predict, then run.** Three ways to predict are compared on the validation patients, whom none of
 # them has seen: the mean of all training scores, the line with the body-mass index, and a neuron
-# with all ten measurements. The *mean absolute error* is in points of the score. Does the step from
-# nothing to one measurement help more, or the step from one to ten?
+# with all ten measurements. The *mean absolute error* is in points of the score. How far will each of
+# the two neurons bring it down: to a tenth, to a half, or to two thirds of what the mean has?
 
 # %%
 # Linear regression in Keras with all ten measurements, compared on the validation patients
@@ -180,7 +182,7 @@ scale = keras.layers.Normalization()
 scale.adapt(diabetes.x_train)
 ten = keras.Sequential([keras.Input((10,)), scale, keras.layers.Dense(1)])
 ten.compile(optimizer=keras.optimizers.SGD(learning_rate=0.1), loss="mse")
-ten.fit(diabetes.x_train, progress, epochs=40, batch_size=len(progress), verbose=0)
+_ = ten.fit(diabetes.x_train, progress, epochs=40, batch_size=len(progress), verbose=0)
 guesses = {
     "mean of all": np.full(len(diabetes.y_val), progress.mean()),
     "bmi alone": line.predict(diabetes.x_val[:, [column]], verbose=0)[:, 0],
@@ -190,9 +192,9 @@ for name, guess in guesses.items():
     print(f"{name:>11}: mean absolute error {np.abs(guess - diabetes.y_val).mean():.1f}")
 
 # %% [markdown]
-# **What to notice.** The first measurement helps far more than the nine others together. A model is
-# only as good as its lead over the simplest guess, the mean: without that line of the table you
-# could not say whether an error of that size is small.
+# **What to notice.** Even with all ten the error is well above half of what the mean has. A model is
+# only as good as its lead over the simplest guess: without the first line of the table you could
+# not say whether an error of that size is small.
 #
 # ## A yes or no: logistic regression
 #
@@ -363,7 +365,7 @@ neuron = keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")
 model = keras.Sequential([keras.Input((30,)), scale, neuron])
 sgd = keras.optimizers.SGD(learning_rate=0.5)
 model.compile(optimizer=sgd, loss="binary_crossentropy", metrics=["accuracy"])
-model.fit(tumours.x_train, y, epochs=20, batch_size=len(y), verbose=0)
+_ = model.fit(tumours.x_train, y, epochs=20, batch_size=len(y), verbose=0)
 w, b = logistic_regression(X, y, learning_rate=0.5, steps=20)
 difference = np.abs(neuron.get_weights()[0][:, 0] - w).max()
 print(f"after 20 steps Keras and the loop differ by at most {difference:.0e}")
@@ -397,8 +399,8 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The course can also build a network from a *recipe*, a few settings that are written down. There is
-# no secret in it: the same seed gives the same layers with the same weights.
+# The course can also build a network from a *recipe*, a few settings that are written down. There
+# is no secret in it: the same seed gives the same layers with the same weights.
 
 # %%
 # The same as a recipe: equal start, and after copying the trained weights equal predictions
@@ -436,7 +438,7 @@ plt.show()
 # which more frequent? How many malignant tumours are missed at a threshold of one half?
 
 
-# %%
+# %% name="counts"
 # Both kinds of mistakes on the validation tumours, for several thresholds
 def mistakes(threshold, probability, y):
     called = probability > threshold
@@ -446,7 +448,7 @@ def mistakes(threshold, probability, y):
 print(f"{len(y_val)} validation tumours, {int(y_val.sum())} of them malignant")
 for threshold in (0.02, 0.1, 0.2, 0.5, 0.8, 0.95):
     missed, alarms = mistakes(threshold, probability, y_val)
-    print(f"threshold {threshold:.2f}: {missed} malignant missed, {alarms} false alarms")
+    print(f"threshold {threshold:.2f}: malignant missed {missed}, false alarms {alarms}")
 
 # %% alt="The probabilities of the validation tumours, benign ones in the lower row and malignant ones in the upper row, with a vertical line at the slider's threshold; the title counts both kinds of mistakes."
 # A slider for your own threshold
@@ -454,12 +456,13 @@ import ipywidgets
 
 
 def decide(threshold=0.5):
-    figure, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
+    _, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
     for k, colour in enumerate(("#0072B2", "#D55E00")):
-        ax.plot(probability[y_val == k], np.full(int(np.sum(y_val == k)), k), "|", color=colour, ms=16)
+        given = probability[y_val == k]
+        ax.plot(given, np.full(len(given), k), "|", color=colour, markersize=16)
     ax.axvline(threshold, color="black")
     missed, alarms = mistakes(threshold, probability, y_val)
-    ax.set(title=f"threshold {threshold:.2f}: {missed} malignant missed, {alarms} false alarms")
+    ax.set(title=f"threshold {threshold:.2f}: malignant missed {missed}, false alarms {alarms}")
     ax.set(xlabel="predicted probability of malignancy", xlim=(0, 1), ylim=(-0.6, 1.6))
     ax.set_yticks([0, 1], ["benign", "malignant"])
     plt.show()
@@ -467,27 +470,120 @@ def decide(threshold=0.5):
 
 _ = ipywidgets.interact(decide, threshold=(0.01, 0.99, 0.01))
 
-# %% [markdown]
-# Several thresholds make the same mistakes: there are too few validation tumours to choose between
-# them. On the careful side lies
-# 0.2, and there it stays. Now the test examples of both tasks, for the first and only time:
+# %% [markdown] proof="below counts"
+# **What to notice.** A lower threshold misses fewer and alarms more often. On these tumours 0.5
+# misses none of the 26 malignant ones, but 26 are few: a threshold that misses none of them may well
+# miss others. You stay on the careful side and take 0.2. Now the test examples of both tasks, for
+# the first and only time.
 
-# %%
-# The test, once: the patients' score and the tumours' decision
+# %% name="test"
+# The test, once: the patients' score and the decision about the tumours
 error = np.abs(ten.predict(diabetes.x_test, verbose=0)[:, 0] - diabetes.y_test).mean()
 print(f"diabetes: mean absolute error {error:.1f} on {len(diabetes.y_test)} patients")
 test_probability = model.predict(tumours.x_test, verbose=0)[:, 0]
-missed, alarms = mistakes(0.2, test_probability, y_test)
-print(f"tumours:  {int(y_test.sum())} of {len(y_test)} are malignant")
-print(f"          {missed} malignant missed, {alarms} false alarms")
+for threshold in (0.2, 0.5):
+    missed, alarms = mistakes(threshold, test_probability, y_test)
+    print(f"tumours, threshold {threshold}: malignant missed {missed}, false alarms {alarms}")
+print(f"{int(y_test.sum())} of the {len(y_test)} test tumours are malignant")
 
 # %% [markdown]
-# **What to notice.**
+# **What to notice.** No promise was made that none would be missed, although the validation tumours
+# looked like it. The test says what to expect of new tumours. The threshold stays as it is: to move
+# it now would be to choose with the test examples.
 #
 # ## In five lines
 #
-# - 
+# - A neuron computes $w \cdot x + b$; as it stands it is a line, with a sigmoid it is a probability.
+# - The loss fits the task: the MSE for a number, the binary cross-entropy for a probability.
+# - Gradient descent and Keras' `fit` are the same loop, and both need inputs of similar size.
+# - Compare a model with the simplest guess, on examples that it was not trained on.
+# - The threshold turns a probability into a decision; it follows from what each mistake costs.
 #
 # ## Further reading
 #
+# - [Keras: the Sequential model](https://keras.io/guides/sequential_model/): how layers are put
+#   together, and when that is not enough.
+# - [Keras: training with built-in methods](https://keras.io/guides/training_with_built_in_methods/):
+#   all of `compile`, `fit` and `evaluate`.
+# - [Dive into Deep Learning, linear regression](https://d2l.ai/chapter_linear-regression/index.html):
+#   the same lesson with the probability theory behind the squared error.
+# - [Deep Learning, chapter 5](https://www.deeplearningbook.org/contents/ml.html): why a loss is a
+#   likelihood.
+# - [Efron and others, Least angle regression](https://doi.org/10.1214/009053604000000067): the study
+#   that made the diabetes data known.
+#
 # ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("03.1")` helps, `solution("03.1")`
+# tells.
+#
+# ### Quick checks
+#
+# **03.1** A tumour is malignant, y = 1, and the model says ŷ = 0.8. How large is the binary
+# cross-entropy of this example (three digits)?
+
+# %%
+# 03.1: your answer
+from dlcourse.lessons import check, hint, solution
+
+answer = ...
+check("03.1", answer)
+
+# %% [markdown]
+# **03.2** Write a function `answer(x, w, b, y, learning_rate)` that takes one step of logistic
+# regression on one example and returns the new `w` and the new `b`.
+
+# %%
+# 03.2: your answer
+answer = ...
+check("03.2", answer)
+
+# %% [markdown]
+# **03.3** To send a malignant tumour home costs 20, to examine a benign one for nothing costs 1,
+# and a right decision costs nothing. From which probability of malignancy on should a patient be
+# examined (three digits)?
+
+# %%
+# 03.3: your answer
+answer = ...
+check("03.3", answer)
+
+# %% [markdown]
+# ### Complete the algorithm
+#
+# **03.4** Complete gradient descent for logistic regression: `X` is (m, n), `y` is (m,), and the
+# cost is the mean binary cross-entropy. Fill in the three places; `answer` returns the last `w` and
+# `b`.
+
+
+# %%
+# 03.4: your answer
+def answer(X, y, learning_rate, steps):
+    w, b = np.zeros(X.shape[1]), 0.0
+    for _ in range(steps):
+        a = ...
+        dw = ...
+        db = ...
+        w = w - learning_rate * dw
+        b = b - learning_rate * db
+    return w, b
+
+
+check("03.4", answer)
+
+# %% [markdown]
+# ### Build a network
+#
+# **03.5** Write a function `answer(x_train, y_train)` that builds and trains a Keras model for the
+# tumours and returns it: thirty raw measurements in, the probability of malignancy out ($y = 1$ is
+# malignant). The checker calls it with 318 tumours and measures it on 137 others: a binary
+# cross-entropy of at most 0.09 is asked for, after at most 10 seconds of training.
+
+
+# %%
+# 03.5: your answer
+def answer(x_train, y_train):
+    return ...
+
+
+check("03.5", answer)
