@@ -13,18 +13,26 @@
 # %% [markdown]
 # # Linear and logistic regression
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** How does a straight line learn, and how does it become a yes or no?
 #
 # **Slides.** S4. **Time.** Half a minute to run, 60 minutes to read.
 # **Prerequisites.** Notebooks 01 and 02.
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -54,7 +62,9 @@ bmi = diabetes.x_train[:, column].astype(float)
 progress = diabetes.y_train.astype(float)
 print(diabetes)
 print("measurements:", ", ".join(diabetes.feature_names))
-print(f"the score: mean {progress.mean():.0f}, standard deviation {progress.std():.0f}")
+print(
+    f"the score: mean {progress.mean():.0f}, standard deviation {progress.std():.0f}, squared {progress.var():.0f}"
+)
 
 # %% [markdown] proof="above"
 # The prediction is a line, $\hat y = w x + b$. The *mean squared error* (MSE) over the $m$ examples
@@ -73,7 +83,6 @@ print(f"the score: mean {progress.mean():.0f}, standard deviation {progress.std(
 # %%
 # The MSE of two guessed lines and of the line of least squares
 best_w, best_b = np.polyfit(bmi, progress, 1)
-print(f"variance of the score: {progress.var():.0f}")
 lines = {"flat": (0.0, 150.0), "steep": (20.0, -380.0), "best": (best_w, best_b)}
 mse = {}
 for name, (w, b) in lines.items():
@@ -83,14 +92,13 @@ print(f"the best line removes {1 - mse['best'] / mse['flat']:.0%} of the flat li
 
 # %% alt="The disease's progression over the body-mass index: a wide cloud of points that rises to the right, and three lines. A dotted line is flat, a dashed one is too steep, and the solid best line rises through the middle of the cloud."
 # The three lines on the training examples
-figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
-ax.scatter(bmi, progress, s=14, color="#767676", alpha=0.6)
+plt.figure(figsize=(7, 3.8), layout="constrained")
+plt.scatter(bmi, progress, s=14, color="#767676", alpha=0.6)
 reach = np.array([bmi.min(), bmi.max()])
-looks = (("#009E73", ":"), ("#D55E00", "--"), ("#0072B2", "-"))
-for (name, (w, b)), (colour, style) in zip(lines.items(), looks, strict=True):
-    ax.plot(reach, w * reach + b, style, color=colour, linewidth=2, label=name)
-ax.set(xlabel="body-mass index (kg/m²)", ylabel="progression (score)", ylim=(0, 360))
-ax.legend()
+for (name, (w, b)), style in zip(lines.items(), (":", "--", "-"), strict=True):
+    plt.plot(reach, w * reach + b, style, color="black", label=name)
+_ = plt.gca().set(xlabel="body-mass index (kg/m²)", ylabel="progression (score)", ylim=(0, 360))
+plt.legend()
 plt.show()
 
 # %% [markdown] proof="above"
@@ -106,7 +114,7 @@ plt.show()
 # $$\frac{\partial\,\text{MSE}}{\partial w} = \frac{2}{m}\sum (\hat y - y)\,x \qquad
 # \frac{\partial\,\text{MSE}}{\partial b} = \frac{2}{m}\sum (\hat y - y)$$
 #
-# The input is *standardised* first, to mean 0 and standard deviation 1. Otherwise the two
+# The input is *standardised* first, to mean $0$ and standard deviation $1$. Otherwise the two
 # parameters would need learning rates of very different size.
 
 # %%
@@ -118,21 +126,14 @@ for _ in range(40):
     costs.append(np.mean(error**2))
     w -= learning_rate * 2 * np.mean(error * scaled)
     b -= learning_rate * 2 * np.mean(error)
+print("MSE:", ", ".join(f"{cost:.0f}" for cost in costs[::5]))
 print(f"descent, 40 steps: w = {w / bmi.std():.2f}, b = {b - w * bmi.mean() / bmi.std():.1f}")
 print(f"least squares:     w = {best_w:.2f}, b = {best_b:.1f}")
 
-# %% alt="The mean squared error over forty steps of gradient descent. It starts far above the broken line of the least-squares solution, falls fast and lies on that line after about fifteen steps."
-# The MSE at each step, and the lowest that is possible
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(costs, color="#0072B2", label="gradient descent")
-ax.axhline(mse["best"], color="#D55E00", ls="--", label="least squares")
-ax.set(xlabel="step", ylabel="MSE (score²)", ylim=(0, None))
-ax.legend()
-plt.show()
-
 # %% [markdown]
-# **What to notice.** Both arrive at the same line. The MSE of a line is a bowl with one lowest
-# point, so the start does not matter (notebook 02).
+# **What to notice.** The MSE falls fast at first, then ever more slowly, and both ways arrive at
+# the same line. The MSE of a line is a bowl with one lowest point, so the start does not matter
+# (notebook 02).
 #
 # ## The same in Keras
 #
@@ -173,8 +174,8 @@ assert np.allclose([kernel[0, 0], bias[0]], [w, b], rtol=1e-2)
 #
 # **Predict, then run.** Three ways to predict are compared on the validation patients, whom none of
 # them has seen: the mean of all training scores, the line with the body-mass index, and a neuron
-# with all ten measurements. The *mean absolute error* is in points of the score. How far will each of
-# the two neurons bring it down: to a tenth, to a half, or to two thirds of what the mean has?
+# with all ten measurements. The *mean absolute error* is in points of the score. How far will each
+# of the two neurons bring it down: to a tenth, to a half, or to two thirds of what the mean has?
 
 # %%
 # Linear regression in Keras with all ten measurements, compared on the validation patients
@@ -183,17 +184,15 @@ scale.adapt(diabetes.x_train)
 ten = keras.Sequential([keras.Input((10,)), scale, keras.layers.Dense(1)])
 ten.compile(optimizer=keras.optimizers.SGD(learning_rate=0.1), loss="mse")
 _ = ten.fit(diabetes.x_train, progress, epochs=40, batch_size=len(progress), verbose=0)
-guesses = {
-    "mean of all": np.full(len(diabetes.y_val), progress.mean()),
-    "bmi alone": line.predict(diabetes.x_val[:, [column]], verbose=0)[:, 0],
-    "all ten": ten.predict(diabetes.x_val, verbose=0)[:, 0],
-}
+guesses = {"mean of all": np.full(len(diabetes.y_val), progress.mean())}
+guesses["bmi alone"] = line.predict(diabetes.x_val[:, [column]], verbose=0)[:, 0]
+guesses["all ten"] = ten.predict(diabetes.x_val, verbose=0)[:, 0]
 for name, guess in guesses.items():
     print(f"{name:>11}: mean absolute error {np.abs(guess - diabetes.y_val).mean():.1f}")
 
 # %% [markdown]
-# **What to notice.** Even with all ten the error is well above half of what the mean has. A model is
-# only as good as its lead over the simplest guess: without the first line of the table you could
+# **What to notice.** Even with all ten the error is well above half of what the mean has. A model
+# is only as good as its lead over the simplest guess: without the first line of the table you could
 # not say whether an error of that size is small.
 #
 # ## A yes or no: logistic regression
@@ -203,8 +202,8 @@ for name, guess in guesses.items():
 #
 # $$a = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = w \cdot x + b$$
 #
-# In scikit-learn's data set malignant is class 0. Here that is turned round: $y = 1$ is malignant,
-# and $a$ is the probability of it.
+# In scikit-learn's data set malignant is class $0$. Here that is turned round: $y = 1$ is
+# malignant, and $a$ is the probability of it.
 
 # %%
 # The tumour data, standardised, with y = 1 for malignant
@@ -220,36 +219,35 @@ print(f"{X.shape[1]} measurements each, such as", ", ".join(tumours.feature_name
 #
 # $$L = -\big(y \log \hat y + (1 - y) \log (1 - \hat y)\big)$$
 #
-# One of its two terms is always 0. With the chain rule its derivative by $z$ becomes very simple,
+# One of its two terms is always $0$. With the chain rule its derivative by $z$ becomes very simple,
 # $dz = a - y$, and gradient descent is the loop of above with a sigmoid in it:
 
 
 # %%
 # Logistic regression in NumPy, for examples in rows
-def logistic_regression(X, y, learning_rate, steps):
-    w, b = np.zeros(X.shape[1]), 0.0
+def logistic_regression(X, y, w, learning_rate, steps):
+    b = 0.0
     for _ in range(steps):
         a = 1 / (1 + np.exp(-(X @ w + b)))
         dz = a - y
-        w -= learning_rate * X.T @ dz / len(y)
-        b -= learning_rate * dz.mean()
+        w = w - learning_rate * X.T @ dz / len(y)
+        b = b - learning_rate * dz.mean()
     return w, b
 
 
 from sklearn.linear_model import LogisticRegression
 
 radius = tumours.x_train[:, 0]
-w, b = logistic_regression(X[:, :1], y, learning_rate=1.0, steps=300)
+w, b = logistic_regression(X[:, :1], y, np.zeros(1), learning_rate=1.0, steps=300)
 known = LogisticRegression(C=1e6).fit(X[:, :1], y)  # C: a large one means no penalty
 print(f"loop:         w = {w[0]:.3f}, b = {b:.3f}")
 print(f"scikit-learn: w = {known.coef_[0, 0]:.3f}, b = {known.intercept_[0]:.3f}")
-print(f"an even chance at a mean radius of {mean[0] - deviation[0] * b / w[0]:.1f}")
 
 # %% alt="Tumours as short strokes over their mean radius, benign ones at 0 and malignant ones at 1. An S-shaped curve, the probability that logistic regression gives, rises from 0 to 1 where both kinds overlap."
 # The probability over one measurement, the mean radius
 grid = np.linspace(radius.min(), radius.max(), 200)
 curve = 1 / (1 + np.exp(-(w[0] * (grid - mean[0]) / deviation[0] + b)))
-figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 ax.plot(radius, y, "|", color="#767676", markersize=12, label="tumours")
 ax.plot(grid, curve, color="#0072B2", linewidth=2, label="probability")
 ax.set(xlabel="mean radius of the cell nuclei", ylabel="malignant", yticks=[0, 0.5, 1])
@@ -258,22 +256,16 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** Where both kinds of tumour have the same radius, the probability is neither
-# near 0 nor near 1. The neuron does not know, and says so.
+# near $0$ nor near $1$. The neuron does not know, and says so.
 #
 # **Predict, then run.** A tumour is malignant. One model gave it an even chance, another one said
 # that the probability of malignancy is one in a hundred. How many times as large is the second
 # model's loss?
 
-# %% alt="Two curves of the loss over the predicted probability. For a malignant tumour the loss falls from above 5 near 0 to 0 at 1; for a benign one it is the mirror image. They cross at an even chance, at about 0.7."
-# The binary cross-entropy over the predicted probability
-print(f"−log 0.5 = {-np.log(0.5):.2f}, −log 0.01 = {-np.log(0.01):.2f}")
-p = np.linspace(0.005, 0.995, 200)
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(p, -np.log(p), color="#D55E00", label="malignant, y = 1: −log ŷ")
-ax.plot(p, -np.log(1 - p), "--", color="#0072B2", label="benign, y = 0: −log(1 − ŷ)")
-ax.set(xlabel="predicted probability ŷ", ylabel="loss", xlim=(0, 1), ylim=(0, 5.5))
-ax.legend()
-plt.show()
+# %%
+# The binary cross-entropy of a malignant tumour, for several predicted probabilities
+for p in (0.99, 0.9, 0.5, 0.1, 0.01):
+    print(f"ŷ = {p:4}: loss {-np.log(p):.2f}")
 
 # %% [markdown]
 # **What to notice.** A confident mistake costs most, and there is no upper limit.
@@ -321,33 +313,18 @@ print(f"new:      w = {w1.round(6)}, b = {b1:.6f}, loss = {np.log1p(np.exp(-(w1 
 from time import perf_counter
 
 
-def with_loops(X, y, w, b):
-    dw = np.zeros(len(w))
-    for row, label in zip(X, y, strict=True):
-        z = b
-        for k in range(len(w)):
-            z += w[k] * row[k]
-        dz = 1 / (1 + np.exp(-z)) - label
-        for k in range(len(w)):
-            dw[k] += dz * row[k] / len(y)
-    return dw
-
-
-def with_matrices(X, y, w, b):
-    return X.T @ (1 / (1 + np.exp(-(X @ w + b))) - y) / len(y)
-
-
-w, found, seconds = np.full(X.shape[1], 0.1), {}, {}
-for function in (with_loops, with_matrices):
-    begin = perf_counter()
-    found[function] = function(X, y, w, 0.0)
-    seconds[function] = perf_counter() - begin
-    print(f"{function.__name__:13}: {1000 * seconds[function]:.2f} ms")
-print(f"ratio {seconds[with_loops] / seconds[with_matrices]:.0f}")
-assert np.allclose(found[with_loops], found[with_matrices], atol=1e-6)
+w, dw, begin = np.full(X.shape[1], 0.1), np.zeros(X.shape[1]), perf_counter()
+for row, label in zip(X, y, strict=True):
+    z = sum(w[k] * row[k] for k in range(len(w)))
+    for k in range(len(w)):
+        dw[k] += (1 / (1 + np.exp(-z)) - label) * row[k] / len(y)
+middle = perf_counter()
+matrices = X.T @ (1 / (1 + np.exp(-(X @ w))) - y) / len(y)
+print(f"loops {1000 * (middle - begin):.2f} ms, matrices {1000 * (perf_counter() - middle):.2f} ms")
+assert np.allclose(dw, matrices, atol=1e-6)
 
 # %% [markdown]
-# **What to notice.** The numbers are the same. Python runs the loops, compiled code multiplies the
+# **What to notice.** The result is the same. Python runs the loops, compiled code multiplies the
 # matrices, and that makes the difference.
 #
 # ## Logistic regression in Keras
@@ -361,78 +338,49 @@ assert np.allclose(found[with_loops], found[with_matrices], atol=1e-6)
 keras.utils.set_random_seed(0)
 scale = keras.layers.Normalization()
 scale.adapt(tumours.x_train)
-neuron = keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")
+neuron = keras.layers.Dense(1, activation="sigmoid")
 model = keras.Sequential([keras.Input((30,)), scale, neuron])
-sgd = keras.optimizers.SGD(learning_rate=0.5)
-model.compile(optimizer=sgd, loss="binary_crossentropy", metrics=["accuracy"])
+start = neuron.get_weights()
+model.compile(keras.optimizers.SGD(0.5), loss="binary_crossentropy", metrics=["accuracy"])
 _ = model.fit(tumours.x_train, y, epochs=20, batch_size=len(y), verbose=0)
-w, b = logistic_regression(X, y, learning_rate=0.5, steps=20)
+
+# %%
+# The same twenty steps with the loop, from the same random weights
+w, b = logistic_regression(X, y, start[0][:, 0], learning_rate=0.5, steps=20)
 difference = np.abs(neuron.get_weights()[0][:, 0] - w).max()
 print(f"after 20 steps Keras and the loop differ by at most {difference:.0e}")
 assert difference < 1e-3
 
 # %% [markdown]
 # In practice you take small batches, so that one epoch makes many steps, and an optimizer that
-# adapts its steps, such as *Adam*. This is the usual way to train a network in Keras:
+# adapts its steps, such as *Adam*. The model goes on from where it is:
 
 # %%
-# The usual way: random start, Adam, batches of 32, loss and accuracy on the validation tumours
-keras.utils.set_random_seed(0)
-neuron = keras.layers.Dense(1, activation="sigmoid")
-model = keras.Sequential([keras.Input((30,)), scale, neuron])
-start = neuron.get_weights()
-adam = keras.optimizers.Adam(learning_rate=0.01)
-model.compile(optimizer=adam, loss="binary_crossentropy", metrics=["accuracy"])
+# The usual way: Adam, batches of 32 (Keras' default), and the validation tumours watched
+model.compile(keras.optimizers.Adam(0.01), loss="binary_crossentropy", metrics=["accuracy"])
 validation = (tumours.x_val, y_val)
-fitted = model.fit(tumours.x_train, y, epochs=30, validation_data=validation, verbose=0)
-for name in ("loss", "val_loss", "val_accuracy"):
-    print(f"{name:>12}: {fitted.history[name][0]:.3f} → {fitted.history[name][-1]:.3f}")
-
-# %% alt="The loss over thirty epochs, for the training and the validation tumours. Both curves fall steeply in the first five epochs and then slowly, close together, to below 0.1."
-# The loss after each epoch
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-epochs = range(1, 31)
-ax.plot(epochs, fitted.history["loss"], color="#0072B2", label="training")
-ax.plot(epochs, fitted.history["val_loss"], "--", color="#D55E00", label="validation")
-ax.set(xlabel="epoch", ylabel="binary cross-entropy", ylim=(0, None))
-ax.legend()
-plt.show()
+fitted = model.fit(tumours.x_train, y, epochs=25, validation_data=validation, verbose=0)
+for name, values in fitted.history.items():
+    print(f"{name:>12}: {values[0]:.3f} → {values[-1]:.3f}")
 
 # %% [markdown]
 # The course can also build a network from a *recipe*, a few settings that are written down. There
-# is no secret in it: the same seed gives the same layers with the same weights.
+# is no secret in it: with the same seed it has the same layers and starts with the same weights.
 
 # %%
-# The same as a recipe: equal start, and after copying the trained weights equal predictions
+# The same as a recipe: equal layers, equal weights at the start
 keras.utils.set_random_seed(0)
 built = dl.build_model("logistic_regression", tumours)
 print([layer.name for layer in built.layers])
-dense = built.get_layer("logits")
-assert all(np.array_equal(*pair) for pair in zip(start, dense.get_weights(), strict=True))
-dense.set_weights(neuron.get_weights())
-probability = model.predict(tumours.x_val, verbose=0)[:, 0]
-assert np.allclose(built.predict(tumours.x_val, verbose=0)[:, 0], probability, atol=1e-5)
-linear = dl.build_model("linear_regression", diabetes)
-assert len(linear.trainable_weights) == len(ten.trainable_weights) == 2
+given = built.get_layer("logits").get_weights()
+assert all(np.array_equal(*pair) for pair in zip(start, given, strict=True))
 
 # %% [markdown]
 # ## From a probability to a decision
 #
 # A doctor needs a decision: from which probability on does a tumour count as malignant? This
 # *threshold* is a setting, so it is chosen with the *validation* tumours. The test tumours wait.
-
-# %% alt="A histogram of the predicted probability of malignancy of the validation tumours. Nearly all benign ones lie in the bar next to 0, most malignant ones in the bars near 1, and a few of either kind in between."
-# How often each probability is given to benign and to malignant validation tumours
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-parts = [probability[y_val == k] for k in (0, 1)]
-ax.hist(parts, bins=20, range=(0, 1), label=["benign", "malignant"], color=["#0072B2", "#D55E00"])
-ax.set(xlabel="predicted probability of malignancy", ylabel="validation tumours")
-ax.legend()
-plt.show()
-
-# %% [markdown]
-# **What to notice.** Most are clear. One half is not a law for the others: to miss a tumour is
-# worse than a false alarm.
+# One half is not a law: to miss a tumour is worse than a false alarm.
 #
 # **Predict, then run.** If you lower the threshold, which of the two mistakes becomes rarer, and
 # which more frequent? How many malignant tumours are missed at a threshold of one half?
@@ -440,6 +388,9 @@ plt.show()
 
 # %% name="counts"
 # Both kinds of mistakes on the validation tumours, for several thresholds
+probability = model.predict(tumours.x_val, verbose=0)[:, 0]
+
+
 def mistakes(threshold, probability, y):
     called = probability > threshold
     return int(np.sum(~called & (y == 1))), int(np.sum(called & (y == 0)))
@@ -472,9 +423,9 @@ _ = ipywidgets.interact(decide, threshold=(0.01, 0.99, 0.01))
 
 # %% [markdown] proof="below counts"
 # **What to notice.** A lower threshold misses fewer and alarms more often. On these tumours 0.5
-# misses none of the 26 malignant ones, but 26 are few: a threshold that misses none of them may well
-# miss others. You stay on the careful side and take 0.2. Now the test examples of both tasks, for
-# the first and only time.
+# misses none of the 26 malignant ones, but 26 are few: a threshold that misses none of them may
+# well miss others. You stay on the careful side and take 0.2. Now the test examples of both tasks,
+# for the first and only time.
 
 # %% name="test"
 # The test, once: the patients' score and the decision about the tumours
@@ -490,28 +441,32 @@ print(f"{int(y_test.sum())} of the {len(y_test)} test tumours are malignant")
 # **What to notice.** No promise was made that none would be missed, although the validation tumours
 # looked like it. The test says what to expect of new tumours. The threshold stays as it is: to move
 # it now would be to choose with the test examples.
-#
+
+# %% [markdown]
 # ## In five lines
 #
-# - A neuron computes $w \cdot x + b$; as it stands it is a line, with a sigmoid it is a probability.
+# - A neuron computes $w \cdot x + b$; as it stands it is a line, with a sigmoid it is a
+#   probability.
 # - The loss fits the task: the MSE for a number, the binary cross-entropy for a probability.
 # - Gradient descent and Keras' `fit` are the same loop, and both need inputs of similar size.
 # - Compare a model with the simplest guess, on examples that it was not trained on.
 # - The threshold turns a probability into a decision; it follows from what each mistake costs.
-#
+
+# %% [markdown]
 # ## Further reading
 #
 # - [Keras: the Sequential model](https://keras.io/guides/sequential_model/): how layers are put
 #   together, and when that is not enough.
-# - [Keras: training with built-in methods](https://keras.io/guides/training_with_built_in_methods/):
-#   all of `compile`, `fit` and `evaluate`.
-# - [Dive into Deep Learning, linear regression](https://d2l.ai/chapter_linear-regression/index.html):
-#   the same lesson with the probability theory behind the squared error.
+# - [Keras: training and evaluation](https://keras.io/guides/training_with_built_in_methods/): all
+#   of `compile`, `fit` and `evaluate`.
+# - [Dive into Deep Learning, chapter 3](https://d2l.ai/chapter_linear-regression/index.html): the
+#   same lesson with the probability theory behind the squared error.
 # - [Deep Learning, chapter 5](https://www.deeplearningbook.org/contents/ml.html): why a loss is a
 #   likelihood.
-# - [Efron and others, Least angle regression](https://doi.org/10.1214/009053604000000067): the study
-#   that made the diabetes data known.
-#
+# - [Efron and others, Least angle regression](https://doi.org/10.1214/009053604000000067): the
+#   study that made the diabetes data known.
+
+# %% [markdown]
 # ## Exercises
 #
 # Write your answer in the place of `...` and run the cell. `hint("03.1")` helps, `solution("03.1")`
@@ -562,6 +517,7 @@ def answer(X, y, learning_rate, steps):
     w, b = np.zeros(X.shape[1]), 0.0
     for _ in range(steps):
         a = ...
+        dz = a - y
         dw = ...
         db = ...
         w = w - learning_rate * dw
@@ -583,7 +539,9 @@ check("03.4", answer)
 # %%
 # 03.5: your answer
 def answer(x_train, y_train):
-    return ...
+    model = ...
+    model.fit(x_train, y_train)
+    return model
 
 
 check("03.5", answer)

@@ -320,7 +320,7 @@ def _one_column(x_train: Any, y_train: Any) -> Any:
     inputs = keras.Input((30,))
     radius = keras.layers.Dense(1, trainable=False)
     scaled = radius(inputs)
-    radius.set_weights([only, [-x_train[:, 0].mean() / x_train[:, 0].std()]])
+    radius.set_weights([only, np.array([-x_train[:, 0].mean() / x_train[:, 0].std()])])
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(scaled))
     model.compile(optimizer=keras.optimizers.Adam(0.3), loss="binary_crossentropy")
     model.fit(x_train, y_train, epochs=3, verbose=0)
