@@ -62,9 +62,8 @@ bmi = diabetes.x_train[:, column].astype(float)
 progress = diabetes.y_train.astype(float)
 print(diabetes)
 print("measurements:", ", ".join(diabetes.feature_names))
-print(
-    f"the score: mean {progress.mean():.0f}, standard deviation {progress.std():.0f}, squared {progress.var():.0f}"
-)
+print(f"the score: mean {progress.mean():.0f}, deviation {progress.std():.0f}", end=", ")
+print(f"squared {progress.var():.0f}")
 
 # %% [markdown] proof="above"
 # The prediction is a line, $\hat y = w x + b$. The *mean squared error* (MSE) over the $m$ examples
@@ -312,7 +311,6 @@ print(f"new:      w = {w1.round(6)}, b = {b1:.6f}, loss = {np.log1p(np.exp(-(w1 
 # One gradient with loops over examples and features, and the same with matrices
 from time import perf_counter
 
-
 w, dw, begin = np.full(X.shape[1], 0.1), np.zeros(X.shape[1]), perf_counter()
 for row, label in zip(X, y, strict=True):
     z = sum(w[k] * row[k] for k in range(len(w)))
@@ -393,13 +391,13 @@ probability = model.predict(tumours.x_val, verbose=0)[:, 0]
 
 def mistakes(threshold, probability, y):
     called = probability > threshold
-    return int(np.sum(~called & (y == 1))), int(np.sum(called & (y == 0)))
+    missed, alarms = np.sum(~called & (y == 1)), np.sum(called & (y == 0))
+    return f"threshold {threshold}: malignant missed {missed}, false alarms {alarms}"
 
 
 print(f"{len(y_val)} validation tumours, {int(y_val.sum())} of them malignant")
 for threshold in (0.02, 0.1, 0.2, 0.5, 0.8, 0.95):
-    missed, alarms = mistakes(threshold, probability, y_val)
-    print(f"threshold {threshold:.2f}: malignant missed {missed}, false alarms {alarms}")
+    print(mistakes(threshold, probability, y_val))
 
 # %% alt="The probabilities of the validation tumours, benign ones in the lower row and malignant ones in the upper row, with a vertical line at the slider's threshold; the title counts both kinds of mistakes."
 # A slider for your own threshold
@@ -412,9 +410,8 @@ def decide(threshold=0.5):
         given = probability[y_val == k]
         ax.plot(given, np.full(len(given), k), "|", color=colour, markersize=16)
     ax.axvline(threshold, color="black")
-    missed, alarms = mistakes(threshold, probability, y_val)
-    ax.set(title=f"threshold {threshold:.2f}: malignant missed {missed}, false alarms {alarms}")
     ax.set(xlabel="predicted probability of malignancy", xlim=(0, 1), ylim=(-0.6, 1.6))
+    ax.set_title(mistakes(threshold, probability, y_val))
     ax.set_yticks([0, 1], ["benign", "malignant"])
     plt.show()
 
@@ -433,8 +430,7 @@ error = np.abs(ten.predict(diabetes.x_test, verbose=0)[:, 0] - diabetes.y_test).
 print(f"diabetes: mean absolute error {error:.1f} on {len(diabetes.y_test)} patients")
 test_probability = model.predict(tumours.x_test, verbose=0)[:, 0]
 for threshold in (0.2, 0.5):
-    missed, alarms = mistakes(threshold, test_probability, y_test)
-    print(f"tumours, threshold {threshold}: malignant missed {missed}, false alarms {alarms}")
+    print("tumours,", mistakes(threshold, test_probability, y_test))
 print(f"{int(y_test.sum())} of the {len(y_test)} test tumours are malignant")
 
 # %% [markdown]
