@@ -62,8 +62,7 @@ bmi = diabetes.x_train[:, column].astype(float)
 progress = diabetes.y_train.astype(float)
 print(diabetes)
 print("measurements:", ", ".join(diabetes.feature_names))
-print(f"the score: mean {progress.mean():.0f}, deviation {progress.std():.0f}", end=", ")
-print(f"squared {progress.var():.0f}")
+print(f"score: mean {progress.mean():.0f}, deviation {progress.std():.0f}² = {progress.var():.0f}")
 
 # %% [markdown] proof="above"
 # The prediction is a line, $\hat y = w x + b$. The *mean squared error* (MSE) over the $m$ examples
@@ -211,7 +210,6 @@ mean, deviation = tumours.x_train.mean(axis=0), tumours.x_train.std(axis=0)
 X, X_val = ((x - mean) / deviation for x in (tumours.x_train, tumours.x_val))
 y, y_val, y_test = 1.0 - tumours.y_train, 1.0 - tumours.y_val, 1.0 - tumours.y_test
 print(f"{len(y)} tumours to train on, {int(y.sum())} of them malignant")
-print(f"{X.shape[1]} measurements each, such as", ", ".join(tumours.feature_names[:3]))
 
 # %% [markdown]
 # The *binary cross-entropy* is the loss of a probability $\hat y = a$:

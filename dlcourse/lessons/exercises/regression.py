@@ -272,7 +272,7 @@ def _check_network(answer: Any) -> str | None:
         return f"Your model gives the probability of a benign tumour; y = 1 is malignant. {text}"
     if cross_entropy(y, np.full(len(y), y_train.mean())) < loss:
         return f"To say the same of every tumour would be better: are the inputs scaled? {text}"
-    if loss < 0.3:
+    if loss < 0.2:
         return f"On the way: does the training loss still fall when you stop? {text}"
     return f"Not yet: are the inputs scaled, and all thirty of them used? {text}"
 
