@@ -89,7 +89,7 @@ plt.show()
 # **What to notice.** Step and sign are flat but for a jump: nothing can be learned through them.
 # The sigmoid and tanh have a slope only near $z = 0$; far from it they are *saturated*. ReLU keeps
 # its slope on the whole right half. It has no derivative at the corner, and that does no harm:
-# libraries take 0 there.
+# libraries take $0$ there.
 #
 # $$\text{sigmoid}(z) = \frac{1}{1 + e^{-z}} \qquad \tanh z = 2\,\text{sigmoid}(2z) - 1 \qquad
 # \text{ReLU}(z) = \max(0, z)$$
@@ -198,9 +198,9 @@ draw(straight, rings, axes[0], name="linear")
 draw(bent, rings, axes[1], name="tanh")
 plt.show()
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above below"
 # **What to notice.** The shades are the predicted probability, and the black line is where it is
-# one half. The linear network has 105 parameters and can do no more than the 3 of a single neuron:
+# one half. The linear network has 105 parameters and can do no more than the three of a single neuron:
 # near one half is what guessing gives too.
 #
 # ## Softmax: from scores to probabilities
@@ -285,8 +285,8 @@ _ = ipywidgets.interact(heat, temperature=(0.1, 10.0, 0.1))
 # - a *feature cross*: give the same neuron a third input, $x_3 = x_1 x_2$;
 # - a *hidden layer*: let the network find features by itself.
 #
-# **Predict, then run.** How many parameters does each of the two need, if the hidden layer has eight
-# neurons?
+# **Predict, then run.** How many parameters does each of the two need, if the hidden layer has
+# eight neurons?
 
 
 # %% alt="Points in four quadrants, two classes crosswise, three times. A single line fails; with the feature cross the boundary follows the axes; with a hidden layer it bends between the quadrants."
@@ -305,7 +305,7 @@ for ax, (inputs, hidden, name) in zip(axes, ways, strict=True):
     draw(model, quadrants, ax, columns, f"{name}, {model.count_params()} parameters")
 plt.show()
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above below"
 # **What to notice.** The line is no better than a guess. With the right feature one neuron of 4
 # parameters is enough, but you must know the feature. The hidden layer finds features by itself;
 # its price is 33 parameters.

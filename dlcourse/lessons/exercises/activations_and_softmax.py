@@ -150,13 +150,11 @@ def _check_softmax(answer: Any) -> str | None:
                 return f"{message} {text}"
         if not close(value, stable_softmax(_LOGITS), COMPUTED):
             return f"Not yet: subtract the row's largest, take powers of e, divide. {text}"
-        large = np.asarray(large, dtype="float64")
-    if np.isnan(large).all(axis=1)[1]:
-        return "Right for small logits. Is the largest of all subtracted, or each row's largest?"
+        large = np.asarray(large, dtype="float64").reshape(_LARGE.shape)
+    if np.isnan(large[0]).any():
+        return f"Right for small logits; z = {shown(_LARGE[0])} overflows: what is subtracted?"
     if np.isnan(large).any():
-        return (
-            f"Right for small logits; z = {shown(_LARGE[0])} overflows. What is to be subtracted?"
-        )
+        return "Right for small logits. Is the largest of all subtracted, or each row's largest?"
     if not close(large, stable_softmax(_LARGE), COMPUTED, atol=1e-12):
         return f"Right for small logits; for z = {shown(_LARGE)} yours gives {shown(large)}."
     return None
@@ -330,8 +328,8 @@ EXERCISES = (
         hint="Count: a layer of k neurons after n inputs has n·k + k parameters. Try two layers.",
         solution=spiral_network,
         explanation=(
-            "Two hidden layers of 8 neurons with tanh have 105 parameters. The first layer cuts the "
-            "plane with lines, the second one puts the cuts together."
+            "Two hidden layers of 8 neurons with tanh have 105 parameters. The first layer cuts "
+            "the plane with lines, the second one puts the cuts together."
         ),
         equivalents=(),
         wrong=(
