@@ -183,7 +183,7 @@ print(f"L = {loss.data:.5f}, made of {len(loss.graph())} numbers")
 
 # %% [markdown]
 # **What to notice.** One sweep gives eight derivatives. The three of a row are in the proportion of
-# the inputs, 1 to 2 to 3. Those of row one are negative: these weights must *grow*, because $v_1$
+# the inputs, $1 : 2 : 3$. Those of row one are negative: these weights must *grow*, because $v_1$
 # is positive. In row two the signs are turned, because $v_2$ is negative.
 #
 # ## The same in Keras
@@ -197,15 +197,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-hidden = keras.layers.Dense(2, activation="tanh", use_bias=False)
-output = keras.layers.Dense(1, activation="sigmoid", use_bias=False)
-model = keras.Sequential([keras.Input((3,)), hidden, output])
-hidden.set_weights([np.array([[w.data for w in row] for row in W]).T])  # (inputs, neurons)
-output.set_weights([np.array([[w.data] for w in v])])
+model = keras.Sequential([keras.Input((3,))])
+model.add(keras.layers.Dense(2, activation="tanh", use_bias=False))
+model.add(keras.layers.Dense(1, activation="sigmoid", use_bias=False))
+columns = np.array([[w.data for w in row] for row in W]).T  # Keras: (inputs, neurons)
+model.set_weights([columns, np.array([[w.data] for w in v])])
 with tf.GradientTape() as tape:
     tape_loss = -tf.math.log(model(np.array([[1.0, 2.0, 3.0]])))[0, 0]
 dW, dv = tape.gradient(tape_loss, model.trainable_weights)
-print(f"L = {float(tape_loss):.5f}, ∂L/∂W11 = {dW[0, 0]:.5f}, ∂L/∂v1 = {dv[0, 0]:.5f}")
+print(f"L = {tape_loss:.5f}, ∂L/∂W11 = {dW[0, 0]:.5f}, ∂L/∂v1 = {dv[0, 0]:.5f}")
 assert np.allclose(dW.numpy().T, [[w.grad for w in row] for row in W], atol=1e-6)
 assert np.allclose(dv.numpy()[:, 0], [w.grad for w in v], atol=1e-6)
 
@@ -213,11 +213,12 @@ assert np.allclose(dv.numpy()[:, 0], [w.grad for w in v], atol=1e-6)
 # ## What a gradient promises
 #
 # Turn one weight alone and watch the loss: a curve. Its tangent at the weight's present value has
-# the slope that back-propagation found. The arrow is one step of gradient descent, $w \leftarrow w
+# the slope that back-propagation found. The black line is one step of gradient descent, $w
+# \leftarrow w
 # - \alpha\,\partial L/\partial w$. Choose a weight and a rate.
 
 
-# %% alt="The loss over one weight, a falling curve, with a black point at the weight's present value, a broken tangent through it and an arrow that leads downhill along the curve."
+# %% alt="The loss over one weight, a falling curve, with a black point at the weight's present value, a broken tangent through it and a short black line that leads downhill from it."
 # The loss over one weight, its tangent and one step, with a menu and a slider
 import ipywidgets
 from matplotlib import pyplot as plt
@@ -225,8 +226,7 @@ from matplotlib import pyplot as plt
 
 def loss_at(name, value):
     kept, weights[name].data = weights[name].data, value
-    result = loss_of_network().data
-    weights[name].data = kept
+    result, weights[name].data = loss_of_network().data, kept
     return result
 
 
@@ -235,9 +235,8 @@ def draw_tangent(weight="W13", rate=1.0):
     values, (_, ax) = np.linspace(-2.5, 2.5, 81), plt.subplots(figsize=(6, 3.4))
     ax.plot(values, [loss_at(weight, value) for value in values], color="#0072B2", label="loss")
     ax.plot(values, loss.data + slope * (values - here), "--", color="#D55E00", label="tangent")
-    new, arrow = here - rate * slope, {"arrowstyle": "->"}
-    ax.annotate("", (new, loss_at(weight, new)), (here, loss.data), arrowprops=arrow)
-    ax.plot(here, loss.data, "o", color="black", label="now")
+    new = here - rate * slope
+    ax.plot([here, new], [loss.data, loss_at(weight, new)], "o-k", markevery=[0], label="one step")
     ax.set(xlabel=weight, ylabel="loss", xlim=(-2.5, 2.5), ylim=(0, 2), title=f"slope {slope:.3f}")
     ax.legend()
     plt.show()
@@ -247,7 +246,8 @@ _ = ipywidgets.interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5
 
 # %% [markdown]
 # **What to notice.** The tangent lies on the curve at the black point and leaves it farther away:
-# the promise holds for small changes only. With a large rate the arrow no longer follows the curve.
+# the promise holds for small changes only. With a large rate the black line no longer follows the
+# curve.
 #
 # ## The three avenues
 #
@@ -279,13 +279,8 @@ _ = ipywidgets.interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5
 # %%
 # Forward and backward through a network with one hidden layer, for all examples at once
 def start_of(seed):
-    random = np.random.default_rng(seed)
-    return [
-        random.normal(size=(4, 3)),
-        np.zeros((4, 1)),
-        random.normal(size=(1, 4)),
-        np.zeros((1, 1)),
-    ]
+    draw = np.random.default_rng(seed).normal
+    return [draw(size=(4, 3)), np.zeros((4, 1)), draw(size=(1, 4)), np.zeros((1, 1))]
 
 
 def forward(X, W1, b1, W2, b2):
@@ -301,13 +296,11 @@ def backward(X, Y, W1, b1, W2, b2):
     return dW1, db1, dz2 @ a1.T, dz2.sum(axis=1, keepdims=True)
 
 
-random = np.random.default_rng(0)
-X = random.normal(size=(3, 5))  # five examples of three features
+X = np.random.default_rng(0).normal(size=(3, 5))  # five examples of three features
 Y = (X[:1] > 0).astype(float)
 parameters = start_of(seed=3)
 gradients = backward(X, Y, *parameters)
-for name, gradient in zip(("dW1", "db1", "dW2", "db2"), gradients, strict=True):
-    print(f"{name} has the shape {gradient.shape}")
+print("shapes of dW1, db1, dW2, db2:", *(gradient.shape for gradient in gradients))
 
 # %% [markdown]
 # **What to notice.** Each gradient has the shape of what it belongs to. If a shape does not fit, a
@@ -369,8 +362,7 @@ plt.show()
 # %%
 # The gradient check of the first layer, right and with a mistake
 differences = np.array([[central(0, (i, j)) for j in range(3)] for i in range(4)])
-a1, a2 = forward(X, *parameters)
-forgetful = (parameters[2].T @ (a2 - Y) / X.shape[1]) @ X.T
+forgetful = parameters[2].T @ (forward(X, *parameters)[1] - Y) / X.shape[1] @ X.T
 for name, formula in (("right", gradients[0]), ("without tanh′", forgetful)):
     size = np.linalg.norm(formula) + np.linalg.norm(differences)
     print(f"{name:14} relative difference {np.linalg.norm(formula - differences) / size:.0e}")
@@ -394,7 +386,6 @@ print(f"forward passes for the 13,002 parameters of S0's network: {2 * 13002:,}"
 X = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, 8).astype(float)
 Y = (X[:1] != X[1:2]).astype(float)
 right, strengths = 0, []
-plt.figure(figsize=(6.4, 3.4), layout="constrained")
 for seed in range(20):
     parameters, losses = start_of(seed), []
     for _ in range(1000):
@@ -405,7 +396,7 @@ for seed in range(20):
     right += np.all((a2 > 0.5) == Y)
     strengths.append(np.linalg.norm(parameters[0] * parameters[2].T, axis=0))
     plt.semilogy(losses, color="#0072B2", linewidth=0.8)
-plt.gca().set(xlabel="step", ylabel="loss")
+_ = plt.gca().set(xlabel="step", ylabel="loss")
 plt.show()
 print(f"all eight examples right: {right} of {len(strengths)} networks")
 for k, strength in enumerate(np.transpose(strengths), 1):
@@ -492,8 +483,9 @@ check("05.3", answer)
 # %%
 # 05.4: your answer
 def answer(X, y, a1, a2, W2):
+    m = len(X)
     dz2 = (a2 - y) / ...
-    dW2 = ...
+    dW2 = a1.T @ ...
     db2 = dz2.sum(axis=0)
     dz1 = (dz2 @ W2.T) * ...
     dW1 = ...
@@ -517,8 +509,11 @@ check("05.4", answer)
 # %%
 # 05.5: your answer
 def answer(X, Y):
-    W1, b1, W2, b2 = np.zeros((8, 2)), np.zeros((8, 1)), np.zeros((1, 8)), np.zeros((1, 1))
-    return W1 + ..., b1, W2, b2
+    parameters = ...
+    for _ in range(1000):
+        changes = backward(X, Y, *parameters)
+        parameters = ...
+    return parameters
 
 
 check("05.5", answer)
