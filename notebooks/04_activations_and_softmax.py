@@ -200,8 +200,8 @@ plt.show()
 
 # %% [markdown] proof="above below"
 # **What to notice.** The shades are the predicted probability, and the black line is where it is
-# one half. The linear network has 105 parameters and can do no more than the three of a single neuron:
-# near one half is what guessing gives too.
+# one half. The linear network has 105 parameters and can do no more than the three of a single
+# neuron. Guessing gets one half right; what a line gets beyond that is luck with few points.
 #
 # ## Softmax: from scores to probabilities
 #
@@ -312,28 +312,32 @@ plt.show()
 #
 # ## Your own playground
 #
-# The slider cell below trains a network on the points that you choose. A first question: two
-# spirals, two hidden layers.
+# The last cell trains a network on the points that you choose. A first question: two spirals, and
+# one hidden layer of eight neurons.
 #
-# **Predict, then run.** The network is trained for 20 epochs, and then for 60 more, from where it
+# **Predict, then run.** The network is trained for 20 epochs, and then for 40 more, from where it
 # is. Will more training help?
 
-# %% alt="Two spirals of points with the shades of a network, twice. After 20 epochs the boundary cuts across the arms; after 60 more it follows them."
-# Two spirals: 20 epochs, and 60 more of the same network
+# %% alt="Two spirals of points with the shades of a network, twice. After 20 epochs the boundary cuts across the arms; after 40 more it follows them."
+# Two spirals: 20 epochs, and 40 more of the same network
 spirals = dl.load_dataset("points", shape="spirals", n=500)
-model = network(2, (8, 8), "tanh")
+model = network(2, (8,), "tanh")
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
-for ax, epochs, name in ((axes[0], 20, "20 epochs"), (axes[1], 60, "60 more")):
+for ax, epochs, name in ((axes[0], 20, "20 epochs"), (axes[1], 40, "40 more")):
     model.fit(spirals.x_train, spirals.y_train, epochs=epochs, verbose=0)
     draw(model, spirals, ax, name=name)
 plt.show()
 
 # %% [markdown]
+# **What to notice.** More of the same training is enough here: the network was not too small, it
+# was not done. Stop by the validation accuracy, not by a number of epochs that looked right
+# elsewhere.
+#
 # Now choose for yourself. Every change trains a new network, which takes a few seconds. Some things
 # to try:
 #
 # 1. `circles`: which is the smallest hidden layer that closes the curve?
-# 2. `spirals` with one hidden layer: do more neurons do the work of a second layer?
+# 2. `spirals`: does a second hidden layer save epochs?
 # 3. A hidden layer with `linear`: does it ever help?
 
 # %% alt="Two half-moons of points, and the shades of a network with one hidden layer of four neurons, whose boundary winds between them."
@@ -439,7 +443,7 @@ check("04.4", answer)
 # **04.5** Write a function `answer(x_train, y_train)` that builds and trains a Keras model for the
 # two spirals and returns it: two columns in, the probability of class 1 out. The checker calls it
 # with 680 points and measures it on 120 others: an accuracy of at least 0.95 is asked for, with at
-# most 150 parameters, after at most 15 seconds of training.
+# most 40 parameters, after at most 15 seconds of training.
 
 
 # %%

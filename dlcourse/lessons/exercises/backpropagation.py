@@ -184,7 +184,7 @@ def _network_fault(name: str, got: Any, right: np.ndarray, k: int, case: Any) ->
     return f"{name} has the right shape but not the right numbers; those before it are right."
 
 
-BAR = 0.95
+BAR = 0.93
 
 
 def from_scratch(X, Y):
@@ -241,7 +241,7 @@ def _check_from_scratch(answer: Any) -> str | None:
         return None
     text = f"{right:.0%} of 400 other points are right, {BAR:.0%} are asked for."
     W1 = parameters[0]
-    if np.ptp(np.column_stack(parameters[:2]), axis=0).max() < 1e-9:
+    if len(W1) > 1 and np.ptp(np.column_stack(parameters[:2]), axis=0).max() < 1e-9:
         return f"All your hidden neurons are equal, so they are one: start random. {text}"
     if 1 - right >= BAR:
         return f"Your network gives the opposite class: does it go uphill? {text}"
@@ -378,14 +378,14 @@ EXERCISES = (
             "neurons as you like, a sigmoid at the end, examples in columns as in this notebook, "
             "`X` of shape (2, 200) and `Y` of shape (1, 200). A point's class is 1 if its two "
             "coordinates, from −1 to 1, have unequal signs. The checker measures your network on "
-            "400 other points: at least 95 % of them must be right, after at most 10 seconds."
+            "400 other points: at least 93 % of them must be right, after at most 10 seconds."
         ),
         check=_check_from_scratch,
         hint="Start with random weights and zero biases; 8 neurons and a few thousand steps do it.",
         solution=from_scratch,
         explanation=(
-            "Forward, backward, step: the loop of this notebook with two inputs. Four neurons could "
-            "do it; with eight nearly every start succeeds."
+            "Forward, backward, step: the loop of this notebook with two inputs. With eight neurons "
+            "about 97 % are right; the others lie close to an axis."
         ),
         equivalents=(_biases_flat, _scratch(k=16)),
         wrong=(
