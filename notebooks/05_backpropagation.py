@@ -377,7 +377,7 @@ print(f"forward passes for the 13,002 parameters of S0's network: {2 * 13002:,}"
 # **Predict, then run.** The network starts from twenty different random weights. In how many of
 # them will it learn all eight examples? How will you see that the third input does not matter?
 
-# %% alt="The loss of twenty trainings over 1,000 steps on a logarithmic axis. All curves start near 1; most fall steadily to about a hundredth, some after resting on a plateau."
+# %% alt="The loss of twenty trainings over 1,000 steps on a logarithmic axis. Nearly all curves start near 1, fall steeply within the first 200 steps and then slowly to a few thousandths; one stays at about a third."
 # Twenty trainings from scratch
 X = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, 8).astype(float)
 Y = (X[:1] != X[1:2]).astype(float)
@@ -399,7 +399,8 @@ for k, strength in enumerate(np.transpose(strengths), 1):
     print(f"input {k}: strength {np.median(strength):.1f} in the median network")
 
 # %% [markdown]
-# **What to notice.** The strength of an input is the length of its weights $W_{ij}$, each times the
+# **What to notice.** Nearly every start succeeds; a network can also get stuck, and then another
+# start is the cure. The strength of an input is the length of its weights $W_{ij}$, each times the
 # output weight $v_i$. The third input ends far weaker than the other two: over the eight examples
 # it is noise. Nobody told the network so.
 

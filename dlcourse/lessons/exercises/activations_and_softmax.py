@@ -325,7 +325,7 @@ EXERCISES = (
             "training."
         ),
         check=_check_spirals,
-        hint="Count: a layer of k neurons after n inputs has n·k + k parameters. How long must it train?",
+        hint="A layer of k neurons after n inputs has n·k + k parameters. How long must it train?",
         solution=spiral_network,
         explanation=(
             "One hidden layer of 8 neurons with tanh has 33 parameters. Fewer layers need more "

@@ -384,8 +384,8 @@ EXERCISES = (
         hint="Start with random weights and zero biases; 8 neurons and a few thousand steps do it.",
         solution=from_scratch,
         explanation=(
-            "Forward, backward, step: the loop of this notebook with two inputs. With eight neurons "
-            "about 97 % are right; the others lie close to an axis."
+            "Forward, backward, step: the loop of this notebook with two inputs. With eight "
+            "neurons about 97 % are right; the others lie close to an axis."
         ),
         equivalents=(_biases_flat, _scratch(k=16)),
         wrong=(
