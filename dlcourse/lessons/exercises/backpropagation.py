@@ -108,6 +108,16 @@ _AVENUES = (
 )
 
 
+_SYMBOLS = {"w1": "a", "w2": "b", "a1": "d", "a2": "e"}  # "b" is the letter, not the bias
+
+
+def _check_avenue(answer: Any) -> str | None:
+    if isinstance(answer, str):
+        plain = answer.strip(" $.").lower().translate(str.maketrans("₁₂", "12", "_{}"))
+        answer = _SYMBOLS.get(plain, answer)
+    return choice_check("e", _AVENUES)(answer)
+
+
 def backward_in_rows(X, y, a1, a2, W2):
     m = len(X)
     dz2 = (a2 - y) / m
@@ -327,7 +337,7 @@ EXERCISES = (
             "$a = (0.9, 0.1)$. A small change of which one moves $z$ the most? "
             "(a) $w_1$ (b) $w_2$ (c) $b$ (d) $a_1$ (e) $a_2$"
         ),
-        check=choice_check("e", _AVENUES, "(a) w1 (b) w2 (c) b (d) a1 (e) a2"),
+        check=_check_avenue,
         hint="Write down the five derivatives of z; only their size counts here.",
         solution="e",
         explanation=(
