@@ -1,6 +1,6 @@
 """Notebook 03's exercises: the bar of the network, and answers in many forms."""
 
-# ruff: noqa: ARG001, ARG005, N803, N806 - answers have the lesson's symbols
+# ruff: noqa: ARG005, N803 - answers have the lesson's symbols
 
 import numpy as np
 import pytest
