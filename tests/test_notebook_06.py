@@ -61,12 +61,11 @@ def test_other_sizes_are_not_taken_for_right(answer):
 def test_an_open_training_step_and_an_open_network_are_not_attempted():
     import keras
 
-    def step(X, Y, W1, b1, W2, b2, learning_rate):
-        a1 = 1 / (1 + np.exp(-(X @ W1 + b1)))
-        a2 = ...  # noqa: F841
+    def step(x, y, w1, b1, w2, b2, learning_rate):
+        a1 = 1 / (1 + np.exp(-(x @ w1 + b1)))
         dz2 = ...
-        db2, dW2 = dz2.sum(axis=0), a1.T @ dz2
-        return b2 - learning_rate * db2, W2 - learning_rate * dW2, len(Y)
+        db2, dw2 = dz2.sum(axis=0), a1.T @ dz2
+        return b2 - learning_rate * db2, w2 - learning_rate * dw2, len(y)
 
     def open_network(x_train, y_train):
         model = keras.Sequential([keras.Input((8, 8, 1)), ...])
