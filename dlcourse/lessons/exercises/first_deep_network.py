@@ -454,7 +454,7 @@ EXERCISES = (
         wrong=(
             Wrong(_dense(), "Guessing reaches 10 %"),
             Wrong(_dense(8, epochs=1), "It has not learned enough yet"),
-            Wrong(_dense(16, 16, activation="sigmoid", epochs=20), "That is what two layers of 16"),
+            Wrong(_dense(16, 16, activation="sigmoid", epochs=40), "That is what two layers of 16"),
             Wrong(_dense(200), "15,010 parameters are more than 13,002"),
             Wrong(_nine, "The model must give outputs of shape (597, 10)"),
         ),
