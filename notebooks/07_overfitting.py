@@ -99,7 +99,7 @@ def choose(degree=11, decay=0.0):
     plt.show()
 
 
-interact(choose, degree=(0, 11), decay=(0.0, 1.0, 0.05))
+_ = interact(choose, degree=(0, 11), decay=(0.0, 1.0, 0.05))
 
 # %% [markdown] proof="moons"
 # ## Data for a network
