@@ -88,7 +88,7 @@ model = keras.Sequential(
 )
 model.summary()
 
-# %% [markdown]
+# %% [markdown] proof="count"
 # `None` in the shapes stands for the number of examples, which may be any. `Rescaling` and
 # `Flatten` have no parameters.
 #
@@ -409,7 +409,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 mine = ""  # the name of your file, such as "photo.jpg"
 page = Image.open(mine).convert("L") if mine else Image.new("L", (400, 300), 225)
-ImageDraw.Draw(page).line([] if mine else [(40, 30), (95, 32), (60, 120)], 60, 12, "curve")
+if not mine:
+    ImageDraw.Draw(page).line([(40, 30), (95, 32), (60, 120)], 60, 12, "curve")
 ink = ImageOps.invert(page).point(lambda value: value if value > 100 else 0)
 ink = ImageOps.autocontrast(ink.crop(ink.getbbox()))
 inner = size - 2 * (size // 7)  # MNIST leaves 4 of 28 pixels on each side
