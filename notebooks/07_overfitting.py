@@ -144,10 +144,10 @@ large = keras.Sequential(
 )
 
 
-def fit(model, train, val, epochs=30, callbacks=()):
+def fit(model, train, val, epochs=40, callbacks=()):
     """Train, and return the loss and accuracy of every epoch."""
-    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
-    options = {"batch_size": 20, "epochs": epochs, "callbacks": callbacks, "verbose": 0}
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    options = {"batch_size": 16, "epochs": epochs, "callbacks": callbacks, "verbose": 0}
     return model.fit(*train, validation_data=val, validation_batch_size=800, **options).history
 
 
@@ -184,15 +184,15 @@ for row, (name, model) in zip(axes, (("small", small), ("large", large)), strict
 # reads them and says in words what they show.
 #
 # **Predict, then run.** The large network's training loss falls towards 0. Sketch its validation
-# loss over the same 30 epochs: where is its lowest point?
+# loss over the same 40 epochs: where is its lowest point?
 
 
-# %% alt="Loss and accuracy of the large network over 30 epochs: the training loss falls towards 0; the validation loss falls for some epochs, turns, and climbs far above its lowest point; the training accuracy ends near 1, the validation accuracy below it."
+# %% alt="Loss and accuracy of the large network over 40 epochs: the training loss falls towards 0; the validation loss falls for some epochs, turns, and climbs far above its lowest point; the training accuracy ends near 1, the validation accuracy below it."
 # The curves of the large network, and what they show in words
 def draw_curves(history):
     loss, accuracy = dl.plots.learning_curves(history)
-    loss.set(yscale="linear", ylim=(0, 1), xlim=(0, 31))  # the same for every network
-    accuracy.set(ylim=(0.5, 1), xlim=(0, 31))
+    loss.set(yscale="linear", ylim=(0, 0.7), xlim=(0, 41))  # the same for every network
+    accuracy.set(ylim=(0.5, 1), xlim=(0, 41))
     lowest = int(np.argmin(history["val_loss"]))
     print(f"lowest validation loss {history['val_loss'][lowest]:.2f} in epoch {lowest + 1}")
     print(*dl.diagnose(history, task="binary", val_examples=len(val[0])), sep="\n")
@@ -273,7 +273,7 @@ networks = {
     "L2 0.03": deep_network(x_few, strength=0.03),
     "dropout 0.5": deep_network(x_few, rate=0.5),
 }
-histories = {"800 points": fit(networks["800 points"], many, val, epochs=5)}
+histories = {"800 points": fit(networks["800 points"], many, val, epochs=10)}
 for name in ("L2 0.003", "L2 0.03", "dropout 0.5"):
     histories[name] = fit(networks[name], few, val)
 
@@ -288,7 +288,7 @@ for name in ("L2 0.003", "L2 0.03", "dropout 0.5"):
 # Cure 4 in Keras: a callback that stops the training
 keras.utils.set_random_seed(0)
 networks["early stopping"] = deep_network(x_few)
-stop = keras.callbacks.EarlyStopping("val_loss", patience=5, restore_best_weights=True)
+stop = keras.callbacks.EarlyStopping("val_loss", patience=8, restore_best_weights=True)
 stopped = fit(networks["early stopping"], few, val, callbacks=[stop])
 print(f"stopped after {len(stopped['loss'])} epochs; kept: epoch {stop.best_epoch + 1}")
 
@@ -354,16 +354,16 @@ for ax, name in zip(axes.flat, list(networks)[2:4] + list(networks)[5:], strict=
 # **Predict, then run.** The large network gets all 65 right after a few epochs. What does its
 # validation loss do then, and does its validation *accuracy* tell of it?
 
-# %% name="tumours" alt="Loss and accuracy over 30 epochs for the large network on 65 tumours: the training loss falls to 0, the validation loss turns early and climbs far above it; the training accuracy reaches 1, the validation accuracy stays nearly level below it."
+# %% name="tumours" alt="Loss and accuracy over 20 epochs for the large network on 65 tumours: the training loss falls to 0, the validation loss turns early and climbs far above it; the training accuracy reaches 1, the validation accuracy stays nearly level below it."
 # 65 tumours: the large network alone, and with L2, dropout and early stopping together
 tumours = dl.load_dataset("breast_cancer")
 sixth = np.arange(len(tumours.x_train)) % 6 == 0
 some, others = ((tumours.x_train[rows], tumours.y_train[rows]) for rows in (sixth, ~sixth))
 print(f"{len(some[1])} tumours to train with, {len(others[1])} others")
-stop = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
+stop = keras.callbacks.EarlyStopping(patience=8, restore_best_weights=True)
 keras.utils.set_random_seed(0)
 alone, cured = deep_network(some[0]), deep_network(some[0], strength=0.003, rate=0.5)
-history = fit(alone, some, others)
+history = fit(alone, some, others, epochs=20)
 _ = fit(cured, some, others, callbacks=[stop])
 for name, model in (("alone", alone), ("all cures", cured)):
     right = np.mean((np.array(model(others[0]))[:, 0] > 0.5) == others[1])

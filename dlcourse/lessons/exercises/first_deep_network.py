@@ -207,10 +207,6 @@ _STEPS = (
         "dz1 has the derivative of tanh: the hidden layer is a sigmoid",
     ),
     (
-        _step(dz1=lambda dz2, W2, a1: dz2 @ W2.T * (a1 > 0)),
-        "dz1 has the derivative of ReLU: the hidden layer is a sigmoid",
-    ),
-    (
         _step(grads=lambda dz1, X: (dz1.mean(axis=0), X.T @ dz1 / len(X))),
         "W1 and b1: the mean over the batch is in dz2 already, here it is taken twice",
     ),
