@@ -176,7 +176,8 @@ for row, (name, model) in zip(axes, (("small", small), ("large", large)), strict
 # %% [markdown] proof="two moons"
 # **What to notice.** Look at the shades: the large network is certain almost everywhere, even where
 # the classes mix, and where it is wrong, it is wrong with certainty. That costs more loss than
-# accuracy: it has more points right than the straight line, and yet its loss is about as high.
+# accuracy: it has clearly more points right than the straight line, and yet its loss is hardly
+# lower.
 #
 # ## How one sees it: two curves
 #
