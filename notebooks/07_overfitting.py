@@ -176,8 +176,8 @@ for row, (name, model) in zip(axes, (("small", small), ("large", large)), strict
 # %% [markdown] proof="two moons"
 # **What to notice.** Look at the shades: the large network is certain almost everywhere, even where
 # the classes mix, and where it is wrong, it is wrong with certainty. That costs more loss than
-# accuracy: it has clearly more points right than the straight line, and yet its loss is hardly
-# lower.
+# accuracy: it has clearly more points right than the straight line, and yet its loss is only a
+# little lower.
 #
 # ## How one sees it: two curves
 #
@@ -212,7 +212,7 @@ draw_curves(small_history)
 #
 # ## Cure 1: more data
 #
-# The same network, with all 800 training points. Where more data can be had, nothing is better.
+# The same network, with all 800 training points: the accidents of single points count for less.
 #
 # ## Cure 2: weight decay
 #
@@ -412,8 +412,8 @@ print(f"standard error {np.sqrt(right * (1 - right) / len(answers)):.1%}")
 #   side by side, too high.
 # - The loss shows it before the accuracy does: a network becomes too certain before it has more
 #   examples wrong.
-# - More data is the best cure; weight decay (`regularizers.L2`), `Dropout` and `EarlyStopping` cost
-#   one line each.
+# - Four cures: more data, weight decay (`regularizers.L2`), `Dropout` and `EarlyStopping`; in Keras
+#   the last three cost one line each.
 # - Every cure has a dose: too much of it is under-fitting.
 # - Choose by the validation, and look at the test once.
 #
