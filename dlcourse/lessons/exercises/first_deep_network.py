@@ -298,7 +298,7 @@ def digit_parts() -> Any:
 
 
 _LEVELS = (
-    (0.2, "Guessing reaches 10 %. Has `fit` been called, and are there ten outputs with softmax?"),
+    (0.25, "Guessing reaches 10 %. Has `fit` been called, and are there ten outputs with softmax?"),
     (0.94, "It has not learned enough yet: train for more epochs, or with another learning rate."),
     (BAR, "That is what two layers of 16 neurons reach as well. The budget allows much more: which "
           "layers use that neighbouring pixels belong together, and what helps against learning "
