@@ -224,7 +224,7 @@ _PARTS = ("W1", "b1", "W2", "b2")
 
 def _check_training_step(answer: Any) -> str | None:
     random = np.random.default_rng(64)
-    for m, inputs, hidden, classes in ((5, 4, 3, 3), (7, 2, 4, 5)):
+    for m, inputs, hidden, classes in ((5, 4, 3, 2), (7, 2, 4, 5)):
         X, Y = random.normal(size=(m, inputs)), np.eye(classes)[random.integers(0, classes, m)]
         W1, W2 = random.normal(size=(inputs, hidden)), random.normal(size=(hidden, classes))
         b1, b2 = random.normal(size=hidden), random.normal(size=classes)
