@@ -13,6 +13,8 @@
 # %% [markdown]
 # # Convolutional networks
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** How does a network find a pattern wherever it stands in a picture?
 #
 # **Slides.** S0, S2, S4 (convolution, max pooling, flattening).
@@ -22,12 +24,18 @@
 # **Prerequisites.** Notebook 06 (the first deep network).
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -101,9 +109,10 @@ _ = interact(draw, row=(0, 2), column=(0, 2))
 # %%
 # The same with Keras: a layer of one filter, whose weights are set by hand.
 import keras
+from keras import layers
 
 x = image[None, :, :, None].astype("float32")
-layer = keras.layers.Conv2D(filters=1, kernel_size=3, use_bias=False)
+layer = layers.Conv2D(filters=1, kernel_size=3, use_bias=False)
 layer.build(x.shape)
 layer.set_weights([kernel[:, :, None, None]])
 assert np.array_equal(np.array(layer(x))[0, :, :, 0], convolve(image, kernel))
@@ -149,7 +158,7 @@ kernels = {
     "upper and lower edges": edge.T,
     "outline": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
 }
-layer = keras.layers.Conv2D(len(kernels), 3, use_bias=False)
+layer = layers.Conv2D(len(kernels), 3, use_bias=False)
 layer.build((None, *photo.shape, 1))
 layer.set_weights([np.stack(list(kernels.values()), axis=-1)[:, :, None]])
 maps = np.array(layer(photo[None, :, :, None]))[0]
@@ -188,18 +197,21 @@ print(pooled)
 # %% alt="The slides' 4 by 4 image twice, each with its upper left 2 by 2 region framed, and beside it the pooled image of 2 by 2 numbers: the largest of each region on the left, the means on the right."
 # Each region's largest number and its mean, by hand and with Keras.
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
-for ax, kind in zip(axes, ("max", "average"), strict=True):
-    dl.lessons.plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
 regions = pooled.reshape(2, 2, 2, 2)  # (row, within it, column, within it)
 x = pooled[None, :, :, None].astype("float32")
-for kind, by_hand in {
-    "Max": regions.max(axis=(1, 3)),
-    "Average": regions.mean(axis=(1, 3)),
-}.items():
-    by_keras = getattr(keras.layers, f"{kind}Pooling2D")(2)(x)
-    whole = getattr(keras.layers, f"Global{kind}Pooling2D")()(x)
-    assert np.array_equal(np.array(by_keras)[0, :, :, 0], by_hand)
-    print(f"{kind} pooling {by_hand.tolist()}, over the whole map {float(whole[0, 0]):.2f}")
+for ax, kind, by_hand, pool, whole in (
+    (axes[0], "max", regions.max((1, 3)), layers.MaxPooling2D, layers.GlobalMaxPooling2D),
+    (
+        axes[1],
+        "average",
+        regions.mean((1, 3)),
+        layers.AveragePooling2D,
+        layers.GlobalAveragePooling2D,
+    ),
+):
+    dl.lessons.plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
+    assert np.array_equal(np.array(pool(2)(x))[0, :, :, 0], by_hand)
+    print(f"{kind} pooling {by_hand.tolist()}, over the whole map {float(whole()(x)[0, 0]):.2f}")
 
 # %% [markdown]
 # **What to notice.** Pooling over the whole map, *global pooling*, leaves one number per map. The
@@ -222,7 +234,7 @@ for kind, by_hand in {
 # %%
 # The size of the feature map for several kernels, strides and paddings.
 for size, stride, padding in [(3, 1, "valid"), (3, 1, "same"), (5, 1, "valid"), (3, 2, "valid")]:
-    layer = keras.layers.Conv2D(1, size, strides=stride, padding=padding)
+    layer = layers.Conv2D(1, size, strides=stride, padding=padding)
     _, height, width, _ = layer.compute_output_shape((None, 8, 8, 1))
     print(f"kernel {size}, stride {stride}, {padding}: {height} × {width}")
 
@@ -233,7 +245,7 @@ for size, stride, padding in [(3, 1, "valid"), (3, 1, "same"), (5, 1, "valid"), 
 # %%
 # Flattening, row by row.
 matrix = np.array([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
-print(keras.layers.Flatten()(matrix[None]).numpy())
+print(layers.Flatten()(matrix[None]).numpy())
 
 # %% [markdown]
 # ## A convolutional network in Keras
@@ -253,7 +265,6 @@ print(keras.layers.Flatten()(matrix[None]).numpy())
 digits = dl.load_dataset("digits")
 margin = ((0, 0), (2, 2), (2, 2), (0, 0))
 x_train, x_val, x_test = (np.pad(x, margin) for x in (digits.x_train, digits.x_val, digits.x_test))
-layers = keras.layers
 keras.utils.set_random_seed(0)
 flattened = keras.Sequential(
     [
@@ -272,9 +283,9 @@ for layer in flattened.layers:
     print(f"{layer.name:16} {layer.output.shape!s:20} {layer.count_params():6,} parameters")
 
 # %% [markdown]
-# **What to notice.** $(3 \cdot 3 \cdot 1 + 1) \cdot 16 = 160$ and $(3 \cdot 3 \cdot 16 + 1) \cdot 32
-# = 4640$: the convolutions are the smaller part. The first dense layer has a weight for each of
-# 288 numbers in each of its 32 neurons, and has most of the parameters.
+# **What to notice.** The convolutions have $(3 \cdot 3 \cdot 1 + 1) \cdot 16 = 160$ and
+# $(3 \cdot 3 \cdot 16 + 1) \cdot 32 = 4640$ parameters, less than half. The first dense layer has
+# most of them: a weight for each of 288 numbers in each of its 32 neurons.
 #
 # `dl.models.cnn` builds the same network from its settings, as a recipe does. With the same seed
 # the weights are equal too.
@@ -297,47 +308,35 @@ print(f"{same.count_params():,} parameters in both, all equal")
 
 # %%
 # A dense network, one with global pooling, and one that is trained on moved pictures.
-def two_convolutions():
+def network(*parts):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((12, 12, 1)), *parts, layers.Dense(10, "softmax")])
+
+
+def convolutions():
     return [
+        layers.Rescaling(1 / 16),
         layers.Conv2D(16, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(),
         layers.Conv2D(32, 3, padding="same", activation="relu"),
     ]
 
 
-def dense_end():
-    return [layers.Flatten(), layers.Dense(32, activation="relu")]
-
-
-parts = {
-    "dense": [
+dense_end = [layers.MaxPooling2D(), layers.Flatten(), layers.Dense(32, "relu")]
+move = layers.RandomTranslation(1 / 6, 1 / 6, fill_mode="constant")  # up to 2 of 12 pixels
+models = {
+    "dense": network(
         layers.Rescaling(1 / 16),
         layers.Flatten(),
         layers.Dense(64, "relu"),
         layers.Dense(32, "relu"),
-    ],
-    "convolutions, flattened": [],
-    "convolutions, global maximum": [
-        layers.Rescaling(1 / 16),
-        *two_convolutions(),
-        layers.GlobalMaxPooling2D(),
-    ],
-    "flattened, trained on moved pictures": [
-        layers.RandomTranslation(1 / 6, 1 / 6, fill_mode="constant"),  # up to 2 of 12 pixels
-        layers.Rescaling(1 / 16),
-        *two_convolutions(),
-        layers.MaxPooling2D(),
-        *dense_end(),
-    ],
-}
-models = {
-    name: keras.Sequential([keras.Input((12, 12, 1)), *part, layers.Dense(10, "softmax")])
-    if part
-    else flattened
-    for name, part in parts.items()
+    ),
+    "convolutions, flattened": flattened,
+    "convolutions, global maximum": network(*convolutions(), layers.GlobalMaxPooling2D()),
+    "flattened, moved in training": network(move, *convolutions(), *dense_end),
 }
 for name, model in models.items():
-    print(f"{name:38} {model.count_params():6,} parameters")
+    print(f"{name:30} {model.count_params():6,} parameters")
 
 # %% [markdown]
 # All four are trained in the same way, on digits in the middle of the picture.
@@ -358,7 +357,7 @@ for (name, model), style, colour in zip(
     ).history
     right = history["val_accuracy"]
     ax.plot(range(1, len(right) + 1), right, style, color=colour, label=name)
-    print(f"{name:38} validation accuracy {right[-1]:.2f}")
+    print(f"{name:30} validation accuracy {right[-1]:.2f}")
 ax.set(
     xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xticks=range(0, len(right) + 1, 2)
 )
@@ -388,7 +387,7 @@ for k, (name, model) in enumerate(models.items()):
         found.append(model.evaluate(np.concatenate(moved), labels, batch_size=256, verbose=0)[1])
     bars = ax.bar(np.arange(3) + 0.21 * (k - 1.5), found, 0.19, color=COLOURS[k], label=name)
     ax.bar_label(bars, fmt="%.2f", fontsize=9)
-    print(f"{name:38}", *(f"{n} pixels: {share:.2f}  " for n, share in enumerate(found)))
+    print(f"{name:30}", *(f"{n} pixels: {share:.2f}  " for n, share in enumerate(found)))
 ax.set_xticks(range(3), ["in place", "moved by 1 pixel", "moved by 2 pixels"])
 ax.set(ylabel="test accuracy", ylim=(0, 1.0))
 ax.spines["top"].set_visible(False)
@@ -515,15 +514,18 @@ check("09.3", answer)
 
 
 # %%
-# 09.4: fill in the four places
+# 09.4: fill in what is missing
 def answer(image, kernel, stride):
-    rows, columns = kernel.shape
+    rows = kernel.shape[0]
+    columns = kernel.shape[1]
     height = ...  # the number of places for the kernel from top to bottom
     width = ...  # and from left to right
     result = np.zeros((height, width))
     for i in range(height):
         for j in range(width):
-            window = ...  # the pixels under the kernel
+            top = i * stride
+            left = ...
+            window = image[...]  # the pixels under the kernel
             result[i, j] = ...
     return result
 
@@ -543,7 +545,10 @@ check("09.4", answer)
 # %%
 # 09.5: your network
 def answer(x_train, y_train):
-    return ...
+    model = keras.Sequential([keras.Input((12, 12, 1)), ...])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x_train, y_train, verbose=0)
+    return model
 
 
 check("09.5", answer)

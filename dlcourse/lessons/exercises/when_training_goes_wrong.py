@@ -342,15 +342,36 @@ def suitable_rate(x_train, y_train):
     return model
 
 
-def one_softmax(x_train, y_train):
+def half_loss(x_train, y_train):
     import keras
 
     keras.utils.set_random_seed(0)
     layers = keras.layers
+
+    def loss(y, p):
+        return -y * keras.ops.log(p)
+
     scale = layers.Normalization()
     scale.adapt(x_train)
-    model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "softmax")])
-    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(x_train, y_train, epochs=10, verbose=0)
+    return model
+
+
+def whole_loss(x_train, y_train):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+
+    def loss(y, p):
+        return -y * keras.ops.log(p) - (1 - y) * keras.ops.log(1 - p)
+
+    scale = layers.Normalization()
+    scale.adapt(x_train)
+    model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), loss)
     model.fit(x_train, y_train, epochs=10, verbose=0)
     return model
 
@@ -504,12 +525,6 @@ def _rate(model: Any, _: Any) -> str | None:
         return f"At a rate of {rate:.1g} ten epochs are not enough: it is too small now."
     if rate > 0.05:
         return f"The loss falls once and then jumps, at a rate of {rate:.2g}: use the finder."
-    return None
-
-
-def _all_one(_: Any, outputs: np.ndarray) -> str | None:
-    if outputs.shape[1] == 1 and (outputs == 1).all():
-        return "Every output is exactly 1, whatever the tumour: which layer makes it so?"
     return None
 
 
@@ -737,25 +752,25 @@ EXERCISES = (
     Exercise(
         level="build",
         question=(
-            "The accuracy of this network is 0.63 from the first epoch to the last, the share of "
-            "the benign tumours. Mend it: 90 % of new tumours must be right."
+            "The loss of this network falls to nearly 0, and yet it calls every tumour benign. "
+            "Mend it: 90 % of new tumours must be right."
         ),
         check=_cure(
             "breast_cancer",
             BARS["08.7"],
-            "Every tumour gets the same class: print the outputs for a few of them.",
+            "Every tumour gets the same class. What does your loss charge for a malignant one that "
+            "is called benign?",
             "The new tumours are hardly better than a guess: does the loss fall?",
-            _all_one,
         ),
-        hint="Print `model.predict(x_train[:5])`. What must the outputs of this activation add to?",
-        solution=scaled_inside,
+        hint="Compute the loss by hand for y = 0 and p = 0.99. What should it be?",
+        solution=whole_loss,
         explanation=(
-            "Softmax makes the outputs of a layer add up to 1; a single output is then always 1. "
-            "One output wants a sigmoid; two outputs can have a softmax with the sparse loss."
+            "Half of the cross-entropy was missing, −(1 − y) ln(1 − p): where y is 0, every answer "
+            'cost nothing. `"binary_crossentropy"` has both halves, and is safe at p = 0.'
         ),
-        equivalents=(two_softmax,),
+        equivalents=(scaled_inside, two_softmax),
         wrong=(
-            Wrong(one_softmax, "Every output is exactly 1"),
+            Wrong(half_loss, "Every tumour gets the same class"),
             Wrong(_untrained, "The new tumours are hardly"),
             _NO_MODEL,
             _SHAPE,
@@ -840,7 +855,7 @@ EXERCISES = (
         wrong=(
             Wrong(deep_sigmoid, "Eight sigmoids lie between"),
             Wrong(_no_training, "Your network has 0 hidden layers"),
-            Wrong(_changed(deep_relu, ("10, verbose", "0, verbose")), "The new digits are hardly"),
+            Wrong(_changed(deep_relu, ("10, verbose", "0, verbose")), "Every digit gets the same"),
             _NO_MODEL,
         ),
     ),
