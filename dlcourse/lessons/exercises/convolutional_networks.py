@@ -182,6 +182,16 @@ def _every_place(image: Any, kernel: Any, stride: int) -> Any:  # noqa: ARG001
     return convolve2d(image, kernel)
 
 
+def _largest(image: Any, kernel: Any, stride: int) -> Any:
+    return convolution(image, kernel, stride) * 0 + [
+        [
+            image[i : i + kernel.shape[0], j : j + kernel.shape[1]].max()
+            for j in range(0, image.shape[1] - kernel.shape[1] + 1, stride)
+        ]
+        for i in range(0, image.shape[0] - kernel.shape[0] + 1, stride)
+    ]
+
+
 def _mean(image: Any, kernel: Any, stride: int) -> Any:
     return convolution(image, kernel, stride) / kernel.size
 
@@ -199,6 +209,7 @@ _CONVOLUTION_FAULTS = (
     ),
     (_strided(product=True), "This is one product for each place: add up those of the window."),
     (lambda *a: convolution(*a).T, "Rows and columns are exchanged in your map."),
+    (_largest, "This is pooling: it leaves out the kernel."),
     (_mean, "This is the mean of the products: their sum is asked for."),
 )
 _KINK = np.array([[1, 2, 0], [0, -1, 3], [2, 0, 1]])
@@ -214,7 +225,12 @@ _CONVOLVED = (
 def _check_convolution(answer: Any) -> str | None:
     for image, kernel, stride in _CONVOLVED:
         right = convolution(image, kernel, stride)
-        got = shaped(numbers(tried(answer, image, kernel, stride)), right.shape)
+        try:
+            got = shaped(numbers(tried(answer, image, kernel, stride)), right.shape)
+        except Mistake as mistake:
+            if "number by number" in str(mistake):
+                return "Your window does not have the kernel's size: where does it end?"
+            raise
         if close(got, right):
             continue
         asked = (
@@ -454,6 +470,7 @@ EXERCISES = (
         wrong=(
             *(Wrong(fault, message) for fault, message in _CONVOLUTION_FAULTS),
             Wrong(_every_place, "The stride is missing"),
+            Wrong(lambda image, kernel, _: image * kernel, "Your window does not have"),
             Wrong(_strided(short=True), "There is one place more"),
             Wrong(lambda image, *_: image, "The kernel must lie inside the image"),
             Wrong(lambda *a: convolution(*a) + 1, "For an image of 5 × 5"),

@@ -14,6 +14,7 @@ from dlcourse.lessons.exercises.answers import (
     close,
     number_check,
     numbers,
+    shaped,
     shown,
     tried,
 )
@@ -62,6 +63,18 @@ def _neurons(noise: np.ndarray) -> np.ndarray:
     return noise * np.sqrt(2 / noise.shape[1])
 
 
+def _all(noise: np.ndarray) -> np.ndarray:
+    return noise * np.sqrt(2 / noise.size)
+
+
+def _unrooted(noise: np.ndarray) -> np.ndarray:
+    return noise * np.sqrt(2) / noise.shape[0]
+
+
+def _other(noise: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, np.sqrt(2 / len(noise)), noise.shape)
+
+
 def _unchanged(noise: np.ndarray) -> np.ndarray:
     return noise * 1
 
@@ -71,6 +84,8 @@ _FAULTS = (
     (_lecun, "This keeps a linear layer level; ReLU switches half of the neurons off"),
     (_glorot, "This is Glorot's rule, with inputs and neurons; it suits tanh"),
     (_neurons, "It is the number of inputs that counts: each neuron adds up so many terms"),
+    (_all, "The number of all weights does not count: a neuron adds up its inputs"),
+    (_unrooted, "The root of 2 is there, that of the inputs is not"),
     (_unchanged, "These are large weights, of deviation 1: their sums grow with the inputs"),
 )
 
@@ -79,11 +94,13 @@ def _check_he(answer: Any) -> str | None:
     random = np.random.default_rng(8)
     for shape in ((50, 20), (8, 128)):
         noise = random.normal(size=shape)
-        value = numbers(tried(answer, noise))
+        value = shaped(numbers(tried(answer, noise)), shape)
         if value.shape != shape:
             raise Mistake(f"Weights of shape {shape} are expected, not of {value.shape}.")
         if not close(value, he_weights(noise), COMPUTED):
             hits = [text for fault, text in _FAULTS if close(value, fault(noise), COMPUTED)]
+            if not hits and abs(value.std() / np.sqrt(2 / shape[0]) - 1) < 0.15:
+                return "The deviation is right, but these are other numbers: scale `noise` itself."
             text = hits[0] if hits else "These are not the noise times He's standard deviation"
             return f"{text}. You have a deviation of {value.std():.3f} at {shape[0]} inputs."
     return None
@@ -101,6 +118,10 @@ def gradient_ratio(activation: str, spread: float) -> float:
 
 
 def _check_start(answer: Any) -> str | None:
+    if isinstance(answer, dict) and len(answer) == 1:
+        answer = list(*answer.items())
+    if isinstance(answer, np.ndarray):
+        answer = answer.tolist()
     if isinstance(answer, str):
         answer = [part.strip(" ()'\"") for part in answer.split(",")]
     if not isinstance(answer, tuple | list) or len(answer) != 2:
@@ -157,7 +178,7 @@ def _finder(
     power: int = 1,
     linear: bool = False,
     nan: bool = True,
-    keep: Callable[[float, float], float] = min,
+    keep: Callable[..., float] = lambda best, smooth, _: min(best, smooth),
 ) -> Any:
     """Return a range test with one or more typical faults."""
 
@@ -169,7 +190,7 @@ def _finder(
             smooth = loss if smooth is None else old * smooth + new * loss
             if smooth > times * best or (nan and math.isnan(smooth)):
                 return rate / tenth
-            best = keep(best, smooth)
+            best = keep(best, smooth, loss)
             rate = rate + (highest - lowest) / (steps - 1) if linear else rate * factor
         return highest / 10
 
@@ -200,7 +221,11 @@ _FINDER_FAULTS = (
         "The test stops as soon as the loss rises at all; four times the best is the limit.",
     ),
     (
-        _finder(keep=lambda _, smooth: smooth),
+        _finder(keep=lambda best, _, loss: min(best, loss)),
+        "`best` is the lowest loss of a single batch: it must be the lowest smoothed one.",
+    ),
+    (
+        _finder(keep=lambda _, smooth, __: smooth),
         "`best` follows the loss upwards: it must keep the lowest smoothed loss so far.",
     ),
 )
@@ -252,6 +277,8 @@ def _check_finder(answer: Any) -> str | None:
                 return message
         if losses is _BROKEN:
             return "The loss becomes NaN, and the test goes on: NaN > 1 is False in Python."
+        if close(value, _RANGE[1] / 10, COMPUTED):
+            return "Your test goes on to the highest rate, though the loss has diverged before."
         return (
             f"For the losses {', '.join(map(str, losses))} another rate than {value:.2g} is to be "
             "suggested. Print the smoothed loss and `best` at each step."
@@ -632,7 +659,11 @@ EXERCISES = (
             "variance 2/n a weight, activations and gradients keep their size."
         ),
         equivalents=(_divided, _float32, _lists),
-        wrong=tuple(Wrong(function, text) for function, text in _FAULTS),
+        wrong=(
+            *(Wrong(function, text) for function, text in _FAULTS),
+            Wrong(_other, "The deviation is right"),
+            Wrong(lambda noise: noise * 3, "These are not the noise times"),
+        ),
     ),
     Exercise(
         question=(
@@ -687,6 +718,7 @@ EXERCISES = (
         wrong=(
             *(Wrong(fault, message) for fault, message in _FINDER_FAULTS),
             Wrong(_finder(nan=False), "The loss becomes NaN"),
+            Wrong(_finder(times=1e9), "Your test goes on to the highest rate"),
             Wrong(_finder(linear=True), "Your rate grows by equal steps"),
             Wrong(_finder(power=0), "The last rate is"),
             Wrong(_same_rate, "The rate never"),
