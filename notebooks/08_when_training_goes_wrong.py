@@ -72,9 +72,8 @@ from keras import layers
 def look(x, y):
     rows = np.unique(np.argwhere(~np.isfinite(x))[:, 0]).tolist()
     print(f"{x.shape}: {np.nanmin(x):.4g} to {np.nanmax(x):.4g}; not finite in rows {rows}")
-    print(
-        "labels:", {int(k): int(n) for k, n in zip(*np.unique(y, return_counts=True), strict=True)}
-    )
+    values, counts = np.unique(y, return_counts=True)
+    print("labels:", dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
 
 tumours, digits = dl.load_dataset("breast_cancer"), dl.load_dataset("digits")
@@ -140,7 +139,7 @@ for activation in ("tanh", "relu"):
     print(f"{activation}: loss {loss:.2f}, NaN in {sum(broken)} of {len(broken)} arrays of weights")
 look(torn, digits.y_train)
 
-# %% [markdown] proof="nan"
+# %% [markdown] proof="nan labels"
 # **What to notice.** With tanh the loss is NaN. With ReLU it may rest at 2.30, that of a guess: on
 # a CPU, TensorFlow's ReLU makes 0 of a NaN and hides it, while weights are NaN already. The last
 # lines are the test that finds it on every machine: `np.isfinite` of the input.
@@ -200,8 +199,9 @@ for name, loss in {"our own": naive, "Keras'": LOSS}.items():
 # **What to notice.** $\ln 0$ is $-\infty$, and $0 \cdot \infty$ is NaN, in the first batch already.
 # Keras computes the loss from the logits, without a rounded probability in between, and stays
 # finite: let the last layer give logits and set `from_logits=True`, or let Keras' own names
-# (`"softmax"`, `"sparse_categorical_crossentropy"`) do it. The first loss far above 2.30 says that
-# the scale is wrong all the same.
+# (`"softmax"`, `"sparse_categorical_crossentropy"`) do it. But a first loss far above 2.30 says
+# that the scale is wrong all the same. (A loss of 2.7 is near enough: random logits are not all
+# equal.)
 #
 # ## 3. One batch first
 #
@@ -244,7 +244,7 @@ for name, (x, y, rate) in cases.items():
 # **Predict, then run.** Adam's steps are about as large as the rate, for every weight, and the
 # weights here are about 0.2. At what rate will the loss diverge?
 
-# %% name="finder" alt="The loss of each batch, grey, and the smoothed loss, blue, over the learning rate on a logarithmic axis: level at the guess's loss on the left, then falling to near zero, then rising steeply. Two dashed vertical lines mark the rate where it diverges and a tenth of it."
+# %% name="finder" alt="The loss of each batch, grey, and the smoothed loss, blue, over the learning rate on a logarithmic axis: level on the left, then falling to below 1, then rising steeply. Two dashed vertical lines mark the rate where it diverges and a tenth of it."
 # A learning-rate finder.
 from matplotlib import pyplot as plt
 
@@ -273,14 +273,15 @@ _ = ax.legend()
 
 # %% [markdown]
 # The network is now trained at this rate, at a hundredth of it, and at twenty times it; and at the
-# last one also with *leaky ReLU*, which keeps a small slope where ReLU is flat.
+# last one also with *leaky ReLU*, which keeps a small slope where ReLU is flat. (Slides S4 call
+# ReLU's left part almost zero: that is the leaky one. ReLU is exactly zero there.)
 #
 # **Predict, then run.** Which of the four curves falls fastest? Does leaky ReLU mend the largest
 # rate?
 
 # %% name="rates" alt="Training loss over six epochs on a logarithmic axis for four trainings: at the suggested rate it falls fastest and lowest; at a hundredth of it it falls slowly; at twenty times it, it stays high, with ReLU and with leaky ReLU."
 # Four trainings: three rates with ReLU, and the largest with leaky ReLU.
-figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 trained = {}
 runs = [("relu", 0.01), ("relu", 1), ("relu", 20), ("leaky_relu", 20)]
 colours = ("#0072B2", "#009E73", "#D55E00", "#CC79A7")
@@ -294,7 +295,7 @@ for (activation, times), style, colour in zip(
     ax.semilogy(range(1, 7), losses, style, color=colour, label=name)
     print(f"{name:24} loss {losses[-1]:.3f}")
 ax.set(xlabel="epoch", ylabel="training loss", xticks=range(1, 7))
-_ = ax.legend()
+_ = ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown] proof="clip"
 # **What to notice.** A rate that is too small wastes time. One that is too large destroys what the
@@ -346,9 +347,9 @@ print(f"always answering the mean: {deviation:.0f}")
 # $$\text{Glorot (tanh): } \operatorname{Var} w = \frac{1}{n} \text{ where layers are equally wide,}
 # \qquad \text{He (ReLU): } \operatorname{Var} w = \frac{2}{n}$$
 #
-# ReLU switches off half of the neurons, and He's factor of $2$ makes up for it. How large activations
-# and gradients are can be looked up: a second `keras.Model` gives the outputs of all layers, and a
-# `tf.GradientTape` the gradient of the loss by each.
+# ReLU switches off half of the neurons, and He's factor of $2$ makes up for it. The size of the
+# activations and gradients can be looked up: a second `keras.Model` gives the outputs of all
+# layers, and a `tf.GradientTape` the gradient of the loss by each.
 #
 # **Predict, then run.** Ten layers of 64 neurons, untrained. For which pairs of activation and
 # initialisation does the gradient keep its size?
@@ -403,8 +404,8 @@ _ = axes[0, 2].legend(fontsize=9)
 # Glorot and He lose several powers of ten: the first layers hardly learn. Tanh with Glorot and ReLU
 # with He are nearly level. With weights of deviation 1 the gradient explodes under tanh and ReLU,
 # and ReLU's activations explode on the way forward (above). The sigmoid seems to gain, but it is
-# *saturated*: about half of its outputs lie within 0.05 of an end of its range, where the slope is
-# almost 0. A saturated neuron is sure of itself without a reason, and hard to move.
+# *saturated*: most of its outputs lie within 0.05 of an end of its range, where the slope is almost
+# 0. A saturated neuron is sure of itself without a reason, and hard to move.
 #
 # Choose an activation and the deviation of the weights yourself. At which one is the line level?
 # (Deviations are given as $s/\sqrt{64}$, so that $s = 1$ is Glorot and $s = \sqrt 2$ He.)
@@ -415,7 +416,9 @@ from ipywidgets import interact
 
 
 def draw(activation="tanh", s=1.0):
-    start = lambda: keras.initializers.RandomNormal(stddev=s / 8)  # noqa: E731
+    def start():
+        return keras.initializers.RandomNormal(stddev=s / 8)
+
     _, g = inside(network([64] * 10, activation, start), x, y)
     ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")[1]
     ax.semilogy(range(1, 11), [np.linalg.norm(v) for v in g], "o-", color=colours[0])
@@ -430,7 +433,7 @@ def draw(activation="tanh", s=1.0):
 
 _ = interact(draw, activation=["tanh", "relu", "sigmoid"], s=(0.25, 12.0, 0.05))
 
-# %% [markdown]
+# %% [markdown] proof="dead"
 # ### Dead and equal neurons
 #
 # One giant step can throw a ReLU neuron so far that its sum is negative for *every* example. Then
@@ -468,8 +471,8 @@ for name, start in {"0.1": model, "He": network([32])}.items():
 # batch: running means, of which each batch replaces a hundredth by default (`momentum=0.99`). So
 # after $t$ batches $0.99^t$ of their initial values is still in them.
 #
-# **Predict, then run.** A network trains for two epochs of 20 batches. How far apart are the
-# accuracy in training and that of `evaluate`, on the same examples?
+# **Predict, then run.** A network trains for two epochs, forty batches in all. How far apart are
+# the accuracy in training and that of `evaluate`, on the same examples?
 
 
 # %% name="momentum"
@@ -498,9 +501,8 @@ for momentum in (0.99, 0.8):
     model = normalised(momentum)
     right = train(model, epochs=2)["accuracy"][-1]
     used = model.evaluate(digits.x_train, digits.y_train, verbose=0)[1]
-    print(
-        f"momentum {momentum}: {right:.2f} in training, {used:.2f} in use; {momentum**40:.1g} is old"
-    )
+    print(f"momentum {momentum}: {right:.2f} in training, {used:.2f} in use")
+    print(f"  after 40 batches {momentum**40:.1g} of the initial statistics is left")
 
 # %% [markdown]
 # **What to notice.** The weights are good; the running means have not arrived. On small data choose
