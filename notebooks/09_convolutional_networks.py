@@ -115,7 +115,7 @@ x = image[None, :, :, None].astype("float32")
 layer = layers.Conv2D(filters=1, kernel_size=3, use_bias=False)
 layer.build(x.shape)
 layer.set_weights([kernel[:, :, None, None]])
-assert np.array_equal(np.array(layer(x))[0, :, :, 0], convolve(image, kernel))
+assert np.array_equal(layer(x)[0, :, :, 0], convolve(image, kernel))
 print("image", x.shape, "kernels", layer.kernel.shape, "feature map", layer(x).shape)
 
 # %% [markdown]
@@ -161,18 +161,13 @@ kernels = {
 layer = layers.Conv2D(len(kernels), 3, use_bias=False)
 layer.build((None, *photo.shape, 1))
 layer.set_weights([np.stack(list(kernels.values()), axis=-1)[:, :, None]])
-maps = np.array(layer(photo[None, :, :, None]))[0]
-figure, axes = plt.subplots(1, 5, figsize=(12, 2.8), layout="constrained")
-axes[0].imshow(photo, "gray", vmin=0, vmax=1)
-for k, ax in enumerate(axes[1:]):
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 1}
-    limit = np.abs(list(kernels.values())[k]).sum() / 4
-    signed = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-    ax.imshow(maps[:, :, k], **(grey if k == 0 else signed))
-for ax, title in zip(axes, ["photograph", *kernels], strict=True):
+maps = np.moveaxis(layer(photo[None, :, :, None])[0], -1, 0)
+axes = plt.subplots(1, 5, figsize=(12, 2.8), layout="constrained")[1]
+for ax, title, values in zip(axes, ["photograph", *kernels], [photo, *maps], strict=True):
+    low = -values.max() / 2 if values.min() < 0 else 0
+    ax.imshow(values, "RdBu_r" if low else "gray", vmin=low, vmax=-low or 1)
     ax.set_title(title, fontsize=10)
     ax.axis("off")
-print("photograph", photo.shape, "feature maps", maps.shape)
 print({name: round(float(weights.sum()), 6) for name, weights in kernels.items()})
 
 # %% [markdown] proof="kernels"
@@ -192,27 +187,17 @@ print({name: round(float(weights.sum()), 6) for name, weights in kernels.items()
 
 # %%
 # The image that is pooled next.
-pooled = np.array([[1, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]])
+pooled = np.array([[1, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]], "float32")
 print(pooled)
 
 # %% alt="The slides' 4 by 4 image twice, each with its upper left 2 by 2 region framed, and beside it the pooled image of 2 by 2 numbers: the largest of each region on the left, the means on the right."
-# Each region's largest number and its mean, by hand and with Keras.
-figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
-regions = pooled.reshape(2, 2, 2, 2)  # (row, within it, column, within it)
-x = pooled[None, :, :, None].astype("float32")
-for ax, kind, by_hand, pool, whole in (
-    (axes[0], "max", regions.max((1, 3)), layers.MaxPooling2D, layers.GlobalMaxPooling2D),
-    (
-        axes[1],
-        "average",
-        regions.mean((1, 3)),
-        layers.AveragePooling2D,
-        layers.GlobalAveragePooling2D,
-    ),
-):
+# Each region's largest number and its mean, drawn, and computed by Keras.
+axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")[1]
+for ax, kind in zip(axes, ("max", "average"), strict=True):
     dl.lessons.plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
-    assert np.array_equal(np.array(pool(2)(x))[0, :, :, 0], by_hand)
-    print(f"{kind} pooling {by_hand.tolist()}, over the whole map {float(whole()(x)[0, 0]):.2f}")
+local = [layers.MaxPooling2D(2), layers.AveragePooling2D(2)]
+for pool in [*local, layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()]:
+    print(f"{type(pool).__name__:22} {np.array(pool(pooled[None, :, :, None])).ravel().round(2)}")
 
 # %% [markdown] proof="sizes"
 # **What to notice.** Pooling over the whole map, *global pooling*, leaves one number per map. The
@@ -281,8 +266,7 @@ flattened = keras.Sequential(
     ]
 )
 for layer in flattened.layers:
-    kind, shape = type(layer).__name__, layer.output.shape[1:]
-    print(f"{kind:14} {shape!s:14} {layer.count_params():6,} parameters")
+    print(f"{layer.name:16} {layer.output.shape[1:]!s:14} {layer.count_params():6,} parameters")
 
 # %% [markdown] proof="network"
 # **What to notice.** The convolutions have $(3 \cdot 3 \cdot 1 + 1) \cdot 16 = 160$ and
@@ -303,39 +287,28 @@ print(f"{same.count_params():,} parameters in both, all equal")
 # %% [markdown]
 # Three more networks for comparison. The first has no convolution. The second takes the *largest*
 # number of each map, by global pooling, where the one above flattens: it can no longer tell where a
-# pattern was, only whether it was there. The third is the network above behind a layer that moves
-# each picture at random in training: *augmentation*. Such layers (`RandomTranslation`,
+# pattern was, only whether it was there. The third is a copy of the network above behind a layer
+# that moves each picture at random in training: *augmentation*. Such layers (`RandomTranslation`,
 # `RandomRotation`, `RandomZoom`, `RandomFlip`) do nothing outside `fit`.
-
 
 # %%
 # A dense network, one with global pooling, and one that is trained on moved pictures.
+dense = [layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(32, "relu")]
+convolutions = keras.models.clone_model(flattened).layers[:4]  # up to the second Conv2D
+moved = layers.RandomTranslation(1 / 6, 1 / 6, fill_mode="constant")  # up to 2 of 12 pixels
+
+
 def network(*parts):
-    keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((12, 12, 1)), *parts, layers.Dense(10, "softmax")])
+    return keras.Sequential([keras.Input((12, 12, 1)), *parts])
 
 
-def convolutions():
-    return [
-        layers.Rescaling(1 / 16),
-        layers.Conv2D(16, 3, padding="same", activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
-    ]
-
-
-dense_end = [layers.MaxPooling2D(), layers.Flatten(), layers.Dense(32, "relu")]
-move = layers.RandomTranslation(1 / 6, 1 / 6, fill_mode="constant")  # up to 2 of 12 pixels
 models = {
-    "dense": network(
-        layers.Rescaling(1 / 16),
-        layers.Flatten(),
-        layers.Dense(64, "relu"),
-        layers.Dense(32, "relu"),
-    ),
+    "dense": network(layers.Rescaling(1 / 16), *dense, layers.Dense(10, "softmax")),
     "convolutions, flattened": flattened,
-    "convolutions, global maximum": network(*convolutions(), layers.GlobalMaxPooling2D()),
-    "flattened, moved in training": network(move, *convolutions(), *dense_end),
+    "convolutions, global maximum": network(
+        *convolutions, layers.GlobalMaxPooling2D(), layers.Dense(10, "softmax")
+    ),
+    "flattened, moved in training": network(moved, *keras.models.clone_model(flattened).layers),
 }
 for name, model in models.items():
     print(f"{name:30} {model.count_params():6,} parameters")
@@ -345,25 +318,18 @@ for name, model in models.items():
 
 # %% alt="Validation accuracy over the epochs for four networks. All rise to about 0.9 or above; the dense one rises fastest, the one that is trained on moved pictures most slowly."
 # Train the four networks.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-for (name, model), style, colour in zip(
-    models.items(), ("-", "--", "-.", ":"), COLOURS, strict=True
-):
+COLOURS, STYLES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), ("-", "--", "-.", ":")
+unseen = (x_val, digits.y_val)
+ax = plt.subplots(figsize=(7, 3.6), layout="constrained")[1]
+for (name, model), style, colour in zip(models.items(), STYLES, COLOURS, strict=True):
     keras.utils.set_random_seed(0)
     adam = keras.optimizers.Adam(0.01)
     model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    unseen = (x_val, digits.y_val)
-    history = model.fit(
-        x_train, digits.y_train, epochs=12, validation_data=unseen, verbose=0
-    ).history
-    right = history["val_accuracy"]
-    ax.plot(range(1, len(right) + 1), right, style, color=colour, label=name)
+    model.fit(x_train, digits.y_train, epochs=12, validation_data=unseen, verbose=0)
+    right = model.history.history["val_accuracy"]
+    ax.plot(range(1, 13), right, style, color=colour, label=name)
     print(f"{name:30} validation accuracy {right[-1]:.2f}")
-ax.set(
-    xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xticks=range(0, len(right) + 1, 2)
-)
-ax.grid(alpha=0.3)
+ax.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xticks=range(0, 13, 2))
 _ = ax.legend(frameon=False, loc="lower right")
 
 # %% [markdown]
@@ -381,19 +347,18 @@ _ = ax.legend(frameon=False, loc="lower right")
 
 # %% name="moved" alt="Three groups of four bars: test accuracy in place, moved by one pixel, moved by two. In place all four are high. Moved by two pixels, the dense network is the lowest, the flattened one is second, and the global maximum and the network trained on moved pictures stay high."
 # Test accuracy of the four networks on digits in place, and moved by one and by two pixels.
-figure, ax = plt.subplots(figsize=(9, 3.8), layout="constrained")
+ax = plt.subplots(figsize=(9, 3.8), layout="constrained")[1]
 for k, (name, model) in enumerate(models.items()):
     found = []
     for n in range(3):
-        moved = [np.roll(x_test, way, axis=(1, 2)) for way in [(0, n), (0, -n), (n, 0), (-n, 0)]]
-        labels = np.tile(digits.y_test, 4)
-        found.append(model.evaluate(np.concatenate(moved), labels, batch_size=256, verbose=0)[1])
+        ways = [(0, n), (0, -n), (n, 0), (-n, 0)]
+        x = np.concatenate([np.roll(x_test, way, axis=(1, 2)) for way in ways])
+        found.append(model.evaluate(x, np.tile(digits.y_test, 4), batch_size=256, verbose=0)[1])
     bars = ax.bar(np.arange(3) + 0.21 * (k - 1.5), found, 0.19, color=COLOURS[k], label=name)
     ax.bar_label(bars, fmt="%.2f", fontsize=9)
     print(f"{name:30} in place {found[0]:.2f}, moved by 1: {found[1]:.2f}, by 2: {found[2]:.2f}")
 ax.set_xticks(range(3), ["in place", "moved by 1 pixel", "moved by 2 pixels"])
 ax.set(ylabel="test accuracy", ylim=(0, 1))
-ax.spines[["top", "right"]].set_visible(False)
 _ = ax.legend(frameon=False, ncols=2, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.04))
 
 # %% [markdown] proof="moved test_notebook_09::test_moved_digits_with_other_seeds"
@@ -414,35 +379,30 @@ _ = ax.legend(frameon=False, ncols=2, fontsize=9, loc="lower center", bbox_to_an
 
 # %% alt="The 16 learned kernels of the first convolution, squares of 3 by 3 weights, red for positive and blue for negative. Some are red on one side and blue on the other, like an edge; others are mostly of one colour."
 # The kernels of the first convolution, all on the same scale.
-weights = next(
-    layer for layer in flattened.layers if isinstance(layer, layers.Conv2D)
-).get_weights()[0]
-limit = np.abs(weights).max()
+weights = flattened.layers[1].get_weights()[0]  # (row, column, 1, filter)
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.2), layout="constrained")
 for k, ax in enumerate(axes.flat):
-    colours = ax.imshow(weights[:, :, 0, k], "RdBu_r", vmin=-limit, vmax=limit)
+    colours = ax.imshow(weights[:, :, 0, k], "RdBu_r", vmin=-1, vmax=1)
     ax.set(xticks=[], yticks=[])
 _ = figure.colorbar(colours, ax=axes, label="weight")
 
 # %% alt="A digit, and in a row for each layer eight of its feature maps: 12 by 12 pixels after the first convolution, 6 by 6 after the pooling and the second convolution, 3 by 3 after the last pooling. The maps become smaller and coarser; a few are black."
 # Eight feature maps of each convolution and pooling, for one digit.
-shown = [layer for layer in flattened.layers if layer.output.ndim == 4][1:]
+shown = flattened.layers[1:5]
 inside = keras.Model(flattened.inputs, [layer.output for layer in shown])
-figure, axes = plt.subplots(len(shown), 9, figsize=(9, 4.6), layout="constrained")
+figure, axes = plt.subplots(4, 9, figsize=(9, 4.6), layout="constrained")
 for row, layer, values in zip(axes, shown, inside.predict(x_val[:1], verbose=0), strict=True):
-    row[0].imshow(x_val[0, :, :, 0], "gray")
-    kind = type(layer).__name__
-    row[0].set_title(f"{kind}: {values.shape[1]} × {values.shape[2]}", fontsize=9, loc="left")
-    for k, ax in enumerate(row[1:]):
-        ax.imshow(values[0, :, :, k], "gray", vmin=0, vmax=values.max())
-    for ax in row:
+    for ax, picture in zip(row, [x_val[0, :, :, 0], *np.moveaxis(values[0], -1, 0)], strict=False):
+        ax.imshow(picture, "gray", vmin=0, vmax=picture.max() or 1)
         ax.axis("off")
-print([f"{type(layer).__name__} {layer.output.shape[1:]}" for layer in shown])
+    title = f"{type(layer).__name__}: {values.shape[1]} × {values.shape[2]}"
+    row[0].set_title(title, fontsize=9, loc="left")
 
 # %% [markdown] proof="network"
 # **What to notice.** The first maps still look like the digit, its edges or its strokes. After each
 # pooling a map has a quarter of the numbers, and each number answers for a larger part of the
-# picture. A map that is all black is zero everywhere: it has not found its pattern in this digit.
+# picture. A map that is all black is zero everywhere: it has
+# not found its pattern in this digit. (Each map has its own grey scale.)
 
 # %% [markdown]
 # ## In five lines

@@ -56,8 +56,8 @@ def test_moved_digits_with_other_seeds(seed):
         model.fit(x_train, digits.y_train, epochs=12, verbose=0)
         in_place[name] = share_right(model, x_test, digits.y_test, 10)
         by_two[name] = share_right(model, moved, np.tile(digits.y_test, 4), 10)
-    # measured with seeds 0, 1, 2: in place 0.88 to 0.99; by two pixels dense 0.13 to 0.14,
-    # flattened 0.27 to 0.34, global maximum 0.94 to 0.95, moved 0.87 to 0.90
+    # measured with seeds 0, 1, 2: in place 0.88 to 0.99; by two pixels dense 0.11 to 0.14,
+    # flattened 0.27 to 0.35, global maximum 0.91 to 0.95, moved 0.84 to 0.90
     assert min(in_place.values()) > 0.85, in_place
     assert by_two["dense"] < 0.2, by_two
     assert 0.2 < by_two["flattened"] < 0.5, by_two

@@ -201,7 +201,7 @@ def _same_rate(step: Any, *_: Any) -> float:
     return sum(step(1e-6) for _ in range(13))
 
 
-# Losses of 13 steps, from the rate 1e-6 to 1: one never diverges; one rises a little before it
+# Losses of 13 steps, from the rate 1e-6 to 1: one never diverges; one goes up slightly before it
 # does; one has an outlier; one rises slowly; one becomes NaN.
 _FALLING = (2.3, 2.3, 2.3, 2.3, 2.3, 2.2, 2.0, 1.7, 1.3, 0.9, 0.7, 0.6, 0.5)
 _GENTLE = (2.0, 1.0, 1.0, 1.0, 3.0, 1.0, 0.9, 0.8, 0.7, 30.0, 90.0, 200.0, 400.0)
