@@ -579,8 +579,8 @@ def answer(x_train, y_train):
 check("08.5", answer)
 
 # %% [markdown]
-# **08.6** The loss of this network falls once, and then jumps about for ten epochs. Mend it: 85 %
-# of new digits must be right.
+# **08.6** The loss of this network is above 10 in the first epoch, and after ten epochs most digits
+# are still wrong. Mend it: 85 % of new digits must be right.
 
 
 # %%
@@ -644,8 +644,8 @@ def answer(x_train, y_train):
 check("08.8", answer)
 
 # %% [markdown]
-# **08.9** This network can learn a single batch by heart, and yet new tumours come out no better
-# than a guess. Mend it: 90 % of new tumours must be right.
+# **08.9** Nothing is wrong with this network, its rate or its loss, and yet new tumours come out
+# little better than a guess. Mend the training: 90 % of new tumours must be right.
 
 
 # %%

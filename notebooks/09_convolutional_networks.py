@@ -191,13 +191,16 @@ pooled = np.array([[1, 3, 2, 9], [7, 4, 1, 5], [8, 5, 2, 3], [4, 2, 1, 4]], "flo
 print(pooled)
 
 # %% alt="The slides' 4 by 4 image twice, each with its upper left 2 by 2 region framed, and beside it the pooled image of 2 by 2 numbers: the largest of each region on the left, the means on the right."
-# Each region's largest number and its mean, drawn, and computed by Keras.
+# Each region's largest number and its mean, drawn, by hand, and by Keras.
 axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")[1]
 for ax, kind in zip(axes, ("max", "average"), strict=True):
     dl.lessons.plots.pooling_cell(pooled, (0, 0), ax, kind=kind)
-local = [layers.MaxPooling2D(2), layers.AveragePooling2D(2)]
-for pool in [*local, layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()]:
-    print(f"{type(pool).__name__:22} {np.array(pool(pooled[None, :, :, None])).ravel().round(2)}")
+x = pooled[None, :, :, None]
+regions = pooled.reshape(2, 2, 2, 2)  # (row, within it, column, within it)
+assert np.array_equal(layers.MaxPooling2D(2)(x)[0, :, :, 0], regions.max(axis=(1, 3)))
+assert np.array_equal(layers.AveragePooling2D(2)(x)[0, :, :, 0], regions.mean(axis=(1, 3)))
+for pool in (layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()):
+    print(f"{type(pool).__name__}: {float(pool(x)[0, 0]):.2f}")
 
 # %% [markdown] proof="sizes"
 # **What to notice.** Pooling over the whole map, *global pooling*, leaves one number per map. The

@@ -551,7 +551,7 @@ def _rate(model: Any, _: Any) -> str | None:
     if rate < 3e-4:
         return f"At a rate of {rate:.1g} ten epochs are not enough: it is too small now."
     if rate > 0.05:
-        return f"The loss falls once and then jumps, at a rate of {rate:.2g}: use the finder."
+        return f"Steps of {rate:.2g} throw the weights far away: use the finder."
     return None
 
 
@@ -757,8 +757,8 @@ EXERCISES = (
     Exercise(
         level="build",
         question=(
-            "The loss of this network falls once, and then jumps about for ten epochs. Mend it: 85 "
-            "% of new digits must be right."
+            "The loss of this network is above 10 in the first epoch, and after ten epochs most "
+            "digits are still wrong. Mend it: 85 % of new digits must be right."
         ),
         check=_cure(
             "digits",
@@ -775,7 +775,7 @@ EXERCISES = (
         ),
         equivalents=(_changed(suitable_rate, ("0.005", "0.02")),),
         wrong=(
-            Wrong(large_rate, "The loss falls once and then jumps"),
+            Wrong(large_rate, "Steps of 0.5 throw"),
             Wrong(_changed(large_rate, ("0.5", "1e-5")), "At a rate of 1e-05"),
             Wrong(_no_training, "The new digits are hardly"),
             _NO_MODEL,
@@ -838,8 +838,8 @@ EXERCISES = (
     Exercise(
         level="build",
         question=(
-            "This network can learn a single batch by heart, and yet new tumours come out no "
-            "better than a guess. Mend it: 90 % of new tumours must be right."
+            "Nothing is wrong with this network, its rate or its loss, and yet new tumours come "
+            "out little better than a guess. Mend the training: 90 % of new tumours must be right."
         ),
         check=_cure(
             "breast_cancer",
