@@ -408,7 +408,8 @@ _ = interact(draw, activation=["tanh", "relu", "sigmoid"], s=(0.25, 12.0, 0.05))
 # One giant step can throw a ReLU neuron so far that its sum is negative for *every* example. Then
 # its output is zero, its slope is zero, no gradient reaches it: it is *dead*, and stays so.
 #
-# **Predict, then run.** Which of the four trainings of section 4 has left dead neurons?
+# **Predict, then run.** Which of the four trainings with different rates has left dead
+# neurons?
 
 # %% name="dead"
 # The share of dead neurons in the two hidden layers after the four trainings.

@@ -51,7 +51,8 @@ def test_moved_digits_with_other_seeds(seed):
         model: Any = keras.Sequential(
             [keras.Input((12, 12, 1)), *parts, keras.layers.Dense(10, "softmax")]
         )
-        adam = keras.optimizers.Adam(0.01)
+        steps = 12 * np.ceil(len(x_train) / 32)
+        adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, steps))
         model.compile(adam, "sparse_categorical_crossentropy")
         model.fit(x_train, digits.y_train, epochs=12, verbose=0)
         in_place[name] = share_right(model, x_test, digits.y_test, 10)
@@ -61,7 +62,7 @@ def test_moved_digits_with_other_seeds(seed):
     assert min(in_place.values()) > 0.85, in_place
     assert by_two["dense"] < 0.2, by_two
     assert 0.2 < by_two["flattened"] < 0.5, by_two
-    assert min(by_two["global maximum"], by_two["moved"]) > 0.8, by_two
+    assert min(by_two["global maximum"], by_two["moved"]) > 2 * by_two["flattened"], by_two
 
 
 def share(answer: Any) -> tuple[float, int]:
