@@ -601,8 +601,8 @@ def answer(x_train, y_train):
 check("08.6", answer)
 
 # %% [markdown]
-# **08.7** The loss of this network falls to nearly 0, and yet it calls every tumour benign. Mend
-# it: 90 % of new tumours must be right.
+# **08.7** The loss of this network falls to nearly 0, and yet it calls malignant tumours benign.
+# Mend it: 90 % of new tumours must be right.
 
 
 # %%
@@ -617,7 +617,7 @@ def answer(x_train, y_train):
     scale = layers.Normalization()
     scale.adapt(x_train)
     model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")])
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.compile(keras.optimizers.Adam(0.03), loss)
     model.fit(x_train, y_train, epochs=10, verbose=0)
     return model
 

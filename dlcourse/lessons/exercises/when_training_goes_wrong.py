@@ -381,7 +381,7 @@ def half_loss(x_train, y_train):
     scale = layers.Normalization()
     scale.adapt(x_train)
     model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")])
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.compile(keras.optimizers.Adam(0.03), loss)
     model.fit(x_train, y_train, epochs=10, verbose=0)
     return model
 
@@ -391,14 +391,10 @@ def whole_loss(x_train, y_train):
 
     keras.utils.set_random_seed(0)
     layers = keras.layers
-
-    def loss(y, p):
-        return -y * keras.ops.log(p) - (1 - y) * keras.ops.log(1 - p)
-
     scale = layers.Normalization()
     scale.adapt(x_train)
     model = keras.Sequential([scale, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")])
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.compile(keras.optimizers.Adam(0.03), "binary_crossentropy")
     model.fit(x_train, y_train, epochs=10, verbose=0)
     return model
 
@@ -552,6 +548,14 @@ def _rate(model: Any, _: Any) -> str | None:
         return f"At a rate of {rate:.1g} ten epochs are not enough: it is too small now."
     if rate > 0.05:
         return f"Steps of {rate:.2g} throw the weights far away: use the finder."
+    return None
+
+
+def _one_sided(_: Any, outputs: np.ndarray) -> str | None:
+    """Return a message if malignant tumours are called benign, and hardly any the other way."""
+    labels, said = load_dataset("breast_cancer").y_val, outputs[:, -1] > 0.5
+    if said[labels == 1].mean() > 0.9 and said[labels == 0].mean() > 0.3:
+        return "Malignant tumours are called benign, never the other way: what does that cost here?"
     return None
 
 
@@ -784,15 +788,15 @@ EXERCISES = (
     Exercise(
         level="build",
         question=(
-            "The loss of this network falls to nearly 0, and yet it calls every tumour benign. "
+            "The loss of this network falls to nearly 0, and yet it calls malignant tumours benign. "
             "Mend it: 90 % of new tumours must be right."
         ),
         check=_cure(
             "breast_cancer",
             BARS["08.7"],
-            "Every tumour gets the same class. What does your loss charge for a malignant one that "
-            "is called benign?",
+            "Every tumour gets the same class: print the outputs for a few of them.",
             "The new tumours are hardly better than a guess: does the loss fall?",
+            _one_sided,
         ),
         hint="Compute the loss by hand for y = 0 and p = 0.99. What should it be?",
         solution=whole_loss,
@@ -802,7 +806,7 @@ EXERCISES = (
         ),
         equivalents=(scaled_inside, two_softmax),
         wrong=(
-            Wrong(half_loss, "Every tumour gets the same class"),
+            Wrong(half_loss, "Malignant tumours are called benign"),
             Wrong(_untrained, "The new tumours are hardly"),
             _NO_MODEL,
             _SHAPE,
