@@ -55,8 +55,9 @@ def test_the_notebook_holds_the_script_of_the_clinic(name):
 def test_a_broken_training_fails_its_bar_and_the_mended_one_passes_with_three_seeds(
     name, monkeypatch
 ):
-    # measured with three seeds, broken against mended: 08.5 0.38 and 0.99, 08.6 0.14 to 0.28 and
-    # 0.95, 08.7 0.62 to 0.70 and 0.97, 08.8 0.10 and 0.95, 08.9 0.57 to 0.67 and 0.99, 08.10 0.10 and 0.92
+    # measured, broken against mended: 08.5 0.38 and 0.99, 08.6 0.14 to 0.28 and 0.94,
+    # 08.7 0.62 to 0.70 and 0.97, 08.8 0.10 and 0.95, 08.9 0.57 to 0.67 and 0.99,
+    # 08.10 0.10 and 0.92
     dataset, broken, mended = CASES[name]
     bar = clinic.BARS[name]
     assert share(dataset, broken, 0, monkeypatch) < bar - 0.15

@@ -788,8 +788,8 @@ EXERCISES = (
     Exercise(
         level="build",
         question=(
-            "The loss of this network falls to nearly 0, and yet it calls malignant tumours benign. "
-            "Mend it: 90 % of new tumours must be right."
+            "The loss of this network falls to nearly 0, and yet it calls malignant tumours "
+            "benign. Mend it: 90 % of new tumours must be right."
         ),
         check=_cure(
             "breast_cancer",
