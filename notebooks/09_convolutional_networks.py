@@ -370,11 +370,11 @@ _ = ax.legend(frameon=False, ncols=2, fontsize=9, loc="lower center", bbox_to_an
 # **What to notice.** Moved by two pixels, the dense network does hardly better than a guess. The
 # convolutions find the strokes again wherever they are; but flattening hands them to a dense layer
 # that expects each at its place, and less than half of the digits are read. So pooling alone
-# forgives a shift of about a pixel, less than slides S2 promise. Two things read at least twice as
-# many as the flattened network does: the global maximum, which does not ask where, and moved
-# pictures in training, which teach the dense layer every place. (The global maximum is better by
-# two pixels than by one, because two are a whole step of its pooling.) Networks for photographs
-# mostly do both.
+# forgives less than slides S2 promise: moved by a single pixel, about three digits in ten are lost.
+# Two things read at least twice as many as the flattened network does at two pixels: the global
+# maximum, which does not ask where, and moved pictures in training, which teach the dense layer
+# every place. (The global maximum is better by two pixels than by one, because two are a whole step
+# of its pooling.) Networks for photographs mostly do both.
 
 # %% [markdown]
 # ## What the layers see
@@ -415,7 +415,7 @@ for row, layer, values in zip(axes, shown, inside.predict(x_val[:1], verbose=0),
 #
 # - A convolution lays the same few weights on every place of an image, and gives a feature map.
 # - What deep learning calls a convolution is a cross-correlation: the kernel is not turned.
-# - Pooling makes a map smaller and forgives a shift of about a pixel; it has no parameters.
+# - Pooling makes a map smaller and has no parameters; alone it forgives only a part of a shift.
 # - A `Conv2D` layer's parameters do not depend on the size of the picture; a dense layer's do.
 # - A network stands moved pictures if it does not ask where (global pooling) or has seen them moved
 #   (augmentation).
