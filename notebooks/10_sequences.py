@@ -8,9 +8,12 @@
 #     display_name: Python 3
 #     language: python
 #     name: python3
+# ---
 
 # %% [markdown]
 # # Sequences
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
 #
 # **Question.** How does a network read words one after another, and when does their order matter?
 #
@@ -22,12 +25,18 @@
 # (convolution).
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -61,7 +70,8 @@ for chapter, text in topics.items():
             chapters.setdefault(" ".join(words), chapter)
 sentences = np.random.default_rng(0).permutation(list(chapters))
 train = len(sentences) * 4 // 5
-print(f"{len(sentences)} sentences, {train} of them to train on, such as", *sentences[:3], sep="\n")
+print(train, "sentences to train on,", len(sentences) - train, "to validate with, such as:")
+print(*sentences[:3], sep="\n")
 
 # %% [markdown]
 # A network reads numbers. The layer `TextVectorization` numbers the words it has seen, the most
@@ -89,8 +99,7 @@ print(*vectorize.get_vocabulary()[1:6], sentences[train + 7], example, sep="\n")
 # An embedding is a look-up in a table.
 embedding = layers.Embedding(1000, 8, mask_zero=True)
 vectors = embedding(example)
-table = embedding.get_weights()[0]
-print(table.shape, vectors.shape, np.array_equal(vectors, table[example]))
+print(vectors.shape, np.array_equal(vectors, embedding.get_weights()[0][example]))
 
 # %% [markdown] proof="below"
 # **Predict, then run.** A sentence of a few words is padded with 30 more zeros. Does the last state
@@ -126,18 +135,23 @@ print("measured numbers and a Masking layer:", np.allclose(lstm(filled), lstm(me
 #
 # **Predict, then run.** Which states do you expect while the network reads the zeros?
 
+
 # %% name="rnn"
 # A recurrent network step by step, and Keras' layer with the same weights.
+def states_of(X, W, U, b=0):
+    states = [np.zeros(len(U))]
+    for x in X:
+        states.append(np.tanh(x @ W + states[-1] @ U + b))
+    return states
+
+
 X = np.array([[1.0], [0], [0], [0]])  # 4 steps of 1 feature
-W, U, b = np.array([[1.0, 0.5]]), np.array([[0.5, 0.3], [-0.3, 0.8]]), np.zeros(2)
-h, states = np.zeros(2), []
-for x in X:
-    h = np.tanh(x @ W + h @ U + b)
-    states.append(h)
+weights = np.array([[1.0, 0.5]]), np.array([[0.5, 0.3], [-0.3, 0.8]]), np.zeros(2)
 layer = layers.SimpleRNN(2, return_sequences=True)
 layer.build((None, 4, 1))
-layer.set_weights([W, U, b])
-print(np.round(states, 3), np.allclose(states, layer(X[None])[0], atol=1e-6), sep="\n")
+layer.set_weights(weights)
+states = states_of(X, *weights)
+print(np.round(states, 3), np.allclose(states[1:], layer(X[None])[0], atol=1e-6), sep="\n")
 
 # %% [markdown]
 # The input was there at the first step only, and yet the later states are not zero: that is the
@@ -163,22 +177,18 @@ import matplotlib.pyplot as plt
 rng = np.random.default_rng(0)
 orthogonal = np.linalg.qr(rng.normal(size=(16, 16)))[0]
 inputs, W = 0.02 * rng.normal(size=(41, 4)), rng.normal(size=(4, 16)) / 4
-fig, ax = plt.subplots(figsize=(7, 3.2))
-COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-for factor, colour in zip((0.5, 0.9, 1, 1.2), COLOURS, strict=True):
-    U, states, lengths = factor * orthogonal, [np.zeros(16)], []
-    for x in inputs:
-        states.append(np.tanh(x @ W + states[-1] @ U))
-    dh = np.full(16, 1 / 4)  # the loss depends on the last state alone
-    for h in states[:0:-1]:
+plt.figure(figsize=(7, 3.2))
+for factor, colour in ((0.5, "#0072B2"), (0.9, "#D55E00"), (1, "#009E73"), (1.2, "#CC79A7")):
+    dh, lengths = np.full(16, 1 / 4), []  # the loss depends on the last state alone
+    for h in states_of(inputs, W, factor * orthogonal)[:0:-1]:
         dz = dh * (1 - h**2)
         lengths.append(np.linalg.norm(dz @ W.T))
-        dh = dz @ U.T
-    ax.semilogy(lengths, color=colour, label=f"factor {factor}")
-    far, ten = lengths[40] / lengths[0], lengths[10] / lengths[0]
-    print(f"factor {factor}: 10 steps back {ten:.2g} times as long, 40 steps back {far:.2g} times")
-ax.set(xlabel="steps before the last", ylabel="length of the gradient by the input")
-ax.legend(frameon=False)
+        dh = dz @ (factor * orthogonal).T
+    plt.semilogy(lengths, color=colour, label=f"factor {factor}")
+    back = [f"{steps} steps back {lengths[steps] / lengths[0]:.2g} times" for steps in (10, 40)]
+    print(f"factor {factor}:", *back)
+plt.gca().set(xlabel="steps before the last", ylabel="length of the gradient by the input")
+plt.legend(frameon=False)
 plt.show()
 
 # %% [markdown] proof="above"
@@ -201,24 +211,17 @@ plt.show()
 
 
 # %% name="lstm"
-# The LSTM by hand gives Keras' last state; its forget gate at the start; parameters of three layers.
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
+# The LSTM by hand gives Keras' last state (expit is the sigmoid); its forget gate at the start.
+from scipy.special import expit
 
 W, U, b = lstm.get_weights()
 h = c = np.zeros(4)
 for x in np.array(vectors[0][example[0] > 0]):
     i, f, g, o = np.split(x @ W + h @ U + b, 4)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    h = sigmoid(o) * np.tanh(c)
+    c = expit(f) * c + expit(i) * np.tanh(g)
+    h = expit(o) * np.tanh(c)
 print("NumPy = Keras:", np.allclose(h, lstm(vectors)[0], atol=1e-6))
-forget = sigmoid(b[4:8])
-print(
-    f"forget gate at the start, for z = b: {forget[0]:.2f}; after ten steps {forget[0] ** 10:.1%}"
-)
-for kind in (layers.SimpleRNN, layers.GRU, layers.LSTM):
-    print(kind.__name__, keras.Sequential([keras.Input((25, 32)), kind(32)]).count_params())
+print(f"forget gate for z = b: {expit(b[4]):.2f}; ten times: {expit(b[4]) ** 10:.1%}")
 
 # %% [markdown] proof="above"
 # **What to notice.** Keras starts with a forget gate near 0.73, which leaves 4 % of the memory after
@@ -261,21 +264,17 @@ def trained(name, build, data=ORDER, rate=0.01):
 
 
 # %% name="bag"
-# The bag of words, untrained: its answers to 400 sentences and to their shuffled copies.
+# The bag of words, untrained: its answers to the validation sentences and to their shuffled copies.
 def bag_of_words():
-    return keras.Sequential(
-        [
-            layers.Embedding(1000, 32, mask_zero=True),
-            layers.GlobalAveragePooling1D(),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    words, mean = layers.Embedding(1000, 32, mask_zero=True), layers.GlobalAveragePooling1D()
+    return keras.Sequential([words, mean, layers.Dense(1, activation="sigmoid")])
 
 
-(x, _), _ = ORDER
-model = bag_of_words()
-difference = np.abs(model(x[:400]) - model(x[train : train + 400])).max()
-print(f"largest difference of the probabilities: {difference:.1e}")
+def difference(model):
+    return np.abs(np.subtract(*np.split(model(ORDER[1][0]), 2))).max()
+
+
+print(f"largest difference of the probabilities: {difference(bag_of_words()):.1e}")
 
 # %% [markdown]
 # **What to notice.** Whatever its weights are, it gives both copies the same answer but for
@@ -288,14 +287,10 @@ print(f"largest difference of the probabilities: {difference:.1e}")
 # %% name="convolution"
 # A convolution over three words.
 def convolution():
-    return keras.Sequential(
-        [
-            layers.Embedding(1000, 32),
-            layers.Conv1D(32, 3, padding="same", activation="relu"),
-            layers.GlobalMaxPooling1D(),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    words = layers.Embedding(1000, 32)
+    filters = layers.Conv1D(32, 3, padding="same", activation="relu")
+    anywhere = layers.GlobalMaxPooling1D()
+    return keras.Sequential([words, filters, anywhere, layers.Dense(1, activation="sigmoid")])
 
 
 _ = trained("convolution", convolution, rate=0.003)
@@ -309,13 +304,8 @@ _ = trained("convolution", convolution, rate=0.003)
 # %% name="recurrent"
 # The recurrent networks.
 def reader(recurrent):
-    return keras.Sequential(
-        [
-            layers.Embedding(1000, 32, mask_zero=True),
-            recurrent,
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    words = layers.Embedding(1000, 32, mask_zero=True)
+    return keras.Sequential([words, recurrent, layers.Dense(1, activation="sigmoid")])
 
 
 _ = trained("simple RNN", lambda: reader(layers.SimpleRNN(32)))
@@ -328,21 +318,15 @@ _ = trained("LSTM", lambda: reader(layers.LSTM(32)))
 #
 # **Predict, then run.** Which of the two layers remembers longer?
 
-# %% name="memory" alt="The difference of the states after two digits against the number of empty rows that follow, on a logarithmic axis. That of the simple RNN stays near its start, that of the LSTM falls steadily to less than a hundredth."
+# %% name="memory"
 # The difference between the states after two digits, while 0 to 24 empty rows follow.
-from sklearn.datasets import load_digits
-
-rows = np.pad(load_digits().images[:2] / 16, ((0, 0), (0, 24), (0, 0)))
-fig, ax = plt.subplots(figsize=(7, 3))
-for kind, colour in zip((layers.SimpleRNN, layers.LSTM), COLOURS, strict=False):
+digits = dl.load_dataset("digits").x_train[:2, :, :, 0]
+rows = np.pad(digits / 16, ((0, 0), (0, 24), (0, 0)))
+for kind in (layers.SimpleRNN, layers.LSTM):
     keras.utils.set_random_seed(0)
     one, other = kind(32, return_sequences=True)(rows)
     distance = np.linalg.norm(one - other, axis=1)[7:]
-    ax.semilogy(distance, color=colour, label=kind.__name__)
-    print(f"{kind.__name__}: {distance[24] / distance[0]:.2g} of the difference is left")
-ax.set(xlabel="empty rows after the digits", ylabel="difference of the states", ylim=(1e-4, 10))
-ax.legend(frameon=False)
-plt.show()
+    print(kind.__name__, *(f"{n} rows: {distance[n] / distance[0]:.2g}" for n in (0, 8, 16, 24)))
 
 # %% [markdown] proof="above test_notebook_10::test_after_empty_rows_a_simple_rnn_beats_an_lstm"
 # **What to notice.** The orthogonal $U$ of the simple RNN keeps what a gate of 0.73 loses. Training
@@ -360,18 +344,6 @@ plt.show()
 # $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d}\right) V, \qquad
 # Q = X W_q + b_q, \quad K = X W_k + b_k, \quad V = X W_v + b_v$$
 
-# %% name="by-hand"
-# One head of self-attention by hand, and Keras' layer with the same weights.
-words = np.array(vectors[0][example[0] > 0])  # one row per word
-attend = layers.MultiHeadAttention(num_heads=1, key_dim=8)
-output = attend(words[None], words[None])
-*projections, W_out, b_out = attend.get_weights()
-kernels, biases = projections[::2], projections[1::2]
-Q, K, V = (words @ W[:, 0] + b[0] for W, b in zip(kernels, biases, strict=True))
-weights = np.exp(Q @ K.T / np.sqrt(8))
-weights = weights / weights.sum(axis=1, keepdims=True)
-print("NumPy = Keras:", np.allclose(weights @ V @ W_out[0] + b_out, output[0], atol=1e-6))
-
 # %% [markdown]
 # A *transformer* block is self-attention, then two dense layers for each word; both add their
 # outputs to their inputs.
@@ -388,9 +360,8 @@ def attention(with_positions=True):
         present = keras.ops.sign(words)
         positions = keras.ops.cumsum(present, axis=1) * present
         x = layers.Add()([x, layers.Embedding(26, 32, mask_zero=True)(positions)])
-    y = layers.LayerNormalization(name="tokens")(x)
-    y = layers.MultiHeadAttention(num_heads=1, key_dim=32, name="attention")(y, y)
-    x = layers.Add()([x, y])
+    y = layers.LayerNormalization()(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(num_heads=1, key_dim=32)(y, y)])
     y = layers.LayerNormalization()(x)
     y = layers.Dense(32)(layers.Dense(128, activation="gelu")(y))
     x = layers.LayerNormalization()(layers.Add()([x, y]))
@@ -398,9 +369,7 @@ def attention(with_positions=True):
     return keras.Model(words, layers.Dense(1, activation="sigmoid")(x))
 
 
-model, (x, _) = attention(with_positions=False), ORDER[0]
-difference = np.abs(model(x[:400]) - model(x[train : train + 400])).max()
-print(f"largest difference of the probabilities: {difference:.1e}")
+print(f"largest difference of the probabilities: {difference(attention(with_positions=False)):.1e}")
 
 # %% [markdown]
 # It cannot: the formula does not contain the words' places, so that shuffled words give shuffled
@@ -410,63 +379,35 @@ print(f"largest difference of the probabilities: {difference:.1e}")
 # %% name="map" alt="A square map of attention weights of one validation sentence, one row per word that asks and one column per word that it takes from; a few columns are darker than the rest in most rows."
 # Train with positions, and draw how much each word of a sentence takes from each.
 attention_model = trained("attention with positions", attention, rate=0.003)
-tokens = keras.Model(attention_model.input, attention_model.get_layer("tokens").output)
 words = sentences[train + 7].split()
-x, layer = tokens(example)[:, : len(words)], attention_model.get_layer("attention")
-weights = layer(x, x, return_attention_scores=True)[1][0, 0]
-fig, ax = plt.subplots(figsize=(6, 5))
-fig.colorbar(ax.imshow(weights, cmap="Blues", vmin=0, vmax=1), label="weight")
-ax.set(xlabel="… takes from this word", ylabel="this word …")
-ax.set_xticks(range(len(words)), words, rotation=60, ha="right")
-ax.set_yticks(range(len(words)), words)
+(maps,) = dl.attention_maps(attention_model, example).values()
+dl.plots.attention(words, maps[0, :, : len(words), : len(words)])
 plt.show()
 
 # %% [markdown]
-# Is the first word perhaps enough? Classic models answer: logistic regression on the first word
-# alone, and on all pairs of neighbouring words.
-
-# %% name="classic"
-# Two classic models for the same question.
-from itertools import pairwise
-
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
-
-(x, y), (x_val, y_val) = ORDER
-FEATURES = {"first word": lambda row: [row[0]], "pairs": lambda row: [*pairwise(row[row > 0])]}
-for name, features in FEATURES.items():
-    counts = CountVectorizer(analyzer=features, binary=True)
-    classic = LogisticRegression(max_iter=500).fit(counts.fit_transform(x), y)
-    print(f"{name}: validation accuracy {classic.score(counts.transform(x_val), y_val):.3f}")
-
-# %% [markdown]
-# **What to notice.** Neighbours decide: the convolution is the best, and pairs of words, simply
-# counted, are second. The first word alone tells much. Attention assumes the least about a
-# sequence: it must learn that neighbours belong together, and for this the sentences are too few.
+# **What to notice.** Here neighbours decide, and the convolution, which looks at nothing else, is the
+# best of the four. Attention assumes the least about a sequence: it must learn that neighbours belong
+# together, and for this 1,838 sentences are few.
 #
 # ## The same as recipes
 #
-# The four networks are in the course's recipes, too (`dlcourse recipes`): a recipe's `model` names
-# the builder, its settings are the builder's. With the weights copied they give the same answers.
+# These networks are in the course's recipes, too (`dlcourse recipes`): a recipe's `model` names the
+# builder, its settings are the builder's arguments. With the weights copied, the answers are the same.
 
 # %% name="recipes"
-# The networks as the recipes' builders: as many parameters, and equal answers with equal weights.
+# Three of them as the recipes' builders: as many parameters, equal answers with equal weights.
 TEXT = {"input_shape": (25,), "num_outputs": 1, "vocabulary": 1000}
-PAIRS = {
-    "mean_embedding": (bag_of_words(), dl.models.mean_embedding(**TEXT, units=32)),
-    "rnn": (reader(layers.LSTM(32)), dl.models.rnn(**TEXT, cell="lstm", units=32)),
-    "cnn1d": (
-        convolution(),
-        dl.models.cnn1d(**TEXT, filters=[32], kernel_size=3, pooling="max"),
-    ),
-    "attention": (attention(), dl.models.attention(**TEXT, units=32, heads=1)),
-}
+PAIRS = [
+    (reader(layers.LSTM(32)), dl.models.rnn(**TEXT, cell="lstm", units=32)),
+    (convolution(), dl.models.cnn1d(**TEXT, filters=[32], kernel_size=3, pooling="max")),
+    (attention(), dl.models.attention(**TEXT, units=32, heads=1)),
+]
 full = numbers[(numbers > 0).all(axis=1)]  # sentences of 25 words: the recipe's Conv1D masks, too
-for name, (own, built) in PAIRS.items():
-    answers = own(full)
+for own, built in PAIRS:
+    own(full)
     built.set_weights(own.get_weights())
-    assert np.allclose(answers, built(full), atol=1e-6)
-    print(f"{name}: {own.count_params()} parameters, as the recipe's; the answers are equal")
+    assert np.allclose(own(full), built(full), atol=1e-6)
+    print(own.count_params(), "parameters in both; the answers are equal")
 
 # %% [markdown]
 # ## When the words decide
@@ -481,7 +422,6 @@ for name, (own, built) in PAIRS.items():
 OBJECTS = ("type", "string", "format", "special", "attribute", "custom", "sequence", "object")
 about = np.array([chapters[sentence].startswith(OBJECTS) for sentence in sentences], dtype=int)
 TOPIC = (numbers[:train], about[:train]), (numbers[train:], about[train:])
-print(f"{len(about) - train} validation sentences, {about[train:].mean():.2f} of class 1")
 _ = trained("bag of words", bag_of_words, TOPIC)
 _ = trained("convolution", convolution, TOPIC, rate=0.003)
 
@@ -502,12 +442,9 @@ _ = trained("convolution", convolution, TOPIC, rate=0.003)
 # %% alt="Six noisy signals over 40 steps: three of the digit 0 in solid lines, three of the digit 1 dashed. Signals of one digit share a shape, which stands at different steps."
 # Draw three signals of each of two digits.
 signals = dl.load_dataset("mnist1d")
-fig, ax = plt.subplots(figsize=(7, 3.2))
 for digit, style, colour in ((0, "-", "#0072B2"), (1, "--", "#D55E00")):
-    of_digit = signals.x_train[signals.y_train == digit, :, 0]
-    ax.plot(of_digit[:3].T, style, color=colour)
-ax.set(xlabel="step", ylabel="signal, standardised")
-ax.set_title("Three signals of the digit 0, three of the digit 1 (dashed)")
+    plt.plot(signals.x_train[signals.y_train == digit][:3, :, 0].T, style, color=colour)
+plt.gca().set(xlabel="step", ylabel="signal, standardised", title="Three 0s, and three 1s (dashed)")
 plt.show()
 
 # %% [markdown]

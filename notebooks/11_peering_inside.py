@@ -1,6 +1,19 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
 
 # %% [markdown]
 # # Peering inside
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
 #
 # **Question.** The network is right. Is it right for the right reason?
 #
@@ -11,12 +24,18 @@
 # **Prerequisites.** Notebook 09 (convolutional networks).
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -76,7 +95,7 @@ def network():
     )
 
 
-def trained(data, epochs=8):
+def trained(data, epochs=5):
     model, steps = network(), epochs * len(data.x_train) // 32
     rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -85,8 +104,12 @@ def trained(data, epochs=8):
     return model
 
 
+def answers(model, x):
+    return model.predict(x, verbose=0).argmax(axis=1)
+
+
 def accuracy(model, x):
-    return np.mean(model.predict(x, verbose=0).argmax(axis=1) == scenes.y_test)
+    return np.mean(answers(model, x) == scenes.y_test)
 
 
 untrained, plain = network(), trained(scenes)
@@ -105,21 +128,25 @@ print(f"test accuracy {accuracy(plain, scenes.x_test):.3f}")
 #
 # **Predict, then run.** Will the template of the 0 be one 0?
 
+
 # %% name="templates" alt="Two rows of ten images, one column per class. Upper row, untrained: speckles. Lower row, trained: patterns of strokes for each class, repeated all over the image."
 # Climb the logits of all ten classes at once, for both networks.
-def templates(model, steps=60, rate=8.0):
+def templates(model, steps=60):
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            score = tf.reduce_sum(tf.linalg.diag_part(model(x)))  # image c, logit c
+            score -= 0.02 / 255 * tf.reduce_sum(tf.image.total_variation(x))
+        return tape.gradient(score, x)
+
     rng = np.random.default_rng(0)
     x = 128 + rng.normal(0, 5, (10, 32, 32, 1)).astype("float32")
-    for _ in range(steps):
-        shift = rng.integers(-2, 3, 2)
-        with tf.GradientTape() as tape:
-            image = tf.Variable(np.roll(x, shift, axis=(1, 2)))
-            logits = model(image)
-            cost = tf.image.total_variation(image) / 255
-            score = tf.reduce_sum(tf.linalg.diag_part(logits)) - 0.02 * tf.reduce_sum(cost)
-        gradient = tape.gradient(score, image).numpy()
-        gradient /= np.abs(gradient).max(axis=(1, 2, 3), keepdims=True)
-        x = np.clip(np.roll(image.numpy() + rate * gradient, -shift, axis=(1, 2)), 0, 255)
+    for shift in rng.integers(-2, 3, (steps, 2)):
+        x = np.roll(x, shift, axis=(1, 2))
+        gradient = slope(tf.constant(x)).numpy()
+        step = 8 * gradient / np.abs(gradient).max(axis=(1, 2, 3), keepdims=True)
+        x = np.roll(np.clip(x + step, 0, 255), -shift, axis=(1, 2))
     return x
 
 
@@ -139,18 +166,19 @@ plt.show()
 #
 # It says where the network is *sensitive*, not what brought the answer.
 
+
 # %% name="saliency"
 # Saliency with a gradient tape, then with the course's function.
 def gradient(model, x, classes):
-    x = tf.convert_to_tensor(x, "float32")
+    x = tf.constant(x, "float32")
     with tf.GradientTape() as tape:
         tape.watch(x)
         score = tf.reduce_sum(tf.gather(model(x), classes, batch_dims=1))
-    return tape.gradient(score, x).numpy()[..., 0]
+    return tape.gradient(score, x).numpy()
 
 
 def saliency(model, x):
-    return np.abs(gradient(model, x, model.predict(x, verbose=0).argmax(axis=1)))
+    return np.abs(gradient(model, x, answers(model, x)))[..., 0]
 
 
 some, boxes = scenes.x_test[1:4], scenes.regions["object"][1:4]
@@ -164,17 +192,19 @@ assert np.allclose(saliency(plain, some), dl.saliency(plain, some), rtol=1e-3, a
 #
 # Their sum is the whole change of the logit, divided among the pixels.
 
+
 # %% name="integrated" alt="Three scenes, a row each, the digit framed in blue: the scene, its saliency map, bright on dark, and its integrated gradients, red for the answer and blue against it. Both are strongest at the digit, and speckled."
-# Integrated gradients in 200 steps; their sum and the change of the logit.
-def integrated_gradients(model, x, steps=200):
-    x = x.astype("float32")
-    classes = model.predict(x, verbose=0).argmax(axis=1)
-    way = [gradient(model, x * (k + 0.5) / steps, classes) for k in range(steps)]
-    return x[..., 0] * np.mean(way, axis=0), classes
+# Integrated gradients in 100 steps; their sum and the change of the logit.
+def integrated_gradients(model, x, start, classes, steps=100):
+    shares = (np.arange(steps) + 0.5) / steps
+    way = np.concatenate([start + share * (x - start) for share in shares])  # all in one batch
+    slopes = gradient(model, way, np.tile(classes, steps)).reshape(steps, *x.shape)
+    return (x - start) * slopes.mean(axis=0)
 
 
-divided, classes = integrated_gradients(plain, some)
-change = (plain(some) - plain(np.zeros_like(some))).numpy()[range(3), classes]
+classes, black = answers(plain, some), np.zeros_like(some)
+divided = integrated_gradients(plain, some, black, classes)[..., 0]
+change = (plain(some) - plain(black)).numpy()[range(3), classes]
 print("sums of the maps:", divided.sum(axis=(1, 2)).round(2), "changes:", change.round(2))
 maps = {"saliency": saliency(plain, some), "integrated gradients": divided}
 dl.plots.attributions(some, maps, names[1:4], boxes=boxes)
@@ -195,10 +225,11 @@ plt.show()
 # *Grad-CAM* takes the mean gradient over the places in the place of $w_{kc}$, and so works for
 # other networks, too; it drops negative values.
 
+
 # %% name="grad-cam" alt="Three scenes, a row each: the scene, and over it its saliency, its class activation map and Grad-CAM. The blue box frames the digit; the two class activation maps glow in it."
 # Both maps on the grid of the last feature maps; Grad-CAM with the course's function, too.
 def cams(model, x):
-    classes = model.predict(x, verbose=0).argmax(axis=1)
+    classes = answers(model, x)
     maps = keras.Model(model.inputs, model.layers[-3].output)(x)
     with tf.GradientTape() as tape:
         tape.watch(maps)
@@ -212,8 +243,8 @@ def cams(model, x):
 
 cam, grad_cam = cams(plain, some)
 assert np.allclose(grad_cam, dl.grad_cam(plain, some, enlarge=False), rtol=1e-3, atol=1e-5)
-print("CAM / Grad-CAM where both are positive:", (cam / grad_cam)[grad_cam > 0.01].round(2)[:5])
-print("places of a feature map:", cam[0].size)
+ratio = np.median((cam / np.maximum(grad_cam, 1e-9))[grad_cam > 0])
+print(f"{cam[0].size} places; where Grad-CAM is positive, CAM is {ratio:.0f} times as large")
 
 
 def draw(model, x, boxes):
@@ -253,8 +284,7 @@ def covered(images, boxes):
 
 
 def changed(model, images, boxes):
-    before, after = (model.predict(x, verbose=0) for x in (images, covered(images, boxes)))
-    return np.mean(before.argmax(axis=1) != after.argmax(axis=1))
+    return np.mean(answers(model, images) != answers(model, covered(images, boxes)))
 
 
 area = np.mean((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])) / 32**2
@@ -297,25 +327,19 @@ draw(marked, marked_scenes.x_test[1:4], marked_scenes.regions["mark"][1:4])
 #
 # **Predict, then run.** How accurate is each network where the mark lies?
 
-# %% name="lying" alt="Grouped bars: the test accuracy of two networks for scenes without a mark, with a true mark and with a lying mark. The network that learned without a mark stays high in all three; the one that learned with the mark is near 1 with a true mark, lower without one, and lowest with a lying mark."
+# %% name="lying"
 # Interventions on the marked scenes; the accuracy of both networks without, with a true and with a lying mark.
 x, mark = marked_scenes.x_test[:200], marked_scenes.regions["mark"][:200]
-both = covered(covered(x, box), mark)
-for name, images in (("digit", covered(x, box)), ("mark", covered(x, mark)), ("both", both)):
-    before, after = (marked.predict(part, verbose=0).argmax(axis=1) for part in (x, images))
-    print(f"{name} covered: {np.mean(before != after):.2f} of the answers change")
+for name, boxes in (("digit", [box]), ("mark", [mark]), ("both", [box, mark])):
+    images = x
+    for one in boxes:
+        images = covered(images, one)
+    print(f"{name} covered: {np.mean(answers(marked, x) != answers(marked, images)):.2f} change")
 lying = dl.load_dataset("planted", **SCENES, mark="lying")
 kinds = {"no mark": scenes, "a true mark": marked_scenes, "a lying mark": lying}
-fig, ax = plt.subplots(figsize=(7, 3))
-for k, (name, model) in enumerate({"without a mark": plain, "with the mark": marked}.items()):
-    found = [accuracy(model, data.x_test) for data in kinds.values()]
-    bars = ax.bar(np.arange(3) + 0.4 * (k - 0.5), found, 0.37, label=f"learned {name}")
-    ax.bar_label(bars, fmt="%.2f")
-    print(f"learned {name}:", *(f"{value:.2f} for {kind}" for value, kind in zip(found, kinds)))
-ax.set_xticks(range(3), kinds)
-ax.set(ylabel="test accuracy", ylim=(0, 1))
-ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.06))
-plt.show()
+for name, model in {"without a mark": plain, "with the mark": marked}.items():
+    found = [f"{accuracy(model, data.x_test):.2f} with {kind}" for kind, data in kinds.items()]
+    print(f"learned {name}:", ", ".join(found))
 
 # %% [markdown]
 # **What to notice.** TODO
@@ -328,26 +352,25 @@ plt.show()
 # tumour: on the way from the mean tumour to this one.
 
 # %% name="tumour" alt="A bar chart of the eight measurements of one tumour with the largest integrated gradients, bars to the right raise the logit of benign, bars to the left lower it."
-# A small network on the tumours, and the integrated gradients of the first validation tumour.
+# A small network on the tumours, and the integrated gradients of one validation tumour.
 tumours = dl.load_dataset("breast_cancer")
 keras.utils.set_random_seed(0)
 scale = layers.Normalization()
 scale.adapt(tumours.x_train)
-rows = keras.Sequential([scale, layers.Dense(16, activation="relu"), layers.Dense(1)])
-rows.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True))
+rows = keras.Sequential([scale, layers.Dense(16, activation="relu"), layers.Dense(2)])
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+rows.compile(keras.optimizers.Adam(0.01), loss)
 rows.fit(tumours.x_train, tumours.y_train, epochs=15, verbose=0)
-mean, tumour = tumours.x_train.mean(axis=0), tumours.x_val[0]
-way = tf.Variable(mean + (np.arange(100)[:, None] + 0.5) / 100 * (tumour - mean))
-with tf.GradientTape() as tape:
-    score = tf.reduce_sum(rows(way))
-parts = (tumour - mean) * tape.gradient(score, way).numpy().mean(axis=0)
-logits = rows(np.stack([mean, tumour])).numpy().ravel()
+mean, tumour = tumours.x_train.mean(axis=0, keepdims=True), tumours.x_val[:1]
+said = answers(rows, tumour)
+parts = integrated_gradients(rows, tumour, mean, said)[0]
+logits = [rows(one).numpy()[0, said[0]] for one in (tumour, mean)]
+print(f"{tumours.class_names[said[0]]}: logit {logits[0]:.2f}, of the mean tumour {logits[1]:.2f}")
+print(f"sum of the {len(parts)} parts: {parts.sum():.2f}")
 strongest = np.argsort(np.abs(parts))[-8:]
-print(f"{tumours.class_names[tumours.y_val[0]]}, logit {logits[1]:.1f}; mean tumour {logits[0]:.1f}")
-print(f"sum of the 30 parts {parts.sum():.1f}")
-fig, ax = plt.subplots(figsize=(7, 3.2))
-ax.barh(np.array(tumours.feature_names)[strongest], parts[strongest], color="#0072B2")
-ax.set_xlabel(f"part of the change of the logit of {tumours.class_names[1]}")
+plt.figure(figsize=(7, 3.2))
+plt.barh(np.array(tumours.feature_names)[strongest], parts[strongest], color="#0072B2")
+plt.xlabel(f"part of the change of the logit of “{tumours.class_names[said[0]]}”")
 plt.show()
 
 # %% [markdown]
