@@ -70,8 +70,7 @@ for chapter, text in topics.items():
             chapters.setdefault(" ".join(words), chapter)
 sentences = np.random.default_rng(0).permutation(list(chapters))
 train = len(sentences) * 4 // 5
-print(train, "sentences to train on,", len(sentences) - train, "to validate with, such as:")
-print(*sentences[:3], sep="\n")
+print(train, "sentences to train on,", len(sentences) - train, "to validate with:", sentences[0])
 
 # %% [markdown]
 # A network reads numbers. The layer `TextVectorization` numbers the words it has seen, the most

@@ -95,11 +95,13 @@ def network():
     )
 
 
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
 def trained(data, epochs=5):
     model, steps = network(), epochs * len(data.x_train) // 32
     rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(rate), loss)
+    model.compile(keras.optimizers.Adam(rate), LOSS)
     model.fit(data.x_train, data.y_train, batch_size=32, epochs=epochs, verbose=0)
     return model
 
@@ -330,10 +332,9 @@ draw(marked, marked_scenes.x_test[1:4], marked_scenes.regions["mark"][1:4])
 # %% name="lying"
 # Interventions on the marked scenes; the accuracy of both networks without, with a true and with a lying mark.
 x, mark = marked_scenes.x_test[:200], marked_scenes.regions["mark"][:200]
-for name, boxes in (("digit", [box]), ("mark", [mark]), ("both", [box, mark])):
-    images = x
-    for one in boxes:
-        images = covered(images, one)
+covers = {"digit": covered(x, box), "mark": covered(x, mark)}
+covers["both"] = covered(covers["digit"], mark)
+for name, images in covers.items():
     print(f"{name} covered: {np.mean(answers(marked, x) != answers(marked, images)):.2f} change")
 lying = dl.load_dataset("planted", **SCENES, mark="lying")
 kinds = {"no mark": scenes, "a true mark": marked_scenes, "a lying mark": lying}
@@ -358,17 +359,14 @@ keras.utils.set_random_seed(0)
 scale = layers.Normalization()
 scale.adapt(tumours.x_train)
 rows = keras.Sequential([scale, layers.Dense(16, activation="relu"), layers.Dense(2)])
-loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-rows.compile(keras.optimizers.Adam(0.01), loss)
+rows.compile(keras.optimizers.Adam(0.01), LOSS)
 rows.fit(tumours.x_train, tumours.y_train, epochs=15, verbose=0)
 mean, tumour = tumours.x_train.mean(axis=0, keepdims=True), tumours.x_val[:1]
 said = answers(rows, tumour)
 parts = integrated_gradients(rows, tumour, mean, said)[0]
 logits = [rows(one).numpy()[0, said[0]] for one in (tumour, mean)]
-print(f"{tumours.class_names[said[0]]}: logit {logits[0]:.2f}, of the mean tumour {logits[1]:.2f}")
-print(f"sum of the {len(parts)} parts: {parts.sum():.2f}")
+print(tumours.class_names[said[0]], "logits:", np.round(logits, 2), "sum:", parts.sum().round(2))
 strongest = np.argsort(np.abs(parts))[-8:]
-plt.figure(figsize=(7, 3.2))
 plt.barh(np.array(tumours.feature_names)[strongest], parts[strongest], color="#0072B2")
 plt.xlabel(f"part of the change of the logit of “{tumours.class_names[said[0]]}”")
 plt.show()

@@ -184,7 +184,7 @@ _GRAD_CAM_MISTAKES = (
         "The weighted maps are added up, not averaged.",
     ),
     (
-        lambda maps, gradients: np.maximum(gradients.sum(axis=2), 0),
+        lambda _, gradients: np.maximum(gradients.sum(axis=2), 0),
         "The feature maps are not used: weigh them by the mean gradients.",
     ),
     (
@@ -277,22 +277,24 @@ def two_maps(folder):
     for filters in (16, 32, 32):
         model.add(layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu"))
     model.add(layers.GlobalAveragePooling2D())
-    model.add(layers.Dense(3, activation="softmax"))
+    model.add(layers.Dense(3))
+    model.add(layers.Softmax())
     model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
     model.fit(data, epochs=12, verbose=0)
-    to_maps = keras.Model(model.inputs, model.layers[-3].output)
+    *_, last, pool, logits, _ = model.layers
+    to_features = keras.Model(model.inputs, last.output)
 
     def maps(images):
         x = tf.Variable(images, dtype="float32")
         with tf.GradientTape() as tape:
-            features = to_maps(x)
-            output = model.layers[-1](model.layers[-2](features))
-            score = tf.reduce_sum(tf.math.log(tf.reduce_max(output, axis=1)))
+            features = to_features(x)
+            score = tf.reduce_sum(tf.reduce_max(logits(pool(features)), axis=1))
         by_features, by_pixels = tape.gradient(score, [features, x])
         weights = tf.reduce_mean(by_features, axis=(1, 2), keepdims=True)
-        cam = tf.nn.relu(tf.reduce_sum(features * weights, axis=3))[..., None]
-        cam = tf.image.resize(cam, (48, 48))[..., 0]
-        return np.array(cam), np.array(tf.reduce_max(tf.abs(by_pixels), axis=3))
+        cam = tf.nn.relu(tf.reduce_sum(features * weights, axis=3, keepdims=True))
+        grad_cam = tf.image.resize(cam, (48, 48)).numpy()[..., 0]
+        saliency = tf.reduce_max(tf.abs(by_pixels), axis=3).numpy()
+        return grad_cam, saliency
 
     return model, maps
 
@@ -377,3 +379,193 @@ def _fault_of_maps(model: Any, images: np.ndarray, result: Any) -> str | None:
     if max(drops) < LEAST_DROP:
         return f"{said} The bar is {LEAST_DROP:.2f}, for the better of the two."
     return None
+
+
+@cache
+def trained() -> Any:
+    """Return the solution's model and its function, trained once."""
+    with TemporaryDirectory() as name:
+        x, y, _ = make_pictures(450, seed=0)
+        write_folder(Path(name), x, y)
+        return two_maps(name)
+
+
+def _with(maps: Callable[..., Any]) -> Any:
+    """Return an answer with the trained model and these maps, a function of the solution's."""
+
+    def answer(_: Any) -> Any:
+        model, own = trained()
+        return model, lambda images: maps(*own(images))
+
+    return answer
+
+
+def _noise(heat: np.ndarray, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(size=heat.shape)
+
+
+def _untrained(_: Any) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    flat = [keras.Input((SIDE, SIDE, 3)), keras.layers.Flatten()]
+    return keras.Sequential([*flat, keras.layers.Dense(3, "softmax")]), lambda images: images
+
+
+def _logits(_: Any) -> Any:
+    import keras
+
+    model, maps = trained()
+    return keras.Model(model.inputs, model.layers[-2].output), maps
+
+
+EXERCISES = (
+    Exercise(
+        question=(
+            "The last convolution gives two feature maps, [[1, 0], [2, 0]] and [[0, 3], [1, 0]]. "
+            'Their means go to the logit of class "7" with the weights 2 and −1. What is the '
+            'class activation map of "7"?'
+        ),
+        check=_check_cam,
+        hint="The sum of the maps, each times its weight, place by place.",
+        solution=_CAM.tolist(),
+        explanation=(
+            "2 · [[1, 0], [2, 0]] − [[0, 3], [1, 0]] = [[2, −3], [3, 0]]: the lower left speaks "
+            "most for a 7, the upper right against it. Its mean, 0.5, is the logit without bias."
+        ),
+        equivalents=(
+            _CAM,
+            _CAM.astype("float32"),
+            ((2, -3), (3, 0)),
+            [[2.0, -3.0], [3.0, 0.0]],
+            _CAM[..., None],
+        ),
+        wrong=(
+            *(Wrong(mistake.tolist(), message) for mistake, message in _CAM_MISTAKES),
+            Wrong(0.5, "A map is asked for"),
+        ),
+    ),
+    Exercise(
+        question=(
+            "A network is as simple as z = 2·x₁ − 3·x₂ + 0.5·x₃. What is the saliency map, the "
+            "absolute gradient of z, at x = (1, 1, 4)?"
+        ),
+        check=_check_saliency,
+        hint="How much does z change when x₁ grows by 1 and the others stay? Does x matter?",
+        solution=_SALIENCY.tolist(),
+        explanation=(
+            "The gradient of a linear model is its weights, wherever x is: (|2|, |−3|, |0.5|). So "
+            "x₃ = 4 brings as much as x₁ = 1 does, and yet is the least salient."
+        ),
+        equivalents=(
+            _SALIENCY,
+            (2, 3, 0.5),
+            np.array([2, 3, 0.5], "float32"),
+            [[2], [3], [0.5]],
+        ),
+        wrong=(
+            *(Wrong(mistake.tolist(), message) for mistake, message in _SALIENCY_MISTAKES),
+            Wrong([2, 3], "The shape must be (3,)"),
+        ),
+    ),
+    Exercise(
+        question=(
+            "Write a function `answer(heat, box)` that takes a map (height, width) and a box "
+            "(top, left, bottom, right), whose last two are the first row and column outside it, "
+            "and returns whether the map's largest value lies in the box."
+        ),
+        check=_check_hit,
+        hint="`np.unravel_index(heat.argmax(), heat.shape)` is the largest value's row and column.",
+        solution=hit,
+        explanation=(
+            "The mean of this over many images is the pointing game (Zhang et al., 2016), the "
+            "*hits* of this notebook."
+        ),
+        equivalents=(
+            _by_cut,
+            lambda heat, box: np.bool_(hit(heat, box)),
+            lambda heat, box: int(hit(heat, box)),
+            lambda heat, box: np.array([hit(heat, box)]),
+        ),
+        wrong=(
+            Wrong(_inclusive, "bottom and right are the first ones outside"),
+            Wrong(_turned, "Rows go with top and bottom"),
+            Wrong(_mostly, "The largest value counts, not most of the sum"),
+            Wrong(_strongest, "The largest value counts, not the strongest negative"),
+            Wrong(_always, "The largest value lies outside the box"),
+            Wrong(lambda heat, _: heat.max(), "True or False is to be returned"),
+        ),
+    ),
+    Exercise(
+        question=(
+            "Complete Grad-CAM for one image. `maps` and `gradients` (height, width, channels) are "
+            "the last feature maps and the gradient of a class's logit by them. The map that is "
+            "returned (height, width) is 0 or more."
+        ),
+        check=_check_grad_cam,
+        hint="`gradients.mean(axis=(0, 1))` has one number per feature map.",
+        solution=grad_cam,
+        explanation=(
+            "Weights: the mean gradient of each map; then the weighted sum of the maps, and its "
+            "negative values cut off. What speaks against the class is not drawn."
+        ),
+        equivalents=(
+            lambda maps, gradients: np.clip(maps @ gradients.mean(axis=(0, 1)), 0, None),
+            lambda maps, gradients: grad_cam(maps, gradients)[..., None],
+            lambda maps, gradients: grad_cam(maps, gradients).astype("float32"),
+            lambda maps, gradients: grad_cam(maps, gradients).tolist(),
+        ),
+        wrong=(
+            *(Wrong(mistake, message) for mistake, message in _GRAD_CAM_MISTAKES),
+            Wrong(lambda maps, _: maps, "One map is asked for"),
+            Wrong(lambda _, gradients: gradients.mean(axis=(0, 1)), "This has one number per"),
+            Wrong(lambda maps, _: np.ones(maps.shape[:2]), "The map is not right."),
+            Wrong(lambda maps, _: maps.sum(axis=0), "The shape must be (3, 4)"),
+        ),
+        level="complete",
+    ),
+    Exercise(
+        question=(
+            "Write a function `answer(folder)` that reads a folder of pictures with one folder per "
+            "class, trains a network that ends in a softmax, and returns it with a function "
+            "`maps(images)`, which returns two maps (n, 48, 48) of the predicted class by two "
+            "methods. `check` hands it a folder of 450 pictures of 48 by 48 pixels, in which a "
+            "tile of a photograph of a flower, of a temple or nothing lies beside shuffled pixels. "
+            "The bar on 90 new pictures: 90 % are read correctly, and with a grey square of 20 by "
+            "20 pixels around the largest value of the better map, the predicted class's "
+            "probability falls by 0.5 on average. Around random places it falls by about 0.2."
+        ),
+        check=_check_maps,
+        hint=(
+            "`keras.utils.image_dataset_from_directory(folder, image_size=(48, 48))` gives the "
+            "pictures. Take Grad-CAM (enlarged with `tf.image.resize`) and saliency."
+        ),
+        solution=two_maps,
+        explanation=(
+            "Covering what a map shows is an intervention: the answer falls only if the network "
+            "used it. The same function reads a folder of your own."
+        ),
+        equivalents=(),
+        wrong=(
+            Wrong(lambda _: trained()[0], _PAIR),
+            Wrong(lambda _: trained()[::-1], _PAIR),
+            Wrong(_untrained, "The network reads 0.3"),
+            Wrong(_logits, "The model must end in a softmax"),
+            Wrong(_with(lambda first, _: first), "`maps` must return two arrays"),
+            Wrong(_with(lambda first, _: (first, first)), "The two maps are the same"),
+            Wrong(
+                _with(lambda first, second: (first[:, ::8, ::8], second)),
+                "Each map must be as large as the pictures, (60, 48, 48)",
+            ),
+            Wrong(
+                _with(lambda first, second: (np.zeros_like(first), second)),
+                "A map has the same value everywhere",
+            ),
+            Wrong(
+                _with(lambda first, second: (_noise(first, 0), _noise(second, 1))),
+                "Neither map finds what the network uses.",
+            ),
+        ),
+        level="build",
+    ),
+)

@@ -24,7 +24,7 @@ _STATES = (
 _LSTM_WEIGHTS = 4 * (16 * 32 + 32 * 32 + 32)
 _COUNTS = (
     Wrong(16 * 32 + 32 * 32 + 32, "So many has one gate, or a simple RNN: what else has weights?"),
-    Wrong(3 * (16 * 32 + 32 * 32 + 32), "Three gates are counted; the candidate g has W, U, b, too."),
+    Wrong(3 * (16 * 32 + 32 * 32 + 32), "Three sets of four: the candidate g has its own, too."),
     Wrong(4 * (16 * 32 + 32 * 32), "The biases are missing."),
     Wrong(4 * (16 * 32 + 32), "The matrices U are missing: the state comes back into each gate."),
     Wrong(4 * (32 * 32 + 32), "The matrices W are missing: each gate reads the input, too."),
@@ -322,7 +322,7 @@ EXERCISES = (
     Exercise(
         question=_ORDER_QUESTION,
         check=_check_order,
-        hint="Ask of each layer: does its output for one word depend on where its neighbours stand?",
+        hint="Ask of each layer: does one word's output depend on where the others stand?",
         solution={"a", "d", "e"},
         explanation=(
             "A mean or maximum over the steps forgets the order, and a window of one word, or "
@@ -363,7 +363,9 @@ EXERCISES = (
         wrong=(
             *(Wrong(mistake, message) for mistake, message in _MISTAKES),
             Wrong(lambda *a: masked_attention(*a)[1], _TWO),
-            Wrong(lambda Q, K, V, _: (Q, V), "For Q (2, 3), K (4, 3) and V (4, 3) the shapes must"),
+            Wrong(
+                lambda Q, _, V, __: (Q, V), "For Q (2, 3), K (4, 3) and V (4, 3) the shapes must"
+            ),
             Wrong(
                 _variant(output=lambda w, V, _: w @ V + 1),
                 "The weights are right, the output is not",
