@@ -70,8 +70,8 @@ plt.show()
 
 # %% [markdown]
 # A small convolutional network learns them. It ends in the mean of each feature map, so that it
-# does not matter where a digit stands. `BatchNormalization` brings each feature map to mean 0 and
-# spread 1 over a batch, which makes the training steadier. The last layer gives the *logits*, the
+# does not matter where a digit stands. `BatchNormalization` brings each feature map to mean zero
+# and spread one over a batch, which makes the training steadier. The last layer gives the *logits*, the
 # values before the softmax: their gradients do not vanish where the network is sure.
 
 # %% name="network"
@@ -128,7 +128,7 @@ print(f"test accuracy {accuracy(plain, scenes.x_test):.3f}")
 # So the image is moved a little before every step, and jumps between neighbours are made expensive.
 # What comes out is the *template* of the class. The untrained network is asked, too.
 #
-# **Predict, then run.** Will the template of the 0 be one 0?
+# **Predict, then run.** What will the template of a zero look like: one ring?
 
 
 # %% name="templates" alt="Two rows of ten images, one column per class. Upper row, untrained: speckles. Lower row, trained: patterns of strokes for each class, repeated all over the image."
@@ -156,8 +156,13 @@ both = np.concatenate([templates(untrained), templates(plain)])
 dl.plots.image_grid(both, scenes.class_names * 2, columns=10, rows=["untrained", "trained"])
 plt.show()
 
-# %% [markdown]
-# **What to notice.** TODO
+# %% [markdown] proof="above"
+# **What to notice.** The untrained network asks for noise. The trained one asks for strokes: slanted
+# bars for a 4, level ones for a 5 or 7, holes for a 6. It wants them everywhere, since it takes the
+# mean over all places, and it has never been asked to draw a digit, only to tell ten apart. A
+# class's template also holds what must *not* be there. S0 hopes to see over-fitting in templates:
+# noise in those of a trained network may be a sign, but the curves of notebook 07 are the better
+# witness.
 
 # %% [markdown]
 # ## Which pixels does the answer hang on? Saliency
@@ -225,7 +230,8 @@ plt.show()
 # $$z_c = b_c + \sum_k w_{kc}\, \overline{F_k} \qquad M_c = \sum_k w_{kc} F_k$$
 #
 # *Grad-CAM* takes the mean gradient over the places in the place of $w_{kc}$, and so works for
-# other networks, too; it drops negative values.
+# other networks, too; it drops negative values. Keras shows the same on a photograph:
+# [Grad-CAM](https://keras.io/examples/vision/grad_cam/).
 
 
 # %% name="grad-cam" alt="Three scenes, a row each: the scene, and over it its saliency, its class activation map and Grad-CAM. The blue box frames the digit; the two class activation maps glow in it."
@@ -299,8 +305,13 @@ mirrored = 32 - box[:, [2, 3, 0, 1]]  # as large, on the other side of the centr
 print(f"answers that change with the digit covered: {changed(plain, x, box):.2f}")
 print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}")
 
-# %% [markdown]
-# **What to notice.** TODO
+# %% [markdown] proof="above"
+# **What to notice.** The trained network's class activation maps hit the digit nearly always, in a box
+# of 12 % of the pixels. But look at the first row: maps of an *untrained* network hit it in 40 % of
+# the scenes, because the digit is the largest piece of ink. A hit alone proves nothing; a map is
+# worth something if it depends on what was learned (Adebayo et al.). The intervention says more: with
+# the digit covered, most answers change; with as large a box elsewhere covered, few do. This network
+# attends to the right part.
 
 # %% [markdown]
 # ## The short cut
@@ -316,7 +327,9 @@ marked = trained(marked_scenes)
 print(f"test accuracy {accuracy(marked, marked_scenes.x_test):.3f}")
 
 # %% [markdown]
-# By every number so far this is the better network. Look at where the evidence lies.
+# By every number so far this is the better network.
+#
+# **Predict, then run.** Where will the maps of this network glow?
 
 # %% name="marked-maps" alt="Three scenes with a mark of two by two cells in the upper left corner, framed in blue; over each its saliency, class activation map and Grad-CAM. The two class activation maps glow most at the mark."
 # Draw the same maps for the network that has learned with the mark.
@@ -343,16 +356,20 @@ for name, model in {"without a mark": plain, "with the mark": marked}.items():
     print(f"learned {name}:", ", ".join(found))
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** Cover the digit, and hardly an answer changes: as long as there is a mark, the
+# mark decides. Without it the network falls back on what it has learned of the digit, which is less.
+# Where mark and digit disagree, it believes the mark, and is worse than a guess. No accuracy on such
+# data could have told: the mark was right in validation *and* in test. A map raised the suspicion,
+# and an intervention proved it.
 
 # %% [markdown]
 # ## A row of a table
 #
-# The same gradient works for a table. In notebook 03 a linear model's weights told which
-# measurement speaks for a malignant tumour. For a network, integrated gradients tell it for *one*
-# tumour: on the way from the mean tumour to this one.
+# The same function works for a table. In notebook 03 a linear model's weights told which measurement
+# speaks for a malignant tumour. For a network, integrated gradients tell it for *one* tumour, on the
+# way from the mean tumour to this one.
 
-# %% name="tumour" alt="A bar chart of the eight measurements of one tumour with the largest integrated gradients, bars to the right raise the logit of benign, bars to the left lower it."
+# %% name="tumour" alt="A bar chart of the eight measurements of one tumour with the largest integrated gradients: bars to the right raise the logit of the class that the network answers, bars to the left lower it."
 # A small network on the tumours, and the integrated gradients of one validation tumour.
 tumours = dl.load_dataset("breast_cancer")
 keras.utils.set_random_seed(0)
@@ -372,7 +389,9 @@ plt.xlabel(f"part of the change of the logit of “{tumours.class_names[said[0]]
 plt.show()
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** The parts sum to the difference between the two logits, so that nothing is left
+# unexplained. They explain the *network's* answer, not the tumour: measurements that rise and fall
+# together, such as radius and area, share their part in a way that another seed may change.
 
 # %% [markdown]
 # ## What is confused with what
@@ -388,5 +407,114 @@ plt.show()
 
 # %% [markdown]
 # **What to notice.** Would you have known? Some digits are blurred, and now and then a piece of
-# another one looks more like a digit than the digit does. A wrong answer with a probability near 1
-# is always worth a second look: at the image, and at its label.
+# another one looks more like a digit than the digit does. A wrong answer of which the network is
+# sure is always worth a second look: at the image, and at its label.
+#
+# ## In five lines
+#
+# - A template is an image that raises a class's logit: it shows what the network reacts to.
+# - Saliency says where the answer is sensitive; integrated gradients divide it among the inputs.
+# - Class activation maps say at which places of the last feature maps the evidence lies.
+# - A map is a suspicion. Compare it with that of an untrained network, and count over many images.
+# - An intervention is a proof: cover or change a part, and see whether the answer changes.
+#
+# ## Further reading
+#
+# - Simonyan et al. 2013, [Deep inside convolutional networks](https://arxiv.org/abs/1312.6034):
+#   templates and saliency.
+# - Sundararajan et al. 2017, [Axiomatic attribution](https://arxiv.org/abs/1703.01365): integrated
+#   gradients, and why they sum to the change.
+# - Selvaraju et al. 2016, [Grad-CAM](https://arxiv.org/abs/1610.02391), after Zhou et al. 2015,
+#   [class activation maps](https://arxiv.org/abs/1512.04150).
+# - Adebayo et al. 2018, [Sanity checks for saliency maps](https://arxiv.org/abs/1810.03292): methods
+#   that draw nearly the same map when every weight is random.
+# - Olah et al. 2017, [Feature visualization](https://distill.pub/2017/feature-visualization/):
+#   templates of a large network, and how they are made smooth.
+# - Lapuschkin et al. 2019, [Unmasking Clever Hans
+#   predictors](https://doi.org/10.1038/s41467-019-08987-4): short cuts in real data sets.
+#
+# ## Exercises
+#
+# Write your answer in the place of `...` and run the cell. `hint("11.1")` helps, `solution("11.1")`
+# tells.
+#
+# ### Quick checks
+#
+# **11.1** The last convolution gives two feature maps, [[1, 0], [2, 0]] and [[0, 3], [1, 0]].
+# Their means go to the logit of class "7" with the weights 2 and −1. What is the class activation
+# map of "7"?
+
+# %%
+# 11.1: your answer
+from dlcourse.lessons import check, hint, solution
+
+answer = ...
+check("11.1", answer)
+
+# %% [markdown]
+# **11.2** A network is as simple as z = 2·x₁ − 3·x₂ + 0.5·x₃. What is the saliency map, the
+# absolute gradient of z, at x = (1, 1, 4)?
+
+# %%
+# 11.2: your answer
+answer = ...
+check("11.2", answer)
+
+# %% [markdown]
+# **11.3** Write a function `answer(heat, box)` that takes a map (height, width) and a box (top,
+# left, bottom, right), whose last two are the first row and column outside it, and returns
+# whether the map's largest value lies in the box.
+
+# %%
+# 11.3: your answer
+answer = ...
+check("11.3", answer)
+
+# %% [markdown]
+# ### Complete the algorithm
+#
+# **11.4** Complete Grad-CAM for one image. `maps` and `gradients` (height, width, channels) are the
+# last feature maps and the gradient of a class's logit by them. The map that is returned (height,
+# width) is 0 or more.
+
+
+# %%
+# 11.4: complete the function
+def answer(maps, gradients):
+    weights = gradients.mean(axis=...)  # one per feature map
+    heat = (maps * weights).sum(axis=...)
+    return np.maximum(heat, ...)
+
+
+check("11.4", answer)
+
+# %% [markdown]
+# ### Build a network
+#
+# **11.5** Write a function `answer(folder)` that reads a folder of pictures with one folder per
+# class, trains a network that ends in a softmax, and returns it with a function `maps(images)`, which
+# returns two maps (n, 48, 48) of the predicted class by two methods. `check` hands it a folder of 450
+# pictures of 48 by 48 pixels, in which a tile of a photograph of a flower, of a temple or nothing
+# lies beside shuffled pixels. The bar on 90 new pictures: 90 % are read correctly, and with a grey
+# square of 20 by 20 pixels around the largest value of the better map, the predicted class's
+# probability falls by 0.5 on average. Around random places it falls by about 0.2.
+#
+# It may take ten seconds. Then try `answer("my_pictures")` on a folder of your own.
+
+
+# %%
+# 11.5: your network and two maps of it
+def answer(folder):
+    size = {"image_size": (48, 48), "batch_size": 32, "verbose": False}
+    data = keras.utils.image_dataset_from_directory(folder, **size)
+    model = keras.Sequential([keras.Input((48, 48, 3)), layers.Rescaling(1 / 255), ...])
+    model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    model.fit(data, epochs=..., verbose=0)
+
+    def maps(images):
+        """Return two maps of the predicted class, for images (n, 48, 48, 3) of float32."""
+
+    return model, maps
+
+
+check("11.5", answer)

@@ -32,12 +32,13 @@ def test_the_weights_of_an_lstm_are_counted(answer):
 
 
 def test_an_attention_that_is_half_written_is_not_attempted():
-    def answer(Q, K, V, mask):
-        scores = Q @ K.T
-        weights = ...
-        return weights, scores
+    def skeleton(*arguments):
+        powers = np.where(arguments[3], np.exp(arguments[0] @ arguments[1].T), ...)
+        return powers / ..., powers
 
-    assert check("10.4", answer).status == "unattempted"
+    assert check("10.4", lambda Q, K, V, mask: Q @ K.T / ...).status == "unattempted"  # noqa: ARG005
+    assert check("10.4", lambda *_: (..., np.ones((2, 3)))).status == "unattempted"
+    assert check("10.4", skeleton).status == "unattempted"
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,15 @@ def two_maps(folder):
 
 
 @cache
+def _folder() -> "TemporaryDirectory[str]":
+    """Return a folder of 450 pictures, which is removed when Python ends."""
+    folder = TemporaryDirectory(prefix="dlcourse-")
+    x, y, _ = make_pictures(450, seed=0)
+    write_folder(Path(folder.name), x, y)
+    return folder
+
+
+@cache
 def held() -> tuple[np.ndarray, np.ndarray]:
     """Return 90 new pictures as float32, and their classes."""
     x, y, _ = make_pictures(90, seed=1)
@@ -327,10 +336,7 @@ _PAIR = "The model and the function `maps` are to be returned, in this order."
 
 
 def _check_maps(answer: Any) -> str | None:
-    with TemporaryDirectory() as name:
-        x, y, _ = make_pictures(450, seed=0)
-        write_folder(Path(name), x, y)
-        result = tried(answer, name)
+    result = tried(answer, _folder().name)
     if not isinstance(result, list | tuple) or len(result) != 2:
         raise Mistake(_PAIR)
     model, maps = result
@@ -384,10 +390,7 @@ def _fault_of_maps(model: Any, images: np.ndarray, result: Any) -> str | None:
 @cache
 def trained() -> Any:
     """Return the solution's model and its function, trained once."""
-    with TemporaryDirectory() as name:
-        x, y, _ = make_pictures(450, seed=0)
-        write_folder(Path(name), x, y)
-        return two_maps(name)
+    return two_maps(_folder().name)
 
 
 def _with(maps: Callable[..., Any]) -> Any:

@@ -75,10 +75,9 @@ def _letters(answer: Any) -> set[str]:
 
 def masked_attention(Q, K, V, mask):
     scores = Q @ K.T / np.sqrt(K.shape[1])
-    powers = np.exp(scores) * mask
+    powers = np.where(mask, np.exp(scores), 0)
     weights = powers / powers.sum(axis=1, keepdims=True)
-    output = weights @ V
-    return weights, output
+    return weights, weights @ V
 
 
 def _scores(Q: Any, K: Any) -> Any:
@@ -346,8 +345,8 @@ EXERCISES = (
         ),
         check=_check_attention,
         hint=(
-            "`np.exp(scores) * mask` is 0 for padding. Divide each row by its sum "
-            "(`keepdims=True`) after that."
+            "A power of 0 is taken for padding. After that each row is divided by its sum: "
+            "`powers.sum(axis=1, keepdims=True)`."
         ),
         solution=masked_attention,
         explanation=(
