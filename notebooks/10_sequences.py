@@ -91,8 +91,9 @@ print(*vectorize.get_vocabulary()[1:6], sentences[train + 7], example, sep="\n")
 # %% [markdown]
 # ## Embedding: a vector for every word
 #
-# The numbers are names, not sizes: word `6` is not twice word `3`. An *embedding* is a table with one
-# row of weights per word. The layer looks the rows up, and training changes them like any weight.
+# The numbers are names, not sizes: word `6` is not twice word `3`. An *embedding* is a table with
+# one row of weights per word. The layer looks the rows up, and training changes them like any
+# weight.
 
 # %%
 # An embedding is a look-up in a table.
@@ -119,9 +120,9 @@ print("measured numbers and a Masking layer:", np.allclose(lstm(filled), lstm(me
 
 # %% [markdown] proof="above"
 # **What to notice.** With a *mask* the padding changes nothing: the layer skips the masked steps.
-# Without a mask it reads the vector of word `0` 30 times. For sequences of numbers a layer `Masking`
-# does what `mask_zero` does for words. Recurrent layers, attention and the mean over the steps know
-# the mask; `Conv1D` does not.
+# Without a mask it reads the vector of word `0` 30 times. For sequences of numbers a layer
+# `Masking` does what `mask_zero` does for words. Recurrent layers, attention and the mean over the
+# steps know the mask; `Conv1D` does not.
 #
 # ## A recurrent network by hand
 #
@@ -223,9 +224,9 @@ print("NumPy = Keras:", np.allclose(h, lstm(vectors)[0], atol=1e-6))
 print(f"forget gate for z = b: {expit(b[4]):.2f}; ten times: {expit(b[4]) ** 10:.1%}")
 
 # %% [markdown] proof="above"
-# **What to notice.** Keras starts with a forget gate near 0.73, which leaves 4 % of the memory after
-# ten steps: an LSTM *can* keep what it has read, but whether it does is learned. A *GRU* (gated
-# recurrent unit) has two gates, one state, and three quarters of the weights.
+# **What to notice.** Keras starts with a forget gate near 0.73, which leaves 4 % of the memory
+# after ten steps: an LSTM *can* keep what it has read, but whether it does is learned. A *GRU*
+# (gated recurrent unit) has two gates, one state, and three quarters of the weights.
 #
 # ## Does the order matter?
 #
@@ -311,9 +312,9 @@ _ = trained("simple RNN", lambda: reader(layers.SimpleRNN(32)))
 _ = trained("LSTM", lambda: reader(layers.LSTM(32)))
 
 # %% [markdown]
-# Is an LSTM always better, then? The next cell looks at *untrained* layers. They read the rows of two
-# digits of `8 × 8` pixels, one after another, and then empty rows. How long do their states remember
-# which of the two digits it was?
+# Is an LSTM always better, then? The next cell looks at *untrained* layers. They read the rows of
+# two digits of `8 × 8` pixels, one after another, and then empty rows. How long do their states
+# remember which of the two digits it was?
 #
 # **Predict, then run.** Which of the two layers remembers longer?
 
@@ -330,15 +331,15 @@ for kind in (layers.SimpleRNN, layers.LSTM):
 # %% [markdown] proof="above test_notebook_10::test_after_empty_rows_a_simple_rnn_beats_an_lstm"
 # **What to notice.** The orthogonal $U$ of the simple RNN keeps what a gate of 0.73 loses. Training
 # does not always make up for this: on the digits with 24 empty rows, a simple RNN reaches 0.79 to
-# 0.90 and an LSTM 0.10 to 0.36 after the same ten epochs (three seeds). On the sentences the LSTM is
-# the better one. Neither is better as such: measure before you choose.
+# 0.90 and an LSTM 0.10 to 0.36 after the same ten epochs (three seeds). On the sentences the LSTM
+# is the better one. Neither is better as such: measure before you choose.
 #
 # ## Self-attention
 #
 # *Self-attention* reads all words at once. Each word has a *query* (what it looks for), a *key*
 # (what it offers) and a *value* (what it passes on), each by a matrix of weights. How well key $j$
-# fits query $i$ is their product; a softmax turns the scores of a query into weights whose sum is one;
-# and the word takes the weighted mean of all values:
+# fits query $i$ is their product; a softmax turns the scores of a query into weights whose sum is
+# one; and the word takes the weighted mean of all values:
 #
 # $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d}\right) V, \qquad
 # Q = X W_q + b_q, \quad K = X W_k + b_k, \quad V = X W_v + b_v$$
@@ -384,14 +385,15 @@ dl.plots.attention(words, maps[0, :, : len(words), : len(words)])
 plt.show()
 
 # %% [markdown]
-# **What to notice.** Here neighbours decide, and the convolution, which looks at nothing else, is the
-# best of the four. Attention assumes the least about a sequence: it must learn that neighbours belong
-# together, and for this 1,838 sentences are few.
+# **What to notice.** Here neighbours decide, and the convolution, which looks at nothing else, is
+# the best of the four. Attention assumes the least about a sequence: it must learn that neighbours
+# belong together, and for this 1,838 sentences are few.
 #
 # ## The same as recipes
 #
 # These networks are in the course's recipes, too (`dlcourse recipes`): a recipe's `model` names the
-# builder, its settings are the builder's arguments. With the weights copied, the answers are the same.
+# builder, its settings are the builder's arguments. With the weights copied, the answers are the
+# same.
 
 # %% name="recipes"
 # Three of them as the recipes' builders: as many parameters, equal answers with equal weights.
@@ -429,8 +431,8 @@ _ = trained("convolution", convolution, TOPIC, rate=0.003)
 # order: with 460 validation sentences, a difference of 0.03 may be chance. Ask first whether the
 # order matters. If it does not, the mean of the words is smaller, faster and enough. The recipes
 # `movie_reviews_mean_embedding`, `_cnn1d`, `_lstm` and `_attention` ask the same of film reviews;
-# `dlcourse train movie_reviews_lstm` trains one, and the head of each file in `configs` says what it
-# reached.
+# `dlcourse train movie_reviews_lstm` trains one, and the head of each file in `configs` says what
+# it reached.
 
 # %% [markdown] proof="below"
 # ## Another kind of sequence
@@ -461,14 +463,14 @@ plt.show()
 #   networks](https://colah.github.io/posts/2015-08-Understanding-LSTMs/): the gates in pictures.
 # - Keras, [Masking and padding](https://keras.io/guides/understanding_masking_and_padding/): which
 #   layers know a mask, and how to write one that does.
-# - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): equation 1 is
-#   the formula above; the transformer around it.
+# - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): equation 1
+#   is the formula above; the transformer around it.
 # - Kim 2014, [Convolutional neural networks for sentence
 #   classification](https://arxiv.org/abs/1408.5882): filters over words.
 # - Joulin et al. 2016, [Bag of tricks for efficient text
 #   classification](https://arxiv.org/abs/1607.01759): how far the mean of the words goes.
-# - Zhang et al., [Dive into deep learning](https://d2l.ai), the chapters on recurrent networks and on
-#   attention: both from scratch and in a library.
+# - Zhang et al., [Dive into deep learning](https://d2l.ai), the chapters on recurrent networks and
+#   on attention: both from scratch and in a library.
 #
 # ## Exercises
 #
@@ -488,8 +490,8 @@ answer = ...
 check("10.1", answer)
 
 # %% [markdown]
-# **10.2** How many weights, biases included, has the layer `LSTM(32)` if each step of its input is a
-# vector of 16 numbers?
+# **10.2** How many weights, biases included, has the layer `LSTM(32)` if each step of its input is
+# a vector of 16 numbers?
 
 # %%
 # 10.2: your answer
@@ -534,9 +536,9 @@ check("10.4", answer)
 # ### Build a network
 #
 # **10.5** Write a function `answer(x_train, y_train)` that builds a network in Keras, trains it on
-# the 3,400 training signals of `mnist1d`, and returns it, in about ten seconds. `check` hands it the
-# signals. The bar: it reads at least 90 % of 1,000 new signals correctly. Two dense layers reach
-# 60 %.
+# the 3,400 training signals of `mnist1d`, and returns it, in about ten seconds. `check` hands it
+# the signals. The bar: it reads at least 90 % of 1,000 new signals correctly. Two dense layers
+# reach 60 %.
 
 
 # %%

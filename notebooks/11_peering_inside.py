@@ -71,8 +71,8 @@ plt.show()
 # %% [markdown]
 # A small convolutional network learns them. It ends in the mean of each feature map, so that it
 # does not matter where a digit stands. `BatchNormalization` brings each feature map to mean zero
-# and spread one over a batch, which makes the training steadier. The last layer gives the *logits*, the
-# values before the softmax: their gradients do not vanish where the network is sure.
+# and spread one over a batch, which makes the training steadier. The last layer gives the *logits*,
+# the values before the softmax: their gradients do not vanish where the network is sure.
 
 # %% name="network"
 # The network, and its training: the learning rate falls along a cosine.
@@ -157,12 +157,12 @@ dl.plots.image_grid(both, scenes.class_names * 2, columns=10, rows=["untrained",
 plt.show()
 
 # %% [markdown] proof="above"
-# **What to notice.** The untrained network asks for noise. The trained one asks for strokes: slanted
-# bars for a 4, level ones for a 5 or 7, holes for a 6. It wants them everywhere, since it takes the
-# mean over all places, and it has never been asked to draw a digit, only to tell ten apart. A
-# class's template also holds what must *not* be there. S0 hopes to see over-fitting in templates:
-# noise in those of a trained network may be a sign, but the curves of notebook 07 are the better
-# witness.
+# **What to notice.** The untrained network asks for noise. The trained one asks for strokes:
+# slanted bars for a 4, level ones for a 5 or 7, holes for a 6. It wants them everywhere, since it
+# takes the mean over all places, and it has never been asked to draw a digit, only to tell ten
+# apart. A class's template also holds what must *not* be there. S0 hopes to see over-fitting in
+# templates: noise in those of a trained network may be a sign, but the curves of notebook 07 are
+# the better witness.
 
 # %% [markdown]
 # ## Which pixels does the answer hang on? Saliency
@@ -195,7 +195,8 @@ assert np.allclose(saliency(plain, some), dl.saliency(plain, some), rtol=1e-3, a
 # *Integrated gradients* add up the gradients on the way from a black image to this one, and take
 # the mean times the image:
 #
-# $$x \cdot \frac{1}{n} \sum_{k=1}^{n} \frac{\partial z_c}{\partial x}\Big|_{\frac{k - 1/2}{n}\, x}$$
+# $$x \cdot \frac{1}{n} \sum_{k=1}^{n} \frac{\partial z_c}{\partial x}(x_k), \qquad
+# x_k = \frac{k - 1/2}{n}\, x$$
 #
 # Their sum is the whole change of the logit, divided among the pixels.
 
@@ -306,12 +307,12 @@ print(f"answers that change with the digit covered: {changed(plain, x, box):.2f}
 print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}")
 
 # %% [markdown] proof="above"
-# **What to notice.** The trained network's class activation maps hit the digit nearly always, in a box
-# of 12 % of the pixels. But look at the first row: maps of an *untrained* network hit it in 40 % of
-# the scenes, because the digit is the largest piece of ink. A hit alone proves nothing; a map is
-# worth something if it depends on what was learned (Adebayo et al.). The intervention says more: with
-# the digit covered, most answers change; with as large a box elsewhere covered, few do. This network
-# attends to the right part.
+# **What to notice.** The trained network's class activation maps hit the digit nearly always, in a
+# box of 12 % of the pixels. But look at the first row: maps of an *untrained* network hit it in 40
+# % of the scenes, because the digit is the largest piece of ink. A hit alone proves nothing; a map
+# is worth something if it depends on what was learned (Adebayo et al.). The intervention says more:
+# with the digit covered, most answers change; with as large a box elsewhere covered, few do. This
+# network attends to the right part.
 
 # %% [markdown]
 # ## The short cut
@@ -343,7 +344,7 @@ draw(marked, marked_scenes.x_test[1:4], marked_scenes.regions["mark"][1:4])
 # **Predict, then run.** How accurate is each network where the mark lies?
 
 # %% name="lying"
-# Interventions on the marked scenes; the accuracy of both networks without, with a true and with a lying mark.
+# Cover parts of the marked scenes; then the accuracy of both networks on three kinds of scenes.
 x, mark = marked_scenes.x_test[:200], marked_scenes.regions["mark"][:200]
 covers = {"digit": covered(x, box), "mark": covered(x, mark)}
 covers["both"] = covered(covers["digit"], mark)
@@ -357,17 +358,17 @@ for name, model in {"without a mark": plain, "with the mark": marked}.items():
 
 # %% [markdown]
 # **What to notice.** Cover the digit, and hardly an answer changes: as long as there is a mark, the
-# mark decides. Without it the network falls back on what it has learned of the digit, which is less.
-# Where mark and digit disagree, it believes the mark, and is worse than a guess. No accuracy on such
-# data could have told: the mark was right in validation *and* in test. A map raised the suspicion,
-# and an intervention proved it.
+# mark decides. Without it the network falls back on what it has learned of the digit, which is
+# less. Where mark and digit disagree, it believes the mark, and is worse than a guess. No accuracy
+# on such data could have told: the mark was right in validation *and* in test. A map raised the
+# suspicion, and an intervention proved it.
 
 # %% [markdown]
 # ## A row of a table
 #
-# The same function works for a table. In notebook 03 a linear model's weights told which measurement
-# speaks for a malignant tumour. For a network, integrated gradients tell it for *one* tumour, on the
-# way from the mean tumour to this one.
+# The same function works for a table. In notebook 03 a linear model's weights told which
+# measurement speaks for a malignant tumour. For a network, integrated gradients tell it for *one*
+# tumour, on the way from the mean tumour to this one.
 
 # %% name="tumour" alt="A bar chart of the eight measurements of one tumour with the largest integrated gradients: bars to the right raise the logit of the class that the network answers, bars to the left lower it."
 # A small network on the tumours, and the integrated gradients of one validation tumour.
@@ -389,9 +390,9 @@ plt.xlabel(f"part of the change of the logit of “{tumours.class_names[said[0]]
 plt.show()
 
 # %% [markdown]
-# **What to notice.** The parts sum to the difference between the two logits, so that nothing is left
-# unexplained. They explain the *network's* answer, not the tumour: measurements that rise and fall
-# together, such as radius and area, share their part in a way that another seed may change.
+# **What to notice.** The parts sum to the difference between the two logits, so that nothing is
+# left unexplained. They explain the *network's* answer, not the tumour: measurements that rise and
+# fall together, such as radius and area, share their part in a way that another seed may change.
 
 # %% [markdown]
 # ## What is confused with what
@@ -426,8 +427,8 @@ plt.show()
 #   gradients, and why they sum to the change.
 # - Selvaraju et al. 2016, [Grad-CAM](https://arxiv.org/abs/1610.02391), after Zhou et al. 2015,
 #   [class activation maps](https://arxiv.org/abs/1512.04150).
-# - Adebayo et al. 2018, [Sanity checks for saliency maps](https://arxiv.org/abs/1810.03292): methods
-#   that draw nearly the same map when every weight is random.
+# - Adebayo et al. 2018, [Sanity checks for saliency maps](https://arxiv.org/abs/1810.03292):
+#   methods that draw nearly the same map when every weight is random.
 # - Olah et al. 2017, [Feature visualization](https://distill.pub/2017/feature-visualization/):
 #   templates of a large network, and how they are made smooth.
 # - Lapuschkin et al. 2019, [Unmasking Clever Hans
@@ -492,12 +493,13 @@ check("11.4", answer)
 # ### Build a network
 #
 # **11.5** Write a function `answer(folder)` that reads a folder of pictures with one folder per
-# class, trains a network that ends in a softmax, and returns it with a function `maps(images)`, which
-# returns two maps (n, 48, 48) of the predicted class by two methods. `check` hands it a folder of 450
-# pictures of 48 by 48 pixels, in which a tile of a photograph of a flower, of a temple or nothing
-# lies beside shuffled pixels. The bar on 90 new pictures: 90 % are read correctly, and with a grey
-# square of 20 by 20 pixels around the largest value of the better map, the predicted class's
-# probability falls by 0.5 on average. Around random places it falls by about 0.2.
+# class, trains a network that ends in a softmax, and returns it with a function `maps(images)`,
+# which returns two maps (n, 48, 48) of the predicted class by two methods. `check` hands it a
+# folder of 450 pictures of 48 by 48 pixels, in which a tile of a photograph of a flower, of a
+# temple or nothing lies beside shuffled pixels. The bar on 90 new pictures: 90 % are read
+# correctly, and with a grey square of 20 by 20 pixels around the largest value of the better map,
+# the predicted class's probability falls by 0.5 on average. Around random places it falls by about
+# 0.2.
 #
 # It may take ten seconds. Then try `answer("my_pictures")` on a folder of your own.
 

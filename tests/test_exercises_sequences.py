@@ -36,7 +36,7 @@ def test_an_attention_that_is_half_written_is_not_attempted():
         powers = np.where(arguments[3], np.exp(arguments[0] @ arguments[1].T), ...)
         return powers / ..., powers
 
-    assert check("10.4", lambda Q, K, V, mask: Q @ K.T / ...).status == "unattempted"  # noqa: ARG005
+    assert check("10.4", lambda q, k, v, mask: q @ k.T / ...).status == "unattempted"  # noqa: ARG005
     assert check("10.4", lambda *_: (..., np.ones((2, 3)))).status == "unattempted"
     assert check("10.4", skeleton).status == "unattempted"
 
