@@ -47,9 +47,9 @@ dl.lessons.quiet_start()
 #
 # Text, speech and prices are *sequences*: one thing comes after another. In this notebook you turn
 # sentences into numbers and read them with a recurrent network, an LSTM, a convolution and
-# self-attention, each in a few lines of Keras. You compute the inside of three of them by hand.
-# Then you ask two questions about the same sentences: for one the order of the words decides, for
-# the other it does not.
+# self-attention, each in a few lines of Keras. You compute the inside of two of them by hand, that
+# of attention in an exercise. Then you ask two questions about the same sentences: for one the order
+# of the words decides, for the other it does not.
 #
 # ## Look at the data
 #
@@ -86,7 +86,7 @@ vectorize = layers.TextVectorization(max_tokens=1000, output_sequence_length=25)
 vectorize.adapt(sentences[:train])
 numbers = np.array(vectorize(sentences))
 example = numbers[train + 7 : train + 8]
-print(*vectorize.get_vocabulary()[1:6], sentences[train + 7], example, sep="\n")
+print(" ".join(vectorize.get_vocabulary()[1:6]), sentences[train + 7], example, sep="\n")
 
 # %% [markdown]
 # ## Embedding: a vector for every word
@@ -226,7 +226,7 @@ print(f"forget gate for z = b: {expit(b[4]):.2f}; ten times: {expit(b[4]) ** 10:
 # %% [markdown] proof="above"
 # **What to notice.** Keras starts with a forget gate near 0.73, which leaves 4 % of the memory
 # after ten steps: an LSTM *can* keep what it has read, but whether it does is learned. A *GRU*
-# (gated recurrent unit) has two gates, one state, and three quarters of the weights.
+# (gated recurrent unit, `layers.GRU`) does with two gates and one state.
 #
 # ## Does the order matter?
 #
@@ -381,13 +381,13 @@ print(f"largest difference of the probabilities: {difference(attention(with_posi
 attention_model = trained("attention with positions", attention, rate=0.003)
 words = sentences[train + 7].split()
 (maps,) = dl.attention_maps(attention_model, example).values()
-dl.plots.attention(words, maps[0, :, : len(words), : len(words)])
+dl.plots.attention(maps[0, :, : len(words), : len(words)], words)
 plt.show()
 
 # %% [markdown]
 # **What to notice.** Here neighbours decide, and the convolution, which looks at nothing else, is
 # the best of the four. Attention assumes the least about a sequence: it must learn that neighbours
-# belong together, and for this 1,838 sentences are few.
+# belong together, and for this the sentences are too few.
 #
 # ## The same as recipes
 #

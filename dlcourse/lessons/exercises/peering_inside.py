@@ -176,10 +176,6 @@ _GRAD_CAM_MISTAKES = (
     ),
     (_cam_of(lambda _: 1), "The gradients are not used: each map is weighed by its mean gradient."),
     (
-        lambda maps, gradients: np.maximum(maps * gradients.mean(axis=(0, 1)), 0).sum(axis=2),
-        "The sum comes first: what is negative at a place is cut after it.",
-    ),
-    (
         lambda maps, gradients: np.maximum((maps * gradients.mean(axis=(0, 1))).mean(axis=2), 0),
         "The weighted maps are added up, not averaged.",
     ),

@@ -66,7 +66,8 @@ def _letters(answer: Any) -> set[str]:
         answer = [key for key, value in answer.items() if value]
     if isinstance(answer, set | frozenset | list | tuple | np.ndarray):
         answer = ",".join(map(str, list(answer)[:20]))
-    words = re.split(r"[\W_]+|\band\b", answer.lower()) if isinstance(answer, str) else []
+    answer = answer.lower() if isinstance(answer, str) else ""
+    words = [] if re.search(r"[a-e]\s*[-–]", answer) else re.split(r"[\W_]+|\band\b", answer)
     said = "".join(words)
     if not said or len(set(said)) != len(said) or not set(said) <= set("abcde"):
         raise Mistake('Answer with letters from "a" to "e", such as {"a", "b"}.')
@@ -134,10 +135,6 @@ _MISTAKES = (
         "The mask is used the wrong way round: True stands for a word, False for padding.",
     ),
     (
-        _variant(lambda Q, K, mask: _softmax(_scores(Q, K), mask, axis=0)),
-        "The softmax runs over the columns; it must run over each row, one per query.",
-    ),
-    (
         _variant(lambda Q, K, _: _softmax(_scores(Q, K), axis=0)),
         "The softmax runs down the columns, and `mask` is not used: each row is one query.",
     ),
@@ -162,6 +159,10 @@ _MISTAKES = (
         "Both are right, in the other order: return the weights first.",
     ),
 )  # fmt: skip
+_COLUMNS = (
+    "There is a NaN, from 0 / 0: a column of padding sums to 0. Divide each row, one per query, by "
+    "its own sum."
+)
 _TWO = "Two arrays are to be returned: the weights and the output."
 
 
@@ -171,7 +172,8 @@ def _check_attention(answer: Any) -> str | None:
         arguments = [rng.normal(size=shape) for shape in ((queries, d), (keys, d), (keys, v))]
         arguments.append(np.arange(keys) < keys - 2)
         right = masked_attention(*arguments)
-        found = _pair(tried(answer, *arguments))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = _pair(tried(answer, *arguments))
         if all(map(close, found, right)):
             continue
         for mistake, message in _MISTAKES:
@@ -192,6 +194,11 @@ def _check_attention(answer: Any) -> str | None:
 def _pair(result: Any) -> list[np.ndarray]:
     if not isinstance(result, list | tuple) or len(result) != 2:
         raise Mistake(_TWO)
+    if any(
+        isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.isnan(part).any()
+        for part in result
+    ):
+        raise Mistake(_COLUMNS)
     return [numbers(part) for part in result]
 
 
@@ -361,6 +368,10 @@ EXERCISES = (
         ),
         wrong=(
             *(Wrong(mistake, message) for mistake, message in _MISTAKES),
+            Wrong(
+                _variant(lambda Q, K, mask: _softmax(_scores(Q, K), mask, axis=0)),
+                "There is a NaN, from 0 / 0",
+            ),
             Wrong(lambda *a: masked_attention(*a)[1], _TWO),
             Wrong(
                 lambda Q, _, V, __: (Q, V), "For Q (2, 3), K (4, 3) and V (4, 3) the shapes must"
