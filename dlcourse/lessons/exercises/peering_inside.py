@@ -213,9 +213,9 @@ def _check_grad_cam(answer: Any) -> str | None:
     return None
 
 
-SIDE, TILE = 48, 20
+SIDE, TILE, PICTURES = 48, 20, 900
 CLASSES = ("flower", "nothing", "temple")
-LEAST_RIGHT, LEAST_DROP = 0.9, 0.5
+LEAST_RIGHT, LEAST_DROP = 0.8, 0.6
 
 
 def make_pictures(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -276,7 +276,7 @@ def two_maps(folder):
     model.add(layers.Dense(3))
     model.add(layers.Softmax())
     model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
-    model.fit(data, epochs=12, verbose=0)
+    model.fit(data, epochs=15, verbose=0)
     *_, last, pool, logits, _ = model.layers
     to_features = keras.Model(model.inputs, last.output)
 
@@ -297,9 +297,9 @@ def two_maps(folder):
 
 @cache
 def _folder() -> "TemporaryDirectory[str]":
-    """Return a folder of 450 pictures, which is removed when Python ends."""
+    """Return a folder of pictures, which is removed when Python ends."""
     folder = TemporaryDirectory(prefix="dlcourse-")
-    x, y, _ = make_pictures(450, seed=0)
+    x, y, _ = make_pictures(PICTURES, seed=0)
     write_folder(Path(folder.name), x, y)
     return folder
 
@@ -528,11 +528,11 @@ EXERCISES = (
             "Write a function `answer(folder)` that reads a folder of pictures with one folder per "
             "class, trains a network that ends in a softmax, and returns it with a function "
             "`maps(images)`, which returns two maps (n, 48, 48) of the predicted class by two "
-            "methods. `check` hands it a folder of 450 pictures of 48 by 48 pixels, in which a "
+            "methods. `check` hands it a folder of 900 pictures of 48 by 48 pixels, in which a "
             "tile of a photograph of a flower, of a temple or nothing lies beside shuffled pixels. "
-            "The bar on 90 new pictures: 90 % are read correctly, and with a grey square of 20 by "
+            "The bar on 90 new pictures: 80 % are read correctly, and with a grey square of 20 by "
             "20 pixels around the largest value of the better map, the predicted class's "
-            "probability falls by 0.5 on average. Around random places it falls by about 0.2."
+            "probability falls by 0.6 on average. Around random places it falls by about 0.3."
         ),
         check=_check_maps,
         hint=(
@@ -548,7 +548,7 @@ EXERCISES = (
         wrong=(
             Wrong(lambda _: trained()[0], _PAIR),
             Wrong(lambda _: trained()[::-1], _PAIR),
-            Wrong(_untrained, "The network reads 0.3"),
+            Wrong(_untrained, "The network reads 0."),
             Wrong(_logits, "The model must end in a softmax"),
             Wrong(_with(lambda first, _: first), "`maps` must return two arrays"),
             Wrong(_with(lambda first, _: (first, first)), "The two maps are the same"),
