@@ -48,8 +48,8 @@ dl.lessons.quiet_start()
 # Text, speech and prices are *sequences*: one thing comes after another. In this notebook you turn
 # sentences into numbers and read them with a recurrent network, an LSTM, a convolution and
 # self-attention, each in a few lines of Keras. You compute the inside of two of them by hand, that
-# of attention in an exercise. Then you ask two questions about the same sentences: for one the order
-# of the words decides, for the other it does not.
+# of attention in an exercise. Then you ask two questions about the same sentences: for one the
+# order of the words decides, for the other it does not.
 #
 # ## Look at the data
 #
@@ -74,7 +74,7 @@ print(train, "sentences to train on,", len(sentences) - train, "to validate with
 
 # %% [markdown]
 # A network reads numbers. The layer `TextVectorization` numbers the words it has seen, the most
-# frequent first. It keeps `max_tokens` of them: `0` fills a row up (*padding*), and `1` stands for
+# frequent first. It uses `max_tokens` numbers: `0` fills a row up (*padding*), and `1` stands for
 # every word that was not kept.
 
 # %%
@@ -329,10 +329,11 @@ for kind in (layers.SimpleRNN, layers.LSTM):
     print(kind.__name__, *(f"{n} rows: {distance[n] / distance[0]:.2g}" for n in (0, 8, 16, 24)))
 
 # %% [markdown] proof="above test_notebook_10::test_after_empty_rows_a_simple_rnn_beats_an_lstm"
-# **What to notice.** The orthogonal $U$ of the simple RNN keeps what a gate of 0.73 loses. Training
-# does not always make up for this: on the digits with 24 empty rows, a simple RNN reaches 0.79 to
-# 0.90 and an LSTM 0.10 to 0.36 after the same ten epochs (three seeds). On the sentences the LSTM
-# is the better one. Neither is better as such: measure before you choose.
+# **What to notice.** After 24 empty rows more than a quarter of the difference is left in the
+# simple RNN, and 1 % in the LSTM: an orthogonal $U$ keeps what a gate of 0.73 loses. Training does
+# not always make up for this: on the digits with 24 empty rows, a simple RNN reaches 0.79 to 0.90
+# and an LSTM 0.10 to 0.36 after the same ten epochs (three seeds). On the sentences the LSTM is the
+# better one. Neither is better as such: measure before you choose.
 #
 # ## Self-attention
 #
@@ -343,8 +344,7 @@ for kind in (layers.SimpleRNN, layers.LSTM):
 #
 # $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d}\right) V, \qquad
 # Q = X W_q + b_q, \quad K = X W_k + b_k, \quad V = X W_v + b_v$$
-
-# %% [markdown]
+#
 # A *transformer* block is self-attention, then two dense layers for each word; both add their
 # outputs to their inputs.
 #
@@ -376,7 +376,7 @@ print(f"largest difference of the probabilities: {difference(attention(with_posi
 # outputs, and their mean stays the same. The cure is a second embedding: a vector for each
 # position, added to the vector of the word there.
 
-# %% name="map" alt="A square map of attention weights of one validation sentence, one row per word that asks and one column per word that it takes from; a few columns are darker than the rest in most rows."
+# %% name="map" alt="A square map of attention weights of one validation sentence, one row per word that asks and one column per word that it takes from; brighter cells are larger weights."
 # Train with positions, and draw how much each word of a sentence takes from each.
 attention_model = trained("attention with positions", attention, rate=0.003)
 words = sentences[train + 7].split()
@@ -426,19 +426,19 @@ TOPIC = (numbers[:train], about[:train]), (numbers[train:], about[train:])
 _ = trained("bag of words", bag_of_words, TOPIC)
 _ = trained("convolution", convolution, TOPIC, rate=0.003)
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="data"
 # **What to notice.** For the topic the bag of words is as good as the network that was best for the
-# order: with 460 validation sentences, a difference of 0.03 may be chance. Ask first whether the
-# order matters. If it does not, the mean of the words is smaller, faster and enough. The recipes
-# `movie_reviews_mean_embedding`, `_cnn1d`, `_lstm` and `_attention` ask the same of film reviews;
-# `dlcourse train movie_reviews_lstm` trains one, and the head of each file in `configs` says what
-# it reached.
+# order: with 460 validation sentences, a difference of a few hundredths may be chance. Ask first
+# whether the order matters. If it does not, the mean of the words is smaller, faster and enough.
+# The recipes `movie_reviews_mean_embedding`, `_cnn1d`, `_lstm` and `_attention` ask the same of
+# film reviews; `dlcourse train movie_reviews_lstm` trains one, and the head of each file in
+# `configs` says what it reached.
 
-# %% [markdown] proof="below"
+# %% [markdown]
 # ## Another kind of sequence
 #
-# `mnist1d` holds digits drawn as signals of 40 steps, shifted, stretched and noisy. The last
-# exercise asks for a network that reads them.
+# `mnist1d` holds digits drawn as short signals, shifted, stretched and noisy. The last exercise
+# asks for a network that reads them.
 
 # %% alt="Six noisy signals over 40 steps: three of the digit 0 in solid lines, three of the digit 1 dashed. Signals of one digit share a shape, which stands at different steps."
 # Draw three signals of each of two digits.

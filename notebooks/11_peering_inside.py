@@ -156,13 +156,13 @@ both = np.concatenate([templates(untrained), templates(plain)])
 dl.plots.image_grid(both, scenes.class_names * 2, columns=10, rows=["untrained", "trained"])
 plt.show()
 
-# %% [markdown] proof="above"
+# %% [markdown]
 # **What to notice.** The untrained network asks for noise. The trained one asks for strokes:
-# slanted bars for a 4, level ones for a 5 or 7, holes for a 6. It wants them everywhere, since it
-# takes the mean over all places, and it has never been asked to draw a digit, only to tell ten
-# apart. A class's template also holds what must *not* be there. S0 hopes to see over-fitting in
-# templates: noise in those of a trained network may be a sign, but the curves of notebook 07 are
-# the better witness.
+# slanted bars for a four, level ones for a five or seven, holes for a six. It wants them
+# everywhere, since it takes the mean over all places, and it has never been asked to draw a digit,
+# only to tell ten apart. A class's template also holds what must *not* be there. S0 hopes to see
+# over-fitting in templates: noise in those of a trained network may be a sign, but the curves of
+# notebook 07 are the better witness.
 
 # %% [markdown]
 # ## Which pixels does the answer hang on? Saliency
@@ -239,7 +239,7 @@ plt.show()
 # Both maps on the grid of the last feature maps; Grad-CAM with the course's function, too.
 def cams(model, x):
     classes = answers(model, x)
-    maps = keras.Model(model.inputs, model.layers[-3].output)(x)
+    maps = keras.Model(model.inputs[0], model.layers[-3].output)(x)
     with tf.GradientTape() as tape:
         tape.watch(maps)
         logits = model.layers[-1](model.layers[-2](maps))
@@ -308,9 +308,9 @@ print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}
 
 # %% [markdown] proof="above"
 # **What to notice.** The trained network's class activation maps hit the digit nearly always, in a
-# box of 12 % of the pixels. But look at the first row: maps of an *untrained* network hit it in 40
-# % of the scenes, because the digit is the largest piece of ink. A hit alone proves nothing; a map
-# is worth something if it depends on what was learned (Adebayo et al.). The intervention says more:
+# box of 12 % of the pixels. But look at the *untrained* network: its maps hit far more often than
+# chance, too, because the digit is the largest piece of ink. A hit alone proves nothing; a map is
+# worth something if it depends on what was learned (Adebayo et al.). The intervention says more:
 # with the digit covered, most answers change; with as large a box elsewhere covered, few do. This
 # network attends to the right part.
 

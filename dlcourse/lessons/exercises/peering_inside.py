@@ -278,7 +278,7 @@ def two_maps(folder):
     model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
     model.fit(data, epochs=15, verbose=0)
     *_, last, pool, logits, _ = model.layers
-    to_features = keras.Model(model.inputs, last.output)
+    to_features = keras.Model(model.inputs[0], last.output)
 
     def maps(images):
         x = tf.Variable(images, dtype="float32")
@@ -415,7 +415,7 @@ def _logits(_: Any) -> Any:
     import keras
 
     model, maps = trained()
-    return keras.Model(model.inputs, model.layers[-2].output), maps
+    return keras.Model(model.inputs[0], model.layers[-2].output), maps
 
 
 EXERCISES = (
