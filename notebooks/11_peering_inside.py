@@ -308,11 +308,11 @@ print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}
 
 # %% [markdown] proof="above"
 # **What to notice.** The trained network's class activation maps hit the digit nearly always, in a
-# box of 12 % of the pixels. But look at the *untrained* network: its maps hit far more often than
-# chance, too, because the digit is the largest piece of ink. A hit alone proves nothing; a map is
-# worth something if it depends on what was learned (Adebayo et al.). The intervention says more:
-# with the digit covered, most answers change; with as large a box elsewhere covered, few do. This
-# network attends to the right part.
+# box of 12 % of the pixels. But look at the *untrained* network: its class activation maps hit far
+# more often than chance, too, because the digit is the largest piece of ink. A hit alone proves
+# nothing; a map is worth something if it depends on what was learned (Adebayo et al.). The
+# intervention says more: with the digit covered, most answers change; with as large a box elsewhere
+# covered, few do. This network attends to the right part.
 
 # %% [markdown]
 # ## The short cut
