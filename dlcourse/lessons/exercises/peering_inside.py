@@ -276,7 +276,7 @@ def two_maps(folder):
     model.add(layers.Dense(3))
     model.add(layers.Softmax())
     model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
-    model.fit(data, epochs=15, verbose=0)
+    model.fit(data, epochs=15, shuffle=False, verbose=0)
     *_, last, pool, logits, _ = model.layers
     to_features = keras.Model(model.inputs[0], last.output)
 
