@@ -364,7 +364,7 @@ def _fault_of_maps(model: Any, images: np.ndarray, result: Any) -> str | None:
     first, second = (heat.reshape(len(images), -1) for heat in heats)
     if np.allclose(first, second):
         return "The two maps are the same: take two methods."
-    if any(np.ptp(heat, axis=1).min() == 0 for heat in (first, second)):
+    if any(np.mean(np.ptp(heat, axis=1) == 0) > 0.2 for heat in (first, second)):
         return "A map has the same value everywhere: then it shows no place."
     peaks = [np.stack(np.divmod(heat.argmax(axis=1), SIDE), axis=1) for heat in (first, second)]
     rng = np.random.default_rng(0)
@@ -547,7 +547,6 @@ EXERCISES = (
         equivalents=(),
         wrong=(
             Wrong(lambda _: trained()[0], _PAIR),
-            Wrong(lambda _: trained()[::-1], _PAIR),
             Wrong(_untrained, "The network reads 0."),
             Wrong(_logits, "The model must end in a softmax"),
             Wrong(_with(lambda first, _: first), "`maps` must return two arrays"),
