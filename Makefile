@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-all test-jax test-torch test-lowest notebooks notebooks-full constraints
+.PHONY: check test test-all test-jax test-torch test-lowest notebooks test-notebooks constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -37,8 +37,8 @@ test-lowest:  ## the test-suite with the lowest versions that pyproject.toml dec
 notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
 	$(PYTHON) notebooks/build.py --html
 
-notebooks-full:  ## the tests of the notebooks at full length, as a student runs them
-	NOTEBOOKS_FULL=1 $(PYTHON) -m pytest tests/test_notebooks.py
+test-notebooks:  ## the tests of the notebooks, each run as a student runs it
+	$(PYTHON) -m pytest tests/test_notebooks.py -m 'slow or not slow'
 
 constraints:  ## write the versions of .venv, and JAX's of .venv-jax, to constraints.txt
 	{ $(PYTHON) -m pip freeze --exclude-editable --exclude uv; .venv-jax/bin/pip freeze | grep '^jax'; } \

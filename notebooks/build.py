@@ -1,24 +1,50 @@
-"""Make every .ipynb and README's table from the .py files: `python notebooks/build.py [--html]`.
+"""Make every .ipynb, README's tables and docs/errata.md: `python notebooks/build.py [--html]`.
 
-With `--html` each notebook is run at full length and written to `notebooks/html`, its pictures
-with alt text: the comment `# Picture: …` at the top of the cell that draws them.
+With `--html` each notebook is run and written to `notebooks/html`: one page without a network, its
+formulas typeset by the MathJax beside this file, its pictures with the alt text of their cells.
 """
 
+import ast
 import os
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import jupytext
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+import dlcourse
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
+
+REPOSITORY = ""  # on GitHub, such as "owner/dlcourse": what badges open and first cells install
 FOLDER = Path(__file__).parent
-SOURCES = sorted(FOLDER.glob("[0-9]*.py"))
+LESSONS = sorted(FOLDER.glob("[0-9]*.py"))
+SOURCES = [*LESSONS, FOLDER / "appendix_errata.py"]
 COLUMNS = ("Question", "Slides", "Time", "Prerequisites")
-PICTURE = re.compile(r"\A# Picture: (.+(?:\n# .+)*)")
-TABLE = re.compile(r"<!-- notebooks -->\n(.*)<!-- /notebooks -->", re.DOTALL)
+INSTALL = """\
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
+
+SOURCE = "ADDRESS"  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    %pip install -q "{place}"
+
+import dlcourse as dl
+
+dl.lessons.quiet_start()""".replace(
+    "ADDRESS", f"git+https://github.com/{REPOSITORY}" if REPOSITORY else ""
+)
+BADGE = "![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)"
 # nbconvert's own template writes no alt text.
 TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% macro described(html, cell) -%}
@@ -27,6 +53,18 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block data_png scoped %}{{ described(super(), cell) }}{% endblock %}
 {% block data_html scoped %}{{ described(super(), cell) }}{% endblock %}
 """
+MATHJAX = FOLDER / "mathjax" / "tex-svg.js"
+ERRATA = """# The slides' numbers and statements, checked
+
+Every number of the five slide decks (S0 to S4) beside what the course computes, and the sentences
+that are not right. `dlcourse errata` prints the same, `dlcourse errata --id S4.logistic` one of
+them step by step. `notebooks/build.py` writes this page.
+"""
+FORMULAS = r"""window.MathJax = {
+  tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], processEscapes: true},
+  svg: {fontCache: "global"},
+  options: {enableMenu: false},
+};"""
 
 
 def executed(source: Path, folder: str) -> tuple[NotebookNode, float]:
@@ -47,20 +85,22 @@ def executed(source: Path, folder: str) -> tuple[NotebookNode, float]:
     return notebook, float(seconds)
 
 
-def picture(cell: NotebookNode) -> str:
-    """Return what the comment at a cell's top says of its picture; nothing without one."""
-    found = PICTURE.match(cell.source)
-    return " ".join(found[1].replace("\n#", "").split()) if found else ""
-
-
 def page(notebook: NotebookNode, theme: str = "light") -> str:
-    """Return an executed notebook as HTML, its pictures described."""
+    """Return an executed notebook as HTML that needs no network, its pictures described."""
     from nbconvert import HTMLExporter
 
-    for cell in notebook.cells:
-        cell.metadata["alt"] = picture(cell)
-    html, _ = HTMLExporter(raw_template=TEMPLATE, theme=theme).from_notebook_node(notebook)
-    return html
+    exporter = HTMLExporter(
+        raw_template=TEMPLATE, theme=theme, require_js_url="", jquery_url="", mermaid_js_url=""
+    )
+    notebook = deepcopy(notebook)
+    notebook.cells[0].source = notebook.cells[0].source.replace(BADGE, "Open in Colab")
+    html, _ = exporter.from_notebook_node(notebook)
+    script = MATHJAX.read_text("utf-8").replace("</script", r"<\/script")
+    begin = html.index("<!-- Load mathjax -->")
+    marker = "<!-- End of mathjax configuration -->"
+    end = html.index(marker) + len(marker)
+    scripts = f"<script>{FORMULAS}</script>\n<script>{script}</script>"
+    return html[:begin] + scripts + html[end:]
 
 
 def heading(source: Path) -> dict[str, str]:
@@ -71,25 +111,153 @@ def heading(source: Path) -> dict[str, str]:
     return {"title": title.removeprefix("# "), **parts}
 
 
+def badge(source: Path) -> str:
+    """Return the line that opens a notebook on Colab, or without a repository Colab alone."""
+    place = f"github/{REPOSITORY}/blob/main/notebooks/{source.stem}.ipynb" if REPOSITORY else ""
+    colab = "https://colab.research.google.com"
+    return f"[{BADGE}]({colab}/{place})"
+
+
+def addressed(source: Path) -> str:
+    """Return a notebook's source with its badge below the title, and INSTALL as its first code."""
+    text = source.read_text("utf-8")
+    text = re.sub(r"^# \[!\[Open in Colab\].*\n#\n", "", text, count=1, flags=re.MULTILINE)
+    text = re.sub(
+        r"^# # .*\n#\n", rf"\g<0># {badge(source)}\n#\n", text, count=1, flags=re.MULTILINE
+    )
+    before, _, after = text.partition("\n# %%\n")
+    rest = after[after.index("\n# %%") :]
+    return f"{before}\n# %%\n{INSTALL.replace('%pip', '# %pip')}\n{rest}"
+
+
+def code_cells(source: Path) -> list[NotebookNode]:
+    """Return a notebook's code cells but the first, which is the same in all."""
+    return [cell for cell in jupytext.read(source).cells if cell.cell_type == "code"][1:]
+
+
+def chains(source: Path, root: str) -> set[str]:
+    """Return what a notebook's code reaches through a name such as `keras`: `layers.Dense`, …"""
+    code = "\n".join(cell.source for cell in code_cells(source))
+    tree = ast.parse(re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.MULTILINE))
+    names = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {name.removeprefix(f"{root}.") for name in names if re.match(rf"{root}\.[\w.]+\Z", name)}
+
+
+def our_names(source: Path) -> tuple[set[str], set[str]]:
+    """Return the names of `dl` that a notebook uses, and beside them those of `dl.plots`.
+
+    Modules on the way do not count: `dl.lessons.maths.sigmoid` is `sigmoid`.
+    """
+    ours, plots = set(), set()
+    for chain in chains(source, "dl"):
+        found, last = dlcourse, ""
+        for part in chain.split("."):
+            if isinstance(found, ModuleType):
+                found, last = getattr(found, part), part
+        if not isinstance(found, ModuleType):
+            (plots if chain.startswith("plots.") else ours).add(last)
+    return ours, plots
+
+
+def keras_names(source: Path) -> set[str]:
+    """Return the classes and functions of Keras that a notebook uses: `Dense`, `Adam`, …"""
+    import keras
+
+    names = set()
+    for chain in chains(source, "keras") | {f"layers.{name}" for name in chains(source, "layers")}:
+        found, last = keras, ""
+        for part in chain.split("."):
+            if isinstance(found, ModuleType):
+                found, last = getattr(found, part, None), part
+        if found is not None and not isinstance(found, ModuleType):
+            names.add(last)
+    return names
+
+
+def row(cells: list[str]) -> str:
+    """Return a row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |\n"
+
+
+def link(source: Path) -> str:
+    """Return a notebook's title as a link."""
+    return f"[{heading(source)['title']}]({source.stem}.ipynb)"
+
+
+def number(source: Path) -> str:
+    """Return a lesson's number, such as `06`; `A` for the appendix."""
+    return source.stem[:2] if source in LESSONS else "A"
+
+
 def table() -> str:
-    """Return the notebooks as a table in Markdown, one row per notebook."""
+    """Return the notebooks as a table, one row per notebook."""
     rows = [["", "notebook", *(column.lower() for column in COLUMNS)], ["---"] * 6]
     for source in SOURCES:
-        found = heading(source)
-        link = f"[{found['title']}]({source.stem}.ipynb)"
-        rows.append([source.stem[:2], link, *(found[column] for column in COLUMNS)])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        about = heading(source)
+        rows.append([number(source), link(source), *(about[column] for column in COLUMNS)])
+    return "".join(map(row, rows))
+
+
+def names_table() -> str:
+    """Return what of Keras each notebook brings anew, and which names of `dlcourse` it uses."""
+    rows, known = [["", "new in Keras", "of `dlcourse`"], ["---"] * 3], set()
+    for source in SOURCES:
+        new = sorted(keras_names(source) - known)
+        known.update(new)
+        ours, plots = our_names(source)
+        used = [*sorted(ours), *(f"plots.{name}" for name in sorted(plots))]
+        cells = [", ".join(f"`{name}`" for name in names) for names in (new, used)]
+        rows.append([number(source), *cells])
+    return "".join(map(row, rows))
+
+
+def slides_table() -> str:
+    """Return what of each slide deck stands in which notebook and cell: the cells' `slides`."""
+    places = {}
+    for source in SOURCES:
+        for place, cell in enumerate(jupytext.read(source).cells):
+            for topic in cell.metadata.get("slides", "").split(";"):
+                if topic.strip():
+                    deck, _, words = topic.strip().partition(" ")
+                    places.setdefault((deck, words), []).append(f"{number(source)}, cell {place}")
+    rows = [["deck", "on the slide", "notebook and cell"], ["---"] * 3]
+    rows += [[deck, words, "; ".join(found)] for (deck, words), found in sorted(places.items())]
+    return "".join(map(row, rows))
+
+
+def errata_page() -> str:
+    """Return docs/errata.md: every number of the slides beside the computed one, and statements."""
+    rows = [["id", "quantity", "the slide says", "computed", ""], ["---"] * 5]
+    for example in EXAMPLES.values():
+        for quantity in example.quantities:
+            verdict = quantity.verdict.replace("slip", "**slip**")
+            cells = [example.id, quantity.name, quantity.says, quantity.shown(), verdict]
+            rows.append(
+                [cell.replace("|", "\\|").replace("*", "\\*") for cell in cells[:4]] + [verdict]
+            )
+    notes = [
+        f"- **{example.id}** {example.note}\n" for example in EXAMPLES.values() if example.note
+    ]
+    wrong = [f"- **{s.id}** “{s.says}” → {s.correction}\n" for s in STATEMENTS.values()]
+    numbers = ["## Numbers\n\n", *map(row, rows), "\n### Notes\n\n", *notes]
+    return "".join([ERRATA, "\n", *numbers, "\n## Statements that are not right\n\n", *wrong])
+
+
+def filled(text: str) -> str:
+    """Return README's text with its generated tables renewed."""
+    for name, made in (("notebooks", table), ("names", names_table), ("slides", slides_table)):
+        between = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+        text = between.sub(lambda found, made=made: f"{found[1]}{made()}{found[2]}", text)
+    return text
 
 
 def main(arguments: list[str]) -> None:
-    """Write every .ipynb and the table, and with `--html` every page."""
-    readme = FOLDER / "README.md"
-    text = f"<!-- notebooks -->\n{table()}<!-- /notebooks -->"
-    readme.write_text(TABLE.sub(lambda _: text, readme.read_text("utf-8")), encoding="utf-8")
+    """Write every .ipynb, the tables and the errata, and with `--html` every page."""
     for source in SOURCES:
+        source.write_text(addressed(source), encoding="utf-8")
         notebook = jupytext.read(source)
-        for number, cell in enumerate(notebook.cells):
-            cell["id"] = f"cell-{number}"  # jupytext's own are random: a change in each build
+        for place, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{place}"  # jupytext's own are random: a change in each build
         jupytext.write(notebook, source.with_suffix(".ipynb"))
         if "--html" in arguments:
             with TemporaryDirectory() as folder:
@@ -98,6 +266,9 @@ def main(arguments: list[str]) -> None:
             target.parent.mkdir(exist_ok=True)
             target.write_text(page(notebook), encoding="utf-8")
             sys.stdout.write(f"{target.relative_to(FOLDER.parent)}: {seconds:.0f} CPU-s\n")
+    readme = FOLDER / "README.md"
+    readme.write_text(filled(readme.read_text("utf-8")), encoding="utf-8")
+    (FOLDER.parent / "docs" / "errata.md").write_text(errata_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
