@@ -230,18 +230,199 @@ def _check_interval(answer: Any) -> str | None:
     return None
 
 
-SIDE, IMAGES = 20, 10  # pixels of a picture; labelled images of each new class
-BAR = 0.55
+SIGNALS, BAR = 10, 0.5  # labelled signals of each new class; accuracy to reach
+_SCRATCH, _CLASSIC_RIGHT = 0.37, 0.44  # what a network from scratch and an SVM do not pass
 
 
 @cache
-def few_shot_data(seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Return many images of the digits 0 to 4, few of 5 to 9 (as 0 to 4), and their judges."""
+def few_shot_data() -> tuple[np.ndarray, ...]:
+    """Return many signals of the digits 0 to 4, few of 5 to 9 (as 0 to 4), and 600 to judge by."""
     from dlcourse.datasets import load_dataset
 
-    scenes = load_dataset("planted", seed=seed + 12, n=4000, canvas=SIDE, digit_size=8, clutter=1)
-    x, y = scenes.x_train, scenes.y_train
-    old = np.flatnonzero(y < 5)
-    few = np.concatenate([np.flatnonzero(y == label)[:IMAGES] for label in range(5, 10)])
-    held = scenes.y_val >= 5
-    return x[old], y[old], x[few], y[few] - 5, scenes.x_val[held], scenes.y_val[held] - 5
+    signals = load_dataset("mnist1d", seed=12, validation_fraction=0.3)
+    x, y, x_held, y_held = signals.x_train, signals.y_train, signals.x_val, signals.y_val
+    old, held = y < 5, y_held >= 5
+    few = np.concatenate([np.flatnonzero(y == label)[:SIGNALS] for label in range(5, 10)])
+    return x[old], y[old], x[few], y[few] - 5, x_held[held], y_held[held] - 5
+
+
+def transferred(x_old, y_old, x_new, y_new):
+    import keras
+    from keras import layers
+
+    convs = [layers.Conv1D(32, 5, 2, padding="same", activation="relu") for _ in range(3)]
+    shape = keras.Input(x_old.shape[1:])
+    base = keras.Sequential([shape, *convs, layers.Flatten(), layers.Dense(5, "softmax")])
+    base.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    base.fit(x_old, y_old, epochs=12, verbose=0)
+    body = keras.Model(base.inputs, base.layers[-2].output)
+    body.trainable = False
+    model = keras.Sequential([body, layers.Dense(5, "softmax")])
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    model.fit(x_new, y_new, batch_size=len(x_new), epochs=60, verbose=0)
+    return model
+
+
+def _check_transfer(answer: Any) -> str | None:
+    *given, x, y = few_shot_data()
+    model = trained_model(answer, *given)
+    share = _right(model, x, y)
+    if share >= BAR:
+        return None
+    reached = f"Your model is right for {share:.2f} of the signals"
+    if share < 0.26:
+        return f"{reached}; guessing is for 0.20. Has it learned the new classes, numbered 0 to 4?"
+    if share < _SCRATCH:
+        return f"{reached}, as a network from scratch: use what the old classes teach."
+    if share < _CLASSIC_RIGHT:
+        return f"{reached}, as an SVM on the signals alone: give it deep features instead."
+    return f"{reached}: the bar is {BAR:.2f}. Train the base longer, or the head more gently."
+
+
+def _right(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the accuracy of a Keras model, or of one that predicts labels, as scikit-learn's."""
+    if not hasattr(model, "count_params"):
+        try:
+            labels = np.asarray(model.predict(x))
+        except Exception:  # noqa: BLE001 - a student's model may do anything
+            raise Mistake(f"Your model does not take an array of shape {x.shape}.") from None
+        if labels.shape == y.shape:
+            return float(np.mean(labels == y))
+    return share_right(model, x, y, 5)
+
+
+class _Share:
+    """A model that is right for a share of the signals."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        y = few_shot_data()[-1]
+        wrong = np.arange(len(x)) >= self.share * len(x)
+        return np.eye(5)[(y + wrong) % 5]
+
+
+def _labels(*_: Any) -> Any:
+    class Labels(_Share):
+        def predict(self, x: np.ndarray) -> np.ndarray:
+            return super().predict(x).argmax(axis=1)
+
+    return Labels(0.9)
+
+
+class _Ten(_Share):
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.ones((len(x), 10))
+
+
+EXERCISES = (
+    Exercise(
+        question=_CHOICE,
+        check=choice_check("b", _CHOSEN, _CHOICE),
+        hint="First find which models differ significantly, then what each of the rest costs.",
+        solution="b",
+        explanation=(
+            "The interval of the network's lead contains 0: the difference is not significant, and "
+            "the network takes 400 times as long. The interval of the SVM's lead does not contain "
+            "0: the rule is cheap, and worse."
+        ),
+        equivalents=("B", " b ", "(b)", "b.", "The SVM", "svm", "(b) The SVM.", {"b"}),
+        wrong=_CHOSEN,
+    ),
+    Exercise(
+        question=(
+            "A frozen base takes 2 ms for an image, the head's training 0.1 ms. With 1,000 images "
+            "and 50 epochs, how many seconds does it take if the base's features are computed "
+            "once and kept?"
+        ),
+        check=number_check(
+            7.0,
+            _SECONDS,
+            "Add up two parts: the base sees each image once, the head sees it in each epoch.",
+        ),
+        hint="1,000 images once through the base, and 50 · 1,000 times through the head.",
+        solution=7,
+        explanation=(
+            "1,000 · 2 ms + 50 · 1,000 · 0.1 ms = 2 s + 5 s = 7 s. With the base in every epoch it "
+            "is 50 · 1,000 · 2.1 ms = 105 s: fifteen times as long, for the same head."
+        ),
+        equivalents=(7.0, "7", "7.0", [7], 2 + 5.0, "7 s", "7 seconds", np.array([[7]])),
+        wrong=_SECONDS,
+    ),
+    Exercise(
+        question=(
+            "Write a function `answer(sizes, network, classic)` that takes three NumPy arrays, "
+            "rising training-set sizes and the two accuracies at each, and returns the smallest "
+            "size from which on the network is ahead at every size, or 0 if it is not ahead at the "
+            "largest."
+        ),
+        check=_check_crossing,
+        hint="Walk from the largest size down, as long as the network is ahead.",
+        solution=crossing,
+        explanation=(
+            "One size at which the network happens to be ahead tells little: with the next one it "
+            "may be behind again. What counts is from where on it stays ahead."
+        ),
+        equivalents=(_from_the_end, _in_one_line, lambda *curves: float(crossing(*curves))),
+        wrong=tuple(Wrong(mistake, message) for mistake, message in _MISTAKES),
+    ),
+    Exercise(
+        question=(
+            "`first` and `second` hold the accuracies of two models on the same folds. Return the "
+            "two ends of the corrected 95 % interval of the first one's lead, the lower end first. "
+            "It must work for any number of folds."
+        ),
+        check=_check_interval,
+        hint=(
+            "Compute, in this order: one difference for each fold, their variance with `ddof=1`, "
+            "the sum in the brackets of the formula, the quantile, and the half width."
+        ),
+        solution=interval,
+        explanation=(
+            "The correction adds n_test / n_train to 1/k. With five folds of 400 and 100 examples "
+            "the interval is one and a half times as wide as the naive one."
+        ),
+        equivalents=(
+            lambda *folds: np.array(interval(*folds)),
+            lambda *folds: np.array([interval(*folds)]).T,
+            lambda *folds: list(map(float, interval(*folds))),
+        ),
+        wrong=(
+            *(Wrong(fault, message) for fault, message in _FAULTS),
+            Wrong(lambda *folds: interval(*folds)[1], "Return two numbers, the lower end"),
+            Wrong(lambda a, b, *_: ((a - b).min(), (a - b).max()), "Begin with one difference"),
+            Wrong(lambda a, b, *_: ((a - b).mean() - 1, (a - b).mean() + 1), "The middle is right"),
+        ),
+        level="complete",
+    ),
+    Exercise(
+        question=(
+            "Write `answer(x_old, y_old, x_new, y_new)`: it returns a trained Keras model for five "
+            "new classes. `x_old` holds 1,400 signals of MNIST-1D of shape (40, 1), the digits 0 "
+            "to 4; `x_new` holds ten signals of each of the digits 5 to 9, with labels `y_new` "
+            "from 0 to 4. The bar is an accuracy of 0.50 on 600 other signals of the new classes. "
+            "It may take 8 CPU seconds. Guessing reaches 0.20, an SVM on the signals about 0.40."
+        ),
+        check=_check_transfer,
+        hint=(
+            "Train convolutions on the old classes, keep all layers before the last one, freeze "
+            "them, and train a new `Dense(5)` on the new signals."
+        ),
+        solution=transferred,
+        explanation=(
+            "Ten signals of a class are too few to learn what a shape is at every position; the "
+            "old classes teach that. What is left to learn is which features belong to which class."
+        ),
+        equivalents=(_labels, lambda *_: _Share(0.6)),
+        wrong=(
+            Wrong(lambda *_: _Share(0.2), "Your model is right for 0.20 of the signals; gu"),
+            Wrong(lambda *_: _Share(0.35), "Your model is right for 0.35 of the signals, as a net"),
+            Wrong(lambda *_: _Share(0.42), "Your model is right for 0.42 of the signals, as an"),
+            Wrong(lambda *_: _Share(0.48), "Your model is right for 0.48 of the signals: the"),
+            Wrong(lambda *_: _Ten(0.2), "The model must give outputs of shape (600, 5)"),
+            Wrong(lambda *_: "a model", "The trained model is to be returned"),
+        ),
+        level="build",
+    ),
+)
