@@ -77,13 +77,14 @@ from matplotlib import pyplot as plt
 from sklearn import ensemble, linear_model, model_selection, preprocessing, svm
 from sklearn.pipeline import make_pipeline
 
-data = dl.load_dataset("breast_cancer")
+data = dl.load_dataset("breast_cancer")  # the patients to learn from, and others for the test
 x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
 logistic = make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression())
 machine = make_pipeline(preprocessing.StandardScaler(), svm.SVC())
 forest = ensemble.RandomForestClassifier(random_state=0)
 classics = {"logistic regression": logistic, "SVM": machine, "random forest": forest}
 folds = model_selection.StratifiedKFold(5, shuffle=True, random_state=0)
+plt.rc("axes", prop_cycle=plt.cycler(color=dl.plots.COLOURS))  # they differ for every eye
 scores, seconds = {}, {}
 for name, model in classics.items():
     start = time.process_time()
@@ -145,8 +146,8 @@ for name in classics:
     print(f"network − {name:20} {lead.mean():+.3f} ± {half:.3f}")
 
 # %% [markdown]
-# **What to notice.** The intervals are wider than the leads, or nearly so: to see a lead of one
-# patient in a hundred needs many more patients than these. So take the cheap model.
+# **What to notice.** No learner is told apart from the network: every interval holds zero. To see a
+# lead of one patient in a hundred needs many more patients than these. So take the cheap model.
 
 # %% [markdown]
 # ## What does an answer cost?
@@ -175,9 +176,9 @@ for name, predict in answers.items():
 # %% [markdown]
 # **What to notice.** `predict` pays a large fixed cost, whether there is one row or a batch of
 # them: divided by a few hundred rows it would convict the network of something that is not its own.
-# For each further row logistic regression is the quickest here, and the SVM, which compares a row
-# with its *support vectors* one by one, is the slowest. So the slide is right about some learners
-# and many rows, not in general.
+# For many rows the network is quick, and so is logistic regression; the SVM is the slowest, since
+# it compares each row with its *support vectors*, one by one. So the slide is right about some
+# learners and many rows, not in general.
 
 # %% [markdown]
 # ## What can it explain?
@@ -206,13 +207,13 @@ signals = dl.load_dataset("mnist1d")
 _, axes = plt.subplots(1, 3, sharey=True, figsize=(8, 2.2), layout="constrained")
 for digit, ax in enumerate(axes):
     ax.plot(signals.x_train[signals.y_train == digit][:2, :, 0].T)
-    ax.set(title=f"digit {digit}", xlabel="position")
+    ax.set(title=f"digit {digit}", xlabel="position", ylabel="signal" if digit == 0 else "")
 
 # %% [markdown]
 # A comparison is fair if every training comes to its end. Here each network gets the same number of
-# steps, however few the examples are, with a learning rate that rises, then falls to 0. A schedule
-# that is laid out for more steps than are made never comes down, and the comparison would blame the
-# network for it.
+# steps, however few the examples are, with a learning rate that rises, then falls to zero. A
+# schedule that is laid out for more steps than are made never comes down, and the comparison would
+# blame the network for it.
 #
 # **Predict, then run.** Who is ahead with few signals, a convolutional network or an SVM? And with
 # many?
@@ -227,12 +228,12 @@ def compiled(model, steps, rate=0.01):
     return model
 
 
-def train(model, weights, x, y, steps):
+def train(model, weights, x, y, steps, batch=32):
     model.set_weights(weights)
     for variable in model.optimizer.variables:
         variable.assign(keras.ops.zeros_like(variable))  # forget what an earlier training left
-    order = np.random.permutation(16 * steps) % len(x)  # a long epoch, every example equally often
-    model.fit(x[order], y[order], batch_size=16, shuffle=False, verbose=0)
+    order = np.random.permutation(batch * steps) % len(x)  # one epoch, each example as often
+    model.fit(x[order], y[order], batch_size=batch, shuffle=False, verbose=0)
 
 
 def accuracy(model, x, y):
@@ -242,16 +243,16 @@ def accuracy(model, x, y):
 # %% name="growth"
 # Accuracy over the number of signals to learn from
 keras.utils.set_random_seed(0)
-convs = [layers.Conv1D(24, 5, 2, padding="same", activation="relu") for _ in range(3)]
+convs = [layers.Conv1D(32, 5, 2, padding="same", activation="relu") for _ in range(3)]
 end = [layers.Flatten(), layers.Dense(10, activation="softmax")]
-cnn = compiled(keras.Sequential([keras.Input((40, 1)), *convs, *end]), 400)
-fresh, sizes = cnn.get_weights(), [100, 400, 1600, len(signals.x_train)]
+cnn = compiled(keras.Sequential([keras.Input((40, 1)), *convs, *end]), 300)
+fresh, sizes = cnn.get_weights(), [100, 600, len(signals.x_train)]
 growth = {name: [] for name in [*classics, "convolutions"]}
 for size in sizes:
     for name, model in classics.items():
         model.fit(signals.x_train[:size, :, 0], signals.y_train[:size])
         growth[name].append(model.score(signals.x_test[..., 0], signals.y_test))
-    train(cnn, fresh, signals.x_train[:size], signals.y_train[:size], 400)
+    train(cnn, fresh, signals.x_train[:size], signals.y_train[:size], 300, 128)
     growth["convolutions"].append(accuracy(cnn, signals.x_test, signals.y_test))
 print(pd.DataFrame(growth, index=sizes).round(2))
 
@@ -260,13 +261,12 @@ print(pd.DataFrame(growth, index=sizes).round(2))
 # The learners over the number of signals
 def draw(numbers, curves, label):
     _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-    for (name, values), colour in zip(curves.items(), dl.plots.COLOURS, strict=False):
+    for k, (name, values) in enumerate(curves.items()):
         values = np.reshape(values, (len(numbers), -1))  # a column for each draw
-        ax.plot(numbers, values.mean(axis=1), color=colour, label=name)
-        ax.plot(numbers, values, "o", color=colour)
+        ax.plot(numbers, values.mean(axis=1), color=f"C{k}", label=name)
+        ax.plot(numbers, values, "o", color=f"C{k}")
     ax.set(xscale="log", ylim=(0, 1), xlabel=label, ylabel="test accuracy")
-    ax.set_xticks(numbers, numbers, minor=False)
-    ax.minorticks_off()
+    ax.set_xticks(numbers, numbers)
     ax.legend(loc="upper left")
 
 
@@ -282,8 +282,8 @@ draw(sizes, growth, "signals to learn from (one seed)")
 # ## A network that has seen other digits
 #
 # Now a problem with few labels. Each picture shows one whole digit somewhere, beside a piece of
-# another one. Of the digits 0 to 4 there are many pictures; of 5 to 9 there will be only a few for
-# each class. A network learns the first five.
+# another one. Of the digits zero to four there are many pictures; of five to nine there will be
+# only a few for each class. A network learns the first five.
 
 # %% alt="Eight small dark pictures with a light, coarse digit each, at another place every time, and beside it a fragment of another digit; the title of each is its class, 5 to 9."
 # Pictures of single digits beside a piece of another, and their two halves: old classes and new
@@ -300,15 +300,15 @@ def classes(part, low):  # five classes, numbered from 0
 _ = dl.plots.image_grid(x_new[:8], [str(5 + label) for label in y_new[:8]])
 
 # %% [markdown]
-# `BatchNormalization` brings each feature map to mean 0 and spread 1 over the batch, which makes
-# the training steadier. For predictions it uses running means, and their `momentum` has to fit the
-# number of steps: with Keras' default, `0.99`, they need some hundred steps to arrive, and until
-# then a network that has learned its training examples seems to know nothing. With $s$ steps
+# `BatchNormalization` brings each feature map to mean zero and spread one over the batch, which
+# makes the training steadier. For predictions it uses running means, and their `momentum` has to
+# fit the number of steps: with Keras' default, `0.99`, they need some hundred steps to arrive, and
+# until then a network that has learned its training examples seems to know nothing. With $s$ steps
 # between two evaluations, $1 - 3/s$ is a fair choice, between $0.8$ and $0.99$.
 
 
 # %% name="base"
-# The base: a convolutional network for the digits 0 to 4, saved and loaded again
+# The base: a convolutional network for the digits zero to four, saved and loaded again
 def scene_cnn():
     parts = [keras.Input((20, 20, 1)), layers.Rescaling(1 / 255)]
     for filters in (12, 24, 24):
@@ -318,8 +318,8 @@ def scene_cnn():
 
 
 keras.utils.set_random_seed(0)
-base = compiled(scene_cnn(), 400)
-train(base, base.get_weights(), x_old, y_old, 400)
+base = compiled(scene_cnn(), 250)
+train(base, base.get_weights(), x_old, y_old, 250)
 Path("runs").mkdir(exist_ok=True)
 base.save("runs/base.keras")
 base = keras.models.load_model("runs/base.keras")
@@ -345,8 +345,8 @@ body = keras.Model(base.inputs, base.layers[-2].output)
 body.trainable = False
 inputs = keras.Input((20, 20, 1))
 outputs = layers.Dense(5, activation="softmax")(body(inputs, training=False))
-frozen, before = compiled(keras.Model(inputs, outputs), 200, rate=0.05), body.get_weights()
-train(frozen, frozen.get_weights(), x_new[few(20)], y_new[few(20)], 200)
+frozen, before = compiled(keras.Model(inputs, outputs), 120, rate=0.05), body.get_weights()
+train(frozen, frozen.get_weights(), x_new[few(20)], y_new[few(20)], 120)
 assert all(np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True))
 print(f"accuracy on the new classes: {accuracy(frozen, x_test, y_test):.2f} (guessing: 0.20)")
 
@@ -367,22 +367,24 @@ assert np.allclose(transfer(x_test), frozen(x_test), atol=1e-4)
 # once and kept. S1 asks for pre-computation to cut training time, and for a combination of classic
 # learning with deep learning. Here is both: an SVM on deep features.
 #
-# **Predict, then run.** How much cheaper is an epoch of the head alone, and is the SVM better than
-# the head on the same few pictures?
+# **Predict, then run.** Is an epoch of the head alone cheaper by far, or by a little? And is the
+# SVM better than the head on the same few pictures?
 
 # %% name="features"
 # Deep features, an SVM on them, and what an epoch over all new pictures costs
 features, features_test = (body.predict(part, verbose=0) for part in (x_new, x_test))
 deep_svm = svm.SVC().fit(features[few(20)], y_new[few(20)])
 print(f"an SVM on {features.shape[1]} deep features: {deep_svm.score(features_test, y_test):.2f}")
-head = compiled(keras.Sequential([layers.Dense(5, activation="softmax")]), 200)
+head = compiled(keras.Sequential([layers.Dense(5, activation="softmax")]), 120)
 for name, model, rows in (("with the base", frozen, x_new), ("of the head alone", head, features)):
     epoch = cpu_seconds(model.fit, rows, y_new, None, 1, 0)  # one epoch, verbose=0
     print(f"an epoch {name}: {epoch:.2f} CPU seconds")
 
 # %% [markdown]
-# **What to notice.** The head alone is cheaper in every epoch. This base is tiny; beside one with
-# millions of weights the head costs almost nothing, and a hundred epochs cost little more than one.
+# **What to notice.** The head alone is cheaper in every epoch, here by a little: the base is tiny,
+# and most of the time goes into Keras' own work for each step. Beside a base with millions of
+# weights the head costs almost nothing, and a hundred epochs cost little more than one. The SVM
+# needs no epochs at all, and no learning rate.
 
 # %% [markdown]
 # ## How few pictures are too few?
@@ -396,7 +398,7 @@ for name, model, rows in (("with the base", frozen, x_new), ("of the head alone"
 
 # %% name="curve"
 # Accuracy over the number of pictures per class, each with two draws of the pictures
-scratch, tuned = compiled(scene_cnn(), 150), compiled(scene_cnn(), 150, rate=0.005)
+scratch, tuned = compiled(scene_cnn(), 80), compiled(scene_cnn(), 80, rate=0.005)
 start = scratch.get_weights()
 warm = [*base.get_weights()[:-2], *start[-2:]]  # the layers of the base, and a new head
 ways, counts = {"SVM on frozen features": [], "fine-tuned": [], "from scratch": []}, [3, 10, 20, 50]
@@ -404,7 +406,7 @@ for rows in (few(count, draw) for count in counts for draw in range(2)):
     deep_svm.fit(features[rows], y_new[rows])
     ways["SVM on frozen features"].append(deep_svm.score(features_test, y_test))
     for name, model, weights in (("fine-tuned", tuned, warm), ("from scratch", scratch, start)):
-        train(model, weights, x_new[rows], y_new[rows], 150)
+        train(model, weights, x_new[rows], y_new[rows], 80)
         ways[name].append(accuracy(model, x_test, y_test))
 print(pd.DataFrame(ways, index=np.repeat(counts, 2)).groupby(level=0).mean().round(2))
 
@@ -413,10 +415,12 @@ print(pd.DataFrame(ways, index=np.repeat(counts, 2)).groupby(level=0).mean().rou
 draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 
 # %% [markdown] proof="curve"
-# **What to notice.** With 3 pictures per class the frozen features are worth more than training
-# from scratch or about as much; they flatten soon, for they know only what told the old digits
-# apart. From scratch is ahead of them from about 10 to 20 pictures per class on. Fine-tuning begins
-# with what was learned and gives up what does not fit.
+# **What to notice.** With 3 pictures per class whatever the base has learned helps: fine-tuning is
+# the best, and even the frozen features do as well as a network from scratch, or better. They
+# flatten soon, since they hold what told the old digits apart and no more. From 10 pictures on a
+# network from scratch is ahead of them. Fine-tuning begins with what was learned and changes what
+# does not fit; with 50 pictures the network from scratch has caught up with it. So the answer to
+# "transfer or not" is a curve, and it has to be measured on your data.
 #
 # ## A verdict
 #
@@ -436,8 +440,8 @@ draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 # - A difference counts only if its corrected interval does not hold 0.
 # - A network gains where one input alone means little and things move about, not only where there
 #   are many examples.
-# - A frozen base with a new head is cheap, since its features are computed once; fine-tuning costs
-#   more and is better, unless the classes are much alike.
+# - Transfer pays where examples are few: frozen features are the cheapest, fine-tuning is better,
+#   and with enough examples a network from scratch catches up.
 # - Schedules and running means must fit the number of steps, or the comparison measures them.
 
 # %% [markdown]
