@@ -48,11 +48,12 @@ def test_classic_learners_on_the_new_signals_alone_stay_below_the_bar(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pool", [layers.Flatten, layers.GlobalMaxPooling1D])
-def test_a_network_from_scratch_stays_below_the_bar(pool):
+def test_a_network_from_scratch_that_keeps_the_places_stays_below_the_bar():
     def answer(_x_old, _y_old, x, y):
         convs = [layers.Conv1D(32, 5, k, padding="same", activation="relu") for k in (1, 2, 2)]
-        model = keras.Sequential([keras.Input((40, 1)), *convs, pool(), layers.Dense(5, "softmax")])
+        model = keras.Sequential(
+            [keras.Input((40, 1)), *convs, layers.Flatten(), layers.Dense(5, "softmax")]
+        )
         model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
         model.fit(np.tile(x, (20, 1, 1)), np.tile(y, 20), epochs=5, verbose=0)
         return model
