@@ -438,7 +438,7 @@ draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 # ## In five lines
 #
 # - Measure the guess and the cheap model first, on the same folds as the network.
-# - A difference counts only if its corrected interval does not hold 0.
+# - A difference counts only if its corrected interval does not hold zero.
 # - A network gains where one input alone means little and things move about, not only where there
 #   are many examples.
 # - Transfer pays where examples are few: frozen features are the cheapest, fine-tuning is better,
