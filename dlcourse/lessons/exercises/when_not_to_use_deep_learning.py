@@ -446,9 +446,9 @@ EXERCISES = (
         solution=transferred,
         explanation=(
             "Two things help. The pooling forgets the place, so a shape counts wherever it is: "
-            "with it even a network from scratch reaches about 0.70, with `Flatten` about 0.35. And "
-            "the old classes teach the shapes: what is left to learn is which of them belong to "
-            "which class."
+            "with it even a network from scratch reaches about 0.70, with `Flatten` about 0.35. "
+            "And the old classes teach the shapes: what is left to learn is which of them belong "
+            "to which class."
         ),
         equivalents=(_labels, lambda *_: _Share(0.62)),
         wrong=(
