@@ -268,6 +268,7 @@ def draw(numbers, curves, label):
         ax.plot(numbers, values, "o", color=f"C{k}")
     ax.set(xscale="log", ylim=(0, 1), xlabel=label, ylabel="test accuracy")
     ax.set_xticks(numbers, numbers)
+    ax.minorticks_off()
     ax.legend(loc="upper left")
 
 
