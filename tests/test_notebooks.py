@@ -312,7 +312,7 @@ def test_a_number_in_the_text_names_its_proof(source):
     assert bare == []
 
 
-def test_a_claim_is_a_number_in_digits_that_is_no_name_year_formula_or_code():
+def test_a_claim_is_a_number_in_digits_outside_names_years_formulas_and_code():
     cell = jupytext.reads(
         "# %% [markdown]\n# ## 3 steps\n# S0 and notebook 07 (2017) say `x = 4` and $y = 5$, in"
         " [a page](https://x.org/6): float32, Conv2D, the 3-4-1 network.\n"
