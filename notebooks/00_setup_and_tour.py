@@ -83,7 +83,7 @@ import tensorflow as tf
 gpus = len(tf.config.list_physical_devices("GPU"))
 print(f"Python {sys.version.split()[0]}, Keras {keras.version()}, GPUs: {gpus}")
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S0 examples, features and labels; S1 training, validation and test data"
 # ## The data
 #
 # 1,797 handwritten digits come with scikit-learn. An *example* is one picture with its *label*, the
@@ -122,7 +122,7 @@ print(digits.x_train[20, :, :, 0])
 # Draw the same table, with its label.
 _ = dl.plots.image_grid(digits.x_train[20:21], [f"label {digits.y_train[20]}"])
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S1 a network as a function with parameters"
 # **What to notice.** You have just classified an example. You did not compare it with a rule that
 # somebody wrote down: you have seen many digits. The network will learn from examples, too.
 #
@@ -178,7 +178,7 @@ print("one digit:", probabilities[0].round(2), "sum", probabilities[0].sum().rou
 right = np.mean(probabilities.argmax(axis=1) == digits.y_val)
 print(f"correct: {right:.2f} of the {len(digits.y_val)} validation digits")
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S1 epochs, batches, hyper-parameters"
 # **What to notice.** The probabilities are nearly equal, and the answers are worth no more than a
 # guess, which would be right about once in ten times: 0.1.
 #
@@ -260,7 +260,7 @@ for ax, numbers, name in zip(axes[1:], steps[-2:], ("logit", "probability"), str
 axes[2].set_ylim(0, 1)
 _ = axes[0].set_title(f'the answer: "{steps[-1][0].argmax()}"')
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S1 which neurons light up"
 # **What to notice.** A picture becomes maps, the maps become ten scores, the scores become
 # probabilities, and the largest is the answer. Each step is arithmetic with the parameters; the
 # training has set them so that the answer is right.
@@ -298,7 +298,7 @@ for label, network in networks.items():
         nearest = np.linalg.norm(x[:, None] - means, axis=2).argmin(axis=1)
         print(f"{label:9} {name:18}: {np.mean(nearest == digits.y_val):.2f} nearest to their class")
 
-# %% [markdown] proof="above test_notebook_00::test_the_training_changes_the_dense_layer_most"
+# %% [markdown] proof="above test_notebook_00::test_the_training_changes_the_dense_layer_most" slides="S2 Teachable Machine and Quick Draw"
 # **What to notice.** Random patterns already answer to edges, and the training changed most of them
 # little: most correlations are above 0.7. In the first convolution the share that is nearest to its
 # own class hardly changes, in the dense layer it rises from 0.78 to 0.96. The training has learned,

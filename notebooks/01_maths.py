@@ -38,7 +38,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown] proof="similarity"
+# %% [markdown] proof="similarity" slides="S1 the weighted sum of a neuron; S3 vectors"
 # ## The goal
 #
 # Four ideas: a *vector* holds an example, a *matrix* turns vectors into others, the *derivative*
@@ -127,7 +127,7 @@ print("shapes of the layer's weights and biases:", [w.shape for w in model.get_w
 assert np.allclose(z, many @ weights + biases, rtol=1e-4)
 assert np.mean(z.argmax(axis=1) == by_cosine) > 0.99
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S3 matrices and the determinant; S4 which matrices can be multiplied"
 # ## Matrices: many dot products at once
 #
 # `templates @ digit` is a matrix times a vector: each row of the matrix gives one dot product. The
@@ -214,7 +214,7 @@ sliders = {
 }
 _ = interact(move, **sliders)
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S3 eigenvalues and eigenvectors"
 # ## Eigenvectors: the directions that are not turned
 #
 # Most vectors are turned by a matrix. An *eigenvector* $v$ is only stretched, by its *eigenvalue*
@@ -260,7 +260,7 @@ for v in np.random.default_rng(0).normal(size=(5, 2)):
         f"({v[0]:5.2f}, {v[1]:5.2f}) grew {growth:9,.0f}-fold, direction (1, {far[1] / far[0]:.2f})"
     )
 
-# %% [markdown] proof="powers"
+# %% [markdown] proof="powers" slides="S3 derivative; S4 derivative of x² + 2"
 # **What to notice.** All five have grown at least 92,000-fold, and all point nearly along (1, 1),
 # the eigenvector of the eigenvalue with the largest size, $\lambda = 3$. Only a start along the
 # other eigenvector exactly would stay there. Where the largest $|\lambda|$ is above 1, signals
@@ -328,7 +328,7 @@ ax.set(xlabel="step h", ylabel="error of the slope of sin at 1")
 ax.legend()
 plt.show()
 
-# %% [markdown]
+# %% [markdown] slides="S3 gradient"
 # **What to notice.** A smaller step is not always better: below the best step rounding takes over.
 # The central quotient is far better, and its best step is near $10^{-5}$, larger than that of the
 # other. A gradient check (notebook 05) takes such a step.

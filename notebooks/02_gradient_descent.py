@@ -38,7 +38,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S0 gradient descent; S3 gradient descent on x²"
 # ## The goal
 #
 # Training a network means: find the weights for which the loss is lowest. There are too many
@@ -106,7 +106,7 @@ for k in range(1, 11):
     assert np.isclose(float(point), way[k], rtol=1e-5)
 print(f"Keras: x = {float(point):.3f}")
 
-# %% [markdown]
+# %% [markdown] slides="S0 learning rate; S2 learning rate"
 # ## The learning rate
 #
 # It is the most important number that you choose. Four values, from the same start.
@@ -170,7 +170,7 @@ def move(learning_rate, steps):
 rate = FloatSlider(0.3, min=0.01, max=1.1, step=0.01, continuous_update=False)
 _ = interact(move, learning_rate=rate, steps=IntSlider(10, 1, 20, continuous_update=False))
 
-# %% [markdown] proof="starts"
+# %% [markdown] proof="starts" slides="S0 local minima"
 # ## Local minima
 #
 # Descent sees only the slope under its feet. In a landscape with two valleys the start decides
@@ -242,7 +242,7 @@ for _ in range(20):
     optimizer.apply([valleys_slope(ball)], [ball])
 assert np.isclose(float(ball), roll(valleys_slope, 3.0, 0.05, 20, 0.9)[-1], rtol=1e-3)
 
-# %% [markdown] proof="rolling"
+# %% [markdown] proof="rolling" slides="S2 where the gradient points"
 # **What to notice.** Some balls roll over the hill into the deeper valley. But momentum is no cure
 # for local minima: of these 26 starts only 2 roll over with $\mu = 0.9$, and none with 0.8. Its
 # real use comes in the next section. Keras' `SGD` has it as a setting, and makes the same steps.
@@ -310,7 +310,7 @@ for start in ([1.5, 0.0], [1.5, 1e-6]):
     end = descend(saddle_gradient, np.array(start), 0.1, 100)[-1]
     print(f"from ({start[0]}, {start[1]:g}) to ({end[0]:.2f}, {end[1]:.0f})")
 
-# %% [markdown] proof="tumours"
+# %% [markdown] proof="tumours" slides="S0 the loss as a landscape"
 # **What to notice.** The first stays at the saddle, the second has long left it: a millionth is
 # enough. In networks with many weights a saddle rather slows a descent down than stops it.
 #
@@ -372,7 +372,7 @@ ends = np.array([descend(neuron_gradient, start, 3.0, 300)[-1] for start in rand
 for name, end in zip("wb", ends.T, strict=True):
     print(f"{name} after 300 steps from 100 random starts: {end.min():.3f} to {end.max():.3f}")
 
-# %% [markdown]
+# %% [markdown] slides="S1 stochastic gradient descent; S2 batches and epochs"
 # **What to notice.** This surface has one valley: all hundred starts end at the same weights. That
 # is no luck: the loss of one sigmoid neuron is *convex*, it has no second valley. (Where a line
 # separates the classes perfectly it has no lowest point at all.) The surface of a network with

@@ -38,7 +38,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S4 linear regression"
 # ## The goal
 #
 # A *regression* predicts a number, a *classification* predicts a class. One neuron can do either.
@@ -161,7 +161,7 @@ print(f"NumPy: w = {w:.2f}, b = {b:.2f}")
 print(f"Keras: w = {kernel[0, 0]:.2f}, b = {bias[0]:.2f}")
 assert np.allclose([kernel[0, 0], bias[0]], [w, b], rtol=1e-2)
 
-# %% [markdown]
+# %% [markdown] slides="S4 multiple linear regression"
 # **What to notice.** Keras starts with a random weight, your loop started at zero. After the same
 # number of steps both have the same weights.
 #
@@ -188,7 +188,7 @@ guesses["all ten"] = ten.predict(diabetes.x_val, verbose=0)[:, 0]
 for name, guess in guesses.items():
     print(f"{name:>11}: mean absolute error {np.abs(guess - diabetes.y_val).mean():.1f}")
 
-# %% [markdown]
+# %% [markdown] slides="S4 features and labels of a tumour; S4 logistic regression"
 # **What to notice.** Even with all ten the error is well above half of what the mean has. A model
 # is only as good as its lead over the simplest guess: without the first line of the table you could
 # not say whether an error of that size is small.
@@ -264,7 +264,7 @@ plt.show()
 for p in (0.99, 0.9, 0.5, 0.1, 0.01):
     print(f"ŷ = {p:4}: loss {-np.log(p):.2f}")
 
-# %% [markdown]
+# %% [markdown] slides="S4 one step of logistic regression"
 # **What to notice.** A confident mistake costs most, and there is no upper limit.
 #
 # ## One step, with all its numbers
@@ -286,7 +286,7 @@ print(f"backward: dz = {dz:.6f}, dw = {(dz * x1).round(6)}, db = {dz:.6f}")
 w1, b1 = w1 - rate * dz * x1, b1 - rate * dz
 print(f"new:      w = {w1.round(6)}, b = {b1:.6f}, loss = {np.log1p(np.exp(-(w1 @ x1 + b1))):.6f}")
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S4 logistic regression in loops; S4 vectorised logistic regression"
 # **What to notice.** Each weight moves in proportion to its input, 5 to 3, and both grow, because
 # $a$ is below $y = 1$. The step is tiny: the model was right already. (On the slide the new weights
 # move ten times too far.)
@@ -371,7 +371,7 @@ print([layer.name for layer in built.layers])
 given = built.get_layer("logits").get_weights()
 assert all(np.array_equal(*pair) for pair in zip(start, given, strict=True))
 
-# %% [markdown]
+# %% [markdown] slides="S0 what a prediction is for"
 # ## From a probability to a decision
 #
 # A doctor needs a decision: from which probability on does a tumour count as malignant? This

@@ -38,7 +38,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S1 activation functions; S2 activation functions; S4 activation functions"
 # ## The goal
 #
 # A neuron computes $z = w \cdot x + b$ and then $a = g(z)$. The *activation* $g$ looks like a
@@ -117,7 +117,7 @@ for place in (0.0, 2.0, 5.0, 10.0):
     print(f"z = {place:4}: slope {gallery['sigmoid'][1](place):.6f}")
 print(f"ten layers at best: {gallery['sigmoid'][1](0.0) ** 10:.1e}")
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S2 hidden layers without activation; S4 why a network needs activations"
 # **What to notice.** The slope is at most 0.25. Ten sigmoids in a row leave a millionth of the
 # gradient at best: this is why deep networks use ReLU in their hidden layers.
 #
@@ -198,7 +198,7 @@ draw(straight, rings, axes[0], name="linear")
 draw(bent, rings, axes[1], name="tanh")
 plt.show()
 
-# %% [markdown] proof="above below"
+# %% [markdown] proof="above below" slides="S4 softmax"
 # **What to notice.** The shades are the predicted probability, and the black line is where it is
 # one half. The linear network has 105 parameters and can do no more than the three of a single
 # neuron. Guessing gets one half right; what a line gets beyond that is luck with few points.
@@ -273,7 +273,7 @@ def heat(temperature=1.0):
 
 _ = ipywidgets.interact(heat, temperature=(0.1, 10.0, 0.1))
 
-# %% [markdown]
+# %% [markdown] slides="S2 points, a feature cross, a hidden layer"
 # **What to notice.** A low temperature gives nearly everything to the largest logit, a high one
 # makes all alike. The order never changes.
 #
@@ -305,7 +305,7 @@ for ax, (inputs, hidden, name) in zip(axes, ways, strict=True):
     draw(model, quadrants, ax, columns, f"{name}, {model.count_params()} parameters")
 plt.show()
 
-# %% [markdown] proof="above below"
+# %% [markdown] proof="above below" slides="S2 the playground"
 # **What to notice.** The line is no better than a guess. With the right feature one neuron of 4
 # parameters is enough, but you must know the feature. The hidden layer finds features by itself;
 # its price is 33 parameters.

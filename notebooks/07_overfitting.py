@@ -13,6 +13,8 @@
 # %% [markdown]
 # # Over-fitting
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
+#
 # **Question.** A network is nearly perfect on its training examples. Why may it do worse on new
 # ones, how does one see it, and what helps?
 #
@@ -23,12 +25,18 @@
 # **Prerequisites.** Notebook 06 (the first deep network).
 
 # %%
-# On Colab, install the course from its folder (cloned or uploaded there); elsewhere do nothing.
-import sys
+# The course: where it is missing, installed from SOURCE, or a folder or wheel beside this notebook.
+from importlib.util import find_spec
+from pathlib import Path
 
-if "google.colab" in sys.modules:
-    # %pip install -q /content/dlcourse
-    pass
+SOURCE = ""  # the repository's address, a folder or a wheel
+if find_spec("dlcourse") is None:
+    near = [*Path().glob("dlcourse-*.whl"), *Path().glob("dlcourse/pyproject.toml")]
+    near += Path().glob("../pyproject.toml")
+    if not (SOURCE or near):
+        raise SystemExit("dlcourse is missing: put its folder or wheel here, or set SOURCE above.")
+    place = SOURCE or str(near[0].resolve()).removesuffix("pyproject.toml")
+    # %pip install -q "{place}"
 
 import dlcourse as dl
 
@@ -122,7 +130,7 @@ for label, marker, colour in ((0, "o", "#542788"), (1, "^", "#B35806")):
 ax.set(xlabel="x₁", ylabel="x₂", aspect="equal")
 _ = ax.legend()
 
-# %% [markdown] proof="two moons"
+# %% [markdown] proof="two moons" slides="S1 over-fitting and under-fitting; S2 over-fitting"
 # ## Too little, and too much
 #
 # Two networks for the same 80 points: one without a hidden layer, which can draw a straight line,
@@ -205,7 +213,7 @@ draw_curves(large_history)
 # The curves of the network without a hidden layer
 draw_curves(small_history)
 
-# %% [markdown] proof="moons"
+# %% [markdown] proof="moons" slides="S1 weight decay"
 # **What to notice.** Over-fitting is a gap that opens: training goes on improving, validation
 # turns. Under-fitting has no such gap: both losses lie side by side, too high, and hardly fall at
 # the end. The cures are opposite, so look before you change anything.
@@ -227,7 +235,7 @@ draw_curves(small_history)
 # write $\lambda / 2$: compare strengths only within one convention. With Adam, a penalty in the
 # loss and a decay in the step are two things; `keras.optimizers.AdamW` is the second.
 
-# %% [markdown] proof="below"
+# %% [markdown] proof="below" slides="S2 dropout"
 # ## Cure 3: dropout
 #
 # In each training step a random part of the neurons is switched off, so that none can rely on
@@ -278,7 +286,7 @@ histories = {"800 points": fit(networks["800 points"], many, val, epochs=10)}
 for name in ("L2 0.003", "L2 0.03", "dropout 0.5"):
     histories[name] = fit(networks[name], few, val)
 
-# %% [markdown]
+# %% [markdown] slides="S1 early stopping; S2 early stopping"
 # ## Cure 4: early stopping
 #
 # Train the large network, but stop when the validation loss has not improved for `patience` epochs,

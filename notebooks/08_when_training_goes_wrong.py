@@ -41,7 +41,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S1 data before the training"
 # ## The goal
 #
 # A training fails without an error message, and so you need a procedure. You will break trainings
@@ -221,7 +221,7 @@ for name, x, y, rate in (
     history = train(network(), x, y, rate=rate, epochs=60)
     print(f"{name:24} loss {history['loss'][-1]:.3f}, right {history['accuracy'][-1]:.2f}")
 
-# %% [markdown] proof="batch finder"
+# %% [markdown] proof="batch finder" slides="S2 learning rate"
 # **What to notice.** A few seconds tell the sound training from two of the broken ones. The third
 # passes: a network learns wrong labels by heart as well as right ones. Against those helps only
 # what came first, a look at some examples with their labels.
@@ -314,7 +314,7 @@ for name, clipnorm, unit in (("plain", None, 1), ("clipped", 1, 1), ("scaled", N
     print(f"{name:8} root mean squared error {unit * loss[-1] ** 0.5:.0f}")
 print(f"always answering the mean: {deviation:.0f}")
 
-# %% [markdown] proof="clip scan"
+# %% [markdown] proof="clip scan" slides="S1 vanishing and exploding gradients; S2 vanishing and exploding gradients"
 # **What to notice.** Clipping keeps the training finite. That is what it is for: for a recurrent
 # network, say, whose gradient is very long once in a while. Here *every* gradient is too long, and
 # steps of a fixed length are slow: the error is still larger than that of always answering the
@@ -402,7 +402,7 @@ def draw(activation="tanh", s=1.0):
 
 _ = interact(draw, activation=["tanh", "relu", "sigmoid"], s=(0.25, 12.0, 0.05))
 
-# %% [markdown]
+# %% [markdown] slides="S1 initialisation; S4 initialisation; S4 ReLU"
 # ### Dead and equal neurons
 #
 # One giant step can throw a ReLU neuron so far that its sum is negative for *every* example. Then

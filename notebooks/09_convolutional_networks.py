@@ -49,7 +49,7 @@ dl.lessons.quiet_start()
 # convolution and a pooling by hand, find edges in a photograph, write a convolutional network in
 # Keras, train it beside three others, move the pictures, and look at what the layers see.
 
-# %% [markdown]
+# %% [markdown] slides="S2 convolution; S4 convolution"
 # ## Convolution by hand
 #
 # A *kernel* (or *filter*) is a small matrix of weights $k$. Lay it on the image $x$, multiply
@@ -170,7 +170,7 @@ for ax, title, values in zip(axes, ["photograph", *kernels], [photo, *maps], str
     ax.axis("off")
 print({name: round(float(weights.sum()), 6) for name, weights in kernels.items()})
 
-# %% [markdown] proof="kernels"
+# %% [markdown] proof="kernels" slides="S2 pooling; S4 pooling"
 # **What to notice.** Red is a positive number (the picture looks like the kernel), blue a negative
 # one (it looks like the opposite), white is zero. The weights of the edge kernels add up to 0, so
 # on an even area, such as the sky, they answer nothing. Those of the blur add up to 1: it keeps the
@@ -202,7 +202,7 @@ assert np.array_equal(layers.AveragePooling2D(2)(x)[0, :, :, 0], regions.mean(ax
 for pool in (layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()):
     print(f"{type(pool).__name__}: {float(pool(x)[0, 0]):.2f}")
 
-# %% [markdown] proof="sizes"
+# %% [markdown] proof="sizes" slides="S2 flattening"
 # **What to notice.** Pooling over the whole map, *global pooling*, leaves one number per map. The
 # global maximum says whether the pattern occurs anywhere; the global average says how much of it
 # there is.
@@ -236,7 +236,7 @@ for size, stride, padding in [(3, 1, "valid"), (3, 1, "same"), (5, 1, "valid"), 
 matrix = np.array([[1, 1, 0], [4, 2, 1], [0, 2, 1]])
 print(layers.Flatten()(matrix[None]).numpy())
 
-# %% [markdown]
+# %% [markdown] slides="S0 CNN; S4 CNN"
 # ## A convolutional network in Keras
 #
 # Now the network itself: two convolutions, each followed by a pooling, then flattening and two
@@ -376,7 +376,7 @@ _ = ax.legend(frameon=False, ncols=2, fontsize=9, loc="lower center", bbox_to_an
 # every place. (The global maximum is better by two pixels than by one, because two are a whole step
 # of its pooling.) Networks for photographs mostly do both.
 
-# %% [markdown]
+# %% [markdown] slides="S1 features learned per layer"
 # ## What the layers see
 #
 # First the kernels that the first convolution has learned. Then a digit's way through the network:

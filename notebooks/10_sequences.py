@@ -42,7 +42,7 @@ import dlcourse as dl
 
 dl.lessons.quiet_start()
 
-# %% [markdown]
+# %% [markdown] slides="S3 sequence prediction"
 # ## The goal
 #
 # Text, speech and prices are *sequences*: one thing comes after another. In this notebook you turn
@@ -118,7 +118,7 @@ measured = np.ones((1, 5, 8))
 filled = layers.Masking(0.0)(np.pad(measured, ((0, 0), (0, 30), (0, 0))))
 print("measured numbers and a Masking layer:", np.allclose(lstm(filled), lstm(measured)))
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S4 recurrent networks"
 # **What to notice.** With a *mask* the padding changes nothing: the layer skips the masked steps.
 # Without a mask it reads the vector of word `0` 30 times. For sequences of numbers a layer
 # `Masking` does what `mask_zero` does for words. Recurrent layers, attention and the mean over the
@@ -153,7 +153,7 @@ layer.set_weights(weights)
 states = states_of(X, *weights)
 print(np.round(states, 3), np.allclose(states[1:], layer(X[None])[0], atol=1e-6), sep="\n")
 
-# %% [markdown]
+# %% [markdown] slides="S2 vanishing and exploding gradients"
 # The input was there at the first step only, and yet the later states are not zero: that is the
 # network's memory. Keras computes the same; its layers take arrays (examples, steps, features).
 #
@@ -191,7 +191,7 @@ plt.gca().set(xlabel="steps before the last", ylabel="length of the gradient by 
 plt.legend(frameon=False)
 plt.show()
 
-# %% [markdown] proof="above"
+# %% [markdown] proof="above" slides="S0 LSTM"
 # **What to notice.** The axis is logarithmic: a straight line is a constant factor per step. At 0.5
 # the gradient *vanishes*: ten steps back it is a thousandth as long as at the last step, so that
 # training hardly sees what stood there. Above 1 it *explodes*, until tanh saturates. Keras starts

@@ -117,7 +117,7 @@ def accuracy(model, x):
 untrained, plain = network(), trained(scenes)
 print(f"test accuracy {accuracy(plain, scenes.x_test):.3f}")
 
-# %% [markdown]
+# %% [markdown] slides="S0 the black box: filters as templates; S3 deep dreaming"
 # ## What does a class want to see? Templates
 #
 # *Activation maximization* starts from a grey image $x$ and climbs the gradient of a class's logit:
@@ -164,7 +164,7 @@ plt.show()
 # over-fitting in templates: noise in those of a trained network may be a sign, but the curves of
 # notebook 07 are the better witness.
 
-# %% [markdown]
+# %% [markdown] slides="S0 the black box: attending to the right parts"
 # ## Which pixels does the answer hang on? Saliency
 #
 # The *saliency map* is the gradient's size at each pixel: how much the logit changes with it.
@@ -222,7 +222,7 @@ plt.show()
 # **What to notice.** Saliency may be bright on black pixels: ink there would change the answer.
 # Integrated gradients cannot, since the way starts from black. Two maps, two questions.
 
-# %% [markdown]
+# %% [markdown] slides="S0 the black box: attending to the right parts"
 # ## Where is the evidence? Class activation maps
 #
 # The network ends in the mean of each last feature map $F_k$, and the logits weigh these means. So
@@ -314,7 +314,7 @@ print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}
 # intervention says more: with the digit covered, most answers change; with as large a box elsewhere
 # covered, few do. This network attends to the right part.
 
-# %% [markdown]
+# %% [markdown] slides="S0 the black box: attending to the right parts"
 # ## The short cut
 #
 # Now the same scenes with a small *mark* in the upper left corner. Its four cells tell the class in
@@ -394,7 +394,7 @@ plt.show()
 # left unexplained. They explain the *network's* answer, not the tumour: measurements that rise and
 # fall together, such as radius and area, share their part in a way that another seed may change.
 
-# %% [markdown]
+# %% [markdown] slides="S0 what is most confused"
 # ## What is confused with what
 #
 # The simplest window is the errors themselves. Back to the first network, and to the scenes whose
