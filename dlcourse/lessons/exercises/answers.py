@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -179,8 +180,8 @@ def tried(function: Any, *arguments: Any) -> Any:
     try:
         result = function(*copy.deepcopy(arguments))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a student's code can raise anything
-        if isinstance(error, NotAttempted) or "llipsis" in str(error):
-            raise NotAttempted from None  # a `...` of the skeleton is still there
+        if isinstance(error, NotAttempted) or _open(function):
+            raise NotAttempted from None
         text = f"Your function raised {type(error).__name__} for ({called})"
         raise Mistake(f"{text}: {_in_words(error)}") from None
     parts = result if isinstance(result, tuple | list) else [result]
@@ -208,6 +209,17 @@ def _empty(function: Any) -> bool:
     )
 
 
+def _open(function: Any) -> bool:
+    """Return whether a `...` of the skeleton is still in a function, other than in an index."""
+    if not hasattr(function, "__code__"):
+        return False
+    steps = [step for step in dis.get_instructions(function) if step.opname != "NOP"]
+    return any(
+        step.opname == "LOAD_CONST" and step.argval is ... and "SUBSCR" not in after.opname
+        for step, after in pairwise(steps)
+    )
+
+
 def _in_words(error: BaseException) -> str:
     """Return what a student's function raised, with NumPy's texts about shapes in plain words."""
     text = one_line(error)
@@ -217,6 +229,8 @@ def _in_words(error: BaseException) -> str:
         return f"in a matrix product the inner sizes must be equal: here {sizes[2]} and {sizes[1]}."
     if sizes := re.search(r"shapes (\(.*?\)) and (\(.*?\)) not aligned", text):
         return f"a matrix product of shapes {sizes[1]} and {sizes[2]}: the inner sizes differ."
+    if "truth value of an array" in text:
+        return "a condition with `if`, `and` or `or` takes one number: for an array use `np.where`."
     module = getattr(type(error), "__module__", "")
     where = error.__traceback__
     while where and where.tb_next:
