@@ -50,7 +50,7 @@ dl.lessons.quiet_start()
 # uncertainty, and the cost. You let the data grow and see who gains. Then you use what a network
 # has learned for other classes: you save it, load it, freeze it and give it a new head.
 
-# %% [markdown] proof="classics"
+# %% [markdown] proof="classics" slides="S0 do not overkill it with deep learning"
 # ## The tumours, for the last time
 #
 # You have met the tumours since notebook 03: a row of 30 measurements for each patient, two
@@ -149,7 +149,7 @@ for name in classics:
 # **What to notice.** No learner is told apart from the network: every interval holds zero. To see a
 # lead of one patient in a hundred needs many more patients than these. So take the cheap model.
 
-# %% [markdown]
+# %% [markdown] slides="S2 time of deep and of classic learning"
 # ## What does an answer cost?
 #
 # S2 says that deep learning needs much less time for testing than classic learning. A time for
@@ -181,7 +181,7 @@ for name, predict in answers.items():
 # it compares each row with its *support vectors*, one by one. So the slide is right about some
 # learners and many rows, not in general.
 
-# %% [markdown]
+# %% [markdown] slides="S2 interpretability"
 # ## What can it explain?
 #
 # A logistic regression on standardised inputs is a list of weights, which a doctor can read. Where
@@ -195,7 +195,7 @@ print(f"accuracy on the test examples: {logistic.score(data.x_test, data.y_test)
 weights, benign = logistic[-1].coef_[0], f"logit of {data.class_names[1]}"
 _ = dl.plots.feature_attributions(weights, data.feature_names, title=benign, unit="weight")
 
-# %% [markdown]
+# %% [markdown] slides="S1 data size; S2 data size"
 # ## More data, and data that move
 #
 # S2 says that deep learning wins where the data are large. MNIST-1D puts this to the test: each
@@ -328,7 +328,7 @@ base.save("runs/base.keras")
 base = keras.models.load_model("runs/base.keras")
 print(f"{len(x_old)} pictures of old classes; accuracy {accuracy(base, x_held, y_held):.2f}")
 
-# %% [markdown]
+# %% [markdown] slides="S1 transfer learning"
 # ## Transfer: freeze it, give it a new head
 #
 # *Transfer learning* keeps the layers of a trained network and replaces its last one, the *head*.
@@ -363,7 +363,7 @@ assert np.allclose(transfer(x_test), frozen(x_test), atol=1e-4)
 # With the extra `imagenet` of this course, the base may be `efficientnet_lite0`, a network that has
 # learned from a million photographs, for a folder of your own pictures.
 
-# %% [markdown]
+# %% [markdown] slides="S1 pre-computation; S1 classic learning on deep features"
 # ## Pre-computation
 #
 # Frozen layers answer the same in every epoch. Their outputs, the *deep features*, are computed
@@ -419,7 +419,7 @@ print(pd.DataFrame(ways, index=np.repeat(counts, 2)).groupby(level=0).mean().rou
 # The three ways over the number of pictures per class
 draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 
-# %% [markdown] proof="curve"
+# %% [markdown] proof="curve" slides="S0 when and where to use deep learning"
 # **What to notice.** With 3 pictures per class, what the base has learned helps: fine-tuning and
 # even the frozen features do at least as well as a network from scratch. The frozen features
 # flatten soon, since they hold what told the old digits apart and no more: by 20 pictures per class
