@@ -394,7 +394,9 @@ for name, model, rows in (("with the base", frozen, x_new), ("of the head alone"
 #
 # Three ways to learn the new classes: an SVM on the frozen features; *fine-tuning*, which starts
 # all layers from the base's weights and trains them with a small learning rate; and a network from
-# scratch. Both networks get the same steps.
+# scratch. Both networks get the same steps. (For a single fine-tuning write `body.trainable = True`
+# and compile again with a small rate; here the weights are copied, so that one network serves
+# often.)
 #
 # **Predict, then run.** From how many pictures per class on is the network from scratch better than
 # the SVM on frozen features? And than fine-tuning?
