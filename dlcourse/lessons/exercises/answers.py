@@ -229,6 +229,8 @@ def _in_words(error: BaseException) -> str:
         return f"in a matrix product the inner sizes must be equal: here {sizes[2]} and {sizes[1]}."
     if sizes := re.search(r"shapes (\(.*?\)) and (\(.*?\)) not aligned", text):
         return f"a matrix product of shapes {sizes[1]} and {sizes[2]}: the inner sizes differ."
+    if sizes := re.search(r"reshape array of size (\d+) into shape (\(.*?\))", text):
+        return f"{sizes[1]} numbers do not fit into the shape {sizes[2]}."
     if "truth value of an array" in text:
         return "a condition with `if`, `and` or `or` takes one number: for an array use `np.where`."
     module = getattr(type(error), "__module__", "")

@@ -112,7 +112,7 @@ def _check_pool(answer: Any) -> str | None:
         try:
             got = shaped(numbers(tried(answer, image.copy(), size)), right.shape)
         except Mistake as mistake:
-            if "cannot reshape" in str(mistake):
+            if "do not fit into the shape" in str(mistake):
                 return f"Before `reshape`, drop what is left over for {asked}."
             raise
         if got.shape == right.shape and close(got, right):

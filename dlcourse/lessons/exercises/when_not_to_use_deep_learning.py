@@ -113,7 +113,7 @@ def _check_crossing(answer: Any) -> str | None:
         try:
             got = as_float(tried(answer, _SIZES, network, _CLASSIC))
         except Mistake as mistake:
-            if "truth value" in str(mistake):
+            if "one number: for an array" in str(mistake):
                 return "`if` takes one comparison, not an array of them: go from size to size."
             raise
         if got == crossing(_SIZES, network, _CLASSIC):
