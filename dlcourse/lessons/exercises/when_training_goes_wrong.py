@@ -143,7 +143,8 @@ def _check_start(answer: Any) -> str | None:
     if ratio > 10:
         return (
             f"It explodes: {activation} with s = {spread:g} gives the first layer a gradient "
-            f"{ratio:.1g} times the last one's. Smaller weights?"
+            f"{f'{ratio:,.0f}' if ratio < 1e6 else f'{ratio:.0e}'} times the last one's. "
+            "Smaller weights?"
         )
     return None
 
@@ -634,7 +635,7 @@ _SHAPE = Wrong(_wide, "The model must give outputs of shape")
 EXERCISES = (
     Exercise(
         question=(
-            "A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at "
+            "A chain of 10 sigmoid neurons, one per layer, has weights of 2. By what factor, at "
             "most, is the gradient multiplied on its way back through all ten? (three digits)"
         ),
         check=number_check(
@@ -652,8 +653,8 @@ EXERCISES = (
     Exercise(
         question=(
             "Write a function `answer(noise)` that takes an array (inputs, neurons) of normally "
-            "distributed numbers with standard deviation 1, and returns He's initial weights for a "
-            "layer of ReLU."
+            "distributed numbers with standard deviation 1, and returns these numbers scaled to "
+            "He's initial weights for a layer with ReLU."
         ),
         check=_check_he,
         hint="In the notebook's words s² = 2, and the deviation is s over the root of the inputs.",
