@@ -346,7 +346,14 @@ EXERCISES = (
             "Epoch 4 is the best; 5, 6 and 7 are not better, and the patience is used up. The "
             "better epoch 8 is never seen: that is the price of stopping early."
         ),
-        equivalents=([7, 4], np.array([7, 4]), (7.0, 4.0)),
+        equivalents=(
+            [7, 4],
+            np.array([7, 4]),
+            (7.0, 4.0),
+            ("7", "4"),
+            "epochs 7 and 4",
+            {"last": 7, "kept": 4},
+        ),
         wrong=_STOPS,
     ),
     Exercise(

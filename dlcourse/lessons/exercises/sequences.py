@@ -384,6 +384,12 @@ EXERCISES = (
                 _variant(lambda Q, K, mask: _softmax(_scores(Q, K), mask, axis=0)),
                 "There is a NaN, from 0 / 0",
             ),
+            Wrong(
+                _variant(
+                    lambda Q, K, mask: _rows(np.where(mask, np.exp(_scores(Q, K)), -np.inf)),
+                ),
+                "There is a NaN, from −∞ / −∞",
+            ),
             Wrong(lambda *a: masked_attention(*a)[1], _TWO),
             Wrong(
                 lambda Q, _, V, __: (Q, V), "For Q (2, 3), K (4, 3) and V (4, 3) the shapes must"

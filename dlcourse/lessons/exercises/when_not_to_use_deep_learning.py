@@ -359,7 +359,10 @@ EXERCISES = (
             "the network takes 400 times as long. The interval of the SVM's lead does not contain "
             "0: the rule is cheap, and worse."
         ),
-        equivalents=("B", " b ", "(b)", "b.", "The SVM", "svm", "(b) The SVM.", {"b"}),
+        equivalents=(
+            *("B", " b ", "(b)", "b.", "The SVM", "svm", "(b) The SVM.", {"b"}),
+            *("Option (b)", "answer b", np.array("b"), np.array(["b"])),
+        ),
         wrong=_CHOSEN,
     ),
     Exercise(

@@ -625,7 +625,7 @@ def _depth(model: Any, _: Any) -> str | None:
     if names == {"sigmoid"} and not any(
         isinstance(layer, keras.layers.BatchNormalization) for layer in layers
     ):
-        return "Eight sigmoids lie between the loss and the first layer: what do they leave of it?"
+        return "Eight sigmoids lie on the way to the first layer: how much gradient do they leave?"
     return None
 
 
@@ -657,7 +657,7 @@ EXERCISES = (
             "He's initial weights for a layer with ReLU."
         ),
         check=_check_he,
-        hint="In the notebook's words s² = 2, and the deviation is s over the root of the inputs.",
+        hint="He's variance is 2/n for n inputs. What deviation is that, and by which factor?",
         solution=he_weights,
         explanation=(
             "A sum of n terms has n times the variance of one; ReLU keeps half of it. With the "
@@ -679,7 +679,7 @@ EXERCISES = (
             'Answer with both, such as `("sigmoid", 1.0)`.'
         ),
         check=_check_start,
-        hint="Move the sliders of the first picture until the line is level.",
+        hint="Move the slider of the section on the layers until the line is level.",
         solution=("relu", 1.414),
         explanation=(
             "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 per layer. "
@@ -890,7 +890,7 @@ EXERCISES = (
         ),
         equivalents=(_changed(deep_sigmoid, ('"sigmoid"', '"tanh"')),),
         wrong=(
-            Wrong(deep_sigmoid, "Eight sigmoids lie between"),
+            Wrong(deep_sigmoid, "Eight sigmoids lie on the way"),
             Wrong(_no_training, "Your network has 0 hidden layers"),
             Wrong(_changed(deep_relu, ("10, verbose", "0, verbose")), "Every digit gets the same"),
             _NO_MODEL,
