@@ -59,7 +59,7 @@ dl.lessons.quiet_start()
 # **Predict, then run.** Which of the three has the smallest error on the points, and which lies
 # closest to the true curve?
 
-# %% alt="Three panels with the same twelve points near a dotted wave, and a fitted polynomial in each: a straight line, a curve close to the dotted one, and a curve through every point that swings out of the picture near both ends."
+# %% alt="Three panels with the same twelve points near a dotted wave, and a fitted polynomial in each: a straight line, a curve close to the dotted one, and a curve through every point that swings far down before the last point at both ends."
 # Polynomials of degree 1, 4 and 11 through the same points
 import keras
 import numpy as np

@@ -80,8 +80,7 @@ look(tumours.x_train, tumours.y_train)
 look(digits.x_train, digits.y_train)
 
 # %% [markdown] proof="look raw"
-# The tumours' largest column reaches 4,254, the smallest stay below 1. A network's initial weights
-# expect inputs of about 1.
+# The tumours' numbers range from 0 to 4,254. A network's initial weights expect inputs of about 1.
 #
 # **Predict, then run.** The same network is trained on these columns as they are, and behind a
 # `Normalization` layer. 63 % of the training examples are benign. How often is each network right?
