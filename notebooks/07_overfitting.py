@@ -52,14 +52,14 @@ dl.lessons.quiet_start()
 #
 # ## Capacity
 #
-# First without any network: 12 measurements of a smooth curve, each with an error, and polynomials
-# of degree 1, 4 and 11. The *capacity* of a model is how many different shapes it can take; here it
-# is the degree. With 12 coefficients, degree 11 can pass through all 12 points.
+# The first example needs no network: polynomials of degree 1, 4 and 11 are fitted to 12
+# measurements of a smooth curve, each with an error. The *capacity* of a model is how many
+# different shapes it can take; here it is the degree.
 #
 # **Predict, then run.** Which of the three has the smallest error on the points, and which lies
 # closest to the true curve?
 
-# %% alt="Three panels with the same twelve points near a dotted wave, and a fitted polynomial in each: a straight line, a curve close to the dotted one, and a curve through every point that swings out of the picture near both ends."
+# %% alt="Three panels with the same twelve points near a dotted wave, and a fitted polynomial in each: a straight line, a curve close to the dotted one, and a curve through every point that swings far down before the last point at both ends."
 # Polynomials of degree 1, 4 and 11 through the same points
 import keras
 import numpy as np
@@ -73,7 +73,8 @@ y, truth = np.sin(3 * x) + random.normal(0, 0.25, 12), np.sin(3 * fine)
 
 
 def draw_polynomial(ax, degree, decay=0.0):
-    V = legvander(x, degree)  # one column per coefficient
+    # One column per coefficient, then the coefficients with the least squared error.
+    V = legvander(x, degree)
     w = np.linalg.lstsq(V.T @ V + decay * np.eye(degree + 1), V.T @ y, rcond=None)[0]
     curve, on_points = legvander(fine, degree) @ w, np.mean((V @ w - y) ** 2)
     ax.plot(fine, truth, ":", color="0.4", label="the truth")
@@ -90,9 +91,10 @@ for ax, degree in zip(axes, (1, 4, 11), strict=True):
     draw_polynomial(ax, degree)
 
 # %% [markdown] proof="above below"
-# **What to notice.** The error on the points falls from left to right, to nothing. The best *curve*
-# is the one in the middle. So the training error alone says nothing about the worth of a model: you
-# need examples that it has not seen.
+# **What to notice.** The error on the points falls from left to right, to nothing: with its 12
+# coefficients, degree 11 can pass through all 12 points. The best *curve* is the one in the middle.
+# So the training error alone says nothing about the worth of a model: you need examples that it has
+# not seen.
 #
 # Below, move the degree. Then go back to 11 and let `decay` grow: it punishes large coefficients,
 # and the same degree becomes tame. You meet it again as weight decay.
@@ -112,9 +114,10 @@ _ = interact(choose, degree=(0, 11), decay=(0.0, 1.0, 0.05))
 # %% [markdown] proof="moons"
 # ## Data for a network
 #
-# Two half-moons whose points are scattered, so that they touch. Of 800 training points the networks
-# get the first 80. The *validation* is as large as the whole, so that its curves are quiet; it
-# shows over-fitting and serves to choose. The test stays aside until the very end.
+# The data are two half-moons whose points are scattered, so that they touch. Of 800 training points
+# the networks get the first 80. There are as many validation points as training points in all, so
+# that their curves are quiet; they show over-fitting and serve to choose. The test points stay
+# aside until the very end.
 
 # %% name="moons" alt="Eighty points in two half-moons that interlock and touch, violet circles and brown triangles."
 # The half-moons: 80 points for the training
@@ -165,7 +168,7 @@ for model, history in ((small, small_history), (large, large_history)):
     print(f"{model.count_params():6,} parameters, validation: loss {loss:.2f}, right {right:.0%}")
 
 # %% alt="Four panels with the plane shaded by the predicted class and a black boundary: the small network on its training points and on validation points, a straight line with broad soft shades; below the large network, a bent boundary with small pockets and hardly any soft shades."
-# The boundaries of both networks, over points seen in training and points of the validation
+# The boundaries of both networks, over points seen in training and over validation points
 new = moons.x_val[:80], moons.y_val[:80]
 
 
@@ -229,7 +232,8 @@ draw_curves(small_history)
 # $$L = \frac{1}{m} \sum_i L_i + \lambda \sum w^2 \qquad\Rightarrow\qquad
 # w \leftarrow w - \alpha \Big(\frac{\partial L_{\text{data}}}{\partial w} + 2 \lambda w\Big)$$
 #
-# In each step a weight loses a small part of itself: it decays, unless the data holds against it.
+# ($L_{\text{data}}$ is the first part, the loss without the penalty.) In each step a weight loses a
+# small part of itself: it decays, unless the data holds against it.
 # In Keras a layer gets `kernel_regularizer=keras.regularizers.L2(strength)`, with the formula
 # above. The slides (S1) divide by $m$ too, and square the losses, which is a slip; other books
 # write $\lambda / 2$: compare strengths only within one convention. With Adam, a penalty in the
@@ -305,7 +309,7 @@ print(f"stopped after {len(stopped['loss'])} epochs; kept: epoch {stop.best_epoc
 # ## The same as a recipe
 #
 # Weight decay and dropout are settings of the same builder as in notebook 06. `early_stopping` and
-# `epochs` are settings of a training, `dl.fit`.
+# `epochs` are settings of the training, which `dl.fit` runs.
 
 # %%
 # A network with both cures by its name: equal weights, equal penalty
@@ -321,11 +325,11 @@ print(*(type(layer).__name__ for layer in recipe.layers))
 # %% [markdown]
 # ## All of them side by side
 #
-# The losses of the data alone, without penalty and dropout: on each network's own training points,
-# and on the same validation points.
+# The table below shows the losses of the data alone, without penalty and dropout: on each network's
+# own training points, and on the same validation points.
 #
-# **Predict, then run.** Every cure makes the training loss higher. Which networks have the lowest
-# validation loss, and what did the stronger L2 do?
+# **Predict, then run.** Which networks have the lowest validation loss? What do the cures do to the
+# training loss, and what does the stronger L2 do?
 
 
 # %% name="table"
@@ -357,11 +361,11 @@ for ax, name in zip(axes.flat, list(networks)[2:4] + list(networks)[5:], strict=
 # %% [markdown] proof="tumours"
 # ## The same with the tumours
 #
-# Real data over-fits in the same way. The networks get every sixth of the tumours that notebook 06
-# trained with, 65; the others show how they do.
+# Real data lead to over-fitting in the same way. The networks get 65 tumours, every sixth of those
+# that notebook 06 trained with; the others serve as validation examples.
 #
 # **Predict, then run.** The large network gets all 65 right after a few epochs. What does its
-# validation loss do then, and does its validation *accuracy* tell of it?
+# validation loss do then, and does its validation *accuracy* show it?
 
 # %% name="tumours" alt="Loss and accuracy over 20 epochs for the large network on 65 tumours: the training loss falls to 0, the validation loss turns early and climbs far above it; the training accuracy reaches 1, the validation accuracy stays nearly level below it."
 # 65 tumours: the large network alone, and with L2, dropout and early stopping together
@@ -382,18 +386,19 @@ draw_curves(history)
 
 # %% [markdown]
 # **What to notice.** The validation loss turns after a few epochs and ends far above its lowest
-# value, while the validation accuracy stays nearly level and tells nothing of it. With the cures
-# about as many tumours are right, and the loss is a fraction: wrong answers are no longer given
-# with near certainty.
+# value, while the validation accuracy stays nearly level and shows nothing of it. With the cures
+# about as many tumours are right, and the loss is a fraction of what it was: wrong answers are no
+# longer given with near certainty.
 #
 # ## Three findings about the split
 #
 # The diagnosis knows three more findings that no curve above shows. You will meet them:
 #
-# - **Leakage.** The validation is clearly *better* than the training, though no dropout or
-#   augmentation makes the training harder. Then the validation examples were seen in training
-#   (copies, frames of one film, several pictures of one patient), or a feature carries the answer.
-#   Split by patient or film first, and compute everything else after.
+# - **Leakage.** Validation is clearly *better* than training, though nothing makes the training
+#   harder: no dropout, and no training pictures that are moved or turned (notebook 09). Then the
+#   validation examples were seen in training (copies, frames of one film, several pictures of one
+#   patient), or a feature carries the answer. Split by patient or film first, and compute
+#   everything else after.
 # - **Noisy validation.** An accuracy $p$ of $n$ examples has a standard error of $\sqrt{p(1-p)/n}$:
 #   for $n = 40$ and $p = 0.9$ that is $0.05$. Curves that jump by as much say nothing, nor does an
 #   early stop that rests on them. A larger split helps.
@@ -423,7 +428,7 @@ print(f"standard error {np.sqrt(right * (1 - right) / len(answers)):.1%}")
 # - Four cures: more data, weight decay (`regularizers.L2`), `Dropout` and `EarlyStopping`; in Keras
 #   the last three cost one line each.
 # - Every cure has a dose: too much of it is under-fitting.
-# - Choose by the validation, and look at the test once.
+# - Choose by the validation loss, and look at the test examples once.
 #
 # ## Further reading
 #

@@ -80,8 +80,7 @@ look(tumours.x_train, tumours.y_train)
 look(digits.x_train, digits.y_train)
 
 # %% [markdown] proof="look raw"
-# The tumours' largest column reaches 4,254, the smallest stay below 1. A network's initial weights
-# expect inputs of about 1.
+# The tumours' numbers range from 0 to 4,254. A network's initial weights expect inputs of about 1.
 #
 # **Predict, then run.** The same network is trained on these columns as they are, and behind a
 # `Normalization` layer. 63 % of the training examples are benign. How often is each network right?
@@ -168,9 +167,9 @@ for p in (0.5, 0.9, 0.99):
 # $$-\ln \frac{1}{k} = \ln k$$
 #
 # If it is far above, look at the scale of the input and at the initial weights. Below, the pictures
-# are once as they should be and once a hundred times too bright. Then both the cross-entropy as it
-# is in the books, and Keras' own, train on the bright ones. `TerminateOnNaN` ends a training at the
-# first loss that is not finite.
+# are once as they should be and once a hundred times too bright. On the bright ones the network is
+# then trained twice: with the cross-entropy as it is in the books, and with Keras' own.
+# `TerminateOnNaN` ends a training at the first loss that is not finite.
 #
 # **Predict, then run.** What becomes of the book's formula, where softmax rounds a probability to
 # 0?
@@ -202,10 +201,10 @@ for name, loss in {"our own": naive, "Keras'": LOSS}.items():
 #
 # ## 3. One batch first
 #
-# Train on 32 examples alone, without dropout, decay or augmentation. A network can learn so few by
-# heart: the loss must go to nearly 0. If it does not, then network, loss or rate are wrong, and
-# more data or more epochs will not help. The next cell does it with a sound training and with three
-# that are broken: a rate of 1, pictures that are all black, and labels of other pictures.
+# Train on 32 examples alone, without dropout and weight decay. A network can learn so few by heart:
+# the loss must go to nearly 0. If it does not, then network, loss or rate are wrong, and more data
+# or more epochs will not help. The next cell does it with a sound training and with three that are
+# broken: a rate of 1, pictures that are all black, and labels of other pictures.
 #
 # **Predict, then run.** Which of the three does this test find?
 
@@ -224,8 +223,8 @@ for name, x, y, rate in (
 
 # %% [markdown] proof="batch finder" slides="S2 learning rate"
 # **What to notice.** A few seconds tell the sound training from two of the broken ones. The third
-# passes: a network learns wrong labels by heart as well as right ones. Against those helps only
-# what came first, a look at some examples with their labels.
+# passes: a network learns wrong labels by heart as well as right ones. Only a look at some examples
+# beside their labels shows those.
 #
 # ## 4. The learning rate
 #
@@ -295,8 +294,8 @@ _ = ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 #
 # A squared error has slopes without limit. The diabetes scores of notebook 03 reach several
 # hundred, so the first errors are large, the steps too, and each is larger than the last. There are
-# two remedies. `clipnorm=1` shortens a gradient that is longer than 1 (*gradient clipping*), and
-# standardised targets do not make it long.
+# two remedies. With `clipnorm=1` the gradient of each array of weights is shortened to length 1 if
+# it is longer (*gradient clipping*). With standardised targets it is not long in the first place.
 #
 # **Predict, then run.** Which of the two leads to the smaller error after five epochs?
 
@@ -377,10 +376,10 @@ axes[0].set(ylabel="norm of ∂loss/∂a")
 _ = axes[2].legend(fontsize=9)
 
 # %% [markdown] proof="scan"
-# **What to notice.** Read the lines from right to left, as the loss travels. Under sigmoid, Glorot
-# and He lose several powers of ten: the first layers hardly learn. Tanh with Glorot and ReLU with
-# He are nearly level. With weights of deviation 1 the gradient explodes under tanh and ReLU, and
-# ReLU's activations have exploded on the way forward. The sigmoid seems to gain, but it is
+# **What to notice.** Read the lines from right to left, as the gradient travels. With sigmoid,
+# Glorot and He lose several powers of ten: the first layers hardly learn. Tanh with Glorot and ReLU
+# with He are nearly level. With weights of deviation 1 the gradient explodes with tanh and ReLU,
+# and ReLU's activations have exploded on the way forward. The sigmoid seems to gain, but it is
 # *saturated*: numbers from 0 to 1 have a deviation of at most 0.5, and that of its outputs is near
 # it, so that most of them lie at the ends, where the slope is almost 0. A saturated neuron is sure
 # of itself without a reason, and hard to move.
@@ -409,8 +408,7 @@ _ = interact(draw, activation=["tanh", "relu", "sigmoid"], s=(0.25, 12.0, 0.05))
 # One giant step can throw a ReLU neuron so far that its sum is negative for *every* example. Then
 # its output is zero, its slope is zero, no gradient reaches it: it is *dead*, and stays so.
 #
-# **Predict, then run.** Which of the four trainings with different rates has left dead
-# neurons?
+# **Predict, then run.** Which of the four trainings with different rates have left dead neurons?
 
 # %% name="dead"
 # The share of dead neurons in the two hidden layers after the four trainings.
@@ -496,8 +494,8 @@ for momentum in (0.99, 0.8):
 #
 # ### Quick checks
 #
-# **08.1** A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at most, is
-# the gradient multiplied on its way back through all ten? (three digits)
+# **08.1** A chain of 10 sigmoid neurons, one per layer, has weights of 2. By what factor, at most,
+# is the gradient multiplied on its way back through all ten? (three digits)
 
 # %%
 # 08.1: your answer
@@ -508,8 +506,8 @@ check("08.1", answer)
 
 # %% [markdown]
 # **08.2** Write a function `answer(noise)` that takes an array (inputs, neurons) of normally
-# distributed numbers with standard deviation 1, and returns He's initial weights for a layer of
-# ReLU.
+# distributed numbers with standard deviation 1, and returns these numbers scaled to He's initial
+# weights for a layer with ReLU.
 
 # %%
 # 08.2: your answer

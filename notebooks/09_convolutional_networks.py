@@ -57,8 +57,8 @@ dl.lessons.quiet_start()
 #
 # $$y_{ij} = \sum_a \sum_b x_{i+a,\,j+b}\; k_{ab}$$
 #
-# The result is a *feature map*: large where the image looks like the kernel. These are the slides'
-# image and kernel.
+# The result is a *feature map*: large where the image looks like the kernel. The next cell has the
+# slides' image and kernel.
 
 # %%
 # A convolution as two loops over the places; NumPy sums over the kernel.
@@ -102,9 +102,10 @@ _ = interact(draw, row=(0, 2), column=(0, 2))
 # numbers. The pixel in the middle is used by all of these windows, and all of them share the same
 # nine weights.
 #
-# Keras' layer for this is `Conv2D`. It takes images of shape (m, height, width, channels) and keeps
-# its kernels as (rows, columns, channels, filters). Given the slides' kernel, it must agree with
-# the loops.
+# Keras' layer for this is `Conv2D`. It takes images of shape (m, height, width, channels). The
+# *channels* are the numbers at each place: one for a grey picture, three for a coloured one, and
+# one per filter for feature maps. The layer keeps its kernels as (rows, columns, channels,
+# filters). Given the slides' kernel, it must agree with the loops.
 
 # %%
 # The same with Keras: a layer of one filter, whose weights are set by hand.
@@ -137,9 +138,9 @@ print("deep learning:", convolve(image, edge), sep="\n")
 print("mathematics:", convolve2d(image, edge, "valid"), sep="\n")
 
 # %% [markdown]
-# **What to notice.** Every sign is the other way round. A network does not mind, because it
-# *learns* its kernels, turned or not. It matters when you carry a kernel from a book of image
-# processing into a network.
+# **What to notice.** Every sign is the other way round, because a half turn exchanges the two outer
+# columns of this kernel. A network does not mind, because it *learns* its kernels, turned or not.
+# It matters when you carry a kernel from a book of image processing into a network.
 
 # %% [markdown]
 # ## What kernels find
@@ -173,7 +174,7 @@ print({name: round(float(weights.sum()), 6) for name, weights in kernels.items()
 # %% [markdown] proof="kernels" slides="S2 pooling; S4 pooling"
 # **What to notice.** Red is a positive number (the picture looks like the kernel), blue a negative
 # one (it looks like the opposite), white is zero. The weights of the edge kernels add up to 0, so
-# on an even area, such as the sky, they answer nothing. Those of the blur add up to 1: it keeps the
+# on an even area, such as the sky, their answer is 0. Those of the blur add up to 1: it keeps the
 # brightness.
 #
 # ## Pooling
@@ -182,8 +183,8 @@ print({name: round(float(weights.sum()), 6) for name, weights in kernels.items()
 # (*max pooling*) or the mean (*average pooling*). What is lost is where exactly in the region it
 # was. There is nothing to learn in it.
 #
-# **Predict, then run.** What is left of the four rows of the slides' image, printed below, after
-# max pooling, and after average pooling?
+# **Predict, then run.** The next cell prints an image of the slides. What is left of it after max
+# pooling, and after average pooling?
 
 # %%
 # The image that is pooled next.
@@ -288,11 +289,12 @@ for ours, theirs in zip(flattened.get_weights(), same.get_weights(), strict=True
 print(f"{same.count_params():,} parameters in both, all equal")
 
 # %% [markdown]
-# Three more networks for comparison. The first has no convolution. The second takes the *largest*
-# number of each map, by global pooling, where the one above flattens: it can no longer tell where a
-# pattern was, only whether it was there. The third is a copy of the network above behind a layer
-# that moves each picture at random in training: *augmentation*. Such layers (`RandomTranslation`,
-# `RandomRotation`, `RandomZoom`, `RandomFlip`) do nothing outside `fit`.
+# Here are three more networks for comparison. The first has no convolution. The second takes the
+# *largest* number of each map, by global pooling, where the one above flattens: it can no longer
+# tell where a pattern was, only whether it was there. The third is a copy of the network above
+# behind a layer that moves each picture at random in training, which is called *augmentation*. Such
+# layers (`RandomTranslation`, `RandomRotation`, `RandomZoom`, `RandomFlip`) do nothing outside
+# `fit`.
 
 # %%
 # A dense network, one with global pooling, and one that is trained on moved pictures.
@@ -407,8 +409,8 @@ for row, layer, values in zip(axes, shown, inside.predict(x_val[:1], verbose=0),
 # %% [markdown] proof="network"
 # **What to notice.** The first maps still look like the digit, its edges or its strokes. After each
 # pooling a map has a quarter of the numbers, and each number answers for a larger part of the
-# picture. A map that is all black is zero everywhere: it has
-# not found its pattern in this digit. (Each map has its own grey scale.)
+# picture. A map that is all black is zero everywhere: its filter has not found its pattern in this
+# digit. (Each map has its own grey scale.)
 
 # %% [markdown]
 # ## In five lines
@@ -417,8 +419,8 @@ for row, layer, values in zip(axes, shown, inside.predict(x_val[:1], verbose=0),
 # - What deep learning calls a convolution is a cross-correlation: the kernel is not turned.
 # - Pooling makes a map smaller and has no parameters; alone it forgives only a part of a shift.
 # - A `Conv2D` layer's parameters do not depend on the size of the picture; a dense layer's do.
-# - A network stands moved pictures if it does not ask where (global pooling) or has seen them moved
-#   (augmentation).
+# - A network copes with moved pictures if it does not ask where (global pooling) or has seen them
+#   moved (augmentation).
 
 # %% [markdown]
 # ## Further reading
@@ -508,9 +510,9 @@ check("09.4", answer)
 #
 # **09.5** Write a function `answer(x_train, y_train)` that builds, trains and returns a network
 # with at most 6,000 parameters. It gets the 1,221 training digits as above, (12, 12, 1) with values
-# from 0 to 16, all in the middle. The checker moves digits that it has never seen by two pixels in
-# eight directions: the network must read at least 85 % of them, with a training of ten seconds or
-# less.
+# from 0 to 16, all in the middle. The checker has digits that the network has never seen, in place
+# and moved by two pixels in eight directions: the network must read at least 85 % of them, with a
+# training of ten seconds or less.
 
 
 # %%

@@ -47,8 +47,8 @@ dl.lessons.quiet_start()
 #
 # Text, speech and prices are *sequences*: one thing comes after another. In this notebook you turn
 # sentences into numbers and read them with a recurrent network, an LSTM, a convolution and
-# self-attention, each in a few lines of Keras. You compute the inside of two of them by hand, that
-# of attention in an exercise. Then you ask two questions about the same sentences: for one the
+# self-attention, each in a few lines of Keras. You compute the inside of the first two by hand, and
+# that of attention in an exercise. Then you ask two questions about the same sentences: for one the
 # order of the words decides, for the other it does not.
 #
 # ## Look at the data
@@ -64,6 +64,7 @@ import numpy as np
 
 chapters = {}
 for chapter, text in topics.items():
+    # A sentence ends at . : ? or !, or at an empty line; a word is a row of letters.
     for sentence in re.split(r"(?<=[.:?!])\s+|\n\s*\n", text):
         words = re.findall("[a-z]+", sentence.lower())
         if 6 <= len(words) <= 25:
@@ -93,7 +94,7 @@ print(" ".join(vectorize.get_vocabulary()[1:6]), sentences[train + 7], example, 
 #
 # The numbers are names, not sizes: word `6` is not twice word `3`. An *embedding* is a table with
 # one row of weights per word. The layer looks the rows up, and training changes them like any
-# weight.
+# weight. With `mask_zero=True` it also tells the layers after it which words are padding.
 
 # %%
 # An embedding is a look-up in a table.
@@ -102,8 +103,11 @@ vectors = embedding(example)
 print(vectors.shape, np.array_equal(vectors, embedding.get_weights()[0][example]))
 
 # %% [markdown] proof="below"
+# The layer `LSTM`, whose inside follows below, reads such vectors one after another, and what it
+# has read so far is kept in a vector, its state.
+#
 # **Predict, then run.** A sentence of a few words is padded with 30 more zeros. Does the last state
-# of an LSTM change? With `mask_zero=True`, and without it?
+# of an LSTM change with `mask_zero=True`? And without it?
 
 # %% name="mask"
 # Read a sentence and a padded copy of it, with a mask and without; the same with measured numbers.
@@ -130,8 +134,8 @@ print("measured numbers and a Masking layer:", np.allclose(lstm(filled), lstm(me
 #
 # $$h_t = \tanh(x_t W + h_{t-1} U + b), \qquad h_0 = 0$$
 #
-# The weights $W$, $U$, $b$ are the same at every step. Below, two units read one number per step:
-# first a `1`, then zeros.
+# The weights $W$, $U$, $b$ are the same at every step. Below, a layer of two neurons (also called
+# *units*) reads one number per step: first a `1`, then zeros.
 #
 # **Predict, then run.** Which states do you expect while the network reads the zeros?
 
@@ -164,7 +168,8 @@ print(np.round(states, 3), np.allclose(states[1:], layer(X[None])[0], atol=1e-6)
 #
 # $$\frac{\partial h_T}{\partial h_t} = \prod_{s=t+1}^{T} \mathrm{diag}(1 - h_s^2)\, U^\top$$
 #
-# In the next cell $U$ is an orthogonal matrix (a rotation, perhaps with a mirror) times a factor.
+# In the next cell $U$ is a factor times an *orthogonal matrix*: a rotation, perhaps with a mirror,
+# which keeps the length of every vector.
 
 # %% [markdown] proof="below"
 # **Predict, then run.** How long is the gradient by the input 40 steps before the last, compared
@@ -180,7 +185,7 @@ inputs, W = 0.02 * rng.normal(size=(41, 4)), rng.normal(size=(4, 16)) / 4
 plt.figure(figsize=(7, 3.2))
 for factor, colour in ((0.5, "#0072B2"), (0.9, "#D55E00"), (1, "#009E73"), (1.2, "#CC79A7")):
     dh, lengths = np.full(16, 1 / 4), []  # the loss depends on the last state alone
-    for h in states_of(inputs, W, factor * orthogonal)[:0:-1]:
+    for h in states_of(inputs, W, factor * orthogonal)[:0:-1]:  # from the last state back
         dz = dh * (1 - h**2)
         lengths.append(np.linalg.norm(dz @ W.T))
         dh = dz @ (factor * orthogonal).T
@@ -221,6 +226,7 @@ for x in np.array(vectors[0][example[0] > 0]):
     c = expit(f) * c + expit(i) * np.tanh(g)
     h = expit(o) * np.tanh(c)
 print("NumPy = Keras:", np.allclose(h, lstm(vectors)[0], atol=1e-6))
+# The biases are in the same order as the gates: b[4] is that of the first unit's forget gate.
 print(f"forget gate for z = b: {expit(b[4]):.2f}; ten times: {expit(b[4]) ** 10:.1%}")
 
 # %% [markdown] proof="above"
@@ -345,8 +351,10 @@ for kind in (layers.SimpleRNN, layers.LSTM):
 # $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt d}\right) V, \qquad
 # Q = X W_q + b_q, \quad K = X W_k + b_k, \quad V = X W_v + b_v$$
 #
-# A *transformer* block is self-attention, then two dense layers for each word; both add their
-# outputs to their inputs.
+# Several of these side by side, with matrices of their own, are the *heads* of a layer; here there
+# is one. A *transformer* block is self-attention, then two dense layers for each word; both add
+# their outputs to their inputs. Before each, and at the end, a *layer normalization* brings the
+# vector of each word to mean zero and spread one.
 #
 # **Predict, then run.** Can this block tell a sentence from its shuffled copy?
 
@@ -363,7 +371,7 @@ def attention(with_positions=True):
     y = layers.LayerNormalization()(x)
     x = layers.Add()([x, layers.MultiHeadAttention(num_heads=1, key_dim=32)(y, y)])
     y = layers.LayerNormalization()(x)
-    y = layers.Dense(32)(layers.Dense(128, activation="gelu")(y))
+    y = layers.Dense(32)(layers.Dense(128, activation="gelu")(y))  # gelu: a smooth ReLU
     x = layers.LayerNormalization()(layers.Add()([x, y]))
     x = layers.GlobalAveragePooling1D()(x)
     return keras.Model(words, layers.Dense(1, activation="sigmoid")(x))

@@ -46,16 +46,16 @@ dl.lessons.quiet_start()
 #
 # S2 calls a deep network a black box that never tells how and why. It does not by itself, but it
 # can be asked. In this notebook you ask a network what it wants to see (templates), which pixels
-# its answer hangs on (saliency), and where the evidence lies (class activation maps), each with a
+# its answer depends on (saliency), and where the evidence lies (class activation maps), each with a
 # few lines around a gradient. Then you *check* what the maps say: in a network that looks at the
-# digit, and in one that has found a short cut.
+# digit, and in one that has found a shortcut.
 
 # %% [markdown]
 # ## Look at the data
 #
-# Does a map of evidence tell the truth? On a photograph nobody knows. So here are scenes of which
-# you know: a digit is planted somewhere among pieces of other digits, and the data set's `regions`
-# hold the *box* that it stands in.
+# Does a map of evidence tell the truth? For a photograph nobody knows where a network should look.
+# For these scenes you know it: a digit is planted somewhere among pieces of other digits, and the
+# data set's `regions` hold the *box* that it stands in.
 
 # %% name="data" alt="Eight grey scenes of 32 by 32 pixels with the class above: one whole digit each, at different places, among pieces of other digits."
 # Load the scenes, and look at eight of the test images.
@@ -124,9 +124,10 @@ print(f"test accuracy {accuracy(plain, scenes.x_test):.3f}")
 #
 # $$x \leftarrow x + \alpha \frac{\partial z_c}{\partial x}$$
 #
-# The weights stay; the image learns. Without more, it ends in noise that means nothing to an eye.
-# So the image is moved a little before every step, and jumps between neighbours are made expensive.
+# The weights stay; the image learns. This alone ends in noise that means nothing to an eye. So the
+# image is moved a little before every step, and jumps between neighbouring pixels lower the score.
 # What comes out is the *template* of the class. The untrained network is asked, too.
+# A `GradientTape` records the calculation and gives the gradient, as in notebook 05.
 #
 # **Predict, then run.** What will the template of a zero look like: one ring?
 
@@ -165,7 +166,7 @@ plt.show()
 # notebook 07 are the better witness.
 
 # %% [markdown] slides="S0 the black box: attending to the right parts"
-# ## Which pixels does the answer hang on? Saliency
+# ## Which pixels does the answer depend on? Saliency
 #
 # The *saliency map* is the gradient's size at each pixel: how much the logit changes with it.
 #
@@ -230,8 +231,9 @@ plt.show()
 #
 # $$z_c = b_c + \sum_k w_{kc}\, \overline{F_k} \qquad M_c = \sum_k w_{kc} F_k$$
 #
-# *Grad-CAM* takes the mean gradient over the places in the place of $w_{kc}$, and so works for
-# other networks, too; it drops negative values. Keras shows the same on a photograph:
+# *Grad-CAM* uses the mean of the gradient $\partial z_c / \partial F_k$ over the places instead of
+# $w_{kc}$, and so works for other networks, too; it drops negative values. Here this mean is
+# $w_{kc}$ divided by the number of places. Keras shows Grad-CAM on a photograph:
 # [Grad-CAM](https://keras.io/examples/vision/grad_cam/).
 
 
@@ -315,11 +317,11 @@ print(f"with as large a box elsewhere covered: {changed(plain, x, mirrored):.2f}
 # covered, few do. This network attends to the right part.
 
 # %% [markdown] slides="S0 the black box: attending to the right parts"
-# ## The short cut
+# ## The shortcut
 #
 # Now the same scenes with a small *mark* in the upper left corner. Its four cells tell the class in
 # binary, as a hospital's stamp may tell which ward an X-ray comes from. The mark is right in every
-# training, validation and test image. The same network, the same training:
+# training, validation and test image. The network and its training are the same as above.
 
 # %% name="marked"
 # Train on scenes with a mark that is always right.
@@ -360,8 +362,7 @@ for name, model in {"without a mark": plain, "with the mark": marked}.items():
 # **What to notice.** Cover the digit, and hardly an answer changes: as long as there is a mark, the
 # mark decides. Without it the network falls back on what it has learned of the digit, which is
 # less. Where mark and digit disagree, it believes the mark, and is worse than a guess. No accuracy
-# on such data could have told: the mark was right in validation *and* in test. A map raised the
-# suspicion, and an intervention proved it.
+# on such data could have shown this: the mark was right in validation *and* in test.
 
 # %% [markdown]
 # ## A row of a table
@@ -432,7 +433,7 @@ plt.show()
 # - Olah et al. 2017, [Feature visualization](https://distill.pub/2017/feature-visualization/):
 #   templates of a large network, and how they are made smooth.
 # - Lapuschkin et al. 2019, [Unmasking Clever Hans
-#   predictors](https://doi.org/10.1038/s41467-019-08987-4): short cuts in real data sets.
+#   predictors](https://doi.org/10.1038/s41467-019-08987-4): shortcuts in real data sets.
 #
 # ## Exercises
 #

@@ -46,15 +46,15 @@ dl.lessons.quiet_start()
 # ## The goal
 #
 # S0 says: "Don't overkill it with deep learning!" That is an opinion until it is measured. In this
-# notebook you set networks beside classic learners, on the same examples: accuracy, its
-# uncertainty, and the cost. You let the data grow and see who gains. Then you use what a network
+# notebook you compare networks with classic models, on the same examples: accuracy, its
+# uncertainty, and the cost. You let the data grow and see which gains. Then you use what a network
 # has learned for other classes: you save it, load it, freeze it and give it a new head.
 
 # %% [markdown] proof="classics" slides="S0 do not overkill it with deep learning"
 # ## The tumours, for the last time
 #
 # You have met the tumours since notebook 03: a row of 30 measurements for each patient, two
-# classes. A network with one hidden layer stands beside three *classic learners*: logistic
+# classes. A network with one hidden layer stands beside three *classic models*: logistic
 # regression; a *support vector machine* (SVM), which draws the boundary with the widest margin,
 # here a curved one; and a *random forest*, many trees of yes-or-no questions that vote.
 #
@@ -131,10 +131,10 @@ _ = ax.set(xlim=(0.9, 1.003), ylim=(-0.5, 3.5), xlabel="accuracy on a fold (stro
 # $$\bar d \pm t_{k-1} \sqrt{s_d^2 \left(\frac{1}{k} + \frac{n_{test}}{n_{train}}\right)}$$
 #
 # $s_d^2$ is the variance of the differences and $t_{k-1}$ the 97.5 % quantile of Student's
-# distribution. If the interval holds 0, the two models are not told apart, and the cheaper one is
-# the better choice.
+# distribution, a factor that is the larger the fewer folds there are. If the interval contains 0,
+# the two models do not differ significantly, and the cheaper one is the better choice.
 #
-# **Predict, then run.** Which of the three can be told apart from the network?
+# **Predict, then run.** Which of the three differ significantly from the network?
 
 # %% name="interval"
 # The lead of the network over each other model, with its corrected 95 % interval
@@ -142,12 +142,14 @@ from scipy import stats
 
 for name in classics:
     lead = np.array(scores["network"]) - scores[name]
-    half = stats.t.ppf(0.975, 5 - 1) * np.sqrt(lead.var(ddof=1) * (1 / 5 + 1 / 4))  # 1 to 4 folds
+    # One fold is the test, four are for training: n_test / n_train = 1 / 4.
+    half = stats.t.ppf(0.975, 5 - 1) * np.sqrt(lead.var(ddof=1) * (1 / 5 + 1 / 4))
     print(f"network − {name:20} {lead.mean():+.3f} ± {half:.3f}")
 
 # %% [markdown]
-# **What to notice.** No learner is told apart from the network: every interval holds zero. To see a
-# lead of one patient in a hundred needs many more patients than these. So take the cheap model.
+# **What to notice.** No model differs significantly from the network: every interval contains zero.
+# It takes many more patients than these to see a lead of one patient in a hundred. So take the
+# cheap model.
 
 # %% [markdown] slides="S2 time of deep and of classic learning"
 # ## What does an answer cost?
@@ -176,10 +178,10 @@ for name, predict in answers.items():
 
 # %% [markdown]
 # **What to notice.** `predict` pays a large fixed cost, whether there is one row or a batch of
-# them: divided by a few hundred rows it would convict the network of something that is not its own.
+# them: divided among a few hundred rows it would make the network look slow, which it is not.
 # For many rows the network is quick, and so is logistic regression; the SVM is the slowest, since
-# it compares each row with its *support vectors*, one by one. So the slide is right about some
-# learners and many rows, not in general.
+# it compares each row with its *support vectors*, the training examples that mark its boundary. So
+# the slide is right about some models and many rows, not in general.
 
 # %% [markdown] slides="S2 interpretability"
 # ## What can it explain?
@@ -216,8 +218,8 @@ for digit, ax in enumerate(axes):
 # schedule that is laid out for more steps than are made never comes down, and the comparison would
 # blame the network for it.
 #
-# **Predict, then run.** Who is ahead with few signals, a convolutional network or an SVM? And with
-# many?
+# **Predict, then run.** Which is ahead with few signals, a convolutional network or an SVM? And
+# with many?
 
 
 # %% name="training"
@@ -258,8 +260,8 @@ for size in sizes:
 print(pd.DataFrame(growth, index=sizes).round(2))
 
 
-# %% alt="Test accuracy over the number of signals on a logarithmic axis, one line for each of four learners. With 100 signals all lie low, between about 0.15 and 0.3. The line of the convolutions rises most steeply and ends highest, before the random forest and, well below, the SVM; logistic regression hardly rises."
-# The learners over the number of signals
+# %% alt="Test accuracy over the number of signals on a logarithmic axis, one line for each of four models. With 100 signals all lie low, between about 0.15 and 0.3. The line of the convolutions rises most steeply and ends highest, before the random forest and, well below, the SVM; logistic regression hardly rises."
+# The accuracy of the four models over the number of signals
 def draw(numbers, curves, label):
     _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
     for k, (name, values) in enumerate(curves.items()):
@@ -275,7 +277,7 @@ def draw(numbers, curves, label):
 draw(sizes, growth, "signals to learn from (one seed)")
 
 # %% [markdown]
-# **What to notice.** With few signals the two are about level, and not good. All gain from data,
+# **What to notice.** With few signals the two are about equal, and not good. All gain from data,
 # and the network most. The SVM compares position with position; a filter looks for its piece of the
 # digit at every position, so each example teaches it about all places at once. What decides is not
 # only how many examples there are, but also what they are like: on the tumours, where each column
@@ -305,9 +307,9 @@ _ = dl.plots.image_grid(x_new[:8], [str(5 + label) for label in y_new[:8]])
 # %% [markdown]
 # `BatchNormalization` brings each feature map to mean zero and spread one over the batch, which
 # makes the training steadier. For predictions it uses running means, and their `momentum` has to
-# fit the number of steps: with Keras' default, `0.99`, they need some hundred steps to arrive, and
-# until then a network that has learned its training examples seems to know nothing. With $s$ steps
-# between two evaluations, $1 - 3/s$ is a fair choice, between $0.8$ and $0.99$.
+# fit the number of steps: with Keras' default, `0.99`, they need a few hundred steps to arrive, and
+# until then a network that has learned its training examples seems to know nothing. The trainings
+# below have fewer steps than that, so here it is `0.9`.
 
 
 # %% name="base"
@@ -394,9 +396,9 @@ for name, model, rows in (("with the base", frozen, x_new), ("of the head alone"
 #
 # Three ways to learn the new classes: an SVM on the frozen features; *fine-tuning*, which starts
 # all layers from the base's weights and trains them with a small learning rate; and a network from
-# scratch. Both networks get the same steps. (For a single fine-tuning write `body.trainable = True`
-# and compile again with a small rate; here the weights are copied, so that one network serves
-# often.)
+# scratch. Both networks get the same number of steps. (For a single fine-tuning write
+# `body.trainable = True` and compile again with a small rate; here the weights are copied, so that
+# one network can be trained again and again.)
 #
 # **Predict, then run.** From how many pictures per class on is the network from scratch better than
 # the SVM on frozen features? And than fine-tuning?
@@ -424,9 +426,10 @@ draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 # even the frozen features do at least as well as a network from scratch. The frozen features
 # flatten soon, since they hold what told the old digits apart and no more: by 20 pictures per class
 # the network from scratch has passed them. Fine-tuning begins with what was learned and changes
-# what does not fit. Its lead over the network from scratch shrinks in the end, and where that
-# overtakes depends on the network and on the number of steps; here it is at about 50 pictures or
-# beyond. So the answer to "transfer or not" is a curve, and it has to be measured on your data.
+# what does not fit. Its lead over the network from scratch shrinks in the end. Where the network
+# from scratch overtakes depends on the network and on the number of steps; here it is at about 50
+# pictures or beyond. So the answer to "transfer or not" is a curve, and it has to be measured on
+# your data.
 #
 # ## A verdict
 #
@@ -443,7 +446,7 @@ draw(counts, ways, "pictures per class (dots: two draws, lines: their mean)")
 # ## In five lines
 #
 # - Measure the guess and the cheap model first, on the same folds as the network.
-# - A difference counts only if its corrected interval does not hold zero.
+# - A difference counts only if its corrected interval does not contain zero.
 # - A network gains where one input alone means little and things move about, not only where there
 #   are many examples.
 # - Transfer pays where examples are few: frozen features are the cheapest, fine-tuning is better,
@@ -485,8 +488,9 @@ answer = ...
 check("12.1", answer)
 
 # %% [markdown]
-# **12.2** A frozen base takes 2 ms for an image, the head's training 0.1 ms. With 1,000 images and
-# 50 epochs, how many seconds does it take if the base's features are computed once and kept?
+# **12.2** A frozen base takes 2 ms per image, and training the head takes 0.1 ms per image and
+# epoch. With 1,000 images and 50 epochs, how many seconds does it all take if the base's features
+# are computed once and kept?
 
 # %%
 # 12.2: your answer, in seconds
@@ -506,9 +510,9 @@ check("12.3", answer)
 # %% [markdown]
 # ### Complete the algorithm
 #
-# **12.4** `first` and `second` hold the accuracies of two models on the same folds. Return the two
-# ends of the corrected 95 % interval of the first one's lead, the lower end first. It must work for
-# any number of folds.
+# **12.4** `first` and `second` hold the accuracies of two models on the same folds, each trained
+# with `n_train` examples and tested with `n_test`. Return the two ends of the corrected 95 %
+# interval of the first one's lead, the lower end first. It must work for any number of folds.
 
 
 # %%

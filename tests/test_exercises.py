@@ -285,6 +285,9 @@ def test_a_function_whose_part_is_still_open_is_not_attempted(function):
         (lambda x: 1.0 if x > 0 else 0.0, "takes one number: for an array use `np.where`"),
         (lambda x: x.reshape(4, 2), r"6 numbers do not fit into the shape \(4,2\)"),
         (lambda x: x[..., 0] @ x.T, "inner sizes must be equal: here 2 and 3"),
+        (lambda x: np.zeros((x.shape[0] / 2, 3)), "a float: divide with `//`"),
+        (lambda x: x.mean(axis=[0, 1]), "a list: a tuple has round brackets"),
+        (lambda x: [np.zeros(2).__setitem__(0, x)], "one place of an array takes one number"),
         (lambda x: x[...] + unknown, "name 'unknown'"),  # noqa: F821
         (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821
     ],

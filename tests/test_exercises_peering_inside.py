@@ -29,7 +29,7 @@ from dlcourse.lessons.exercises.peering_inside import (
         lambda *a: np.array([[hit(*a)]]),
     ],
 )
-def test_a_hit_is_said_by_a_bool_a_number_or_a_word(answer):
+def test_a_hit_is_said_by_a_bool_or_by_a_number_or_word(answer):
     assert check("11.3", answer)
 
 

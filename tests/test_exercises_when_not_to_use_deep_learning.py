@@ -37,7 +37,7 @@ def test_the_data_have_ten_signals_of_each_new_class_and_600_to_judge_by():
 @pytest.mark.parametrize(
     "model", [DummyClassifier(), LogisticRegression(), KNeighborsClassifier(1), SVC(), SVC(C=10)]
 )
-def test_classic_learners_on_the_new_signals_alone_stay_below_the_bar(model):
+def test_classic_models_on_the_new_signals_alone_stay_below_the_bar(model):
     def answer(_x_old, _y_old, x, y):
         return OnRows(model.fit(x[..., 0], y))
 

@@ -231,6 +231,11 @@ def _in_words(error: BaseException) -> str:
         return f"a matrix product of shapes {sizes[1]} and {sizes[2]}: the inner sizes differ."
     if sizes := re.search(r"reshape array of size (\d+) into shape (\(.*?\))", text):
         return f"{sizes[1]} numbers do not fit into the shape {sizes[2]}."
+    if kind := re.search(r"'(\w+)' object cannot be interpreted as an integer", text):
+        tip = {"float": ": divide with `//`", "list": ": a tuple has round brackets"}
+        return f"a whole number is needed where yours is a {kind[1]}{tip.get(kind[1], '')}."
+    if "setting an array element with a sequence" in text:
+        return "one place of an array takes one number, and yours gets several: add them up?"
     if "truth value of an array" in text:
         return "a condition with `if`, `and` or `or` takes one number: for an array use `np.where`."
     module = getattr(type(error), "__module__", "")
@@ -281,6 +286,8 @@ def choice_check(
     options = {letter: _plain(words) for letter, words in _OPTION.findall(question)}
 
     def check(answer: Any) -> str | None:
+        if isinstance(answer, np.ndarray):
+            answer = answer.tolist()
         if isinstance(answer, set | frozenset | list | tuple) and len(answer) == 1:
             (answer,) = answer
         if not isinstance(answer, str) or (letter := _letter(answer, options)) not in messages:
@@ -293,7 +300,7 @@ def choice_check(
 
 def _letter(answer: str, options: Mapping[str, str]) -> str:
     """Return the letter that an answer names: "c", "(c)", "c: …", or the words of the option."""
-    text = answer.strip().lower()
+    text = re.sub(r"\A(?:answer|option)\s+", "", answer.strip().lower())
     if found := re.match(r"\(?([a-z])(?:[).:]|\Z)", text):
         return found[1]
     said = _plain(text)
@@ -309,6 +316,8 @@ def shown(value: Any) -> str:
         text = np.array2string(value, precision=4, threshold=20, edgeitems=2, separator=", ")
     elif callable(value):
         return "a function"  # its repr contains an address, which differs from run to run
+    elif isinstance(value, np.random.Generator):
+        return "a generator"  # so does this one
     else:
         text = repr(value.item() if isinstance(value, np.generic) else value)
     text = " ".join(text.split())

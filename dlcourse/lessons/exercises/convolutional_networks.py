@@ -229,7 +229,10 @@ def _check_convolution(answer: Any) -> str | None:
             got = shaped(numbers(tried(answer, image, kernel, stride)), right.shape)
         except Mistake as mistake:
             if "number by number" in str(mistake):
-                return "Your window does not have the kernel's size: where does it end?"
+                return (
+                    "Your window does not have the kernel's size: where does it end? And is there "
+                    "room for so many places?"
+                )
             raise
         if close(got, right):
             continue
@@ -482,9 +485,9 @@ EXERCISES = (
         question=(
             "Write a function `answer(x_train, y_train)` that builds, trains and returns a network "
             "with at most 6,000 parameters. It gets the 1,221 training digits as above, (12, 12, "
-            "1) with values from 0 to 16, all in the middle. The checker moves digits that it has "
-            "never seen by two pixels in eight directions: the network must read at least 85 % of "
-            "them, with a training of ten seconds or less."
+            "1) with values from 0 to 16, all in the middle. The checker has digits that the "
+            "network has never seen, in place and moved by two pixels in eight directions: the "
+            "network must read at least 85 % of them, with a training of ten seconds or less."
         ),
         check=_check_small,
         hint=(

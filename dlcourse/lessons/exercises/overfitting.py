@@ -36,9 +36,15 @@ _STOPS = (
 
 
 def _check_stop(answer: Any) -> str | None:
+    if isinstance(answer, set | frozenset):
+        raise Mistake("A set has no order: answer with a tuple, such as (9, 9).")
+    if isinstance(answer, Mapping):
+        answer = list(answer.values())
     if isinstance(answer, str):  # "7, 4", "epoch 7 and epoch 4"
-        words = re.split(r"[,;]|\band\b", answer.lower().replace("epoch", "").strip(" ()[]."))
-        answer = [as_float(word) for word in words]
+        plain = re.sub(r"\bepochs?\b", " ", answer.lower()).strip(" ()[].")
+        answer = re.split(r"\s*(?:[,;]|\band\b|\s)\s*", plain.strip())
+    if isinstance(answer, list | tuple) and any(isinstance(part, str) for part in answer):
+        answer = [as_float(part) for part in answer]
     value = numbers(answer).ravel()
     if value.shape != (2,):
         raise Mistake(f"Two numbers are expected, not {value.size}.")
@@ -217,6 +223,8 @@ def _check_dropout(answer: Any) -> str | None:
     if (zero == (other == 0)).all():
         return "Each step must drop other neurons: take the numbers from `random`."
     ratios = value[~zero] / a[~zero]
+    if np.ptp(value[~zero]) < 1e-4:
+        return "All numbers that stay are equal: in your result the activations `a` are missing."
     if np.ptp(ratios) > 1e-4:
         return "What stays must be multiplied by one and the same number."
     if not close(ratios[0], 1 / (1 - _RATE), 1e-4):
@@ -238,7 +246,10 @@ def _dropped(answer: Any, a: np.ndarray, rate: float, training: bool, seed: int)
     random = np.random.default_rng(seed)
     value = shaped(numbers(tried(answer, a, rate, training, random)), a.shape)
     if value.shape != a.shape:
-        raise Mistake(f"For `a` of shape {a.shape} the same is expected, got {value.shape}.")
+        when = "In training" if training else "In use"
+        raise Mistake(
+            f"{when} an array of the shape of `a` is expected, {a.shape}; yours has {value.shape}."
+        )
     return value
 
 
@@ -335,7 +346,14 @@ EXERCISES = (
             "Epoch 4 is the best; 5, 6 and 7 are not better, and the patience is used up. The "
             "better epoch 8 is never seen: that is the price of stopping early."
         ),
-        equivalents=([7, 4], np.array([7, 4]), (7.0, 4.0)),
+        equivalents=(
+            [7, 4],
+            np.array([7, 4]),
+            (7.0, 4.0),
+            ("7", "4"),
+            "epochs 7 and 4",
+            {"last": 7, "kept": 4},
+        ),
         wrong=_STOPS,
     ),
     Exercise(
@@ -417,6 +435,13 @@ EXERCISES = (
                 _dropping(lambda _, a: np.random.default_rng(0).random(a.shape)),
                 "Each step must drop other neurons",
             ),
+            Wrong(
+                lambda a, rate, training, random: (
+                    a if not training else (random.random(a.shape) >= rate) / (1 - rate)
+                ),
+                "All numbers that stay are equal",
+            ),
+            Wrong(lambda a, _, training, __: a if training else 0, "In use an array"),
             Wrong(_dropping(use=lambda a, share: a * share), "In use nothing is made smaller"),
             Wrong(_dropping(use=lambda a, _: 0 * a), "In use nothing is dropped"),
         ),

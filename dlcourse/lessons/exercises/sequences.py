@@ -103,6 +103,10 @@ def _variant(
     return answer
 
 
+def _rows(powers: Any) -> Any:
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 def _by_infinity(Q: Any, K: Any, mask: Any) -> Any:
     return _softmax(np.where(mask, _scores(Q, K), -np.inf))
 
@@ -124,6 +128,10 @@ _MISTAKES = (
     (
         _variant(lambda Q, K, _: _softmax(_scores(Q, K))),
         "The weights of padding must be 0: `mask` is not used.",
+    ),
+    (
+        _variant(lambda Q, K, mask: _rows(np.where(mask, np.exp(_scores(Q, K)), -1e9))),
+        "A large negative number masks a score; here the powers are masked: what is e^(−∞)?",
     ),
     (_variant(lambda Q, K, mask: _softmax(_scores(Q, K)) * mask), _MASK),
     (
@@ -163,6 +171,9 @@ _COLUMNS = (
     "There is a NaN, from 0 / 0: a column of padding sums to 0. Divide each row, one per query, by "
     "its own sum."
 )
+_INFINITE = (
+    "There is a NaN, from −∞ / −∞: −∞ masks a score; here the powers are masked. What is e^(−∞)?"
+)
 _TWO = "Two arrays are to be returned: the weights and the output."
 
 
@@ -198,7 +209,8 @@ def _pair(result: Any) -> list[np.ndarray]:
         isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.isnan(part).any()
         for part in result
     ):
-        raise Mistake(_COLUMNS)
+        weights = np.asarray(result[0])
+        raise Mistake(_COLUMNS if np.nansum(np.abs(weights)) else _INFINITE)
     return [numbers(part) for part in result]
 
 
@@ -371,6 +383,12 @@ EXERCISES = (
             Wrong(
                 _variant(lambda Q, K, mask: _softmax(_scores(Q, K), mask, axis=0)),
                 "There is a NaN, from 0 / 0",
+            ),
+            Wrong(
+                _variant(
+                    lambda Q, K, mask: _rows(np.where(mask, np.exp(_scores(Q, K)), -np.inf)),
+                ),
+                "There is a NaN, from −∞ / −∞",
             ),
             Wrong(lambda *a: masked_attention(*a)[1], _TWO),
             Wrong(

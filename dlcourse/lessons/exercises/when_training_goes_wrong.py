@@ -143,7 +143,8 @@ def _check_start(answer: Any) -> str | None:
     if ratio > 10:
         return (
             f"It explodes: {activation} with s = {spread:g} gives the first layer a gradient "
-            f"{ratio:.1g} times the last one's. Smaller weights?"
+            f"{f'{ratio:,.0f}' if ratio < 1e6 else f'{ratio:.0e}'} times the last one's. "
+            "Smaller weights?"
         )
     return None
 
@@ -624,7 +625,7 @@ def _depth(model: Any, _: Any) -> str | None:
     if names == {"sigmoid"} and not any(
         isinstance(layer, keras.layers.BatchNormalization) for layer in layers
     ):
-        return "Eight sigmoids lie between the loss and the first layer: what do they leave of it?"
+        return "Eight sigmoids lie on the way to the first layer: how much gradient do they leave?"
     return None
 
 
@@ -634,7 +635,7 @@ _SHAPE = Wrong(_wide, "The model must give outputs of shape")
 EXERCISES = (
     Exercise(
         question=(
-            "A chain of 10 sigmoid neurons, one a layer, has weights of 2. By what factor, at "
+            "A chain of 10 sigmoid neurons, one per layer, has weights of 2. By what factor, at "
             "most, is the gradient multiplied on its way back through all ten? (three digits)"
         ),
         check=number_check(
@@ -652,11 +653,11 @@ EXERCISES = (
     Exercise(
         question=(
             "Write a function `answer(noise)` that takes an array (inputs, neurons) of normally "
-            "distributed numbers with standard deviation 1, and returns He's initial weights for a "
-            "layer of ReLU."
+            "distributed numbers with standard deviation 1, and returns these numbers scaled to "
+            "He's initial weights for a layer with ReLU."
         ),
         check=_check_he,
-        hint="In the notebook's words s² = 2, and the deviation is s over the root of the inputs.",
+        hint="He's variance is 2/n for n inputs. What deviation is that, and by which factor?",
         solution=he_weights,
         explanation=(
             "A sum of n terms has n times the variance of one; ReLU keeps half of it. With the "
@@ -678,7 +679,7 @@ EXERCISES = (
             'Answer with both, such as `("sigmoid", 1.0)`.'
         ),
         check=_check_start,
-        hint="Move the sliders of the first picture until the line is level.",
+        hint="Move the slider of the section on the layers until the line is level.",
         solution=("relu", 1.414),
         explanation=(
             "ReLU with s = √2 (He) and tanh with s = 1 (Glorot) keep the product near 1 per layer. "
@@ -889,7 +890,7 @@ EXERCISES = (
         ),
         equivalents=(_changed(deep_sigmoid, ('"sigmoid"', '"tanh"')),),
         wrong=(
-            Wrong(deep_sigmoid, "Eight sigmoids lie between"),
+            Wrong(deep_sigmoid, "Eight sigmoids lie on the way"),
             Wrong(_no_training, "Your network has 0 hidden layers"),
             Wrong(_changed(deep_relu, ("10, verbose", "0, verbose")), "Every digit gets the same"),
             _NO_MODEL,
