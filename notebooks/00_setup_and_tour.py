@@ -387,7 +387,7 @@ panels = dl.plots.image_grid(digits.x_test[wrong], titles, columns=4)
 panels[0].figure.set_size_inches(7, 3.6)
 
 # %% [markdown] proof="above"
-# **What to notice.** It has never met these digits, and reads about 0.96 of them correctly. Look at
+# **What to notice.** It has never met these digits, and reads about 0.95 of them correctly. Look at
 # the mistakes: would you have known? (S0 promises "about 99.79%" for a small dense network on
 # larger pictures; notebook 06 measures what it reaches.)
 #

@@ -77,7 +77,7 @@ print(f"at the end: x = {x:.3f}, and by the formula {6 * 0.8**10:.3f}")
 
 
 # %%
-# The same loop as a function, and its way drawn on the curve.
+# The same loop as a function, which returns the whole way and ends at the same point.
 def descend(gradient, start, learning_rate, steps):
     way = [start]
     for _ in range(steps):

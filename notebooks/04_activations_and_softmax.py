@@ -201,7 +201,8 @@ plt.show()
 # %% [markdown] proof="above below" slides="S4 softmax"
 # **What to notice.** The shades are the predicted probability, and the black line is where it is
 # one half. The linear network has 105 parameters and can do no more than the three of a single
-# neuron. Guessing gets one half right; what a line gets beyond that is luck with few points.
+# neuron. Guessing gets one half right; a line can do a little better by cutting off one side of the
+# ring, and no more.
 #
 # ## Softmax: from scores to probabilities
 #

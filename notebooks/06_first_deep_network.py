@@ -251,7 +251,7 @@ _ = loss_axes.legend(frameon=False)
 # A trained network answers by its activations. The upper row is the network before the training,
 # the lower row after it. Move the slider to another validation digit.
 
-# %% alt="Two rows, before and after the training, each with the digit, the activations of 16 and 16 hidden neurons and 10 outputs as bars from 0 to 1. Before: all hidden bars near one half, all outputs low. After: hidden bars near 0 or 1, and one output near 1."
+# %% alt="Two rows, before and after the training, each with the digit, the activations of 16 and 16 hidden neurons and 10 outputs as bars from 0 to 1. Before: hidden bars of middle height, all outputs low. After: many hidden bars near 0 or 1, and one output near 1."
 # The activations of every layer for one digit, before and after the training
 from ipywidgets import IntSlider, interact
 from matplotlib import pyplot as plt
@@ -273,7 +273,7 @@ _ = interact(light_up, example=IntSlider(0, 0, len(X_val) - 1, continuous_update
 
 # %% [markdown] proof="below"
 # **What to notice.** Before the training every digit gives nearly the same bars: "rubbish", as S0
-# says. After it, many hidden neurons are fully on or off, each digit has a pattern of its own, and
+# says. After it, many hidden neurons are nearly on or off, each digit has a pattern of its own, and
 # one output stands out. Find a digit for which two outputs compete: would you be certain?
 #
 # S0 says that a weight tells "the pixel pattern getting picked up by a neuron". Each neuron of the
