@@ -62,8 +62,7 @@ bmi = diabetes.x_train[:, column].astype(float)
 progress = diabetes.y_train.astype(float)
 print(diabetes)
 print("measurements:", ", ".join(diabetes.feature_names))
-print(f"score: mean {progress.mean():.0f}, standard deviation {progress.std():.0f}", end=", ")
-print(f"its square {progress.var():.0f}")
+print(f"score: mean {progress.mean():.0f}, deviation {progress.std():.1f}² = {progress.var():.0f}")
 
 # %% [markdown] proof="above"
 # The prediction is a line, $\hat y = w x + b$. The *mean squared error* (MSE) over the $m$ examples
