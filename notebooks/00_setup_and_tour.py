@@ -137,8 +137,8 @@ _ = dl.plots.image_grid(digits.x_train[20:21], [f"label {digits.y_train[20]}"])
 # In Keras a model is a list of *layers*, and a picture goes through them from top to bottom:
 #
 # - `Rescaling` brings the brightness from 0…16 to 0…1.
-# - `Conv2D` looks for small patterns, 3 × 3 pixels, everywhere in the picture; `MaxPooling2D`
-#   halves the height and the width of what was found (notebook 09).
+# - `Conv2D`, a *convolution*, looks for small patterns, 3 × 3 pixels, everywhere in the picture;
+#   `MaxPooling2D` halves the height and the width of what was found (notebook 09).
 # - `Flatten` writes all the numbers into one row; `Dense` weighs and adds them (notebook 06).
 #
 # You need not understand each layer yet. The last column of the summary counts the parameters.
@@ -193,8 +193,9 @@ print(f"correct: {right:.2f} of the {len(digits.y_val)} validation digits")
 # *learning rate* sets how far. When all training examples have been seen once, an *epoch* is over.
 # *Accuracy* is the share of the examples whose class is right.
 #
-# `compile` says how the model learns, `fit` lets it learn. The number of epochs, the batch size and
-# the learning rate are *hyper-parameters*: you choose them, the training does not.
+# `compile` says how the model learns: by which loss, and by which *optimizer*, the rule for the
+# moves, here Adam (notebook 02). `fit` lets it learn. The number of epochs, the batch size and the
+# learning rate are *hyper-parameters*: you choose them, the training does not.
 #
 # **Predict, then run.** The loss is measured on the training examples and on the validation
 # examples. Which of the two will be lower at the end?
@@ -279,12 +280,13 @@ maps = [outputs(network, three)[1][0].transpose(2, 0, 1) for network in networks
 _ = dl.plots.image_grid(np.concatenate(maps)[..., None], columns=16, rows=list(networks))
 
 # %% [markdown] proof="below"
-# Many pairs are alike, some are not. Two measurements say more. How much is each 3 × 3 pattern
-# after the training like the random one that it was before (the *correlation*, 1 for the same)? And
-# how often is what a layer gives for a validation digit nearest to the mean of its own class?
+# Many pairs are alike, some are not. Two measurements say more. How similar is each 3 × 3 pattern
+# after the training to the random one that it was before (their *correlation*, 1 for the same)? And
+# for how many validation digits is a layer's output nearer to its mean for their own class than to
+# its means for the other classes?
 
 # %%
-# Measure both: the likeness of the patterns, and how well the layers part the classes.
+# Measure both: the likeness of the patterns, and how well the layers separate the classes.
 before, after = (
     network.layers[1].get_weights()[0].reshape(9, 16).T for network in (untrained, model)
 )
@@ -300,9 +302,9 @@ for label, network in networks.items():
 
 # %% [markdown] proof="above test_notebook_00::test_the_training_changes_the_dense_layer_most" slides="S2 Teachable Machine and Quick Draw"
 # **What to notice.** Random patterns already answer to edges, and the training changed most of them
-# little: most correlations are above 0.7. In the first convolution the share that is nearest to its
-# own class hardly changes, in the dense layer it rises from 0.78 to 0.96. The training has learned,
-# above all, what to *make* of the edges.
+# little: most correlations are above 0.7. In the first convolution the share of digits nearest to
+# their own class hardly changes, in the dense layer it rises from 0.78 to 0.96. The training has
+# learned, above all, what to *make* of the edges.
 #
 # ## Your own pictures
 #
@@ -385,9 +387,9 @@ panels = dl.plots.image_grid(digits.x_test[wrong], titles, columns=4)
 panels[0].figure.set_size_inches(7, 3.6)
 
 # %% [markdown] proof="above"
-# **What to notice.** It reads about 0.96 of digits that it has never met. Look at the mistakes:
-# would you have known? (S0 promises "about 99.79%" for a small dense network on larger pictures;
-# notebook 06 measures what it reaches.)
+# **What to notice.** It has never met these digits, and reads about 0.95 of them correctly. Look at
+# the mistakes: would you have known? (S0 promises "about 99.79%" for a small dense network on
+# larger pictures; notebook 06 measures what it reaches.)
 #
 # ## The same as a recipe
 #
@@ -427,8 +429,8 @@ run = dl.fit(recipe)
 print(dl.as_keras(recipe))
 
 # %% [markdown]
-# Which setting is better, the *validation* accuracy decides. A run also prints the test accuracy:
-# do not choose by it (exercise 00.3 asks why).
+# The *validation* accuracy decides which setting is better. A run also prints the test accuracy: do
+# not choose by it (exercise 00.3 asks why).
 #
 # ## In five lines
 #
@@ -447,8 +449,8 @@ print(dl.as_keras(recipe))
 #   that `compile`, `fit`, `evaluate` and `predict` can do.
 # - [Neural Networks and Deep Learning](http://neuralnetworksanddeeplearning.com/): a free book that
 #   begins with handwritten digits.
-# - [Deep learning](https://doi.org/10.1038/nature14539): LeCun, Bengio and Hinton's review of the
-#   field, eight pages.
+# - [Deep learning](https://doi.org/10.1038/nature14539): LeCun, Bengio and Hinton's short review of
+#   the field.
 # - [Optical recognition of handwritten digits](https://doi.org/10.24432/C50P49): where this data
 #   comes from.
 #

@@ -68,13 +68,14 @@ _ = dl.plots.image_grid(means, digits.class_names, columns=10)
 # which is the same for a faint digit and a strong one: 1 for vectors of one direction, 0 for
 # vectors at a right angle.
 #
-# **Predict, then run.** Here is a validation digit, compared with each of the ten means. To which
-# three means will it be most similar?
+# **Predict, then run.** The next cell compares a validation digit, a 5, with each of the ten means
+# above. To which three means will it be most similar?
 
 # %% name="similarity" alt="A validation digit, and ten bars with its similarity to each class's mean. The bars are all longer than one half; the longest is that of class 9, while the digit is a 5."
 # Compare one digit with the ten means by ten dot products.
 from matplotlib import pyplot as plt
 
+# / 1.0 makes floats of the whole numbers.
 digit, label = digits.x_val[0].ravel() / 1.0, digits.class_names[digits.y_val[0]]
 templates = means.reshape(10, 64)  # one mean per row
 lengths = np.linalg.norm(templates, axis=1) * np.linalg.norm(digit)
@@ -105,7 +106,7 @@ print(f"by dot product: {np.mean(by_product == digits.y_val):.2f} of {len(many)}
 
 # %% [markdown] proof="templates"
 # **What to notice.** Ten dot products read about 0.91 of the digits; a guess is right one time in
-# ten. The lengths of the *means* are divided out; the plain dot product reads a little fewer,
+# ten. The lengths of the *means* are divided out; the plain dot product reads slightly fewer,
 # because a mean with much ink has an advantage. A digit's own length is the same for all ten.
 #
 # A *neuron* does just this. It compares its input $x$ with its *weights* $w$ and adds a *bias* $b$:
@@ -162,8 +163,8 @@ a, b, c, d = 2, 3, 4, 5
 print(f"by hand {a * d - b * c}, by NumPy {np.linalg.det([[a, b], [c, d]]):.4f}")
 
 # %% [markdown]
-# **Predict, then run.** The pictures show what two matrices make of the unit square. By which
-# factor has each changed the area? Count the small squares of the grid, then look at the titles.
+# **Predict, then run.** The next cell draws what `[[2, 1], [0, 1]]` and `[[1, 2], [2, 1]]` make of
+# the unit square. By which factor does each change its area? Sketch both images on squared paper.
 
 
 # %% name="areas" alt="The unit square, and what two matrices make of it. The first makes a parallelogram twice as large. The second makes a longer one, in which the two sides have changed places."
@@ -221,6 +222,10 @@ _ = interact(move, **sliders)
 # $\lambda$, or reversed where $\lambda < 0$:
 #
 # $$M v = \lambda v \qquad \text{so} \qquad \det(M - \lambda I) = 0$$
+#
+# $I$ is the matrix that changes nothing, with ones on the diagonal and zeros elsewhere. The second
+# equation follows from the first: $M - \lambda I$ makes zero of $v$, so it squeezes the plane onto
+# a line.
 #
 # For S3's matrix with the rows (1, 2) and (3, 0) the determinant is a parabola in $\lambda$:
 #

@@ -53,7 +53,8 @@ dl.lessons.quiet_start()
 #
 # $$x \leftarrow x - h \cdot \frac{dy}{dx}$$
 #
-# $h$ is the learning rate. Ten steps with $h = 0.1$ from $x = 6$:
+# $h$ is the learning rate, not the small step of a difference quotient as in notebook 01. Ten steps
+# with $h = 0.1$ from $x = 6$:
 
 # %%
 # Descend on y = x², step by step.
@@ -76,7 +77,7 @@ print(f"at the end: x = {x:.3f}, and by the formula {6 * 0.8**10:.3f}")
 
 
 # %%
-# The same loop as a function, and its way drawn on the curve.
+# The same loop as a function, which returns the whole way and ends at the same point.
 def descend(gradient, start, learning_rate, steps):
     way = [start]
     for _ in range(steps):
@@ -253,8 +254,8 @@ assert np.isclose(float(ball), roll(valleys_slope, 3.0, 0.05, 20, 0.9)[-1], rtol
 # With two weights the landscape is a surface, and you look at its contour lines from above. In the
 # bowl $f(x_1, x_2) = x_1^2 + 10 x_2^2$ one direction is much steeper than the other.
 #
-# **Predict, then run.** The descent starts at the square. Will its first step lead towards the
-# minimum in the middle?
+# **Predict, then run.** The descent starts at $(4, 1.5)$, marked by a square. Will its first step
+# lead towards the minimum in the middle?
 
 
 # %% name="narrow" alt="Contour lines of a narrow bowl, twice, with the same axes. Without momentum the way zigzags across the valley; with momentum it swings round and ends nearer to the middle."
@@ -316,7 +317,7 @@ for start in ([1.5, 0.0], [1.5, 1e-6]):
 #
 # ## The loss surface of a neuron
 #
-# Now a real loss. One neuron with a *sigmoid* shall tell malignant from benign tumours by one
+# Now a real loss. One neuron with a *sigmoid* is to tell malignant from benign tumours by one
 # feature, their mean radius. It has two parameters: a weight $w$ and a bias $b$. The feature $x$ is
 # the radius, *standardised*: mean 0, standard deviation 1. The output is the probability of benign:
 #
@@ -349,11 +350,11 @@ def neuron_gradient(weights, rows=slice(None)):
 
 
 # %% [markdown]
-# **Predict, then run.** Descents start in the four corners and in the middle of the picture. Do
+# **Predict, then run.** Descents start near the four corners and in the middle of the picture. Do
 # they end in the same place?
 
 
-# %% name="surface" alt="The loss over the weight w and the bias b as contour lines: one long valley. From five starts, four of them the corners, the ways lead to the same place, long steps first."
+# %% name="surface" alt="The loss over the weight w and the bias b as contour lines: one long valley. From five starts, four of them near the corners, the ways lead to the same place, long steps first."
 # Draw the loss surface with five descents, then descend from a hundred random starts.
 def draw_surface():
     ax = plt.figure(figsize=(6, 5), layout="constrained").gca()
@@ -383,7 +384,7 @@ for name, end in zip("wb", ends.T, strict=True):
 # The true gradient needs all examples for one step. *Stochastic* gradient descent draws a few at
 # random, a *batch*, and steps at once. Its gradient is right only on average.
 #
-# **Predict, then run.** A descent with batches of eight examples starts in a corner. How will its
+# **Predict, then run.** A descent with batches of eight examples starts near a corner. How will its
 # way differ from the one above, and will it come to rest?
 
 
@@ -475,7 +476,7 @@ check("02.3", answer)
 # ### Complete the algorithm
 #
 # **02.4** One *epoch* for the neuron of this notebook: each example is used once, batch by batch.
-# `order` holds the numbers of all examples, shuffled; each batch takes the next `batch_size` of
+# `order` holds the indices of all examples, shuffled; each batch takes the next `batch_size` of
 # them, the last one what is left. Fill the three places of `...`; return the weight and the bias
 # after the epoch.
 

@@ -62,7 +62,7 @@ bmi = diabetes.x_train[:, column].astype(float)
 progress = diabetes.y_train.astype(float)
 print(diabetes)
 print("measurements:", ", ".join(diabetes.feature_names))
-print(f"score: mean {progress.mean():.0f}, deviation {progress.std():.0f}² = {progress.var():.0f}")
+print(f"score: mean {progress.mean():.0f}, deviation {progress.std():.1f}² = {progress.var():.0f}")
 
 # %% [markdown] proof="above"
 # The prediction is a line, $\hat y = w x + b$. The *mean squared error* (MSE) over the $m$ examples
@@ -74,9 +74,8 @@ print(f"score: mean {progress.mean():.0f}, deviation {progress.std():.0f}² = {p
 # squares*.
 #
 # **Predict, then run.** The next cell compares a flat line through the middle of the scores, a
-# steep line, and the best line. The scores have a standard deviation of 77. How large is the MSE of
-# the flat line, roughly? Which share of it will the best line remove: nearly all, or less than
-# half?
+# steep line, and the best line. Which share of the flat line's MSE will the best line remove:
+# nearly all, or less than half?
 
 # %%
 # The MSE of two guessed lines and of the line of least squares
@@ -200,8 +199,8 @@ for name, guess in guesses.items():
 #
 # $$a = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = w \cdot x + b$$
 #
-# In scikit-learn's data set malignant is class $0$. Here that is turned round: $y = 1$ is
-# malignant, and $a$ is the probability of it.
+# In scikit-learn's data set malignant is class $0$. Notebook 02 kept that; here it is turned round:
+# $y = 1$ is malignant, and $a$ is the probability of it.
 
 # %%
 # The tumour data, standardised, with y = 1 for malignant
@@ -217,7 +216,7 @@ print(f"{len(y)} tumours to train on, {int(y.sum())} of them malignant")
 # $$L = -\big(y \log \hat y + (1 - y) \log (1 - \hat y)\big)$$
 #
 # One of its two terms is always $0$. With the chain rule its derivative by $z$ becomes very simple,
-# $dz = a - y$, and gradient descent is the loop of above with a sigmoid in it:
+# $dz = a - y$, and gradient descent is the loop above with a sigmoid in it:
 
 
 # %%
@@ -325,9 +324,10 @@ assert np.allclose(dw, matrices, atol=1e-6)
 #
 # ## Logistic regression in Keras
 #
-# Three things change against the line: the activation, the loss, and a *metric*, the *accuracy*:
-# the share of right answers if a probability above one half means malignant. It is reported, but
-# nothing is minimised by it. `validation_data` is measured after each epoch and never trained on.
+# Three things change compared with the line: the activation, the loss, and a *metric*, the
+# *accuracy*: the share of right answers if a probability above one half means malignant. It is
+# reported, but nothing is minimised by it. `validation_data` is measured after each epoch and never
+# trained on.
 
 # %%
 # Logistic regression in Keras: thirty inputs, one neuron with a sigmoid
@@ -432,15 +432,14 @@ for threshold in (0.2, 0.5):
 print(f"{int(y_test.sum())} of the {len(y_test)} test tumours are malignant")
 
 # %% [markdown]
-# **What to notice.** No promise was made that none would be missed, although the validation tumours
-# looked like it. The test says what to expect of new tumours. The threshold stays as it is: to move
-# it now would be to choose with the test examples.
+# **What to notice.** On the validation tumours a threshold of one half missed none; that was not a
+# promise for others. The test says what to expect of new tumours. The threshold stays as it is: to
+# move it now would be to choose with the test examples.
 
 # %% [markdown]
 # ## In five lines
 #
-# - A neuron computes $w \cdot x + b$; as it stands it is a line, with a sigmoid it is a
-#   probability.
+# - A neuron computes $w \cdot x + b$: a line; a sigmoid makes a probability of it.
 # - The loss fits the task: the MSE for a number, the binary cross-entropy for a probability.
 # - Gradient descent and Keras' `fit` are the same loop, and both need inputs of similar size.
 # - Compare a model with the simplest guess, on examples that it was not trained on.

@@ -54,7 +54,7 @@ dl.lessons.quiet_start()
 # **Predict, then run.** Draw the derivative of each of them on paper: of a jump, of a line, of an
 # S-shaped curve, of a corner.
 
-# %% alt="Eight small charts of an activation and, as a broken line, its derivative. Step and sign jump at 0 and have derivative 0; linear has slope 1; clipped linear, ReLU and leaky ReLU have corners and derivatives that jump; sigmoid and tanh are S-shaped with a bell-shaped derivative."
+# %% alt="Eight small charts of an activation and, as a dashed line, its derivative. Step and sign jump at 0 and have derivative 0; linear has slope 1; clipped linear, ReLU and leaky ReLU have corners and derivatives that jump; sigmoid and tanh are S-shaped with a bell-shaped derivative."
 # Eight activations and their derivatives, in NumPy
 import numpy as np
 from matplotlib import pyplot as plt
@@ -94,7 +94,7 @@ plt.show()
 # $$\text{sigmoid}(z) = \frac{1}{1 + e^{-z}} \qquad \tanh z = 2\,\text{sigmoid}(2z) - 1 \qquad
 # \text{ReLU}(z) = \max(0, z)$$
 #
-# Keras has the same functions. A difference quotient checks the derivatives.
+# Keras has those of them that networks use. A difference quotient checks the derivatives.
 
 # %%
 # The same activations in Keras, and the derivatives against differences
@@ -139,8 +139,8 @@ with_bend = W2 @ np.maximum(0, W1 @ x + b1) + b2
 print(f"two layers {deep[0]:.4f}, one layer {collapsed[0]:.4f}, with ReLU {with_bend[0]:.4f}")
 
 # %% [markdown]
-# Now trained, on points that lie in a disc and in a ring around it. This is a network with two
-# *hidden layers* of eight neurons in Keras:
+# Does training change that? Take points that lie in a disc and in a ring around it. This is a
+# network with two *hidden layers* of eight neurons in Keras:
 
 # %%
 # A network with hidden layers in Keras, trained on a disc in a ring
@@ -162,7 +162,7 @@ start = bent.get_weights()
 _ = bent.fit(rings.x_train, rings.y_train, epochs=20, verbose=0)
 
 # %%
-# The same as a recipe: equal weights at the start, up to the scaling of the inputs
+# The same as a recipe, which scales the inputs too: equal weights at the start
 keras.utils.set_random_seed(0)
 built = dl.build_model("dnn", rings, hidden=[8, 8], activation="tanh")
 print([layer.name for layer in built.layers], built.count_params(), "parameters")
@@ -201,7 +201,8 @@ plt.show()
 # %% [markdown] proof="above below" slides="S4 softmax"
 # **What to notice.** The shades are the predicted probability, and the black line is where it is
 # one half. The linear network has 105 parameters and can do no more than the three of a single
-# neuron. Guessing gets one half right; what a line gets beyond that is luck with few points.
+# neuron. Guessing gets one half right; a line can do a little better by cutting off one side of the
+# ring, and no more.
 #
 # ## Softmax: from scores to probabilities
 #
@@ -247,13 +248,13 @@ pair = np.array([1.0, 3.0])
 print(f"two classes: softmax {softmax(pair)[1]:.4f}, sigmoid {sigmoid(pair[1] - pair[0]):.4f}")
 
 # %% [markdown]
-# **What to notice.** With two classes softmax is the sigmoid of the difference, $a_1 = \sigma(z_1 -
-# z_0)$. That is why a yes or no needs only one output.
+# **What to notice.** With two classes softmax is the sigmoid of the difference,
+# $a_1 = \sigma(z_1 - z_0)$. That is why a yes or no needs only one output.
 #
 # ### Temperature
 #
-# Divided by a *temperature* $T$ before softmax, the same logits become bolder or more even.
-# Language models use it when they choose their next word.
+# If the logits are divided by a *temperature* $T$ before softmax, the probabilities become bolder
+# or more even. Language models use it when they choose their next word.
 
 
 # %% alt="Four bars, the probabilities of four logits, at the slider's temperature. At temperature 1 the first bar reaches above 0.8, the fourth about 0.1, and the other two are hardly to be seen."
@@ -312,8 +313,8 @@ plt.show()
 #
 # ## Your own playground
 #
-# The last cell trains a network on the points that you choose. A first question: two spirals, and
-# one hidden layer of eight neurons.
+# At the end of this section a cell trains a network on the points that you choose. A first
+# question: two spirals, and one hidden layer of eight neurons.
 #
 # **Predict, then run.** The network is trained for 20 epochs, and then for 40 more, from where it
 # is. Will more training help?

@@ -148,8 +148,8 @@ dl.lessons.plots.autograd_graph(loss).figure.set_size_inches(9.5, 5)
 # this on unchanged, to `b` among others; a product hands it on times the other factor, so `w1` gets
 # five times as much. (On the slide most numbers of this step are a little off.)
 #
-# A gradient is a promise: *if this number grows a little, the loss grows by so much times as
-# little*. So the gradients say which way each number must go.
+# A gradient is a promise: *if this number grows by a small amount, the loss grows by about the
+# gradient times that amount*. So the gradients say which way each number must go.
 #
 # ## The 3-2-1 network of the slides
 #
@@ -211,10 +211,9 @@ assert np.allclose(dv.numpy()[:, 0], [w.grad for w in v], atol=1e-6)
 # %% [markdown]
 # ## What a gradient promises
 #
-# Turn one weight alone and watch the loss: a curve. Its tangent at the weight's present value has
-# the slope that back-propagation found. The black line is one step of gradient descent, $w
-# \leftarrow w
-# - \alpha\,\partial L/\partial w$. Choose a weight and a rate.
+# Change one weight alone and watch the loss: it follows a curve. Its tangent at the weight's
+# present value has the slope that back-propagation found. The black line is one step of gradient
+# descent, $w \leftarrow w - \alpha\,\partial L/\partial w$. Choose a weight and a rate $\alpha$.
 
 
 # %% alt="The loss over one weight, a falling curve, with a black point at the weight's present value, a broken tangent through it and a short black line that leads downhill from it."
@@ -271,8 +270,8 @@ _ = ipywidgets.interact(draw_tangent, weight=list(weights), rate=(0.0, 10.0, 0.5
 # $$dz^{[l]} = da^{[l]} \odot g'(z^{[l]}) \qquad dW^{[l]} = dz^{[l]}\,a^{[l-1]\,T} \qquad
 # db^{[l]} = \sum dz^{[l]} \qquad da^{[l-1]} = W^{[l]\,T}\,dz^{[l]}$$
 #
-# At the end, sigmoid and cross-entropy together give the simple $dz = (a - y)/m$. This is the 3-4-1
-# network of S4, where $W^{[1]}$ is $4 \times 3$.
+# ($\odot$ multiplies number by number.) At the end, sigmoid and cross-entropy together give the
+# simple $dz = (a - y)/m$. This is the 3-4-1 network of S4, where $W^{[1]}$ is $4 \times 3$.
 
 
 # %%
@@ -374,8 +373,8 @@ print(f"forward passes for the 13,002 parameters of S0's network: {2 * 13002:,}"
 # Forward, backward, step, again. The task: *exactly one of the first two inputs is $1$*; the third
 # is noise. No straight line can do it (notebook 04).
 #
-# **Predict, then run.** The network starts from twenty different random weights. In how many of
-# them will it learn all eight examples? How will you see that the third input does not matter?
+# **Predict, then run.** The network is started twenty times, each time with other random weights.
+# How often will it learn all eight examples? How will you see that the third input does not matter?
 
 # %% alt="The loss of twenty trainings over 1,000 steps on a logarithmic axis. Nearly all curves start near 1, fall steeply within the first 200 steps and then slowly to a few thousandths; one stays at about a third."
 # Twenty trainings from scratch
@@ -400,9 +399,9 @@ for k, strength in enumerate(np.transpose(strengths), 1):
 
 # %% [markdown]
 # **What to notice.** Nearly every start succeeds; a network can also get stuck, and then another
-# start is the cure. The strength of an input is the length of its weights $W_{ij}$, each times the
-# output weight $v_i$. The third input ends far weaker than the other two: over the eight examples
-# it is noise. Nobody told the network so.
+# start is the cure. The strength of an input is the length of the vector of its four weights, each
+# times the output weight of its neuron. The third input ends far weaker than the other two: over
+# the eight examples it is noise. Nobody told the network so.
 
 # %% [markdown]
 # ## In five lines

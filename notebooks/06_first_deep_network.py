@@ -173,11 +173,12 @@ assert difference < 1e-5
 #
 # The loss is the mean cross-entropy. Notebook 05 went backwards through a network of two layers;
 # here is the same for any number of layers and all $m$ examples of a batch. At the output, softmax
-# and cross-entropy together give a simple difference, with the labels $Y$ as one-hot rows:
+# and cross-entropy together give a simple difference, with the labels $Y$ as *one-hot* rows, which
+# have $1$ at the true class and $0$ elsewhere:
 #
 # $$dz^{[L]} = \tfrac{1}{m}\big(a^{[L]} - Y\big), \qquad dW^{[l]} = a^{[l-1]\,T} dz^{[l]}, \qquad
 # db^{[l]} = \textstyle\sum_{\text{rows}} dz^{[l]}, \qquad
-# dz^{[l-1]} = dz^{[l]} W^{[l]\,T} \cdot a^{[l-1]} \big(1 - a^{[l-1]}\big)$$
+# dz^{[l-1]} = dz^{[l]} W^{[l]\,T} \odot a^{[l-1]} \odot \big(1 - a^{[l-1]}\big)$$
 #
 # The last factor is the derivative of the sigmoid. If the formulas are right, one step in NumPy and
 # one step of Keras on the same batch lead to the same weights.
@@ -248,9 +249,9 @@ _ = loss_axes.legend(frameon=False)
 # ## Look inside
 #
 # A trained network answers by its activations. The upper row is the network before the training,
-# the lower row after it. Move the slider to another digit of the validation.
+# the lower row after it. Move the slider to another validation digit.
 
-# %% alt="Two rows, before and after the training, each with the digit, the activations of 16 and 16 hidden neurons and 10 outputs as bars from 0 to 1. Before: all hidden bars near one half, all outputs low. After: hidden bars near 0 or 1, and one output near 1."
+# %% alt="Two rows, before and after the training, each with the digit, the activations of 16 and 16 hidden neurons and 10 outputs as bars from 0 to 1. Before: hidden bars of middle height, all outputs low. After: many hidden bars near 0 or 1, and one output near 1."
 # The activations of every layer for one digit, before and after the training
 from ipywidgets import IntSlider, interact
 from matplotlib import pyplot as plt
@@ -272,7 +273,7 @@ _ = interact(light_up, example=IntSlider(0, 0, len(X_val) - 1, continuous_update
 
 # %% [markdown] proof="below"
 # **What to notice.** Before the training every digit gives nearly the same bars: "rubbish", as S0
-# says. After it, many hidden neurons are fully on or off, each digit has a pattern of its own, and
+# says. After it, many hidden neurons are nearly on or off, each digit has a pattern of its own, and
 # one output stands out. Find a digit for which two outputs compete: would you be certain?
 #
 # S0 says that a weight tells "the pixel pattern getting picked up by a neuron". Each neuron of the
@@ -350,7 +351,7 @@ for hidden in ([], [layers.Dense(16, activation="relu")]):
 # %% [markdown] proof="mnist own" slides="S0 accuracy of the network 784-16-16-10"
 # **What to notice.** The hidden layer gains next to nothing, and no more than chance can do with so
 # few tumours: the classes of this table are nearly separable by a plane. Try the simple model
-# first, and keep it unless the network is clearly better on the validation (notebook 12).
+# first, and keep it unless the network is clearly better on the validation examples (notebook 12).
 #
 # ## The real size
 #
@@ -448,7 +449,8 @@ for ax, name, image in zip(axes, ("the page", "framed", "shifted"), images, stri
 # - Preprocessing (`Rescaling`, `Normalization`) is a part of the model, and is saved with it.
 # - The last layer follows from the task: ten outputs with softmax for ten classes, one with a
 #   sigmoid for two.
-# - Choose by the validation, use the test once, and compare with a simple model first.
+# - Choose by the validation examples, use the test examples once, and compare with a simple model
+#   first.
 #
 # ## Further reading
 #

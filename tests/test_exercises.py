@@ -154,6 +154,8 @@ def test_a_number_is_read_from_every_form_that_a_student_writes():
     assert as_float(np.array(7)) == 7
     assert as_float("1,234.5") == 1234.5
     assert as_float("4.76 %") == pytest.approx(0.0476)
+    assert as_float("x = 1.5") == 1.5
+    assert as_float("8 · 8 = 64 pixels") == 64
 
 
 @pytest.mark.parametrize(
@@ -283,6 +285,8 @@ def test_a_function_whose_part_is_still_open_is_not_attempted(function):
         (lambda x: np.dot(x, x), "the inner sizes differ"),
         (lambda x: np.linalg.inv(x), "print the shapes, step by step"),
         (lambda x: 1.0 if x > 0 else 0.0, "takes one number: for an array use `np.where`"),
+        (float, "NumPy's take arrays"),
+        (lambda x: np.max(0, x), "where NumPy takes one whole number, such as an axis"),
         (lambda x: x.reshape(4, 2), r"6 numbers do not fit into the shape \(4,2\)"),
         (lambda x: x[..., 0] @ x.T, "inner sizes must be equal: here 2 and 3"),
         (lambda x: np.zeros((x.shape[0] / 2, 3)), "a float: divide with `//`"),

@@ -45,6 +45,9 @@ def test_the_spirals_have_as_many_points_as_the_question_says_and_equal_classes(
         "[x1^2; x2^2]",
         frozenset({"x1^2", "x2^2"}),
         "x1² + x2²",
+        "['x1^2', 'x2^2']",
+        "x1^2 & x2^2",
+        np.array(["x1^2", "x2^2"]),
     ],
 )
 def test_the_two_squares_are_read_in_any_notation(answer):
@@ -63,6 +66,8 @@ def test_the_two_squares_are_read_in_any_notation(answer):
         (3, "Give two names in a list"),
         ([1, 2], "Choose among"),
         (["sin(x1)", "x2"], "With sin(x1) and x2 it gets"),
+        ("sin(x1), sin(x2)", "With sin(x1) and sin(x2) it gets"),
+        ("(sin(x1), sin(x2))", "With sin(x1) and sin(x2) it gets"),
         (["np.sin(x1)", "x2"], "With sin(x1) and x2 it gets"),
         ({"x1": 1}, "Give two names in a list"),
     ],
@@ -101,3 +106,8 @@ def test_softmax_of_rows_may_work_in_its_argument_and_in_float32():
     assert check("04.4", lambda z: lesson.stable_softmax(np.float32(z)))
     assert check("04.4", lambda z: np.array([lesson.stable_softmax(row[None])[0] for row in z]))
     assert check("04.4", lambda z: z - ...).status == "unattempted"
+
+
+def test_softmax_of_rows_must_subtract_the_largest_and_not_the_mean():
+    verdict = check("04.4", lambda z: lesson._plain(z - z.mean(axis=1, keepdims=True)))
+    assert verdict.message.startswith("Right for small logits; z = [5000., 4999., 0.] overflows")

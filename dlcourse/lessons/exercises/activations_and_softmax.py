@@ -70,7 +70,7 @@ def _accuracy(features: tuple[str, ...]) -> float:
 
 def _feature(name: Any) -> str:
     """Return a feature's name in `FEATURES` from `x1**2`, `x₁²`, `X1 · X1`, …; else the text."""
-    text = "".join(name.split()).lower() if isinstance(name, str) else ""
+    text = "".join(name.split()).lower().strip("'\"`") if isinstance(name, str) else ""
     text = text.translate(str.maketrans("₁₂·×−", "12**-")).replace("_", "").replace("np.", "")
     text = text.replace("**2", "^2").replace("²", "^2").replace("x2*x1", "x1*x2")
     return re.sub(r"\b(x[12])\*\1\b", r"\1^2", text)
@@ -78,7 +78,11 @@ def _feature(name: Any) -> str:
 
 def _check_features(answer: Any) -> str | None:
     if isinstance(answer, str):
-        answer = re.split(r",|;| and |\+", answer.strip(" []()"))
+        listed = answer.strip(" []")
+        listed = listed[1:-1] if listed.startswith("(") else listed  # not the bracket of sin(x2)
+        answer = re.split(r",|;| and |\+|&", listed)
+    if isinstance(answer, np.ndarray):
+        answer = answer.ravel().tolist()
     if not isinstance(answer, list | tuple | set | frozenset) or not 1 <= len(answer) <= 2:
         raise Mistake("Give two names in a list.")
     names = tuple(sorted(map(_feature, answer)))
@@ -130,7 +134,7 @@ def _no_exp(z: np.ndarray) -> np.ndarray:
 
 
 _LOGITS = np.array([[1.0, 2.0, 3.0], [0.0, 4.0, -1.0]])
-_LARGE = np.array([[1000.0, 999.0, 0.0], [-1000.0, -1001.0, -1003.0]])
+_LARGE = np.array([[5000.0, 4999.0, 0.0], [-1000.0, -1001.0, -1003.0]])
 _SOFTMAX = (
     (_sum_of_all, "All numbers together add up to 1; each row is to do so: mind the axis."),
     (_columns, "Your columns add up to 1; the examples stand in rows."),
@@ -276,6 +280,8 @@ EXERCISES = (
             "x1^2 and x2^2",
             "x1², x2²",
             "x1^2 + x2^2",
+            "['x1^2', 'x2^2']",
+            np.array(["x1^2", "x2^2"]),
         ),
         wrong=(
             Wrong(["x1", "x2"], "With x1 and x2 it gets"),
@@ -308,7 +314,7 @@ EXERCISES = (
         ),
         wrong=(
             *(Wrong(function, message) for function, message in _SOFTMAX),
-            Wrong(_plain, "Right for small logits; z = [1000., 999., 0.] overflows"),
+            Wrong(_plain, "Right for small logits; z = [5000., 4999., 0.] overflows"),
             Wrong(_one_largest, "Right for small logits. Is the largest of all"),
             Wrong(lambda z: 1 / (1 + np.exp(-z)), "Not yet: subtract the row's largest"),
             Wrong(lambda z: z - z.max(axis=1), "Your function raised ValueError"),

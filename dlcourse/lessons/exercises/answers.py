@@ -35,7 +35,7 @@ _OPTION = re.compile(r"\(([a-z])\) (.+?)(?=[.;,]?\s+(?:or )?\([a-z]\) |\Z)", re.
 def as_float(answer: Any) -> float:
     """Return the answer as a float: a real number, an array or list of one number, or text.
 
-    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`, `"7 s"`.
+    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`, `"7 s"`, `"x = 7"`.
 
     Raises:
         Mistake: The answer is not a single finite number.
@@ -236,6 +236,10 @@ def _in_words(error: BaseException) -> str:
         return f"a whole number is needed where yours is a {kind[1]}{tip.get(kind[1], '')}."
     if "setting an array element with a sequence" in text:
         return "one place of an array takes one number, and yours gets several: add them up?"
+    if "0-dimensional" in text or "size-1 arrays" in text or "__round__" in text:
+        return "`float`, `round` and the functions of `math` take one number; NumPy's take arrays."
+    if "only integer scalar arrays" in text:
+        return "an array stands where NumPy takes one whole number, such as an axis."
     if "truth value of an array" in text:
         return "a condition with `if`, `and` or `or` takes one number: for an array use `np.where`."
     module = getattr(type(error), "__module__", "")
@@ -336,7 +340,8 @@ def _written(answer: Any, value: float, right: float, rtol: float) -> str | None
 
 
 def _from_text(text: str) -> float | Any:
-    plain = text.strip().replace("−", "-").replace("_", "").replace(" ", "")
+    plain = text.rpartition("=")[2]  # "x = 7"
+    plain = plain.strip().replace("−", "-").replace("_", "").replace(" ", "")
     unit = _UNIT.fullmatch(plain)
     if unit and not _POWERS.fullmatch(unit[2]):
         plain = unit[1]

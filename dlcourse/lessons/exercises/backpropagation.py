@@ -10,6 +10,7 @@ from dlcourse.lessons.exercises.answers import (
     close,
     number_check,
     numbers,
+    shaped,
     shown,
     tried,
 )
@@ -177,7 +178,10 @@ def _network_fault(name: str, got: Any, right: np.ndarray, k: int, case: Any) ->
     shape = np.shape(got)
     if right.ndim == 2 and shape == right.T.shape:
         return f"Your {name} is transposed: it is {shape}, its weights are {right.shape}."
-    if shape != right.shape and np.size(got) != right.size:
+    fits = np.size(got) == right.size
+    if right.ndim == 2:
+        fits = fits and shaped(np.asarray(got), right.shape).shape == right.shape
+    if not fits:
         return f"{name} must have the shape {right.shape}, yours has {shape}."
     value = numbers(got, *right.shape) if right.ndim == 2 else numbers(got).reshape(right.shape)
     if close(value, right, COMPUTED):
@@ -191,7 +195,8 @@ def _network_fault(name: str, got: Any, right: np.ndarray, k: int, case: Any) ->
     for slope, message in _SLOPES:
         if k < 2 and close(value, _with(slope)(*case)[k], COMPUTED):
             return f"Your {name} is wrong, because dz1 is: {message}."
-    return f"{name} has the right shape but not the right numbers; those before it are right."
+    after = "begin with dz2" if k == 2 else "dW2 and db2 are right" if k < 2 else "dW2 is right"
+    return f"{name} has the right shape but not the right numbers: {after}."
 
 
 BAR = 0.93
@@ -377,6 +382,7 @@ EXERCISES = (
                 for slope, message in _SLOPES
             ),
             Wrong(_with(lambda a: a**2), "dW1 has the right shape but not the right numbers"),
+            Wrong(lambda *case: backward_in_rows(*case)[::-1], "dW2 must have the shape (4, 1)"),
             Wrong(lambda *case: backward_in_rows(*case)[0], "Four arrays are expected"),
         ),
         level="complete",

@@ -117,7 +117,7 @@ def _check_descent(answer: Any) -> str | None:
         got = shaped(got, np.shape(start))
         if close(got, descend(gradient, start, rate, steps), rtol=COMPUTED):
             continue
-        if got.shape == (steps + 1, *np.shape(start)):
+        if got.shape in [(n, *np.shape(start)) for n in (steps, steps + 1)]:
             return "These are all the points; only the last is asked for."
         for function, message in _TYPICAL:
             if close(got, function(gradient, start, rate, steps), rtol=COMPUTED):
@@ -395,7 +395,7 @@ def _check_rate(answer: Any) -> str | None:
     text = f"after ten steps x = {last:.7g}."
     if abs(last) > 1.000001:
         return f"It diverges: {text}"
-    if abs(last) > 0.999999:
+    if abs(last) > 0.999999 and turns:
         return f"It bounces from side to side for ever: {text}"
     return f"It jumps over the minimum and back: {text}" if turns else f"It is too slow: {text}"
 
@@ -458,7 +458,7 @@ EXERCISES = (
     Exercise(
         question=(
             "One *epoch* for the neuron of this notebook: each example is used once, batch by "
-            "batch. `order` holds the numbers of all examples, shuffled; each batch takes the next "
+            "batch. `order` holds the indices of all examples, shuffled; each batch takes the next "
             "`batch_size` of them, the last one what is left. Fill the three places of `...`; "
             "return the weight and the bias after the epoch."
         ),

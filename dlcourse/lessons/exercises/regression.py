@@ -97,7 +97,18 @@ _STEPS = (
 def _pair(result: Any, case: tuple[Any, ...]) -> tuple[np.ndarray, float]:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Mistake("Return two things, the new w and the new b: `return w, b`.")
+    _in_order(result, case[1].size)
     return numbers(result[0], *case[1].shape), as_float(result[1])
+
+
+def _in_order(result: Any, n: int) -> None:
+    """Raise `Mistake` if the results are not w, n numbers, and b, one number."""
+    sizes = tuple(numbers(part).size for part in result)
+    if sizes == (1, n):
+        raise Mistake("The two results are exchanged: first w, then b.")
+    for name, size, right in zip("wb", sizes, (n, 1), strict=True):
+        if size != right:
+            raise Mistake(f"{name} has {right} number{'s' * (right > 1)} here, yours has {size}.")
 
 
 def _equal(got: tuple[Any, Any], right: Any) -> bool:
@@ -220,6 +231,7 @@ def _check_descent(answer: Any) -> str | None:
 def _weights(result: Any) -> tuple[np.ndarray, float]:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Mistake("Return two things, the last w and the last b: `return w, b`.")
+    _in_order(result, _X.shape[1])
     return numbers(result[0], _X.shape[1]), as_float(result[1])
 
 
@@ -361,6 +373,7 @@ EXERCISES = (
         wrong=(
             *(Wrong(function, message) for function, message in _TYPICAL),
             Wrong(lambda *case: step(*case)[0], "Return two things"),
+            Wrong(lambda *case: step(*case)[::-1], "The two results are exchanged"),
             Wrong(lambda x, w, b, y, rate: (w + rate * x * y, b + rate), "Not yet: first z"),
         ),
     ),
@@ -416,6 +429,7 @@ EXERCISES = (
                 _loop(_dz, lambda X, dz: (X[0] * dz[0], dz.mean())),
                 "After one step from w = 0, b = 0",
             ),
+            Wrong(_loop(_dz, lambda X, dz: (X.T @ dz / len(dz), dz)), "b has 1 number here"),
             Wrong(lambda *case: descend(*case)[0], "Return two things"),
         ),
         level="complete",
