@@ -209,15 +209,14 @@ for name, loss in {"our own": naive, "Keras'": LOSS}.items():
 # **Predict, then run.** Which of the three does this test find?
 
 # %% name="batch"
-# Over-fit 32 examples: a sound training, and three broken ones.
-few, labels = digits.x_train[:32], digits.y_train[:32]
+# Over-fit 32 examples, each twenty times in an epoch: a sound training, and three broken ones.
+few, labels = np.tile(digits.x_train[:32], (20, 1, 1, 1)), np.tile(digits.y_train[:32], 20)
 for name, x, y, rate in (
     ("sound", few, labels, 0.003),
     ("rate 1", few, labels, 1.0),
     ("pictures all black", 0 * few, labels, 0.003),
     ("labels of other pictures", few, np.roll(labels, 1), 0.003),
 ):
-    x, y = np.tile(x, (20, 1, 1, 1)), np.tile(y, 20)  # an epoch shows each twenty times
     history = train(network(), x, y, rate=rate, epochs=10)
     print(f"{name:24} loss {history['loss'][-1]:.3f}, right {history['accuracy'][-1]:.2f}")
 

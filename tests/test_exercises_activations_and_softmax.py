@@ -7,7 +7,7 @@ from dlcourse.lessons.exercises import activations_and_softmax as lesson
 from dlcourse.lessons.exercises import check
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_one_hidden_layer_reaches_the_bar_of_the_spirals_from_any_start(monkeypatch, seed):
     import keras
@@ -17,7 +17,7 @@ def test_one_hidden_layer_reaches_the_bar_of_the_spirals_from_any_start(monkeypa
     assert check("04.5", lesson.spiral_network)
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_a_line_and_a_short_training_miss_the_bar_of_the_spirals():
     for answer in (lesson._network(epochs=20), lesson._network(8, epochs=15)):
         assert check("04.5", answer).status == "wrong"

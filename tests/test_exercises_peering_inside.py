@@ -53,7 +53,7 @@ def test_new_pictures_are_not_those_of_the_folder():
     assert not known & {picture.astype("uint8").tobytes() for picture in held()[0]}
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_two_maps_pass_the_bar_with_three_seeds_and_simpler_answers_do_not(tmp_path):
     from sklearn.linear_model import LogisticRegression
 

@@ -22,14 +22,14 @@ def other_seed(monkeypatch):
     return move
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_one_neuron_on_standardised_inputs_reaches_the_bar_from_any_start(other_seed, seed):
     other_seed(seed)
     assert check("03.5", lesson.tumour_network)
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_unscaled_inputs_one_column_and_few_steps_miss_the_bar():
     for answer in (lesson.unscaled, lesson._one_column, lesson._scaled(epochs=3)):
         assert check("03.5", answer).status == "wrong"

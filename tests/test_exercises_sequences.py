@@ -73,7 +73,7 @@ def test_the_new_signals_are_not_those_of_the_data_set():
     assert not known & {row.tobytes() for row in x}
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_a_convolution_passes_the_bar_of_the_signals_and_simpler_models_do_not():
     from sklearn.ensemble import RandomForestClassifier
 

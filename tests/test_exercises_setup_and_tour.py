@@ -43,7 +43,7 @@ def test_a_network_is_told_what_its_share_points_to(share, message):
     assert check("00.5", lambda *_: Classes(labels)).message.startswith(message)
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_the_tours_network_passes_the_bar_and_dense_layers_do_not():
     x_train, y_train, x_new, y_new = scattered_digits()
 

@@ -47,7 +47,7 @@ def test_classic_models_on_the_new_signals_alone_stay_below_the_bar(model):
     assert "guessing" in verdict.message or "as a" in verdict.message
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_a_network_from_scratch_that_keeps_the_places_stays_below_the_bar():
     def answer(_x_old, _y_old, x, y):
         convs = [layers.Conv1D(32, 5, k, padding="same", activation="relu") for k in (1, 2, 2)]
@@ -62,7 +62,7 @@ def test_a_network_from_scratch_that_keeps_the_places_stays_below_the_bar():
     assert "Your model is right for 0." in check("12.5", answer).message
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize("seed", range(3))
 def test_the_solution_reaches_the_bar_with_every_seed(seed):
     *given, x, y = few_shot_data()

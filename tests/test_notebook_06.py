@@ -31,7 +31,7 @@ def network(seed, code):
     return next(value for name, value in cell.items() if name == "small_cnn")
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_a_small_cnn_passes_the_bar_of_the_digits_with_three_seeds():
     x, held, y, labels = digit_parts()
     for seed in range(3):  # measured: 0.988, 0.988, 0.983
@@ -40,7 +40,7 @@ def test_a_small_cnn_passes_the_bar_of_the_digits_with_three_seeds():
         assert share_right(model, held, labels, 10) >= BAR
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_the_slides_network_and_a_linear_one_miss_the_bar_of_the_digits():
     x, held, y, labels = digit_parts()
     for hidden, activation in (((16, 16), "sigmoid"), ((16, 16), "relu"), ((), "relu")):

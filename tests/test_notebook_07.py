@@ -80,7 +80,7 @@ def test_a_network_that_is_certain_and_wrong_has_a_finite_loss():
     assert 7 < cross_entropy(Sure(), np.zeros((2, 2)), np.array([1, 0])) < 9
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_a_mended_network_passes_the_bar_of_the_moons_with_three_seeds():
     given, new = moons()
     for seed in range(3):
@@ -90,7 +90,7 @@ def test_a_mended_network_passes_the_bar_of_the_moons_with_three_seeds():
         assert cross_entropy(cell["mended"](*given), *new) <= BAR - 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_the_untouched_network_and_a_straight_line_miss_the_bar_of_the_moons():
     given, new = moons()
     assert cross_entropy(_points(128, 128)(*given), *new) > BAR + 0.05

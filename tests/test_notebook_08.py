@@ -50,7 +50,7 @@ def test_the_notebook_holds_the_script_of_the_clinic(name):
     assert "return ...  # delete this line" in cell
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize("name", CASES)
 def test_a_broken_training_fails_its_bar_and_the_mended_one_passes_with_three_seeds(
     name, monkeypatch

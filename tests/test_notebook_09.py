@@ -71,7 +71,7 @@ def share(answer: Any) -> tuple[float, int]:
     return share_right(model, moved, labels, 10), parameters(model)
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_solution_reaches_the_bar_of_the_moved_digits_with_room(seed, monkeypatch):
     import keras
@@ -83,7 +83,7 @@ def test_the_solution_reaches_the_bar_of_the_moved_digits_with_room(seed, monkey
     assert count <= exercise.MOST_PARAMETERS
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_simpler_networks_do_not_reach_the_bar_of_the_moved_digits():
     assert share(exercise._trained(exercise._still))[0] < exercise.BAR - 0.3  # measured: 0.26
     assert share(exercise._trained(exercise._dense))[0] < exercise.BAR - 0.1  # measured: 0.59
