@@ -292,8 +292,8 @@ def test_a_function_whose_part_is_still_open_is_not_attempted(function):
         (lambda x: np.zeros((x.shape[0] / 2, 3)), "a float: divide with `//`"),
         (lambda x: x.mean(axis=[0, 1]), "a list: a tuple has round brackets"),
         (lambda x: [np.zeros(2).__setitem__(0, x)], "one place of an array takes one number"),
-        (lambda x: x[...] + unknown, "name 'unknown'"),  # noqa: F821
-        (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821
+        (lambda x: x[...] + unknown, "name 'unknown'"),  # noqa: F821 # pyright: ignore
+        (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821 # pyright: ignore
     ],
 )
 def test_an_error_of_numpy_is_told_in_plain_words(function, message):
