@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-all test-jax test-torch test-lowest notebooks test-notebooks constraints
+.PHONY: check test test-all test-jax test-torch test-lowest notebooks test-notebooks test-seeds constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -39,6 +39,9 @@ notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
 
 test-notebooks:  ## the tests of the notebooks, each run as a student runs it
 	$(PYTHON) -m pytest tests/test_notebooks.py -m 'slow or not slow'
+
+test-seeds:  ## the bars of the exercises, with several seeds and with baselines
+	$(PYTHON) -m pytest -n 2 -m seeds
 
 constraints:  ## write the versions of .venv, and JAX's of .venv-jax, to constraints.txt
 	{ $(PYTHON) -m pip freeze --exclude-editable --exclude uv; .venv-jax/bin/pip freeze | grep '^jax'; } \

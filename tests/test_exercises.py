@@ -3,12 +3,10 @@
 from fractions import Fraction
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from dlcourse.datasets import load_dataset
 from dlcourse.errors import UserError
 from dlcourse.lessons.exercises import NOTEBOOKS, check, exercises, hint, solution
 from dlcourse.lessons.exercises.answers import (
@@ -76,7 +74,8 @@ def test_a_notebook_ends_with_its_exercises_in_rising_levels(notebook):
 
 @pytest.mark.parametrize("name", ANSWERED)
 def test_the_solution_and_every_equivalent_form_are_right(name):
-    for answer in (TABLE[name].solution, *TABLE[name].equivalents):
+    pasted = TABLE[name].level == "build"  # trained once, as it is pasted
+    for answer in (*([] if pasted else [TABLE[name].solution]), *TABLE[name].equivalents):
         assert check(name, answer), (answer, check(name, answer))
 
 
@@ -108,7 +107,7 @@ def test_any_object_gets_a_sentence_and_never_an_error(name):
         assert len(verdict.message) < 500
 
 
-@pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.parametrize("name", [name for name in TABLE if TABLE[name].level != "build"])
 def test_a_verdict_depends_on_the_answer_alone(name):
     for case in TABLE[name].wrong:
         assert check(name, case.answer) == check(name, case.answer)
@@ -140,7 +139,8 @@ def test_verdicts_read_well_in_a_notebook_and_at_a_terminal():
 
 
 def test_an_exercise_that_does_not_exist_is_refused_by_name():
-    with pytest.raises(UserError, match=r"no exercise '00\.9' \(known: 00\.1, 00\.2, 00\.3\)"):
+    known = r"\(known: 00\.1, 00\.2, 00\.3, 00\.4, 00\.5\)"
+    with pytest.raises(UserError, match=rf"no exercise '00\.9' {known}"):
         check("00.9", 1)
     with pytest.raises(UserError, match="no notebook '77'"):
         hint("77.1")
@@ -154,6 +154,8 @@ def test_a_number_is_read_from_every_form_that_a_student_writes():
     assert as_float(np.array(7)) == 7
     assert as_float("1,234.5") == 1234.5
     assert as_float("4.76 %") == pytest.approx(0.0476)
+    assert as_float("x = 1.5") == 1.5
+    assert as_float("8 · 8 = 64 pixels") == 64
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,11 @@ def half_open(a):
     return a, ...
 
 
-@pytest.mark.parametrize("function", [nothing, skeleton, half_open])
+def open_in_a_call(a):
+    return np.stack([a, ...]) @ a
+
+
+@pytest.mark.parametrize("function", [nothing, skeleton, half_open, open_in_a_call])
 def test_a_function_whose_part_is_still_open_is_not_attempted(function):
     with pytest.raises(NotAttempted):
         tried(function, np.ones(3))
@@ -278,7 +284,16 @@ def test_a_function_whose_part_is_still_open_is_not_attempted(function):
         (lambda x: x @ x, "inner sizes must be equal: here 3 and 2"),
         (lambda x: np.dot(x, x), "the inner sizes differ"),
         (lambda x: np.linalg.inv(x), "print the shapes, step by step"),
-        (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821
+        (lambda x: 1.0 if x > 0 else 0.0, "takes one number: for an array use `np.where`"),
+        (float, "NumPy's take arrays"),
+        (lambda x: np.max(0, x), "where NumPy takes one whole number, such as an axis"),
+        (lambda x: x.reshape(4, 2), r"6 numbers do not fit into the shape \(4,2\)"),
+        (lambda x: x[..., 0] @ x.T, "inner sizes must be equal: here 2 and 3"),
+        (lambda x: np.zeros((x.shape[0] / 2, 3)), "a float: divide with `//`"),
+        (lambda x: x.mean(axis=[0, 1]), "a list: a tuple has round brackets"),
+        (lambda x: [np.zeros(2).__setitem__(0, x)], "one place of an array takes one number"),
+        (lambda x: x[...] + unknown, "name 'unknown'"),  # noqa: F821 # pyright: ignore
+        (lambda x: x + unknown, "name 'unknown' is not defined"),  # noqa: F821 # pyright: ignore
     ],
 )
 def test_an_error_of_numpy_is_told_in_plain_words(function, message):
@@ -377,82 +392,3 @@ def test_a_trained_model_is_measured_by_the_share_it_has_right():
 
 def raise_exit():
     raise SystemExit
-
-
-@pytest.mark.parametrize(
-    ("share", "message"),
-    [
-        (0.0, "Guessing reaches 0.10"),
-        (0.3, "A single dense layer reaches 0.31"),
-        (0.6, "Dense layers reach 0.60"),
-        (0.89, "The bar is 0.90"),
-        (0.91, "A convolution looks for a shape at every step"),
-    ],
-)
-def test_a_network_is_told_what_its_share_of_right_signals_points_to(share, message):
-    class Network:
-        def predict(self, x, **_):
-            labels = load_dataset("mnist1d").y_test
-            wrong = np.arange(len(x)) >= share * len(x)
-            return np.eye(10)[(labels + wrong) % 10]
-
-    verdict = check("10.3", lambda *_: Network())
-    assert verdict.message.startswith(message)
-    if not verdict:
-        assert f"Yours reads {share:.2f} of the new signals correctly." in verdict.message
-
-
-@pytest.mark.slow
-def test_a_convolution_passes_the_bar_of_the_signals_and_simpler_models_do_not():
-    import inspect
-
-    from sklearn.ensemble import RandomForestClassifier
-
-    from dlcourse.lessons.exercises import sequences
-    from dlcourse.lessons.exercises.sequences import BAR, _signals, _trained
-
-    data = _signals()
-
-    def accuracy(answer):
-        guesses = answer(data.x_train, data.y_train).predict(data.x_test, verbose=0)
-        return np.mean(guesses.argmax(axis=1) == data.y_test)
-
-    code = inspect.getsource(sequences.signal_network)
-    for seed in range(3):  # measured: 0.92 to 0.96
-        cell = {}
-        exec(code.replace("set_random_seed(0)", f"set_random_seed({seed})"), cell)
-        assert accuracy(cell["signal_network"]) >= BAR + 0.01
-    dense = (("Flatten",), ("Dense", 100, "relu"), ("Dense", 100, "relu"))
-    assert 0.5 < accuracy(_trained(20, *dense)) < 0.66  # measured: 0.60
-    assert accuracy(_trained(20, ("LSTM", 32))) < BAR - 0.05  # measured: 0.75
-    rows, new = data.x_train[..., 0], data.x_test[..., 0]
-    forest = RandomForestClassifier(200, random_state=0).fit(rows, data.y_train)
-    assert forest.score(new, data.y_test) < BAR - 0.1  # measured: 0.74
-
-
-@pytest.mark.slow
-def test_after_empty_rows_a_simple_rnn_beats_an_lstm_as_notebook_10_says():
-    import keras
-
-    digits = load_dataset("digits")
-    empty = ((0, 0), (0, 24), (0, 0))
-    x, x_test = (np.pad(x[..., 0] / 16, empty) for x in (digits.x_train, digits.x_test))
-
-    def accuracy(recurrent, seed, bias=None):
-        keras.utils.set_random_seed(seed)
-        recurrent = recurrent(32)
-        recurrent.build((None, 32, 8))
-        if bias is not None:
-            weights = recurrent.get_weights()
-            weights[2][32:64] = bias  # the second of the four gates forgets
-            recurrent.set_weights(weights)
-        model: Any = keras.Sequential([recurrent, keras.layers.Dense(10, "softmax")])
-        adam = keras.optimizers.Adam(0.005)
-        model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(x, digits.y_train, epochs=15, verbose=0)
-        return model.evaluate(x_test, digits.y_test, verbose=0)[1]
-
-    # measured with three seeds: 0.82 to 0.89, 0.44 to 0.53, 0.79 to 0.82
-    simple, lstm = accuracy(keras.layers.SimpleRNN, 0), accuracy(keras.layers.LSTM, 0)
-    assert simple > lstm + 0.2, (simple, lstm)
-    assert accuracy(keras.layers.LSTM, 0, bias=5) > lstm + 0.15

@@ -49,7 +49,6 @@ SEARCHES = {
 ARGUMENTS = re.compile(r"^( *)(?:Args|Attributes):\n((?:\1    .*\n|[ \t]*\n)+)", re.MULTILINE)
 ENTRY = re.compile(r"^ +\*{0,2}\w[\w, *]*: (?:[a-z]|(?:Of|To|In|By|From|With|What|How)\b).*")
 ALLOWED = {
-    "neurons, one a layer": "notebook 08 has this question in the same words",
     "a model file a model": "a verb governs both: 'a recipe gives a Recipe, a model file a model'",
     "`told_apart`, `level` in the rows": "CHANGELOG.md names the key that was renamed",
     "a text target a classification": "a verb governs both: 'makes the task …'",

@@ -50,7 +50,7 @@ LINKS = {
     "vanishing_gradients": ("S1, S2: vanishing", "notebooks/08_when_training_goes_wrong"),
     "dead_layers": ("S4: ReLU", "notebooks/08_when_training_goes_wrong"),
     "saturated_layers": ("S2, S4: sigmoid and tanh", "notebooks/04_activations_and_softmax"),
-    "batch_norm_behind": ("S1: training and test data", "notebooks/11_peering_inside"),
+    "batch_norm_behind": ("S1: training and test data", "notebooks/08_when_training_goes_wrong"),
     "not_learning": ("S1: the training process", "notebooks/08_when_training_goes_wrong"),
     "leakage": ("S1: training, validation and test data", "notebooks/07_overfitting"),
     "over_fitting": ("S1, S2: over-fitting", "notebooks/07_overfitting"),

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -34,7 +35,7 @@ _OPTION = re.compile(r"\(([a-z])\) (.+?)(?=[.;,]?\s+(?:or )?\([a-z]\) |\Z)", re.
 def as_float(answer: Any) -> float:
     """Return the answer as a float: a real number, an array or list of one number, or text.
 
-    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`, `"7 s"`.
+    Text may be `"3,072"`, `"1/3"`, `"−2"`, `"85 %"`, `"7 s"`, `"x = 7"`.
 
     Raises:
         Mistake: The answer is not a single finite number.
@@ -179,8 +180,8 @@ def tried(function: Any, *arguments: Any) -> Any:
     try:
         result = function(*copy.deepcopy(arguments))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a student's code can raise anything
-        if isinstance(error, NotAttempted) or "llipsis" in str(error):
-            raise NotAttempted from None  # a `...` of the skeleton is still there
+        if isinstance(error, NotAttempted) or _open(function):
+            raise NotAttempted from None
         text = f"Your function raised {type(error).__name__} for ({called})"
         raise Mistake(f"{text}: {_in_words(error)}") from None
     parts = result if isinstance(result, tuple | list) else [result]
@@ -208,6 +209,17 @@ def _empty(function: Any) -> bool:
     )
 
 
+def _open(function: Any) -> bool:
+    """Return whether a `...` of the skeleton is still in a function, other than in an index."""
+    if not hasattr(function, "__code__"):
+        return False
+    steps = [step for step in dis.get_instructions(function) if step.opname != "NOP"]
+    return any(
+        step.opname == "LOAD_CONST" and step.argval is ... and "SUBSCR" not in after.opname
+        for step, after in pairwise(steps)
+    )
+
+
 def _in_words(error: BaseException) -> str:
     """Return what a student's function raised, with NumPy's texts about shapes in plain words."""
     text = one_line(error)
@@ -217,6 +229,19 @@ def _in_words(error: BaseException) -> str:
         return f"in a matrix product the inner sizes must be equal: here {sizes[2]} and {sizes[1]}."
     if sizes := re.search(r"shapes (\(.*?\)) and (\(.*?\)) not aligned", text):
         return f"a matrix product of shapes {sizes[1]} and {sizes[2]}: the inner sizes differ."
+    if sizes := re.search(r"reshape array of size (\d+) into shape (\(.*?\))", text):
+        return f"{sizes[1]} numbers do not fit into the shape {sizes[2]}."
+    if kind := re.search(r"'(\w+)' object cannot be interpreted as an integer", text):
+        tip = {"float": ": divide with `//`", "list": ": a tuple has round brackets"}
+        return f"a whole number is needed where yours is a {kind[1]}{tip.get(kind[1], '')}."
+    if "setting an array element with a sequence" in text:
+        return "one place of an array takes one number, and yours gets several: add them up?"
+    if "0-dimensional" in text or "size-1 arrays" in text or "__round__" in text:
+        return "`float`, `round` and the functions of `math` take one number; NumPy's take arrays."
+    if "only integer scalar arrays" in text:
+        return "an array stands where NumPy takes one whole number, such as an axis."
+    if "truth value of an array" in text:
+        return "a condition with `if`, `and` or `or` takes one number: for an array use `np.where`."
     module = getattr(type(error), "__module__", "")
     where = error.__traceback__
     while where and where.tb_next:
@@ -265,6 +290,8 @@ def choice_check(
     options = {letter: _plain(words) for letter, words in _OPTION.findall(question)}
 
     def check(answer: Any) -> str | None:
+        if isinstance(answer, np.ndarray):
+            answer = answer.tolist()
         if isinstance(answer, set | frozenset | list | tuple) and len(answer) == 1:
             (answer,) = answer
         if not isinstance(answer, str) or (letter := _letter(answer, options)) not in messages:
@@ -277,7 +304,7 @@ def choice_check(
 
 def _letter(answer: str, options: Mapping[str, str]) -> str:
     """Return the letter that an answer names: "c", "(c)", "c: …", or the words of the option."""
-    text = answer.strip().lower()
+    text = re.sub(r"\A(?:answer|option)\s+", "", answer.strip().lower())
     if found := re.match(r"\(?([a-z])(?:[).:]|\Z)", text):
         return found[1]
     said = _plain(text)
@@ -293,6 +320,8 @@ def shown(value: Any) -> str:
         text = np.array2string(value, precision=4, threshold=20, edgeitems=2, separator=", ")
     elif callable(value):
         return "a function"  # its repr contains an address, which differs from run to run
+    elif isinstance(value, np.random.Generator):
+        return "a generator"  # so does this one
     else:
         text = repr(value.item() if isinstance(value, np.generic) else value)
     text = " ".join(text.split())
@@ -311,7 +340,8 @@ def _written(answer: Any, value: float, right: float, rtol: float) -> str | None
 
 
 def _from_text(text: str) -> float | Any:
-    plain = text.strip().replace("−", "-").replace("_", "").replace(" ", "")
+    plain = text.rpartition("=")[2]  # "x = 7"
+    plain = plain.strip().replace("−", "-").replace("_", "").replace(" ", "")
     unit = _UNIT.fullmatch(plain)
     if unit and not _POWERS.fullmatch(unit[2]):
         plain = unit[1]

@@ -1,11 +1,26 @@
-"""Exercises of notebook 07: early stopping by hand, a step with weight decay, four diagnoses."""
+"""Exercises of notebook 07: early stopping, weight decay, diagnoses, dropout, a network to mend."""
 
+import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from dlcourse.lessons.exercises.answers import COMPUTED, close, numbers, shown, tried
+from dlcourse.datasets import load_dataset
+from dlcourse.heavy import keras
+from dlcourse.lessons.exercises.answers import (
+    COMPUTED,
+    as_float,
+    as_word,
+    close,
+    numbers,
+    shaped,
+    shown,
+    tried,
+)
 from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
+from dlcourse.lessons.exercises.networks import probabilities, trained_model
 
 _STOPS = (
     Wrong((7, 8), "Epoch 8 is never trained: the training has ended before."),
@@ -21,7 +36,16 @@ _STOPS = (
 
 
 def _check_stop(answer: Any) -> str | None:
-    value = numbers(answer)
+    if isinstance(answer, set | frozenset):
+        raise Mistake("A set has no order: answer with a tuple, such as (9, 9).")
+    if isinstance(answer, Mapping):
+        answer = list(answer.values())
+    if isinstance(answer, str):  # "7, 4", "epoch 7 and epoch 4"
+        plain = re.sub(r"\bepochs?\b", " ", answer.lower()).strip(" ()[].")
+        answer = re.split(r"\s*(?:[,;]|\band\b|\s)\s*", plain.strip())
+    if isinstance(answer, list | tuple) and any(isinstance(part, str) for part in answer):
+        answer = [as_float(part) for part in answer]
+    value = numbers(answer).ravel()
     if value.shape != (2,):
         raise Mistake(f"Two numbers are expected, not {value.size}.")
     if close(value, (7, 4), 1e-6):
@@ -84,7 +108,7 @@ def _check_step(answer: Any) -> str | None:
     random = np.random.default_rng(2)
     for size, rate, l2 in ((3, 0.1, 0.5), (5, 0.5, 0.02)):
         w, dw = random.normal(size=(2, size))
-        value = numbers(tried(answer, w, dw, rate, l2))
+        value = shaped(numbers(tried(answer, w, dw, rate, l2)), w.shape)
         if value.shape != w.shape:
             raise Mistake(f"New weights of shape {w.shape} are expected, not of {value.shape}.")
         if not close(value, decayed_step(w, dw, rate, l2), COMPUTED):
@@ -106,19 +130,205 @@ _REASONS = {
 
 
 def _check_diagnoses(answer: Any) -> str | None:
-    if not isinstance(answer, dict) or {str(key).strip().upper() for key in answer} != set("ABCD"):
+    try:
+        answer = dict(answer if isinstance(answer, Mapping | list | tuple) else ())
+    except (TypeError, ValueError):
+        answer = {}
+    said = {str(key).strip(" .()").upper(): value for key, value in answer.items()}
+    if said.keys() != set("ABCD"):
         raise Mistake('A dictionary with the keys "A", "B", "C" and "D" is expected.')
-    words = {str(key).strip().upper(): _plain(value) for key, value in answer.items()}
-    known = {_plain(name) for name in _DIAGNOSES.values()}
-    if unknown := [key for key in sorted(words) if words[key] not in known]:
-        listed = ", ".join(f'"{name}"' for name in sorted(_DIAGNOSES.values()))
-        raise Mistake(f"{unknown[0]} needs one of {listed}.")
-    wrong = [key for key, right in _DIAGNOSES.items() if words[key] != _plain(right)]
+    words = {key: _diagnosis(key, said[key]) for key in sorted(said)}
+    wrong = [key for key, right in _DIAGNOSES.items() if words[key] != right]
     return f"Look again at {wrong[0]}: {_REASONS[wrong[0]]}" if wrong else None
 
 
-def _plain(words: Any) -> str:
-    return "".join(letter for letter in str(words)[:40].lower() if letter.isalpha())
+def _diagnosis(key: str, word: Any) -> str:
+    try:
+        return as_word(word, sorted(_DIAGNOSES.values()))
+    except Mistake:
+        listed = ", ".join(f'"{name}"' for name in sorted(_DIAGNOSES.values()))
+        raise Mistake(f"{key} needs one of {listed}.") from None
+
+
+def dropout(a, rate, training, random):
+    if not training:
+        return a
+    chances = random.random(a.shape)
+    share = 1 - rate
+    stays = chances < share
+    return a * stays / share
+
+
+def _dropping(
+    mask: Any = lambda random, a: random.random(a.shape),
+    scale: Any = lambda share: 1 / share,
+    part: Any = lambda share: share,
+    use: Any = lambda a, _: a,
+) -> Any:
+    """Return an answer to 07.4 with another mask, scale, part that stays, or use."""
+
+    def answer(a: Any, rate: float, training: bool, random: Any) -> Any:
+        share = 1 - rate
+        if not training:
+            return use(a, share)
+        return a * (mask(random, a) < part(share)) * scale(share)
+
+    return answer
+
+
+def _binomial(a: Any, rate: float, training: bool, random: Any) -> Any:
+    return np.where(random.binomial(1, 1 - rate, a.shape), a / (1 - rate), 0) if training else a
+
+
+def _in_place(a: Any, rate: float, training: bool, random: Any) -> Any:
+    if training:
+        a[random.random(a.shape) < rate] = 0
+        a /= 1 - rate
+    return a
+
+
+_RATE = 0.2
+_SCALES = (
+    (1.0, "What stays is not made larger: in training the sum must stay as it was on average"),
+    (
+        _RATE / (1 - _RATE),
+        "Not the part that is dropped decides the scale, but the part that stays",
+    ),
+    (1 / _RATE, "What stays is divided by the part that is dropped: divide by the part that stays"),
+    (1 - _RATE, "What stays is made smaller; it must become larger"),
+    (1 + _RATE, "What stays is multiplied by 1 + rate: that is nearly right for small rates only"),
+)
+
+
+def _check_dropout(answer: Any) -> str | None:
+    a = np.random.default_rng(3).uniform(0.5, 2, size=(300, 40))
+    in_use = _dropped(answer, a, _RATE, False, 0)
+    value, other = (_dropped(answer, a, _RATE, True, seed) for seed in (0, 1))
+    zero = value == 0
+    if not zero.any():
+        return "In training a part of the numbers must become 0; none of yours is 0."
+    if zero.all():
+        return "In training everything is dropped: is `stays` true for any number?"
+    if (zero == zero[0]).all():
+        return "Every example loses the same neurons: each number of `a` needs its own draw."
+    if (zero == zero[:, :1]).all():
+        return "An example loses all its neurons or none: each number of `a` needs its own draw."
+    if abs(np.mean(zero) - (1 - _RATE)) < 0.03:
+        return (
+            f"Of 100 neurons about {100 * np.mean(zero):.0f} are dropped: the rate is the part "
+            f"that is dropped, here {_RATE}."
+        )
+    if abs(np.mean(zero) - _RATE) > 0.03:
+        return f"At a rate of {_RATE} you drop {np.mean(zero):.2f} of the neurons."
+    if (zero == (other == 0)).all():
+        return "Each step must drop other neurons: take the numbers from `random`."
+    ratios = value[~zero] / a[~zero]
+    if np.ptp(value[~zero]) < 1e-4:
+        return "All numbers that stay are equal: in your result the activations `a` are missing."
+    if np.ptp(ratios) > 1e-4:
+        return "What stays must be multiplied by one and the same number."
+    if not close(ratios[0], 1 / (1 - _RATE), 1e-4):
+        hits = [text for scale, text in _SCALES if close(ratios[0], scale, 1e-4)]
+        return (
+            f"{hits[0]}."
+            if hits
+            else f"At a rate of {_RATE} what stays is multiplied by "
+            f"{ratios[0]:.3g}: look at the scale again."
+        )
+    if close(in_use, (1 - _RATE) * a, 1e-4):
+        return "In use nothing is made smaller: the scale in training has seen to it."
+    if not close(in_use, a, COMPUTED):
+        return "In use nothing is dropped, and `a` comes back as it is."
+    return None
+
+
+def _dropped(answer: Any, a: np.ndarray, rate: float, training: bool, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    value = shaped(numbers(tried(answer, a, rate, training, random)), a.shape)
+    if value.shape != a.shape:
+        when = "In training" if training else "In use"
+        raise Mistake(
+            f"{when} an array of the shape of `a` is expected, {a.shape}; yours has {value.shape}."
+        )
+    return value
+
+
+BAR = 0.23
+
+
+def mended(x_train, y_train, x_val, y_val):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers, l2 = keras.layers, keras.regularizers.L2(0.003)
+    scale = layers.Normalization()
+    scale.adapt(x_train)
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            scale,
+            layers.Dense(128, activation="relu", kernel_regularizer=l2),
+            layers.Dense(128, activation="relu", kernel_regularizer=l2),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.005), "binary_crossentropy")
+    val = (x_val, y_val)
+    model.fit(x_train, y_train, batch_size=16, epochs=60, validation_data=val, verbose=0)
+    return model
+
+
+@cache
+def moons() -> Any:
+    """Return x and y of 80 training and 80 validation points, and of 720 for the checker."""
+    data = load_dataset("points", shape="moons", noise=0.9, n=2000, validation_fraction=0.5)
+    given = (data.x_train[:80], data.y_train[:80], data.x_val[:80], data.y_val[:80])
+    return given, (data.x_val[80:], data.y_val[80:])
+
+
+def cross_entropy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the mean binary cross-entropy of a model's probabilities."""
+    chances = probabilities(model, x, 1)[:, 0]
+    if chances.min() < 0 or chances.max() > 1:
+        raise Mistake("The output must be a probability: the last layer needs a sigmoid.")
+    chances = np.clip(chances, 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.log(np.where(y == 1, chances, 1 - chances))))
+
+
+def _check_mended(answer: Any) -> str | None:
+    given, new = moons()
+    model = trained_model(answer, *given)
+    loss, train = cross_entropy(model, *new), cross_entropy(model, *given[:2])
+    if loss <= BAR:
+        return None
+    found = f"Its loss is {train:.2f} on the training points and {loss:.2f} on new ones."
+    if loss > 0.6 and train > 0.6:
+        return f"It has hardly learned: a guess of one half gives 0.69. {found}"
+    if loss - train > 0.1:
+        return f"It still over-fits: the gap is what a cure must close. {found}"
+    return (
+        "It does not over-fit, but under-fits: both losses are high. Is the network too small, the "
+        f"cure too strong, or the training too short? {found}"
+    )
+
+
+def _points(
+    *units: int, epochs: int = 60, rate: float = 0.01, l2: float = 0, end: str = "sigmoid"
+) -> Any:
+    """Return an answer to 07.5: hidden layers, and a training that looks at no validation."""
+
+    def answer(x_train: Any, y_train: Any, *_: Any) -> Any:
+        keras.utils.set_random_seed(0)
+        decay = keras.regularizers.L2(l2)
+        hidden = [keras.layers.Dense(n, "relu", kernel_regularizer=decay) for n in units]
+        ends = [*hidden, keras.layers.Dense(1, end)]
+        model: Any = keras.Sequential([keras.Input((2,)), *ends])
+        model.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+        if epochs:
+            model.fit(x_train, y_train, batch_size=16, epochs=epochs, verbose=0)
+        return model
+
+    return answer
 
 
 EXERCISES = (
@@ -136,7 +346,14 @@ EXERCISES = (
             "Epoch 4 is the best; 5, 6 and 7 are not better, and the patience is used up. The "
             "better epoch 8 is never seen: that is the price of stopping early."
         ),
-        equivalents=([7, 4], np.array([7, 4]), (7.0, 4.0)),
+        equivalents=(
+            [7, 4],
+            np.array([7, 4]),
+            (7.0, 4.0),
+            ("7", "4"),
+            "epochs 7 and 4",
+            {"last": 7, "kept": 4},
+        ),
         wrong=_STOPS,
     ),
     Exercise(
@@ -181,6 +398,79 @@ EXERCISES = (
             Wrong({**_DIAGNOSES, "D": "under-fitting"}, "Look again at D"),
             Wrong({**_DIAGNOSES, "D": "guessing"}, "D needs one of"),
             Wrong(["over-fitting"], "A dictionary with the keys"),
+        ),
+    ),
+    Exercise(
+        level="complete",
+        question=(
+            "Complete dropout as Keras has it: `answer(a, rate, training, random)` returns what a "
+            "`Dropout(rate)` layer makes of the activations `a` (m, neurons). `training` is True "
+            "in training and False in use, and `random` is a NumPy generator: "
+            "`random.random(shape)` gives numbers from 0 to 1."
+        ),
+        check=_check_dropout,
+        hint=(
+            "A number from 0 to 1 is below `share` with just this probability. What stays is made "
+            "larger so that the sum stays as it was on average; in use nothing happens."
+        ),
+        solution=dropout,
+        explanation=(
+            "`chances < share` is true for the part that stays, and dividing by the share keeps "
+            "the expected value: share · a / share + rate · 0 = a. So nothing is left to do in use."
+        ),
+        equivalents=(_binomial, _in_place, _dropping()),
+        wrong=(
+            Wrong(_dropping(scale=lambda _: 1.0), _SCALES[0][1]),
+            Wrong(_dropping(scale=lambda share: (1 - share) / share), _SCALES[1][1]),
+            Wrong(_dropping(scale=lambda share: 1 / (1 - share)), _SCALES[2][1]),
+            Wrong(_dropping(scale=lambda share: share), _SCALES[3][1]),
+            Wrong(_dropping(scale=lambda share: 2 - share), _SCALES[4][1]),
+            Wrong(_dropping(part=lambda share: 1 - share), "Of 100 neurons about 8"),
+            Wrong(_dropping(part=lambda _: 0.5), "At a rate of 0.2 you drop 0."),
+            Wrong(_dropping(part=lambda _: 2), "In training a part of the numbers"),
+            Wrong(_dropping(part=lambda _: -1), "In training everything is dropped"),
+            Wrong(_dropping(lambda random, a: random.random(a.shape[1])), "Every example loses"),
+            Wrong(_dropping(lambda random, a: random.random((len(a), 1))), "An example loses all"),
+            Wrong(
+                _dropping(lambda _, a: np.random.default_rng(0).random(a.shape)),
+                "Each step must drop other neurons",
+            ),
+            Wrong(
+                lambda a, rate, training, random: (
+                    a if not training else (random.random(a.shape) >= rate) / (1 - rate)
+                ),
+                "All numbers that stay are equal",
+            ),
+            Wrong(lambda a, _, training, __: a if training else 0, "In use an array"),
+            Wrong(_dropping(use=lambda a, share: a * share), "In use nothing is made smaller"),
+            Wrong(_dropping(use=lambda a, _: 0 * a), "In use nothing is dropped"),
+        ),
+    ),
+    Exercise(
+        level="build",
+        question=(
+            "The network below over-fits: on new points of the half-moons its binary cross-entropy "
+            "is about 0.3 or more. Mend it, in any way: a function `answer(x_train, y_train, "
+            "x_val, y_val)` that returns a trained Keras model. It gets 80 points to train on and "
+            "80 for the validation. The bar: a binary cross-entropy of at most 0.23 on 720 new "
+            "points. A straight line reaches 0.33, a mended network about 0.17, in a few seconds."
+        ),
+        check=_check_mended,
+        hint=(
+            "`x_val` and `y_val` are there for `EarlyStopping`. A small L2 on the hidden layers "
+            "or `layers.Dropout(0.5)` after each of them, helps as well. Look at both losses."
+        ),
+        solution=mended,
+        explanation=(
+            "L2 keeps the weights small, and with a smaller learning rate the training ends before "
+            "the network is certain everywhere. Early stopping or dropout mend it as well."
+        ),
+        equivalents=(),
+        wrong=(
+            Wrong(_points(128, 128), "It still over-fits"),
+            Wrong(_points(epochs=60), "It does not over-fit, but under-fits"),
+            Wrong(_points(128, 128, epochs=0), "It has hardly learned"),
+            Wrong(_points(16, end="linear", epochs=1), "The output must be a probability"),
         ),
     ),
 )
