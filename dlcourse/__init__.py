@@ -34,10 +34,10 @@ def lazy(
 
     Args:
         package: Name of the package, its `__name__`.
-        modules: Modules that the package exports under the last part of their own name.
+        modules: Modules in the package that it exports under the last part of their own name.
         names: Map of a module to the names in it that the package exports, separated by spaces.
     """
-    places = {module.rpartition(".")[2]: (module, "") for module in modules}
+    places = {name.rpartition(".")[2]: (f"{package}.{name}", "") for name in modules}
     places |= {name: (module, name) for module, held in names.items() for name in held.split()}
 
     def get(name: str) -> Any:
@@ -54,13 +54,7 @@ def lazy(
 
 __getattr__, __dir__ = lazy(
     __name__,
-    [
-        f"dlcourse.{name}"
-        for name in (
-            *("datasets", "errors", "generation", "lab", "lab.callbacks", "lessons", "models"),
-            "plots",
-        )
-    ],
+    ["datasets", "errors", "generation", "lab", "lab.callbacks", "lessons", "models", "plots"],
     {
         "dlcourse.front_door": "fit resume",
         "dlcourse.configuration.from_python": "recipe",

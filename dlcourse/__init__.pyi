@@ -4,6 +4,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from dlcourse import datasets as datasets
 from dlcourse import errors as errors
+from dlcourse import generation as generation
 from dlcourse import lab as lab
 from dlcourse import lessons as lessons
 from dlcourse import models as models

@@ -145,7 +145,7 @@ BOUNDS = {
     "lab": 3980,
     "compat": 1600,
     "lessons": 5200,
-    "generation": 640,
+    "generation": 600,
 }
 
 

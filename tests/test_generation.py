@@ -66,7 +66,8 @@ def trained(tmp_path_factory):
     return fit(SMALL, runs=tmp_path_factory.mktemp("runs"), name="whole", verbose=False)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 6, 11])
+@pytest.mark.seeds
+@pytest.mark.parametrize("steps", [1, 4, 10])  # within the first, at the end, within the last epoch
 def test_a_training_that_is_stopped_after_any_step_goes_on_bit_for_bit(
     trained, tmp_path, monkeypatch, steps
 ):
@@ -81,6 +82,7 @@ def test_a_training_that_is_stopped_after_any_step_goes_on_bit_for_bit(
     assert run.metrics["test"] == trained.metrics["test"]
 
 
+@pytest.mark.seeds
 def test_more_epochs_continue_a_finished_training(trained, tmp_path):
     short = fit(SMALL, "training.epochs=1", runs=tmp_path, name="short", verbose=False)
     longer = resume(short, epochs=3, verbose=False)
@@ -92,6 +94,7 @@ def test_more_epochs_continue_a_finished_training(trained, tmp_path):
     assert resume(longer, verbose=False) is longer
 
 
+@pytest.mark.seeds
 def test_each_model_learns_only_in_its_own_part_of_a_step(tmp_path):
     recipe = recipe_of(SMALL)
     run = dl.Run(tmp_path)
@@ -110,6 +113,7 @@ def test_each_model_learns_only_in_its_own_part_of_a_step(tmp_path):
         np.testing.assert_array_equal(a, np.asarray(b))
 
 
+@pytest.mark.seeds
 def test_the_run_holds_the_generator_its_numbers_and_those_of_real_images(trained):
     images, asked = generate(trained.model, 3, 10)
     assert images.shape == (30, 8, 8, 1)
@@ -145,6 +149,7 @@ def test_a_gan_gives_images_of_any_shape_in_the_datas_own_range(shape, filters):
     assert discriminator.predict([images, asked], verbose=0).shape == (6, 1)
 
 
+@pytest.mark.seeds
 def test_an_autoencoder_rebuilds_images_through_two_numbers(tmp_path):
     run = fit(CODE, epochs=30, runs=tmp_path, verbose=False, beta_1=0.9, learning_rate=0.003)
     digits = dl.load_dataset("digits")
@@ -168,7 +173,7 @@ def test_the_frechet_distance_is_that_of_the_two_normal_distributions():
     assert frechet(a, a * [2.0, 1, 1]) == pytest.approx(np.var(a[:, 0], ddof=1) + 4 * 0, rel=0.05)
 
 
-def test_two_samples_are_told_apart_only_if_they_differ():
+def test_two_samples_are_verdict_loss_only_if_they_differ():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 400, 5))
     assert 0.42 < two_sample(a, b) < 0.58
@@ -192,12 +197,12 @@ def test_a_planted_patch_changes_a_third_of_the_width_and_nothing_else():
     ("change", "message"),
     [
         ({"model": "gam"}, r"unknown model 'gam' \(did you mean 'gan'\?\)"),
-        ({"dataset": "digit"}, r"unknown data set 'digit' \(did you mean 'digits'\?\)"),
+        ({"dataset": "digit"}, r"unknown dataset 'digit' \(did you mean 'digits'\?\)"),
         ({"model": {"name": "gan", "nois": 3}}, "unknown setting 'nois'"),
         ({"model": {"name": "gan", "dropout": 1.5}}, "'dropout': expected"),
         ({"training": {"epochs": 0}}, "'epochs': expected"),
-        ({"seed": -1}, "a whole number below"),
-        ({"modell": "gan"}, "unknown key 'modell'"),
+        ({"seed": -1}, "'seed': expected"),
+        ({"modell": "gan"}, "unknown setting 'modell'"),
         ({"dataset": "breast_cancer"}, "needs images with classes"),
     ],
 )
@@ -214,6 +219,7 @@ def test_the_shipped_recipes_are_named_and_an_unknown_one_is_not_found():
         recipe_of("digit_gan")
 
 
+@pytest.mark.seeds
 def test_a_damaged_state_is_refused(tmp_path):
     run = fit(SMALL, "training.epochs=1", runs=tmp_path, name="a", verbose=False)
     (run.path / "metrics.json").unlink()
@@ -222,8 +228,9 @@ def test_a_damaged_state_is_refused(tmp_path):
         resume(run)
 
 
+@pytest.mark.seeds
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_epoch(tmp_path):
-    with pytest.raises(DivergedError, match=r"diverged: the .*loss became .* of epoch"):
+    with pytest.raises(DivergedError, match="diverged: a loss became NaN or infinite in step"):
         fit(SMALL, learning_rate=1e30, runs=tmp_path, name="a", verbose=False)
     assert (tmp_path / "a" / "state.npz").exists()
 
@@ -263,6 +270,7 @@ def test_a_finding_names_what_the_numbers_show(tmp_path, numbers, names):
     assert all("try: " in str(finding) for finding in found)
 
 
+@pytest.mark.seeds
 def test_pictures_of_classes_a_walk_and_codes_are_drawn(trained):
     from matplotlib import pyplot as plt
 
@@ -279,7 +287,7 @@ def test_pictures_of_classes_a_walk_and_codes_are_drawn(trained):
     plt.close("all")
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 def test_the_gan_of_the_digits_draws_what_is_asked_for(tmp_path):
     """The full recipe with three seeds: python -m benchmarks.generation digits_gan."""
     run = fit("digits_gan", "training.epochs=100", runs=tmp_path, verbose=False)
@@ -290,7 +298,7 @@ def test_the_gan_of_the_digits_draws_what_is_asked_for(tmp_path):
     assert diagnose(run) == []
 
 
-@pytest.mark.slow
+@pytest.mark.seeds
 @pytest.mark.parametrize(
     ("changes", "name"),
     [

@@ -8,7 +8,7 @@ from dlcourse import lazy
 
 __getattr__, __dir__ = lazy(
     __name__,
-    [f"{__name__}.plots"],
+    ["plots"],
     {
         f"{__name__}.training": "fit resume",
         f"{__name__}.recipe": "recipe_of",

@@ -3,37 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field
 
+from dlcourse import schema
 from dlcourse.configuration.shipped import PACKAGE
 from dlcourse.configuration.yaml_source import Source, apply, expand_names, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.errors import RecipeError
 from dlcourse.generation.networks import BUILDERS
 from dlcourse.runs import Run
-from dlcourse.schema import (
-    Fraction,
-    Natural,
-    NonNegative,
-    Positive,
-    PositiveNumber,
-    checked_settings,
-    did_you_mean,
-    plain,
-)
 
 
 def training(
     *,
-    epochs: Positive = 100,
-    batch_size: Positive = 64,
-    learning_rate: PositiveNumber = 0.001,
-    discriminator_learning_rate: PositiveNumber | None = None,
-    beta_1: NonNegative = 0.5,
-    real_label: Fraction = 0.9,
-    measure_every: Natural = 25,
+    epochs: schema.Positive = 100,
+    batch_size: schema.Positive = 64,
+    learning_rate: schema.PositiveNumber = 0.001,
+    discriminator_learning_rate: schema.PositiveNumber | None = None,
+    beta_1: schema.NonNegative = 0.5,
+    real_label: schema.Fraction = 0.9,
+    measure_every: schema.Natural = 25,
 ) -> None:
     """Return nothing: the settings of a training.
 
@@ -51,7 +43,13 @@ def training(
     """
 
 
-GROUPS = ["seed", "dataset", "model", "training"]
+GROUPS = ("seed", "dataset", "model", "training")
+Seed = Annotated[int, Field(ge=0, lt=2**32), schema.is_number]
+Group = dict[str, Any]
+
+
+def _parts(*, dataset: Group, model: Group, seed: Seed = 0, training: Group = {}) -> None:  # noqa: B006
+    """Return nothing: the parts of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class GenerationRecipe:
     def to_yaml(self) -> str:
         """Return the recipe as the text of a file."""
         parts = {key: getattr(self, key) for key in GROUPS}
-        return yaml.safe_dump(plain(parts, "recipe"), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(schema.plain(parts, "recipe"), sort_keys=False, allow_unicode=True)
 
     def load_dataset(self) -> Dataset:
         """Return the images with their classes.
@@ -98,7 +96,7 @@ def shipped() -> dict[str, Path]:
 
 
 def recipe_of(
-    recipe: "str | Path | Mapping[str, Any] | GenerationRecipe | Run | None" = None,
+    recipe: "str | Path | Mapping[str, Any] | Run | None" = None,
     *overrides: str,
     **settings: Any,
 ) -> GenerationRecipe:
@@ -114,53 +112,41 @@ def recipe_of(
     """
     source, name = _source(recipe)
     apply(source, *overrides)
-    data = source.data
     for key, value in settings.items():
-        group = data if key in GROUPS else data.setdefault("training", {})
-        group[key] = {**data.get(key, {}), **value} if isinstance(value, Mapping) else value
+        group = source.data if key in GROUPS else source.data.setdefault("training", {})
+        group[key] = {**source.data.get(key, {}), **value} if isinstance(value, Mapping) else value
     expand_names(source)
-    faults = list(map(str, source.faults))
-    faults += [
-        f"{name}: unknown key '{key}'{did_you_mean(key, GROUPS)}"
-        for key in data
-        if key not in GROUPS
-    ]
-    seed = data.get("seed", 0)
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        faults.append(f"{name}: 'seed': a whole number below 2³² is expected, got {seed!r}")
-    if faults:
-        raise RecipeError("\n".join(faults))
-    functions = {key: loader.function for key, loader in DATASETS.items()}
-    return GenerationRecipe(
-        name,
-        seed,
-        _checked(name, "dataset", functions, data.get("dataset")),
-        _checked(name, "model", BUILDERS, data.get("model")),
-        checked_settings("training", training, data.get("training") or {}),
-    )
+    if source.faults:
+        raise RecipeError("\n".join(map(str, source.faults)))
+    parts = schema.checked_settings(name, _parts, source.data)
+    loaders = {key: loader.function for key, loader in DATASETS.items()}
+    dataset = _checked(name, "dataset", loaders, parts["dataset"])
+    model = _checked(name, "model", BUILDERS, parts["model"])
+    how = schema.checked_settings("training", training, parts["training"])
+    return GenerationRecipe(name, parts["seed"], dataset, model, how)
 
 
-def _checked(recipe: str, part: str, functions: Mapping[str, Any], given: Any) -> dict[str, Any]:
+def _checked(name: str, part: str, functions: Mapping[str, Any], given: Any) -> dict[str, Any]:
     """Return the complete settings of the function that is named, with its name."""
-    settings = dict(given or {})
-    name = settings.pop("name", None)
-    if name not in functions:
-        known = did_you_mean(name, list(functions))
-        raise RecipeError(f"{recipe}: unknown {part} '{name}'{known}")
-    return {"name": name, **checked_settings(f"{part}.{name}", functions[name], settings)}
+    kind = given.get("name")
+    if kind not in functions:
+        hint = schema.did_you_mean(kind, list(functions))
+        raise RecipeError(f"{name}: unknown {part} '{kind}'{hint}")
+    others = {key: value for key, value in given.items() if key != "name"}
+    return {"name": kind, **schema.checked_settings(f"{part}.{kind}", functions[kind], others)}
 
 
 def _source(recipe: Any) -> tuple[Source, str]:
     if isinstance(recipe, Run):
         return read_source(recipe.file("recipe.yaml")), recipe.name
-    if isinstance(recipe, GenerationRecipe):
-        return Source(recipe.name, yaml.safe_load(recipe.to_yaml())), recipe.name
     if recipe is None or isinstance(recipe, Mapping):
-        source = Source("recipe", plain(recipe or {}, "recipe"))
+        source = Source("recipe", schema.plain(recipe or {}, "recipe"))
         expand_names(source)
         names = [str((source.data.get(part) or {}).get("name")) for part in ("dataset", "model")]
         return source, "-".join(names)
     file = shipped().get(str(recipe), Path(recipe))
     if not file.suffix:
-        raise RecipeError(f"unknown recipe {recipe!r}{did_you_mean(recipe, list(shipped()))}")
+        raise RecipeError(
+            f"unknown recipe {recipe!r}{schema.did_you_mean(recipe, list(shipped()))}"
+        )
     return read_source(file), file.stem

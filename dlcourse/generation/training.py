@@ -142,6 +142,7 @@ class Trainer:
     def __init__(self, recipe: GenerationRecipe, data: Dataset, run: Run):
         self.recipe, self.data, self.run = recipe, data, run
         self.epoch, self.step, self.seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
+        self.clock = (time.perf_counter(), time.process_time())
         self.sums: dict[str, float] = {}
         self.rows: list[dict[str, float]] = []
         settings, low_high = dict(recipe.model), tuple(map(float, data.value_range))
@@ -161,32 +162,33 @@ class Trainer:
 
     def train(self, report: Any, stop: Any) -> None:
         """Train to the last epoch; the state is saved after each, and where a stop is requested."""
-        training, self.clock = self.recipe.training, (time.perf_counter(), time.process_time())
+        training = self.recipe.training
         size, epochs, every = (training[k] for k in ("batch_size", "epochs", "measure_every"))
         steps = max(1, len(self.data.x_train) // size)  # whole batches: others would be compiled
         take = self._gan_step if len(self.models) == 2 else self._autoencoder_step
         while self.epoch < epochs:
             order = epoch_order(len(self.data.x_train), seed=self.recipe.seed, epoch=self.epoch)
             while self.step < steps:
+                if stop.signal:
+                    self.save()
+                    at = f"epoch {self.epoch + 1}, {self.step} of {steps} steps done"
+                    raise InterruptedTraining(self.run.path, at, stop.signal)
                 rows = np.sort(order[self.step * size : (self.step + 1) * size])
                 key = (self.recipe.seed, self.epoch, self.step)
                 _seed_torch(key)
                 for name, loss in zip(self.losses, take(rows, key), strict=True):
                     self.sums[name] = self.sums.get(name, 0.0) + float(np.mean(loss))
-                self._refuse_nan()
                 self.step += 1
-                if stop.signal and self.step < steps:
-                    self.save()
-                    at = f"epoch {self.epoch + 1}, {self.step} of {steps} steps done"
-                    raise InterruptedTraining(self.run.path, at, stop.signal)
+                if not np.isfinite(sum(self.sums.values())):
+                    at = f"step {self.step} of epoch {self.epoch + 1}: try a smaller learning rate"
+                    reason = f"{self.run.path}: diverged: a loss became NaN or infinite in {at}"
+                    raise DivergedError(reason)
             self.rows.append({name: total / steps for name, total in self.sums.items()})
             self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
             if self.epoch == epochs or (every and self.epoch % every == 0):
                 self.rows[-1] |= self.quality.measure(self.model, "val")
                 report(epoch_line(self.epoch, epochs, self.rows[-1]))
             self.save()
-            if stop.signal and self.epoch < epochs:
-                raise InterruptedTraining(self.run.path, f"epoch {self.epoch}", stop.signal)
 
     def _gan_step(self, rows: np.ndarray, key: tuple[int, ...]) -> tuple[Any, Any]:
         """Train the discriminator on real and on generated images, then the generator against it.
@@ -203,21 +205,14 @@ class Trainer:
             model.reset_metrics()
         discriminator.trainable = True
         inputs = [np.concatenate([x, generated]), np.concatenate([y, y])]
-        told_apart = discriminator.train_on_batch(inputs, labels)
+        verdict_loss = discriminator.train_on_batch(inputs, labels)
         discriminator.trainable = False
-        return both.train_on_batch([z[1], y], np.ones((n, 1), "float32")), told_apart
+        return both.train_on_batch([z[1], y], np.ones((n, 1), "float32")), verdict_loss
 
     def _autoencoder_step(self, rows: np.ndarray, _: tuple[int, ...]) -> tuple[Any]:
         x = np.asarray(self.data.x_train[rows], "float32")
         self.model.reset_metrics()
         return (self.model.train_on_batch(x, x),)
-
-    def _refuse_nan(self) -> None:
-        for name, total in self.sums.items():
-            if not np.isfinite(total):
-                at = f"{name} became {total} in step {self.step + 1} of epoch {self.epoch + 1}"
-                cure = "the last complete epoch is saved; try a smaller learning rate"
-                raise DivergedError(f"{self.run.path}: diverged: the {at}: {cure}")
 
     def _variables(self) -> list[Any]:
         of_models = [v for model in self.models for v in model.variables]
@@ -225,10 +220,9 @@ class Trainer:
 
     def save(self) -> None:
         """Write the state, and the history of the completed epochs."""
-        if hasattr(self, "clock"):
-            before, self.clock = self.clock, (time.perf_counter(), time.process_time())
-            self.seconds += self.clock[0] - before[0]
-            self.cpu_seconds += self.clock[1] - before[1]
+        before, self.clock = self.clock, (time.perf_counter(), time.process_time())
+        self.seconds += self.clock[0] - before[0]
+        self.cpu_seconds += self.clock[1] - before[1]
         arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         arrays["meta"] = np.array(json.dumps({name: getattr(self, name) for name in self.STORED}))
         write_file(self.run.path / STATE, lambda path: np.savez(path, allow_pickle=False, **arrays))

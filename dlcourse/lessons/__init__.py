@@ -4,7 +4,7 @@ from dlcourse import lazy
 
 __getattr__, __dir__ = lazy(
     __name__,
-    ("dlcourse.lessons.maths", "dlcourse.lessons.plots"),
+    ("maths", "plots"),
     {
         "dlcourse.lessons.errata": "show",
         "dlcourse.lessons.exercises": "check hint solution",
