@@ -60,7 +60,8 @@ dl.lessons.quiet_start()
 # ## 1. The input
 #
 # Look at the numbers before you train: their range, values that are not finite, and how often each
-# label occurs. The data are the tumours of the earlier notebooks, and the digits.
+# label occurs. (Where one class is far more frequent than the others, an *imbalance*, a network may
+# learn nothing but to answer it.) The data are the tumours of the earlier notebooks and the digits.
 
 # %% name="look"
 # What to look at first: the range, values that are not finite, and the labels.
@@ -420,9 +421,9 @@ for name, model in trained.items():
 # picture alike. Some neurons die at smaller rates too; the others do the work without them. Leaky
 # ReLU has no dead neurons, but at this rate its loss was no better.
 #
-# Two neurons that start with *equal* weights get equal gradients and stay equal: many neurons do
-# the work of one. So it is not enough that the weights are not zero, as slides S1 ask; they must be
-# different, and start at random. (A patient of the clinic has this illness.)
+# Two neurons that start with equal weights are *symmetric*: they get equal gradients, stay equal,
+# and many neurons do the work of one. So it is not enough that the weights are not zero, as slides
+# S1 ask; they must be different, and start at random. (A patient of the clinic has this illness.)
 #
 # ## 6. Training and use: batch normalization
 #

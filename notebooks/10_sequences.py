@@ -446,7 +446,9 @@ _ = trained("convolution", convolution, TOPIC, rate=0.003)
 # ## Another kind of sequence
 #
 # `mnist1d` holds digits drawn as short signals, shifted, stretched and noisy. The last exercise
-# asks for a network that reads them.
+# asks for a network that reads them. A series of measurements, such as the sunspots of each year,
+# is a sequence too. There, compare with a *naive* forecast first: the last value, or the one of a
+# season ago.
 
 # %% alt="Six noisy signals over 40 steps: three of the digit 0 in solid lines, three of the digit 1 dashed. Signals of one digit share a shape, which stands at different steps."
 # Draw three signals of each of two digits.
