@@ -45,7 +45,7 @@ def assert_same(run, other):
         np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
     metas = [json.loads(str(each["meta"])) for each in (mine, theirs)]
     for meta in metas:
-        meta.pop("seconds"), meta.pop("cpu_seconds")
+        del meta["seconds"], meta["cpu_seconds"]
     assert metas[0] == metas[1]
 
 

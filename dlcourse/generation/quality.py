@@ -111,7 +111,7 @@ class Quality:
         return judge
 
     def _features(self, images: np.ndarray) -> np.ndarray:
-        features = keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
+        features: Any = keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
         return features.predict(images, batch_size=512, verbose=0)
 
     def _rows(self, images: np.ndarray) -> np.ndarray:
@@ -180,9 +180,9 @@ def two_sample(a: np.ndarray, b: np.ndarray, seed: int = 0, most: int = 500) -> 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of each row of `a` to its nearest row of `b`."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return cKDTree(b).query(a)[0]
+    return np.asarray(KDTree(b).query(a)[0])
 
 
 def with_patch(images: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -207,7 +207,7 @@ def reconstruction_error(model: Any, images: np.ndarray) -> np.ndarray:
 
 def codes(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the code of each image, the output of an autoencoder's layer `code`: `(n, code)`."""
-    encoder = keras.Model(model.inputs, model.get_layer("code").output)
+    encoder: Any = keras.Model(model.inputs, model.get_layer("code").output)
     return encoder.predict(np.asarray(images, "float32"), batch_size=512, verbose=0)
 
 

@@ -200,7 +200,7 @@ class Trainer:
         x, y = np.asarray(self.data.x_train[rows], "float32"), self.one_hot[self.data.y_train[rows]]
         z = random.normal(size=(2, n, self.recipe.model["noise"])).astype("float32")
         generated = np.asarray(self.model.predict_on_batch([z[0], y]))
-        labels = np.repeat(np.float32([self.recipe.training["real_label"], 0]), n)[:, None]
+        labels = np.repeat(np.array([self.recipe.training["real_label"], 0], "float32"), n)[:, None]
         for model in self.compiled:
             model.reset_metrics()
         discriminator.trainable = True
