@@ -26,11 +26,15 @@ from dlcourse.lessons.exercises.networks import parameters, share_right, trained
 ROOT = Path(__file__).parent.parent
 SOURCES = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))}
 TABLE = {name: task for notebook in SOURCES for name, task in exercises(notebook).items()}
-# The answers to "build" are networks, each trained for a second or more.
-ANSWERED = [
-    pytest.param(name, marks=pytest.mark.slow if task.level == "build" else ())
-    for name, task in TABLE.items()
-]
+# The answers to "build" are networks, each trained for a second or more: the solutions as they are
+# pasted are in the slow tests, the others are measured when they change.
+ANSWERED, PASTED = (
+    [
+        pytest.param(name, marks=mark if task.level == "build" else ())
+        for name, task in TABLE.items()
+    ]
+    for mark in (pytest.mark.seeds, pytest.mark.slow)
+)
 LEVELS = ("quick", "complete", "build")
 
 
@@ -121,7 +125,7 @@ def test_a_hint_does_not_give_the_solution_away_and_the_solution_is_shown(name):
     assert exercise.explanation in solution(name)
 
 
-@pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.parametrize("name", PASTED)
 def test_a_solution_pasted_into_its_cell_runs_and_is_right(name):
     code = solution(name).removeprefix("```python\n").partition("\n```")[0]
     has_numpy = "import numpy as np" in SOURCES[name[:2]].read_text()
