@@ -242,7 +242,7 @@ accuracy_axes.set_ylim(0, 1)
 _ = loss_axes.legend(frameon=False)
 
 # %% [markdown] slides="S0 an untrained network answers rubbish; S1 which neurons light up"
-# **What to notice.** The two training losses can hardly be told apart. NumPy is much the faster
+# **What to notice.** The two training losses nearly coincide. NumPy is much the faster
 # one: for so small a network Keras spends its time on everything around the sums. It pays where
 # layers are large, and where you would have to derive the backward pass of a convolution by hand.
 #

@@ -143,6 +143,19 @@ def chains(source: Path, root: str) -> set[str]:
     return {name.removeprefix(f"{root}.") for name in names if re.match(rf"{root}\.[\w.]+\Z", name)}
 
 
+def name_in(module: ModuleType, chain: str, *default: None) -> str:
+    """Return the first name in a chain that is not a module; nothing if there is none.
+
+    An unknown name is an AttributeError, or with the default None also nothing.
+    """
+    found, name = module, ""
+    for name in chain.split("."):
+        found = getattr(found, name, *default)
+        if not isinstance(found, ModuleType):
+            return name if found is not None else ""
+    return ""
+
+
 def our_names(source: Path) -> tuple[set[str], set[str]]:
     """Return the names of `dl` that a notebook uses, and beside them those of `dl.plots`.
 
@@ -150,12 +163,8 @@ def our_names(source: Path) -> tuple[set[str], set[str]]:
     """
     ours, plots = set(), set()
     for chain in chains(source, "dl"):
-        found, last = dlcourse, ""
-        for part in chain.split("."):
-            if isinstance(found, ModuleType):
-                found, last = getattr(found, part), part
-        if not isinstance(found, ModuleType):
-            (plots if chain.startswith("plots.") else ours).add(last)
+        if name := name_in(dlcourse, chain):
+            (plots if chain.startswith("plots.") else ours).add(name)
     return ours, plots
 
 
@@ -163,15 +172,8 @@ def keras_names(source: Path) -> set[str]:
     """Return the classes and functions of Keras that a notebook uses: `Dense`, `Adam`, …"""
     import keras
 
-    names = set()
-    for chain in chains(source, "keras") | {f"layers.{name}" for name in chains(source, "layers")}:
-        found, last = keras, ""
-        for part in chain.split("."):
-            if isinstance(found, ModuleType):
-                found, last = getattr(found, part, None), part
-        if found is not None and not isinstance(found, ModuleType):
-            names.add(last)
-    return names
+    used = chains(source, "keras") | {f"layers.{name}" for name in chains(source, "layers")}
+    return {name for chain in used if (name := name_in(keras, chain, None))}
 
 
 def row(cells: list[str]) -> str:

@@ -276,8 +276,8 @@ def test_pictures_of_classes_a_walk_and_codes_are_drawn(trained):
 
     names = [str(k) for k in range(10)]
     plots = dl.generation.plots
-    assert len(plots.classes(trained.model, names, per_class=2).axes) == 20
-    assert len(plots.walk(trained.model, names[:2] + names[2:], steps=3).axes) == 30
+    assert len(plots.classes(trained.model, names, per_class=2)) == 20
+    assert len(plots.walk(trained.model, names, steps=3)) == 30
     left, right = plots.quality(trained.history)
     assert left.get_xlabel() == right.get_xlabel() == "epoch"
     model = autoencoder((8, 8, 1), 10, (0.0, 16.0))

@@ -110,9 +110,12 @@ class Quality:
         write_file(path, judge.save)
         return judge
 
+    @cached_property
+    def _before_logits(self) -> Any:
+        return keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
+
     def _features(self, images: np.ndarray) -> np.ndarray:
-        features: Any = keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
-        return features.predict(images, batch_size=512, verbose=0)
+        return self._before_logits.predict(images, batch_size=512, verbose=0)
 
     def _rows(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(images, "float32").reshape(len(images), -1) / self.unit

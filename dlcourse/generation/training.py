@@ -3,7 +3,6 @@
 import json
 import signal
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from dlcourse.generation.recipe import GenerationRecipe, recipe_of
 from dlcourse.heavy import keras
 from dlcourse.quiet import write
 from dlcourse.runs import Run, read_run
-from dlcourse.runs.environment import environment
 from dlcourse.runs.state import STATE
-from dlcourse.training import StopRequest
-from dlcourse.training.batches import epoch_order
+from dlcourse.training import StopRequest, record
+from dlcourse.training.batches import epoch_order, seed_step
 from dlcourse.training.fitting import epoch_line
 
 
@@ -90,13 +88,7 @@ def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool 
 
 
 def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> Run:
-    facts = replace(data.facts, fingerprint=fingerprint(data))
-    (run.path / "dataset.json").unlink(missing_ok=True)  # it records the recipe's SHA-256
-    files.write_text(run.path / "recipe.yaml", recipe.to_yaml())
-    seen = {"seed": recipe.seed, "data": facts.fingerprint}
-    files.write_sealed(run.path / "environment.json", {**environment(), **seen})
-    recorded = {"recipe_sha256": files.sha256(run.path / "recipe.yaml")}
-    files.write_sealed(run.path / "dataset.json", {**asdict(facts), **recorded})
+    record(run, recipe, data)
     report = write if verbose else lambda _: None
     trainer = Trainer(recipe, data, run)
     with StopRequest(signal.default_int_handler) as stop:
@@ -175,7 +167,7 @@ class Trainer:
                     raise InterruptedTraining(self.run.path, at, stop.signal)
                 rows = np.sort(order[self.step * size : (self.step + 1) * size])
                 key = (self.recipe.seed, self.epoch, self.step)
-                _seed_torch(key)
+                seed_step(*key)
                 for name, loss in zip(self.losses, take(rows, key), strict=True):
                     self.sums[name] = self.sums.get(name, 0.0) + float(np.mean(loss))
                 self.step += 1
@@ -268,11 +260,3 @@ def _compiled(models: list[Any], training: dict[str, Any]) -> list[Any]:
         model.compile(keras.optimizers.Adam(own, beta), loss)
         model.optimizer.build(trained.trainable_variables)
     return compiled
-
-
-def _seed_torch(key: tuple[int, ...]) -> None:
-    """Seed a step on PyTorch, whose dropout uses a generator that no variable stores."""
-    if keras.backend.backend() == "torch":
-        import torch  # pyright: ignore[reportMissingImports]
-
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))

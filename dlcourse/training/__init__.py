@@ -174,20 +174,24 @@ def _train(
 
 
 def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
+    """Write what `record` does, the architecture of the model and a digest of each example."""
+    base = {"base": base_fingerprint(prepared.model)} if recipe.base else {}
+    record(run, recipe, prepared.dataset, **base)
+    write_sealed(run.path / ARCHITECTURE, json.loads(prepared.model.to_json()))
+    if not (run.path / EXAMPLES).exists():
+        write_digests(run.path, prepared.dataset)
+
+
+def record(run: Run, recipe: Any, dataset: Any, **seen: Any) -> None:
     """Write the recipe, the environment and the facts of the data, to detect later changes."""
-    facts = replace(prepared.dataset.facts, fingerprint=fingerprint(prepared.dataset))
-    seen = {"seed": recipe.seed, "data": facts.fingerprint}
-    if recipe.base:
-        seen["base"] = base_fingerprint(prepared.model)
+    facts = replace(dataset.facts, fingerprint=fingerprint(dataset))
+    seen = {"seed": recipe.seed, "data": facts.fingerprint, **seen}
     facts_path = run.path / "dataset.json"
     facts_path.unlink(missing_ok=True)  # it records the recipe's SHA-256
     write_text(run.path / "recipe.yaml", recipe.to_yaml())
     write_sealed(run.path / "environment.json", {**environment(), **seen})
     recorded = {"recipe_sha256": sha256(run.path / "recipe.yaml")}
     write_sealed(facts_path, {**asdict(facts), **recorded})
-    write_sealed(run.path / ARCHITECTURE, json.loads(prepared.model.to_json()))
-    if not (run.path / EXAMPLES).exists():
-        write_digests(run.path, prepared.dataset)
 
 
 def _explain(fit: Fit, fault: NotFinite) -> str:

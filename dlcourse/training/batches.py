@@ -16,6 +16,14 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
+def seed_step(*key: int) -> None:
+    """Seed a step on PyTorch, whose dropout uses a generator that no variable stores."""
+    if keras.backend.backend() == "torch":
+        import torch  # pyright: ignore[reportMissingImports]
+
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+
 def training_batches(
     x: np.ndarray, y: np.ndarray, *, batch_size: int, seed: int, first_step: int = 0
 ) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import InterruptedTraining
 from dlcourse.heavy import keras
 from dlcourse.runs import Run, state, write_history
-from dlcourse.training.batches import training_batches, validation_batches
+from dlcourse.training.batches import seed_step, training_batches, validation_batches
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, targets
 from dlcourse.training.watch import Watch
@@ -166,12 +166,7 @@ class Fit:
             state.restore_metrics(self.arrays, self.model)
 
     def _begin_step(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Seed each step on PyTorch, whose dropout uses a generator that no variable stores."""
-        if keras.backend.backend() == "torch":
-            import torch  # pyright: ignore[reportMissingImports]
-
-            at = (self.recipe.seed, self.progress.epoch, self.first_step + batch)
-            torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
+        seed_step(self.recipe.seed, self.progress.epoch, self.first_step + batch)
 
     def _begin_test(self, logs: Any = None) -> None:  # noqa: ARG002
         """With `ema`, use the averaged weights until the end of the epoch has evaluated them."""

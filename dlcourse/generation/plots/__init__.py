@@ -11,13 +11,13 @@ from dlcourse.plots.axes import shown_figure
 
 
 def classes(model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0) -> list[Axes]:
-    """Return a grid of generated images, one row per class, each column with its own noise."""
+    """Return the axes of generated images, one row per class, each column with its own noise."""
     images, _ = generate(model, per_class, len(class_names), seed)
     return image_grid(images, columns=per_class, rows=list(class_names))
 
 
 def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> list[Axes]:
-    """Return images on the straight way between two noise vectors, one row per class.
+    """Return the axes of images on the straight way between two noise vectors, one row per class.
 
     Args:
         model: Generator.
