@@ -197,13 +197,15 @@ def test_a_planted_patch_changes_a_third_of_the_width_and_nothing_else():
     ("change", "message"),
     [
         ({"model": "gam"}, r"unknown model 'gam' \(did you mean 'gan'\?\)"),
-        ({"dataset": "digit"}, r"unknown dataset 'digit' \(did you mean 'digits'\?\)"),
-        ({"model": {"name": "gan", "nois": 3}}, "unknown setting 'nois'"),
-        ({"model": {"name": "gan", "dropout": 1.5}}, "'dropout': expected"),
-        ({"training": {"epochs": 0}}, "'epochs': expected"),
+        ({"dataset": "digit"}, r"unknown data set 'digit' \(did you mean 'digits'\?\)"),
+        ({"model": {"name": "gan", "nois": 3}}, r"'model.nois' \(did you mean 'noise'\?\)"),
+        ({"model": {"name": "autoencoder", "noise": 3}}, r"\(a setting of gan, not of autoenc"),
+        ({"training": {"optimizer": "adam"}}, "unknown key 'training.optimizer'"),
+        ({"model": {"name": "gan", "dropout": 1.5}}, "'model.dropout': expected"),
+        ({"training": {"epochs": 0}}, "'training.epochs': expected"),
         ({"seed": -1}, "'seed': expected"),
-        ({"modell": "gan"}, "unknown setting 'modell'"),
-        ({"dataset": "breast_cancer"}, "needs images with classes"),
+        ({"modell": "gan"}, r"unknown key 'modell' \(did you mean 'model'\?\)"),
+        ({"dataset": "breast_cancer"}, "needs images with classes, not rows"),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line(tmp_path, change, message):
@@ -214,7 +216,7 @@ def test_a_wrong_recipe_is_refused_in_one_line(tmp_path, change, message):
 
 
 def test_the_shipped_recipes_are_named_and_an_unknown_one_is_not_found():
-    assert recipe_of("digits_gan", "training.epochs=7").training["epochs"] == 7
+    assert recipe_of("digits_gan", "training.epochs=7").training.epochs == 7
     with pytest.raises(RecipeError, match="did you mean 'digits_gan'"):
         recipe_of("digit_gan")
 

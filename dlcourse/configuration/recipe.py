@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse import schema
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
-from dlcourse.configuration.shipped import recipe_path, shipped
+from dlcourse.configuration.shipped import FOLDER, OF_GENERATION, recipe_path, shipped
 from dlcourse.configuration.yaml_source import Location, Source, apply, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
@@ -175,6 +175,7 @@ class Recipe(Settings):
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)
 
+    folder: ClassVar[str] = FOLDER
     _source: Source | None = PrivateAttr(None)
     _left_out: tuple[str, ...] = PrivateAttr(())
 
@@ -298,22 +299,34 @@ def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, st
             yield start + key, "none" if value is None else value, meanings.get(key, "")
 
 
-def load_recipe(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+R = TypeVar("R", bound=Recipe)
+
+
+def load_recipe(
+    path: str | Path, overrides: list[str] | tuple[str, ...] = (), kind: type[R] = Recipe
+) -> R:
     """Return a shipped recipe by name, or the recipe in a YAML file, with overrides applied.
+
+    Args:
+        path: Name or file.
+        overrides: Changes, such as `training.epochs=5`.
+        kind: Class of the recipe: `Recipe`, or another with models and a training of its own.
 
     Raises:
         RecipeError: The recipe is not valid: one line per error, with file:line:column, what was
             expected and what was found.
     """
-    return validate(read_source(recipe_path(path), overrides))
+    return validate(read_source(recipe_path(path, kind.folder), overrides), kind=kind)
 
 
-def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = (), kind: type[R] = Recipe) -> R:
     """Return the recipe of a run; its `left_out` names the removed settings of earlier versions.
 
     Raises:
         RecipeError, RunError: See `load_recipe` and `Run.file`.
     """
+    if kind is Recipe:
+        run.refuse_generator()
     source = read_source(run.file("recipe.yaml"))
     left_out = [_dotted(at) for at, _ in _take_removed(source)]
     dataset, model = (_group(source.data.get(part)) for part in ("dataset", "model"))
@@ -322,7 +335,7 @@ def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     if model.get("batch_norm"):  # before it was a setting, it was Keras' default
         source.data["model"].setdefault("batch_norm_momentum", 0.99)
     apply(source, *overrides)
-    recipe = validate(source, past=True)
+    recipe = validate(source, past=True, kind=kind)
     recipe._left_out = tuple(left_out)
     return recipe
 
@@ -349,7 +362,7 @@ def _take_removed(source: Source) -> list[tuple[Location, str]]:
     return effective
 
 
-def validate(source: Source, *, past: bool = False) -> Recipe:
+def validate(source: Source, *, past: bool = False, kind: type[R] = Recipe) -> R:
     """Return the recipe of plain data; for `past`, see `_conflicts`.
 
     Raises:
@@ -364,12 +377,12 @@ def validate(source: Source, *, past: bool = False) -> Recipe:
     for at, reason in _take_removed(source):
         lines.append(f"{source.where(at, key=True)}: '{_dotted(at)}' was removed: {reason}")
     try:
-        recipe = Recipe.model_validate(source.data)
+        recipe = kind.model_validate(source.data)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         # A mapping where a word or a mapping is allowed: report only the errors inside it.
         inner = [f for f in faults if (f["type"], type(f["input"])) != ("literal_error", dict)]
-        lines += [_describe(fault, source) for fault in inner or faults]
+        lines += [_describe(fault, source, kind) for fault in inner or faults]
     except RecursionError:
         raise RecipeError(f"{source.path}: nested too deeply") from None
     for at, text in _conflicts(recipe.model_dump() if recipe else source.data, past=past):
@@ -448,20 +461,20 @@ def _group(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _describe(fault: Any, source: Source) -> str:
+def _describe(fault: Any, source: Source, recipe: type[Recipe]) -> str:
     """Return a pydantic error as `file:line:column: what was expected, what was found (hint)`."""
     location = _without_tags(fault["loc"], source.data)
     kind = fault["type"]
     if kind == "extra_forbidden":
         place = source.where(location, key=True)
-        return f"{place}: unknown key '{_dotted(location)}'{_hint(fault['loc'])}"
+        return f"{place}: unknown key '{_dotted(location)}'{_hint(fault['loc'], recipe)}"
     if kind == "missing" and isinstance(fault["loc"][-1], int):
         text = f"expected {fault['loc'][-1] + 1} numbers or more, as in [64, 64]"
         return f"{source.where(location)}: '{_dotted(location)}': {text}"
     if kind == "missing":
         return f"{source.where(location[:-1])}: '{_dotted(location)}' is missing"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        known = _named(_dotted(fault["loc"]))
+        known = _named(_dotted(fault["loc"]), recipe)
         location = (*location, "name")
         if kind == "union_tag_not_found":
             text = f"'{_dotted(location)}' is missing (known: {', '.join(known)})"
@@ -471,6 +484,8 @@ def _describe(fault: Any, source: Source) -> str:
         if location[0] == "dataset" and (path := Path(tag)).exists():
             kind = "image_folder" if path.is_dir() else path.suffix.strip(".")
             hint = f" (did you mean {{name: {kind}, path: {tag}}}?)" if kind in known else hint
+        if location[0] == "model" and tag in ("gan", "autoencoder"):
+            return f"{source.where(location)}: the model '{tag}' {OF_GENERATION}"
         what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
         return f"{source.where(location)}: unknown {what} '{tag}'{hint}"
     return f"{source.where(location)}: '{_dotted(location)}': {schema.expectation(fault)}"
@@ -495,30 +510,33 @@ def _without_tags(location: Location, data: Any) -> Location:
     return tuple(kept)
 
 
-def _hint(location: Location) -> str:
+def _hint(location: Location, recipe: type[Recipe]) -> str:
     """Return a suggestion for an unknown key, or the other models that have this setting."""
     *path, word = map(str, location)
     group = ".".join(path)
-    here = groups().get(group, Recipe)
+    every = groups(recipe)
+    here = every.get(group, recipe)
     if word not in here.model_fields and "name" in here.model_fields:
         beside = group.rpartition(".")[0]
-        if owners := [
-            name for name in _named(beside) if word in groups()[f"{beside}.{name}"].model_fields
-        ]:
+        others = _named(beside, recipe)
+        if owners := [x for x in others if word in every[f"{beside}.{x}"].model_fields]:
             return f" (a setting of {', '.join(owners)}, not of {path[-1]})"
-    return where_it_belongs(word, [key for key in here.model_fields if key != "name"])
+    return where_it_belongs(word, [key for key in here.model_fields if key != "name"], of=recipe)
 
 
-def where_it_belongs(word: str, known: list[str], keywords: Mapping[str, Any] | None = None) -> str:
+def where_it_belongs(
+    word: str, known: list[str], keywords: Mapping[str, Any] | None = None, of: Any = None
+) -> str:
     """Return a suggestion for an unknown key, from the known keys or from another group.
 
     Args:
         word: Unknown key.
         known: Valid keys at its place.
         keywords: Data of the recipe if the key was a Python keyword; the suggestion is one, too.
+        of: Class of the recipe; None for `Recipe`.
     """
     owners: dict[str, list[str]] = {}
-    for group, cls in groups().items():
+    for group, cls in groups(of).items():
         for key in cls.model_fields.keys() - {"name"}:
             owners.setdefault(key, []).append(group)
     near = word if word in owners else schema.nearest(word, known)
@@ -549,10 +567,10 @@ def groups(settings: type[Settings] | None = None, start: str = "") -> dict[str,
     return classes
 
 
-def _named(group: str) -> list[str]:
+def _named(group: str, recipe: type[Recipe]) -> list[str]:
     """Return the names that are valid in a group: of all models, all optimizers, …"""
-    parts = [name.rpartition(".") for name, cls in groups().items() if "name" in cls.model_fields]
-    return [name for start, _, name in parts if start == group]
+    named = [name for name, cls in groups(recipe).items() if "name" in cls.model_fields]
+    return [name.rpartition(".")[2] for name in named if name.rpartition(".")[0] == group]
 
 
 def _settings_classes(annotation: Any) -> list[type[Settings]]:

@@ -9,20 +9,22 @@ from dlcourse.text_table import Table
 
 PACKAGE = Path(__file__).resolve().parent.parent
 FOLDER = "configs"
+OF_GENERATION = "is of generation: only `dlcourse train` and dl.generation.fit take it"
 MEASURED = re.compile(r"^# Measured: test (.*) over \d+ seeds", re.MULTILINE)
 
 
-def shipped() -> dict[str, Path]:
+def shipped(folder: str = FOLDER) -> dict[str, Path]:
     """Return the files of all shipped recipes by name, sorted.
 
-    They are inside the package in a wheel, and beside it in a clone.
+    They are inside the package in a wheel, and beside it in a clone; `folder` is configs, or one in
+    it.
     """
-    inside = PACKAGE / FOLDER
-    folder = inside if inside.is_dir() else PACKAGE.parent / FOLDER
-    return dict(sorted((file.stem, file) for file in folder.glob("*.yaml")))
+    inside = PACKAGE / folder
+    found = inside if inside.is_dir() else PACKAGE.parent / folder
+    return dict(sorted((file.stem, file) for file in found.glob("*.yaml")))
 
 
-def recipe_path(recipe: str | Path) -> Path:
+def recipe_path(recipe: str | Path, folder: str = FOLDER) -> Path:
     """Return the file of a recipe that a user names.
 
     A plain word is the name of a shipped recipe, whatever files are in the current folder. A `Path`
@@ -32,14 +34,16 @@ def recipe_path(recipe: str | Path) -> Path:
     Raises:
         RecipeError: No shipped recipe has that name.
     """
-    files = shipped()
+    files = shipped(folder)
     if ": " in str(recipe) or "\n" in str(recipe):
         raise RecipeError("the name or file of a recipe is expected, not its text: save it first")
     if isinstance(recipe, str) and not re.search(r"[./\\]", recipe):
         if recipe not in files:
+            if recipe in shipped(f"{FOLDER}/generation"):
+                raise RecipeError(f"{recipe} {OF_GENERATION}")
             raise RecipeError(f"unknown recipe {recipe!r}{_hint(recipe, list(files))}")
         return _from_here(files[recipe])
-    documented = {f"{FOLDER}/{name}.yaml": file for name, file in files.items()}
+    documented = {f"{folder}/{name}.yaml": file for name, file in files.items()}
     file = documented.get(str(recipe).replace("\\", "/"))
     return _from_here(file) if file and not Path(recipe).exists() else Path(recipe)
 

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal
 
 Inputs = Literal["images", "sequences", "text", "rows"]
-Task = Literal["regression", "binary", "multiclass", "next_token"]
+Task = Literal["regression", "binary", "multiclass", "next_token", "generation"]
 CLASSIFICATION = ("binary", "multiclass")
 FIELDS = ("name", "task", "input_shape", "class_names", "fingerprint")  # in every dataset.json
 DRAWN = (("mnist", (28, 28, 1)), ("digits", (8, 8, 1)))  # in runs that did not record it
@@ -17,8 +17,8 @@ class Facts:
 
     Attributes:
         name: The data set's name, used in titles and errors.
-        task: `regression`, `binary` (labels 0 and 1), `multiclass` (labels 0 … k-1) or
-            `next_token` (of a text: each token, from those before it).
+        task: `regression`, `binary` (labels 0 and 1), `multiclass` (labels 0 … k-1),
+            `next_token` (of a text: each token, from those before it) or `generation`.
         value_range: Black and white of images (see `image_range`), or the lowest and highest value
             of a table's training rows.
         class_names: One name per class; empty for regression.

@@ -1,6 +1,7 @@
 """How good are generated or reconstructed images? Numbers that need no eye."""
 
 import contextlib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ class Quality:
                 return keras.saving.load_model(path, compile=False)
         keras.utils.set_random_seed(self.seed)
         settings = {"filters": (16, 32), "hidden": (64,), "dropout": 0.2}
-        judge: Any = build_model("cnn", self.data, **settings)
+        judge: Any = build_model("cnn", replace(self.data, task="multiclass"), **settings)
         judge.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
         epochs = max(2, min(20, 60_000 // len(self.data.x_train)))
         judge.fit(self.data.x_train, self.data.y_train, epochs=epochs, batch_size=64, verbose=0)
@@ -125,6 +126,14 @@ class Quality:
         x, y = self.data.splits[part]
         order = np.random.default_rng(self.seed).permutation(len(x))[:MOST_REAL]
         return np.asarray(x[order], "float32"), np.asarray(y)[order]
+
+    def sample(self, model: Any) -> np.ndarray:
+        """Return one image per class: generated from the same noise, or a test image rebuilt."""
+        count = len(self.data.class_names)
+        if self.kind == "gan":
+            return generate(model, 1, count, self.seed)[0]
+        first = np.sort([np.flatnonzero(self.data.y_test == k)[0] for k in range(count)])
+        return model.predict(np.asarray(self.data.x_test[first], "float32"), verbose=0)
 
     def text(self, numbers: dict[str, float]) -> str:
         """Return numbers as a table, with those of real images and of noise, and their meaning."""

@@ -1,8 +1,10 @@
 """Train a recipe of generation, in steps that resume exactly: `fit`, `resume`."""
 
+import contextlib
 import json
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from dlcourse.errors import DivergedError, InterruptedTraining, RecipeError, Run
 from dlcourse.files import DAMAGED, read_arrays, write_file
 from dlcourse.generation.networks import BUILDERS
 from dlcourse.generation.quality import Quality
-from dlcourse.generation.recipe import GenerationRecipe, recipe_of
+from dlcourse.generation.recipe import GenerationRecipe, Training, recipe_of
 from dlcourse.heavy import keras
 from dlcourse.quiet import write
 from dlcourse.runs import Run, read_run
@@ -75,9 +77,9 @@ def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool 
     run.forget()
     with files.locked(run):
         stored = recipe_of(run)
-        wanted = recipe_of(run, epochs=epochs or stored.training["epochs"])
-        if wanted.training["epochs"] < stored.training["epochs"]:
-            raise RecipeError(f"{run.path}: it was to train {stored.training['epochs']} epochs")
+        wanted = recipe_of(run, epochs=epochs or stored.training.epochs)
+        if wanted.training.epochs < stored.training.epochs:
+            raise RecipeError(f"{run.path}: it was to train {stored.training.epochs} epochs")
         if run.finished and wanted == stored:
             return run
         data = wanted.load_dataset()
@@ -93,8 +95,9 @@ def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> 
     trainer = Trainer(recipe, data, run)
     with StopRequest(signal.default_int_handler) as stop:
         trainer.train(report, stop)
-    numbers = trainer.quality.measure(trainer.model, "test")
-    write_file(run.path / "model.keras", trainer.model.save)
+    with trainer.averaged():
+        numbers = trainer.quality.measure(trainer.model, "test")
+        write_file(run.path / "model.keras", trainer.model.save)
     metrics = {
         "train": {name: trainer.rows[-1][name] for name in trainer.losses},
         "val": {k: v for k, v in trainer.rows[-1].items() if k not in trainer.losses},
@@ -127,9 +130,11 @@ class Trainer:
         epoch, step: Completed epochs, and completed steps of the current one.
         sums: Sums of the losses over the steps of the current epoch.
         rows: One row per epoch: the losses and, where measured, the quality.
+        samples: Images `(classes, height, width, channels)` at each measurement, always of the same
+            noise or the same test images, and `sampled`, their epochs.
     """
 
-    STORED = ("epoch", "step", "sums", "rows", "seconds", "cpu_seconds")
+    STORED = ("epoch", "step", "sums", "rows", "sampled", "seconds", "cpu_seconds")
 
     def __init__(self, recipe: GenerationRecipe, data: Dataset, run: Run):
         self.recipe, self.data, self.run = recipe, data, run
@@ -137,10 +142,13 @@ class Trainer:
         self.clock = (time.perf_counter(), time.process_time())
         self.sums: dict[str, float] = {}
         self.rows: list[dict[str, float]] = []
-        settings, low_high = dict(recipe.model), tuple(map(float, data.value_range))
-        kind = settings.pop("name")
+        self.samples: list[np.ndarray] = []
+        self.sampled: list[int] = []
+        kind, low_high = recipe.model.name, tuple(map(float, data.value_range))
         keras.utils.set_random_seed(recipe.seed)
-        built = BUILDERS[kind](data.input_shape, len(data.class_names), low_high, **settings)
+        built = BUILDERS[kind](
+            data.input_shape, len(data.class_names), low_high, **recipe.settings("model")
+        )
         self.models = list(built) if kind == "gan" else [built]
         self.model: Any = self.models[0]
         self.compiled: list[Any] = _compiled(self.models, recipe.training)
@@ -150,12 +158,13 @@ class Trainer:
         if (run.path / STATE).exists():
             self.load()
         else:
+            self.sample()
             self.save()
 
     def train(self, report: Any, stop: Any) -> None:
         """Train to the last epoch; the state is saved after each, and where a stop is requested."""
         training = self.recipe.training
-        size, epochs, every = (training[k] for k in ("batch_size", "epochs", "measure_every"))
+        size, epochs, every = training.batch_size, training.epochs, training.measure_every
         steps = max(1, len(self.data.x_train) // size)  # whole batches: others would be compiled
         take = self._gan_step if len(self.models) == 2 else self._autoencoder_step
         while self.epoch < epochs:
@@ -178,7 +187,9 @@ class Trainer:
             self.rows.append({name: total / steps for name, total in self.sums.items()})
             self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
             if self.epoch == epochs or (every and self.epoch % every == 0):
-                self.rows[-1] |= self.quality.measure(self.model, "val")
+                with self.averaged():
+                    self.rows[-1] |= self.quality.measure(self.model, "val")
+                    self.sample()
                 report(epoch_line(self.epoch, epochs, self.rows[-1]))
             self.save()
 
@@ -190,9 +201,9 @@ class Trainer:
         both, discriminator = self.compiled
         random, n = np.random.default_rng(key), len(rows)
         x, y = np.asarray(self.data.x_train[rows], "float32"), self.one_hot[self.data.y_train[rows]]
-        z = random.normal(size=(2, n, self.recipe.model["noise"])).astype("float32")
+        z = random.normal(size=(2, n, self.recipe.model.noise)).astype("float32")
         generated = np.asarray(self.model.predict_on_batch([z[0], y]))
-        labels = np.repeat(np.array([self.recipe.training["real_label"], 0], "float32"), n)[:, None]
+        labels = np.repeat(np.array([self.recipe.training.real_label, 0], "float32"), n)[:, None]
         for model in self.compiled:
             model.reset_metrics()
         discriminator.trainable = True
@@ -206,6 +217,21 @@ class Trainer:
         self.model.reset_metrics()
         return (self.model.train_on_batch(x, x),)
 
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the model the average of its weights, if the recipe asks for one, and back."""
+        kept = self.model.get_weights()
+        if self.recipe.training.ema and self.epoch:
+            weights = self.model.trainable_variables
+            self.compiled[0].optimizer.finalize_variable_values(weights)
+        yield
+        self.model.set_weights(kept)
+
+    def sample(self) -> None:
+        """Keep one image per class, to see them change."""
+        self.sampled.append(self.epoch)
+        self.samples.append(self.quality.sample(self.model))
+
     def _variables(self) -> list[Any]:
         of_models = [v for model in self.models for v in model.variables]
         return of_models + [v for model in self.compiled for v in model.optimizer.variables]
@@ -216,6 +242,7 @@ class Trainer:
         self.seconds += self.clock[0] - before[0]
         self.cpu_seconds += self.clock[1] - before[1]
         arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays["samples"] = np.array(self.samples)
         arrays["meta"] = np.array(json.dumps({name: getattr(self, name) for name in self.STORED}))
         write_file(self.run.path / STATE, lambda path: np.savez(path, allow_pickle=False, **arrays))
         if self.rows:
@@ -232,7 +259,7 @@ class Trainer:
         path = self.run.path / STATE
         try:
             arrays = read_arrays(path)
-            meta = json.loads(str(arrays.pop("meta")))
+            meta, self.samples = json.loads(str(arrays["meta"])), [*arrays["samples"]]
             for i, variable in enumerate(self._variables()):
                 if arrays[f"variable_{i}"].shape != tuple(variable.shape):
                     raise ValueError
@@ -244,9 +271,8 @@ class Trainer:
             raise RunError(reason) from None
 
 
-def _compiled(models: list[Any], training: dict[str, Any]) -> list[Any]:
+def _compiled(models: list[Any], training: Training) -> list[Any]:
     """Return the models that take the steps, with optimizers whose variables exist already."""
-    rate, beta = training["learning_rate"], training["beta_1"]
     loss: Any = "mse"
     compiled = list(models)
     if len(models) == 2:
@@ -255,8 +281,10 @@ def _compiled(models: list[Any], training: dict[str, Any]) -> list[Any]:
         noise, classes = generator.inputs
         judged = discriminator([generator([noise, classes]), classes])
         compiled[0] = keras.Model([noise, classes], judged, name="both")
-    rates = (rate, training["discriminator_learning_rate"] or rate)
-    for model, trained, own in zip(compiled, models, rates, strict=False):
-        model.compile(keras.optimizers.Adam(own, beta), loss)
+    rate = training.learning_rate
+    rates = (rate, training.discriminator_learning_rate or rate)
+    averages = ({"use_ema": True, "ema_momentum": training.ema} if training.ema else {}, {})
+    for model, trained, own, how in zip(compiled, models, rates, averages, strict=False):
+        model.compile(keras.optimizers.Adam(own, training.beta_1, **how), loss)
         model.optimizer.build(trained.trainable_variables)
     return compiled

@@ -225,8 +225,15 @@ class Run:
 
     def refuse_untrained(self) -> None:
         """Raise a RunError if there is no model yet, not even of an unfinished training."""
+        self.refuse_generator()
         if self.finished or not (self.path / ARCHITECTURE).is_file():
             self.file("model.keras")
+
+    def refuse_generator(self) -> None:
+        """Raise a RunError if it is a run of `dlcourse.generation`."""
+        if (self.path / "dataset.json").is_file() and self.facts.task == "generation":
+            reason = "draws or rebuilds images: only `dlcourse train`, `evaluate`, `visualize`, "
+            raise RunError(f"{self.path}: {reason}`diagnose` and dl.generation take it")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
         path = self.file(name)
