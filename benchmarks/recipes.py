@@ -22,8 +22,11 @@ from typing import Any
 
 from dlcourse.configuration.recipe import load_recipe
 from dlcourse.configuration.shipped import recipes, shipped
+from dlcourse.generation.recipe import GenerationRecipe, kind_of
 
 ROOT = Path(__file__).parent.parent
+GENERATION = GenerationRecipe.folder
+DETAILS = ("two_sample", "nearest_train", "spread", "least_class")  # of generation
 RESULTS = ROOT / "benchmarks" / "recipes.json"
 TABLE = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", re.DOTALL)
 FEW = (
@@ -47,7 +50,7 @@ def main() -> int:
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if not arguments.table:
-        for name, config in shipped().items():
+        for name, config in (shipped() | shipped(GENERATION)).items():
             if not arguments.recipes or name in arguments.recipes:
                 record(config, arguments.seeds, results)
         RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
@@ -72,7 +75,8 @@ def measure(config: Path, seed: int) -> dict[str, Any] | None:
     """Return the metrics of one training; None where the data is not available."""
     with tempfile.TemporaryDirectory() as runs:
         overrides = [f"seed={seed}"]
-        if base := getattr(load_recipe(config).model, "base", None):  # a run of another recipe
+        kind = kind_of(config)
+        if base := getattr(load_recipe(config, kind=kind).model, "base", None):  # another run
             before = config.with_name(f"{Path(base).name}.yaml")
             if trained(before, overrides, Path(runs, "base")) is None:
                 return None
@@ -99,7 +103,7 @@ def trained(config: Path, overrides: list[str], run: Path) -> dict[str, Any] | N
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and range over the seeds, with the date and the machine."""
     tokens = runs[0].get("naive", {}).get("test", {}).keys() >= {"bigram"}  # a language model
-    unasked = ("majority",) if tokens else ("loss", "majority")
+    unasked = ("majority",) if tokens else ("loss", "majority", *DETAILS)
     names = [name for name in runs[0]["test"] if name not in unasked]
     values = {name: [run["test"][name] for run in runs] for name in names}
     return {
@@ -166,7 +170,10 @@ def tables(results: dict[str, Any]) -> dict[Path, str]:
         "where they were measured. Seconds are of `fit`.\n"
     )
     return {
-        ROOT / "configs" / "README.md": f"{table(results, list(shipped()))}\n{note}",
+        ROOT / "configs" / "README.md": (
+            f"{table(results, list(shipped()))}\n"
+            f"Generation:\n\n{table(results, list(shipped(GENERATION)), 'generation/')}\n{note}"
+        ),
         ROOT / "README.md": f"{table(results, FEW, 'configs/')}\n{more}",
     }
 
@@ -177,7 +184,7 @@ def table(results: dict[str, Any], names: Sequence[str], folder: str = "") -> st
         "| recipe | shows | parameters | test, mean (range) | seconds |",
         "|---|---|--:|---|--:|",
     ]
-    shows = {recipe["name"]: recipe["shows"] for recipe in recipes()}
+    shows = {row["name"]: row["shows"] for part in ("configs", GENERATION) for row in recipes(part)}
     for name in names:
         cells = [f"[`{name}`]({folder}{name}.yaml)", shows[name], "", "", ""]
         if result := results.get(name):

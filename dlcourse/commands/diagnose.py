@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from dlcourse.commands import generation
 from dlcourse.commands.command_line import Parser, run_command, write_json
 from dlcourse.quiet import import_keras, write
 from dlcourse.text_table import text_table
@@ -30,6 +31,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     run = read_run(arguments.run)
     run.file("dataset.json")
+    if run.generates:
+        return generation.diagnose(run, arguments.json)
     import_keras()
     from dlcourse.lab.diagnosis import diagnose_evidence
     from dlcourse.lab.diagnosis.examination import examine

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcourse.commands import generation
 from dlcourse.commands.command_line import Parser, run_command, write_json
 from dlcourse.errors import DatasetError
 from dlcourse.quiet import import_keras, write
@@ -40,6 +41,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import read_run
 
     run = read_run(arguments.run)
+    if run.generates and not (arguments.file or arguments.config or arguments.overrides):
+        return generation.evaluate(run, arguments.json)
     run.refuse_untrained()
     answers = _answers(run, arguments)
     from dlcourse.runs.evaluation import loss_unit, measures, per_class, split_table

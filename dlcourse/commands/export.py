@@ -46,6 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import read_run
 
     run = read_run(arguments.run)
+    run.refuse_generator()
     run.file("model.keras")
     formats = list(dict.fromkeys(arguments.to))
     folder = Path(arguments.out).expanduser() if arguments.out else run.path / "export"

@@ -50,7 +50,8 @@ def _row(run: "Run") -> dict[str, Any]:
         metrics = run.metrics
     except RunError:
         return row
-    score = "accuracy" if "accuracy" in metrics["test"] else "mae"
+    scores = ("accuracy", "mae", "judge_agrees", "reconstruction")
+    score = next(name for name in scores if name in metrics["test"])
     score = "loss" if run.facts.task == "next_token" else score
     ends = [state for state in ("diverged", "interrupted") if state in metrics]
     return {
@@ -70,7 +71,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     task = (row["data"] or "~", row["classes"])
     if row["state"] not in ("finished", "interrupted"):
         return (*task, 1, 0.0, row["run"])
-    worse = -row["val"] if row["metric"] == "accuracy" else row["val"]
+    worse = -row["val"] if row["metric"] in ("accuracy", "judge_agrees") else row["val"]
     return (*task, 0, worse, row["run"])
 
 

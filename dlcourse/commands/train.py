@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.errors import UserError
 from dlcourse.quiet import import_keras, write
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
         recipe.refuse_missing(f"{command} --name {{0}}", command)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
+    elif "generation" in recipe.folder and not arguments.dry_run:
+        _generate(recipe, arguments)
     elif arguments.as_keras:
         from dlcourse.lab.keras_script import as_keras
 
@@ -90,13 +93,29 @@ def _run(arguments: argparse.Namespace) -> int:
 def _recipe(arguments: argparse.Namespace) -> "Recipe":
     """Return the recipe that is named, or that of the run to resume."""
     from dlcourse.configuration.recipe import load_recipe, run_recipe
+    from dlcourse.generation.recipe import kind_of
     from dlcourse.runs import read_run
 
     if arguments.resume:
         run = read_run(arguments.resume)
         if not arguments.config:
-            return run_recipe(run, arguments.overrides)
-    return load_recipe(arguments.config, arguments.overrides)
+            return run_recipe(run, arguments.overrides, kind_of(run))
+    return load_recipe(arguments.config, arguments.overrides, kind_of(arguments.config))
+
+
+def _generate(recipe: Any, arguments: argparse.Namespace) -> None:
+    """Train a recipe of generation."""
+    if unsuited := [name for name in ("as_keras", "xray", "finish") if getattr(arguments, name)]:
+        name = unsuited[0].replace("_", "-")
+        raise UserError(f"--{name}: is for models that predict, not for a {recipe.model.name}")
+    from dlcourse.generation.training import fit, resume
+
+    if not arguments.resume:
+        fit(recipe, runs=arguments.runs, name=arguments.name)
+    elif {text.partition("=")[0] for text in arguments.overrides} <= {"training.epochs"}:
+        resume(arguments.resume, epochs=recipe.training.epochs)
+    else:
+        raise UserError(f"{arguments.resume}: a resumed run may only have more training.epochs")
 
 
 def _plan(recipe: "Recipe") -> str:
@@ -105,13 +124,14 @@ def _plan(recipe: "Recipe") -> str:
         dataset = recipe.load_dataset()
         recipe.refuse_conflicts(dataset.facts)
         data = f"{dataset.summary}\n\n{dataset.columns}\n" if dataset.columns else dataset.summary
-    early, stages = training.early_stopping, training.batch_size
+    early, stages = getattr(training, "early_stopping", None), training.batch_size
+    adam = argparse.Namespace(name="adam")
     batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
     return (
         f"  data      {data}\n"
         f"  model     {recipe.model.name}\n"
         f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
-        f"batches of {batches}, {training.optimizer.name}, "
+        f"batches of {batches}, {getattr(training, 'optimizer', adam).name}, "
         f"learning rate {training.learning_rate:g}"
     )
 

@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcourse.commands import generation
 from dlcourse.commands.command_line import Parser, print_error, run_command
 from dlcourse.errors import RunError, UserError
 from dlcourse.quiet import import_keras, progress_bar, write
@@ -50,14 +51,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.runs import write_text
+    from dlcourse.runs import read_run, write_text
 
-    names = _kinds(arguments.what, arguments.check)
-    runs = _runs(arguments)
-    target = {"class_index": _class_index(runs[0], arguments.class_name), "layer": arguments.layer}
-    out = runs[0].path / FOLDER if arguments.out is None else Path(arguments.out).expanduser()
+    names, run = _kinds(arguments.what, arguments.check), read_run(arguments.run)
+    out = run.path / FOLDER if arguments.out is None else Path(arguments.out).expanduser()
     if out.is_file() or arguments.out == "":
         raise UserError(f"--out: '{arguments.out}': a folder is expected")
+    if run.generates and not (arguments.beside or arguments.image or arguments.what):
+        return generation.visualize(run, out)
+    runs = _runs(arguments)
+    target = {"class_index": _class_index(runs[0], arguments.class_name), "layer": arguments.layer}
     if arguments.image:
         target["inputs"] = _own_images(runs[0], arguments)
     import_keras()

@@ -48,9 +48,9 @@ def recipe_path(recipe: str | Path, folder: str = FOLDER) -> Path:
     return _from_here(file) if file and not Path(recipe).exists() else Path(recipe)
 
 
-def recipes() -> Table:
+def recipes(folder: str = FOLDER) -> Table:
     """Return a table of the shipped recipes: name, purpose, data, model and measured test score."""
-    return Table(_row(name, _from_here(file)) for name, file in shipped().items())
+    return Table(_row(name, _from_here(file)) for name, file in shipped(folder).items())
 
 
 def _hint(word: str, known: list[str]) -> str:

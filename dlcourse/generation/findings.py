@@ -1,20 +1,19 @@
 """What the numbers of a GAN or an autoencoder show, and one thing to try."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dlcourse.errors import RunError
 from dlcourse.runs import Run, read_run
 
 # Set between the shipped recipes and trainings with a planted fault (tests/test_generation.py).
 CERTAIN, HELPLESS = 0.30, 4.0  # losses of a discriminator that has won, and of its generator
-SPREAD = 0.35  # below: the images of a class are all alike
+SPREAD = 0.5  # below: the images of a class are all alike
 USEFUL = 0.5  # share of real images that an SVM trained on generated ones has right
 COPIED = 0.5  # distance to the nearest training image, as a share of that of real test images
 NOTHING = 0.9  # reconstruction error, as a share of the variance of the pixels
 
 
-@dataclass(frozen=True)
-class GenerationFinding:
+class GenerationFinding(NamedTuple):
     """A finding: its name, what was measured, and what to try."""
 
     name: str

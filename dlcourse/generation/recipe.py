@@ -1,6 +1,7 @@
 """Recipes of generation: a data set, a `gan` or an `autoencoder`, and how it is trained."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +11,8 @@ from pydantic import Field
 from dlcourse import schema
 from dlcourse.configuration.from_python import recipe_of as recipe_of_kind
 from dlcourse.configuration.recipe import Recipe
+from dlcourse.configuration.shipped import recipe_path
+from dlcourse.configuration.yaml_source import read_source
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
 from dlcourse.generation.networks import BUILDERS
@@ -74,6 +77,17 @@ class GenerationRecipe(Recipe):
             needed = f"a {self.model.name} needs images with classes, not {data.facts.inputs}"
             raise RecipeError(f"{self.where('dataset')}: {needed}")
         return replace(data, task="generation")
+
+
+def kind_of(recipe: str | Path | Run) -> type[Recipe]:
+    """Return the class of a run's recipe, or of one that is named: `GenerationRecipe`, `Recipe`."""
+    if isinstance(recipe, Run):
+        return GenerationRecipe if recipe.generates else Recipe
+    with suppress(RecipeError, AttributeError):
+        source = read_source(recipe_path(recipe, GenerationRecipe.folder))
+        if source.data["model"].get("name") in BUILDERS:
+            return GenerationRecipe
+    return Recipe
 
 
 def recipe_of(

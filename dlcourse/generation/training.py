@@ -1,11 +1,12 @@
 """Train a recipe of generation, in steps that resume exactly: `fit`, `resume`."""
 
 import contextlib
-import json
+import math
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from dlcourse.generation.recipe import GenerationRecipe, Training, recipe_of
 from dlcourse.heavy import keras
 from dlcourse.quiet import write
 from dlcourse.runs import Run, read_run
-from dlcourse.runs.state import STATE
+from dlcourse.runs.state import STATE, Progress, read_state, restore_model, save_state
 from dlcourse.training import StopRequest, record
 from dlcourse.training.batches import epoch_order, seed_step
 from dlcourse.training.fitting import epoch_line
+
+SAMPLES = "samples.npz"
 
 
 def fit(
@@ -82,11 +85,27 @@ def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool 
             raise RecipeError(f"{run.path}: it was to train {stored.training.epochs} epochs")
         if run.finished and wanted == stored:
             return run
-        data = wanted.load_dataset()
-        if run.facts.fingerprint != fingerprint(data):
-            raise RunError(f"{run.path}: the data has changed since this training began")
+        data = _data(wanted, run)
         (run.path / "metrics.json").unlink(missing_ok=True)
         return _train(wanted, data, run, verbose)
+
+
+def quality_of(run: Run) -> Quality:
+    """Return the measurements of a run: `quality_of(run).measure(run.model, "test")`.
+
+    Raises:
+        RunError: The data has changed since the training.
+        DatasetError: It is missing or broken.
+    """
+    recipe = recipe_of(run)
+    return Quality(_data(recipe, run), recipe.model.name, run.path, recipe.seed)
+
+
+def _data(recipe: GenerationRecipe, run: Run) -> Dataset:
+    data = recipe.load_dataset()
+    if run.facts.fingerprint != fingerprint(data):
+        raise RunError(f"{run.path}: the data has changed since this training began")
+    return data
 
 
 def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> Run:
@@ -98,16 +117,18 @@ def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> 
     with trainer.averaged():
         numbers = trainer.quality.measure(trainer.model, "test")
         write_file(run.path / "model.keras", trainer.model.save)
+    progress = trainer.progress
+    last = {name: values[-1] for name, values in progress.history.items()}
     metrics = {
-        "train": {name: trainer.rows[-1][name] for name in trainer.losses},
-        "val": {k: v for k, v in trainer.rows[-1].items() if k not in trainer.losses},
+        "train": {name: last.pop(name) for name in trainer.losses},
+        "val": last,
         "test": numbers,
         "reference": trainer.quality.reference,
         "parameters": sum(model.count_params() for model in trainer.models),
-        "epochs_run": trainer.epoch,
-        "best_epoch": trainer.epoch,
-        "seconds": round(trainer.seconds, 3),
-        "cpu_seconds": round(trainer.cpu_seconds, 3),
+        "epochs_run": progress.epoch,
+        "best_epoch": progress.epoch,
+        "seconds": round(progress.seconds, 3),
+        "cpu_seconds": round(progress.cpu_seconds, 3),
         "model_sha256": files.sha256(run.path / "model.keras"),
     }
     files.write_sealed(run.path / "metrics.json", metrics)
@@ -127,70 +148,68 @@ class Trainer:
         model: Generator or autoencoder.
         models: Models with weights of their own: generator and discriminator, or the autoencoder.
         compiled: Models that take the steps: for a GAN both in one, and the discriminator.
-        epoch, step: Completed epochs, and completed steps of the current one.
+        progress: Progress of the training; its history has the losses of each epoch and, where it
+            was measured, the quality, elsewhere NaN.
         sums: Sums of the losses over the steps of the current epoch.
-        rows: One row per epoch: the losses and, where measured, the quality.
         samples: Images `(classes, height, width, channels)` at each measurement, always of the same
-            noise or the same test images, and `sampled`, their epochs.
+            noise or the same test images; the first are of the untrained model.
     """
-
-    STORED = ("epoch", "step", "sums", "rows", "sampled", "seconds", "cpu_seconds")
 
     def __init__(self, recipe: GenerationRecipe, data: Dataset, run: Run):
         self.recipe, self.data, self.run = recipe, data, run
-        self.epoch, self.step, self.seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
-        self.clock = (time.perf_counter(), time.process_time())
+        self.progress, self.clock = Progress(), (time.perf_counter(), time.process_time())
         self.sums: dict[str, float] = {}
-        self.rows: list[dict[str, float]] = []
-        self.samples: list[np.ndarray] = []
-        self.sampled: list[int] = []
         kind, low_high = recipe.model.name, tuple(map(float, data.value_range))
         keras.utils.set_random_seed(recipe.seed)
-        built = BUILDERS[kind](
-            data.input_shape, len(data.class_names), low_high, **recipe.settings("model")
-        )
+        settings = recipe.settings("model")
+        built = BUILDERS[kind](data.input_shape, len(data.class_names), low_high, **settings)
         self.models = list(built) if kind == "gan" else [built]
         self.model: Any = self.models[0]
         self.compiled: list[Any] = _compiled(self.models, recipe.training)
         self.losses = ("generator_loss", "discriminator_loss") if kind == "gan" else ("loss",)
         self.one_hot = np.eye(len(data.class_names), dtype="float32")
         self.quality = Quality(data, kind, run.path, recipe.seed)
+        self.samples = [self.quality.sample(self.model)]
+        variables = [v for model in self.models for v in model.variables]
+        learned = [v for model in self.compiled for v in model.optimizer.variables]
+        optimizer = SimpleNamespace(variables=learned)
+        self.state = SimpleNamespace(variables=variables, optimizer=optimizer)
         if (run.path / STATE).exists():
             self.load()
-        else:
-            self.sample()
-            self.save()
 
     def train(self, report: Any, stop: Any) -> None:
         """Train to the last epoch; the state is saved after each, and where a stop is requested."""
-        training = self.recipe.training
+        training, at = self.recipe.training, self.progress
         size, epochs, every = training.batch_size, training.epochs, training.measure_every
         steps = max(1, len(self.data.x_train) // size)  # whole batches: others would be compiled
         take = self._gan_step if len(self.models) == 2 else self._autoencoder_step
-        while self.epoch < epochs:
-            order = epoch_order(len(self.data.x_train), seed=self.recipe.seed, epoch=self.epoch)
-            while self.step < steps:
+        while at.epoch < epochs:
+            order = epoch_order(len(self.data.x_train), seed=self.recipe.seed, epoch=at.epoch)
+            while at.step < steps:
                 if stop.signal:
                     self.save()
-                    at = f"epoch {self.epoch + 1}, {self.step} of {steps} steps done"
-                    raise InterruptedTraining(self.run.path, at, stop.signal)
-                rows = np.sort(order[self.step * size : (self.step + 1) * size])
-                key = (self.recipe.seed, self.epoch, self.step)
+                    done = f"epoch {at.epoch + 1}, {at.step} of {steps} steps done"
+                    raise InterruptedTraining(self.run.path, done, stop.signal)
+                rows = np.sort(order[at.step * size : (at.step + 1) * size])
+                key = (self.recipe.seed, at.epoch, at.step)
                 seed_step(*key)
                 for name, loss in zip(self.losses, take(rows, key), strict=True):
                     self.sums[name] = self.sums.get(name, 0.0) + float(np.mean(loss))
-                self.step += 1
+                at.step += 1
                 if not np.isfinite(sum(self.sums.values())):
-                    at = f"step {self.step} of epoch {self.epoch + 1}: try a smaller learning rate"
-                    reason = f"{self.run.path}: diverged: a loss became NaN or infinite in {at}"
+                    where = f"step {at.step} of epoch {at.epoch + 1}: try a smaller learning rate"
+                    reason = f"{self.run.path}: diverged: a loss became NaN or infinite in {where}"
                     raise DivergedError(reason)
-            self.rows.append({name: total / steps for name, total in self.sums.items()})
-            self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
-            if self.epoch == epochs or (every and self.epoch % every == 0):
+            row = {name: total / steps for name, total in self.sums.items()}
+            at.epoch, at.step, self.sums = at.epoch + 1, 0, {}
+            if at.epoch == epochs or (every and at.epoch % every == 0):
                 with self.averaged():
-                    self.rows[-1] |= self.quality.measure(self.model, "val")
-                    self.sample()
-                report(epoch_line(self.epoch, epochs, self.rows[-1]))
+                    row |= self.quality.measure(self.model, "val")
+                    self.samples.append(self.quality.sample(self.model))
+                report(epoch_line(at.epoch, epochs, row))
+            for name in at.history | row:
+                before = at.history.setdefault(name, [math.nan] * (at.epoch - 1))
+                before.append(row.get(name, math.nan))
             self.save()
 
     def _gan_step(self, rows: np.ndarray, key: tuple[int, ...]) -> tuple[Any, Any]:
@@ -221,34 +240,21 @@ class Trainer:
     def averaged(self) -> Iterator[None]:
         """Give the model the average of its weights, if the recipe asks for one, and back."""
         kept = self.model.get_weights()
-        if self.recipe.training.ema and self.epoch:
+        if self.recipe.training.ema:
             weights = self.model.trainable_variables
             self.compiled[0].optimizer.finalize_variable_values(weights)
         yield
         self.model.set_weights(kept)
 
-    def sample(self) -> None:
-        """Keep one image per class, to see them change."""
-        self.sampled.append(self.epoch)
-        self.samples.append(self.quality.sample(self.model))
-
-    def _variables(self) -> list[Any]:
-        of_models = [v for model in self.models for v in model.variables]
-        return of_models + [v for model in self.compiled for v in model.optimizer.variables]
-
     def save(self) -> None:
-        """Write the state, and the history of the completed epochs."""
+        """Write the samples and the state, and the history of the completed epochs."""
         before, self.clock = self.clock, (time.perf_counter(), time.process_time())
-        self.seconds += self.clock[0] - before[0]
-        self.cpu_seconds += self.clock[1] - before[1]
-        arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
-        arrays["samples"] = np.array(self.samples)
-        arrays["meta"] = np.array(json.dumps({name: getattr(self, name) for name in self.STORED}))
-        write_file(self.run.path / STATE, lambda path: np.savez(path, allow_pickle=False, **arrays))
-        if self.rows:
-            names = dict.fromkeys(name for row in self.rows for name in row)
-            columns = {name: [row.get(name, float("nan")) for row in self.rows] for name in names}
-            files.write_history(self.run.path / "history.csv", columns)
+        self.progress.seconds += self.clock[0] - before[0]
+        self.progress.cpu_seconds += self.clock[1] - before[1]
+        write_file(self.run.path / SAMPLES, lambda path: np.savez(path, np.array(self.samples)))
+        save_state(self.run.path / STATE, self.state, (), [], self.progress, sums=self.sums)
+        if self.progress.history:
+            files.write_history(self.run.path / "history.csv", self.progress.history)
 
     def load(self) -> None:
         """Restore the state.
@@ -257,18 +263,28 @@ class Trainer:
             RunError: The state is damaged or belongs to another model.
         """
         path = self.run.path / STATE
-        try:
-            arrays = read_arrays(path)
-            meta, self.samples = json.loads(str(arrays["meta"])), [*arrays["samples"]]
-            for i, variable in enumerate(self._variables()):
-                if arrays[f"variable_{i}"].shape != tuple(variable.shape):
-                    raise ValueError
-                variable.assign(arrays[f"variable_{i}"])
-            for name in self.STORED:
-                setattr(self, name, meta[name])
-        except DAMAGED:
-            reason = f"{path}: is damaged or of another model: it cannot be resumed"
-            raise RunError(reason) from None
+        self.progress, arrays = read_state(path)
+        restore_model(arrays, path, self.state)
+        self.sums = arrays["meta"]["sums"]
+        self.samples = samples(self.run, self.progress.history)[0]
+
+
+def samples(run: Run, history: dict[str, list[float]]) -> tuple[list[np.ndarray], list[int]]:
+    """Return the images that a run kept at each measurement, and the epochs; 0 is the beginning.
+
+    The images `(classes, height, width, channels)` are always of the same noise, or the same test
+    images rebuilt.
+
+    Raises:
+        RunError: The run has none, or they are damaged.
+    """
+    path = run.file(SAMPLES)
+    measured = history.get("judge_agrees", history.get("reconstruction", []))
+    epochs = [0, *(np.flatnonzero(np.isfinite(measured)) + 1).tolist()]
+    try:
+        return [*read_arrays(path)["arr_0"]][: len(epochs)], epochs
+    except DAMAGED:
+        raise RunError(f"{path}: is damaged") from None
 
 
 def _compiled(models: list[Any], training: Training) -> list[Any]:

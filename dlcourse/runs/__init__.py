@@ -62,7 +62,7 @@ class Run:
 
     def __str__(self) -> str:
         """The metrics by split, the size, the time and the folder as text."""
-        if not self.finished:
+        if not self.finished or self.generates:
             return repr(self)
         metrics = self.metrics
         return (
@@ -229,11 +229,17 @@ class Run:
         if self.finished or not (self.path / ARCHITECTURE).is_file():
             self.file("model.keras")
 
+    @property
+    def generates(self) -> bool:
+        """Whether it is a run of `dlcourse.generation`."""
+        return (self.path / "dataset.json").is_file() and self.facts.task == "generation"
+
     def refuse_generator(self) -> None:
         """Raise a RunError if it is a run of `dlcourse.generation`."""
-        if (self.path / "dataset.json").is_file() and self.facts.task == "generation":
-            reason = "draws or rebuilds images: only `dlcourse train`, `evaluate`, `visualize`, "
-            raise RunError(f"{self.path}: {reason}`diagnose` and dl.generation take it")
+        if self.generates:
+            reason = "draws or rebuilds images and predicts no class: `dlcourse evaluate`, "
+            reason += "`visualize` and `diagnose` take it, and Keras opens its model.keras"
+            raise RunError(f"{self.path}: {reason}")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:
         path = self.file(name)

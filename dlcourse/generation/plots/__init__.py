@@ -1,22 +1,31 @@
 """Pictures of generated images: a grid per class, a walk, the epochs, a map of codes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dlcourse.generation.quality import codes, generate
-from dlcourse.plots import COLOURS, image_grid, new_axes
+from dlcourse.plots import COLOURS, image_grid
 from dlcourse.plots.axes import shown_figure
 
+MARKERS = "os^Dv<>PX*"
 
-def classes(model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0) -> list[Axes]:
+
+def classes(
+    model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0, figure: Any = None
+) -> list[Axes]:
     """Return the axes of generated images, one row per class, each column with its own noise."""
     images, _ = generate(model, per_class, len(class_names), seed)
-    return image_grid(images, columns=per_class, rows=list(class_names))
+    return image_grid(images, columns=per_class, rows=list(class_names), figure=figure)
 
 
-def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> list[Axes]:
+def walk(
+    model: Any, class_names: Any, *, steps: int = 10, seed: int = 0, figure: Figure | None = None
+) -> list[Axes]:
     """Return the axes of images on the straight way between two noise vectors, one row per class.
 
     Args:
@@ -24,6 +33,7 @@ def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> lis
         class_names: Names of the classes.
         steps: Images on the way, with both ends.
         seed: Seed of the two noise vectors.
+        figure: Figure to draw on. None for a new pyplot figure.
     """
     size, count = model.inputs[0].shape[1], len(class_names)
     begin, end = np.random.default_rng(seed).normal(size=(2, size))
@@ -31,34 +41,79 @@ def walk(model: Any, class_names: Any, *, steps: int = 10, seed: int = 0) -> lis
     noise = np.tile(way, (count, 1)).astype("float32")
     asked = np.repeat(np.eye(count, dtype="float32"), steps, axis=0)
     images = model.predict([noise, asked], verbose=0)
-    return image_grid(images, columns=steps, rows=list(class_names))
+    return image_grid(images, columns=steps, rows=list(class_names), figure=figure)
 
 
-def quality(history: dict[str, list[float]]) -> list[Axes]:
+def epochs(
+    images: Sequence[np.ndarray], epochs: Sequence[int], class_names: Any, *, figure: Any = None
+) -> list[Axes]:
+    """Return the axes of a training's samples, one row per measured epoch, one column per class.
+
+    Args:
+        images: Images `(classes, height, width, channels)` of each epoch, see `samples`.
+        epochs: Their epochs; 0 is before the training.
+        class_names: Names of the classes.
+        figure: Figure to draw on. None for a new pyplot figure.
+    """
+    count = len(class_names)
+    titles = [*class_names, *[""] * (len(images) - 1) * count]
+    rows = [f"epoch {epoch}" for epoch in epochs]
+    return image_grid(np.concatenate(images), titles, columns=count, rows=rows, figure=figure)
+
+
+def animation(
+    images: Sequence[np.ndarray], epochs: Sequence[int], class_names: Any
+) -> FuncAnimation:
+    """Return the same as an animation with one frame per epoch; `.save("epochs.gif")` writes it."""
+    count = len(class_names)
+    axes = image_grid(images[-1], list(class_names), columns=count, figure=Figure())
+    figure: Any = axes[0].figure
+    figure.set_size_inches(1.1 * count, 1.9)
+
+    def draw(frame: int) -> list[Any]:
+        figure.suptitle(f"epoch {epochs[frame]} of {epochs[-1]}")
+        for ax, image in zip(axes, images[frame], strict=True):
+            ax.images[0].set_data(image.squeeze())
+            ax.images[0].autoscale()
+        return []
+
+    return FuncAnimation(figure, draw, frames=len(epochs), interval=500)
+
+
+def quality(history: dict[str, list[float]], *, figure: Figure | None = None) -> list[Axes]:
     """Return two axes: the losses by epoch, and the shares where they were measured."""
-    left, right = shown_figure(None, 9, 3.2).subplots(1, 2)
+    left, right = shown_figure(figure, 9, 3.2).subplots(1, 2)
     shares = ("judge_agrees", "train_on_generated", "two_sample", "spread", "anomaly_auc")
     losses = [name for name in history if name.endswith("loss")]
     for ax, names, label in ((left, losses, "loss"), (right, shares, "share of 1")):
-        for name, colour, marker in zip(names, COLOURS, "os^Dv", strict=False):
+        for name, colour, marker in zip(names, COLOURS, MARKERS, strict=False):
             values = np.asarray(history.get(name, []))
             at = np.flatnonzero(np.isfinite(values))
-            style = "-" if ax is left else f"{marker}-"
-            ax.plot(at + 1, values[at], style, color=colour, label=name.replace("_", " "))
+            if len(at):
+                style = "-" if ax is left else f"{marker}-"
+                ax.plot(at + 1, values[at], style, color=colour, label=name.replace("_", " "))
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(frameon=False, fontsize=8)
     return [left, right]
 
 
-def code_map(model: Any, x: np.ndarray, y: np.ndarray, class_names: Any) -> Axes:
-    """Return the images of an autoencoder with two numbers as points, coloured by class."""
+def code_map(
+    model: Any, x: np.ndarray, y: np.ndarray, class_names: Any, *, figure: Figure | None = None
+) -> Axes:
+    """Return axes with images as points at the first two numbers of their codes, by class."""
     places = codes(model, x)
-    ax = new_axes(figsize=(5.6, 4.6))
-    markers = "os^Dv<>PX*"
+    ax = shown_figure(figure, 5.6, 4.6).subplots()
     for k, name in enumerate(class_names):
-        colour, marker = COLOURS[k % len(COLOURS)], markers[k % len(markers)]
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         points = places[np.asarray(y) == k]
         ax.scatter(*points.T[:2], s=10, marker=marker, color=colour, label=name)
     ax.set(xlabel="first number of the code", ylabel="second number of the code")
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax
+
+
+def rebuilt(model: Any, x: np.ndarray, *, figure: Figure | None = None) -> list[Axes]:
+    """Return the axes of images `x` in one row and, below, of what an autoencoder makes of them."""
+    both = np.concatenate([x, model.predict(np.asarray(x, "float32"), verbose=0)])
+    return image_grid(both, columns=len(x), rows=["image", "rebuilt"], figure=figure)
