@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dlcourse.configuration.recipe import load_recipe, recipe_from_text
+from dlcourse.errors import InterruptedTraining
 from dlcourse.runs import read_run
 
 BACKEND = os.environ.get("KERAS_BACKEND")
@@ -283,3 +284,32 @@ def test_the_device_is_told_and_a_gpu_that_is_not_there_refused():
     assert device().startswith("CPU (")
     with pytest.raises(UserError, match=rf"the {BACKEND} backend has only CPU \(\d+ cores\): "):
         use_device("gpu")
+
+
+def test_a_gan_is_interrupted_and_ends_bit_equal(runs, monkeypatch):
+    from dlcourse.generation import fit, resume
+    from dlcourse.generation.training import Trainer
+
+    recipe = {"dataset": "digits", "model": {"name": "gan", "hidden": [16], "discriminator": [16]}}
+    short = {"epochs": 2, "batch_size": 256, "measure_every": 1, "ema": 0.9}
+    settings = {"runs": runs, "verbose": False, **short}
+    whole = fit(recipe, name="gan", **settings)
+    steps = iter([None] * 5 + [2])
+    train = Trainer.train
+    stop = type("Stop", (), {"signal": property(lambda _: next(steps))})()
+    monkeypatch.setattr(Trainer, "train", lambda self, report, _: train(self, report, stop))
+    with pytest.raises(InterruptedTraining):
+        fit(recipe, name="stopped", **settings)
+    monkeypatch.undo()
+    resumed = resume(runs / "stopped", verbose=False)
+    assert weights_are_equal(resumed, whole)
+    assert resumed.metrics["test"] == whole.metrics["test"]
+    assert resumed.metrics["train"] == whole.metrics["train"]
+
+
+def test_an_autoencoder_rebuilds_and_finds_what_was_planted(runs):
+    from dlcourse.generation import fit
+
+    run = fit("digits_autoencoder", epochs=15, runs=runs, name="autoencoder", verbose=False)
+    assert run.metrics["test"]["reconstruction"] < 0.8
+    assert run.metrics["test"]["anomaly_auc"] > 0.85

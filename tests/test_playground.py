@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dlcourse.configuration.recipe import recipe_from_text
-from dlcourse.datasets.points import FEATURES
 from dlcourse.errors import DivergedError, RecipeError
 from dlcourse.lessons.playground import Playground
 from dlcourse.training import train
@@ -41,27 +40,13 @@ def test_a_feature_cross_separates_what_a_line_cannot():
     assert float(cross.split()[-1]) > 0.95
 
 
-SPIRALS, MOONS = {"shape": "spirals", "epochs": 80}, {"shape": "moons", "epochs": 20}
-NOISY = {"shape": "moons", "noise": 1.0, "hidden": (8, 8), "epochs": 80}
+SPIRALS = {"shape": "spirals", "epochs": 80, "hidden": (4, 4)}
+NOISY = {"shape": "moons", "noise": 1.0, "hidden": (8, 8), "epochs": 80, "l2": 0.1}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("settings", "accuracy"),
-    [
-        ({**SPIRALS}, 0.47),
-        ({**SPIRALS, "hidden": (8,)}, 0.78),
-        ({**SPIRALS, "hidden": (4, 4)}, 1.0),
-        ({**SPIRALS, "features": tuple(FEATURES)}, 0.77),
-        ({**SPIRALS, "features": tuple(FEATURES), "hidden": (8,)}, 0.97),
-        (NOISY, 0.92),
-        ({**NOISY, "l2": 0.01}, 0.85),
-        ({**NOISY, "l2": 0.1}, 0.5),
-        ({**MOONS, "activation": "linear"}, 0.9),
-        ({**MOONS, "activation": "linear", "hidden": (8,)}, 0.9),
-    ],
-)
-def test_the_answers_of_notebook_04_are_measured(settings, accuracy):
+@pytest.mark.parametrize(("settings", "accuracy"), [(SPIRALS, 1.0), (NOISY, 0.5)])
+def test_two_layers_separate_spirals_and_too_much_l2_leaves_a_constant(settings, accuracy):
     title = Playground(**settings).draw().get_title()
     # Other machines round differently, and one of the 60 validation points is 0.017.
     assert float(title.split()[-1]) == pytest.approx(accuracy, abs=0.07)

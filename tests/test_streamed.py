@@ -339,7 +339,7 @@ def test_no_command_reads_a_split_whole(folder, tmp_path, monkeypatch):
     assert max(most) <= 16
 
 
-@pytest.mark.parametrize("cut", ["--folds", pytest.param("--seeds", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cut", ["--folds", pytest.param("--seeds", marks=pytest.mark.seeds)])
 def test_recipes_are_compared_on_streamed_images(cut, folder, tmp_path, capsys):
     from dlcourse.commands import compare
 

@@ -123,5 +123,5 @@ def test_numbers_in_200_random_dialects_come_back_equal_or_one_line_says_why_not
 
 
 @pytest.mark.slow
-def test_numbers_in_1000_random_dialects_come_back_equal_or_one_line_says_why_not(tmp_path):
-    check(range(1000, 2000), tmp_path)
+def test_numbers_in_400_random_dialects_come_back_equal_or_one_line_says_why_not(tmp_path):
+    check(range(1000, 1400), tmp_path)

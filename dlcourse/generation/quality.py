@@ -192,9 +192,10 @@ def two_sample(a: np.ndarray, b: np.ndarray, seed: int = 0, most: int = 500) -> 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of each row of `a` to its nearest row of `b`."""
-    from scipy.spatial import KDTree
+    from sklearn.neighbors import NearestNeighbors
 
-    return np.asarray(KDTree(b).query(a)[0])
+    index = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(b)
+    return index.kneighbors(a)[0][:, 0]
 
 
 def with_patch(images: np.ndarray, seed: int = 0) -> np.ndarray:
