@@ -139,10 +139,9 @@ def test_the_run_holds_the_generator_its_numbers_and_those_of_real_images(traine
     assert np.isfinite(history["frechet"][1])
 
 
-@pytest.mark.parametrize("filters", [(), (8, 4)])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (10, 13, 3)])
-def test_a_gan_gives_images_of_any_shape_in_the_datas_own_range(shape, filters):
-    generator, discriminator = gan(shape, 3, (-5.0, 20.0), noise=4, filters=filters)
+def test_a_gan_gives_images_of_any_shape_in_the_datas_own_range(shape):
+    generator, discriminator = gan(shape, 3, (-5.0, 20.0), noise=4)
     noise = 9 * np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
     asked = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2]]
     images = generator.predict([noise, asked], verbose=0)

@@ -26,10 +26,11 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.configuration.shipped import recipes
 
+    shipped = [*recipes(), *recipes("configs/generation")]
     if arguments.json:
-        write_json(recipes())
+        write_json(shipped)
         return 0
-    rows = [row for recipe in recipes() for row in _rows(recipe)]
+    rows = [row for recipe in shipped for row in _rows(recipe)]
     write(text_table(["recipe", "shows", "test, mean"], rows))
     write("\nTrain one: python -m dlcourse.train --config NAME")
     return 0
@@ -38,5 +39,6 @@ def _run(arguments: argparse.Namespace) -> int:
 def _rows(recipe: dict[str, str]) -> list[list[str]]:
     """Return a recipe's row, and further rows if its description does not fit on one."""
     mean = re.sub(r" \(.*?\)", "", recipe["measured"])  # without the range over the seeds
+    mean = mean.partition(", train_on")[0]
     shows = wrap(recipe["shows"], SHOWS_WIDTH)
     return [list(row) for row in zip_longest([recipe["name"]], shows, [mean], fillvalue="")]

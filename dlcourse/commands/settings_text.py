@@ -10,6 +10,7 @@ from typing import Any
 
 from dlcourse.configuration.recipe import Recipe, groups
 from dlcourse.errors import RecipeError
+from dlcourse.generation.recipe import GenerationRecipe
 from dlcourse.schema import Settings, did_you_mean, first_line
 
 SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
@@ -17,8 +18,12 @@ NOUNS = {"integer": "whole number", "string": "text", "boolean": "true or false"
 
 
 def all_groups() -> dict[str, type[Settings]]:
-    """Return the groups of settings by dotted name, as `model.cnn`; `recipe` is the outermost."""
-    return {"recipe": Recipe, **groups()}
+    """Return the groups of settings by dotted name, as `model.cnn`; `recipe` is the outermost.
+
+    Those of recipes of generation, which have the same data sets, follow.
+    """
+    drawn = {f"generation.{name}": group for name, group in groups(GenerationRecipe).items()}
+    return {"recipe": Recipe, **groups()} | {k: v for k, v in drawn.items() if ".dataset" not in k}
 
 
 def settings_text(name: str = "") -> str:

@@ -1,6 +1,6 @@
 """A recipe: one file with the data set, the model and the training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -302,9 +302,7 @@ def _rows(settings: Settings, start: str = "") -> Iterator[tuple[str, object, st
 R = TypeVar("R", bound=Recipe)
 
 
-def load_recipe(
-    path: str | Path, overrides: list[str] | tuple[str, ...] = (), kind: type[R] = Recipe
-) -> R:
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), kind: type[R] = Recipe) -> R:
     """Return a shipped recipe by name, or the recipe in a YAML file, with overrides applied.
 
     Args:
@@ -319,7 +317,7 @@ def load_recipe(
     return validate(read_source(recipe_path(path, kind.folder), overrides), kind=kind)
 
 
-def run_recipe(run: Run, overrides: list[str] | tuple[str, ...] = (), kind: type[R] = Recipe) -> R:
+def run_recipe(run: Run, overrides: Sequence[str] = (), kind: type[R] = Recipe) -> R:
     """Return the recipe of a run; its `left_out` names the removed settings of earlier versions.
 
     Raises:
@@ -524,9 +522,7 @@ def _hint(location: Location, recipe: type[Recipe]) -> str:
     return where_it_belongs(word, [key for key in here.model_fields if key != "name"], of=recipe)
 
 
-def where_it_belongs(
-    word: str, known: list[str], keywords: Mapping[str, Any] | None = None, of: Any = None
-) -> str:
+def where_it_belongs(word: str, known: list[str], keywords: Any = None, of: Any = None) -> str:
     """Return a suggestion for an unknown key, from the known keys or from another group.
 
     Args:

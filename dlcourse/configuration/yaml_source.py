@@ -1,6 +1,7 @@
 """A YAML file as plain data, with overrides and the line and column of every key."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -46,7 +47,7 @@ class Source:
         return self.path
 
 
-def read_source(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Source:
+def read_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
     """Return the data and places of a file, with `key=value` overrides applied.
 
     Raises:

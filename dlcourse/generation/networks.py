@@ -20,7 +20,6 @@ def gan(
     noise: Positive = 16,
     hidden: tuple[Positive, ...] = (128, 128),
     discriminator: tuple[Positive, ...] = (128, 64),
-    filters: tuple[Positive, ...] = (),
     dropout: Rate = 0.3,
     input_noise: NonNegative = 0.1,
 ) -> "tuple[keras.Model, keras.Model]":
@@ -37,8 +36,6 @@ def gan(
         noise: Number of random numbers that an image is made of.
         hidden: Neurons of the generator's hidden layers.
         discriminator: Neurons of the discriminator's hidden layers.
-        filters: Filters of transposed convolutions that double the size one after the other, and,
-            from the last to the first, of the discriminator's convolutions; none for dense layers.
         dropout: Fraction of the discriminator's hidden outputs that is dropped in training.
         input_noise: Standard deviation of the noise that is added to the images that the
             discriminator sees in training, as a fraction of half the range of values.
@@ -58,20 +55,8 @@ def gan(
         x = layers.Dense(neurons, name=f"hidden_{k}")(x)
         x = layers.LayerNormalization(name=f"norm_{k}")(x)
         x = layers.LeakyReLU(0.2, name=f"relu_{k}")(x)
-    if filters:
-        small = [-(-side // 2 ** len(filters)) for side in image_shape[:2]]
-        x = layers.Dense(prod(small) * filters[0], name="seed")(x)
-        x = layers.Reshape((*small, filters[0]), name="seed_map")(x)
-        for k, maps in enumerate(filters, 1):
-            x = layers.LeakyReLU(0.2, name=f"up_relu_{k}")(x)
-            x = layers.Conv2DTranspose(maps, 4, strides=2, padding="same", name=f"up_{k}")(x)
-        x = layers.LeakyReLU(0.2, name="last_relu")(x)
-        x = layers.Conv2D(image_shape[2], 3, padding="same", name="pixels")(x)
-        extra = [side * 2 ** len(filters) - whole for side, whole in zip(small, image_shape[:2])]  # noqa: B905
-        x = layers.Cropping2D([(cut // 2, cut - cut // 2) for cut in extra], name="crop")(x)
-    else:
-        x = layers.Dense(prod(image_shape), name="pixels")(x)
-        x = layers.Reshape(image_shape, name="image")(x)
+    x = layers.Dense(prod(image_shape), name="pixels")(x)
+    x = layers.Reshape(image_shape, name="image")(x)
     x = layers.Activation("tanh", dtype="float32", name="tanh")(x)
     x = layers.Rescaling(half, middle, dtype="float32", name="range")(x)
     generator = keras.Model([z, classes], x, name="generator")
@@ -79,9 +64,6 @@ def gan(
     image = keras.Input(image_shape, name="image")
     x = layers.Rescaling(1 / half, -middle / half, name="scaled")(image)
     x = layers.GaussianNoise(input_noise, name="input_noise")(x)
-    for k, maps in enumerate(filters[::-1], 1):
-        x = layers.Conv2D(maps, 4, strides=2, padding="same", name=f"down_{k}")(x)
-        x = layers.LeakyReLU(0.2, name=f"down_relu_{k}")(x)
     x = layers.Concatenate(name="image_and_classes")([layers.Flatten(name="flat")(x), classes])
     for k, neurons in enumerate(discriminator, 1):
         x = layers.LeakyReLU(0.2, name=f"relu_{k}")(layers.Dense(neurons, name=f"hidden_{k}")(x))
