@@ -294,7 +294,7 @@ def test_a_gan_is_interrupted_and_ends_bit_equal(runs, monkeypatch):
     short = {"epochs": 2, "batch_size": 256, "measure_every": 1, "ema": 0.9}
     settings = {"runs": runs, "verbose": False, **short}
     whole = fit(recipe, name="gan", **settings)
-    steps = iter([None] * 5 + [2])
+    steps = iter([None] * 5 + [2, 2])
     train = Trainer.train
     stop = type("Stop", (), {"signal": property(lambda _: next(steps))})()
     monkeypatch.setattr(Trainer, "train", lambda self, report, _: train(self, report, stop))

@@ -243,6 +243,8 @@ class Trainer:
         if self.recipe.training.ema:
             weights = self.model.trainable_variables
             self.compiled[0].optimizer.finalize_variable_values(weights)
+            # copies: JAX would delete the averages, which it shares with the model by now
+            self.model.set_weights([np.array(values) for values in self.model.get_weights()])
         yield
         self.model.set_weights(kept)
 
