@@ -10,7 +10,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     ["plots"],
     {
-        f"{__name__}.training": "fit resume",
+        f"{__name__}.training": "fit resume quality_of samples",
         f"{__name__}.recipe": "recipe_of",
         f"{__name__}.networks": "gan autoencoder",
         f"{__name__}.quality": "generate frechet two_sample reconstruction_error codes with_patch",

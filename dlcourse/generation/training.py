@@ -22,7 +22,7 @@ from dlcourse.heavy import keras
 from dlcourse.quiet import write
 from dlcourse.runs import Run, read_run
 from dlcourse.runs.state import STATE, Progress, read_state, restore_model, save_state
-from dlcourse.training import StopRequest, record
+from dlcourse.training import StopRequest, record, with_its_data
 from dlcourse.training.batches import epoch_order, seed_step
 from dlcourse.training.fitting import epoch_line
 
@@ -60,7 +60,7 @@ def fit(
     data = wanted.load_dataset()
     run = files.create_run(runs, wanted.name, name)
     with files.locked(run):
-        return _train(wanted, data, run, verbose)
+        return _train(with_its_data(wanted, run), data, run, verbose)
 
 
 def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool = True) -> Run:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.configuration.recipe import Recipe, run_recipe
+from dlcourse.configuration.recipe import R, Recipe, run_recipe
 from dlcourse.datasets import fingerprint
 from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
@@ -59,13 +59,13 @@ def train(
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     prepared = prepare(recipe)
     run = create_run(runs, recipe.name, name)
-    recipe = _with_its_data(recipe, run)
+    recipe = with_its_data(recipe, run)
     with locked(run):
         watch.tell(describe(prepared, recipe.training.device))
         return _train(recipe, prepared, run, watch)
 
 
-def _with_its_data(recipe: Recipe, run: Run) -> Recipe:
+def with_its_data(recipe: R, run: Run) -> R:
     """Return the recipe with the data that was given in Python copied into the run."""
     path = keep(getattr(recipe.dataset, "path", ""), run.path)
     dataset = recipe.dataset.model_copy(update={"path": path})

@@ -102,14 +102,11 @@ def code_map(
     model: Any, x: np.ndarray, y: np.ndarray, class_names: Any, *, figure: Figure | None = None
 ) -> Axes:
     """Return axes with images as points at the first two numbers of their codes, by class."""
-    places = codes(model, x)
-    ax = shown_figure(figure, 5.6, 4.6).subplots()
+    places, ax = codes(model, x), shown_figure(figure, 5.6, 4.6).subplots()
     for k, name in enumerate(class_names):
-        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         points = places[np.asarray(y) == k]
-        ax.scatter(*points.T[:2], s=10, marker=marker, color=colour, label=name)
+        ax.scatter(*points.T[:2], s=50, marker=f"${name[:3]}$", color=COLOURS[k % len(COLOURS)])
     ax.set(xlabel="first number of the code", ylabel="second number of the code")
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax
 
 

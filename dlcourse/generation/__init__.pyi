@@ -1,0 +1,15 @@
+from dlcourse.generation import plots as plots
+from dlcourse.generation.findings import diagnose as diagnose
+from dlcourse.generation.networks import autoencoder as autoencoder
+from dlcourse.generation.networks import gan as gan
+from dlcourse.generation.quality import codes as codes
+from dlcourse.generation.quality import frechet as frechet
+from dlcourse.generation.quality import generate as generate
+from dlcourse.generation.quality import reconstruction_error as reconstruction_error
+from dlcourse.generation.quality import two_sample as two_sample
+from dlcourse.generation.quality import with_patch as with_patch
+from dlcourse.generation.recipe import recipe_of as recipe_of
+from dlcourse.generation.training import fit as fit
+from dlcourse.generation.training import quality_of as quality_of
+from dlcourse.generation.training import resume as resume
+from dlcourse.generation.training import samples as samples
