@@ -355,8 +355,8 @@ class _Rows(_Rebuilt):
 EXERCISES = (
     Exercise(
         question=(
-            "Of a generated image the discriminator gives the logit 2. What is the generator's "
-            "loss for this image, to three digits?"
+            "The discriminator gives a generated image the logit 2. What is the generator's loss "
+            "for this image, to three digits?"
         ),
         check=number_check(0.1269, _LOSSES, "It is −log σ of the logit, with the sigmoid σ."),
         hint="First the probability of “real”, σ(2) = 1 / (1 + e⁻²), then minus its logarithm.",
