@@ -313,13 +313,13 @@ print(pd.DataFrame(table, numbers).T.round(2))
 # never seen a real digit reads nine of ten of them. But the neighbours still tell generated from
 # real in about four of five cases: the images are readable, and not yet alike.
 #
-# Each cheat passes by all numbers but one. The judge finds the means perfect, and an SVM trained on
+# Each cheat deceives all numbers but one. The judge finds the means perfect, and an SVM trained on
 # ten different images reads 91 % of the real digits, so neither number asks for *variety*. The two
 # samples catch the means; a generator that draws only a few different images is said to have
-# *collapsed*. The copies pass everywhere, and lie at distance zero. So take several numbers, and
-# the numbers of real images beside them: none of them is perfect even for new real digits.
+# *collapsed*. The copies are caught by the distance alone, which is zero. So take several numbers,
+# and compare them with those of new real digits, which are not perfect either.
 
-# %% name="neighbours" alt="Two rows of ten images. Above a generated digit of each class, below the training image nearest to it: the same digit each time, alike in its strokes, different in many pixels."
+# %% name="neighbours" alt="Two rows of ten images. Above a generated digit of each class, below the training image nearest to it: mostly the same digit, alike in its strokes, different in many pixels."
 # A generated image of each class, and the nearest training image
 some = kept[300][::36]
 twins = x[metrics.pairwise_distances(flat(some), flat(x)).argmin(axis=1)]
