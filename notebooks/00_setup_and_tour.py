@@ -61,6 +61,7 @@ dl.lessons.quiet_start()
 # | [Sequences](10_sequences.ipynb) | `SimpleRNN`, `LSTM` and their rivals |
 # | [Peering inside](11_peering_inside.ipynb) | maps of what a network looks at |
 # | [When not to use deep learning](12_when_not_to_use_deep_learning.ipynb) | simpler models |
+# | [Generation](13_generation.ipynb) | networks that draw digits |
 #
 # ## Where to run this
 #

@@ -197,6 +197,7 @@ def test_what_is_not_a_list_of_numbers_is_told_what_it_is(answer, message):
         ("04.1", 1.39, 1.4),
         ("08.1", 0.00098, 0.001),
         ("10.1", 0.363, 0.36),
+        ("13.1", 0.127, 0.13),
     ],
 )
 def test_three_digits_are_right_and_fewer_are_told_so(name, three, fewer):

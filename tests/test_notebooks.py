@@ -72,8 +72,8 @@ def outputs(source):
     return [(cell, out) for cell in run(source)[0].cells for out in cell.get("outputs", [])]
 
 
-def test_there_are_thirteen_lessons_numbered_from_00_and_an_appendix():
-    assert [source.stem[:2] for source in LESSONS] == [f"{number:02}" for number in range(13)]
+def test_there_are_fourteen_lessons_numbered_from_00_and_an_appendix():
+    assert [source.stem[:2] for source in LESSONS] == [f"{number:02}" for number in range(14)]
     assert [source for source in SOURCES if not source.exists()] == []
 
 
@@ -210,6 +210,7 @@ KERAS = {
     "09": "Conv2D MaxPooling2D GlobalAveragePooling2D RandomTranslation",
     "10": "SimpleRNN LSTM Conv1D Embedding MultiHeadAttention",
     "12": "load_model BatchNormalization",
+    "13": "Concatenate LeakyReLU GaussianNoise BinaryCrossentropy",
 }
 
 

@@ -34,6 +34,7 @@ NOTEBOOKS = {
     "10": "sequences",
     "11": "peering_inside",
     "12": "when_not_to_use_deep_learning",
+    "13": "generation",
 }
 
 
