@@ -99,7 +99,7 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     if arguments.resume:
         run = read_run(arguments.resume)
         if not arguments.config:
-            return run_recipe(run, arguments.overrides, kind_of(run))
+            return run_recipe(run, arguments.overrides, kind_of(run.file("recipe.yaml")))
     return load_recipe(arguments.config, arguments.overrides, kind_of(arguments.config))
 
 

@@ -32,25 +32,23 @@ def diagnose(run: "Run | str") -> list[GenerationFinding]:
     """
     run = read_run(run)
     train, test = run.metrics["train"], run.metrics["test"]
-    if "anomaly_auc" in test:
-        share = test["reconstruction"]
-        evidence = f"its error is {share:.0%} of the variance: no better than the mean image"
-        cure = "a larger learning rate or code, more epochs"
-        return [GenerationFinding("no_progress", evidence, cure)] * (share > NOTHING)
-    if "train_on_generated" not in test:
+    if not {"spread", "reconstruction"} & test.keys():
         raise RunError(f"{run.path}: is not a run of a GAN or an autoencoder")
-    loss, other = train["discriminator_loss"], train["generator_loss"]
-    spread, share = test["spread"], test["train_on_generated"]
-    near = test["nearest_train"] / run.metrics["reference"]["real"]["nearest_train"]
+    loss, other = train.get("discriminator_loss", 1.0), train.get("generator_loss", 0.0)
+    spread, share = test.get("spread", 1.0), test.get("train_on_generated", 1.0)
+    real, left = run.metrics["reference"].get("real", {}), test.get("reconstruction", 0.0)
+    near = test.get("nearest_train", 1.0) / real.get("nearest_train", 1.0)
     won, alike = loss < CERTAIN and other > HELPLESS, spread < SPREAD
     found = (
         (won, "discriminator_has_won", f"its loss is {loss:.2f} and the generator's {other:.1f}: "
          "it is certain of every image, and the generator gets no gradient",
-         "a smaller discriminator_learning_rate, more input_noise, fewer neurons in it"),
+         "more dropout and input_noise, fewer neurons in the discriminator"),
         (alike, "collapse", f"the images of a class vary {spread:.0%} as much as real ones",
          "a smaller learning rate, more input_noise and dropout in the discriminator"),
         (share < USEFUL and not (won or alike), "no_progress", "an SVM that was trained on them "
          f"has {share:.0%} of real images right", "more epochs, a larger learning rate"),
+        (left > NOTHING, "no_progress", f"its error is {left:.0%} of the variance: no better than "
+         "the mean image", "a larger learning rate or code, more epochs"),
         (near < COPIED, "memorised", f"they lie {near:.2f} times as far from training images as "
          "real ones do", "fewer epochs, fewer neurons, more training images"),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ class Quality:
 
     def __init__(self, data: Dataset, kind: str, folder: Path, seed: int):
         self.data, self.kind, self.folder, self.seed = data, kind, folder, seed
-        self.unit = float(np.ptp(data.value_range))
 
     def measure(self, model: Any, part: str) -> dict[str, float]:
         """Return the numbers of a generator or an autoencoder on `val` or `test` images.
@@ -103,8 +102,8 @@ class Quality:
             with contextlib.suppress(Exception):  # a damaged one is trained again, from its seed
                 return keras.saving.load_model(path, compile=False)
         keras.utils.set_random_seed(self.seed)
-        settings = {"filters": (16, 32), "hidden": (64,), "dropout": 0.2}
-        judge: Any = build_model("cnn", replace(self.data, task="multiclass"), **settings)
+        data = replace(self.data, task="multiclass")
+        judge: Any = build_model("cnn", data, filters=(16, 32), hidden=(64,), dropout=0.2)
         judge.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
         epochs = max(2, min(20, 60_000 // len(self.data.x_train)))
         judge.fit(self.data.x_train, self.data.y_train, epochs=epochs, batch_size=64, verbose=0)
@@ -112,14 +111,13 @@ class Quality:
         return judge
 
     @cached_property
-    def _before_logits(self) -> Any:
-        return keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
-
-    def _features(self, images: np.ndarray) -> np.ndarray:
-        return self._before_logits.predict(images, batch_size=512, verbose=0)
+    def _features(self) -> Any:
+        cut: Any = keras.Model(self.judge.inputs, self.judge.get_layer("logits").input)
+        return partial(cut.predict, batch_size=512, verbose=0)
 
     def _rows(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(images, "float32").reshape(len(images), -1) / self.unit
+        low, high = self.data.value_range
+        return np.asarray(images, "float32").reshape(len(images), -1) / np.float32(high - low)
 
     def _sample(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """Return at most MOST_REAL images of a part, always the same ones, and their labels."""
@@ -129,10 +127,9 @@ class Quality:
 
     def sample(self, model: Any) -> np.ndarray:
         """Return one image per class: generated from the same noise, or a test image rebuilt."""
-        count = len(self.data.class_names)
         if self.kind == "gan":
-            return generate(model, 1, count, self.seed)[0]
-        first = np.sort([np.flatnonzero(self.data.y_test == k)[0] for k in range(count)])
+            return generate(model, 1, len(self.data.class_names), self.seed)[0]
+        first = np.unique(self.data.y_test, return_index=True)[1]
         return model.predict(np.asarray(self.data.x_test[first], "float32"), verbose=0)
 
     def text(self, numbers: dict[str, float]) -> str:
@@ -194,18 +191,16 @@ def nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of each row of `a` to its nearest row of `b`."""
     from sklearn.neighbors import NearestNeighbors
 
-    index = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(b)
-    return index.kneighbors(a)[0][:, 0]
+    return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(b).kneighbors(a)[0][:, 0]
 
 
 def with_patch(images: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return copies with a planted anomaly each: a square, a third as wide as they, is inverted."""
     copies, random = np.array(images), np.random.default_rng(seed)
-    height, width = images.shape[1:3]
-    side = max(1, round(min(height, width) / 3))
+    side = max(1, round(min(images.shape[1:3]) / 3))
     low, high = images.min(), images.max()
     for image in copies:
-        top, left = random.integers(height - side + 1), random.integers(width - side + 1)
+        top, left = (random.integers(length - side + 1) for length in images.shape[1:3])
         square = image[top : top + side, left : left + side]
         square[...] = low + high - square
     return copies
@@ -230,7 +225,6 @@ def reconstruction(model: Any, images: np.ndarray, seed: int) -> dict[str, float
 
     usual = reconstruction_error(model, images)
     planted = reconstruction_error(model, with_patch(images, seed))
-    labels = np.repeat([0, 1], len(images))
-    area = roc_auc_score(labels, np.concatenate([usual, planted]))
+    area = roc_auc_score(np.repeat([0, 1], len(images)), np.concatenate([usual, planted]))
     variance = images.reshape(len(images), -1).var(axis=0).mean()
     return {"reconstruction": float(usual.mean() / variance), "anomaly_auc": float(area)}

@@ -1,11 +1,11 @@
 """Recipes of generation: a data set, a `gan` or an `autoencoder`, and how it is trained."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from dlcourse import schema
@@ -16,7 +16,6 @@ from dlcourse.configuration.yaml_source import read_source
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
 from dlcourse.generation.networks import BUILDERS
-from dlcourse.runs import Run
 
 
 class Training(schema.Settings):
@@ -26,7 +25,6 @@ class Training(schema.Settings):
         epochs: Number of passes over the training images.
         batch_size: Images per step.
         learning_rate: Learning rate of Adam.
-        discriminator_learning_rate: Learning rate of the discriminator; null for the same.
         beta_1: Momentum of Adam; 0.5 keeps a GAN from oscillating (Radford et al. 2016,
             arXiv:1511.06434), an autoencoder may have 0.9.
         ema: Momentum of a moving average of the generator's or the autoencoder's weights over the
@@ -41,7 +39,6 @@ class Training(schema.Settings):
     epochs: schema.Positive = 100
     batch_size: schema.Positive = 64
     learning_rate: schema.PositiveNumber = 0.001
-    discriminator_learning_rate: schema.PositiveNumber | None = None
     beta_1: schema.Rate = 0.5
     ema: schema.Fraction | None = None
     real_label: schema.Fraction = 0.9
@@ -70,36 +67,30 @@ class GenerationRecipe(Recipe):
 
         Raises:
             DatasetError: The data is missing or broken.
-            RecipeError: It holds no images with classes.
+            RecipeError: It holds no images with classes, or too many for the memory.
         """
         data = super().load_dataset()
-        if data.facts.inputs != "images" or not data.class_names:
-            needed = f"a {self.model.name} needs images with classes, not {data.facts.inputs}"
+        in_memory = isinstance(data.x_train, np.ndarray)
+        if data.facts.inputs != "images" or not (data.class_names and in_memory):
+            needed = f"a {self.model.name} needs images with classes that fit into memory"
             raise RecipeError(f"{self.where('dataset')}: {needed}")
         return replace(data, task="generation")
 
 
-def kind_of(recipe: str | Path | Run) -> type[Recipe]:
-    """Return the class of a run's recipe, or of one that is named: `GenerationRecipe`, `Recipe`."""
-    if isinstance(recipe, Run):
-        return GenerationRecipe if recipe.generates else Recipe
-    with suppress(RecipeError, AttributeError):
+def kind_of(recipe: str | Path) -> type[Recipe]:
+    """Return the class of the recipe with this name or file: `GenerationRecipe` or `Recipe`."""
+    with suppress(RecipeError, AttributeError, KeyError):
         source = read_source(recipe_path(recipe, GenerationRecipe.folder))
-        if source.data["model"].get("name") in BUILDERS:
-            return GenerationRecipe
+        return GenerationRecipe if source.data["model"].get("name") in BUILDERS else Recipe
     return Recipe
 
 
-def recipe_of(
-    recipe: "str | Path | Mapping[str, Any] | GenerationRecipe | Run | Any | None" = None,
-    *overrides: str,
-    **settings: Any,
-) -> GenerationRecipe:
+def recipe_of(recipe: Any = None, *overrides: str, **settings: Any) -> GenerationRecipe:
     """Return a checked recipe.
 
     Args:
-        recipe: Name of a shipped recipe (`digits_gan`, …), a file, a mapping, a run, or arrays
-            `(x, y)`.
+        recipe: Name of a shipped recipe (`digits_gan`, …), a file, a mapping, a recipe, a run, or
+            arrays `(x, y)`; None for keywords alone.
         *overrides: Changes as on the command line: `"training.epochs=5"`.
         **settings: Changes of `training` by name, and `seed`, `dataset` and `model`.
 

@@ -117,20 +117,15 @@ def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> 
     with trainer.averaged():
         numbers = trainer.quality.measure(trainer.model, "test")
         write_file(run.path / "model.keras", trainer.model.save)
-    progress = trainer.progress
-    last = {name: values[-1] for name, values in progress.history.items()}
-    metrics = {
-        "train": {name: last.pop(name) for name in trainer.losses},
-        "val": last,
-        "test": numbers,
-        "reference": trainer.quality.reference,
-        "parameters": sum(model.count_params() for model in trainer.models),
-        "epochs_run": progress.epoch,
-        "best_epoch": progress.epoch,
-        "seconds": round(progress.seconds, 3),
-        "cpu_seconds": round(progress.cpu_seconds, 3),
-        "model_sha256": files.sha256(run.path / "model.keras"),
-    }
+    done = trainer.progress
+    last = {name: values[-1] for name, values in done.history.items()}
+    losses = [name for name in last if name.endswith("loss")]
+    metrics: Any = {"train": {name: last.pop(name) for name in losses}, "val": last}
+    metrics |= {"test": numbers, "reference": trainer.quality.reference}
+    metrics["parameters"] = sum(model.count_params() for model in trainer.models)
+    metrics |= {"epochs_run": done.epoch, "best_epoch": done.epoch}
+    metrics |= {name: round(getattr(done, name), 3) for name in ("seconds", "cpu_seconds")}
+    metrics["model_sha256"] = files.sha256(run.path / "model.keras")
     files.write_sealed(run.path / "metrics.json", metrics)
     run.forget()
     report(f"\n{trainer.quality.text(numbers)}\nrun  {run.path}")
@@ -159,21 +154,21 @@ class Trainer:
         self.recipe, self.data, self.run = recipe, data, run
         self.progress, self.clock = Progress(), (time.perf_counter(), time.process_time())
         self.sums: dict[str, float] = {}
-        kind, low_high = recipe.model.name, tuple(map(float, data.value_range))
+        kind, build = recipe.model.name, BUILDERS[recipe.model.name]
         keras.utils.set_random_seed(recipe.seed)
-        settings = recipe.settings("model")
-        built = BUILDERS[kind](data.input_shape, len(data.class_names), low_high, **settings)
+        shape, count = data.input_shape, len(data.class_names)
+        built = build(shape, count, data.value_range, **recipe.settings("model"))
         self.models = list(built) if kind == "gan" else [built]
+        self.take = self._gan_step if kind == "gan" else self._autoencoder_step
         self.model: Any = self.models[0]
         self.compiled: list[Any] = _compiled(self.models, recipe.training)
-        self.losses = ("generator_loss", "discriminator_loss") if kind == "gan" else ("loss",)
-        self.one_hot = np.eye(len(data.class_names), dtype="float32")
+        self.one_hot = np.eye(count, dtype="float32")
         self.quality = Quality(data, kind, run.path, recipe.seed)
         self.samples = [self.quality.sample(self.model)]
         variables = [v for model in self.models for v in model.variables]
         learned = [v for model in self.compiled for v in model.optimizer.variables]
-        optimizer = SimpleNamespace(variables=learned)
-        self.state = SimpleNamespace(variables=variables, optimizer=optimizer)
+        self.state = SimpleNamespace(variables=variables, optimizer=SimpleNamespace())
+        self.state.optimizer.variables = learned
         if (run.path / STATE).exists():
             self.load()
 
@@ -182,7 +177,6 @@ class Trainer:
         training, at = self.recipe.training, self.progress
         size, epochs, every = training.batch_size, training.epochs, training.measure_every
         steps = max(1, len(self.data.x_train) // size)  # whole batches: others would be compiled
-        take = self._gan_step if len(self.models) == 2 else self._autoencoder_step
         while at.epoch < epochs:
             order = epoch_order(len(self.data.x_train), seed=self.recipe.seed, epoch=at.epoch)
             while at.step < steps:
@@ -193,13 +187,12 @@ class Trainer:
                 rows = np.sort(order[at.step * size : (at.step + 1) * size])
                 key = (self.recipe.seed, at.epoch, at.step)
                 seed_step(*key)
-                for name, loss in zip(self.losses, take(rows, key), strict=True):
+                for name, loss in self.take(rows, key).items():
                     self.sums[name] = self.sums.get(name, 0.0) + float(np.mean(loss))
                 at.step += 1
                 if not np.isfinite(sum(self.sums.values())):
-                    where = f"step {at.step} of epoch {at.epoch + 1}: try a smaller learning rate"
-                    reason = f"{self.run.path}: diverged: a loss became NaN or infinite in {where}"
-                    raise DivergedError(reason)
+                    where = f"{self.run.path}: diverged in step {at.step} of epoch {at.epoch + 1}"
+                    raise DivergedError(f"{where}: a loss is not finite: lower the learning_rate")
             row = {name: total / steps for name, total in self.sums.items()}
             at.epoch, at.step, self.sums = at.epoch + 1, 0, {}
             if at.epoch == epochs or (every and at.epoch % every == 0):
@@ -212,7 +205,7 @@ class Trainer:
                 before.append(row.get(name, math.nan))
             self.save()
 
-    def _gan_step(self, rows: np.ndarray, key: tuple[int, ...]) -> tuple[Any, Any]:
+    def _gan_step(self, rows: np.ndarray, key: tuple[int, ...]) -> dict[str, Any]:
         """Train the discriminator on real and on generated images, then the generator against it.
 
         The discriminator, a part of both models, is frozen while the generator learns.
@@ -229,12 +222,13 @@ class Trainer:
         inputs = [np.concatenate([x, generated]), np.concatenate([y, y])]
         verdict_loss = discriminator.train_on_batch(inputs, labels)
         discriminator.trainable = False
-        return both.train_on_batch([z[1], y], np.ones((n, 1), "float32")), verdict_loss
+        loss = both.train_on_batch([z[1], y], np.ones((n, 1), "float32"))
+        return {"generator_loss": loss, "discriminator_loss": verdict_loss}
 
-    def _autoencoder_step(self, rows: np.ndarray, _: tuple[int, ...]) -> tuple[Any]:
+    def _autoencoder_step(self, rows: np.ndarray, _: tuple[int, ...]) -> dict[str, Any]:
         x = np.asarray(self.data.x_train[rows], "float32")
         self.model.reset_metrics()
-        return (self.model.train_on_batch(x, x),)
+        return {"loss": self.model.train_on_batch(x, x)}
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -299,10 +293,9 @@ def _compiled(models: list[Any], training: Training) -> list[Any]:
         noise, classes = generator.inputs
         judged = discriminator([generator([noise, classes]), classes])
         compiled[0] = keras.Model([noise, classes], judged, name="both")
-    rate = training.learning_rate
-    rates = (rate, training.discriminator_learning_rate or rate)
-    averages = ({"use_ema": True, "ema_momentum": training.ema} if training.ema else {}, {})
-    for model, trained, own, how in zip(compiled, models, rates, averages, strict=False):
-        model.compile(keras.optimizers.Adam(own, training.beta_1, **how), loss)
+    average = {"use_ema": True, "ema_momentum": training.ema} if training.ema else {}
+    for model, trained, how in zip(compiled, models, (average, {}), strict=False):
+        adam = keras.optimizers.Adam(training.learning_rate, training.beta_1, **how)
+        model.compile(adam, loss)
         model.optimizer.build(trained.trainable_variables)
     return compiled

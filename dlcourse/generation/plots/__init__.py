@@ -1,6 +1,5 @@
 """Pictures of generated images: a grid per class, a walk, the epochs, a map of codes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +43,7 @@ def walk(
     return image_grid(images, columns=steps, rows=list(class_names), figure=figure)
 
 
-def epochs(
-    images: Sequence[np.ndarray], epochs: Sequence[int], class_names: Any, *, figure: Any = None
-) -> list[Axes]:
+def epochs(images: Any, epochs: Any, class_names: Any, *, figure: Any = None) -> list[Axes]:
     """Return the axes of a training's samples, one row per measured epoch, one column per class.
 
     Args:
@@ -61,9 +58,7 @@ def epochs(
     return image_grid(np.concatenate(images), titles, columns=count, rows=rows, figure=figure)
 
 
-def animation(
-    images: Sequence[np.ndarray], epochs: Sequence[int], class_names: Any
-) -> FuncAnimation:
+def animation(images: Any, epochs: Any, class_names: Any) -> FuncAnimation:
     """Return the same as an animation with one frame per epoch; `.save("epochs.gif")` writes it."""
     count = len(class_names)
     axes = image_grid(images[-1], list(class_names), columns=count, figure=Figure())
@@ -84,28 +79,25 @@ def quality(history: dict[str, list[float]], *, figure: Figure | None = None) ->
     """Return two axes: the losses by epoch, and the shares where they were measured."""
     left, right = shown_figure(figure, 9, 3.2).subplots(1, 2)
     shares = ("judge_agrees", "train_on_generated", "two_sample", "spread", "anomaly_auc")
-    losses = [name for name in history if name.endswith("loss")]
+    shares, losses = ([n for n in history if n in shares], [n for n in history if "loss" in n])
     for ax, names, label in ((left, losses, "loss"), (right, shares, "share of 1")):
         for name, colour, marker in zip(names, COLOURS, MARKERS, strict=False):
-            values = np.asarray(history.get(name, []))
-            at = np.flatnonzero(np.isfinite(values))
-            if len(at):
-                style = "-" if ax is left else f"{marker}-"
-                ax.plot(at + 1, values[at], style, color=colour, label=name.replace("_", " "))
+            at = np.flatnonzero(np.isfinite(history[name]))
+            style, values = "-" if ax is left else f"{marker}-", np.asarray(history[name])[at]
+            ax.plot(at + 1, values, style, color=colour, label=name.replace("_", " "))
         ax.set(xlabel="epoch", ylabel=label, ylim=(0, None))
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(frameon=False, fontsize=8)
     return [left, right]
 
 
-def code_map(
-    model: Any, x: np.ndarray, y: np.ndarray, class_names: Any, *, figure: Figure | None = None
-) -> Axes:
+def code_map(model: Any, x: Any, y: Any, class_names: Any, *, figure: Any = None) -> Axes:
     """Return axes with images as points at the first two numbers of their codes, by class."""
     places, ax = codes(model, x), shown_figure(figure, 5.6, 4.6).subplots()
     for k, name in enumerate(class_names):
-        points = places[np.asarray(y) == k]
-        ax.scatter(*points.T[:2], s=50, marker=f"${name[:3]}$", color=COLOURS[k % len(COLOURS)])
+        points, letters = places[np.asarray(y) == k], "".join(filter(str.isalnum, name))[:3]
+        marker, colour = f"${letters or k}$", COLOURS[k % len(COLOURS)]
+        ax.scatter(*points.T[:2], s=40 * len(letters or "k"), marker=marker, color=colour)
     ax.set(xlabel="first number of the code", ylabel="second number of the code")
     return ax
 
