@@ -6,23 +6,13 @@ from dlcourse.pictures import inside, results
 from dlcourse.pictures.view import Picture, View
 
 Drawing = Callable[[View], Iterator[Picture]]
-PICTURES: dict[str, Drawing] = {
-    "learning-curves": results.learning_curves,
-    "predictions": results.predictions,
-    "most-confused": results.most_confused,
-    "highest-loss": results.highest_loss,
-    "calibration": results.calibration,
-    "class-templates": inside.class_templates,
-    "templates": inside.templates,
-    "filters": inside.filters,
-    "dream": inside.dream,
-    "saliency": inside.saliency,
-    "attention": inside.attention,
-    "cam": inside.cam,
-    "overlays": inside.overlays,
-    "feature-maps": inside.feature_maps,
-    "neurons": inside.neurons,
-}
+_DRAWINGS = (
+    results.learning_curves, results.predictions, results.most_confused, results.highest_loss,
+    results.calibration, inside.class_templates, inside.templates, inside.filters, inside.dream,
+    inside.saliency, inside.attention, inside.cam, inside.overlays, inside.feature_maps,
+    inside.neurons,
+)  # fmt: skip
+PICTURES: dict[str, Drawing] = {each.__name__.replace("_", "-"): each for each in _DRAWINGS}
 """Every kind of picture; each function yields its figures one by one."""
 
 TEST = ("predictions", "calibration", "most-confused", "highest-loss")

@@ -19,21 +19,12 @@ from dlcourse.visualizers.score_cam import score_cam
 from dlcourse.visualizers.smooth_grad import smooth_grad
 from dlcourse.visualizers.transformations import Transformations
 
-VISUALIZERS: dict[str, Callable[..., Any]] = {
-    "saliency": saliency,
-    "smooth_grad": smooth_grad,
-    "gradient_times_input": gradient_times_input,
-    "integrated_gradients": integrated_gradients,
-    "guided_backpropagation": guided_backpropagation,
-    "class_activation_map": class_activation_map,
-    "grad_cam": grad_cam,
-    "grad_cam_plus_plus": grad_cam_plus_plus,
-    "layer_cam": layer_cam,
-    "eigen_cam": eigen_cam,
-    "score_cam": score_cam,
-    "occlusion": occlusion,
-    "rise": rise,
-}
+_MAPS = (
+    saliency, smooth_grad, gradient_times_input, integrated_gradients, guided_backpropagation,
+    class_activation_map, grad_cam, grad_cam_plus_plus, layer_cam, eigen_cam, score_cam, occlusion,
+    rise,
+)  # fmt: skip
+VISUALIZERS: dict[str, Callable[..., Any]] = {function.__name__: function for function in _MAPS}
 """Every method that maps evidence for a class: `f(model, images, class_indices) → (n, h, w)`."""
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
