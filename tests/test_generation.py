@@ -152,6 +152,12 @@ def test_a_gan_gives_images_of_any_shape_in_the_datas_own_range(shape):
     assert discriminator.predict([images, asked], verbose=0).shape == (6, 1)
 
 
+def test_no_two_weights_of_a_gan_have_one_name():
+    # on PyTorch, Keras clears gradients by name: of two weights with one name, only one's
+    names = [weight.path for model in gan((8, 8, 1), 10) for weight in model.weights]
+    assert len({*names}) == len(names)
+
+
 @pytest.mark.seeds
 def test_an_autoencoder_rebuilds_images_through_two_numbers(tmp_path):
     run = fit(CODE, epochs=30, runs=tmp_path, verbose=False, beta_1=0.9, learning_rate=0.003)

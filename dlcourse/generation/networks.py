@@ -66,7 +66,9 @@ def gan(
     x = layers.GaussianNoise(input_noise, name="input_noise")(x)
     x = layers.Concatenate(name="image_and_classes")([layers.Flatten(name="flat")(x), classes])
     for k, neurons in enumerate(discriminator, 1):
-        x = layers.LeakyReLU(0.2, name=f"relu_{k}")(layers.Dense(neurons, name=f"hidden_{k}")(x))
+        # other names than the generator's: on PyTorch, Keras clears gradients by name
+        x = layers.Dense(neurons, name=f"discriminator_{k}")(x)
+        x = layers.LeakyReLU(0.2, name=f"relu_{k}")(x)
         x = layers.Dropout(dropout, name=f"dropout_{k}")(x)
     logit = layers.Dense(1, dtype="float32", name="logit")(x)
     return generator, keras.Model([image, classes], logit, name="discriminator")
