@@ -70,8 +70,14 @@ def trained(tmp_path_factory):
     return fit(SMALL, runs=tmp_path_factory.mktemp("runs"), name="whole", verbose=False)
 
 
-@pytest.mark.seeds
-@pytest.mark.parametrize("steps", [1, 4, 10])  # within the first, at the end, within the last epoch
+@pytest.mark.parametrize(  # within the first, at the end, within the last epoch
+    "steps",
+    [
+        pytest.param(1, marks=pytest.mark.seeds),
+        pytest.param(4, marks=pytest.mark.slow),
+        pytest.param(10, marks=pytest.mark.seeds),
+    ],
+)
 def test_a_training_that_is_stopped_after_any_step_goes_on_bit_for_bit(
     trained, tmp_path, monkeypatch, steps
 ):
@@ -117,9 +123,9 @@ def test_each_model_learns_only_in_its_own_part_of_a_step(tmp_path):
         np.testing.assert_array_equal(a, np.asarray(b))
 
 
-@pytest.mark.seeds
+@pytest.mark.slow
 def test_the_run_holds_the_generator_its_numbers_and_those_of_real_images(trained):
-    images, asked = generate(trained.model, 3, 10)
+    images, asked = generate(trained.model, 3)
     assert images.shape == (30, 8, 8, 1)
     assert images.min() >= 0
     assert images.max() <= 16
@@ -282,7 +288,7 @@ def test_a_finding_names_what_the_numbers_show(tmp_path, numbers, names):
     assert all("try: " in str(finding) for finding in found)
 
 
-@pytest.mark.seeds
+@pytest.mark.slow
 def test_pictures_of_classes_a_walk_and_codes_are_drawn(trained):
     from matplotlib import pyplot as plt
 
@@ -330,3 +336,55 @@ def test_a_training_with_a_planted_fault_is_diagnosed(tmp_path, changes, name):
     short = ["training.epochs=40", "training.measure_every=0"]
     run = fit("digits_gan", *short, *changes, runs=tmp_path, verbose=False)
     assert name in [finding.name for finding in diagnose(run)], run.metrics
+
+
+@pytest.mark.slow
+def test_the_commands_measure_draw_and_diagnose_a_run_or_say_why_not(trained, capsys, tmp_path):
+    from dlcourse.commands import main
+
+    run = str(trained.path)
+
+    def said(*words, code=0):
+        assert main(list(words)) == code
+        output = capsys.readouterr()
+        return output.out + output.err
+
+    again = json.loads(said("evaluate", "--run", run, "--json"))
+    assert again["test"] == trained.metrics["test"]
+    assert again["reference"] == trained.metrics["reference"]
+    assert "an SVM trained on generated images" in said("evaluate", "--run", run)
+    assert "no progress" in said("diagnose", "--run", run)
+    assert "judge_agrees" in said("runs", "--runs", str(trained.path.parent))
+    said("visualize", "--run", run, "--out", str(tmp_path / "pictures"))
+    drawn = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert {"index.html", "epochs.gif", "what-it-draws.png", "the-training.png"} <= drawn
+    for words in (
+        ["predict", "--run", run, "x.png"],
+        ["export", "--run", run, "--to", "onnx"],
+        ["visualize", "--run", run, "--what", "saliency"],
+        ["evaluate", "--run", run, "new.csv"],
+    ):
+        assert "predicts no class: `dlcourse evaluate`, " in said(*words, code=2)
+    for words in (["compare", "--config", "digits_gan"], ["find_lr", "--config", "digits_gan"]):
+        assert "digits_gan is of generation: only `dlcourse train`" in said(*words, code=2)
+    for option in ("--as-keras", "--xray"):
+        assert "is for models that predict" in said(
+            "train", "--config", "digits_gan", option, code=1
+        )
+    with pytest.raises(RunError, match="predicts no class"):
+        dl.diagnose(trained)
+
+
+@pytest.mark.slow
+def test_a_gan_of_ones_own_arrays_is_trained_and_resumed_by_the_command(tmp_path, monkeypatch):
+    from dlcourse.commands import main
+
+    monkeypatch.chdir(tmp_path)
+    digits = dl.load_dataset("digits", classes=["0", "1"])
+    model = {"name": "gan", "hidden": [8], "discriminator": [8]}
+    x, y = digits.x_train, digits.y_train
+    run = fit((x, y), model=model, epochs=1, measure_every=0, name="own", verbose=False)
+    assert main(["train", "--resume", "runs/own", "training.epochs=2"]) == 0
+    assert dl.read_run("runs/own").metrics["epochs_run"] == 2
+    assert generate(run.model, 2)[0].shape == (4, 8, 8, 1)
+    assert main(["train", "--resume", "runs/own", "model.noise=3"]) == 1

@@ -1,7 +1,7 @@
 """Generation: a conditional GAN whose quality is measured, and an autoencoder.
 
 run = dl.generation.fit("digits_gan")
-images, classes = dl.generation.generate(run.model, per_class=8, num_classes=10)
+images, classes = dl.generation.generate(run.model, per_class=8)
 """
 
 from dlcourse import lazy

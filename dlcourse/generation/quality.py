@@ -50,7 +50,7 @@ class Quality:
         real, labels = self._sample(part)
         if self.kind == "autoencoder":
             return reconstruction(model, real, self.seed)
-        images, asked = generate(model, PER_CLASS, len(self.data.class_names), self.seed)
+        images, asked = generate(model, PER_CLASS, self.seed)
         seen = self.judge.predict(images, batch_size=512, verbose=0).argmax(axis=1)
         shares = np.bincount(seen, minlength=len(self.data.class_names)) / len(seen)
         numbers = self._against(images, asked, real, labels)
@@ -128,7 +128,7 @@ class Quality:
     def sample(self, model: Any) -> np.ndarray:
         """Return one image per class: generated from the same noise, or a test image rebuilt."""
         if self.kind == "gan":
-            return generate(model, 1, len(self.data.class_names), self.seed)[0]
+            return generate(model, 1, self.seed)[0]
         first = np.unique(self.data.y_test, return_index=True)[1]
         return model.predict(np.asarray(self.data.x_test[first], "float32"), verbose=0)
 
@@ -143,19 +143,18 @@ class Quality:
         return text_table(("", "test", *self.reference, ""), rows)
 
 
-def generate(model: Any, per_class: int, num_classes: int, seed: int = 0) -> tuple[Any, Any]:
-    """Return generated images `(per_class · num_classes, height, width, channels)` and classes.
+def generate(model: Any, per_class: int, seed: int = 0) -> tuple[Any, Any]:
+    """Return generated images `(per_class · classes, height, width, channels)` and their classes.
 
     Args:
         model: Generator: noise and one-hot classes → images.
         per_class: Images of each class.
-        num_classes: Number of classes.
         seed: Seed of the noise.
     """
-    asked = np.repeat(np.arange(num_classes), per_class)
-    size = model.inputs[0].shape[1]
+    size, count = (each.shape[1] for each in model.inputs)
+    asked = np.repeat(np.arange(count), per_class)
     noise = np.random.default_rng([seed, 1]).normal(size=(len(asked), size)).astype("float32")
-    one_hot = np.eye(num_classes, dtype="float32")[asked]
+    one_hot = np.eye(count, dtype="float32")[asked]
     return model.predict([noise, one_hot], batch_size=512, verbose=0), asked
 
 

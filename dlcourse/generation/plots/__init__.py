@@ -18,7 +18,7 @@ def classes(
     model: Any, class_names: Any, *, per_class: int = 8, seed: int = 0, figure: Any = None
 ) -> list[Axes]:
     """Return the axes of generated images, one row per class, each column with its own noise."""
-    images, _ = generate(model, per_class, len(class_names), seed)
+    images, _ = generate(model, per_class, seed)
     return image_grid(images, columns=per_class, rows=list(class_names), figure=figure)
 
 
