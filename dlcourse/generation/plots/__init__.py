@@ -63,7 +63,7 @@ def animation(images: Any, epochs: Any, class_names: Any) -> FuncAnimation:
     count = len(class_names)
     axes = image_grid(images[-1], list(class_names), columns=count, figure=Figure())
     figure: Any = axes[0].figure
-    figure.set_size_inches(1.1 * count, 1.9)
+    figure.set_size_inches(0.85 * count, 1.7)
 
     def draw(frame: int) -> list[Any]:
         figure.suptitle(f"epoch {epochs[frame]} of {epochs[-1]}")
