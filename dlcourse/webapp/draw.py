@@ -48,8 +48,12 @@ def tab(app: App) -> None:
     gr.Markdown("### From layer to layer")
     layers = gr.HTML(elem_id="layers", js_on_load=(HERE / "units.js").read_text("utf-8"))
 
-    def show(*visit: Any) -> tuple[str, str, str]:
-        return pages(app, *visit)
+    def first(read: Any) -> Any:
+        def seen(*values: Any) -> tuple[Any, ...]:
+            given = or_error(read)(*values[:-3])
+            return given, *pages(app, given, *values[-3:])
+
+        return seen
 
     def clicked(chosen: Choice, event: Any) -> Choice:
         return choose(chosen, event._data or {})
@@ -58,15 +62,16 @@ def tab(app: App) -> None:
         return gr.Dropdown(classes(app, run), value=PREDICTED), ("", ())
 
     clicked.__annotations__["event"] = gr.EventData
-    pad.change(or_error(read_drawing), pad, picture, api_name="draw", **QUIET)
-    file.change(or_error(read_picture), file, picture, **HIDDEN)
-    example.click(or_error(partial(test_example, app)), [run, number], picture, **HIDDEN)
+    visit, shown = [run, target, chosen], [answer, looks, layers]
+    pad.change(first(read_drawing), [pad, *visit], [picture, *shown], api_name="draw", **QUIET)
+    file.change(first(read_picture), [file, *visit], [picture, *shown], **HIDDEN)
+    test = first(partial(test_example, app))
+    example.click(test, [run, number, *visit], [picture, *shown], **HIDDEN)
     example.click(lambda number: number + 1, number, number, **HIDDEN)
     layers.click(clicked, chosen, chosen, **HIDDEN)
     run.input(other_run, run, [target, chosen], **HIDDEN)
-    changes = [picture.change, chosen.change, run.change, target.input]
-    visit = [picture, run, target, chosen]
-    gr.on(changes, show, visit, [answer, looks, layers], api_name="see", **QUIET)
+    changes = [chosen.change, run.change, target.input]
+    gr.on(changes, partial(pages, app), [picture, *visit], shown, api_name="see", **QUIET)
 
 
 def warm_up(app: App) -> None:
