@@ -230,5 +230,5 @@ def change_figures(net: Network, x: np.ndarray, outputs: np.ndarray) -> list[str
     low, high = net.run.facts.value_range
     change = (changed - x)[0] / ((high - low) or 1)
     colours = np.rint(255 * signed_colours(change.mean(axis=-1))).astype("uint8")
-    size = f"Red brighter, blue darker: it adds up to {np.abs(change).sum():.1f} white pixels"
+    size = f"The change: red brighter, blue darker, in all {np.abs(change).sum():.1f} white pixels"
     return [picture_of(net, changed[0], text), markup.figure(colours, size)]
