@@ -118,7 +118,7 @@ def _note(outside: list[str], url: str) -> None:
         outside.append(url)
 
 
-def drawn(*strokes: list[tuple[float, float]]) -> str:
+def drawn(*strokes: Any) -> str:
     """Return lines on white paper as the page's canvas sends them."""
     from PIL import Image, ImageDraw
 

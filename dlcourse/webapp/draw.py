@@ -69,6 +69,7 @@ def tab(app: App) -> None:
     example.click(test, [run, number, *visit], [picture, *shown], **HIDDEN)
     example.click(lambda number: number + 1, number, number, **HIDDEN)
     layers.click(clicked, chosen, chosen, **HIDDEN)
+    gr.on(None, lambda: gr.Dropdown([*network.image_runs(app)]), None, run, **HIDDEN)  # on load
     run.input(other_run, run, [target, chosen], **HIDDEN)
     changes = [chosen.change, run.change, target.input]
     gr.on(changes, partial(pages, app), [picture, *visit], shown, api_name="see", **QUIET)
