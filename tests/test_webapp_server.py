@@ -51,7 +51,7 @@ def test_two_visitors_do_not_see_each_others_drawings(address):
 
 
 def test_files_of_this_computer_are_not_given_out(address):
-    for name in ("/etc/passwd", str(Path(draw.__file__)), "../../etc/passwd"):
+    for name in ("/etc/passwd", str(Path(draw.__file__)), "../../etc/passwd", "server.txt"):
         with pytest.raises(HTTPError, match=r"40\d"):
             urlopen(f"{address}gradio_api/file={name}")
 
@@ -67,8 +67,18 @@ def test_a_file_that_is_too_large_is_refused_as_it_arrives(address):
 def test_nothing_is_left_behind(digits_run, tmp_path):
     with served("--run", digits_run.path, folder=tmp_path):
         assert list(tmp_path.glob("dlcourse-app-*"))
-    assert not list(tmp_path.glob("dlcourse-app-*"))
+    left = {file.name for file in tmp_path.iterdir()} - {"__pycache__"}
+    assert left == {"server.txt", "sitecustomize.py"}
     assert "Traceback" not in (tmp_path / "server.txt").read_text()
+
+
+def test_the_server_asks_nothing_of_other_computers(digits_run, tmp_path):
+    with served("--run", digits_run.path, folder=tmp_path) as url:
+        answer, *_ = visitor(url).predict(
+            drawn(SEVEN, BAR), "digits", draw.PREDICTED, api_name="/draw"
+        )
+    assert "The network answers" in answer
+    assert not (tmp_path / "asked.txt").exists()
 
 
 def test_a_port_in_use_is_told_in_a_sentence(address, digits_run, tmp_path):

@@ -27,6 +27,22 @@ ARGUMENTS = (
 ).split()
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
+SPY = """
+import socket
+
+look_up = socket.getaddrinfo
+
+
+def getaddrinfo(host, *rest, **more):
+    if host not in (None, "127.0.0.1", "localhost"):
+        with open("asked.txt", "a") as asked:
+            print(host, file=asked)
+    return look_up(host, *rest, **more)
+
+
+socket.getaddrinfo = getaddrinfo
+"""
+
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="gradio is not installed"
 )
@@ -40,12 +56,15 @@ needs_browser = pytest.mark.skipif(
 def served(*arguments: object, folder: Path) -> Iterator[str]:
     """Serve the app on a free port within the block, and give its address.
 
+    The names of other computers that it looks up are written to `asked.txt` in the folder.
+
     Args:
         arguments: Arguments of `dlcourse app`, except the port.
         folder: Folder to run it in, and for its temporary files.
     """
+    (folder / "sitecustomize.py").write_text(SPY)
     command = [sys.executable, "-m", "dlcourse", "app", "--port", str(free_port())]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "TMPDIR": str(folder)}
     with (folder / "server.txt").open("w+") as said:
         server = subprocess.Popen(
             [*command, *map(str, arguments)],

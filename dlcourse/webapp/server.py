@@ -93,12 +93,12 @@ def app(
     paths = tuple(read_run(each).path.resolve() for each in given)
     for path in paths:
         Run(path).file("model.keras")
-    gradio()
-    import_keras()
     with Page() as page:
         temporary = Path(page.enter_context(TemporaryDirectory(prefix="dlcourse-app-"))).resolve()
         os.environ["GRADIO_TEMP_DIR"] = str(temporary / "gradio")  # its own is for all users
         page.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
+        gradio()
+        import_keras()
         shown = App(paths or (_digits(temporary),), Path(runs).expanduser().resolve(), temporary)
         import_module("dlcourse.webapp.draw").warm_up(shown)
         url = _launch(build(shown), page, host, port, password, height)
