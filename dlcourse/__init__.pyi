@@ -46,6 +46,7 @@ from dlcourse.visualizers import rise as rise
 from dlcourse.visualizers import saliency as saliency
 from dlcourse.visualizers import score_cam as score_cam
 from dlcourse.visualizers import smooth_grad as smooth_grad
+from dlcourse.webapp.server import app as app
 
 __version__: str
 

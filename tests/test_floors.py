@@ -24,11 +24,11 @@ CORE = {
     "front_door": 7,
 }
 ANNEXES = {"lab", "lessons", "compat", "generation"}
-ENTRIES = {"commands", "__main__", "train"}
+ENTRIES = {"commands", "__main__", "train", "webapp"}
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
-HEAVY |= {"pandas", "tf2onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"gradio", "pandas", "tf2onnx", "onnxruntime", "ai_edge_litert"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -141,11 +141,12 @@ def lines_of_code(file: Path) -> int:
 
 BOUNDS = {
     "core": 9794,
-    "commands": 1260,
+    "commands": 1280,
     "lab": 3980,
     "compat": 1600,
     "lessons": 5200,
     "generation": 600,
+    "webapp": 900,
 }
 
 
@@ -155,7 +156,6 @@ def test_the_package_is_thin():
     for file in FILES:
         room = part(file)
         if "exercises" not in file.parts:
-            lines["commands" if room in ENTRIES else room if room in ANNEXES else "core"] += (
-                lines_of_code(file)
-            )
+            whole = room if room in BOUNDS else "commands" if room in ENTRIES else "core"
+            lines[whole] += lines_of_code(file)
     assert all(lines[name] <= bound for name, bound in BOUNDS.items()), lines
