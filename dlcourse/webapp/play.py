@@ -176,7 +176,8 @@ def changed(training: StepwiseTraining, hidden: list[str], *values: Any) -> list
         return drawn(StepwiseTraining(playground(*values)), hidden)
     except UserError as error:
         old = drawn(training, hidden)
-        return [training, note(training, str(error)), *old[2:]]
+        reason = str(error).partition(": ")[2]  # after the place in the recipe's text
+        return [training, note(training, reason), *old[2:]]
 
 
 def visibility(hidden: list[str], layers: float) -> list[dict[str, Any]]:
