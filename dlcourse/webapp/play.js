@@ -35,13 +35,14 @@ function drawMap(draw, text, x, y, size) {  // 0 is blue, 128 white, 255 orange
 
 function drawNetwork(frame) {
   const size = 30, pitch = 48, columns = [...frame.layers, [frame.boundary]];
-  const tallest = Math.max(...columns.map(column => column.length));
+  const sizes = columns.map(column => column.length), tallest = Math.max(...sizes);
   const height = tallest * pitch + 24;
   const [draw, width] = context(find("network"), height);
   const place = (layer, i) => [
     24 + (width - 48) * layer / (columns.length - 1),
     20 + (height - 20) / 2 + (i - (columns[layer].length - 1) / 2) * pitch,
   ];
+  find("network").setAttribute("aria-label", "The network: layers of " + sizes.join(", "));
   frame.weights.forEach((matrix, layer) => matrix.forEach((row, i) => row.forEach((weight, j) => {
     const [x, y] = place(layer, i), [x2, y2] = place(layer + 1, j), middle = (x + x2) / 2;
     draw.strokeStyle = colour(weight > 0 ? ORANGE : BLUE);

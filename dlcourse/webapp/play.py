@@ -26,6 +26,7 @@ MENUS = ("shape", "noise", "n", "activation", "learning_rate", "l2", "batch_size
 """The settings chosen from a menu; features and hidden layers have controls of their own."""
 VALUES = CHOICES | {"n": (100, 200, 500, 1000), "batch_size": (1, 8, 32, 128)}
 LABELS = {"n": "Points", "l2": "Regularisation (L2)", "epoch": "One epoch", "batch": "One batch"}
+LABELS |= {"hidden": "Hidden layers", "recipe": "As a recipe", "keras": "As Keras"}
 MOST_LAYERS, MOST_NEURONS, MOST_EPOCHS = 4, 8, 2000
 CURVE = 200  # points of a loss curve that are drawn, at most
 TICK = 0.15  # seconds between two slices of a training
@@ -238,7 +239,7 @@ def _picture(gr: Any, shown: dict[str, Any]) -> Any:
     """Return the picture, below the buttons, which are put in `shown`."""
     with gr.Row():
         for name in ("start", *STEPS):
-            shown[name] = gr.Button(_label(name), size="md", min_width=95)
+            shown[name] = gr.Button(_label(name), size="md", min_width=110)
     template, script = HERE / "play.html", HERE / "play.js"
     return gr.HTML(html_template=template.read_text("utf-8"), js_on_load=script.read_text("utf-8"))
 
@@ -256,7 +257,7 @@ def _controls(gr: Any, shown: dict[str, Any]) -> list[Any]:
     menus("shape", "noise", "n")
     features = gr.CheckboxGroup(list(FEATURES), value=list(DEFAULT.features), label="Features")
     with gr.Group() as shown["hidden"]:
-        layers = gr.Slider(0, MOST_LAYERS, 1, step=1, label="Hidden layers")
+        layers = gr.Slider(0, MOST_LAYERS, 1, step=1, label=_label("hidden"))
         neurons = [
             gr.Slider(1, MOST_NEURONS, 4, step=1, visible=k == 1, label=f"Neurons in layer {k}")
             for k in range(1, MOST_LAYERS + 1)
@@ -268,11 +269,12 @@ def _controls(gr: Any, shown: dict[str, Any]) -> list[Any]:
 
 
 def _texts(gr: Any, shown: dict[str, Any]) -> tuple[Any, ...]:
-    with gr.Accordion("As a recipe", open=False) as shown["recipe"]:
+    with gr.Accordion(_label("recipe"), open=False) as shown["recipe"]:
         recipe = gr.Code(language="yaml", label="Recipe (dlcourse train FILE)")
-    with gr.Accordion("As Keras", open=False) as shown["keras"]:
+    with gr.Accordion(_label("keras"), open=False) as shown["keras"]:
         keras = gr.Code(language="python", label="Keras script")
     with gr.Accordion("A link to this network", open=False) as shown["link"]:
-        hide = gr.CheckboxGroup(list(PARTS), label="Hide these controls, here and in the link")
-        link = gr.Textbox(label="Link", buttons=["copy"], interactive=False)
+        parts = [(_label(part), part) for part in PARTS]
+        hide = gr.CheckboxGroup(parts, label="Hide these controls, here and in the link")
+        link = gr.Textbox(label="Link", buttons=["copy"], interactive=True)
     return recipe, keras, hide, link
