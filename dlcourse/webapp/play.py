@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,14 +31,11 @@ LABELS |= {"hidden": "Hidden layers", "recipe": "As a recipe", "keras": "As Kera
 MOST_LAYERS, MOST_NEURONS, MOST_EPOCHS = 4, 8, 2000
 CURVE = 200  # points of a loss curve that are drawn, at most
 TICK = 0.15  # seconds between two slices of a training
+AT_MOST = BoundedSemaphore(2)  # trainings at once; the others wait for their slice
 Advance = Callable[[StepwiseTraining], None]
 SLICE: Advance = partial(StepwiseTraining.run, epochs=2, seconds=0.1)
-STEPS: dict[str, Advance] = {
-    "pause": lambda _: None,
-    "epoch": StepwiseTraining.run,
-    "batch": StepwiseTraining.step,
-    "reset": StepwiseTraining.reset,
-}
+STEPS: dict[str, Advance] = {"pause": lambda _: None, "epoch": StepwiseTraining.run}
+STEPS |= {"batch": StepwiseTraining.step, "reset": StepwiseTraining.reset}
 PARTS = (*MENUS, "features", "hidden", "start", *STEPS, "recipe", "keras", "link")
 """What an address can hide."""
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -144,7 +142,8 @@ def note(training: StepwiseTraining, message: str) -> str:
 def advanced(training: StepwiseTraining, advance: Advance) -> tuple[str, bool]:
     """Return the frame after `advance`, which trains, and whether the training can go on."""
     try:
-        advance(training)
+        with AT_MOST:
+            advance(training)
     except DivergedError as error:
         return note(training, str(error)), False
     ended = training.epoch >= MOST_EPOCHS
@@ -223,7 +222,7 @@ def tab(app: App) -> None:  # noqa: ARG001 - every tab is called with it
     layers.input(visibility, [hide, layers], visible, **LATEST)
     for event in (moved, hidden):
         event.then(None, link, link, js=WRITE_LINK)
-    timer.tick(tick, state, [picture, timer], concurrency_limit=2, **QUIETLY)
+    timer.tick(tick, state, [picture, timer], **AT_ONCE)
     shown["start"].click(lambda: gr.Timer(active=True), None, timer, **AT_ONCE)
     for name, advance in STEPS.items():
         stopped = shown[name].click(lambda: gr.Timer(active=False), None, timer, **AT_ONCE)
@@ -270,9 +269,9 @@ def _controls(gr: Any, shown: dict[str, Any]) -> list[Any]:
 
 def _texts(gr: Any, shown: dict[str, Any]) -> tuple[Any, ...]:
     with gr.Accordion(_label("recipe"), open=False) as shown["recipe"]:
-        recipe = gr.Code(language="yaml", label="Recipe (dlcourse train FILE)")
+        recipe = gr.Code(language="yaml", label="Recipe (dlcourse train FILE)", max_lines=24)
     with gr.Accordion(_label("keras"), open=False) as shown["keras"]:
-        keras = gr.Code(language="python", label="Keras script")
+        keras = gr.Code(language="python", label="Keras script", max_lines=24)
     with gr.Accordion("A link to this network", open=False) as shown["link"]:
         parts = [(_label(part), part) for part in PARTS]
         hide = gr.CheckboxGroup(parts, label="Hide these controls, here and in the link")
