@@ -49,11 +49,11 @@ def side(app: App, name: str, picture: Any) -> str:
         name: Name of a run, or with `UNTRAINED` behind it, for its layers with random weights.
         picture: As for `draw.pages`.
     """
-    run = network.image_runs(app)[name.removesuffix(UNTRAINED)]
+    run = network.all_runs(app)[name.removesuffix(UNTRAINED)]
     net = network.network(run.path, not name.endswith(UNTRAINED))
     try:
         x, advice = draw.read(net, picture)
-        outputs = network.answer(net, x).outputs
+        outputs, _ = network.answer(net, x)
     except UserError as error:
         return markup.sentences([str(error)])
     looks = draw.looks_page(net, x, outputs, int(outputs.argmax()))
