@@ -188,11 +188,12 @@ def test_the_recipe_and_the_script_have_the_epochs_trained_so_far():
 
 
 def test_a_changed_control_starts_a_new_training():
-    old = StepwiseTraining(SMALL)
+    old = StepwiseTraining(SMALL, running=True)
     old.run(1)
     values = control_values(replace(SMALL, hidden=(2, 2)))
     training, picture, recipe, _, address = changed(old, ["n"], *values)
     assert training is not old
+    assert training.running
     assert training.number > old.number  # so the page drops a late picture of the old one
     assert json.loads(picture)["epoch"] == 0
     assert "hidden: [2, 2]" in recipe

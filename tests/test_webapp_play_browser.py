@@ -1,88 +1,50 @@
 """The tab Play in Chromium: played, shared by its address, with controls hidden, on a phone."""
 
 import os
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
-from shutil import which
-from urllib.request import urlopen
 
 import pytest
+from webapp_server import SIZES, browser, needs_browser, needs_gradio, served
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(which("chromium") is None, reason="Chromium is not installed"),
-]
-pytest.importorskip("gradio", reason="Gradio is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-SERVER = """
-import sys
-from pathlib import Path
-from dlcourse.webapp import server
-server.TABS = {"Play": "play.tab"}
-folder = Path(sys.argv[2])
-page = server.build(server.App((), folder, folder))
-page.launch(server_name="127.0.0.1", server_port=int(sys.argv[1]), share=False, ssr_mode=False,
-            css_paths=sorted(server.HERE.glob("*.css")), quiet=True, run_history=False)
-"""
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync"
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+pytestmark = [pytest.mark.slow, needs_gradio, needs_browser]
 SCREENSHOTS = os.environ.get("DLCOURSE_SCREENSHOTS")  # a folder, to look at what the tests saw
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """The address of the app with the tab Play alone, served by a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("app")
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder), "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-c", SERVER, str(port), str(folder)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-        url = f"http://127.0.0.1:{port}/"
-        try:
-            wait_until(lambda: answers(url) or process.poll() is not None, 90)
-            yield url
-        finally:
-            process.terminate()
+def address(digits_run, tmp_path_factory):
+    """The address of the tab in an app of its own process."""
+    with served("--run", digits_run.path, folder=tmp_path_factory.mktemp("app")) as url:
+        yield url + "?tab=play"
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        path = which("chromium")
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS.split())
-        yield browser
-        browser.close()
+def open_page():
+    with browser() as opened:
+        yield opened
 
 
 @pytest.fixture(params=SIZES)
-def page(request, chromium, address):
-    """A page of each size, whose errors and requests to other hosts fail the test."""
-    width, height = SIZES[request.param]
-    context = chromium.new_context(viewport={"width": width, "height": height})
-    page, faults = context.new_page(), []
-    page.size = request.param
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda sent: faults.append(sent.url) if outside(sent.url, address) else None)
-    yield page
-    context.close()
-    assert not faults
+def visit(request, open_page):
+    """A function that opens an address at one of the sizes; no page may fail or look outside."""
+    pages = []
+
+    def opened(url):
+        page = open_page(url, request.param)
+        page.size = request.param
+        pages.append(page)
+        return drawn(page)
+
+    yield opened
+    for page in pages:
+        assert not page.errors
+        assert not page.outside
+        page.context.close()
 
 
-def outside(url, address):
-    return not url.startswith((address, "data:", "blob:"))
-
-
-def answers(url):
-    try:
-        return urlopen(url, timeout=5).status == 200
-    except OSError:
-        return False
+def drawn(page):
+    page.wait_for_function("document.querySelector('.play-numbers')?.textContent", timeout=60_000)
+    return page
 
 
 def wait_until(is_true, seconds):
@@ -90,12 +52,6 @@ def wait_until(is_true, seconds):
     while not is_true():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def opened(page, url):
-    page.goto(url)
-    page.wait_for_function("document.querySelector('.play-numbers')?.textContent", timeout=60_000)
-    return page
 
 
 def numbers(page):
@@ -136,8 +92,8 @@ def colours(page):
     }""")
 
 
-def test_xor_is_played_until_it_is_separated(page, address):
-    opened(page, address + "?tab=play")
+def test_xor_is_played_until_it_is_separated(visit, address):
+    page = visit(address)
     assert numbers(page)[0] == 0
     click(page, "Start")
     wait_until(lambda: numbers(page)[1] > 0.95 and numbers(page)[0] > 20, 40)
@@ -158,8 +114,8 @@ def test_xor_is_played_until_it_is_separated(page, address):
     wait_until(lambda: numbers(page)[0] == 0, 5)
 
 
-def test_a_changed_network_is_in_the_address_and_its_link_opens_the_same(page, address):
-    opened(page, address + "?tab=play")
+def test_a_changed_network_is_in_the_address_and_its_link_opens_the_same(visit, address):
+    page = visit(address)
     menu(page, "Shape").click()
     page.get_by_role("option", name="circles").click()
     page.wait_for_url("**shape=circles*")
@@ -176,7 +132,7 @@ def test_a_changed_network_is_in_the_address_and_its_link_opens_the_same(page, a
     link = page.locator("label", has_text="Link").locator("textarea").input_value()
     assert link == page.url
     menu(page, "Noise").wait_for(state="hidden")
-    opened(page, link)
+    page = visit(link)
     look(page, "link")
     assert menu(page, "Shape").input_value() == "circles"
     assert page.get_by_label("x1*x2").is_checked()
@@ -185,9 +141,9 @@ def test_a_changed_network_is_in_the_address_and_its_link_opens_the_same(page, a
     assert page.url == link
 
 
-def test_a_link_hides_controls_and_tells_a_wrong_value(page, address):
-    query = "?tab=play&hide=noise,activation,hidden,link,batch&noise=9&hidden=8,8&shape=spirals"
-    opened(page, address + query)
+def test_a_link_hides_controls_and_tells_a_wrong_value(visit, address):
+    query = "&hide=noise,activation,hidden,link,batch&noise=9&hidden=8,8&shape=spirals"
+    page = visit(address + query)
     message = page.locator(".play-message")
     assert message.inner_text().startswith("noise: expected one of 0, 0.1, 0.3, 0.5, 1, got '9'")
     look(page, "hidden")
@@ -202,9 +158,9 @@ def test_a_link_hides_controls_and_tells_a_wrong_value(page, address):
     wait_until(lambda: numbers(page)[0] == 1, 5)
 
 
-def test_what_one_visitor_trains_another_does_not_see(page, address):
-    opened(page, address + "?tab=play")
-    other = opened(page.context.new_page(), address + "?tab=play&hidden=2")
+def test_what_one_visitor_trains_another_does_not_see(visit, address):
+    page = visit(address)
+    other = visit(address + "&hidden=2")
     click(page, "Start")
     click(other, "Start")
     wait_until(lambda: numbers(page)[0] > 10 and numbers(other)[0] > 10, 20)

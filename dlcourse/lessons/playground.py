@@ -190,10 +190,11 @@ class StepwiseTraining:
     It starts from the weights of the recipe's Keras model and takes the same batches through
     `maths.Network` and Adam, so the weights are Keras' but for rounding, which grows where the
     learning rate is so high that the weights jump about. Keras would compile a model for about a
-    second whenever a setting changes, and TensorFlow would keep the memory of each.
+    second at each change of a setting, and TensorFlow would keep the memory of each.
 
     Attributes:
         play: Settings of the network.
+        running: Whether a page that shows it has started it; `run` and `step` do not ask.
         plane: Data set with the features x1 and x2.
         network: `maths.Network` with the weights; its inputs are the standardised features.
         limit: Largest coordinate of a point, or a little more.
@@ -209,12 +210,13 @@ class StepwiseTraining:
         Kingma and Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, Algorithm 1.
     """
 
-    def __init__(self, play: Playground):
+    def __init__(self, play: Playground, running: bool = False):
         recipe = recipe_from_text(play.as_recipe(), "playground")
         with PREPARING:
             prepared = prepare(recipe)
             weights = [np.asarray(weight) for weight in prepared.model.trainable_variables]
-        self.play, self.plane, self.seed = play, play.plane(), recipe.seed
+        self.play, self.running = play, running
+        self.plane, self.seed = play.plane(), recipe.seed
         inputs, names = prepared.dataset.x_train, [*[play.activation] * len(play.hidden), "sigmoid"]
         self.mean, self.deviation = inputs.mean(axis=0), inputs.std(axis=0)
         self.network = Network((len(play.features), *play.hidden, 1), names)

@@ -173,11 +173,17 @@ def changed(training: StepwiseTraining, hidden: list[str], *values: Any) -> list
     If they do not fit together, the old training goes on, and its frame says why.
     """
     try:
-        return drawn(StepwiseTraining(playground(*values)), hidden)
+        return drawn(StepwiseTraining(playground(*values), training.running), hidden)
     except UserError as error:
         old = drawn(training, hidden)
         reason = str(error).partition(": ")[2]  # after the place in the recipe's text
         return [training, note(training, reason), *old[2:]]
+
+
+def set_running(training: StepwiseTraining, running: bool) -> Any:
+    """Return Gradio's update of the timer; a tick under way trains no more after a pause."""
+    training.running = running
+    return gradio().Timer(active=running)
 
 
 def visibility(hidden: list[str], layers: float) -> list[dict[str, Any]]:
@@ -207,7 +213,7 @@ def tab(app: App) -> None:  # noqa: ARG001 - every tab is called with it
         return [*result, *control_values(play), *visibility(hidden, len(play.hidden))]
 
     def tick(training: StepwiseTraining) -> tuple[Any, ...]:
-        picture, goes_on = advanced(training, SLICE)
+        picture, goes_on = advanced(training, SLICE) if training.running else (gr.skip(), True)
         return picture, gr.skip() if goes_on else gr.Timer(active=False)
 
     def hide_parts(training: StepwiseTraining, hidden: list[str], layers: float) -> list[Any]:
@@ -223,9 +229,9 @@ def tab(app: App) -> None:  # noqa: ARG001 - every tab is called with it
     for event in (moved, hidden):
         event.then(None, link, link, js=WRITE_LINK)
     timer.tick(tick, state, [picture, timer], **AT_ONCE)
-    shown["start"].click(lambda: gr.Timer(active=True), None, timer, **AT_ONCE)
+    shown["start"].click(partial(set_running, running=True), state, timer, **AT_ONCE)
     for name, advance in STEPS.items():
-        stopped = shown[name].click(lambda: gr.Timer(active=False), None, timer, **AT_ONCE)
+        stopped = shown[name].click(partial(set_running, running=False), state, timer, **AT_ONCE)
         step = partial(stepped, advance=advance)
         stopped.then(step, state, [picture, recipe, keras], **QUIETLY)
 
