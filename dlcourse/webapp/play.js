@@ -148,6 +148,7 @@ function drawLosses(frame) {
     draw.setLineDash(dash);
     draw.lineWidth = 2;
     draw.beginPath();
+    if (values.length === 1) draw.arc(...at(0, values[0]), 2, 0, 7);
     values.forEach((value, i) => draw.lineTo(...at(i * frame.every, value)));
     draw.stroke();
   }
