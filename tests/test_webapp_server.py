@@ -1,16 +1,14 @@
 """The app as a server: visitors, passwords, limits. The server is a process of its own."""
 
-import base64
 import re
-from io import BytesIO
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
-from webapp_server import ROOT, browser, needs_browser, needs_gradio, served, stroke
+from PIL import Image
+from webapp_server import ROOT, browser, drawn, needs_browser, needs_gradio, served, stroke
 
 import dlcourse as dl
 from dlcourse.webapp import draw
@@ -33,15 +31,6 @@ def address(tmp_path_factory):
         yield url
 
 
-def drawn(*strokes):
-    image = Image.new("RGB", (280, 280), "white")
-    for points in strokes:
-        ImageDraw.Draw(image).line(points, fill="black", width=20, joint="curve")
-    stream = BytesIO()
-    image.save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
 def visitor(address, **settings):
     from gradio_client import Client
 
@@ -50,11 +39,11 @@ def visitor(address, **settings):
 
 def test_two_visitors_do_not_see_each_others_drawings(address):
     first, second = visitor(address), visitor(address)
-    first.predict(drawn(SEVEN, BAR), api_name="/draw")
-    second.predict(drawn([(140, 50), (140, 230)]), api_name="/draw")
+    asked = ("digits_cnn", draw.PREDICTED)
+    first.predict(drawn(SEVEN, BAR), *asked, api_name="/draw")
+    second.predict(drawn([(100, 90), (145, 50), (145, 230)]), *asked, api_name="/draw")
     answers = [
-        person.predict("digits_cnn", draw.PREDICTED, api_name="/see")[0]
-        for person in (first, second, visitor(address))
+        person.predict(*asked, api_name="/see")[0] for person in (first, second, visitor(address))
     ]
     assert "The network answers 7" in answers[0]
     assert "The network answers 1" in answers[1]

@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -56,7 +58,10 @@ def served(*arguments: object, folder: Path) -> Iterator[str]:
             yield _address(server, folder / "server.txt")
         finally:
             server.terminate()
-            server.wait(20)
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(60)
+            server.kill()
+            server.wait()
 
 
 def free_port() -> int:
@@ -111,6 +116,17 @@ def browser(**settings: Any) -> Iterator[Any]:
 def _note(outside: list[str], url: str) -> None:
     if not re.match(r"(http|ws)://127\.0\.0\.1:|(data|blob|about):", url):
         outside.append(url)
+
+
+def drawn(*strokes: Any) -> str:
+    """Return lines on white paper as the page's canvas sends them."""
+    from PIL import Image, ImageDraw
+
+    image, stream = Image.new("RGB", (280, 280), "white"), BytesIO()
+    for points in strokes:
+        ImageDraw.Draw(image).line(points, fill="black", width=20, joint="curve")
+    image.save(stream, "PNG")
+    return "data:image/png;base64," + b64encode(stream.getvalue()).decode()
 
 
 def stroke(page: Any, canvas: Any, points: list[tuple[float, float]]) -> None:

@@ -48,8 +48,12 @@ def tab(app: App) -> None:
     gr.Markdown("### From layer to layer")
     layers = gr.HTML(elem_id="layers", js_on_load=(HERE / "units.js").read_text("utf-8"))
 
-    def show(*visit: Any) -> tuple[str, str, str]:
-        return pages(app, *visit)
+    def first(read: Any) -> Any:
+        def seen(*values: Any) -> tuple[Any, ...]:
+            given = or_error(read)(*values[:-3])
+            return given, *pages(app, given, *values[-3:])
+
+        return seen
 
     def clicked(chosen: Choice, event: Any) -> Choice:
         return choose(chosen, event._data or {})
@@ -58,15 +62,17 @@ def tab(app: App) -> None:
         return gr.Dropdown(classes(app, run), value=PREDICTED), ("", ())
 
     clicked.__annotations__["event"] = gr.EventData
-    pad.change(or_error(read_drawing), pad, picture, api_name="draw", **QUIET)
-    file.change(or_error(read_picture), file, picture, **HIDDEN)
-    example.click(or_error(partial(test_example, app)), [run, number], picture, **HIDDEN)
+    visit, shown = [run, target, chosen], [answer, looks, layers]
+    pad.change(first(read_drawing), [pad, *visit], [picture, *shown], api_name="draw", **QUIET)
+    file.change(first(read_picture), [file, *visit], [picture, *shown], **HIDDEN)
+    test = first(partial(test_example, app))
+    example.click(test, [run, number, *visit], [picture, *shown], **HIDDEN)
     example.click(lambda number: number + 1, number, number, **HIDDEN)
     layers.click(clicked, chosen, chosen, **HIDDEN)
+    gr.on(None, lambda: gr.Dropdown([*network.image_runs(app)]), None, run, **HIDDEN)  # on load
     run.input(other_run, run, [target, chosen], **HIDDEN)
-    changes = [picture.change, chosen.change, run.change, target.input]
-    visit = [picture, run, target, chosen]
-    gr.on(changes, show, visit, [answer, looks, layers], api_name="see", **QUIET)
+    changes = [chosen.change, run.change, target.input]
+    gr.on(changes, partial(pages, app), [picture, *visit], shown, api_name="see", **QUIET)
 
 
 def warm_up(app: App) -> None:
@@ -225,5 +231,5 @@ def change_figures(net: Network, x: np.ndarray, outputs: np.ndarray) -> list[str
     low, high = net.run.facts.value_range
     change = (changed - x)[0] / ((high - low) or 1)
     colours = np.rint(255 * signed_colours(change.mean(axis=-1))).astype("uint8")
-    size = f"Red brighter, blue darker: it adds up to {np.abs(change).sum():.1f} white pixels"
+    size = f"The change: red brighter, blue darker, in all {np.abs(change).sum():.1f} white pixels"
     return [picture_of(net, changed[0], text), markup.figure(colours, size)]

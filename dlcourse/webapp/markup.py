@@ -20,8 +20,8 @@ def img(pixels: np.ndarray, text: str) -> str:
     """Return an image element.
 
     Args:
-        pixels: uint8 `(height, width)` or `(height, width, 3)`.
-        text: What it shows, for those who cannot see it.
+        pixels: Pixels `(height, width)` or `(height, width, 3)`, uint8.
+        text: Description for those who cannot see it.
     """
     stream = BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
