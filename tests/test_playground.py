@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dlcourse.configuration.recipe import recipe_from_text
+from dlcourse.datasets.points import plane_features
 from dlcourse.errors import DivergedError, RecipeError
-from dlcourse.lessons.playground import Playground
+from dlcourse.lessons.playground import Playground, StepwiseTraining
 from dlcourse.training import train
 
 QUICK = {"epochs": 5, "learning_rate": 0.1}
@@ -95,3 +96,72 @@ def test_a_training_that_diverges_is_told_in_a_line():
 def test_without_ipywidgets_the_panel_is_a_hint(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     assert repr(Playground().panel()).startswith("Sliders need ipywidgets")
+
+
+STEPWISE = [
+    Playground(hidden=(4,), epochs=20),
+    Playground("circles", features=("x1^2", "x2"), hidden=(4, 3), l2=0.003, n=300, batch_size=8),
+    Playground("spirals", 0.3, hidden=(8,), activation="relu", epochs=5),
+    Playground("moons", epochs=5, activation="sigmoid"),
+]
+
+
+@pytest.mark.parametrize("play", STEPWISE)
+def test_a_training_in_steps_gives_the_weights_of_keras(play):
+    model, dataset = play.train()
+    training = StepwiseTraining(play)
+    training.run(play.epochs)
+    # Keras rounds to float32: some 100 steps at learning rate 0.03 leave the weights this close.
+    for kernel, ours in zip(model.get_weights()[::2], training.network.W, strict=True):
+        assert ours == pytest.approx(kernel, abs=1e-4)
+    loss, _ = model.evaluate(dataset.x_val, dataset.y_val[:, None].astype("float32"), verbose=0)
+    assert training.history["val_loss"][-1] == pytest.approx(loss, abs=1e-4)
+    assert len(training.history["loss"]) == play.epochs + 1
+
+
+def test_batches_and_epochs_are_counted():
+    training = StepwiseTraining(Playground(n=200))  # 136 points train: 5 batches of 32 or fewer
+    training.step()
+    assert (training.epoch, training.batch, training.batches) == (0, 1, 5)
+    assert len(training.history["loss"]) == 1
+    training.run()
+    assert (training.epoch, training.batch) == (1, 0)
+    assert len(training.history["loss"]) == 2
+
+
+def test_a_reset_training_begins_again_with_the_first_weights():
+    training = StepwiseTraining(Playground(hidden=(2,), n=200))
+    before, number = training.outputs(), training.number
+    training.run(3)
+    after = training.outputs()
+    assert not np.array_equal(before[-1], after[-1])
+    training.reset()
+    assert all(map(np.array_equal, training.outputs(), before))
+    assert training.number > number
+    training.run(3)
+    assert all(map(np.array_equal, training.outputs(), after))
+
+
+def test_the_outputs_of_all_neurons_are_those_of_the_keras_model():
+    play = Playground("moons", features=("x1", "x1*x2"), hidden=(3,), **QUICK)
+    model, _ = play.train()
+    training = StepwiseTraining(play)
+    training.run(play.epochs)
+    features, hidden, output = training.outputs(9)
+    assert (features.shape, hidden.shape, output.shape) == ((9, 9, 2), (9, 9, 3), (9, 9, 1))
+    side = np.linspace(-training.limit, training.limit, 9)
+    corner = np.array([[side[0], side[-1]]])  # the first row has the largest x2
+    expected = np.asarray(model(plane_features(corner, play.features)))
+    assert output[0, 0] == pytest.approx(expected[0], abs=1e-4)
+
+
+def test_a_training_in_steps_stops_when_its_time_is_over():
+    training = StepwiseTraining(Playground(n=200))
+    training.run(10**9, seconds=0.05)
+    assert training.epoch > 1
+
+
+def test_steps_that_diverge_are_told_in_a_line():
+    play = Playground(hidden=(8, 8), activation="relu", learning_rate=1e200)
+    with pytest.raises(DivergedError, match=r"diverged: .*lower the learning rate"):
+        StepwiseTraining(play).run(2)
