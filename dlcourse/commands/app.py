@@ -9,7 +9,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     text = "Serve a page: draw, see why the network answers what it answers, play, and teach it."
     parser = Parser(prog="dlcourse app", description=text)
-    default = "the newest run on images, or digits_cnn, trained now"
+    default = "digits_cnn, trained first"
     parser.option(
         "--run", f"a run's folder; may be repeated ({default})", "DIR", action="append", default=[]
     )

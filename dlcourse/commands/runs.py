@@ -10,6 +10,8 @@ from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dlcourse.runs import Run
 
 
@@ -29,14 +31,18 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.runs import check_name, list_runs
 
     check_name(arguments.runs, None)
-    rows = sorted((_row(run) for run in list_runs(arguments.runs)), key=_order)
+    runs = list_runs(arguments.runs)
     if arguments.json:
-        write_json(rows)
-    elif not rows:
+        write_json(_rows(runs))
+    elif not runs:
         write(f"no runs in {arguments.runs}: python -m dlcourse.train makes one")
     else:
-        write(_table(rows))
+        write(text_table(*table(runs)))
     return 0
+
+
+def _rows(runs: "Iterable[Run]") -> list[dict[str, Any]]:
+    return sorted(map(_row, runs), key=_order)
 
 
 def _row(run: "Run") -> dict[str, Any]:
@@ -86,10 +92,11 @@ def _tasks(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def table(runs: "Iterable[Run]") -> tuple[list[str], list[list[str]]]:
+    """Return the titles of the columns and the runs' rows, each data set's best run first."""
     from dlcourse.runs.evaluation import metric_text
 
-    lines = []
+    lines, rows = [], _rows(runs)
     for row, data in zip(rows, _tasks(rows), strict=True):
         if "test" not in row:
             lines.append([row["run"], data, row["state"], *[""] * 6])
@@ -99,4 +106,4 @@ def _table(rows: list[dict[str, Any]]) -> str:
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
         lines.append([row["run"], data, metric, *scores, *size])
     head = ["run", "data", "metric", "val", "test", "majority", "parameters", "epochs", "s"]
-    return text_table(head, lines)
+    return head, lines

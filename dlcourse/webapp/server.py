@@ -4,9 +4,9 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from hmac import compare_digest
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dlcourse.errors import UserError
+from dlcourse.front_door import fit
 from dlcourse.quiet import import_keras, write
 from dlcourse.runs import Run, check_name, read_run
 
@@ -28,7 +29,8 @@ TABS = {
 }
 """The title of each tab, and the function that fills it: `f(app)`."""
 LOCAL = ("127.0.0.1", "localhost", "::1")
-LARGEST = "10mb"  # of an uploaded file
+OFF = ("share", "inbrowser", "run_history", "enable_monitoring", "ssr_mode", "mcp_server")
+"""What Gradio can do and this page does not: links from outside, memory in the browser, …"""
 WAITING = 100  # requests in the queue: a further one is asked to come back
 
 
@@ -47,22 +49,13 @@ class App:
     temporary: Path
 
 
-@dataclass
-class Page:
-    """A page that is being served; `close()` ends it and removes its temporary files."""
+class Page(ExitStack):
+    """A page that is served at `url`; `close()` ends it and removes its temporary files."""
 
-    url: str
-    _closing: ExitStack = field(repr=False)
+    url = ""
 
-    def close(self) -> None:
-        """Stop serving the page."""
-        self._closing.close()
-
-    def __enter__(self) -> "Page":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __repr__(self) -> str:
+        return f"<Page {self.url}>"
 
 
 def app(
@@ -77,8 +70,8 @@ def app(
     """Return the served page: draw, see, play and teach; a notebook shows it below the cell.
 
     Args:
-        run: Finished run or its folder, or several. None for the newest run on images or, if there
-            is none, for a network that is now trained on the embedded digits, in some seconds.
+        run: Finished run or its folder, or several. None trains the recipe digits_cnn on the
+            embedded digits, in some seconds, into a temporary run.
         runs: Folder of all runs.
         host: Address to serve to. Any other than this computer's own needs a password.
         port: Port; None for a free one from 7860.
@@ -93,25 +86,29 @@ def app(
         >>> page = dl.app(run)
         >>> page.close()
     """
-    _check_address(host, password)
+    if host not in LOCAL:
+        _check_password(host, password)
     check_name(runs, None)
-    given = [] if run is None else [run] if isinstance(run, Run | str | Path) else run
+    given = [run] if isinstance(run, Run | str | Path) else run or ()
     paths = tuple(read_run(each).path.resolve() for each in given)
     for path in paths:
-        read_run(path).refuse_untrained()
+        Run(path).file("model.keras")
     gradio()
     import_keras()
-    with ExitStack() as stack:
-        temporary = Path(stack.enter_context(TemporaryDirectory(prefix="dlcourse-app-"))).resolve()
-        stack.enter_context(_gradio_folder(temporary / "gradio"))
-        shown = App(paths, Path(runs).expanduser().resolve(), temporary)
-        url = _launch(build(shown), stack, host, port, password, height)
-        return Page(url, stack.pop_all())
-    raise AssertionError
+    with Page() as page:
+        temporary = Path(page.enter_context(TemporaryDirectory(prefix="dlcourse-app-"))).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = str(temporary / "gradio")  # its own is for all users
+        page.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
+        shown = App(paths or (_digits(temporary),), Path(runs).expanduser().resolve(), temporary)
+        import_module("dlcourse.webapp.draw").warm_up(shown)
+        url = _launch(build(shown), page, host, port, password, height)
+        served = page.pop_all()
+    served.url = url
+    return served
 
 
 def serve(**settings: Any) -> None:
-    """Serve the page until Ctrl-C; the settings are those of `app`."""
+    """Serve the page until Ctrl-C or a signal to end; the settings are those of `app`."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with app(**settings) as page:
@@ -123,7 +120,7 @@ def serve(**settings: Any) -> None:
 
 
 def gradio() -> Any:
-    """Return the module `gradio`, imported without its messages to its makers.
+    """Return the module `gradio`, imported such that it reports nothing to its makers.
 
     Raises:
         UserError: It is not installed, or is too old.
@@ -131,11 +128,11 @@ def gradio() -> Any:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read as it is imported
     try:
         gr = import_module("gradio")
+        if int(gr.__version__.split(".")[0]) < 6:
+            raise ImportError(f"it is version {gr.__version__}")
     except ImportError as error:
         cure = "pip install 'gradio>=6' (or this package's extra: -e '.[app]')"
-        raise UserError(f"the app needs Gradio ({error}): {cure}") from None
-    if int(gr.__version__.split(".")[0]) < 6:
-        raise UserError(f"the app needs Gradio 6, not {gr.__version__}: pip install 'gradio>=6'")
+        raise UserError(f"the app needs Gradio 6 ({error}): {cure}") from None
     return gr
 
 
@@ -158,61 +155,36 @@ def build(app: App) -> Any:
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 
+def _digits(folder: Path) -> Path:
+    """Return the folder of a run of the recipe digits_cnn, which is trained now."""
+    write("no run was named: training digits_cnn on the embedded digits takes some seconds")
+    return fit("digits_cnn", runs=folder, name="digits_cnn", verbose=False).path
+
+
 def _launch(
-    page: Any, stack: ExitStack, host: str, port: int | None, password: str | None, height: int
+    page: Any, closing: ExitStack, host: str, port: int | None, password: str | None, height: int
 ) -> str:
-    """Start serving the page in a thread, and return its address; the stack will end it."""
-    secret = password and (lambda _, given: compare_digest(given.encode(), password.encode()))
+    """Serve the page in a thread, let `closing` end it, and return its address."""
+    settings: dict[str, Any] = dict.fromkeys(OFF, False)
+    settings |= {"server_name": host, "server_port": port, "height": height, "footer_links": []}
+    settings |= {"quiet": True, "prevent_thread_lock": True, "state_session_capacity": 1000}
+    settings |= {"max_file_size": "10mb", "css_paths": sorted(HERE.glob("*.css"))}
+    if password:
+        settings["auth"] = lambda _, given: compare_digest(given.encode(), password.encode())
+        settings["auth_message"] = "Any name, and the password that you were given."
+    closing.callback(page.close, verbose=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Gradio's own packages
-            _, url, _ = page.launch(
-                server_name=host,
-                server_port=port,
-                auth=secret,
-                auth_message="Any name, and the password that you were given.",
-                share=False,
-                quiet=True,
-                inbrowser=False,
-                prevent_thread_lock=True,
-                footer_links=[],
-                run_history=False,
-                enable_monitoring=False,
-                ssr_mode=False,
-                mcp_server=False,
-                state_session_capacity=1000,
-                max_file_size=LARGEST,
-                height=height,
-                css_paths=sorted(HERE.glob("*.css")),
-            )
+            return page.launch(**settings)[1]
     except OSError:
         wanted = "ports 7860 to 7959 are" if port is None else f"port {port} is"
         raise UserError(f"{wanted} in use on {host}: choose another port") from None
-    stack.callback(page.close, verbose=False)
-    return url
 
 
-def _check_address(host: str, password: str | None) -> None:
+def _check_password(host: str, password: str | None) -> None:
     """Refuse to serve to other computers without a password; warn if there is one."""
-    if host in LOCAL:
-        return
     if not password:
         raise UserError(f"host {host}: others could open the page: a password is needed")
-    warnings.warn(
-        f"{host}: whoever knows the password can open the page and use this computer's time; what "
-        "they draw is sent unencrypted",
-        stacklevel=4,
-    )
-
-
-@contextmanager
-def _gradio_folder(folder: Path) -> Iterator[None]:
-    """Within the block, Gradio keeps its files in this folder instead of one that all users share."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    try:
-        yield
-    finally:
-        os.environ.pop("GRADIO_TEMP_DIR")
-        if before is not None:
-            os.environ["GRADIO_TEMP_DIR"] = before
+    reason = "who knows the password can open the page, and drawings are sent without encryption"
+    warnings.warn(f"host {host}: {reason}", stacklevel=4)
