@@ -218,7 +218,7 @@ def test_a_test_before_a_training_is_answered(visitor):
 
 def test_nothing_but_the_run_and_the_pictures_is_left_of_a_training(trained):
     names = {path.name for path in trained.folder.iterdir() if path.suffix not in (".jpg", ".zip")}
-    assert names == {"cache", trained.run.name}
+    assert names == {trained.run.name}
 
 
 COMMANDS = {
@@ -277,7 +277,7 @@ def test_a_cancelled_training_leaves_nothing_half_written(tmp_path):
     with pytest.raises(InterruptedTraining):
         teach.learn(visitor, tmp_path / "base", report)
     kept = {path for pictures in visitor.classes.values() for path in pictures}
-    assert {*visitor.folder.iterdir()} - kept == {visitor.folder / "cache"}
+    assert {*visitor.folder.iterdir()} == kept
 
 
 def test_two_visitors_share_no_folder_and_one_who_leaves_takes_all_files_along(tmp_path):
@@ -289,14 +289,11 @@ def test_two_visitors_share_no_folder_and_one_who_leaves_takes_all_files_along(t
     assert all(path.exists() for path in second.classes["disc"])
 
 
-def test_the_files_of_one_who_leaves_during_a_training_stay_until_it_ends(tmp_path):
+def test_one_who_leaves_during_a_training_stops_it_and_leaves_nothing(tmp_path):
     visitor = taught(tmp_path)
-    visitor.busy = True
-    visitor.leave()
-    assert visitor.stop.signal
-    assert visitor.folder.exists()
-    visitor.busy = False
-    visitor.leave()
+    with pytest.raises(UserError):
+        teach.learn(visitor, tmp_path / "base", lambda _: visitor.leave())
+    visitor.leave()  # as the tab does when a training ends
     assert not visitor.folder.exists()
 
 

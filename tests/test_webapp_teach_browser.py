@@ -68,7 +68,7 @@ class Page:
         self.page.set_default_timeout(120_000)
         self.outside, self.errors = [], []
         self.page.on("request", lambda request: self._note(request.url, address))
-        self.page.on("pageerror", self.errors.append)
+        self.page.on("pageerror", lambda error: self.errors.append(error))
         self.page.goto(f"{address}?tab=teach")
 
     def _note(self, url, address):
@@ -129,7 +129,7 @@ def test_two_classes_are_taught_and_a_third_picture_is_read_right(width, visit, 
     page.screenshot(path=tmp_path / "added.png", full_page=True)
     start = time.monotonic()
     visitor.click("Train")
-    page.get_by_text(re.compile("epoch +[0-9]+/12")).wait_for()
+    page.get_by_text(re.compile("epoch +[0-9]+/12")).first.wait_for()
     page.screenshot(path=tmp_path / "training.png", full_page=True)
     visitor.see("of the 8 pictures set aside for the test are right")
     print(f"{width}: {time.monotonic() - start:.1f} s from Train to the result")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -54,7 +54,6 @@ class Visitor:
         run: Newest run, or None.
         stop: Stop request of the training.
         uploads: Files as they were uploaded.
-        busy, gone: Whether a training writes to the folder, and whether the page was closed.
     """
 
     folder: Path
@@ -63,16 +62,13 @@ class Visitor:
     run: Run | None = None
     stop: StopRequest = field(default_factory=StopRequest)
     uploads: set[Path] = field(default_factory=set)
-    busy: bool = False
-    gone: bool = False
 
     def leave(self) -> None:
-        """Stop the training, and remove all files; while a training runs, it removes them."""
-        self.gone, self.stop.signal, self.classes, self.run = True, signal.SIGINT, {}, None
+        """Stop the training, and remove all files."""
+        self.stop.signal, self.classes, self.run = signal.SIGINT, {}, None
         for file in self.uploads:
             file.unlink(missing_ok=True)
-        if not self.busy:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def class_name(text: str, others: Sequence[str] = ()) -> str:
@@ -138,7 +134,6 @@ def read(visitor: Visitor, given: str) -> Path:
         visitor.uploads.add(Path(given))
         image = Image.fromarray(read_picture(given))
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    visitor.gone = False  # a lost connection is back
     visitor.folder.mkdir(parents=True, exist_ok=True)
     image.save(file := visitor.folder / f"{uuid4().hex}.jpg", quality=95, subsampling=0)
     return file
@@ -208,32 +203,25 @@ def learn(visitor: Visitor, embedded: Path, report: Callable[[str], None]) -> Ru
     """
     if lacks := missing(visitor.classes):
         raise UserError(lacks[0])
-    aside, base = Path(mkdtemp(dir=visitor.folder)), base_name()
-    run = Run(aside.with_name(f"taught-{uuid4().hex[:8]}"))
+    base, name = base_name(), f"taught-{uuid4().hex[:8]}"
     how: Any = {"report": report, "bar": False, "stop": visitor.stop}
-    try:
-        lay_out(visitor.classes, aside / "pictures")
+    with TemporaryDirectory(dir=visitor.folder, ignore_cleanup_errors=True) as folder:
+        lay_out(visitor.classes, (aside := Path(folder)) / "pictures")
         if base == EMBEDDED:
             if not embedded.exists():
                 small = recipe(EMBEDDED, "dataset.n=3000", "training.epochs=4")
-                trained = train(small, aside / "base", **how)
-                shutil.move(trained.path, embedded)
-                shutil.rmtree(aside / "base")
+                embedded.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(train(small, aside, **how).path, embedded)
             shutil.copyfile(embedded / "model.keras", aside / "base.keras")
         wanted = recipe_for(aside, base)
-        train(wanted, run.path.parent, name=run.name, **how)
-        for file in aside.iterdir():
-            shutil.move(file, run.path / file.name)
+        run = train(wanted, aside, name=name, **how)
+        for each in (*aside.glob("pictures"), *aside.glob("base.keras")):
+            shutil.move(each, run.path)
         data = {**wanted.settings("dataset"), "path": str(run.path / "pictures")}
         dataset = read_dataset("image_folder", wanted.seed, data)
-        portable = recipe_for(Path(run.name), base)  # paths as seen from beside the run
+        portable = recipe_for(Path(name), base)  # paths as seen from beside the run
         record(run, portable, dataset, base=run.environment["base"])
-        return Run(run.path)
-    except BaseException:
-        shutil.rmtree(run.path, ignore_errors=True)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        return Run(Path(shutil.move(run.path, visitor.folder)))
 
 
 def look(visitor: Visitor, given: str) -> str:
@@ -267,13 +255,11 @@ def result(run: Run) -> str:
 def tab(app: App) -> None:
     """Fill the tab."""
     gr: Any = gradio()
-    visitors: dict[str, Visitor] = {}
+    from gradio import EventData, Request
+
+    visitors, served = dict[str, Visitor](), Path(gr.processing_utils.get_upload_folder())
     quiet: Any = {"api_visibility": "private", "show_progress": "hidden"}
     texts = (HERE / "teach.md").read_text("utf-8").split("===")
-    served, visitor = Path(gr.processing_utils.get_upload_folder()), gr.State()
-
-    wide: Any = {"min_width": 280}  # stand below each other on a phone
-    upload: Any = {"file_types": ["image"], **wide}
 
     def custom(name: str, **settings: Any) -> Any:
         html, js = ((HERE / f"teach_{name}{end}").read_text("utf-8") for end in (".html", ".js"))
@@ -284,9 +270,9 @@ def tab(app: App) -> None:
         name = gr.Textbox(label="Name of a class", max_length=200, scale=3)
         add = gr.Button("Add the class", scale=1, min_width=120)
     chosen = gr.Radio([], label="The next pictures belong to", visible=False)
-    with gr.Row():
-        files = gr.UploadButton("Add picture files", file_count="multiple", **upload)
-        camera = custom("camera", live=False, **wide)
+    with gr.Row(elem_classes="teach-row"):
+        files = gr.UploadButton("Add picture files", file_count="multiple", file_types=["image"])
+        camera = custom("camera", live=False)
     said, board = gr.HTML(elem_classes="teach-said"), custom("board", value=[])
     gr.Markdown(texts[2])
     lacks = gr.HTML(sentences(missing({})))
@@ -295,13 +281,18 @@ def tab(app: App) -> None:
         download = gr.DownloadButton("Download the run", interactive=False)
     ended = gr.HTML(elem_classes="teach-ended")
     gr.Markdown(texts[3])
-    with gr.Row():
-        test = gr.UploadButton("Test a picture file", **upload)
-        live = custom("camera", live=True, **wide)
+    with gr.Row(elem_classes="teach-row"):
+        test = gr.UploadButton("Test a picture file", file_types=["image"])
+        live = custom("camera", live=True)
     answer = gr.HTML()
 
+    def visitor_of(request: Any) -> Visitor:
+        new = Visitor(served / f"teach-{uuid4().hex}")
+        return visitors.setdefault(request.session_hash, new)
+
     def after(change: Callable[..., Any]) -> Callable[..., Any]:
-        def act(visitor: Visitor, *given: Any) -> list[Any]:
+        def act(request: Request, *given: Any) -> list[Any]:
+            visitor = visitor_of(request)
             told = or_error(change)(visitor, *given) or []
             told = [str(told)] if isinstance(told, UserError) else told
             classes = visitor.classes.items()
@@ -312,16 +303,19 @@ def tab(app: App) -> None:
 
         return act
 
-    def removed(visitor: Visitor, event: Any) -> list[Any]:
-        return after(remove)(visitor, event.name, event.picture)
+    def removed(request: Request, event: EventData) -> list[Any]:
+        return after(remove)(request, event.name, event.picture)
 
-    def tested(visitor: Visitor, given: str) -> str:
-        answer = or_error(look)(visitor, given)
+    def chose(request: Request, name: str) -> None:
+        visitor_of(request).chosen = name
+
+    def tested(request: Request, given: str) -> str:
+        answer = or_error(look)(visitor_of(request), given)
         return answer if isinstance(answer, str) else sentences([str(answer)])
 
-    def trained(visitor: Visitor, bar: Any = gr.Progress()) -> list[Any]:  # noqa: B008
-        visitor.stop, visitor.busy = StopRequest(), True
-
+    def trained(request: Request, bar: Any = gr.Progress()) -> list[Any]:  # noqa: B008
+        visitor = visitor_of(request)
+        visitor.stop = StopRequest()
         lines: list[str] = []
 
         def report(line: str) -> None:  # of the base, the features, and each epoch
@@ -335,35 +329,27 @@ def tab(app: App) -> None:
         except UserError as error:
             return [sentences([str(error)]), gr.skip()]
         finally:
-            visitor.busy = False
-            if visitor.gone:
+            if request.session_hash not in visitors:  # the page was closed
                 visitor.leave()
 
-    def stop(visitor: Visitor) -> str:
-        visitor.stop.signal = signal.SIGINT
+    def stop(request: Request) -> str:
+        visitor_of(request).stop.signal = signal.SIGINT
         return sentences(["the training was cancelled, and nothing of it is left"])
 
-    def enter(request: Any) -> Visitor:
-        visitor = Visitor(served / f"teach-{uuid4().hex}")
-        return visitors.setdefault(request.session_hash, visitor)
+    def leave(request: Request) -> None:
+        if visitor := visitors.pop(request.session_hash, None):
+            visitor.leave()
 
-    def leave(request: Any) -> None:
-        visitors[request.session_hash].leave()
-
-    enter.__annotations__["request"] = leave.__annotations__["request"] = gr.Request
-    removed.__annotations__["event"] = gr.EventData
-    page = gr.context.Context.root_block
-    page.load(enter, None, visitor, **quiet)
-    page.unload(leave)
+    gr.context.Context.root_block.unload(leave)
     shown = [chosen, board, said, lacks]
-    added = gr.on([add.click, name.submit], after(add_class), [visitor, name], shown, **quiet)
+    added = gr.on([add.click, name.submit], after(add_class), name, shown, **quiet)
     added.then(lambda: "", None, name, **quiet)
-    chosen.input(lambda visitor, name: setattr(visitor, "chosen", name), [visitor, chosen], **quiet)
-    files.upload(after(add_pictures), [visitor, files], shown, **quiet)
-    camera.input(after(add_pictures), [visitor, camera], shown, trigger_mode="multiple", **quiet)
-    board.remove(removed, visitor, shown, **quiet)
-    quiet.pop("show_progress")
-    training = start.click(trained, visitor, [ended, download], concurrency_limit=1, **quiet)
-    cancel.click(stop, visitor, ended, cancels=[training], **quiet)
-    for trigger, given in ((test.upload, test), (live.input, live)):
-        trigger(tested, [visitor, given], answer, show_progress="hidden", **quiet)
+    chosen.input(chose, chosen, **quiet)
+    files.upload(after(add_pictures), files, shown, **quiet)
+    camera.input(after(add_pictures), camera, shown, trigger_mode="multiple", **quiet)
+    board.remove(removed, None, shown, **quiet)
+    test.upload(tested, test, answer, **quiet)
+    live.input(tested, live, answer, **quiet)
+    quiet["show_progress"] = "full"
+    training = start.click(trained, None, [ended, download], concurrency_limit=1, **quiet)
+    cancel.click(stop, None, ended, cancels=[training], **quiet)
