@@ -180,12 +180,10 @@ def base_name() -> str:
 
 def recipe_for(folder: Path, base: str) -> Recipe:
     """Return the recipe for the pictures in a folder and, if it is embedded, the base in it."""
-    data: dict[str, Any]
-    data, model = {"size": [160, 160]}, {"base": NAME}
-    if base == EMBEDDED:
-        data = {"size": [48, 48], "color": "grayscale"}
-        model = {"base": (folder / "base.keras").as_posix(), "layer": "pool_2"}
-    data["path"] = (folder / "pictures").as_posix()
+    photos, file = base == NAME, (folder / "base.keras").as_posix()
+    data: dict[str, Any] = {"path": (folder / "pictures").as_posix()}
+    data |= {"size": [160, 160]} if photos else {"size": [48, 48], "color": "grayscale"}
+    model = {"base": NAME} if photos else {"base": file, "layer": "pool_2"}
     return recipe("photos_transfer", dataset=data, model=model, epochs=EPOCHS, batch_size=8)
 
 
@@ -221,7 +219,9 @@ def learn(visitor: Visitor, embedded: Path, report: Callable[[str], None]) -> Ru
         dataset = read_dataset("image_folder", wanted.seed, data)
         portable = recipe_for(Path(name), base)  # paths as seen from beside the run
         record(run, portable, dataset, base=run.environment["base"])
-        return Run(Path(shutil.move(run.path, visitor.folder)))
+        shutil.rmtree(newest := visitor.folder / "newest", ignore_errors=True)
+        newest.mkdir()
+        return Run(Path(shutil.move(run.path, newest)))
 
 
 def look(visitor: Visitor, given: str) -> str:
@@ -257,7 +257,7 @@ def tab(app: App) -> None:
     gr: Any = gradio()
     from gradio import EventData, Request
 
-    visitors, served = dict[str, Visitor](), Path(gr.processing_utils.get_upload_folder())
+    visitors, served = dict[str | None, Visitor](), Path(gr.processing_utils.get_upload_folder())
     quiet: Any = {"api_visibility": "private", "show_progress": "hidden"}
     texts = (HERE / "teach.md").read_text("utf-8").split("===")
 
