@@ -15,7 +15,14 @@ import yaml
 from scipy.sparse import csr_matrix
 
 import dlcourse as dl
-from dlcourse.errors import DatasetError, DivergedError, InterruptedTraining, RecipeError, RunError
+from dlcourse.errors import (
+    DatasetError,
+    DivergedError,
+    InterruptedTraining,
+    RecipeError,
+    RunError,
+    UserError,
+)
 from dlcourse.runs import Run
 
 PACKAGE = Path(dl.__file__).parent
@@ -106,11 +113,18 @@ def refused_sample(run):
     return error
 
 
+def refused_app(run):
+    with pytest.raises(UserError, match="a password is needed") as error:
+        dl.app(run, host="0.0.0.0")
+    return error
+
+
 CALLS = {
     "Run": lambda on: dl.Run(on.run.path),
     "Regularizers": lambda _: dl.Regularizers(),
     "Transformations": lambda _: dl.Transformations(),
     "activation_maximization": lambda on: dl.activation_maximization(on.run.model, [3], steps=2),
+    "app": lambda on: refused_app(on.run),
     "as_keras": lambda on: dl.as_keras(on.run),
     "attention_maps": lambda _: dl.attention_maps(attends(), np.ones((2, 5, 3))),
     "attention_rollout": lambda _: dl.attention_rollout(attends(), np.ones((2, 5, 3))),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "pandas", "tensorflow_datasets")
+HEAVY = ("keras", "tensorflow", "sklearn", "matplotlib", "pandas", "tensorflow_datasets", "gradio")
 PROBE = """
 import sys
 from importlib import import_module
@@ -34,6 +34,7 @@ def probe(module: str, *arguments: str, heavy: tuple[str, ...] = HEAVY) -> str:
 
 COMMANDS = [
     "dlcourse.__main__",
+    "dlcourse.commands.app",
     "dlcourse.commands.compare",
     "dlcourse.commands.data",
     "dlcourse.commands.diagnose",

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from dlcourse.commands import visualize
-from dlcourse.commands.runs import table
+from dlcourse.commands.runs import table as runs_table
 from dlcourse.errors import UserError
 from dlcourse.text_table import html_table
 from dlcourse.webapp import draw, markup, network
@@ -49,11 +49,11 @@ def side(app: App, name: str, picture: Any) -> str:
         name: Name of a run, or with `UNTRAINED` behind it, for its layers with random weights.
         picture: As for `draw.pages`.
     """
-    run = network.image_runs(app)[name.removesuffix(UNTRAINED)]
+    run = network.all_runs(app)[name.removesuffix(UNTRAINED)]
     net = network.network(run.path, not name.endswith(UNTRAINED))
     try:
         x, advice = draw.read(net, picture)
-        outputs = network.answer(net, x).outputs
+        outputs, _ = network.answer(net, x)
     except UserError as error:
         return markup.sentences([str(error)])
     looks = draw.looks_page(net, x, outputs, int(outputs.argmax()))
@@ -63,12 +63,18 @@ def side(app: App, name: str, picture: Any) -> str:
 def runs_tab(app: App) -> None:
     """Fill the tab Runs."""
     gr = gradio()
-    runs = [*network.all_runs(app)]
-    gr.HTML(html_table(*table(network.all_runs(app).values())))
+    first = next(iter(network.all_runs(app)))
+    table = gr.HTML()
     with gr.Row():
-        run = gr.Dropdown(runs, value=runs[0], label="Run", scale=1)
+        run = gr.Dropdown([first], value=first, label="Run", scale=1)
         show = gr.Button("Show its page", scale=0, min_width=200)
     page = gr.HTML()
+
+    def listed() -> Any:
+        runs = network.all_runs(app)
+        return html_table(*runs_table(runs.values())), gr.Dropdown([*runs])
+
+    gr.on(None, listed, None, [table, run], **HIDDEN)  # on load
     show.click(partial(run_page, app), run, page, concurrency_limit=1, api_visibility="private")
 
 
@@ -82,8 +88,6 @@ def run_page(app: App, name: str) -> str:
     run = network.all_runs(app)[name]
     file = run.path / visualize.FOLDER / "index.html"
     if not file.is_file() and visualize.main(["--run", str(run.path)]):
-        return markup.sentences(
-            [f"{name} has no page: dlcourse visualize --run {run.path} says why"]
-        )
+        return markup.sentences([f"{name} has no page: dlcourse visualize tells why"])
     text = escape(file.read_text("utf-8"))
     return f'<iframe class="dl-page" sandbox title="{escape(name)}" srcdoc="{text}"></iframe>'

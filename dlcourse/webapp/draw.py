@@ -17,13 +17,10 @@ from dlcourse.webapp.uploads import or_error, read_drawing, read_picture
 
 PREDICTED = "the predicted class"
 START = "Draw on the white square, or choose a picture or a test example"
-Choice = tuple[str, str, tuple[int, ...]]
-"""A visitor's choice: a run, one of its layers, and the units of it that are switched off."""
-HIDDEN: Any = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "trigger_mode": "always_last",
-}
+Choice = tuple[str, tuple[int, ...]]
+"""A visitor's choice of a layer, and its units that are switched off."""
+QUIET: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
+HIDDEN = QUIET | {"api_visibility": "private"}
 
 
 def tab(app: App) -> None:
@@ -33,7 +30,7 @@ def tab(app: App) -> None:
     if not runs:
         gr.Markdown(no_pictures(app))
         return
-    picture, number, chosen = gr.State(None), gr.State(0), gr.State(("", "", ()))
+    picture, number, chosen = gr.State(None), gr.State(0), gr.State(("", ()))
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             run = gr.Dropdown(runs, value=runs[0], label="Run")
@@ -51,35 +48,47 @@ def tab(app: App) -> None:
     gr.Markdown("### From layer to layer")
     layers = gr.HTML(elem_id="layers", js_on_load=(HERE / "units.js").read_text("utf-8"))
 
-    def show(*visit: Any) -> tuple[str, str, str]:
-        return pages(app, *visit)
+    def first(read: Any) -> Any:
+        def seen(*values: Any) -> tuple[Any, ...]:
+            given = or_error(read)(*values[:-3])
+            return given, *pages(app, given, *values[-3:])
 
-    def clicked(run: str, chosen: Choice, event: Any) -> Choice:
-        return choose(run, chosen, event._data or {})
+        return seen
+
+    def clicked(chosen: Choice, event: Any) -> Choice:
+        return choose(chosen, event._data or {})
+
+    def other_run(run: str) -> Any:
+        return gr.Dropdown(classes(app, run), value=PREDICTED), ("", ())
 
     clicked.__annotations__["event"] = gr.EventData
-    pad.change(or_error(read_drawing), pad, picture, **HIDDEN)
-    file.change(or_error(read_picture), file, picture, **HIDDEN)
-    example.click(or_error(partial(test_example, app)), [run, number], picture, **HIDDEN)
+    visit, shown = [run, target, chosen], [answer, looks, layers]
+    pad.change(first(read_drawing), [pad, *visit], [picture, *shown], api_name="draw", **QUIET)
+    file.change(first(read_picture), [file, *visit], [picture, *shown], **HIDDEN)
+    test = first(partial(test_example, app))
+    example.click(test, [run, number, *visit], [picture, *shown], **HIDDEN)
     example.click(lambda number: number + 1, number, number, **HIDDEN)
-    layers.click(clicked, [run, chosen], chosen, **HIDDEN)
-    run.input(lambda run: gr.Dropdown(classes(app, run), value=PREDICTED), run, target, **HIDDEN)
-    changes = [picture.change, chosen.change, run.change, target.input]
-    gr.on(changes, show, [picture, run, target, chosen], [answer, looks, layers], **HIDDEN)
+    layers.click(clicked, chosen, chosen, **HIDDEN)
+    gr.on(None, lambda: gr.Dropdown([*network.image_runs(app)]), None, run, **HIDDEN)  # on load
+    run.input(other_run, run, [target, chosen], **HIDDEN)
+    changes = [chosen.change, run.change, target.input]
+    gr.on(changes, partial(pages, app), [picture, *visit], shown, api_name="see", **QUIET)
 
 
 def warm_up(app: App) -> None:
-    """Answer for a blank picture until everything is compiled, so that visitors need not wait."""
-    for name, run in [*network.image_runs(app).items()][:1]:
-        blank, layer = np.zeros((1, *run.facts.input_shape), "float32"), ""
+    """Answer for a test example until everything is compiled, so that visitors need not wait."""
+    for name in [*network.image_runs(app)][:1]:
+        picture = or_error(test_example)(app, name, 0)
         for _ in range(3):
-            pages(app, blank, name, PREDICTED, (name, layer, (0,)))
+            pages(app, picture, name, PREDICTED, ("", (0,)))
 
 
 def test_example(app: App, run: str, number: int) -> np.ndarray:
-    """Return an example of a run's test split, `(1, height, width, channels)`."""
-    x = network.network(network.image_runs(app)[run].path).dataset.x_test
-    return np.asarray(x[number % len(x)][None], "float32")
+    """Return an example of a run's test split as a picture `(height, width, 3)`, uint8."""
+    net = network.network(network.all_runs(app)[run].path)
+    x = net.dataset.x_test
+    levels = markup.grey_levels(np.asarray(x[number % len(x)]), net.run.facts.value_range)
+    return levels if levels.ndim == 3 else np.stack([levels] * 3, axis=-1)
 
 
 def canvas() -> Any:
@@ -100,16 +109,15 @@ def no_pictures(app: App) -> str:
 
 def classes(app: App, run: str) -> list[str]:
     """Return the choices of the class to explain."""
-    return [PREDICTED, *network.image_runs(app)[run].facts.class_names]
+    return [PREDICTED, *network.all_runs(app)[run].facts.class_names]
 
 
-def choose(run: str, chosen: Choice, clicked: dict[str, str]) -> Choice:
+def choose(chosen: Choice, clicked: dict[str, str]) -> Choice:
     """Return the visitor's choice after a click on a layer, or on a unit: off, or on again."""
-    _, layer, off = chosen if chosen[0] == run else (run, "", ())
+    layer, off = chosen
     if "layer" in clicked:
-        return run, clicked["layer"], ()
-    units = {*off} ^ {int(clicked["unit"])} if "unit" in clicked else off
-    return run, layer, tuple(sorted(units))
+        return clicked["layer"], ()
+    return layer, tuple(sorted({*off} ^ {int(clicked["unit"])})) if "unit" in clicked else off
 
 
 def pages(app: App, picture: Any, run: str, target: str, chosen: Choice) -> tuple[str, str, str]:
@@ -117,29 +125,27 @@ def pages(app: App, picture: Any, run: str, target: str, chosen: Choice) -> tupl
 
     Args:
         app: The app.
-        picture: Picture `(height, width, 3)`, or an input `(1, …)` of the run; None for none, or
-            the error with which it was read.
+        picture: Picture `(height, width, 3)`, uint8; None for none, or the error in reading it.
         run: Name of the run.
         target: Name of the class to explain, or `PREDICTED`.
-        chosen: The run, the layer whose units are shown, and which of these are switched off.
+        chosen: The layer whose units are shown, and those that are switched off.
     """
-    net = network.network(network.image_runs(app)[run].path)
+    net = network.network(network.all_runs(app)[run].path)
     try:
         x, advice = read(net, picture)
     except UserError as error:
         return markup.sentences([str(error)]), "", ""
-    answer = network.answer(net, x)
-    _, layer, off = chosen if chosen[0] == run else (run, "", ())
-    layer = layer if layer in answer.layers else net.layers[0]
+    outputs, layers = network.answer(net, x)
+    layer, off = chosen if chosen[0] in layers else (net.layers[0], chosen[1])
     after = network.switched_off(net, x, layer, off) if off else None
     names = net.run.facts.class_names
-    index = names.index(target) if target in names else int(answer.outputs.argmax())
-    text = f"{layer}: bright is active. Choose a filter or neuron to switch it off, for you alone"
-    units = markup.unit_buttons(layer, answer.layers[layer], off)
+    index = names.index(target) if target in names else int(outputs.argmax())
+    text = f"In {layer}, bright is active. Choose a unit to switch it off, for you alone"
+    units = markup.sentences([text]) + markup.unit_buttons(layer, layers[layer], off)
     return (
-        answer_page(net, x, answer.outputs, after, advice),
-        looks_page(net, x, answer.outputs, index),
-        markup.layer_buttons(answer.layers, layer) + markup.sentences([text]) + units,
+        answer_page(net, x, outputs, after, advice),
+        looks_page(net, x, outputs, index),
+        markup.layer_buttons(layers, layer) + units,
     )
 
 
@@ -177,11 +183,13 @@ def picture_of(net: Network, image: np.ndarray, text: str) -> str:
 
 def alike_figure(net: Network, x: np.ndarray) -> str:
     """Return the training image most like an input, or nothing if there are no such images."""
-    if (alike := network.most_alike(net, x)) is None:
+    images, names = net.some_training_images, net.run.facts.class_names
+    if not len(images):
         return ""
-    names = net.run.facts.class_names
-    label = names[int(alike[1])] if names else f"{alike[1]:.4g}"
-    return picture_of(net, alike[0], f"Most alike in the training data: {label}")
+    nearest = int(np.square(images - x).sum(axis=(1, 2, 3)).argmin())
+    label = net.dataset.y_train[nearest]
+    text = f"Most alike in the training data: {names[int(label)] if names else label}"
+    return picture_of(net, images[nearest], text)
 
 
 def looks_page(net: Network, x: np.ndarray, outputs: np.ndarray, index: int) -> str:
@@ -216,13 +224,12 @@ def looks_page(net: Network, x: np.ndarray, outputs: np.ndarray, index: int) -> 
 def change_figures(net: Network, x: np.ndarray, outputs: np.ndarray) -> list[str]:
     """Return the picture changed so that the runner-up wins, and the difference."""
     winner, other = (int(k) for k in np.argsort(-outputs)[:2])
-    change, name = network.smallest_change(net, x, winner, other), net.run.facts.class_names[other]
-    text = f"The smallest change found that makes it {name}"
-    if change.outputs.argmax() != other:
-        text = f"{network.STEPS} gradient steps did not make it {name}"
-    difference = np.rint(255 * signed_colours((change.image - x[0]).mean(axis=-1)))
-    size = f"The change: red brighter, blue darker; it adds up to {change.size:.1f} white pixels"
-    return [
-        picture_of(net, change.image, text),
-        markup.figure(difference.astype("uint8"), size),
-    ]
+    changed = network.smallest_change(net, x, winner, other)
+    text = f"The smallest change found that makes it {net.run.facts.class_names[other]}"
+    if network.answer(net, changed)[0].argmax() != other:
+        text = f"Changed by {network.STEPS} gradient steps, it is still not another class"
+    low, high = net.run.facts.value_range
+    change = (changed - x)[0] / ((high - low) or 1)
+    colours = np.rint(255 * signed_colours(change.mean(axis=-1))).astype("uint8")
+    size = f"The change: red brighter, blue darker, in all {np.abs(change).sum():.1f} white pixels"
+    return [picture_of(net, changed[0], text), markup.figure(colours, size)]

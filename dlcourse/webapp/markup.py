@@ -20,8 +20,8 @@ def img(pixels: np.ndarray, text: str) -> str:
     """Return an image element.
 
     Args:
-        pixels: uint8 `(height, width)` or `(height, width, 3)`.
-        text: What it shows, for those who cannot see it.
+        pixels: Pixels `(height, width)` or `(height, width, 3)`, uint8.
+        text: Description for those who cannot see it.
     """
     stream = BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
@@ -69,7 +69,7 @@ def bars(names: Sequence[str], values: np.ndarray, after: np.ndarray | None = No
         lines = "".join(f'<i style="width:{100 * p:.1f}%"></i>' for p in both[:, k])
         numbers = " → ".join(f"{p:.2f}" for p in both[:, k])
         best = ' class="best"' if k == values.argmax() else ""
-        rows += f"<tr{best}><th scope=row>{escape(names[k])}<td>{lines}<td>{numbers}"
+        rows += f"<tr{best}><th scope=row>{escape(names[int(k)])}<td>{lines}<td>{numbers}"
     return f'<table class="dl-bars">{rows}</table>'
 
 

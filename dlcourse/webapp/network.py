@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ STEPS = 20  # of the smallest change
 LONGEST_STEP = 0.5  # its length; 1 is one pixel from black to white
 BEYOND = 0.1  # logit by which the runner-up is to win
 MOST_NUMBERS = 2_000_000  # in the training images that an input is compared with
-FEWEST_ALIKE = 100  # of them
+FEWEST = 100  # of them
+_LOCK = Lock()  # of the warnings, which all threads share
 TEMPLATE_SIDE = 96  # pixels: the templates of larger images take minutes
 
 
@@ -56,9 +58,12 @@ class Network:
 
     @cached_property
     def some_training_images(self) -> np.ndarray:
-        """Training images to compare with, as many as have a few million numbers."""
-        x = self.dataset.x_train
-        return np.asarray(x[: MOST_NUMBERS // int(np.prod(x.shape[1:]))], "float32")
+        """Training images to compare with; none if the data is missing or they are large."""
+        with suppress(UserError):
+            x = self.dataset.x_train
+            number = MOST_NUMBERS // int(np.prod(x.shape[1:]))
+            return np.asarray(x[:number] if number >= FEWEST else x[:0], "float32")
+        return np.empty(0)
 
     @cached_property
     def templates(self) -> np.ndarray:
@@ -70,32 +75,6 @@ class Network:
         return visualizers.activation_maximization(
             self.model, [*range(len(facts.class_names))], **how
         )
-
-
-class Answer(NamedTuple):
-    """A network's answer to one input.
-
-    Attributes:
-        outputs: Probability of each class, or the one predicted value.
-        layers: Output of each layer that is shown, without the batch.
-    """
-
-    outputs: np.ndarray
-    layers: dict[str, np.ndarray]
-
-
-class Change(NamedTuple):
-    """The smallest change found that makes another class win.
-
-    Attributes:
-        image: Changed input `(height, width, channels)`.
-        outputs: Probability of each class for it.
-        size: Sum of all changes; 1 is one pixel from black to white.
-    """
-
-    image: np.ndarray
-    outputs: np.ndarray
-    size: float
 
 
 def all_runs(app: App) -> dict[str, Run]:
@@ -149,14 +128,12 @@ def prepared(run: Run, picture: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
     Args:
         run: Run on images.
-        picture: Picture `(height, width, 3)`, uint8; an array `(1, …)` is an input already.
+        picture: Picture `(height, width, 3)`, uint8.
 
     Raises:
         UserError: No drawing is found on it, or the model takes no pictures.
     """
-    if picture.ndim == 4:
-        return picture, likeness(run, picture)
-    with TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+    with _LOCK, TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         file = Path(folder) / "picture.png"
         Image.fromarray(picture).save(file)
@@ -167,22 +144,22 @@ def prepared(run: Run, picture: np.ndarray) -> tuple[np.ndarray, list[str]]:
     advice = [str(warning.message).split(": ", 1)[-1] for warning in caught]
     if len(x) > 1:
         advice.append(f"{len(x)} digits were found: the first one is shown")
-    return x[:1], advice + likeness(run, x[:1])
+    if note := noted(run, x[:1])[0].get("warning"):
+        cure = "draw it as the training images are" if run.facts.drawn else "the answer is a guess"
+        advice.append(f"{note}: {cure}, whatever the probability says")
+    return x[:1], advice
 
 
-def likeness(run: Run, x: np.ndarray) -> list[str]:
-    """Return advice for an input that is unlike the training data; an empty list if it is not."""
-    if (note := noted(run, x)[0].get("warning")) is None:
-        return []
-    cure = "draw it as the training images are" if run.facts.drawn else "the answer is a guess"
-    return [f"{note}: {cure}, whatever the probability says"]
+def answer(network: Network, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the probability of each class, or the value, and the output of each shown layer.
 
-
-def answer(network: Network, x: np.ndarray) -> Answer:
-    """Return the network's outputs for one input `(1, height, width, channels)`."""
+    Args:
+        network: The network.
+        x: Input `(1, height, width, channels)`.
+    """
     layers = visualizers.feature_maps(network.model, x, [*network.layers])
     layers = {name: values[0] for name, values in layers.items()}
-    return Answer(as_probabilities(network, layers[network.layers[-1]]), layers)
+    return as_probabilities(network, layers[network.layers[-1]]), layers
 
 
 def as_probabilities(network: Network, values: np.ndarray) -> np.ndarray:
@@ -191,8 +168,8 @@ def as_probabilities(network: Network, values: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - values, values]) if single else values
 
 
-def smallest_change(network: Network, x: np.ndarray, winner: int, other: int) -> Change:
-    """Return the input changed, by at most 20 gradient steps, until the class `other` wins.
+def smallest_change(network: Network, x: np.ndarray, winner: int, other: int) -> np.ndarray:
+    """Return the input, changed by at most 20 gradient steps until the class `other` wins.
 
     Each step goes straight towards where both classes have the same logit, and is clipped to the
     value range. The steps end as soon as `other` wins.
@@ -228,10 +205,7 @@ def smallest_change(network: Network, x: np.ndarray, winner: int, other: int) ->
         return ops.fori_loop(0, STEPS, step, ops.convert_to_tensor(inputs[0]))
 
     others = np.array([other], "int32")
-    changed = np.asarray(target.run(("change",), steps, target.inputs, target.asked, others))
-    outputs = answer(network, changed).outputs
-    size = float(np.abs(changed - target.inputs[0]).sum() / ((high - low) or 1))
-    return Change(changed[0], outputs, size)
+    return np.asarray(target.run(("change",), steps, target.inputs, target.asked, others))
 
 
 def switched_off(network: Network, x: np.ndarray, layer: str, units: Sequence[int]) -> np.ndarray:
@@ -258,18 +232,3 @@ def switched_off(network: Network, x: np.ndarray, layer: str, units: Sequence[in
 
     values = target.run(("switched off", place), outputs, target.inputs, kept, any_batch=True)
     return as_probabilities(network, np.asarray(values, "float32")[0])
-
-
-def most_alike(network: Network, x: np.ndarray) -> tuple[np.ndarray, Any] | None:
-    """Return the training image nearest to an input, by its pixels, with its label or value.
-
-    None if the data is missing, or its images are too large to compare many.
-    """
-    try:
-        images = network.some_training_images
-    except UserError:
-        return None
-    if len(images) < FEWEST_ALIKE:
-        return None
-    nearest = int(np.square(images - x).sum(axis=(1, 2, 3)).argmin())
-    return images[nearest], network.dataset.y_train[nearest]

@@ -1,7 +1,7 @@
-"""Pictures from visitors: how large and how many they may be, and how they are read."""
+"""Pictures from visitors: how large they may be, and how they are read."""
 
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from dlcourse.heavy import Image
 
 LARGEST_BYTES = 10_000_000
 LARGEST_PIXELS = 40_000_000
-MOST_PICTURES = 200  # at a time
 LONGEST_SIDE = 1024  # pixels; a larger picture is reduced
 ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are swapped
 
@@ -29,17 +28,6 @@ def or_error(read: Callable[..., Any]) -> Callable[..., Any]:
             return error
 
     return result
-
-
-def read_pictures(paths: Sequence[str | Path]) -> list[np.ndarray]:
-    """Return the pictures of several files; see `read_picture`.
-
-    Raises:
-        UserError: There are too many, or one of them cannot be read.
-    """
-    if len(paths) > MOST_PICTURES:
-        raise UserError(f"{len(paths)} pictures: at most {MOST_PICTURES} at a time")
-    return [read_picture(path) for path in paths]
 
 
 def read_picture(path: str | Path) -> np.ndarray:
