@@ -1,9 +1,11 @@
 """Teaching without a browser: names, pictures, trainings, and what is left of them."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def test_each_unreadable_file_is_named_and_the_others_are_added(visitor, tmp_pat
     teach.add_class(visitor, "disc")
     given = [tmp_path / "text.png", *good, tmp_path / "huge.png"]
     refused = teach.add_pictures(visitor, [*map(str, given)])
-    assert [sentence.split(":")[0] for sentence in refused] == ["text.png", "huge.png"]
+    assert [sentence.split(": ")[1] for sentence in refused] == ["text.png", "huge.png"]
     assert len(visitor.classes["disc"]) == 1
 
 
@@ -236,7 +238,8 @@ COMMANDS = {
 def command(folder, name, arguments):
     """What a command prints that is run in a folder."""
     line = [sys.executable, "-m", "dlcourse", name, *arguments]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    how = {"cwd": folder, "env": {**os.environ, "PYTHONPATH": str(Path(dl.__file__).parents[1])}}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, **how)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

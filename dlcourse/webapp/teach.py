@@ -75,7 +75,7 @@ def class_name(text: str, others: Sequence[str] = ()) -> str:
     """Return the name of a class, without spaces around it: also the name of its folder.
 
     Args:
-        text: What the visitor typed.
+        text: Text that the visitor typed.
         others: Names of the other classes.
 
     Raises:
@@ -114,7 +114,7 @@ def add_pictures(visitor: Visitor, given: Sequence[str]) -> list[str]:
         try:
             pictures.append(read(visitor, each))
         except UserError as error:
-            refused.append(str(error))
+            refused.append(f"left out: {error}")
     return refused
 
 
