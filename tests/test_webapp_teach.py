@@ -309,9 +309,9 @@ def test_without_the_package_of_weights_a_base_trained_on_embedded_data_is_used(
 ):
     monkeypatch.setattr(teach, "find_spec", lambda _: None)
     assert teach.base_name() == "planted_cnn"
-    visitor = taught(tmp_path, number=10)
+    visitor = taught(tmp_path, number=20)
     run = teach.learn(visitor, tmp_path / "runs" / "base", lambda _: None)
-    assert run.metrics["train"]["accuracy"] >= 0.9
+    assert run.metrics["train"]["accuracy"] >= 0.8  # measured: 1.0; 0.5 is by chance
     assert dl.read_run(tmp_path / "runs" / "base").finished
     assert (run.path / "base.keras").is_file()
     assert f"{run.name}/base.keras" in (run.path / "recipe.yaml").read_text()
