@@ -230,7 +230,6 @@ COMMANDS = {
     "evaluate": ["--run", "{run}"],
     "predict": ["--run", "{run}", "{run}/pictures/test/disc"],
     "visualize": ["--run", "{run}", "--what", "learning-curves"],
-    "export": ["--run", "{run}", "--to", "onnx"],
     "diagnose": ["--run", "{run}"],
 }
 
@@ -261,8 +260,6 @@ def test_the_unpacked_run_is_measured_on_its_own_pictures(elsewhere):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_opens_the_unpacked_run_from_another_folder(name, elsewhere, tmp_path):
-    if name == "export":
-        pytest.importorskip("tf2onnx")
     said = command(tmp_path, name, [each.format(run=elsewhere) for each in COMMANDS[name]])
     assert name != "evaluate" or re.search("^test +4 +.* 1.0000", said, re.MULTILINE)
 
