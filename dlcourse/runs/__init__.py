@@ -127,7 +127,7 @@ class Run:
             dataset.setdefault("value_range", own)
             if dataset.get("inputs") == "auto" and self.facts.inputs in ("images", "sequences"):
                 dataset["inputs"] = self.facts.inputs
-        if (kept := self.path / file.name).is_file() and not file.exists():
+        if (kept := self.path / file.name).exists() and not file.exists():
             dataset["path"] = str(kept)
         return self.with_its_places(dataset, "path", "data_dir")
 
