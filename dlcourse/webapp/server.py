@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hmac import compare_digest
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -144,8 +143,7 @@ def build(app: App) -> Any:
             for title, function in TABS.items():
                 module, _, name = function.partition(".")
                 with gr.Tab(title, id=title.split()[0].lower()):
-                    if find_spec(f"dlcourse.webapp.{module}"):
-                        getattr(import_module(f"dlcourse.webapp.{module}"), name)(app)
+                    getattr(import_module(f"dlcourse.webapp.{module}"), name)(app)
 
         def open_tab(request: Any) -> Any:
             return gr.Tabs(selected=request.query_params.get("tab", "draw"))
