@@ -9,6 +9,7 @@ from dlcourse.commands.settings_text import all_groups, settings_text, type_in_w
 from dlcourse.commands.train import main
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError
+from dlcourse.generation.recipe import GenerationRecipe
 from dlcourse.schema import Positives, Settings, descriptions, settings_model
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -131,7 +132,9 @@ def test_every_group_is_told_with_all_its_settings(group):
 
 def test_every_class_of_settings_is_a_group():
     titles = {group.__name__ for group in all_groups().values()}
-    assert titles == {"Recipe", *Recipe.model_json_schema()["$defs"]}
+    kinds = (Recipe, GenerationRecipe)
+    classes = {name for kind in kinds for name in kind.model_json_schema()["$defs"]}
+    assert titles == {"Recipe", *classes}
 
 
 def test_without_a_group_all_are_listed_and_a_part_lists_its_own(capsys):
