@@ -465,7 +465,7 @@ def test_images_that_are_all_alike_have_finite_numbers(tmp_path):
     assert np.isfinite(run.metrics["test"]["reconstruction"])
 
 
-def test_a_model_name_that_is_no_text_is_one_fault_and_no_crash(tmp_path):
+def test_a_model_whose_name_is_a_list_is_refused(tmp_path):
     from dlcourse.generation.recipe import kind_of
 
     path = tmp_path / "odd.yaml"

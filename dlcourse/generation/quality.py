@@ -155,7 +155,7 @@ def generate(model: Any, per_class: int, seed: int = 0) -> tuple[Any, Any]:
         seed: Seed of the noise.
 
     Raises:
-        UserError: The model is no generator, or no images are asked for.
+        UserError: The model is not a generator, or no images are asked for.
     """
     if len(getattr(model, "inputs", ())) != 2 or per_class < 1:
         raise UserError("expected a generator, the model of a gan's run, and per_class ≥ 1")
