@@ -57,10 +57,10 @@ class DivergedError(UserError):
 class InterruptedTraining(UserError):  # noqa: N818 - an end by request, not an error
     """A training that a signal stopped; its state is saved."""
 
-    def __init__(self, path: Path, at: str, signal: int):
+    def __init__(self, path: Path, at: str, signal: int, how: str = "dl.resume"):
         super().__init__(
             f"interrupted in {at}; go on with: python -m dlcourse.train --resume {path}, in Python "
-            f'dl.resume("{path}")'
+            f'{how}("{path}")'
         )
         self.at, self.signal = at, signal
         self.exit_code = 128 + signal

@@ -208,7 +208,7 @@ ax.axhline(np.log(2), color="black", ls=":", label="log 2: even odds")
 ax.legend(ncols=3, loc="upper right")
 _ = ax.set(xlabel="epoch", ylabel="mean loss", ylim=(0, None))
 
-# %% name="pictures" alt="Six rows of ten images, for 0, 10, 20, 50, 100 and 300 epochs, one column per class. At first grey speckles, then blots that are no digits; from 50 epochs on digits can be read, and in the last row all ten are clear."
+# %% name="pictures" alt="Six rows of ten images, for 0, 10, 20, 50, 100 and 300 epochs, one column per class. At first grey speckles, then blots that are no digits; from 50 epochs on digits can be read, and in the last row most are clear."
 # What the same noise gave after more and more epochs
 grid = np.concatenate([images[::36] for images in kept.values()])
 _ = dl.plots.image_grid(grid, names * 6, columns=10, rows=[f"epoch {epoch}" for epoch in kept])
@@ -228,17 +228,18 @@ _ = dl.plots.image_grid(grid, names * 6, columns=10, rows=[f"epoch {epoch}" for 
 #
 # **Predict, then run.** What is half-way: a seven, or a blur of two?
 
-# %% name="walk" alt="Two rows of nine sevens. Upper row: the seven at the left changes its slant and place step by step into the one at the right, with firm strokes all the way. Lower row: the two are laid over each other, with grey pixels of both in the middle."
+# %% name="walk" alt="Two rows of nine sevens. Upper row: the seven at the left changes its slant and place step by step into the one at the right, with mostly firm strokes. Lower row: the two are laid over each other, with grey pixels of both in the middle."
 # Nine steps between the noise of two sevens, and the same two mixed pixel by pixel
 sevens, shares = kept[300][asked == 7], np.linspace(0, 1, 9, dtype="float32")[:, None]
 apart = metrics.pairwise_distances(sevens.reshape(len(sevens), -1))
 first, last = noise[asked == 7][list(np.unravel_index(apart.argmax(), apart.shape))]
 way = generator([first + shares * (last - first), one_hot[[7] * 9]]).numpy()
 mixed = way[0] + shares[..., None, None] * (way[-1] - way[0])
-_ = dl.plots.image_grid(np.concatenate([way, mixed]), columns=9, rows=["in noise", "in pixels"])
+both, rows = np.concatenate([way, mixed]), ["in noise", "in pixels"]
+_ = dl.plots.image_grid(both, columns=9, rows=rows, value_range=(0, 16))
 
 # %% [markdown]
-# **What to notice.** Between two noise vectors lie other sevens, with firm strokes. That is what
+# **What to notice.** Between two noise vectors lie other sevens, with firmer strokes. That is what
 # the generator has learned: which images between two digits are digits as well. A mixture of pixels
 # shows both sevens at half their strength, in grey.
 
@@ -431,8 +432,8 @@ _ = dl.plots.image_grid(rows, columns=8, rows=["planted", "reconstructed", "erro
 #
 # `dlcourse` has both as recipes, `digits_gan` and `digits_autoencoder`. A run is measured with the
 # numbers of this notebook and some more, and it is kept, so that an interrupted training goes on
-# where it was (`dl.generation.resume`). `dl.generation.fit("digits_gan")` trains the GAN, in about
-# a minute. `dl.generation.gan` builds its two networks alone, for a loop of your own. The
+# where it was (`dl.generation.resume`). `dl.generation.fit("digits_gan")` trains the GAN, in a few
+# minutes. `dl.generation.gan` builds its two networks alone, for a loop of your own. The
 # autoencoder is quicker:
 
 # %% name="recipe"

@@ -1,6 +1,7 @@
 """A GAN resumes bit for bit, its measures agree with known answers, its faults are found."""
 
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -194,6 +195,33 @@ def test_two_samples_are_verdict_loss_only_if_they_differ():
     assert 0.42 < two_sample(a, b) < 0.58
     assert two_sample(a, b + 8) == 1
     assert two_sample(a, a.copy()) < 0.05  # each row's twin is of the other set
+    # the wide rows' neighbours are all narrow ones: right for one set, wrong for the other
+    wide, narrow = 30 * rng.normal(size=(50, 300)), rng.normal(size=(50, 300))
+    assert two_sample(wide, narrow) == 1
+
+
+def test_images_are_drawn_in_one_range_of_values_so_that_a_dim_one_looks_dim(tmp_path):
+    from matplotlib import pyplot as plt
+
+    images = (
+        np.zeros((2, 3, 4, 4, 3), "float32") + np.array([0, 100, 200])[None, :, None, None, None]
+    )
+    names = list("abc")
+    axes = dl.generation.plots.epochs(images, [0, 5], names)
+    assert [float(ax.images[0].get_array().mean()) for ax in axes] == [0, 0.5, 1] * 2
+    film = dl.generation.plots.animation(images, [0, 5], names)
+    film.save(tmp_path / "epochs.gif", writer="pillow")
+    shown = [float(ax.images[0].get_array().mean()) for ax in film._fig.axes]
+    assert shown == [0, 0.5, 1]
+    two_channels = dl.generation.plots.animation(images[..., :2], [0, 5], names)
+    two_channels.save(tmp_path / "two.gif", writer="pillow")
+    plt.close("all")
+
+
+@pytest.mark.parametrize("model", [autoencoder((8, 8, 1), 10), "a model", None])
+def test_only_a_generator_generates(model):
+    with pytest.raises(UserError, match="expected a generator, the model of a gan's run"):
+        generate(model, 3)
 
 
 def test_the_nearest_row_is_found():
@@ -220,7 +248,8 @@ def test_a_planted_patch_changes_a_third_of_the_width_and_nothing_else():
         ({"training": {"epochs": 0}}, "'training.epochs': expected"),
         ({"seed": -1}, "'seed': expected"),
         ({"modell": "gan"}, r"unknown key 'modell' \(did you mean 'model'\?\)"),
-        ({"dataset": "breast_cancer"}, "needs images with classes that fit"),
+        ({"dataset": "breast_cancer"}, "needs images with classes that fit .* got rows for binary"),
+        ({"model": "cnn"}, "the model 'cnn' predicts: dl.fit and `dlcourse train` take it"),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line(tmp_path, change, message):
@@ -245,6 +274,17 @@ def test_a_damaged_state_is_refused(tmp_path):
         resume(run)
 
 
+@pytest.mark.slow
+def test_a_finished_run_with_a_damaged_state_stays_as_it_is(trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.path, copy)
+    (copy / "state.npz").write_bytes(b"nothing")
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    with pytest.raises(RunError, match="is damaged, so it cannot be resumed"):
+        resume(copy, epochs=9, verbose=False)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
 @pytest.mark.seeds
 def test_a_loss_that_is_not_finite_ends_the_training_and_nothing_is_kept_of_it(tmp_path):
     with pytest.raises(DivergedError, match="diverged in step 1 of epoch 1: a loss is not finite"):
@@ -261,7 +301,7 @@ def finished(path, **numbers):
         "train": {k: numbers.get(k, v) for k, v in losses.items()},
         "val": {},
         "test": {k: numbers.get(k, v) for k, v in good.items()},
-        "reference": {"real": {"nearest_train": 1.1}},
+        "reference": {"real": {"nearest_train": numbers.get("real", 1.1)}},
         "parameters": 1,
         "epochs_run": 1,
     }
@@ -280,6 +320,7 @@ def finished(path, **numbers):
         ({"train_on_generated": 0.2}, ["no_progress"]),
         ({"train_on_generated": 0.2, "spread": 0.1}, ["collapse"]),
         ({"nearest_train": 0.3}, ["memorised"]),
+        ({"real": 0.0}, []),  # each test image is also a training image
     ],
 )
 def test_a_finding_names_what_the_numbers_show(tmp_path, numbers, names):
@@ -364,7 +405,10 @@ def test_the_commands_measure_draw_and_diagnose_a_run_or_say_why_not(trained, ca
         ["visualize", "--run", run, "--what", "saliency"],
         ["evaluate", "--run", run, "new.csv"],
     ):
-        assert "predicts no class: `dlcourse evaluate`, " in said(*words, code=2)
+        assert "`visualize`, `diagnose` and dl.generation take it" in said(*words, code=2)
+    assert "test judge_agrees" in said("train", "--resume", run)
+    another = ["train", "--resume", run, "--config", "digits_gan", "training.epochs=3"]
+    assert "may only have more training.epochs" in said(*another, code=1)
     for words in (["compare", "--config", "digits_gan"], ["find_lr", "--config", "digits_gan"]):
         assert "digits_gan is of generation: only `dlcourse train`" in said(*words, code=2)
     for option in ("--as-keras", "--xray"):
@@ -388,3 +432,57 @@ def test_a_gan_of_ones_own_arrays_is_trained_and_resumed_by_the_command(tmp_path
     assert dl.read_run("runs/own").metrics["epochs_run"] == 2
     assert generate(run.model, 2)[0].shape == (4, 8, 8, 1)
     assert main(["train", "--resume", "runs/own", "model.noise=3"]) == 1
+
+
+@pytest.mark.slow
+def test_an_ordinary_recipe_or_run_is_refused_in_one_line(tmp_path):
+    run = dl.fit("digits_softmax", epochs=1, runs=tmp_path, verbose=False)
+    for refused in (recipe_of, resume, fit, dl.generation.quality_of):
+        with pytest.raises(UserError, match=r"predicts: dl\.fit") as told:
+            refused(run)
+        assert "\n" not in str(told.value)
+    with pytest.raises(RecipeError, match="'gan' is of generation: only") as told:
+        dl.recipe(recipe_of("digits_gan"))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(3, 3, 1), (1, 8, 1), (2, 5, 3)])
+def test_the_smallest_images_are_judged_and_drawn(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = rng.uniform(size=(60, *shape)) * (1 + y[:, None, None, None])
+    given = {"model": {**SMALL["model"]}, "epochs": 1, "measure_every": 0, "verbose": False}
+    run = fit((x, y), runs=tmp_path, name="small", **given)
+    assert run.metrics["test"]["train_on_generated"] > 0
+    assert len([*pictures(run)]) == 4
+
+
+def test_images_that_are_all_alike_have_finite_numbers(tmp_path):
+    ones = np.ones((40, 4, 4, 1), "float32")
+    given = {"model": CODE["model"], "epochs": 1, "measure_every": 0, "verbose": False}
+    run = fit((ones, np.arange(40) % 2), runs=tmp_path, **given)
+    assert np.isfinite(run.metrics["test"]["reconstruction"])
+
+
+def test_a_model_whose_name_is_a_list_is_refused(tmp_path):
+    from dlcourse.generation.recipe import kind_of
+
+    path = tmp_path / "odd.yaml"
+    path.write_text("dataset: digits\nmodel: {name: [gan]}\n")
+    with pytest.raises(RecipeError):
+        recipe_of(path)
+    assert kind_of(path).__name__ == "Recipe"
+
+
+@pytest.mark.seeds
+def test_an_interrupted_training_names_the_command_that_goes_on(tmp_path, monkeypatch):
+    whole = Trainer.train
+    monkeypatch.setattr(Trainer, "train", lambda self, report, _: whole(self, report, Stop(1)))
+    with pytest.raises(InterruptedTraining, match=r"in Python dl\.generation\.resume\("):
+        fit(SMALL, runs=tmp_path, name="stopped", verbose=False)
+    with pytest.raises(RunError, match=r"goes on\)$"):
+        diagnose(tmp_path / "stopped")
+    monkeypatch.undo()
+    with pytest.raises(RecipeError, match=r"epochs=0: .* expected greater than or equal to 1"):
+        resume(tmp_path / "stopped", epochs=0)

@@ -107,13 +107,14 @@ def _generate(recipe: Any, arguments: argparse.Namespace) -> None:
     """Train a recipe of generation."""
     if unsuited := [name for name in ("as_keras", "xray", "finish") if getattr(arguments, name)]:
         name = unsuited[0].replace("_", "-")
-        raise UserError(f"--{name}: is for models that predict, not for a {recipe.model.name}")
-    from dlcourse.generation.training import fit, resume
+        raise UserError(f"--{name}: is for models that predict, not for '{recipe.model.name}'")
+    from dlcourse.generation.training import fit, recipe_of, resume
+    from dlcourse.runs import read_run
 
     if not arguments.resume:
         fit(recipe, runs=arguments.runs, name=arguments.name)
-    elif {text.partition("=")[0] for text in arguments.overrides} <= {"training.epochs"}:
-        resume(arguments.resume, epochs=recipe.training.epochs)
+    elif recipe_of(run := read_run(arguments.resume), epochs=recipe.training.epochs) == recipe:
+        resume(run, epochs=recipe.training.epochs)
     else:
         raise UserError(f"{arguments.resume}: a resumed run may only have more training.epochs")
 

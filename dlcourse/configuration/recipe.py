@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from dlcourse import schema
 from dlcourse.configuration.optimizers import OPTIMIZERS, SCHEDULES, adam
-from dlcourse.configuration.shipped import FOLDER, OF_GENERATION, recipe_path, shipped
+from dlcourse.configuration.shipped import FOLDER, OF_PREDICTION, OTHER_KIND, recipe_path, shipped
 from dlcourse.configuration.yaml_source import Location, Source, apply, parse, read_source
 from dlcourse.datasets import DATASETS, Dataset, read_dataset
 from dlcourse.datasets.facts import DataFacts
@@ -482,8 +482,8 @@ def _describe(fault: Any, source: Source, recipe: type[Recipe]) -> str:
         if location[0] == "dataset" and (path := Path(tag)).exists():
             kind = "image_folder" if path.is_dir() else path.suffix.strip(".")
             hint = f" (did you mean {{name: {kind}, path: {tag}}}?)" if kind in known else hint
-        if location[0] == "model" and tag in ("gan", "autoencoder"):
-            return f"{source.where(location)}: the model '{tag}' {OF_GENERATION}"
+        if location[0] == "model" and (of := OTHER_KIND.get(tag, OF_PREDICTION * (tag in MODELS))):
+            raise RecipeError(f"{source.where(location)}: the model '{tag}' {of}")  # this alone
         what = {"dataset": "data set"}.get(str(location[-2]), str(location[-2]))
         return f"{source.where(location)}: unknown {what} '{tag}'{hint}"
     return f"{source.where(location)}: '{_dotted(location)}': {schema.expectation(fault)}"

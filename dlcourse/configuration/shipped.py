@@ -10,6 +10,8 @@ from dlcourse.text_table import Table
 PACKAGE = Path(__file__).resolve().parent.parent
 FOLDER = "configs"
 OF_GENERATION = "is of generation: only `dlcourse train` and dl.generation.fit take it"
+OF_PREDICTION = "predicts: dl.fit and `dlcourse train` take it, dl.generation does not"
+OTHER_KIND = {"gan": OF_GENERATION, "autoencoder": OF_GENERATION}
 MEASURED = re.compile(r"^# Measured: test (.*) over \d+ seeds", re.MULTILINE)
 
 

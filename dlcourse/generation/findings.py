@@ -37,7 +37,7 @@ def diagnose(run: "Run | str") -> list[GenerationFinding]:
     loss, other = train.get("discriminator_loss", 1.0), train.get("generator_loss", 0.0)
     spread, share = test.get("spread", 1.0), test.get("train_on_generated", 1.0)
     real, left = run.metrics["reference"].get("real", {}), test.get("reconstruction", 0.0)
-    near = test.get("nearest_train", 1.0) / real.get("nearest_train", 1.0)
+    near = test.get("nearest_train", 1.0) / (real.get("nearest_train", 1.0) or 1e-9)
     won, alike = loss < CERTAIN and other > HELPLESS, spread < SPREAD
     found = (
         (won, "discriminator_has_won", f"its loss is {loss:.2f} and the generator's {other:.1f}: "

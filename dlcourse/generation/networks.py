@@ -47,9 +47,8 @@ def gan(
     layers = keras.layers
     low, high = value_range
     half, middle = (high - low) / 2, (high + low) / 2
-    classes = keras.Input((num_classes,), name="classes")
 
-    z = keras.Input((noise,), name="noise")
+    z, classes = keras.Input((noise,), name="noise"), keras.Input((num_classes,), name="classes")
     x = layers.Concatenate(name="noise_and_classes")([z, classes])
     for k, neurons in enumerate(hidden, 1):
         x = layers.Dense(neurons, name=f"hidden_{k}")(x)

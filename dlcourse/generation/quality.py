@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.datasets import Dataset
+from dlcourse.errors import UserError
 from dlcourse.files import write_file
 from dlcourse.heavy import keras
 from dlcourse.models import build_model
@@ -73,7 +74,7 @@ class Quality:
             "frechet": frechet(self._features(images), self._features(real)),
             "two_sample": two_sample(flat, flat_real, self.seed),
             "nearest_train": float(np.median(nearest(flat, flat_train))),
-            "spread": float(within / true),
+            "spread": float(within / (true or 1.0)),
         }
 
     @cached_property
@@ -103,7 +104,9 @@ class Quality:
                 return keras.saving.load_model(path, compile=False)
         keras.utils.set_random_seed(self.seed)
         data = replace(self.data, task="multiclass")
-        judge: Any = build_model("cnn", data, filters=(16, 32), hidden=(64,), dropout=0.2)
+        # pooled twice, smaller images would shrink to nothing
+        pool: Any = {} if min(data.input_shape[:2]) > 3 else {"pool": "none"}
+        judge: Any = build_model("cnn", data, filters=(16, 32), hidden=(64,), dropout=0.2, **pool)
         judge.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
         epochs = max(2, min(20, 60_000 // len(self.data.x_train)))
         judge.fit(self.data.x_train, self.data.y_train, epochs=epochs, batch_size=64, verbose=0)
@@ -150,7 +153,12 @@ def generate(model: Any, per_class: int, seed: int = 0) -> tuple[Any, Any]:
         model: Generator: noise and one-hot classes → images.
         per_class: Images of each class.
         seed: Seed of the noise.
+
+    Raises:
+        UserError: The model is not a generator, or no images are asked for.
     """
+    if len(getattr(model, "inputs", ())) != 2 or per_class < 1:
+        raise UserError("expected a generator, the model of a gan's run, and per_class ≥ 1")
     size, count = (each.shape[1] for each in model.inputs)
     asked = np.repeat(np.arange(count), per_class)
     noise = np.random.default_rng([seed, 1]).normal(size=(len(asked), size)).astype("float32")
@@ -173,8 +181,9 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def two_sample(a: np.ndarray, b: np.ndarray, seed: int = 0, most: int = 500) -> float:
     """Return how often the nearest other row is of the same set: 0.5 if both are alike.
 
-    As many rows of each set are taken, at most `most`; see Lopez-Paz and Oquab 2017
-    (arXiv:1610.06545).
+    It is the larger share of the two sets: if all rows of one lie among those of the other, their
+    mean would be 0.5 (Xu et al. 2018, arXiv:1806.07755). As many rows of each set are taken, at
+    most `most`; see Lopez-Paz and Oquab 2017 (arXiv:1610.06545).
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -183,7 +192,7 @@ def two_sample(a: np.ndarray, b: np.ndarray, seed: int = 0, most: int = 500) -> 
     rows = np.concatenate([x[random.permutation(len(x))[:n]] for x in (a, b)])
     labels = np.repeat([0, 1], n)
     other = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors(return_distance=False)[:, 0]
-    return float(np.mean(labels[other] == labels))
+    return float((labels[other] == labels).reshape(2, n).mean(axis=1).max())
 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -226,4 +235,4 @@ def reconstruction(model: Any, images: np.ndarray, seed: int) -> dict[str, float
     planted = reconstruction_error(model, with_patch(images, seed))
     area = roc_auc_score(np.repeat([0, 1], len(images)), np.concatenate([usual, planted]))
     variance = images.reshape(len(images), -1).var(axis=0).mean()
-    return {"reconstruction": float(usual.mean() / variance), "anomaly_auc": float(area)}
+    return {"reconstruction": float(usual.mean() / (variance or 1.0)), "anomaly_auc": float(area)}

@@ -70,16 +70,16 @@ class GenerationRecipe(Recipe):
             RecipeError: It holds no images with classes, or too many for the memory.
         """
         data = super().load_dataset()
-        in_memory = isinstance(data.x_train, np.ndarray)
+        in_memory, of = isinstance(data.x_train, np.ndarray), f"{data.facts.inputs} for {data.task}"
         if data.facts.inputs != "images" or not (data.class_names and in_memory):
-            needed = f"a {self.model.name} needs images with classes that fit into memory"
+            needed = f"needs images with classes that fit into memory, got {of}"
             raise RecipeError(f"{self.where('dataset')}: {needed}")
         return replace(data, task="generation")
 
 
 def kind_of(recipe: str | Path) -> type[Recipe]:
     """Return the class of the recipe with this name or file: `GenerationRecipe` or `Recipe`."""
-    with suppress(RecipeError, AttributeError, KeyError):
+    with suppress(RecipeError, AttributeError, KeyError, TypeError):
         source = read_source(recipe_path(recipe, GenerationRecipe.folder))
         return GenerationRecipe if source.data["model"].get("name") in BUILDERS else Recipe
     return Recipe

@@ -19,7 +19,7 @@ from dlcourse.generation.networks import BUILDERS
 from dlcourse.generation.quality import Quality
 from dlcourse.generation.recipe import GenerationRecipe, Training, recipe_of
 from dlcourse.heavy import keras
-from dlcourse.quiet import write
+from dlcourse.quiet import import_keras, write
 from dlcourse.runs import Run, read_run
 from dlcourse.runs.state import STATE, Progress, read_state, restore_model, save_state
 from dlcourse.training import StopRequest, record, with_its_data
@@ -58,9 +58,11 @@ def fit(
     wanted = recipe_of(recipe, *overrides, **settings)
     files.check_name(runs, name)
     data = wanted.load_dataset()
+    import_keras()  # it takes seconds: a Ctrl-C by then leaves no folder
     run = files.create_run(runs, wanted.name, name)
     with files.locked(run):
-        return _train(with_its_data(wanted, run), data, run, verbose)
+        report = write if verbose else lambda _: None
+        return _train(with_its_data(wanted, run), data, run, report)
 
 
 def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool = True) -> Run:
@@ -76,18 +78,17 @@ def resume(run: "Run | str | Path", *, epochs: int | None = None, verbose: bool 
         RunError: The run is damaged, in use, or its data has changed.
         DatasetError, DivergedError, InterruptedTraining: See `fit`.
     """
-    run = read_run(run)
+    run, report = read_run(run), write if verbose else lambda _: None
     run.forget()
     with files.locked(run):
         stored = recipe_of(run)
-        wanted = recipe_of(run, epochs=epochs or stored.training.epochs)
+        wanted = stored if epochs is None else recipe_of(run, epochs=epochs)
         if wanted.training.epochs < stored.training.epochs:
             raise RecipeError(f"{run.path}: it was to train {stored.training.epochs} epochs")
         if run.finished and wanted == stored:
+            report(f"{run!r}")
             return run
-        data = _data(wanted, run)
-        (run.path / "metrics.json").unlink(missing_ok=True)
-        return _train(wanted, data, run, verbose)
+        return _train(wanted, _data(wanted, run), run, report)
 
 
 def quality_of(run: Run) -> Quality:
@@ -108,10 +109,11 @@ def _data(recipe: GenerationRecipe, run: Run) -> Dataset:
     return data
 
 
-def _train(recipe: GenerationRecipe, data: Dataset, run: Run, verbose: bool) -> Run:
+def _train(recipe: GenerationRecipe, data: Dataset, run: Run, report: Any) -> Run:
+    trainer = Trainer(recipe, data, run)  # first: a damaged state leaves a finished run as it is
+    (run.path / "metrics.json").unlink(missing_ok=True)
     record(run, recipe, data)
-    report = write if verbose else lambda _: None
-    trainer = Trainer(recipe, data, run)
+    report(f"run  {run.path}, seed {recipe.seed}; a line where the quality is measured")
     with StopRequest(signal.default_int_handler) as stop:
         trainer.train(report, stop)
     with trainer.averaged():
@@ -165,10 +167,9 @@ class Trainer:
         self.one_hot = np.eye(count, dtype="float32")
         self.quality = Quality(data, kind, run.path, recipe.seed)
         self.samples = [self.quality.sample(self.model)]
-        variables = [v for model in self.models for v in model.variables]
+        values = [v for model in self.models for v in model.variables]
         learned = [v for model in self.compiled for v in model.optimizer.variables]
-        self.state = SimpleNamespace(variables=variables, optimizer=SimpleNamespace())
-        self.state.optimizer.variables = learned
+        self.state = SimpleNamespace(variables=values, optimizer=SimpleNamespace(variables=learned))
         if (run.path / STATE).exists():
             self.load()
 
@@ -182,8 +183,8 @@ class Trainer:
             while at.step < steps:
                 if stop.signal:
                     self.save()
-                    done = f"epoch {at.epoch + 1}, {at.step} of {steps} steps done"
-                    raise InterruptedTraining(self.run.path, done, stop.signal)
+                    done = f"epoch {at.epoch + 1}, {at.step} of {steps} steps done", stop.signal
+                    raise InterruptedTraining(self.run.path, *done, "dl.generation.resume")
                 rows = np.sort(order[at.step * size : (at.step + 1) * size])
                 key = (self.recipe.seed, at.epoch, at.step)
                 seed_step(*key)

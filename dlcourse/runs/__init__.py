@@ -216,8 +216,8 @@ class Run:
         if not path.is_file():
             reason = "the training did not finish" if self.path.is_dir() else "no such run"
             if (self.path / "recipe.yaml").is_file() and not self.finished:
-                reason += f": python -m dlcourse.train --resume {self.path} goes on, with --finish "
-                reason += "it is saved as it is"
+                reason += f": python -m dlcourse.train --resume {self.path} goes on"
+                reason += ", with --finish it is saved as it is" * (not self.generates)
             raise RunError(f"{self.path}: has no {name} ({reason})")
         if name == "recipe.yaml" and (self.path / "dataset.json").is_file():
             _refuse_change(path, self._data.get("recipe_sha256"), sha256(path))
@@ -238,7 +238,7 @@ class Run:
         """Raise a RunError if it is a run of `dlcourse.generation`."""
         if self.generates:
             reason = "draws or rebuilds images and predicts no class: `dlcourse evaluate`, "
-            reason += "`visualize` and `diagnose` take it, and Keras opens its model.keras"
+            reason += "`visualize`, `diagnose` and dl.generation take it, and Keras its model.keras"
             raise RunError(f"{self.path}: {reason}")
 
     def _json(self, name: str, *keys: str) -> dict[str, Any]:

@@ -10,8 +10,14 @@ from matplotlib.figure import Figure
 from dlcourse.generation.quality import codes, generate
 from dlcourse.plots import COLOURS, image_grid
 from dlcourse.plots.axes import shown_figure
+from dlcourse.plots.images import in_range, pixels
 
 MARKERS = "os^Dv<>PX*"
+
+
+def _grid(images: Any, titles: Any = (), **how: Any) -> list[Axes]:
+    """Return the axes of a grid of images in one range of values, so that they can be compared."""
+    return image_grid(images, titles, value_range=(np.min(images), np.max(images)), **how)
 
 
 def classes(
@@ -19,7 +25,7 @@ def classes(
 ) -> list[Axes]:
     """Return the axes of generated images, one row per class, each column with its own noise."""
     images, _ = generate(model, per_class, seed)
-    return image_grid(images, columns=per_class, rows=list(class_names), figure=figure)
+    return _grid(images, columns=per_class, rows=list(class_names), figure=figure)
 
 
 def walk(
@@ -40,7 +46,7 @@ def walk(
     noise = np.tile(way, (count, 1)).astype("float32")
     asked = np.repeat(np.eye(count, dtype="float32"), steps, axis=0)
     images = model.predict([noise, asked], verbose=0)
-    return image_grid(images, columns=steps, rows=list(class_names), figure=figure)
+    return _grid(images, columns=steps, rows=list(class_names), figure=figure)
 
 
 def epochs(images: Any, epochs: Any, class_names: Any, *, figure: Any = None) -> list[Axes]:
@@ -52,15 +58,14 @@ def epochs(images: Any, epochs: Any, class_names: Any, *, figure: Any = None) ->
         class_names: Names of the classes.
         figure: Figure to draw on. None for a new pyplot figure.
     """
-    count = len(class_names)
+    count, rows = len(class_names), [f"epoch {epoch}" for epoch in epochs]
     titles = [*class_names, *[""] * (len(images) - 1) * count]
-    rows = [f"epoch {epoch}" for epoch in epochs]
-    return image_grid(np.concatenate(images), titles, columns=count, rows=rows, figure=figure)
+    return _grid(np.concatenate(images), titles, columns=count, rows=rows, figure=figure)
 
 
 def animation(images: Any, epochs: Any, class_names: Any) -> FuncAnimation:
     """Return the same as an animation with one frame per epoch; `.save("epochs.gif")` writes it."""
-    count = len(class_names)
+    count, span = len(class_names), (np.min(images), np.max(images))
     axes = image_grid(images[-1], list(class_names), columns=count, figure=Figure())
     figure: Any = axes[0].figure
     figure.set_size_inches(0.85 * count, 1.7)
@@ -68,8 +73,7 @@ def animation(images: Any, epochs: Any, class_names: Any) -> FuncAnimation:
     def draw(frame: int) -> list[Any]:
         figure.suptitle(f"epoch {epochs[frame]} of {epochs[-1]}")
         for ax, image in zip(axes, images[frame], strict=True):
-            ax.images[0].set_data(image.squeeze())
-            ax.images[0].autoscale()
+            ax.images[0].set_data(in_range(pixels(image), span))
         return []
 
     return FuncAnimation(figure, draw, frames=len(epochs), interval=500)
@@ -105,4 +109,4 @@ def code_map(model: Any, x: Any, y: Any, class_names: Any, *, figure: Any = None
 def rebuilt(model: Any, x: np.ndarray, *, figure: Figure | None = None) -> list[Axes]:
     """Return the axes of images `x` in one row and, below, of what an autoencoder makes of them."""
     both = np.concatenate([x, model.predict(np.asarray(x, "float32"), verbose=0)])
-    return image_grid(both, columns=len(x), rows=["image", "rebuilt"], figure=figure)
+    return _grid(both, columns=len(x), rows=["image", "rebuilt"], figure=figure)
