@@ -28,6 +28,10 @@ VISUALIZERS: dict[str, Callable[..., Any]] = {function.__name__: function for fu
 """Every method that maps evidence for a class: `f(model, images, class_indices) → (n, h, w)`."""
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    *VISUALIZERS, "VISUALIZERS", "Regularizers", "Transformations", "activation_maximization",
+    "attention_maps", "attention_rollout", "deep_dream", "feature_maps", "filters",
+    "neuron_activity",
+]  # fmt: skip
     *VISUALIZERS,
     "VISUALIZERS",
     "Regularizers",
