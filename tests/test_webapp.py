@@ -330,7 +330,7 @@ def test_without_gradio_a_hint_tells_how_to_get_it(cnn):
     code = (
         "import sys; sys.modules['gradio'] = None\n"
         "from dlcourse.__main__ import main\n"
-        f"sys.exit(main(['app', '--run', {str(cnn.path)!r}]))"
+        f"sys.exit(main(['app', '--run', {str(cnn.path)!r}, '--port', '0']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1

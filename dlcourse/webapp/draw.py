@@ -19,8 +19,7 @@ from dlcourse.webapp.server import HERE, App, gradio
 from dlcourse.webapp.uploads import or_error, read_drawing, read_picture
 
 START = "Draw on the white square, or choose a picture or a test example"
-Choice = tuple[str, tuple[int, ...]]
-"""A visitor's choice of a layer, and its units that are switched off."""
+Choice = tuple[str, tuple[int, ...]]  # a visitor's layer, and its units that are switched off
 QUIET: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
 HIDDEN = QUIET | {"api_visibility": "private"}
 
@@ -121,12 +120,10 @@ def pages(app: App, picture: Any, run: str, chosen: Choice = ("", ())) -> tuple[
     layer, off = chosen if chosen[0] in layers else (net.layers[0], chosen[1])
     after = network.switched_off(net, x, layer, off) if off else None
     text = f"In {layer}, bright is active. Choose a unit to switch it off, for you alone"
-    units = markup.sentences([text]) + markup.unit_buttons(layer, layers[layer], off)
-    return (
-        answer_page(net, x, outputs, after, advice),
-        looks_page(net, x, outputs),
-        markup.layer_buttons(layers, layer) + units,
-    )
+    buttons = markup.layer_buttons(layers, layer) + markup.sentences([text])
+    buttons += markup.unit_buttons(layer, layers[layer], off)
+    page = answer_page(net, x, outputs, after, advice)
+    return page, looks_page(net, x, outputs), buttons
 
 
 def answer_page(net: Network, x: Any, outputs: Any, after: Any, advice: list[str]) -> str:

@@ -14,7 +14,7 @@ HEAT = np.array([230, 159, 0])  # an orange that colour-blind people see
 MOST_UNITS = 128  # of a layer, shown
 MOST_BARS = 10
 LINE = (40, 60, 110)  # between maps
-LEAST_SIDE = 8  # pixels of a map
+LEAST_SIDE = 8  # pixels of a map, wider than the lines between them
 
 
 def img(levels: np.ndarray, text: str) -> str:
@@ -37,9 +37,8 @@ def figure(levels: np.ndarray, caption: str) -> str:
 
 def sentences(lines: Sequence[str], kind: str = "dl-note") -> str:
     """Return one paragraph per line."""
-    return "".join(
-        f'<p class="{kind}">{escape(line[:1].upper() + line[1:])}.</p>' for line in lines
-    )
+    capital = [escape(line[:1].upper() + line[1:]) for line in lines]
+    return "".join(f'<p class="{kind}">{line}.</p>' for line in capital)
 
 
 def grey_levels(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
@@ -75,11 +74,9 @@ def bars(names: Sequence[str], values: np.ndarray, after: np.ndarray | None = No
 
 def maps_of(values: np.ndarray) -> np.ndarray:
     """Return a layer's output as grey pictures `(units, height, width)`, bright where active."""
-    maps = np.moveaxis(values, -1, 0) if values.ndim == 3 else values[:, None, None]
-    top = maps.max() if maps.max() > 0 else 1
-    levels = np.rint((maps[:MOST_UNITS] / top).clip(0, 1) * 255).astype("uint8")
-    times = -(-LEAST_SIDE // maps.shape[1])  # wider than the lines between them
-    return levels.repeat(times, axis=1).repeat(times, axis=2)
+    maps = np.moveaxis(values if values.ndim == 3 else values[None, None], -1, 0)[:MOST_UNITS]
+    levels = np.rint((maps / max(values.max(), 1e-9)).clip(0, 1) * 255).astype("uint8")
+    return np.kron(levels, np.ones((1, *[-(-LEAST_SIDE // len(maps[0]))] * 2), "uint8"))
 
 
 def sprite(maps: np.ndarray) -> np.ndarray:

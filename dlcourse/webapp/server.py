@@ -19,12 +19,12 @@ from dlcourse.quiet import import_keras, write
 from dlcourse.runs import Run, check_name, read_run
 
 HERE = Path(__file__).parent
+# The modules whose `tab(app)` fills a tab, and the titles of these.
 TABS = {"draw": "Draw and see", "play": "Play", "teach": "Teach", "compare": "Compare"}
 TABS |= {"run_pages": "Runs"}
-"""The modules whose `tab(app)` fills a tab, and the titles of these."""
 LOCAL = ("127.0.0.1", "localhost")
+# What Gradio can do and this page does not: links from outside, memory in the browser, …
 OFF = ("share", "inbrowser", "run_history", "enable_monitoring", "ssr_mode", "mcp_server")
-"""What Gradio can do and this page does not: links from outside, memory in the browser, …"""
 WAITING = 100  # requests in the queue: a further one is asked to come back
 
 
