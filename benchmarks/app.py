@@ -32,7 +32,7 @@ def visit(address: str, digit: str, seconds: float, pause: float) -> tuple[list[
     visitor = Client(address, verbose=False, analytics_enabled=False)
     taken, lost, end = [], 0, monotonic() + seconds
     while (start := monotonic()) < end:
-        sent = drawn(*STROKES[digit]), "digits_cnn", "the predicted class"
+        sent = drawn(*STROKES[digit]), "digits_cnn"
         answer, *_ = visitor.predict(*sent, api_name="/draw")
         taken.append(monotonic() - start)
         lost += f"The network answers {digit}" not in answer

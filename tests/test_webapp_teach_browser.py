@@ -24,7 +24,7 @@ from pathlib import Path
 from dlcourse.webapp import server
 folder = Path(sys.argv[1])
 os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
-server.TABS = {"Teach": "teach.tab"}
+server.TABS = {"teach": "Teach"}
 page = server.build(server.App((), folder / "runs", folder))
 with ExitStack() as closing:
     print(server._launch(page, closing, "127.0.0.1", None, None, 900), flush=True)

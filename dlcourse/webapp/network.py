@@ -14,7 +14,7 @@ import numpy as np
 
 from dlcourse import visualizers
 from dlcourse.datasets.drawings import read_pictures
-from dlcourse.errors import UserError
+from dlcourse.errors import RunError, UserError
 from dlcourse.heavy import Image, keras, ops
 from dlcourse.runs import Run, list_runs
 from dlcourse.runs.likeness import noted
@@ -26,11 +26,11 @@ from dlcourse.webapp.server import App
 MOST_LAYERS = 8  # shown of a network
 STEPS = 20  # of the smallest change
 LONGEST_STEP = 0.5  # its length; 1 is one pixel from black to white
+SHOWN = {("images", "binary"), ("images", "multiclass")}  # inputs and task of a run
 BEYOND = 0.1  # logit by which the runner-up is to win
-MOST_NUMBERS = 2_000_000  # in the training images that an input is compared with
-FEWEST = 100  # of them
 _LOCK = Lock()  # of the warnings, which all threads share
 TEMPLATE_SIDE = 96  # pixels: the templates of larger images take minutes
+UNTRAINED = ", untrained"
 
 
 @dataclass(frozen=True)
@@ -57,24 +57,13 @@ class Network:
         return self.run.load_dataset()
 
     @cached_property
-    def some_training_images(self) -> np.ndarray:
-        """Training images to compare with; none if the data is missing or they are large."""
-        with suppress(UserError):
-            x = self.dataset.x_train
-            number = MOST_NUMBERS // int(np.prod(x.shape[1:]))
-            return np.asarray(x[:number] if number >= FEWEST else x[:0], "float32")
-        return np.empty(0)
-
-    @cached_property
-    def templates(self) -> np.ndarray:
-        """The template of each class, `(classes, h, w, channels)`; none where that takes long."""
-        facts = self.run.facts
-        if not facts.class_names or max(facts.input_shape) > TEMPLATE_SIDE:
-            return np.empty(0)
-        how = {"value_range": facts.value_range, "steps": 100}
-        return visualizers.activation_maximization(
-            self.model, [*range(len(facts.class_names))], **how
-        )
+    def templates(self) -> np.ndarray | None:
+        """The template of each class, `(classes, h, w, channels)`; None where that takes long."""
+        facts, method = self.run.facts, visualizers.activation_maximization
+        if max(facts.input_shape) > TEMPLATE_SIDE:
+            return None
+        indices = [*range(len(facts.class_names))]
+        return method(self.model, indices, value_range=facts.value_range, steps=100)
 
 
 def all_runs(app: App) -> dict[str, Run]:
@@ -86,14 +75,25 @@ def all_runs(app: App) -> dict[str, Run]:
 
 
 def image_runs(app: App) -> dict[str, Run]:
-    """Return the finished runs on images by name."""
-
-    def fits(run: Run) -> bool:
+    """Return the finished runs that name the class of an image."""
+    fitting = {}
+    for name, run in all_runs(app).items():
         with suppress(UserError):  # broken: the tab Runs tells it
-            return run.finished and run.facts.inputs == "images"
-        return False
+            if run.finished and (run.facts.inputs, run.facts.task) in SHOWN:
+                fitting[name] = run
+    return fitting
 
-    return {name: run for name, run in all_runs(app).items() if fits(run)}
+
+def named(app: App, name: str) -> Network:
+    """Return the network of a run; with `UNTRAINED` behind its name, one with random weights.
+
+    Raises:
+        RunError: The run is not there any more, or is damaged.
+    """
+    run = name.removesuffix(UNTRAINED)
+    if run not in (known := all_runs(app)):
+        raise RunError(f"{run}: this run is not there any more: choose another")
+    return network(known[run].path, run == name)
 
 
 @lru_cache(maxsize=16)
@@ -151,7 +151,7 @@ def prepared(run: Run, picture: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def answer(network: Network, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the probability of each class, or the value, and the output of each shown layer.
+    """Return the probability of each class, and the output of each shown layer.
 
     Args:
         network: The network.
@@ -159,13 +159,12 @@ def answer(network: Network, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.nd
     """
     layers = visualizers.feature_maps(network.model, x, [*network.layers])
     layers = {name: values[0] for name, values in layers.items()}
-    return as_probabilities(network, layers[network.layers[-1]]), layers
+    return as_probabilities(layers[network.layers[-1]]), layers
 
 
-def as_probabilities(network: Network, values: np.ndarray) -> np.ndarray:
+def as_probabilities(outputs: np.ndarray) -> np.ndarray:
     """Return `(1 - p, p)` for a single sigmoid output p, and other outputs as they are."""
-    single = network.run.facts.class_names and values.shape == (1,)
-    return np.concatenate([1 - values, values]) if single else values
+    return np.concatenate([1 - outputs, outputs]) if outputs.shape == (1,) else outputs
 
 
 def smallest_change(network: Network, x: np.ndarray, winner: int, other: int) -> np.ndarray:
@@ -231,4 +230,4 @@ def switched_off(network: Network, x: np.ndarray, layer: str, units: Sequence[in
         return hooks.record(model, inputs, (), [change])[0][number]
 
     values = target.run(("switched off", place), outputs, target.inputs, kept, any_batch=True)
-    return as_probabilities(network, np.asarray(values, "float32")[0])
+    return as_probabilities(np.asarray(values, "float32")[0])

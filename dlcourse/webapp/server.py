@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 import warnings
 from collections.abc import Sequence
@@ -14,22 +15,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.front_door import fit
 from dlcourse.quiet import import_keras, write
 from dlcourse.runs import Run, check_name, read_run
 
 HERE = Path(__file__).parent
-TABS = {
-    "Draw and see": "draw.tab",
-    "Play": "play.tab",
-    "Teach": "teach.tab",
-    "Compare": "compare.tab",
-    "Runs": "compare.runs_tab",
-}
-"""The title of each tab, and the function that fills it: `f(app)`."""
-LOCAL = ("127.0.0.1", "localhost", "::1")
+# The modules whose `tab(app)` fills a tab, and the titles of these.
+TABS = {"draw": "Draw and see", "play": "Play", "teach": "Teach", "compare": "Compare"}
+TABS |= {"run_pages": "Runs"}
+LOCAL = ("127.0.0.1", "localhost")
+# What Gradio can do and this page does not: links from outside, memory in the browser, …
 OFF = ("share", "inbrowser", "run_history", "enable_monitoring", "ssr_mode", "mcp_server")
-"""What Gradio can do and this page does not: links from outside, memory in the browser, …"""
 WAITING = 100  # requests in the queue: a further one is asked to come back
 
 
@@ -64,43 +59,39 @@ def app(
     host: str = "127.0.0.1",
     port: int | None = None,
     password: str | None = None,
-    height: int = 900,
 ) -> Page:
     """Return the served page: draw, see, play and teach; a notebook shows it below the cell.
 
     Args:
         run: Finished run or its folder, or several. None trains the recipe digits_cnn on the
-            embedded digits, in some seconds, into a temporary run.
+            embedded digits, for half a minute or so, into a temporary run.
         runs: Folder of all runs.
         host: Address to serve to. Any other than this computer's own needs a password.
         port: Port; None for a free one from 7860.
         password: Password that the page asks for.
-        height: Height in a notebook, in pixels.
 
     Raises:
-        UserError: Gradio is not installed, the port is in use, or a password is needed.
+        UserError: Gradio is not installed, the port cannot be used, or a password is needed.
         RunError: A run is missing or not finished.
 
     Example:
         >>> page = dl.app(run)
         >>> page.close()
     """
-    if host not in LOCAL:
-        _check_password(host, password)
+    _check_address(host, port, password)
     check_name(runs, None)
-    given = [run] if isinstance(run, Run | str | Path) else run or ()
-    paths = tuple(read_run(each).path.resolve() for each in given)
-    for path in paths:
-        Run(path).file("model.keras")
+    given: Any = run if isinstance(run, list | tuple) else [run] * (run is not None)
+    paths = tuple(read_run(each).file("model.keras").parent.resolve() for each in given)
     with Page() as page:
         temporary = Path(page.enter_context(TemporaryDirectory(prefix="dlcourse-app-"))).resolve()
         os.environ["GRADIO_TEMP_DIR"] = str(temporary / "gradio")  # its own is for all users
         page.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
         gradio()
         import_keras()
-        shown = App(paths or (_digits(temporary),), Path(runs).expanduser().resolve(), temporary)
-        import_module("dlcourse.webapp.draw").warm_up(shown)
-        url = _launch(build(shown), page, host, port, password, height)
+        shown = App(paths, Path(runs).expanduser().resolve(), temporary)
+        blocks = build(import_module("dlcourse.webapp.draw").ready(shown))
+        page.callback(blocks.close, verbose=False)
+        url = _launch(blocks, host, port, password)
         served = page.pop_all()
     served.url = url
     return served
@@ -108,14 +99,11 @@ def app(
 
 def serve(**settings: Any) -> None:
     """Serve the page until Ctrl-C or a signal to end; the settings are those of `app`."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with app(**settings) as page:
-            write(f"open {page.url} in a browser; Ctrl-C ends it")
-            while True:
-                time.sleep(1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with app(**settings) as page:
+        write(f"open {page.url} in a browser; Ctrl-C ends it")
+        while True:
+            time.sleep(1)
 
 
 def gradio() -> Any:
@@ -140,10 +128,9 @@ def build(app: App) -> Any:
     gr = gradio()
     with gr.Blocks(title="dlcourse", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Tabs() as tabs:
-            for title, function in TABS.items():
-                module, _, name = function.partition(".")
+            for module, title in TABS.items():
                 with gr.Tab(title, id=title.split()[0].lower()):
-                    getattr(import_module(f"dlcourse.webapp.{module}"), name)(app)
+                    import_module(f"dlcourse.webapp.{module}").tab(app)
 
         def open_tab(request: Any) -> Any:
             return gr.Tabs(selected=request.query_params.get("tab", "draw"))
@@ -153,36 +140,31 @@ def build(app: App) -> Any:
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 
-def _digits(folder: Path) -> Path:
-    """Return the folder of a run of the recipe digits_cnn, which is trained now."""
-    write("no run was named: training digits_cnn on the embedded digits takes some seconds")
-    return fit("digits_cnn", runs=folder, name="digits_cnn", verbose=False).path
-
-
-def _launch(
-    page: Any, closing: ExitStack, host: str, port: int | None, password: str | None, height: int
-) -> str:
-    """Serve the page in a thread, let `closing` end it, and return its address."""
+def _launch(page: Any, host: str, port: int | None, password: str | None) -> str:
+    """Serve the page in a thread, and return its address."""
     settings: dict[str, Any] = dict.fromkeys(OFF, False)
-    settings |= {"server_name": host, "server_port": port, "height": height, "footer_links": []}
-    settings |= {"quiet": True, "prevent_thread_lock": True, "state_session_capacity": 1000}
+    settings |= {"server_name": host, "server_port": port or None, "height": 900, "quiet": True}
+    settings |= {"footer_links": [], "prevent_thread_lock": True, "state_session_capacity": 1000}
     settings |= {"max_file_size": "10mb", "css_paths": sorted(HERE.glob("*.css"))}
     if password:
         settings["auth"] = lambda _, given: compare_digest(given.encode(), password.encode())
         settings["auth_message"] = "Any name, and the password that you were given."
-    closing.callback(page.close, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Gradio's own packages
+        return page.launch(**settings)[1]
+
+
+def _check_address(host: str, port: int | None, password: str | None) -> None:
+    """Raise a UserError if the page cannot be served there, or only without a password."""
+    if host not in LOCAL:
+        if not password:
+            raise UserError(f"host {host}: others could open the page: a password is needed")
+        reason = "who knows the password can open it, and drawings are sent without encryption"
+        warnings.warn(f"host {host}: others can reach the page: {reason}", stacklevel=3)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Gradio's own packages
-            return page.launch(**settings)[1]
-    except OSError:
-        wanted = "ports 7860 to 7959 are" if port is None else f"port {port} is"
-        raise UserError(f"{wanted} in use on {host}: choose another port") from None
-
-
-def _check_password(host: str, password: str | None) -> None:
-    """Refuse to serve to other computers without a password; warn if there is one."""
-    if not password:
-        raise UserError(f"host {host}: others could open the page: a password is needed")
-    reason = "who knows the password can open the page, and drawings are sent without encryption"
-    warnings.warn(f"host {host}: {reason}", stacklevel=4)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port or 0))
+    except (OSError, OverflowError, TypeError) as error:
+        why = getattr(error, "strerror", None) or "a port is a number from 1 to 65535"
+        raise UserError(f"port {port} on {host} cannot be served: {why}: choose another") from None
