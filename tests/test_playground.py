@@ -1,5 +1,6 @@
 """The playground draws what its recipe trains to; its controls change both."""
 
+import random
 import sys
 
 import numpy as np
@@ -165,3 +166,20 @@ def test_steps_that_diverge_are_told_in_a_line():
     play = Playground(hidden=(8, 8), activation="relu", learning_rate=1e200)
     with pytest.raises(DivergedError, match=r"diverged: .*lower the learning rate"):
         StepwiseTraining(play).run(2)
+
+
+def test_the_first_weights_are_those_of_the_seed_whatever_other_threads_draw(monkeypatch):
+    import keras
+
+    wanted = StepwiseTraining(Playground(hidden=(4,))).network.W
+    set_seed, drawn = keras.utils.set_random_seed, iter([5, None, 7, 8])
+
+    def set_and_draw(seed):
+        set_seed(seed)
+        if number := next(drawn, None):  # as another thread does
+            random.seed(number)
+
+    monkeypatch.setattr(keras.utils, "set_random_seed", set_and_draw)
+    weights = StepwiseTraining(Playground(hidden=(4,))).network.W
+    assert next(drawn, "all") == "all"
+    assert all(map(np.array_equal, weights, wanted))

@@ -78,7 +78,7 @@ def test_every_choice_of_a_menu_can_be_written_in_an_address(name):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ({"noise": "9"}, "noise: expected one of 0, 0.1, 0.3, 0.5, 1, got '9': 0.1 is used."),
+        ({"noise": "9"}, "noise: expected one of 0.0, 0.1, 0.3, 0.5, 1.0, got '9': 0.1 is used."),
         ({"shape": "<b>"}, "shape: expected one of blobs, xor, circles, moons, spirals, got '<b>'"),
         ({"features": "x3"}, "features: expected some of x1, x2, x1*x2"),
         ({"features": ""}, "got '': x1,x2 is used."),
@@ -204,4 +204,4 @@ def test_without_a_feature_the_old_training_stays_and_a_sentence_says_why():
     old = StepwiseTraining(SMALL)
     training, picture, *_ = changed(old, [], *control_values(replace(SMALL, features=())))
     assert training is old
-    assert json.loads(picture)["message"].startswith("'dataset.features': give one or more of x1")
+    assert json.loads(picture)["message"] == "Tick one feature or more."

@@ -184,6 +184,22 @@ NUMBERS = count()
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Keras' defaults of Adam
 
 
+def undisturbed(recipe: Any) -> tuple[Any, list[np.ndarray]]:
+    """Return a recipe prepared with the first weights of its seed, and these weights.
+
+    Other threads of a server draw from the process's random numbers, too, and so could change the
+    weights: the recipe is prepared until two times give the same.
+    """
+    with PREPARING:
+        before: list[np.ndarray] = []
+        while True:
+            prepared = prepare(recipe)
+            weights = [np.asarray(weight) for weight in prepared.model.trainable_variables]
+            if before and all(map(np.array_equal, before, weights)):
+                return prepared, weights
+            before = weights
+
+
 class StepwiseTraining:
     """A training that goes on batch by batch: `Playground.train` in NumPy, to be watched.
 
@@ -212,9 +228,7 @@ class StepwiseTraining:
 
     def __init__(self, play: Playground, running: bool = False):
         recipe = recipe_from_text(play.as_recipe(), "playground")
-        with PREPARING:
-            prepared = prepare(recipe)
-            weights = [np.asarray(weight) for weight in prepared.model.trainable_variables]
+        prepared, weights = undisturbed(recipe)
         self.play, self.running = play, running
         self.plane, self.seed = play.plane(), recipe.seed
         inputs, names = prepared.dataset.x_train, [*[play.activation] * len(play.hidden), "sigmoid"]

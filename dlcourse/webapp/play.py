@@ -18,23 +18,24 @@ from urllib.parse import urlencode
 import numpy as np
 
 from dlcourse.datasets.points import FEATURES
-from dlcourse.errors import DivergedError, UserError
+from dlcourse.errors import DivergedError
 from dlcourse.lessons.playground import CHOICES, Playground, StepwiseTraining
 from dlcourse.webapp.server import HERE, App, gradio
 
 DEFAULT = Playground(hidden=(4,))
 MENUS = ("shape", "noise", "n", "activation", "learning_rate", "l2", "batch_size")
 """The settings chosen from a menu; features and hidden layers have controls of their own."""
-VALUES = CHOICES | {"n": (100, 200, 500, 1000), "batch_size": (1, 8, 32, 128)}
+VALUES = CHOICES | {"n": (100, 200, 500, 1000), "batch_size": (1, 8, 32, 128), "hidden": ()}
+EXPECTED = {name: f"one of {', '.join(map(str, VALUES[name]))}" for name in MENUS}
+EXPECTED |= {"features": f"some of {', '.join(FEATURES)}"}
+EXPECTED |= {"hidden": "none, or up to 4 layers of 1 to 8 neurons, such as 4,2"}
 LABELS = {"n": "Points", "l2": "Regularisation (L2)", "epoch": "One epoch", "batch": "One batch"}
 LABELS |= {"hidden": "Hidden layers", "recipe": "As a recipe", "keras": "As Keras"}
-MOST_LAYERS, MOST_NEURONS, MOST_EPOCHS = 4, 8, 2000
-CURVE = 200  # points of a loss curve that are drawn, at most
+LAYERS, NEURONS, MOST_EPOCHS = range(1, 5), [("none", 0), *range(1, 9)], 2000
 TICK = 0.15  # seconds between two slices of a training
 AT_MOST = BoundedSemaphore(2)  # trainings at once; the others wait for their slice
-Advance = Callable[[StepwiseTraining], None]
-SLICE: Advance = partial(StepwiseTraining.run, epochs=2, seconds=0.1)
-STEPS: dict[str, Advance] = {"pause": lambda _: None, "epoch": StepwiseTraining.run}
+SLICE = partial(StepwiseTraining.run, epochs=2, seconds=0.1)
+STEPS: dict[str, Callable[..., None]] = {"pause": lambda _: None, "epoch": StepwiseTraining.run}
 STEPS |= {"batch": StepwiseTraining.step, "reset": StepwiseTraining.reset}
 PARTS = (*MENUS, "features", "hidden", "start", *STEPS, "recipe", "keras", "link")
 """What an address can hide."""
@@ -51,13 +52,12 @@ def read_address(address: Mapping[str, str]) -> tuple[Playground, list[str], lis
         address: Query parameters of the page's address; other names are left to other tabs.
     """
     settings, faults = {}, []
-    for name in (*MENUS, "features", "hidden"):
-        if name in address:
-            try:
-                settings[name] = _value(name, address[name])
-            except ValueError as error:
-                default = _text(getattr(DEFAULT, name))
-                faults.append(f"{name}: {error}, got '{address[name][:40]}': {default} is used.")
+    for name, text in ((name, address[name]) for name in EXPECTED if name in address):
+        if (value := _value(name, text)) is None:
+            used = f"got '{text[:40]}': {_text(getattr(DEFAULT, name))} is used."
+            faults.append(f"{name}: expected {EXPECTED[name]}, {used}")
+        else:
+            settings[name] = value
     hidden = [part for part in address.get("hide", "").split(",") if part]
     faults += [f"hide: there is no '{part[:40]}'." for part in hidden if part not in PARTS]
     return replace(DEFAULT, **settings), [part for part in hidden if part in PARTS], faults
@@ -77,42 +77,34 @@ def _text(value: Any) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    """Return the value that a text stands for; a ValueError says what is expected."""
+    """Return the value that a text stands for, or None."""
     parts = text.split(",")
-    if name == "features":
-        if set(parts) - FEATURES.keys():
-            raise ValueError(f"expected some of {', '.join(FEATURES)}")
+    if name == "features" and FEATURES.keys() >= set(parts):
         return tuple(feature for feature in FEATURES if feature in parts)
-    if name == "hidden":
-        if not re.fullmatch("none|[1-8](,[1-8]){0,3}", text):
-            raise ValueError("expected none, or up to 4 layers of 1 to 8 neurons, such as 4,2")
-        return () if text == "none" else tuple(map(int, parts))
-    values = {form(value): value for value in VALUES[name] for form in (str, _text)}
-    if text not in values:
-        raise ValueError(f"expected one of {', '.join(map(_text, VALUES[name]))}")
-    return values[text]
+    if name == "hidden" and re.fullmatch("none|[1-8](,[1-8]){0,3}", text):
+        return tuple(map(int, re.findall("[1-8]", text)))
+    forms = {form(value): value for value in VALUES.get(name, ()) for form in (str, _text)}
+    return forms.get(text)
 
 
 def playground(*values: Any) -> Playground:
-    """Return the settings of the controls: the menus, the features, layers and neurons."""
-    *menus, features, layers = values[: len(MENUS) + 2]
-    neurons = values[len(MENUS) + 2 :][: int(layers)]
-    ordered = tuple(feature for feature in FEATURES if feature in features)
-    chosen = dict(zip(MENUS, menus, strict=True))
-    return replace(DEFAULT, **chosen, features=ordered, hidden=tuple(map(int, neurons)))
+    """Return the settings of the controls: the menus, the features, the neurons of each layer."""
+    chosen = dict(zip((*MENUS, "features"), values, strict=False))
+    chosen["features"] = tuple(name for name in FEATURES if name in chosen["features"])
+    neurons = tuple(number for number in values[len(chosen) :] if number)
+    return replace(DEFAULT, **chosen, hidden=neurons)
 
 
 def control_values(play: Playground) -> list[Any]:
     """Return the values of the controls, in the order of `playground`."""
-    neurons = (*play.hidden, *DEFAULT.hidden * MOST_LAYERS)[:MOST_LAYERS]
-    menus = [getattr(play, name) for name in MENUS]
-    return [*menus, list(play.features), len(play.hidden), *neurons]
+    neurons = (*play.hidden, 0, 0, 0, 0)[: len(LAYERS)]
+    return [*(getattr(play, name) for name in MENUS), list(play.features), *neurons]
 
 
 def frame(training: StepwiseTraining, message: str = "") -> str:
     """Return what `play.js` draws of a training, as JSON; maps are bytes in base64, row by row."""
     *layers, output = training.outputs()
-    every = 1 + len(training.history["loss"]) // CURVE
+    every = 1 + len(training.history["loss"]) // 200  # so that at most 200 points are drawn
     curves, points = training.history.items(), training.plane.splits.items()
     shown = {name: getattr(training, name) for name in ("number", "epoch", "batch", "batches")}
     shown |= {"message": message, "limit": training.limit, "features": training.play.features}
@@ -139,7 +131,7 @@ def note(training: StepwiseTraining, message: str) -> str:
     return json.dumps({"number": training.number, "message": message})
 
 
-def advanced(training: StepwiseTraining, advance: Advance) -> tuple[str, bool]:
+def advanced(training: StepwiseTraining, advance: Callable[..., None]) -> tuple[str, bool]:
     """Return the frame after `advance`, which trains, and whether the training can go on."""
     try:
         with AT_MOST:
@@ -156,7 +148,7 @@ def texts(training: StepwiseTraining) -> tuple[str, str]:
     return play.as_recipe(), play.as_keras()
 
 
-def stepped(training: StepwiseTraining, advance: Advance) -> tuple[str, str, str]:
+def stepped(advance: Callable[..., None], training: StepwiseTraining) -> tuple[str, str, str]:
     """Return the frame and the texts after `advance`, which trains."""
     return advanced(training, advance)[0], *texts(training)
 
@@ -170,14 +162,12 @@ def drawn(training: StepwiseTraining, hidden: list[str], message: str = "") -> l
 def changed(training: StepwiseTraining, hidden: list[str], *values: Any) -> list[Any]:
     """Return what is `drawn` of a new training with the values of the controls.
 
-    If they do not fit together, the old training goes on, and its frame says why.
+    Without a feature, the old training goes on, and its frame says why.
     """
-    try:
-        return drawn(StepwiseTraining(playground(*values), training.running), hidden)
-    except UserError as error:
-        old = drawn(training, hidden)
-        reason = str(error).partition(": ")[2]  # after the place in the recipe's text
-        return [training, note(training, reason), *old[2:]]
+    play = playground(*values)
+    if play.features:
+        return drawn(StepwiseTraining(play, training.running), hidden)
+    return [training, note(training, "Tick one feature or more."), *drawn(training, hidden)[2:]]
 
 
 def set_running(training: StepwiseTraining, running: bool) -> Any:
@@ -186,91 +176,73 @@ def set_running(training: StepwiseTraining, running: bool) -> Any:
     return gradio().Timer(active=running)
 
 
-def visibility(hidden: list[str], layers: float) -> list[dict[str, Any]]:
-    """Return Gradio's updates that show or hide each of `PARTS` and each layer's slider."""
-    shown = [part not in hidden for part in PARTS]
-    shown += [number < layers for number in range(MOST_LAYERS)]
-    return [gradio().update(visible=each) for each in shown]
+def visibility(hidden: list[str]) -> list[dict[str, Any]]:
+    """Return Gradio's updates that show or hide each of `PARTS`."""
+    return [gradio().update(visible=part not in hidden) for part in PARTS]
 
 
 def tab(app: App) -> None:  # noqa: ARG001 - every tab is called with it
     """Fill the tab; each visitor's training is in a state of its own."""
     gr: Any = gradio()
     state, timer, shown = gr.State(None), gr.Timer(TICK, active=False), {}
+    template, script = ((HERE / f"play.{end}").read_text("utf-8") for end in ("html", "js"))
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            picture = _picture(gr, shown)
+            with gr.Row():
+                for name in ("start", *STEPS):
+                    shown[name] = gr.Button(_label(name), size="md", min_width=110)
+            picture = gr.HTML(html_template=template, js_on_load=script)
         with gr.Column(scale=2, min_width=320):
             controls = _controls(gr, shown)
     recipe, keras, hide, link = _texts(gr, shown)
-    layers, neurons = controls[-MOST_LAYERS - 1], controls[-MOST_LAYERS:]
-    visible = [*(shown[part] for part in PARTS), *neurons]
-    now = [state, picture, recipe, keras, link]
+    parts, now = [shown[part] for part in PARTS], [state, picture, recipe, keras, link]
 
     def load(request: Any) -> list[Any]:
         play, hidden, faults = read_address(request.query_params)
         result = [*drawn(StepwiseTraining(play), hidden, " ".join(faults)), hidden]
-        return [*result, *control_values(play), *visibility(hidden, len(play.hidden))]
+        return [*result, *control_values(play), *visibility(hidden)]
 
     def tick(training: StepwiseTraining) -> tuple[Any, ...]:
         picture, goes_on = advanced(training, SLICE) if training.running else (gr.skip(), True)
         return picture, gr.skip() if goes_on else gr.Timer(active=False)
 
-    def hide_parts(training: StepwiseTraining, hidden: list[str], layers: float) -> list[Any]:
-        return [write_address(training.play, hidden), *visibility(hidden, layers)]
+    def hide_parts(training: StepwiseTraining, hidden: list[str]) -> list[Any]:
+        return [write_address(training.play, hidden), *visibility(hidden)]
 
     load.__annotations__["request"] = gr.Request
-    opened = gr.on(None, load, None, [*now, hide, *controls, *visible], **QUIETLY)
+    opened = gr.on(None, load, None, [*now, hide, *controls, *parts], **QUIETLY)
     opened.then(None, link, link, js=SHOW_LINK)
     moves = [control.input for control in controls]
     moved = gr.on(moves, changed, [state, hide, *controls], now, **LATEST)
-    hidden = hide.input(hide_parts, [state, hide, layers], [link, *visible], **LATEST)
-    layers.input(visibility, [hide, layers], visible, **LATEST)
-    for event in (moved, hidden):
+    for event in (moved, hide.input(hide_parts, [state, hide], [link, *parts], **LATEST)):
         event.then(None, link, link, js=WRITE_LINK)
     timer.tick(tick, state, [picture, timer], **AT_ONCE)
     shown["start"].click(partial(set_running, running=True), state, timer, **AT_ONCE)
     for name, advance in STEPS.items():
         stopped = shown[name].click(partial(set_running, running=False), state, timer, **AT_ONCE)
-        step = partial(stepped, advance=advance)
-        stopped.then(step, state, [picture, recipe, keras], **QUIETLY)
+        stopped.then(partial(stepped, advance), state, [picture, recipe, keras], **QUIETLY)
 
 
 def _label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " ").capitalize())
 
 
-def _picture(gr: Any, shown: dict[str, Any]) -> Any:
-    """Return the picture, below the buttons, which are put in `shown`."""
-    with gr.Row():
-        for name in ("start", *STEPS):
-            shown[name] = gr.Button(_label(name), size="md", min_width=110)
-    template, script = HERE / "play.html", HERE / "play.js"
-    return gr.HTML(html_template=template.read_text("utf-8"), js_on_load=script.read_text("utf-8"))
-
-
 def _controls(gr: Any, shown: dict[str, Any]) -> list[Any]:
     """Return the controls in the order of `playground`; those that can be hidden are in `shown`."""
+    menu = partial(gr.Dropdown, filterable=False, min_width=100)
 
     def menus(*names: str) -> None:
         with gr.Row():
             for name in names:
-                choices = [(_text(value), value) for value in VALUES[name]]
-                start = {"value": getattr(DEFAULT, name), "label": _label(name)}
-                shown[name] = gr.Dropdown(choices, filterable=False, min_width=100, **start)
+                shown[name] = menu([*VALUES[name]], label=_label(name))
 
     menus("shape", "noise", "n")
-    features = gr.CheckboxGroup(list(FEATURES), value=list(DEFAULT.features), label="Features")
-    with gr.Group() as shown["hidden"]:
-        layers = gr.Slider(0, MOST_LAYERS, 1, step=1, label=_label("hidden"))
-        neurons = [
-            gr.Slider(1, MOST_NEURONS, 4, step=1, visible=k == 1, label=f"Neurons in layer {k}")
-            for k in range(1, MOST_LAYERS + 1)
-        ]
+    shown["features"] = gr.CheckboxGroup(list(FEATURES), label="Features")
+    with gr.Row() as shown["hidden"]:
+        neurons = [menu(NEURONS, label=f"Neurons in layer {k}", min_width=150) for k in LAYERS]
     menus("activation", "learning_rate")
     menus("l2", "batch_size")
-    shown["features"] = features
-    return [*(shown[name] for name in MENUS), features, layers, *neurons]
+    return [*(shown[name] for name in (*MENUS, "features")), *neurons]
 
 
 def _texts(gr: Any, shown: dict[str, Any]) -> tuple[Any, ...]:

@@ -21,8 +21,6 @@ from uuid import uuid4
 import numpy as np
 
 from dlcourse.configuration.from_python import recipe
-from dlcourse.configuration.recipe import Recipe
-from dlcourse.datasets import read_dataset
 from dlcourse.errors import UserError
 from dlcourse.heavy import Image
 from dlcourse.lab.prediction import predictions, read_file
@@ -37,10 +35,8 @@ from dlcourse.webapp.uploads import or_error, read_drawing, read_picture
 EMBEDDED = "planted_cnn"
 LEAST, MOST, CLASSES, EPOCHS = 5, 100, 10, 12  # pictures of a class; classes
 LONGEST_NAME, LONGEST_SIDE = 40, 448  # characters, pixels
-UNSAFE = re.compile(  # as a folder: signs, dots at its ends, devices of Windows, hidden folders
-    r'(?i).*[/\\:*?"<>|].*|\..*|.*\.|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|__macosx.*'
-    r"|thumbs\.db|desktop\.ini"
-)
+# As a folder: signs, dots at its ends, devices of Windows, the Mac's hidden folder.
+UNSAFE = r'(?i).*[/\\:*?"<>|].*|\..*|.*\.|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|__macosx.*'
 
 
 @dataclass
@@ -71,35 +67,27 @@ class Visitor:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def class_name(text: str, others: Sequence[str] = ()) -> str:
-    """Return the name of a class, without spaces around it: also the name of its folder.
+def add_class(visitor: Visitor, text: str) -> None:
+    """Add a class, which the next pictures belong to; its name is also the name of its folder.
 
     Args:
-        text: Text that the visitor typed.
-        others: Names of the other classes.
+        visitor: The visitor.
+        text: Text that the visitor typed; the spaces around it do not count.
 
     Raises:
         UserError: It cannot be a folder's name on every system, or another class has it.
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split())
+    name, others = " ".join(unicodedata.normalize("NFC", text).split()), visitor.classes
     if not name or len(name) > LONGEST_NAME:
-        reason = f"a name of 1 to {LONGEST_NAME} characters is expected, this has {len(name)}"
-    elif UNSAFE.fullmatch(name) or not name.isprintable():
-        reason = f"'{name}' cannot be the name of a folder everywhere: use letters, digits and "
-        reason += 'spaces, none of / \\ : * ? " < > | and no dot at an end'
-    elif name.casefold() in map(str.casefold, others):
-        reason = f"there is a class '{name}' already (in capital or small letters)"
-    elif len(others) >= CLASSES:
-        reason = f"at most {CLASSES} classes can be taught"
-    else:
-        return name
-    raise UserError(reason)
-
-
-def add_class(visitor: Visitor, text: str) -> None:
-    """Add a class, which the next pictures belong to; see `class_name`."""
-    visitor.chosen = class_name(text, [*visitor.classes])
-    visitor.classes[visitor.chosen] = []
+        raise UserError(f"a name of 1 to {LONGEST_NAME} characters is expected, not {len(name)}")
+    if re.fullmatch(UNSAFE, name) or not name.isprintable():
+        why = 'some systems reserve it, or it has one of / \\ : * ? " < > | or a dot at an end'
+        raise UserError(f"'{name}' cannot be the name of a folder everywhere: {why}")
+    if same := [other for other in others if other.casefold() == name.casefold()]:
+        raise UserError(f"there is a class '{same[0]}' already; capital letters do not count")
+    if len(others) >= CLASSES:
+        raise UserError(f"at most {CLASSES} classes can be taught")
+    visitor.chosen, others[name] = name, []
 
 
 def add_pictures(visitor: Visitor, given: Sequence[str]) -> list[str]:
@@ -107,14 +95,14 @@ def add_pictures(visitor: Visitor, given: Sequence[str]) -> list[str]:
     if visitor.chosen not in visitor.classes:
         return ["first add the class that the pictures belong to"]
     pictures, refused = visitor.classes[visitor.chosen], []
-    for number, each in enumerate(given):
-        if len(pictures) >= MOST:
-            left = f"{len(given) - number} are left out"
-            return [*refused, f"{visitor.chosen} has {MOST} pictures, the most allowed: {left}"]
+    room = MOST - len(pictures)
+    for each in given[:room]:
         try:
             pictures.append(read(visitor, each))
         except UserError as error:
             refused.append(f"left out: {error}")
+    if left := len(given[room:]):
+        refused.append(f"{visitor.chosen} takes at most {MOST} pictures: {left} are left out")
     return refused
 
 
@@ -141,36 +129,32 @@ def read(visitor: Visitor, given: str) -> Path:
 
 def remove(visitor: Visitor, name: str, picture: str = "") -> None:
     """Remove a picture of a class, by the name of its file; without one, the whole class."""
-    for file in [f for f in visitor.classes.get(name, []) if picture in ("", f.name)]:
-        visitor.classes[name].remove(file)
+    kept = visitor.classes.get(name, []) if picture else visitor.classes.pop(name, [])
+    for file in [file for file in kept if picture in ("", file.name)]:
+        kept.remove(file)
         file.unlink()
-    if not picture:
-        visitor.classes.pop(name, None)
     if visitor.chosen not in visitor.classes:
         visitor.chosen = next(iter(visitor.classes), "")
 
 
 def missing(classes: dict[str, list[Path]]) -> list[str]:
     """Return what is missing for a training, in one sentence; an empty list if nothing is."""
-    few = {name: LEAST - len(pictures) for name, pictures in classes.items()}
-    more = [f"{2 - len(classes)} of the classes"] * (len(classes) < 2)
-    more += [f"{number} of the pictures of {name}" for name, number in few.items() if number > 0]
+    more = [f"classes ({2 - len(classes)})"] * (len(classes) < 2)
+    more += [f"pictures of {k} ({LEAST - len(v)})" for k, v in classes.items() if len(v) < LEAST]
     return [f"still missing: {', '.join(more)}"] if more else []
 
 
-def lay_out(classes: dict[str, list[Path]], folder: Path) -> Path:
-    """Return a folder of the pictures by split and class, for `image_folder`.
+def lay_out(classes: dict[str, list[Path]], folder: Path) -> None:
+    """Copy the pictures to a folder by split and class, for `image_folder`.
 
     The fourth of every five pictures is for validation, the fifth for the test. So each split has
     every class, and a picture stays in its split when others are added.
     """
-    parts = ("train", "train", "train", "val", "test")
     for name, pictures in classes.items():
         for number, picture in enumerate(pictures):
-            place = folder / parts[number % len(parts)] / name
+            place = folder / ("train", "train", "train", "val", "test")[number % 5] / name
             place.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture, place / f"{number:03}.jpg")
-    return folder
 
 
 def base_name() -> str:
@@ -178,7 +162,7 @@ def base_name() -> str:
     return NAME if find_spec(PACKAGE.replace("-", "_")) else EMBEDDED
 
 
-def recipe_for(folder: Path, base: str) -> Recipe:
+def recipe_for(folder: Path, base: str) -> Any:
     """Return the recipe for the pictures in a folder and, if it is embedded, the base in it."""
     photos, file = base == NAME, (folder / "base.keras").as_posix()
     data: dict[str, Any] = {"path": (folder / "pictures").as_posix()}
@@ -204,24 +188,18 @@ def learn(visitor: Visitor, embedded: Path, report: Callable[[str], None]) -> Ru
     base, name = base_name(), f"taught-{uuid4().hex[:8]}"
     how: Any = {"report": report, "bar": False, "stop": visitor.stop}
     with TemporaryDirectory(dir=visitor.folder, ignore_cleanup_errors=True) as folder:
-        lay_out(visitor.classes, (aside := Path(folder)) / "pictures")
+        lay_out(visitor.classes, (own := Path(folder) / "own") / "pictures")
         if base == EMBEDDED:
             if not embedded.exists():
                 small = recipe(EMBEDDED, "dataset.n=3000", "training.epochs=4")
-                embedded.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(train(small, aside, **how).path, embedded)
-            shutil.copyfile(embedded / "model.keras", aside / "base.keras")
-        wanted = recipe_for(aside, base)
-        run = train(wanted, aside, name=name, **how)
-        for each in (*aside.glob("pictures"), *aside.glob("base.keras")):
-            shutil.move(each, run.path)
-        data = {**wanted.settings("dataset"), "path": str(run.path / "pictures")}
-        dataset = read_dataset("image_folder", wanted.seed, data)
+                shutil.copytree(train(small, folder, **how).path, embedded)
+            shutil.copyfile(embedded / "model.keras", own / "base.keras")
+        run = train(recipe_for(own, base), folder, name=name, **how)
+        shutil.copytree(own, run.path, dirs_exist_ok=True)
         portable = recipe_for(Path(name), base)  # paths as seen from beside the run
-        record(run, portable, dataset, base=run.environment["base"])
+        record(run, portable, run.load_dataset(), base=run.environment["base"])
         shutil.rmtree(newest := visitor.folder / "newest", ignore_errors=True)
-        newest.mkdir()
-        return Run(Path(shutil.move(run.path, newest)))
+        return Run(shutil.copytree(run.path, newest / name))
 
 
 def look(visitor: Visitor, given: str) -> str:
@@ -238,7 +216,7 @@ def look(visitor: Visitor, given: str) -> str:
     row, x = predictions(run, [rows])[0], rows[1]
     levels, name = grey_levels(x[0], run.facts.value_range), row["class"]
     heat = overlaid(levels, grad_cam(run.model, x)[0])
-    seen = figure(levels, "What the network gets") + figure(heat, f"Orange: its {name} (Grad-CAM)")
+    seen = figure(levels, "What the network gets") + figure(heat, "Orange: what speaks for it")
     shown = bars(run.facts.class_names, np.array([*row["probabilities"].values()]))
     note = sentences([row["warning"]] if row["warning"] else [])
     answer = f'<p class="dl-answer" role="status">{escape(name)}</p>'
@@ -266,9 +244,7 @@ def tab(app: App) -> None:
         return gr.HTML(html_template=html, js_on_load=js, **settings)
 
     gr.Markdown(texts[0 if base_name() == NAME else 1])
-    with gr.Row(elem_classes="teach-name"):
-        name = gr.Textbox(label="Name of a class", max_length=200, scale=3)
-        add = gr.Button("Add the class", scale=1, min_width=120)
+    name = gr.Textbox(label="Name of a class", max_length=200, submit_btn="Add the class")
     chosen = gr.Radio([], label="The next pictures belong to", visible=False)
     with gr.Row(elem_classes="teach-row"):
         files = gr.UploadButton("Add picture files", file_count="multiple", file_types=["image"])
@@ -295,10 +271,8 @@ def tab(app: App) -> None:
             visitor = visitor_of(request)
             told = or_error(change)(visitor, *given) or []
             told = [str(told)] if isinstance(told, UserError) else told
-            classes = visitor.classes.items()
-            labels = [(f"{name} ({len(files)})", name) for name, files in classes]
-            cards = [(escape(name), [file.as_posix() for file in files]) for name, files in classes]
-            radio = gr.Radio(labels, value=visitor.chosen or None, visible=bool(labels))
+            cards = [(escape(k), [f.as_posix() for f in v]) for k, v in visitor.classes.items()]
+            radio = gr.Radio([*visitor.classes], value=visitor.chosen or None, visible=bool(cards))
             return [radio, cards, sentences(told), sentences(missing(visitor.classes))]
 
         return act
@@ -316,25 +290,23 @@ def tab(app: App) -> None:
     def trained(request: Request, bar: Any = gr.Progress()) -> list[Any]:  # noqa: B008
         visitor = visitor_of(request)
         visitor.stop = StopRequest()
-        lines: list[str] = []
 
         def report(line: str) -> None:  # of the base, the features, and each epoch
-            lines.append(line if line.startswith("epoch ") else "the base reads the pictures")
-            bar((len(lines), EPOCHS + 2), desc=lines[-1])
+            done = tuple(map(int, re.findall(r"\d+", line)[:2])) if "epoch" in line[:5] else (0, 1)
+            bar(done, desc=line if done[0] else "the base reads the pictures")
 
-        try:
-            run = visitor.run = learn(visitor, app.folder / f"teach-{EMBEDDED}", report)
-            packed = shutil.make_archive(str(run.path), "zip", run.path.parent, run.name)
-            return [sentences([result(run)]), gr.DownloadButton(value=packed, interactive=True)]
-        except UserError as error:
-            return [sentences([str(error)]), gr.skip()]
-        finally:
-            if request.session_hash not in visitors:  # the page was closed
-                visitor.leave()
+        run = or_error(learn)(visitor, app.folder / f"teach-{EMBEDDED}", report)
+        if request.session_hash not in visitors:  # the page was closed
+            visitor.leave()
+        if not isinstance(run, Run):
+            return [sentences([str(run)]), gr.skip()]
+        visitor.run = run
+        packed = shutil.make_archive(str(run.path), "zip", run.path.parent, run.name)
+        return [sentences([result(run)]), gr.DownloadButton(value=packed, interactive=True)]
 
     def stop(request: Request) -> str:
         visitor_of(request).stop.signal = signal.SIGINT
-        return sentences(["the training was cancelled, and nothing of it is left"])
+        return sentences(["no training is running; nothing is left of a cancelled one"])
 
     def leave(request: Request) -> None:
         if visitor := visitors.pop(request.session_hash, None):
@@ -342,8 +314,7 @@ def tab(app: App) -> None:
 
     gr.context.Context.root_block.unload(leave)
     shown = [chosen, board, said, lacks]
-    added = gr.on([add.click, name.submit], after(add_class), name, shown, **quiet)
-    added.then(lambda: "", None, name, **quiet)
+    name.submit(after(add_class), name, shown, **quiet).then(lambda: "", None, name, **quiet)
     chosen.input(chose, chosen, **quiet)
     files.upload(after(add_pictures), files, shown, **quiet)
     camera.input(after(add_pictures), camera, shown, trigger_mode="multiple", **quiet)
