@@ -32,15 +32,3 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "attention_maps", "attention_rollout", "deep_dream", "feature_maps", "filters",
     "neuron_activity",
 ]  # fmt: skip
-    *VISUALIZERS,
-    "VISUALIZERS",
-    "Regularizers",
-    "Transformations",
-    "activation_maximization",
-    "attention_maps",
-    "attention_rollout",
-    "deep_dream",
-    "feature_maps",
-    "filters",
-    "neuron_activity",
-]
