@@ -32,8 +32,7 @@ def diagnose(run: "Run", as_json: bool) -> int:
 
     found = diagnose(run)
     if as_json:
-        findings = [finding._asdict() for finding in found]
-        write_json({"run": str(run.path), "findings": findings})
+        write_json({"run": str(run.path), "findings": [each._asdict() for each in found]})
     else:
         write("\n".join([f"run     {run.path}\n", *map(str, found or ["Nothing stands out."])]))
     return 0
@@ -58,7 +57,6 @@ def visualize(run: "Run", out: Path) -> int:
     film = animation(*samples(run, run.history), run.facts.class_names)
     write_file(out / "epochs.gif", lambda path: film.save(path, writer="pillow"))
     write(f"{out / 'epochs.gif'}\n    The same samples over the epochs, as an animation.")
-    sections = [Section("Generation", pictures=drawn)]
-    write_text(out / "index.html", page(run.name, sections))
+    write_text(out / "index.html", page(run.name, [Section("Generation", pictures=drawn)]))
     write(f"\nall on one page: {out / 'index.html'}")
     return 0

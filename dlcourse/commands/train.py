@@ -126,13 +126,12 @@ def _plan(recipe: "Recipe") -> str:
         recipe.refuse_conflicts(dataset.facts)
         data = f"{dataset.summary}\n\n{dataset.columns}\n" if dataset.columns else dataset.summary
     early, stages = getattr(training, "early_stopping", None), training.batch_size
-    adam = argparse.Namespace(name="adam")
     batches = ", then ".join(map(str, stages)) if isinstance(stages, tuple) else stages
     return (
         f"  data      {data}\n"
         f"  model     {recipe.model.name}\n"
         f"  training  {'up to ' if early else ''}{training.epochs} epochs, "
-        f"batches of {batches}, {getattr(training, 'optimizer', adam).name}, "
+        f"batches of {batches}, {getattr(getattr(training, 'optimizer', 0), 'name', 'adam')}, "
         f"learning rate {training.learning_rate:g}"
     )
 
