@@ -146,7 +146,7 @@ BOUNDS = {
     "compat": 1600,
     "lessons": 3500,
     "generation": 600,
-    "webapp": 900,
+    "webapp": 925,
 }
 
 
