@@ -129,11 +129,12 @@ def build(app: App) -> Any:
     with gr.Blocks(title="dlcourse", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Tabs() as tabs:
             for module, title in TABS.items():
-                with gr.Tab(title, id=title.split()[0].lower()):
+                with gr.Tab(title, id=module):
                     import_module(f"dlcourse.webapp.{module}").tab(app)
 
         def open_tab(request: Any) -> Any:
-            return gr.Tabs(selected=request.query_params.get("tab", "draw"))
+            wanted = request.query_params.get("tab", "draw").lower()
+            return gr.Tabs(selected=wanted if wanted in TABS else "draw")
 
         open_tab.__annotations__["request"] = gr.Request
         page.load(open_tab, None, tabs, show_progress="hidden", api_visibility="private")
