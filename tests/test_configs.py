@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.recipes import FEW, RESULTS, TABLE, scores, tables, with_header
 from dlcourse.configuration.recipe import load_recipe
+from dlcourse.configuration.shipped import shipped
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -48,7 +49,9 @@ def test_a_table_is_what_its_command_writes(file):
     assert found[0] == f"{found[1]}{tables(MEASURED)[file]}{found[2]}"
     links = re.findall(r"^\| \[`(\w+)`\]\(([\w/]+\.yaml)\)", found[0], re.MULTILINE)
     assert [name for name, _ in links] == (
-        list(FEW) if file.parent == ROOT else [config.stem for config in CONFIGS]
+        list(FEW)
+        if file.parent == ROOT
+        else [*(config.stem for config in CONFIGS), *shipped("configs/generation")]
     )
     assert all((file.parent / link).is_file() for _, link in links)
 

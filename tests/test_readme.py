@@ -108,5 +108,5 @@ def test_every_command_of_a_page_exists_and_its_recipes_are_shipped(page):
     for line in "".join(blocks(page, "console")).splitlines():
         if name := re.match(r"\$ dlcourse (\w+)", line):
             assert name[1] in COMMANDS
-        if recipe := re.search(r"--config (\w+)(?![\w./])", line):
+        if recipe := re.search(r"--config ([\w-]+)(?![\w./-])", line):
             assert recipe[1] in known

@@ -15,6 +15,7 @@ from dlcourse.configuration.shipped import FOLDER, recipe_path, recipes, shipped
 from dlcourse.errors import RecipeError
 
 ROOT = Path(__file__).parent.parent
+GENERATION = f"{FOLDER}/generation"
 DIGITS_CNN = ROOT.resolve() / "configs" / "digits_cnn.yaml"
 
 
@@ -166,10 +167,12 @@ def test_the_command_prints_every_recipe_with_its_mean_and_how_to_train_one(caps
     assert err == ""
     lines = out.splitlines()
     assert lines[0].split() == ["recipe", "shows", "test,", "mean"]
-    assert [line.split()[0] for line in lines[1:-2] if line[0] != " "] == list(shipped())
+    assert [line.split()[0] for line in lines[1:-2] if line[0] != " "] == [
+        *shipped(), *shipped(GENERATION)
+    ]  # fmt: skip
     assert all(len(line) <= 118 for line in lines)
     printed = " ".join(out.split())
-    for recipe in recipes():
+    for recipe in [*recipes(), *recipes(GENERATION)]:
         assert set(recipe["shows"].split()) <= set(printed.split())
         assert recipe["measured"].partition(" (")[0] in printed
     assert "(0." not in out  # the range over the seeds is in the JSON
@@ -179,7 +182,7 @@ def test_the_command_prints_every_recipe_with_its_mean_and_how_to_train_one(caps
 @pytest.mark.usefixtures("elsewhere")
 def test_the_command_prints_json(capsys):
     assert dlcourse(["recipes", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == recipes()
+    assert json.loads(capsys.readouterr().out) == [*recipes(), *recipes(GENERATION)]
 
 
 @pytest.mark.parametrize("config", ["digits_softmax", "configs/digits_softmax.yaml"])

@@ -39,6 +39,6 @@ def _run(arguments: argparse.Namespace) -> int:
 def _rows(recipe: dict[str, str]) -> list[list[str]]:
     """Return a recipe's row, and further rows if its description does not fit on one."""
     mean = re.sub(r" \(.*?\)", "", recipe["measured"])  # without the range over the seeds
-    mean = mean.partition(", train_on")[0]
+    mean = re.sub(", (train_on|anomaly).*", "", mean)  # the first number of generation
     shows = wrap(recipe["shows"], SHOWS_WIDTH)
     return [list(row) for row in zip_longest([recipe["name"]], shows, [mean], fillvalue="")]
