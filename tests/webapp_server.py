@@ -111,7 +111,7 @@ def browser(**settings: Any) -> Iterator[Any]:
     The function takes an address and a size of `SIZES`. Its page counts requests to other computers
     in `page.outside` and errors of its scripts in `page.errors`.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
