@@ -19,17 +19,15 @@ FLAGS += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"
 WIDTHS = {"desktop": 1200, "phone": 390}
 SERVER = """
 import os, sys, time
-from contextlib import ExitStack
 from pathlib import Path
 from dlcourse.webapp import server
 folder = Path(sys.argv[1])
 os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
 server.TABS = {"teach": "Teach"}
 page = server.build(server.App((), folder / "runs", folder))
-with ExitStack() as closing:
-    print(server._launch(page, closing, "127.0.0.1", None, None, 900), flush=True)
-    while True:
-        time.sleep(1)
+print(server._launch(page, "127.0.0.1", None, None), flush=True)
+while True:
+    time.sleep(1)
 """
 
 
