@@ -24,9 +24,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from dlcourse.configuration.shipped import recipes
+    from dlcourse.configuration.shipped import GENERATION, recipes
 
-    shipped = [*recipes(), *recipes("configs/generation")]
+    shipped = [*recipes(), *recipes(GENERATION)]
     if arguments.json:
         write_json(shipped)
         return 0

@@ -8,7 +8,7 @@ from dlcourse.errors import RecipeError
 from dlcourse.text_table import Table
 
 PACKAGE = Path(__file__).resolve().parent.parent
-FOLDER = "configs"
+FOLDER, GENERATION = "configs", "configs/generation"
 OF_GENERATION = "is of generation: only `dlcourse train` and dl.generation.fit take it"
 OF_PREDICTION = "predicts: dl.fit and `dlcourse train` take it, dl.generation does not"
 OTHER_KIND = {"gan": OF_GENERATION, "autoencoder": OF_GENERATION}
@@ -41,7 +41,7 @@ def recipe_path(recipe: str | Path, folder: str = FOLDER) -> Path:
         raise RecipeError("the name or file of a recipe is expected, not its text: save it first")
     if isinstance(recipe, str) and not re.search(r"[./\\]", recipe):
         if recipe not in files:
-            if recipe in shipped(f"{FOLDER}/generation"):
+            if recipe in shipped(GENERATION):
                 raise RecipeError(f"{recipe} {OF_GENERATION}")
             raise RecipeError(f"unknown recipe {recipe!r}{_hint(recipe, list(files))}")
         return _from_here(files[recipe])

@@ -11,7 +11,7 @@ from pydantic import Field
 from dlcourse import schema
 from dlcourse.configuration.from_python import recipe_of as recipe_of_kind
 from dlcourse.configuration.recipe import Recipe
-from dlcourse.configuration.shipped import recipe_path
+from dlcourse.configuration.shipped import GENERATION, recipe_path
 from dlcourse.configuration.yaml_source import read_source
 from dlcourse.datasets import Dataset
 from dlcourse.errors import RecipeError
@@ -58,7 +58,7 @@ class GenerationRecipe(Recipe):
         training: Settings of the training.
     """
 
-    folder: ClassVar[str] = f"{Recipe.folder}/generation"
+    folder: ClassVar[str] = GENERATION
     model: ModelSettings  # pyright: ignore[reportInvalidTypeForm]
     training: Training = Field(default_factory=Training)  # pyright: ignore
 
