@@ -14,7 +14,8 @@ test-all:  ## the fast and the slow tests
 	$(PYTHON) -m pytest -n 2 -m 'slow or not slow'
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py tests/test_efficientnet_lite0.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py \
+	  tests/test_efficientnet_lite0.py tests/test_distributed.py
 
 # By itself `pip install torch` takes the build with CUDA; PyTorch's own site has one without.
 test-torch:  ## the same on PyTorch, in an environment without TensorFlow
