@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+from argparse import ArgumentParser
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -194,6 +195,8 @@ def finished(tree: Any, tables_of_places: bool = False) -> Any:
     link(tree, MENTION, mentioned)
     if tables_of_places:
         link(tree, PLACE, placed, lambda text: text.parent.name == "td")
+        for row in tree.select("table:has(th:-soup-contains('meaning')) tbody tr"):  # the glossary
+            row["id"] = f"word-{'-'.join(re.findall('[a-z0-9]+', row.td.text.lower()))}"
     for table in tree.find_all("table"):
         table.wrap(tree.new_tag("div", attrs={"class": "wide"}))
     for tag in tree.select(".outputs [style]"):  # colours for one ground are not legible on another
@@ -214,9 +217,14 @@ def plain(text: str) -> str:
 def sections(tree: Any, file: str) -> list[list[str]]:
     """Return what the search looks through: per heading its place, its words, the text below."""
     found = [[file, "", ""]]
-    for block in tree.select(".text > *, .code .highlight"):
+    for block in tree.select(".text > *, .code .highlight, tr[id]"):
         if block.name in ("h2", "h3"):
             found.append([f"{file}#{block['id']}", block.text, ""])
+        elif block.name == "tr":
+            word, *meaning = (cell.text for cell in block("td"))
+            found.append([f"{file}#{block['id']}", word, f"{meaning[0]} (notebook {meaning[1]})"])
+        elif block.select_one("tr[id]"):
+            continue
         elif block.name != "h1":
             found[-1][2] += f"{plain(block.text)} "
     return [entry for entry in found if entry[1] or entry[2]]
@@ -286,7 +294,11 @@ def write(pages: list[Page], folder: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run what is not kept, one notebook after another, then write the site."""
-    folder = Path(arguments[0]) if arguments else ROOT / "site"
+    parser = ArgumentParser(prog="python -m notebooks.website", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "site", help="of the pages")
+    folder = parser.parse_args(arguments).folder
+    if folder.exists() and not folder.is_dir():
+        parser.error(f"{folder} is a file: name a folder for the pages")
     lessons = [lesson(source, ran(source)) for source in SOURCES]
     home, guide = texts()
     write([home, *lessons, guide], folder)

@@ -205,6 +205,13 @@ def test_a_notebook_is_run_again_only_when_it_or_the_package_has_changed(tmp_pat
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
+def test_a_file_in_the_place_of_the_folder_is_named_before_anything_is_run(tmp_path, capsys):
+    (tmp_path / "site").touch()
+    with pytest.raises(SystemExit):
+        website.main([str(tmp_path / "site")])
+    assert "site is a file: name a folder for the pages" in capsys.readouterr().err
+
+
 def test_the_digest_reads_the_package_and_the_versions(monkeypatch):
     before = website.packages.__wrapped__()
     assert website.packages.__wrapped__() == before
@@ -327,9 +334,13 @@ def site():
 @pytest.mark.slow
 @needs_browser
 def test_every_page_is_whole_in_chromium_on_a_phone_without_a_network(phone, site):
-    files = ["index.html", *FILES.values(), "guide.html"]
     wrong, seen = {}, {}
-    for file in files:
+    assert {file.name for file in site.glob("*.html")} == {
+        "index.html",
+        *FILES.values(),
+        "guide.html",
+    }
+    for file in sorted(file.name for file in site.glob("*.html")):
         seen[file] = look(phone, site / file)
         wrong |= {file: found} if (found := faults(seen[file], sources().get(file, ()))) else {}
     assert wrong == {}
@@ -431,6 +442,8 @@ def test_the_search_is_used_with_the_keyboard_alone(phone, site):
     assert "07 Over-fitting" in first.inner_text()
     assert "Over-fitting" in phone.locator("#found mark").all_inner_texts()
     assert re.match(r"\d+ places", phone.locator("#found p").inner_text())
+    seen = phone.evaluate(LOOK)
+    assert (seen["faint"], seen["wide"]) == ([], 0)
     phone.keyboard.press("ArrowDown")
     phone.keyboard.press("ArrowDown")
     phone.keyboard.press("ArrowUp")
@@ -442,6 +455,27 @@ def test_the_search_is_used_with_the_keyboard_alone(phone, site):
     phone.get_by_text("Nothing found").wait_for()
     phone.keyboard.press("Escape")
     assert not phone.locator("#found").is_visible()
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("epoch", "How the course works › epoch"),
+        ("learning rate", "How the course works › learning rate"),
+        ("dropout cure", "07 Over-fitting › Cure 3: dropout"),
+        ("backpropagation from scratch", "05 Back-propagation from scratch"),
+        ("x_train", "00 Setup and tour"),
+        ("np.linalg.det(", "01 The mathematics of one neuron"),
+    ],
+)
+def test_the_search_finds_words_of_the_glossary_headings_and_code(phone, site, query, first):
+    opened(phone, site / "index.html")
+    phone.get_by_role("searchbox").fill(query)
+    phone.locator("#found a").first.wait_for()
+    assert phone.locator("#found strong").first.inner_text().startswith(first)
+    assert phone.errors == []
 
 
 @pytest.mark.slow

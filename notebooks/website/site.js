@@ -68,26 +68,30 @@ function copying() {
 // A word is found with and without its hyphens: `overfitting` in "over-fitting".
 function pattern(word) {
   const letters = [...word.replace(/-/g, "") || word];
-  return new RegExp(letters.map((letter) => letter.replace(/[^\p{L}\p{N}]/u, "\\$&")).join("-?"), "giu");
+  return new RegExp(letters.map((letter) => letter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&")).join("-?"), "giu");
 }
 
-const SCORES = [1, 4, 10]; // of a word found in the text, in the heading, in the page's name
+// What a word counts: in the text, in the heading, in the page's name above the first heading.
+function score(word, text, heading, page) {
+  const counts = [[text, 1], [heading, 6], [heading ? "" : page, 10]].map(([part, weight]) => {
+    const times = [...part.matchAll(word)];
+    const begins = times.some(({ index }) => !/[\p{L}\p{N}]/u.test(part[index - 1] || " "));
+    return weight * (begins ? 2 : 1) * Math.min(times.length, 3);
+  });
+  return counts[0] + counts[1] + counts[2];
+}
 
+// Every word must be there; the words in a row, and alone in a heading, count more.
 function matches(query) {
   const words = query.split(/\s+/).filter(Boolean).map(pattern);
+  const row = pattern(query.trim());
   const found = [];
   for (const [page, place, heading, text] of words.length ? window.courseWords : []) {
-    let score = 0;
-    for (const word of words) {
-      const counts = [text, heading, page].map((part, k) => {
-        const times = [...part.matchAll(word)];
-        const begins = times.some(({ index }) => !/[\p{L}\p{N}]/u.test(part[index - 1] || " "));
-        return SCORES[k] * (begins ? 2 : 1) * Math.min(times.length, 3);
-      });
-      const sum = counts[0] + counts[1] + counts[2];
-      score = sum && score >= 0 ? score + sum : -1;
-    }
-    if (score > 0) found.push({ page, place, heading, text, score });
+    const scores = words.map((word) => score(word, text, heading, page));
+    if (!scores.every(Boolean)) continue;
+    const alone = heading.toLowerCase() === query.trim().toLowerCase() ? 50 : 0;
+    const sum = scores.reduce((a, b) => a + b) + 2 * score(row, text, heading, page) + alone;
+    found.push({ page, place, heading, text, score: sum });
   }
   return { words, found: found.sort((a, b) => b.score - a.score) };
 }
