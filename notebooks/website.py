@@ -38,8 +38,8 @@ BESIDE = (TEMPLATES / "site.css", TEMPLATES / "site.js", FOLDER / "mathjax" / "t
 FILES = {source.stem: f"{source.stem}.html" for source in SOURCES}
 NUMBERED = {number(source): FILES[source.stem] for source in SOURCES}
 MENTION = re.compile(r"\b[Nn]otebooks? \d\d\b(?:(?: \([^)]*\))?(?:,| and| to|, and) \d\d\b)*")
-# In the tables of README a notebook is its number, or `09, cell 21`.
-PLACE = re.compile(r"(?:(?<=^)|(?<=; ))(\d\d|A(?=,|$))(?:, cell (\d+))?(?=$|;| )")
+# In README's tables a notebook is its number, `07 Over-fitting`, `04 the rest` or `09, cell 21`.
+PLACE = re.compile(r"(?:^|(?<=; ))(\d\d|A(?=,|$))(?:, cell (\d+))?(?=$|;| the | [A-Z])")
 ROLES = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row"}
 ROLES |= {"th": "columnheader", "td": "cell"}
 CALLOUTS = ("Predict, then run.", "What to notice.")
@@ -182,7 +182,23 @@ def placed(found: re.Match[str]) -> str:
     return f'<a href="{NUMBERED[found[1]]}{anchor}">{found[0]}</a>'
 
 
-def finished(tree: Any, tables_of_places: bool = False) -> Any:
+def readme(tree: Any, file: str) -> None:
+    """Give a page of README its anchors as on GitHub, links to notebooks, and to the other page."""
+    for title in tree(["h2", "h3"]):
+        title["id"] = re.sub(r"[^\w -]", "", title.text).strip().lower().replace(" ", "-")
+    for a in tree.select("a[href^='#']"):
+        if not tree.find(id=a["href"][1:]):
+            a["href"] = ("index.html" if file == "guide.html" else "guide.html") + a["href"]
+    if file == "guide.html":
+        link(tree, PLACE, placed, lambda text: text.parent.name == "td")
+        for row in tree.select("table:has(th:-soup-contains('meaning')) tbody tr"):  # the glossary
+            row["id"] = f"word-{'-'.join(re.findall('[a-z0-9]+', row.td.text.lower()))}"
+    else:  # a row of the notebooks' table is a card on a phone, and still a row to a screen reader
+        for tag in [tree.table, *tree.table.find_all(list(ROLES))]:
+            tag["role"] = ROLES[tag.name]
+
+
+def finished(tree: Any, file: str) -> Any:
     """Return a tree with its links turned to the site's, tables that scroll, and callouts."""
     for mark in tree.select("a.anchor-link"):  # a pilcrow at each heading; the contents link there
         mark.decompose()
@@ -193,10 +209,8 @@ def finished(tree: Any, tables_of_places: bool = False) -> Any:
         else:
             a["href"] = leads
     link(tree, MENTION, mentioned)
-    if tables_of_places:
-        link(tree, PLACE, placed, lambda text: text.parent.name == "td")
-        for row in tree.select("table:has(th:-soup-contains('meaning')) tbody tr"):  # the glossary
-            row["id"] = f"word-{'-'.join(re.findall('[a-z0-9]+', row.td.text.lower()))}"
+    if file not in FILES.values():
+        readme(tree, file)
     for table in tree.find_all("table"):
         table.wrap(tree.new_tag("div", attrs={"class": "wide"}))
     for tag in tree.select(".outputs [style]"):  # colours for one ground are not legible on another
@@ -232,11 +246,7 @@ def sections(tree: Any, file: str) -> list[list[str]]:
 
 def made(notebook: NotebookNode, file: str, about: str, source: Path | None = None) -> Page:
     """Return a page of a notebook, its first heading taken out as the title."""
-    tree = finished(tree_of(notebook), tables_of_places=file == "guide.html")
-    if file == "index.html":  # a row of it is a card on a phone, and still a row to a reader aloud
-        tree.table.parent["class"] = "wide lessons"
-        for tag in [tree.table, *tree.table.find_all(list(ROLES))]:
-            tag["role"] = ROLES[tag.name]
+    tree = finished(tree_of(notebook), file)
     headings = [(h2["id"], h2.text) for h2 in tree.find_all("h2")]
     title = tree.h1.extract().text
     return Page(file, title, about, str(tree), headings, sections(tree, file), source)

@@ -166,6 +166,16 @@ def test_the_guide_links_slides_and_words_to_notebooks_and_cells(pages):
     assert "notebooks 05 and" not in body
 
 
+def test_readmes_own_links_lead_to_its_two_pages():
+    from bs4 import BeautifulSoup
+
+    text = "<h2>What of Keras, and what of ours</h2><a href='#what-of-keras-and-what-of-ours'>x</a>"
+    tree = BeautifulSoup(f"{text}<a href='#open-one'>y</a><td>10 minutes</td>", "html.parser")
+    website.readme(tree, "guide.html")
+    assert [a["href"] for a in tree("a")] == [f"#{tree.h2['id']}", "index.html#open-one"]
+    assert tree.h2["id"] == "what-of-keras-and-what-of-ours"
+
+
 def test_each_page_leads_to_the_previous_and_the_next(pages):
     ways = re.compile(r'rel="(prev|next)" href="([^"]+)"')
     first, middle, last = (ways.findall(html(pages, place)) for place in range(3))
