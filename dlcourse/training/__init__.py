@@ -21,7 +21,7 @@ from dlcourse.runs.measured import write_digests
 from dlcourse.runs.naive import naive_errors
 from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
-from dlcourse.training.distributed import distribution, sharers
+from dlcourse.training.distributed import agree, distribution, sharers
 from dlcourse.training.divergence import NotFinite, explanation
 from dlcourse.training.fitting import Fit
 from dlcourse.training.preparation import Prepared, describe, prepare
@@ -111,6 +111,9 @@ def resume(
         if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")
             return run
+        if sharers()[2] > 1:  # each process has a copy
+            files = sorted(run.path.glob("*.npz"))
+            agree("another copy of the run", b"".join(file.read_bytes() for file in files))
         begun = (run.path / "dataset.json").exists()
         own = begun and hasattr(wanted.dataset, "path")  # a file may have grown since
         prepared = prepare(wanted, run.load_dataset() if own else None)
