@@ -107,13 +107,13 @@ def resume(
         if "ensemble" in stored.left_out:
             raise RunError(f"{run.path}: cannot be resumed: ensembles were removed in 0.2")
         _refuse_changes(stored, wanted, run)
+        if sharers()[2] > 1:  # each process has a copy
+            files = sorted(run.path.glob("*.npz"))
+            agree("another copy of the run", b"".join(file.read_bytes() for file in files))
         early = run.finished and run.metrics.get("interrupted", False)
         if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")
             return run
-        if sharers()[2] > 1:  # each process has a copy
-            files = sorted(run.path.glob("*.npz"))
-            agree("another copy of the run", b"".join(file.read_bytes() for file in files))
         begun = (run.path / "dataset.json").exists()
         own = begun and hasattr(wanted.dataset, "path")  # a file may have grown since
         prepared = prepare(wanted, run.load_dataset() if own else None)

@@ -238,8 +238,8 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines += ["", str(dataset.columns), ""] if dataset.columns else []
     lines.append(f"device  {_device(model)}")
     devices, _, processes = sharers()
-    text = f"        {devices} devices (processes: {processes}) share every batch; examples left "
-    text += f"out of an epoch, others in each: {len(dataset.x_train) % devices}"
+    text = f"        {devices} devices (processes: {processes}) share every batch; left out of "
+    text += f"each epoch, drawn anew: {len(dataset.x_train) % devices} examples"
     lines += [text] * (devices > 1)
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -46,6 +46,7 @@ def train_together(place: tuple[str, int, int, int], path: Path, *recipe: Any) -
     with TemporaryDirectory() as scratch, StopRequest(lambda *_: worker.kill()) as stop:
         own = Path(scratch, "run") if number else path
         worker = context.Process(target=_work, args=(its, place, path, own, *recipe))
+        resource_tracker.ensure_running()  # started by `start`, it would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         worker.start()  # it never gets these signals: it is told through the pipe
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -84,12 +85,11 @@ def _work(pipe: Any, place: Any, path: Path, own: Path, config: str | None, over
         if number and config is None:
             shutil.copytree(read_run(path).path, own)
         import_keras()
-        import jax  # pyright: ignore[reportMissingImports]
-        from jax.experimental.multihost_utils import process_allgather  # pyright: ignore
+        import jax.experimental.multihost_utils  # pyright: ignore[reportMissingImports]
 
         jax.distributed.initialize(*place[:3], initialization_timeout=wait, **LIMITS)
         pipe.send((1, f"{lost}: {again}{new}"))
-        counts = process_allgather(np.array(count)).tolist()
+        counts = jax.experimental.multihost_utils.process_allgather(np.array(count)).tolist()
         if counts != [len(counts)] * len(counts):
             raise RunError(f"{len(counts)} joined, but their --processes are {counts}: give one")
         how: Any = {"stop": stop, "report": None if number else write, "bar": False}
