@@ -253,14 +253,14 @@ def test_processes_that_do_not_fit_are_refused_in_one_line_by_each(train, other,
 @needs_jax
 def test_who_does_not_come_or_comes_twice_is_told_of_in_one_line(train):
     alone, began = train(1, *NEW, wait=2), time.monotonic()
+    stopped = train(1, *NEW)
+    worker(stopped)
+    stopped.send_signal(signal.SIGINT)
+    assert ended(stopped) == (130, ["process 1 of 2: stopped before the processes met"])
     code, lines = ended(alone)
     assert (code, len(lines)) == (2, 1), lines
     assert "process 1 of 2: the 2 processes did not meet within 2 s: is process 0 at" in lines[0]
     assert time.monotonic() - began < 60
-    alone = train(1, *NEW)
-    worker(alone)
-    alone.send_signal(signal.SIGINT)
-    assert ended(alone) == (130, ["process 1 of 2: stopped before the processes met"])
     three = [train(number, *NEW, wait=5, count=3) for number in (0, 1, 1)]
     for process in three:
         code, lines = ended(process)
@@ -287,9 +287,10 @@ def test_a_run_that_a_process_cannot_read_is_not_resumed(train):
 @needs_jax
 def test_slurm_and_kubernetes_tell_the_numbers(train):
     slurm = {"SLURM_NTASKS": "4", "SLURM_PROCID": "3"}
-    code, lines = ended(train(0, *NEW, wait=1, count=0, **slurm))
-    assert (code, lines[0][:14]) == (2, "process 3 of 4")
+    ranked = train(0, *NEW, wait=1, count=0, **slurm)
     indexed = train(0, *NEW, "--processes", 5, wait=1, count=0, JOB_COMPLETION_INDEX="4")
+    code, lines = ended(ranked)
+    assert (code, lines[0][:14]) == (2, "process 3 of 4")
     assert ended(indexed)[1][0][:14] == "process 4 of 5"
 
 
