@@ -132,12 +132,16 @@ def until(process, pattern):
 
 
 def worker(process):
-    """Return the process id of the worker that a process has started."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        _, _, rest = status.read_text().rpartition(")")
-        started_by = int(rest.split()[1])
-        if started_by == process.pid and b"spawn_main" in (status.parent / "cmdline").read_bytes():
-            return int(status.parent.name)
+    """Return the process id of the worker that a process starts."""
+    began = time.monotonic()
+    while time.monotonic() - began < 60:
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it may end meanwhile
+                started_by = int(status.read_text().rpartition(")")[2].split()[1])
+                command = (status.parent / "cmdline").read_bytes()
+                if started_by == process.pid and b"spawn_main" in command:
+                    return int(status.parent.name)
+        time.sleep(0.1)
     raise AssertionError("no worker")
 
 
@@ -168,7 +172,7 @@ def test_two_devices_of_one_process_train_as_one_device_does(start, whole):
     code, lines = ended(start("-m", "dlcourse.train", *NEW, XLA_FLAGS=two))
     assert code == 0, lines
     assert any(
-        "2 devices in 1 processes share every batch; each epoch leaves out 0" in line
+        "2 devices (processes: 1) share every batch; left out of each epoch, drawn anew: 0" in line
         for line in lines
     )
     one, two = read_run(whole / "run"), read_run("runs/run")
@@ -185,10 +189,15 @@ def test_a_killed_training_says_how_to_go_on_and_ends_as_the_uninterrupted_one(s
         code, lines = ended(process)
         assert code == 1
         assert lines[-1].startswith(f"process {number} of 2: it or another process was lost")
-        assert lines[-1].endswith("start all 2 again with --resume runs/run")
+        again = "start all 2 again with --resume runs/run (or as before, if there is no runs/run)"
+        assert lines[-1].endswith(again)
     shutil.copytree("runs/run", "runs/alone")
     assert ended(start("-m", "dlcourse.train", "--resume", "runs/alone"))[0] == 0
     assert len(read_run("runs/alone").history["loss"]) == 3
+    other = [train(0, "--resume", "runs/run"), train(1, "--resume", "runs/alone")]
+    for process in other:
+        code, lines = ended(process)
+        assert (code, "process 1 has another copy of the run" in lines[-1]) == (2, True), lines
     resumed = [train(number, "--resume", "runs/run") for number in (0, 1)]
     assert [ended(process)[0] for process in resumed] == [0, 0]
     assert are_equal(arrays("runs/run"), arrays(whole / "run0"))
@@ -199,7 +208,9 @@ def test_a_killed_training_says_how_to_go_on_and_ends_as_the_uninterrupted_one(s
 @needs_jax
 @pytest.mark.parametrize("stop", ["SIGTERM of one", "Ctrl-C in one terminal", "SIGKILL of one"])
 def test_a_stop_of_one_process_stops_all_after_the_same_step_with_one_state(train, stop):
-    pair = [train(number, *NEW, "training.epochs=500") for number in (0, 1)]
+    size = 608 if "TERM" in stop else 64  # one step per epoch: the stop is at the end of one
+    more = ("training.epochs=5000", f"training.batch_size={size}")
+    pair = [train(number, *NEW, *more) for number in (0, 1)]
     until(pair[0], "epoch +2")
     if stop == "SIGTERM of one":
         pair[1].send_signal(signal.SIGTERM)
@@ -223,8 +234,9 @@ def test_a_stop_of_one_process_stops_all_after_the_same_step_with_one_state(trai
     ("other", "reason"),
     [
         ({"count": 3}, r"2 joined, but their --processes are \[2, 3\]"),
-        ({"more": ["training.epochs=4"]}, "process 1 has another recipe or other data"),
-        ({"both": ["training.batch_size=33"]}, "2 devices cannot share 33 examples"),
+        ({"more": ["training.epochs=4"]}, "process 1 has another recipe than process 0"),
+        ({"more": ["dataset.classes=[0, 1, 2]"]}, "process 1 has other data than process 0"),
+        ({"both": ["training.batch_size=33"]}, "33 examples: set a multiple of 2"),
     ],
 )
 def test_processes_that_do_not_fit_are_refused_in_one_line_by_each(train, other, reason):
@@ -241,6 +253,10 @@ def test_processes_that_do_not_fit_are_refused_in_one_line_by_each(train, other,
 @needs_jax
 def test_who_does_not_come_or_comes_twice_is_told_of_in_one_line(train):
     alone, began = train(1, *NEW, wait=2), time.monotonic()
+    stopped = train(1, *NEW)
+    worker(stopped)
+    stopped.send_signal(signal.SIGINT)
+    assert ended(stopped) == (130, ["process 1 of 2: stopped before the processes met"])
     code, lines = ended(alone)
     assert (code, len(lines)) == (2, 1), lines
     assert "process 1 of 2: the 2 processes did not meet within 2 s: is process 0 at" in lines[0]
@@ -254,6 +270,15 @@ def test_who_does_not_come_or_comes_twice_is_told_of_in_one_line(train):
 
 
 @needs_jax
+def test_a_diverged_training_ends_all_alike_and_is_saved(train):
+    pair = [train(number, *NEW, "training.learning_rate=1e30") for number in (0, 1)]
+    for process in pair:
+        code, lines = ended(process)
+        assert (code, "runs/run: diverged: the loss became nan" in lines[-1]) == (3, True), lines
+    assert read_run("runs/run").finished
+
+
+@needs_jax
 def test_a_run_that_a_process_cannot_read_is_not_resumed(train):
     code, lines = ended(train(1, "--resume", "runs/elsewhere", wait=2))
     assert (code, lines) == (2, ["runs/elsewhere: no such run"])
@@ -262,10 +287,14 @@ def test_a_run_that_a_process_cannot_read_is_not_resumed(train):
 @needs_jax
 def test_slurm_and_kubernetes_tell_the_numbers(train):
     slurm = {"SLURM_NTASKS": "4", "SLURM_PROCID": "3"}
-    code, lines = ended(train(0, *NEW, wait=1, count=0, **slurm))
-    assert (code, lines[0][:14]) == (2, "process 3 of 4")
+    ranked = train(0, *NEW, wait=1, count=0, **slurm)
     indexed = train(0, *NEW, "--processes", 5, wait=1, count=0, JOB_COMPLETION_INDEX="4")
+    code, lines = ended(ranked)
+    assert (code, lines[0][:14]) == (2, "process 3 of 4")
     assert ended(indexed)[1][0][:14] == "process 4 of 5"
+
+
+PLACE = ("--coordinator", "n:1", "--processes", "2", "--process", "0")
 
 
 @pytest.mark.parametrize(
@@ -274,13 +303,13 @@ def test_slurm_and_kubernetes_tell_the_numbers(train):
         (["--coordinator", "node1:29400"], "several processes train on JAX alone"),
         (["--coordinator", "node1"], "HOST:PORT is expected"),
         (["--coordinator", "n:1", "--processes", "2"], "--process K, from 0 to N - 1"),
-        (["--coordinator", "n:1", "--processes", "1", "--process", "0"], "2 or more"),
+        (["--coordinator", "n:1", "--processes", "1", "--process", "0"], "--processes N ≥ 2"),
         (["--coordinator", "n:1", "--processes", "2", "--process", "2"], "from 0 to N - 1"),
-        (["--coordinator", "n:1", "--processes", "2", "--process", "0"], "with --name, the same"),
-        (
-            ["--coordinator", "n:1", "--processes", "2", "--process", "0", "--name", "x", "--xray"],
-            "--xray is for one process",
-        ),
+        ([*PLACE, "--wait", "0"], "--wait S ≥ 1"),
+        ([*PLACE], "with --name, the same"),
+        ([*PLACE, "--resume", "runs/x"], "or --resume alone"),
+        ([*PLACE, "--name", "x", "--xray"], "--xray is for one process"),
+        ([*PLACE, "--name", "x", "--as-keras"], "--as-keras is for one process"),
     ],
 )
 def test_a_place_that_is_not_one_is_refused_in_one_line(arguments, reason, monkeypatch, capsys):
@@ -291,6 +320,12 @@ def test_a_place_that_is_not_one_is_refused_in_one_line(arguments, reason, monke
         main(["--config", "digits_cnn", *arguments])
     assert end.value.code == 2
     assert re.fullmatch(rf".*--coordinator: .*{re.escape(reason)}.*\n", capsys.readouterr().err)
+
+
+def test_models_that_draw_images_are_for_one_process(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert main(["--config", "digits_autoencoder", "--name", "x", *PLACE]) == 1
+    assert "--coordinator: is for models that predict" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") == "jax", reason="it is JAX")

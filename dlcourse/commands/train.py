@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     given = os.environ.get("SLURM_PROCID", os.environ.get("JOB_COMPLETION_INDEX"))
     text = "number of this process, from 0 (default: Slurm's or Kubernetes')"
     parser.option("--process", text, "K", type=int, default=given)
-    text = "seconds to wait for the other processes (default: %(default)s)"
-    parser.option("--wait", text, "S", type=float, default=120.0)
+    text = "seconds to wait for the other processes (default: 120)"
+    parser.option("--wait", text, "S", type=int, default=120)
     parser.option("--xray", "record every layer in each epoch, for `dlcourse diagnose`")
     parser.option("--dry-run", "check the recipe and its data, and train nothing")
     parser.option("--print-config", "print the resolved recipe")
@@ -77,12 +77,12 @@ def _misplaced(arguments: argparse.Namespace) -> str:
         return "several processes train on JAX alone: set KERAS_BACKEND=jax"
     if not re.fullmatch(r".+:\d{1,5}", arguments.coordinator):
         return f"HOST:PORT is expected, as in node1:29400, got {arguments.coordinator}"
-    if None in (number, count) or not 0 <= number < count or count < 2:
-        return "--processes N, 2 or more, and --process K, from 0 to N - 1, are needed"
-    if bool(arguments.resume) == bool(arguments.name and arguments.config):
+    if None in (number, count) or not 0 <= number < count or min(count - 1, arguments.wait) < 1:
+        return "--processes N ≥ 2, --process K, from 0 to N - 1, and --wait S ≥ 1 are needed"
+    if arguments.config and not arguments.name:
         return "--config with --name, the same for all processes, or --resume alone is needed"
     unsuited = [name for name in ("xray", "finish", "as_keras") if getattr(arguments, name)]
-    return f"--{unsuited[0]} is for one process" if unsuited else ""
+    return f"--{unsuited[0].replace('_', '-')} is for one process" if unsuited else ""
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -103,10 +103,10 @@ def _run(arguments: argparse.Namespace) -> int:
         recipe.refuse_missing(f"{command} --name {{0}}", command)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
-    elif arguments.coordinator and not arguments.dry_run:
-        return _train_together(arguments)
     elif "generation" in recipe.folder and not arguments.dry_run:
         _generate(recipe, arguments)
+    elif arguments.coordinator and not arguments.dry_run:
+        return _train_together(arguments)
     elif arguments.as_keras:
         from dlcourse.lab.keras_script import as_keras
 
@@ -125,12 +125,12 @@ def _train_together(arguments: argparse.Namespace) -> int:
     from dlcourse.training.processes import train_together
 
     check_name(arguments.runs, None if arguments.process else arguments.name)
-    place = arguments.coordinator, arguments.process, arguments.processes, arguments.wait
+    place = arguments.coordinator, arguments.processes, arguments.process, arguments.wait
     path = Path(arguments.resume or Path(arguments.runs, arguments.name))
     overrides = [*arguments.overrides, "training.distribute=data_parallel"]
     code, text = train_together(place, path, arguments.config, overrides)
     if text:
-        print_error(text)
+        print_error(f"process {place[2]} of {place[1]}: {text}")
     return code
 
 
@@ -149,8 +149,8 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
 
 def _generate(recipe: Any, arguments: argparse.Namespace) -> None:
     """Train a recipe of generation."""
-    if unsuited := [name for name in ("as_keras", "xray", "finish") if getattr(arguments, name)]:
-        name = unsuited[0].replace("_", "-")
+    if unfit := [n for n in ("as_keras", "xray", "finish", "coordinator") if getattr(arguments, n)]:
+        name = unfit[0].replace("_", "-")
         raise UserError(f"--{name}: is for models that predict, not for '{recipe.model.name}'")
     from dlcourse.generation.training import fit, recipe_of, resume
     from dlcourse.runs import read_run

@@ -21,7 +21,7 @@ from dlcourse.runs.measured import write_digests
 from dlcourse.runs.naive import naive_errors
 from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
-from dlcourse.training.distributed import distribution, sharers
+from dlcourse.training.distributed import agree, distribution, sharers
 from dlcourse.training.divergence import NotFinite, explanation
 from dlcourse.training.fitting import Fit
 from dlcourse.training.preparation import Prepared, describe, prepare
@@ -107,6 +107,9 @@ def resume(
         if "ensemble" in stored.left_out:
             raise RunError(f"{run.path}: cannot be resumed: ensembles were removed in 0.2")
         _refuse_changes(stored, wanted, run)
+        if sharers()[2] > 1:  # each process has a copy
+            files = sorted(run.path.glob("*.npz"))
+            agree("another copy of the run", b"".join(file.read_bytes() for file in files))
         early = run.finished and run.metrics.get("interrupted", False)
         if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")

@@ -100,9 +100,7 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np
     )
 
 
-def _python_batches(
-    x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray, part: Any = np.asarray
-) -> Any:
+def _python_batches(x: Any, y: Any, batch_size: int, order: Any, part: Any = np.asarray) -> Any:
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
             return _steps(order, batch_size)

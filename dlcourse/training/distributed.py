@@ -63,6 +63,17 @@ def of_all(value: Any) -> np.ndarray:
     return np.asarray(process_allgather(np.asarray(value)))
 
 
+def agree(what: str, value: bytes) -> None:
+    """Check that all processes have the same value, such as `other data`.
+
+    Raises:
+        RunError: That of a process differs; each process raises it.
+    """
+    digests = of_all(np.frombuffer(hashlib.sha256(value).digest(), np.uint8))
+    if other := np.flatnonzero((digests != digests[0]).any(axis=1)).tolist():
+        raise RunError(f"process {other[0]} has {what} than process 0")
+
+
 def refuse_uneven(recipe: Recipe, dataset: Dataset) -> None:
     """Check that the devices can share each batch, and that all processes have the same to train.
 
@@ -70,13 +81,11 @@ def refuse_uneven(recipe: Recipe, dataset: Dataset) -> None:
         RecipeError: A batch cannot be divided, or there are fewer examples than devices.
         RunError: The recipe or the data of a process differ; each process raises it.
     """
-    training, (devices, _, processes) = recipe.training, sharers()
-    sizes = {training.batch_size_in(epoch) for epoch in range(training.epochs)}
-    if uneven := [size for size in sizes if size % devices or len(dataset.x_train) < devices]:
-        reason = f"{devices} devices cannot share {uneven[0]} examples, or have too few to train on"
+    training, (devices, _, processes), n = recipe.training, sharers(), len(dataset.x_train)
+    sizes = {*map(training.batch_size_in, range(training.epochs)), min(devices, n)}
+    if uneven := sorted(size for size in sizes if size % devices):
+        reason = f"{devices} devices cannot share {uneven[0]} examples: set a multiple of {devices}"
         raise RecipeError(f"{recipe.where('training', 'batch_size')}: {reason}")
     if processes > 1:
-        own = repr((recipe.seed, recipe.model, training, fingerprint(dataset)))
-        digests = of_all(np.frombuffer(hashlib.sha256(own.encode()).digest(), np.uint8))
-        if other := np.flatnonzero((digests != digests[0]).any(axis=1)).tolist():
-            raise RunError(f"process {other[0]} has another recipe or other data than process 0")
+        agree("another recipe", repr((recipe.seed, recipe.model, training)).encode())
+        agree("other data", fingerprint(dataset).encode())

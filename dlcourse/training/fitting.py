@@ -123,10 +123,9 @@ class Fit:
         self.clock = (time.perf_counter(), time.process_time())
         labels = partial(targets, self.prepared.model, self.recipe, dataset)
         if self.first_step:  # the metrics have variables only after a first batch
-            some = sharers()[0]  # one example per device
-            self.model.test_on_batch(dataset.x_train[:some], labels("train")[:some])
-        examples = in_whole_shares(len(dataset.x_train))
-        self.steps = training.steps_in(self.progress.epoch, examples)
+            some = slice(sharers()[0])  # one example per device
+            self.model.test_on_batch(dataset.x_train[some], labels("train")[some])
+        self.steps = training.steps_in(self.progress.epoch, in_whole_shares(len(dataset.x_train)))
         size = training.batch_size_in(self.progress.epoch)
         how = {"batch_size": size, "seed": self.recipe.seed, "first_step": self.first_step}
         batches, order = training_batches(dataset.x_train, labels("train"), **how)
@@ -210,8 +209,8 @@ class Fit:
         self.watch.tell(epoch_line(epoch + 1, self.recipe.training.epochs, metrics))
         if epoch + 1 == self.last_epoch and not self.done:
             self.load()  # before Keras ends this fit and restores the best or the averaged weights
-        if self.watch.signal and not self.done:
-            self._leave(self.watch.signal)
+        if (signal := self.watch.signal) and not self.done:
+            self._leave(signal)
 
     def _save(self, *, step: int) -> None:
         self._sync()

@@ -238,11 +238,9 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines += ["", str(dataset.columns), ""] if dataset.columns else []
     lines.append(f"device  {_device(model)}")
     devices, _, processes = sharers()
-    if devices > 1:
-        lines.append(
-            f"        {devices} devices in {processes} processes share every batch; each "
-            f"epoch leaves out {len(dataset.x_train) % devices} examples, others each time"
-        )
+    text = f"        {devices} devices (processes: {processes}) share every batch; left out of "
+    text += f"each epoch, drawn anew: {len(dataset.x_train) % devices} examples"
+    lines += [text] * (devices > 1)
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
     front = prepared.augmented.layers[:-1] if prepared.augmented else []
