@@ -1,0 +1,153 @@
+"""Two editions of a notebook: homework for students, and the teacher's with the answers.
+
+Both have nbgrader's cell metadata. The teacher's edition is also a source for nbgrader: what a
+student must not see stands between its marks, which `nbgrader generate_assignment` leaves out.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from dlcourse.errors import UserError
+from dlcourse.files import make_folder, write_file
+from dlcourse.lessons.exercises import SLIPS, check, exercises, numbered, source
+from dlcourse.lessons.exercises.answers import shown
+from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
+from dlcourse.lessons.teaching import POINTS, notebook, numbers_of
+
+ANSWER = re.compile(r'\n*\bcheck\("(\d\d\.\d+)", answer\)\s*\Z')
+IMPORT = "from dlcourse.lessons import check, hint, solution\n\n"
+TOOLS = re.compile(r'run\s+the\s+cell\.\s+`hint\(".*?"\)`\s+helps,\s+`solution\(".*?"\)`\s+tells\.')
+TOLD = "run the cell, then\nthe one below it, which checks it."
+CLASS = """\
+# Homework: `hint` and `solution` wait, and some exercises may have numbers of your own.
+import os
+
+os.environ["DLCOURSE_CLASS"] = "{}\""""
+CHECK = """\
+# {0}: the check, points: {1}
+from dlcourse.lessons import check
+
+verdict = check("{0}", answer)
+assert verdict.status != "wrong", verdict
+{2}verdict"""
+HIDDEN = "### BEGIN HIDDEN TESTS\nassert verdict, verdict\n### END HIDDEN TESTS\n"
+READING = re.compile(r"(an hour|\d+ minutes) to read")
+MINUTES = {"quick": 3, "complete": 10, "build": 20}  # an estimate, per exercise
+TEACHER = """\
+## For the teacher
+
+The time to read, shared among the sections by their words; that for the exercises is an estimate.
+
+| section | minutes |
+| --- | --: |
+"""
+
+
+def write(paths: Sequence[str], out: str, students: Sequence[str], teacher: bool) -> list[Path]:
+    """Write an edition of each notebook, in a folder per student; return the files.
+
+    Raises:
+        UserError: A file is not a notebook of the course, or `out` is the folder it lies in.
+    """
+    editions: dict[Path, str] = {}
+    for path, student in ((Path(path), student) for path in paths for student in students):
+        if (target := Path(out, student, path.name)).resolve() == path.resolve():
+            raise UserError(f"--out {out}: {path} lies there; name another folder")
+        book = edition(path, numbers_of(student), teacher)
+        editions[target] = json.dumps(book, ensure_ascii=False, indent=1) + "\n"
+    for target, text in editions.items():
+        make_folder(target.parent)
+        write_file(target, lambda place, text=text: place.write_text(text, encoding="utf-8"))
+    return list(editions)
+
+
+def edition(path: Path, numbers: str = "class", teacher: bool = False) -> dict[str, Any]:
+    """Return a notebook as homework with a student's numbers, or as the teacher's edition."""
+    book, cells = notebook(path), []
+    names = [found[1] for cell in book["cells"] if (found := ANSWER.search(cell["source"]))]
+    if not names:
+        raise UserError(f"{path}: there is no exercise of the course in it")
+    for cell in book["cells"]:
+        found = ANSWER.search(cell["source"])
+        if cell["cell_type"] == "markdown":
+            cell["source"] = TOOLS.sub(TOLD, _asked(cell["source"], names, numbers))
+        own = _exercise(found[1], cell["source"][: found.start()], teacher) if found else [cell]
+        cells += [*own, _cell("class", CLASS.format(numbers))] if len(cells) == 1 else own
+    if teacher:
+        about = {"cell_type": "markdown", "id": "teacher", "metadata": {}}
+        cells.insert(1, about | {"source": _about(book["cells"], names)})
+    return {**book, "cells": cells}
+
+
+def _exercise(name: str, text: str, teacher: bool) -> list[dict[str, Any]]:
+    """Return the cell for an answer, and the one that checks it."""
+    points, id_ = POINTS[exercises(name[:2])[name].level], name.replace(".", "-")
+    text = text.replace(IMPORT, "") + (_solved(name) if teacher else "")
+    locked = {"grade": True, "locked": True, "solution": False, "points": points}
+    return [
+        _cell(f"answer-{id_}", text, {"grade": False, "locked": False, "solution": True}),
+        _cell(f"check-{id_}", CHECK.format(name, points, HIDDEN if teacher else ""), locked),
+    ]
+
+
+def _cell(id_: str, text: str, flags: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a code cell, with nbgrader's metadata if there are flags."""
+    metadata = {"nbgrader": {"schema_version": 3, "grade_id": id_, **flags}} if flags else {}
+    kept = {"deletable": False, "editable": not flags["locked"]} if flags else {}
+    code = {"cell_type": "code", "id": id_, "execution_count": None, "outputs": []}
+    return {**code, "metadata": metadata | kept, "source": text}
+
+
+def _asked(text: str, names: Sequence[str], numbers: str) -> str:
+    """Return a text whose questions have a student's numbers."""
+    for name in names:
+        exercise = exercises(name[:2])[name]
+        words = r"\s+".join(map(re.escape, exercise.question.split()))
+        asked = "\n".join(wrap(f"**{name}** {numbered(name, exercise, numbers).question}", 100))
+        text = re.sub(rf"\*\*{name}\*\*\s+{words}", lambda _, asked=asked: asked, text)
+    return text
+
+
+def _solved(name: str) -> str:
+    """Return a solution with its explanation, its hint and what students get wrong as comments."""
+    exercise = exercises(name[:2])[name]
+    notes = [exercise.explanation, f"Hint: {exercise.hint}", "What students get wrong:"]
+    for wrong in exercise.wrong:
+        start = "" if callable(wrong.answer) else f"{shown(wrong.answer)}: "
+        trains = exercise.level == "build"
+        told = f"{wrong.message} …" if trains else check(name, wrong.answer).message
+        notes.append(f"- {start}{told}")
+    lines = [f"# {line}" for note in notes for line in wrap(note, 96, subsequent_indent="  ")]
+    region = ["\n\n### BEGIN SOLUTION", source(exercise.solution), *lines, "### END SOLUTION"]
+    return "\n".join(region)
+
+
+def _about(cells: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """Return minutes per section, and the slides' errors on the subject, as Markdown."""
+    words, section = Counter(), "The beginning"
+    for cell in cells[1:]:
+        for line in cell["source"].splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("## "):
+                section = line[3:]
+            words[section] += len(line.split()) * (section not in ("Exercises", "Further reading"))
+    said = READING.search(" ".join(cells[0]["source"].split()))
+    reading = int((said[1] if said else "60").replace("an hour", "60").split()[0])
+    rows = [f"| {name} | {reading * n / words.total():.0f} |\n" for name, n in words.items() if n]
+    work = sum(MINUTES[exercises(name[:2])[name].level] for name in names)
+    rows.append(f"| Exercises | {work} |\n\n**The slides' errors** on the subject:\n\n")
+    slips = [_slip(id_) for id_ in SLIPS.get(names[0][:2], "").split()] or ["None."]
+    return "".join([TEACHER, *rows, *slips])
+
+
+def _slip(id_: str) -> str:
+    """Return an error of the slides, and what is right."""
+    if statement := STATEMENTS.get(id_):
+        return f"- {id_}: “{statement.says}” → {statement.correction}\n"
+    example = EXAMPLES[id_]
+    says = [f"{q.name}: {q.says} → {q.shown()}" for q in example.quantities if q.verdict == "slip"]
+    return f"- {id_}: {example.title}. {'; '.join(says)}. {example.note}\n"
