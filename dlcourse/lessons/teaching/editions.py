@@ -34,7 +34,7 @@ from dlcourse.lessons import check
 
 verdict = check("{0}", answer)
 assert verdict.status != "wrong", verdict
-{2}verdict"""
+{2}display(verdict)"""
 HIDDEN = "### BEGIN HIDDEN TESTS\nassert verdict, verdict\n### END HIDDEN TESTS\n"
 READING = re.compile(r"(an hour|\d+ minutes) to read")
 MINUTES = {"quick": 3, "complete": 10, "build": 20}  # an estimate, per exercise
