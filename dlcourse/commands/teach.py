@@ -54,21 +54,23 @@ def _editions(arguments: argparse.Namespace) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from dlcourse.lessons.teaching import grading, isolation, roster
+    from dlcourse.lessons.teaching import grading, isolation, numbers_of, roster
 
     if isolation.isolation() is None and not arguments.unsafe:
         raise UserError(grading.NO_ISOLATION)
-    rows, students = [], roster(arguments.roster)
-    for student, path in grading.submissions(arguments.paths[0], [*filter(None, students)]):
+    rows, students = [], [*filter(None, roster(arguments.roster))]
+    limits = {"seconds": max(1, arguments.seconds), "gib": max(1, arguments.gib)}
+    for student, path in grading.submissions(arguments.paths[0], students):
+        numbers = numbers_of(student if students else "")
         try:
-            own = grading.marks(student, path, max(1, arguments.seconds), max(1, arguments.gib))
+            own = grading.marks(student, path, numbers=numbers, **limits)
         except UserError as error:
             print_error(str(error))
             continue
         rows += own
         points, most = (sum(row[what] for row in own) for what in ("points", "most"))
         write(f"{student}  {path.name}  {points} of {most}")
-    for student in sorted({*students} - {"", *(row["student"] for row in rows)}):
+    for student in sorted({*students} - {*(row["student"] for row in rows)}):
         write(f"{student}  no submission")
     for path in grading.write_grades(rows, arguments.out) if rows else ():
         write(str(path))

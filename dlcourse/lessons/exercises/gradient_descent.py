@@ -55,7 +55,7 @@ def _two_steps(x: int = 6, rate: float = 0.25) -> Exercise:
         equivalents=(str(two), f"x = {two}", [two], np.float32(two)),
         wrong=wrong,
         variant=lambda random: _two_steps(
-            int(random.integers(2, 10)), float(random.choice([0.1, 0.2, 0.3]))
+            int(random.integers(3, 10)), float(random.choice([0.1, 0.2, 0.3]))
         ),
     )
 

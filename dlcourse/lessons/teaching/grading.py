@@ -15,7 +15,7 @@ from typing import Any
 from dlcourse.errors import UserError
 from dlcourse.files import make_folder, write_file
 from dlcourse.lessons.exercises import NOTEBOOKS, exercises
-from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook, numbers_of
+from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook
 
 CHECKED = re.compile(r"""\bcheck\(\s*["'](\d\d\.\d{1,2})["']""")
 ASKED = re.compile(r"\A\s*# (\d\d\.\d{1,2}):")
@@ -63,8 +63,17 @@ def marked_cells(codes: Sequence[str]) -> dict[str, int]:
     return {name: places.get(name, -1) for name in names}
 
 
-def marks(student: str, path: Path, seconds: int = 600, gib: int = 4) -> list[dict[str, Any]]:
+def marks(
+    student: str, path: Path, *, numbers: str = "class", seconds: int = 600, gib: int = 4
+) -> list[dict[str, Any]]:
     """Return a row for each exercise of a submission's notebook: its points, and why.
+
+    Args:
+        student: Name in the rows.
+        path: The notebook.
+        numbers: Value of DLCOURSE_CLASS with which the student was asked, see `numbers_of`.
+        seconds: Longest wall-clock time; a cell or a call may take a fifth of it.
+        gib: Most memory of the submission's processes, in GiB.
 
     Raises:
         UserError: The file is not a notebook with exercises.
@@ -75,7 +84,7 @@ def marks(student: str, path: Path, seconds: int = 600, gib: int = 4) -> list[di
         raise UserError(f"{path}: there is no exercise of the course in it")
     taken = {place: name for name, place in places.items()}
     cells = [(code, taken.get(k, "")) for k, code in enumerate(codes)]
-    found, why = verdicts(cells, numbers_of(student), seconds, gib)
+    found, why = verdicts(cells, numbers, seconds, gib)
     stopped = "wrong", f"The notebook was stopped before: {why or 'its process ended'}."
     for name, place in places.items():
         missing = stopped if place >= 0 else ("unattempted", "The exercise is not in the notebook.")
