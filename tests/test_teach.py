@@ -160,10 +160,10 @@ def test_hints_and_solutions_decline_in_a_class_and_checks_do_not(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("ada\nada\n", "'ada' is there twice"),
-        ("ada\n../bob\n", "'../bob' is not a student's name"),
-        ("", "'' is not a student's name"),
-        ("=1+1\n", "'=1+1' is not a student's name"),
+        ("ada\nada\n", "'ada' cannot be taken: one student per line, each once"),
+        ("ada\n../bob\n", "'../bob' cannot be taken"),
+        ("", "'' cannot be taken"),
+        ("=1+1\n", "'=1+1' cannot be taken"),
     ],
 )
 def test_a_roster_that_cannot_be_used_is_refused(text, error, tmp_path):
@@ -202,12 +202,12 @@ def test_submissions_are_found_by_student(tmp_path):
         (tmp_path / name).write_text("{}")
     (tmp_path / "ada" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "ada" / ".ipynb_checkpoints" / "07.ipynb").write_text("{}")
-    found = grading.submissions(tmp_path, ["ada", "ada-lee", "bo"])
+    found = grading.submissions([tmp_path], ["ada", "ada-lee", "bo"])
     assert [student for student, _ in found] == ["ada", "ada-lee", "bo"]
     with pytest.raises(UserError, match="'bo b_07 \\(1\\)' does not begin with a student's name"):
-        grading.submissions(tmp_path, ["ada"])
+        grading.submissions([tmp_path], ["ada"])
     with pytest.raises(UserError, match="there is no notebook"):
-        grading.submissions(tmp_path / "nothing")
+        grading.submissions([tmp_path / "nothing"], [""])
 
 
 def test_where_nothing_isolates_grading_is_refused_unless_unsafe(tmp_path, monkeypatch, capsys):
@@ -215,7 +215,7 @@ def test_where_nothing_isolates_grading_is_refused_unless_unsafe(tmp_path, monke
     monkeypatch.setattr(isolation, "isolation", lambda: None)
     command = ["grade", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main(command) == 1
-    assert "--unsafe runs submissions with all your rights" in capsys.readouterr().err
+    assert "--unsafe gives submissions your rights" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert main([*command, "--unsafe"]) == 0
     assert "ada  ada.ipynb  1 of 8" in capsys.readouterr().out
@@ -313,7 +313,10 @@ try: answer = e.exercises("02")["02.3"].solution
 except Exception: answer = 9""",
     "02.4": """
 import pathlib
-found = [p for p in pathlib.Path(e.__file__).parent.rglob("*descent*") if p.read_bytes()]
+def readable(path):
+    try: return bool(path.read_bytes())
+    except OSError: return False
+found = [p for p in pathlib.Path(e.__file__).parent.rglob("*descent*") if readable(p)]
 found += [p for p in ("SECRET", "PLACE") if p in os.environ or os.path.exists(p)]
 code = "def answer(x, y, w, b, learning_rate, batch_size, order):\\n    return 0"
 if found: code = found[0].read_text().split("def one_epoch")[1]
@@ -423,7 +426,7 @@ def test_a_memory_bomb_goes_off_in_its_own_room(code, rest, tmp_path):
 
 
 @isolated
-def test_a_command_grades_a_class_and_lists_what_it_got_wrong(tmp_path, capsys):
+def test_the_command_grades_every_submission_and_lists_what_was_wrong(tmp_path, capsys):
     (tmp_path / "class.txt").write_text("ada\nbob\neve\n")
     right = {
         who: exercises("02")["02.1"].variant(rng(who, "02.1")).solution for who in ("ada", "bob")
@@ -526,6 +529,17 @@ def test_a_model_that_a_file_cannot_hold_predicts_where_it_was_written(ends):
 # nbgrader
 
 
+def short(path):
+    """Write notebook 02 without its lesson, which takes nbgrader a minute, and return its path."""
+    book = notebook(LESSONS[2])
+    start = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "id": "a"}
+    kept = [c for c in book["cells"] if "**02." in c["source"] or 'check("02.' in c["source"]]
+    code = "import numpy as np\n\ndef descend(gradient, x, rate, steps): return [x]"
+    book["cells"] = [book["cells"][0], start | {"source": code}, *kept]
+    path.write_text(json.dumps(book))
+    return path
+
+
 @pytest.mark.slow
 def test_nbgrader_takes_what_is_released_and_gives_the_same_points(tmp_path, monkeypatch):
     pytest.importorskip("nbgrader", reason="pip install dlcourse[teach]")
@@ -540,11 +554,10 @@ def test_nbgrader_takes_what_is_released_and_gives_the_same_points(tmp_path, mon
         return done.stdout + done.stderr
 
     (tmp_path / "class.txt").write_text("ada\nbob\neve\n")
-    path, roster_ = str(LESSONS[2]), str(tmp_path / "class.txt")
+    path, roster_ = str(short(tmp_path / LESSONS[2].name)), str(tmp_path / "class.txt")
     assert main(["solutions", path, "--out", "source/ex"]) == 0
     assert main(["release", path, "--out", "out", "--roster", roster_]) == 0
-    for name in ("out/ada", "source/ex"):
-        assert "Success" in nbgrader("validate", f"{name}/{LESSONS[2].name}")
+    assert "Success" in nbgrader("validate", f"out/ada/{LESSONS[2].name}")
     nbgrader("generate_assignment", "ex", "--create")
     released = (tmp_path / "release" / "ex" / LESSONS[2].name).read_text()
     assert "What students get wrong" not in released

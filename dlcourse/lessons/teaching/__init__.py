@@ -26,9 +26,9 @@ def roster(path: str | Path | None) -> list[str]:
         raise UserError(f"{path}: cannot be read as a roster: {one_line(error)}") from None
     students = [line.partition(",")[0].strip() for line in lines if line.strip()]
     for student in students or [""]:
-        if not STUDENT.fullmatch(student) or students.count(student) > 1:
-            fault = "is there twice" if students.count(student) > 1 else "is not a student's name"
-            raise UserError(f"{path}: '{student}' {fault}: one per line, letters, digits and ._@+-")
+        if students.count(student) > 1 or not STUDENT.fullmatch(student):
+            form = "one student per line, each once, of letters, digits and ._@+-"
+            raise UserError(f"{path}: '{student}' cannot be taken: {form}")
     return students
 
 

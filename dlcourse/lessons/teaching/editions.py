@@ -38,14 +38,8 @@ assert verdict.status != "wrong", verdict
 HIDDEN = "### BEGIN HIDDEN TESTS\nassert verdict, verdict\n### END HIDDEN TESTS\n"
 READING = re.compile(r"(an hour|\d+ minutes) to read")
 MINUTES = {"quick": 3, "complete": 10, "build": 20}  # an estimate, per exercise
-TEACHER = """\
-## For the teacher
-
-The time to read, shared among the sections by their words; that for the exercises is an estimate.
-
-| section | minutes |
-| --- | --: |
-"""
+TEACHER = "## For the teacher\n\nReading is shared by words; the exercises are estimated.\n\n"
+TABLE = "| section | minutes |\n| --- | --: |\n"
 
 
 def write(paths: Sequence[str], out: str, students: Sequence[str], teacher: bool) -> list[Path]:
@@ -140,8 +134,8 @@ def _about(cells: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
     rows = [f"| {name} | {reading * n / words.total():.0f} |\n" for name, n in words.items() if n]
     work = sum(MINUTES[exercises(name[:2])[name].level] for name in names)
     rows.append(f"| Exercises | {work} |\n\n**The slides' errors** on the subject:\n\n")
-    slips = [_slip(id_) for id_ in SLIPS.get(names[0][:2], "").split()] or ["None."]
-    return "".join([TEACHER, *rows, *slips])
+    slips = map(_slip, SLIPS.get(names[0][:2], "").split())
+    return "".join([TEACHER, TABLE, *rows, *slips])
 
 
 def _slip(id_: str) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -15,19 +16,26 @@ from typing import Any
 from dlcourse.errors import UserError
 from dlcourse.files import make_folder, write_file
 from dlcourse.lessons.exercises import NOTEBOOKS, exercises
-from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook
+from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook, numbers_of
 
 CHECKED = re.compile(r"""\bcheck\(\s*["'](\d\d\.\d{1,2})["']""")
 ASKED = re.compile(r"\A\s*# (\d\d\.\d{1,2}):")
+COLUMNS = ("student", "notebook", "exercise", "points", "most", "status", "message")
 NUMBER = re.compile(r"[-−]?\d[\d.,/e%]*")
-NO_ISOLATION = (
-    "grade: neither bubblewrap nor unshare can isolate a process on this machine. Install "
-    "bubblewrap, or grade on another one; --unsafe runs submissions with all your rights"
-)
 
 
-def submissions(folder: str | Path, students: Sequence[str] = ()) -> list[tuple[str, Path]]:
-    """Return the student and the path of each notebook in a folder.
+def require_isolation(unsafe: bool) -> None:
+    """Raise a UserError if a submission cannot be run here, or only with all rights."""
+    if find_spec("IPython") is None:
+        raise UserError("grade: IPython runs the notebooks: pip install 'dlcourse[teach]'")
+    if not (unsafe or isolation.isolation()):
+        reason = "grade: neither bubblewrap nor unshare can isolate a process on this machine"
+        cure = "install bubblewrap, or grade on another one; --unsafe gives submissions your rights"
+        raise UserError(f"{reason}: {cure}")
+
+
+def submissions(folders: Sequence[str | Path], students: Sequence[str]) -> list[tuple[str, Path]]:
+    """Return the student and the path of each notebook in the folders.
 
     A student is the first part of the path below the folder, or with a roster the one whose name
     this part begins with.
@@ -36,16 +44,15 @@ def submissions(folder: str | Path, students: Sequence[str] = ()) -> list[tuple[
         UserError: There is no notebook, or one is of nobody on the roster.
     """
     found = []
-    for path in sorted(Path(folder).rglob("*.ipynb")):
+    for folder, path in ((f, path) for f in folders for path in sorted(Path(f).rglob("*.ipynb"))):
         top = path.relative_to(folder).parts[0].removesuffix(".ipynb")
-        own = [name for name in students if re.match(rf"{re.escape(name)}(?![^\W_])", top)]
-        if ".ipynb_checkpoints" in path.parts:
-            continue
-        if not (own if students else STUDENT.match(top)):
+        own = [who for who in students if who and re.match(rf"{re.escape(who)}(?![^\W_])", top)]
+        if not (own := own or [top] * (not students[0] and bool(STUDENT.match(top)))):
             raise UserError(f"{path}: '{top}' does not begin with a student's name; rename it")
-        found.append((max(own, key=len) if own else top, path))
+        if ".ipynb_checkpoints" not in path.parts:
+            found.append((max(own, key=len), path))
     if not found:
-        raise UserError(f"{folder}: there is no notebook (.ipynb) in it")
+        raise UserError(f"{folders[0]}: there is no notebook (.ipynb) in it")
     return found
 
 
@@ -64,14 +71,14 @@ def marked_cells(codes: Sequence[str]) -> dict[str, int]:
 
 
 def marks(
-    student: str, path: Path, *, numbers: str = "class", seconds: int = 600, gib: int = 4
+    student: str, path: Path, students: Sequence[str] = ("",), seconds: int = 600, gib: int = 4
 ) -> list[dict[str, Any]]:
     """Return a row for each exercise of a submission's notebook: its points, and why.
 
     Args:
-        student: Name in the rows.
+        student: Name in the rows, and with a roster what their numbers follow from.
         path: The notebook.
-        numbers: Value of DLCOURSE_CLASS with which the student was asked, see `numbers_of`.
+        students: Those of the roster, [""] for none.
         seconds: Longest wall-clock time; a cell or a call may take a fifth of it.
         gib: Most memory of the submission's processes, in GiB.
 
@@ -84,15 +91,14 @@ def marks(
         raise UserError(f"{path}: there is no exercise of the course in it")
     taken = {place: name for name, place in places.items()}
     cells = [(code, taken.get(k, "")) for k, code in enumerate(codes)]
-    found, why = verdicts(cells, numbers, seconds, gib)
+    found, why = verdicts(cells, numbers_of(student if students[0] else ""), seconds, gib)
     stopped = "wrong", f"The notebook was stopped before: {why or 'its process ended'}."
     for name, place in places.items():
         missing = stopped if place >= 0 else ("unattempted", "The exercise is not in the notebook.")
         status, message = found.get(name, missing)
         most = POINTS[exercises(name[:2])[name].level]
-        row = {"student": student, "notebook": path.name, "exercise": name, "most": most}
-        points = most if status == "right" else 0
-        rows.append(row | {"points": points, "status": status, "message": message})
+        row = (student, path.name, name, most * (status == "right"), most, status, message)
+        rows.append(dict(zip(COLUMNS, row, strict=True)))
     return rows
 
 
@@ -101,25 +107,22 @@ def verdicts(
 ) -> tuple[dict[str, tuple[str, str]], str]:
     """Return the status and the words by exercise, and why the notebook was stopped, if it was."""
     way, started = isolation.isolation(), []
-    program = [sys.executable, "-m", "dlcourse.lessons.teaching.processes"]
     limits = ["prlimit", f"--as={gib * 2**30}", "--core=0", "--"]
     with ExitStack() as stack:
         given, out = (stack.enter_context(TemporaryFile("w+")) for _ in range(2))
         shared, *rooms = (stack.enter_context(TemporaryDirectory()) for _ in range(3))
         json.dump(cells, given)
         given.seek(0)
-        for role, end, room in zip(("run", "mark"), socket.socketpair(), rooms, strict=True):
-            trusted = role == "mark"
-            prefix = [*way(room, shared, trusted), *limits] if way else []
-            command = [*prefix, *program, role, str(end.fileno()), str(seconds // 5 or 1)]
-            variables = isolation.environment(numbers, shared if trusted else "/tmp")
-            how: Any = {"env": variables, "cwd": room, "pass_fds": [end.fileno()]}
-            how |= (
-                {"stdin": given, "stdout": out}
-                if trusted
-                else {"stdin": DEVNULL, "stdout": DEVNULL}
-            )
-            started.append(Popen(command, stderr=DEVNULL, start_new_session=True, **how))
+        streams: Any = {"run": (DEVNULL, DEVNULL, "/tmp"), "mark": (given, out, shared)}
+        for role, end, room in zip(streams, socket.socketpair(), rooms, strict=True):
+            command = [sys.executable, "-m", "dlcourse.lessons.teaching.processes", role]
+            command += [str(end.fileno()), str(seconds // 5 or 1)]
+            if way:
+                command = [*way(room, shared, role == "mark"), *limits, *command]
+            read, written, files = streams[role]
+            how: Any = {"stdin": read, "stdout": written, "stderr": DEVNULL, "cwd": room}
+            how |= {"env": isolation.environment(numbers, files), "pass_fds": [end.fileno()]}
+            started.append(Popen(command, start_new_session=True, **how))
             end.close()
         why = isolation.watched(started, seconds, gib)
         out.seek(0)

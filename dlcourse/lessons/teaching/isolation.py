@@ -33,8 +33,7 @@ def visible(shared: str) -> list[str]:
 def answers() -> list[str]:
     """Return what a submission must not read: the exercises' checkers and solutions."""
     kept = ("__init__.py", "answers.py", "exercise.py", "networks.py")
-    folder = PACKAGE / "lessons" / "exercises"
-    return [str(path) for path in folder.iterdir() if path.name not in kept]
+    return [str(p) for p in (PACKAGE / "lessons/exercises").iterdir() if p.name not in kept]
 
 
 def bubblewrap(_: str, shared: str, trusted: bool) -> list[str]:
@@ -45,7 +44,8 @@ def bubblewrap(_: str, shared: str, trusted: bool) -> list[str]:
     binds += ["--bind", shared, shared] * trusted
     for place in [] if trusted else answers():
         binds += ["--tmpfs", place] if Path(place).is_dir() else ["--ro-bind", "/dev/null", place]
-    return [*words.split(), *binds, "--chdir", "/tmp", "--"]
+    end = "--remount-ro /dev --remount-ro / --chdir /tmp --"
+    return [*words.split(), *binds, *end.split()]
 
 
 def unshare(root: str, shared: str, trusted: bool) -> list[str]:
@@ -85,11 +85,11 @@ def isolation() -> Any:
 
 def environment(numbers: str, shared: str) -> dict[str, str]:
     """Return the variables of a process; of the teacher's own there are two."""
-    kept = [name for name in ("KERAS_BACKEND", "TFDS_DATA_DIR") if name in os.environ]
+    kept = ("KERAS_BACKEND", "TFDS_DATA_DIR")
     system = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
     quiet = {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": shared}
-    course = {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
-    return {name: os.environ[name] for name in kept} | system | quiet | course
+    own = {name: os.environ[name] for name in kept if name in os.environ} | system | quiet
+    return own | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
 
 
 def memory(pid: int) -> int:
