@@ -202,6 +202,7 @@ def test_submissions_are_found_by_student(tmp_path):
         (tmp_path / name).write_text("{}")
     (tmp_path / "ada" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "ada" / ".ipynb_checkpoints" / "07.ipynb").write_text("{}")
+    (tmp_path / "bo_2.ipynb").symlink_to(tmp_path / "ada-lee.ipynb")  # to what is another's
     found = grading.submissions([tmp_path], ["ada", "ada-lee", "bo"])
     assert [student for student, _ in found] == ["ada", "ada-lee", "bo"]
     with pytest.raises(UserError, match="'bo b_07 \\(1\\)' does not begin with a student's name"):

@@ -69,8 +69,8 @@ def check(name: str, answer: Any) -> Verdict:
             raise NotAttempted
         message = exercise.check(answer)
     except NotAttempted:
-        text = f'Put your answer in the place of `...`; `hint("{name}")` helps.'
-        return Verdict(name, "unattempted", text)
+        helps = "" if os.environ.get("DLCOURSE_CLASS") else f'; `hint("{name}")` helps'
+        return Verdict(name, "unattempted", f"Put your answer in the place of `...`{helps}.")
     except Mistake as mistake:
         message = str(mistake)
     except Exception as error:  # noqa: BLE001 - a student's object may do anything

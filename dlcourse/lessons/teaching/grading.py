@@ -49,7 +49,7 @@ def submissions(folders: Sequence[str | Path], students: Sequence[str]) -> list[
         own = [who for who in students if who and re.match(rf"{re.escape(who)}(?![^\W_])", top)]
         if not (own := own or [top] * (not students[0] and bool(STUDENT.match(top)))):
             raise UserError(f"{path}: '{top}' does not begin with a student's name; rename it")
-        if ".ipynb_checkpoints" not in path.parts:
+        if ".ipynb_checkpoints" not in path.parts and not path.is_symlink():
             found.append((max(own, key=len), path))
     if not found:
         raise UserError(f"{folders[0]}: there is no notebook (.ipynb) in it")

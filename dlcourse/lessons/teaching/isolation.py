@@ -27,7 +27,7 @@ def visible(shared: str) -> list[str]:
     packages = [place for place in sys.path if place.endswith("-packages")]
     places = [*SYSTEM, sys.base_prefix, sys.prefix, *packages, PACKAGE, PACKAGE.parent / "configs"]
     places += [os.environ.get("TFDS_DATA_DIR", PACKAGE), shared]
-    return list(dict.fromkeys(str(place) for place in places if Path(place).exists()))
+    return list(dict.fromkeys(str(Path(p).absolute()) for p in places if Path(p).exists()))
 
 
 def answers() -> list[str]:
@@ -86,7 +86,8 @@ def isolation() -> Any:
 def environment(numbers: str, shared: str) -> dict[str, str]:
     """Return the variables of a process; of the teacher's own there are two."""
     kept = ("KERAS_BACKEND", "TFDS_DATA_DIR")
-    system = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
+    # Two arenas: one for each thread would count as memory on a machine with many cores.
+    system = {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
     quiet = {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": shared}
     own = {name: os.environ[name] for name in kept if name in os.environ} | system | quiet
     return own | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
