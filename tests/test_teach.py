@@ -452,6 +452,14 @@ def test_the_command_grades_every_submission_and_lists_what_was_wrong(tmp_path, 
     assert len(table(out / "answers.csv")) == 10
 
 
+@isolated
+def test_a_notebook_that_is_handed_in_twice_does_not_count_twice(tmp_path):
+    for place in ("ada/02.ipynb", "ada/again/02.ipynb"):
+        write(tmp_path / "in" / place, {"02.1": "answer = 1.5"})
+    assert main(["grade", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
+    assert [row["points"] for row in table(tmp_path / "out" / "grades.csv")] == ["1", "1"]
+
+
 def table(path):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 

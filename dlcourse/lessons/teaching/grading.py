@@ -97,7 +97,7 @@ def marks(
         missing = stopped if place >= 0 else ("unattempted", "The exercise is not in the notebook.")
         status, message = found.get(name, missing)
         most = POINTS[exercises(name[:2])[name].level]
-        row = (student, path.name, name, most * (status == "right"), most, status, message)
+        row = (student, str(path), name, most * (status == "right"), most, status, message)
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return rows
 
@@ -110,7 +110,8 @@ def verdicts(
     limits = ["prlimit", f"--as={gib * 2**30}", "--core=0", "--"]
     with ExitStack() as stack:
         given, out = (stack.enter_context(TemporaryFile("w+")) for _ in range(2))
-        shared, *rooms = (stack.enter_context(TemporaryDirectory()) for _ in range(3))
+        rooms = [TemporaryDirectory(ignore_cleanup_errors=True) for _ in range(3)]
+        shared, *rooms = map(stack.enter_context, rooms)
         json.dump(cells, given)
         given.seek(0)
         streams: Any = {"run": (DEVNULL, DEVNULL, "/tmp"), "mark": (given, out, shared)}

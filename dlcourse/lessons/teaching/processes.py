@@ -28,8 +28,6 @@ from dlcourse.lessons.exercises.answers import is_empty, is_open
 from dlcourse.lessons.exercises.exercise import NotAttempted, Verdict
 from dlcourse.quiet import write
 
-LARGEST = 2**27  # bytes of a message
-
 
 class Generator(np.random.Generator):
     """The random generator that has a state."""
@@ -84,7 +82,7 @@ class Peer:
         """
         while True:
             try:
-                message = self.connection.recv_bytes(LARGEST)
+                message = self.connection.recv_bytes(2**27)  # at most so many bytes
             except (EOFError, OSError):
                 os._exit(0)  # an exception could be caught on its way through a checker
             kind, *rest = json.loads(message, object_hook=self._read)
