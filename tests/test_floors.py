@@ -141,7 +141,7 @@ def lines_of_code(file: Path) -> int:
 
 BOUNDS = {
     "core": 9794,
-    "commands": 1397,
+    "commands": 1396,
     "lab": 3980,
     "compat": 1600,
     "lessons": 3500,

@@ -38,9 +38,8 @@ def texts(book, kind="code"):
 
 
 def flags(book):
-    return [
-        cell["metadata"]["nbgrader"] for cell in book["cells"] if "nbgrader" in cell["metadata"]
-    ]
+    made = [cell["metadata"].get("nbgrader", {}) for cell in book["cells"]]
+    return [own for own in made if re.match("answer|check", own.get("grade_id", ""))]
 
 
 # Homework and the teacher's edition
@@ -144,6 +143,14 @@ def test_homework_asks_a_student_with_their_own_numbers():
     asked = [next(t for t in texts(b, "markdown") if "**02.1**" in t) for b in (ada, bob, none)]
     assert len(set(asked)) == 3
     assert 'os.environ["DLCOURSE_CLASS"] = "class:fdee430d"' in texts(ada)[1]
+
+
+def test_the_teachers_edition_of_a_student_has_the_answers_to_their_numbers():
+    own = exercises("02")["02.1"].variant(rng("ada", "02.1"))
+    book = edition(LESSONS[2], numbers_of("ada"), teacher=True)
+    text = next(t for t in texts(book) if t.startswith("# 02.1:"))
+    assert f"\nanswer = {own.solution}\n" in text
+    assert f"# - {own.wrong[0].answer}: {own.wrong[0].message}" in text
 
 
 def test_hints_and_solutions_decline_in_a_class_and_checks_do_not(monkeypatch):

@@ -36,8 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 def _editions(arguments: argparse.Namespace) -> int:
     from dlcourse.lessons.teaching import editions, roster
 
-    teacher = arguments.task == "solutions"
-    students = roster(None if teacher else arguments.roster)
+    teacher, students = arguments.task == "solutions", roster(arguments.roster)
     for path in editions.write(arguments.paths, arguments.out, students, teacher):
         write(str(path))
     return 0

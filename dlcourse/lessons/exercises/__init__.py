@@ -63,7 +63,11 @@ def check(name: str, answer: Any) -> Verdict:
     Raises:
         UserError: There is no such exercise.
     """
-    exercise = _find(name)
+    return verdict(name, _find(name), answer)
+
+
+def verdict(name: str, exercise: Exercise, answer: Any) -> Verdict:
+    """Return the verdict on an answer to this exercise; `name` is what it is called in it."""
     try:
         if answer is UNATTEMPTED:
             raise NotAttempted

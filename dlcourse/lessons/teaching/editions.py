@@ -14,7 +14,7 @@ from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.files import make_folder, write_file
-from dlcourse.lessons.exercises import SLIPS, check, exercises, numbered, source
+from dlcourse.lessons.exercises import SLIPS, exercises, numbered, source, verdict
 from dlcourse.lessons.exercises.answers import shown
 from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 from dlcourse.lessons.teaching import POINTS, notebook, numbers_of
@@ -70,7 +70,8 @@ def edition(path: Path, numbers: str = "class", teacher: bool = False) -> dict[s
         found = ANSWER.search(cell["source"])
         if cell["cell_type"] == "markdown":
             cell["source"] = TOOLS.sub(TOLD, _asked(cell["source"], names, numbers))
-        own = _exercise(found[1], cell["source"][: found.start()], teacher) if found else [cell]
+        solved = _solved(found[1], numbers) if found and teacher else ""
+        own = _exercise(found[1], cell["source"][: found.start()], solved) if found else [cell]
         cells += [*own, _cell("class", CLASS.format(numbers))] if len(cells) == 1 else own
     if teacher:
         about = {"cell_type": "markdown", "id": "teacher", "metadata": {}}
@@ -78,23 +79,21 @@ def edition(path: Path, numbers: str = "class", teacher: bool = False) -> dict[s
     return {**book, "cells": cells}
 
 
-def _exercise(name: str, text: str, teacher: bool) -> list[dict[str, Any]]:
+def _exercise(name: str, text: str, solved: str) -> list[dict[str, Any]]:
     """Return the cell for an answer, and the one that checks it."""
     points, id_ = POINTS[exercises(name[:2])[name].level], name.replace(".", "-")
-    text = text.replace(IMPORT, "") + (_solved(name) if teacher else "")
-    locked = {"grade": True, "locked": True, "solution": False, "points": points}
-    return [
-        _cell(f"answer-{id_}", text, {"grade": False, "locked": False, "solution": True}),
-        _cell(f"check-{id_}", CHECK.format(name, points, HIDDEN if teacher else ""), locked),
-    ]
+    answer = _cell(f"answer-{id_}", text.replace(IMPORT, "") + solved, solution=True)
+    check = CHECK.format(name, points, HIDDEN if solved else "")
+    return [answer, _cell(f"check-{id_}", check, grade=True, locked=True, points=points)]
 
 
-def _cell(id_: str, text: str, flags: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a code cell, with nbgrader's metadata if there are flags."""
-    metadata = {"nbgrader": {"schema_version": 3, "grade_id": id_, **flags}} if flags else {}
-    kept = {"deletable": False, "editable": not flags["locked"]} if flags else {}
+def _cell(id_: str, text: str, **flags: Any) -> dict[str, Any]:
+    """Return a code cell with nbgrader's metadata, which students cannot delete."""
+    plain = {"schema_version": 3, "grade_id": id_, "grade": False, "locked": False}
+    metadata = {"nbgrader": {**plain, "solution": False, **flags}, "deletable": False}
+    metadata |= {"editable": "locked" not in flags}
     code = {"cell_type": "code", "id": id_, "execution_count": None, "outputs": []}
-    return {**code, "metadata": metadata | kept, "source": text}
+    return code | {"metadata": metadata, "source": text}
 
 
 def _asked(text: str, names: Sequence[str], numbers: str) -> str:
@@ -107,14 +106,14 @@ def _asked(text: str, names: Sequence[str], numbers: str) -> str:
     return text
 
 
-def _solved(name: str) -> str:
+def _solved(name: str, numbers: str) -> str:
     """Return a solution with its explanation, its hint and what students get wrong as comments."""
-    exercise = exercises(name[:2])[name]
+    exercise = numbered(name, exercises(name[:2])[name], numbers)
     notes = [exercise.explanation, f"Hint: {exercise.hint}", "What students get wrong:"]
     for wrong in exercise.wrong:
         start = "" if callable(wrong.answer) else f"{shown(wrong.answer)}: "
         trains = exercise.level == "build"
-        told = f"{wrong.message} …" if trains else check(name, wrong.answer).message
+        told = f"{wrong.message} …" if trains else verdict(name, exercise, wrong.answer).message
         notes.append(f"- {start}{told}")
     lines = [f"# {line}" for note in notes for line in wrap(note, 96, subsequent_indent="  ")]
     region = ["\n\n### BEGIN SOLUTION", source(exercise.solution), *lines, "### END SOLUTION"]
