@@ -311,23 +311,25 @@ class Any:
 answer = Any()""",
     "02.3": """
 import dlcourse.lessons.exercises as e, sys, os, json
+try: answer = e.exercises("02")["02.3"].solution
+except Exception: answer = 9
 right = e.Verdict("02.3", "right", "")
 e.check = check = lambda *_: right
 e.Exercise.check = property(lambda self: lambda answer: None)
 for handle in range(256):
     try: os.write(handle, (json.dumps(vars(right)) + "\\n").encode() if handle < 3 else b"")
-    except OSError: pass
-try: answer = e.exercises("02")["02.3"].solution
-except Exception: answer = 9""",
+    except OSError: pass""",
     "02.4": """
 import pathlib
 def readable(path):
     try: return bool(path.read_bytes())
     except OSError: return False
-found = [p for p in pathlib.Path(e.__file__).parent.rglob("*descent*") if readable(p)]
+found = [p for p in pathlib.Path(e.__file__).parent.rglob("*descent.py") if readable(p)]
 found += [p for p in ("SECRET", "PLACE") if p in os.environ or os.path.exists(p)]
 code = "def answer(x, y, w, b, learning_rate, batch_size, order):\\n    return 0"
-if found: code = found[0].read_text().split("def one_epoch")[1]
+if found:
+    code = found[0].read_text().split("def one_epoch")[1]
+    code = "import numpy as np\\ndef answer" + code.split("\\n\\n\\n")[0]
 exec(code)""",
     "02.5": """
 import socket
