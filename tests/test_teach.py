@@ -136,6 +136,8 @@ def test_an_exercise_with_other_numbers_is_checked_with_them(name, monkeypatch):
 def test_the_exercises_that_have_other_numbers_are_these():
     every = {name: task for number in NOTEBOOKS for name, task in exercises(number).items()}
     assert [name for name, task in every.items() if task.variant] == VARIED
+    page = " ".join((ROOT / "notebooks" / "README.md").read_text(encoding="utf-8").split())
+    assert f"{', '.join(VARIED[:-1])} and {VARIED[-1]} are asked with numbers" in page
 
 
 def test_homework_asks_a_student_with_their_own_numbers():
