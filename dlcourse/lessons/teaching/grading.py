@@ -142,7 +142,7 @@ def write_grades(rows: Sequence[dict[str, Any]], out: str | Path) -> Iterator[Pa
 
     answers, key = pd.DataFrame(rows), ["student", "notebook"]
     grades = answers.pivot_table("points", key, "exercise", "sum", sort=False)
-    totals = answers.groupby(key, sort=False)[["points", "most"]].sum()
+    totals: Any = answers.groupby(key, sort=False)[["points", "most"]].sum()
     tables = {"grades.csv": grades.join(totals).reset_index(), "answers.csv": answers}
     for name, table in tables.items():
         path = make_folder(out) / name
