@@ -140,8 +140,8 @@ def lines_of_code(file: Path) -> int:
 
 
 BOUNDS = {
-    "core": 9794,
-    "commands": 1396,
+    "core": 9949,
+    "commands": 1388,
     "lab": 3980,
     "compat": 1600,
     "lessons": 3500,
