@@ -23,7 +23,7 @@ from dlcourse.lessons.exercises import NOTEBOOKS, SLIPS, check, exercises, hint,
 from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 from dlcourse.lessons.teaching import grading, isolation, notebook, numbers_of, roster
 from dlcourse.lessons.teaching.editions import edition
-from dlcourse.lessons.teaching.processes import Marking, Submission
+from dlcourse.lessons.teaching.processes import Peer
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -218,12 +218,16 @@ def test_submissions_are_found_by_student(tmp_path):
         (tmp_path / name).write_text("{}")
     (tmp_path / "ada" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "ada" / ".ipynb_checkpoints" / "07.ipynb").write_text("{}")
+    (tmp_path / "__MACOSX" / "ada").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "ada" / "._07.ipynb").write_bytes(b"\0\5\26\7")
     (tmp_path / "bo_2.ipynb").symlink_to(tmp_path / "ada-lee.ipynb")  # to what is another's
     found = grading.submissions([tmp_path], ["ada", "ada-lee", "bo"])
     assert [student for student, _ in found] == ["ada", "ada-lee", "bo"]
     with pytest.raises(UserError, match="'bo b_07 \\(1\\)' does not begin with a student's name"):
         grading.submissions([tmp_path], ["ada"])
-    with pytest.raises(UserError, match="there is no notebook"):
+    with pytest.raises(UserError, match="'ada', 'ada-lee', 'bo b_07 \\(1\\)' does not begin"):
+        grading.submissions([tmp_path], ["zoe"])
+    with pytest.raises(UserError, match="not a folder with notebooks"):
         grading.submissions([tmp_path / "nothing"], [""])
 
 
@@ -433,12 +437,14 @@ def test_a_loop_that_hears_no_signal_is_killed_and_what_came_before_counts(tmp_p
             [0, 0],
         ),
         ("import os\nwhile True: os.fork()", [0, 0]),
+        ("import os\nfor k in range(40): os.write(os.memfd_create('x'), bytes(2**27))", [0, 0]),
     ],
-    ids=["at once", "bit by bit", "in many processes", "fork bomb"],
+    ids=["at once", "bit by bit", "in many processes", "fork bomb", "in files of memory"],
 )
-def test_a_memory_bomb_goes_off_in_its_own_room(code, rest, tmp_path):
+def test_a_memory_bomb_goes_off_in_its_own_room(code, rest, tmp_path, monkeypatch):
+    monkeypatch.setattr(isolation, "MEMORY", 2 * 2**30)
     write(tmp_path / "eve.ipynb", {**RIGHT, "02.1": code})
-    rows = grading.marks("", tmp_path / "eve.ipynb", seconds=30, gib=2)
+    rows = grading.marks("", tmp_path / "eve.ipynb", seconds=30)
     assert points(rows)[:3] == [0, *rest]
     if not any(rest):
         assert rows[2]["message"] == "The notebook was stopped before: it took more than 2 GiB."
@@ -477,7 +483,7 @@ def test_a_notebook_that_is_handed_in_twice_does_not_count_twice(tmp_path):
 
 
 def table(path):
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    return list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
 
 
 def test_mistakes_that_differ_in_numbers_alone_are_one():
@@ -493,7 +499,7 @@ def test_mistakes_that_differ_in_numbers_alone_are_one():
 def ends():
     one, other = socket.socketpair()
     with one, other:
-        yield Submission(os.dup(one.fileno()), 0), Marking(os.dup(other.fileno()), 0)
+        yield Peer(os.dup(one.fileno()), 0), Peer(os.dup(other.fileno()), 0)
 
 
 def passed(value, sender, receiver):

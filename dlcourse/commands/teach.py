@@ -10,9 +10,9 @@ a folder, isolated, writes the points and lists the most frequent mistakes.
 """
 
 import argparse
+from pathlib import Path
 
-from dlcourse.commands.command_line import Parser, print_error, run_command
-from dlcourse.errors import UserError
+from dlcourse.commands.command_line import Parser, run_command
 from dlcourse.quiet import write
 from dlcourse.text_table import text_table
 
@@ -25,11 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--out", "folder to write to", "DIR", required=True)
     parser.option("--roster", "one student per line, each with numbers of their own", "FILE")
     parser.option("--seconds", "longest time of a submission (600)", "N", type=int, default=600)
-    parser.option("--gib", "most memory of a submission, in GiB (4)", "N", type=int, default=4)
     parser.option("--unsafe", "grade even where nothing isolates a submission")
     arguments = parser.parse_args(argv)
-    if min(arguments.seconds, arguments.gib) < 1:
-        parser.error("--seconds and --gib must be at least 1")
+    if arguments.seconds < 1:
+        parser.error("--seconds must be at least 1")
     return run_command(lambda: (_grade if arguments.task == "grade" else _editions)(arguments))
 
 
@@ -47,20 +46,17 @@ def _grade(arguments: argparse.Namespace) -> int:
 
     rows, students = [], roster(arguments.roster)
     grading.require_isolation(arguments.unsafe)
-    for student, path in grading.submissions(arguments.paths, students):
-        try:
-            own = grading.marks(student, path, students, arguments.seconds, arguments.gib)
-        except UserError as error:
-            print_error(str(error))
-            continue
-        rows += own
+    found = grading.submissions(arguments.paths, students)
+    for student, path in found:
+        own = grading.marks(student, path, students, arguments.seconds)
         points, most = (sum(row[what] for row in own) for what in ("points", "most"))
-        write(f"{student}  {path.name}  {points} of {most}")
-    for student in [*students] if students[0] else ():
-        if student not in [row["student"] for row in rows]:
-            write(f"{student}  no submission")
-    for path in grading.write_grades(rows, arguments.out) if rows else ():
+        result = f"{points} of {most}" if most else f"not graded: {own[0]['message']}"
+        write(f"{student}  {Path(own[0]['notebook']).name}  {result}")
+        rows += own
+    for student in [who for who in students if who and who not in dict(found)]:
+        write(f"{student}  no submission")
+    for path in grading.write_grades(rows, arguments.out):
         write(str(path))
-    if found := grading.mistakes(rows):
-        write("\n" + text_table(["times", "exercise", "the most frequent mistakes"], found))
-    return 0 if rows else 1
+    if wrong := grading.mistakes(rows):
+        write("\n" + text_table(["times", "exercise", "the most frequent mistakes"], wrong))
+    return 0 if any(row["most"] for row in rows) else 1

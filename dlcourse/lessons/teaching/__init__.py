@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ from dlcourse.errors import UserError, one_line
 
 POINTS = {"quick": 1, "complete": 2, "build": 3}
 STUDENT = re.compile(r"\w[\w.@+-]*")
+
+
+def plain(text: object) -> str:
+    """Return a text in composed characters, with `�` for those that a terminal would obey."""
+    composed = unicodedata.normalize("NFC", str(text))
+    return "".join(letter if letter.isprintable() else "�" for letter in composed)
 
 
 def roster(path: str | Path | None) -> list[str]:
@@ -21,10 +28,10 @@ def roster(path: str | Path | None) -> list[str]:
     if path is None:
         return [""]
     try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
+        text = unicodedata.normalize("NFC", Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a roster: {one_line(error)}") from None
-    students = [line.partition(",")[0].strip() for line in lines if line.strip()]
+    students = [line.partition(",")[0].strip() for line in text.splitlines() if line.strip()]
     for student in students or [""]:
         if students.count(student) > 1 or not STUDENT.fullmatch(student):
             form = "one student per line, each once, of letters, digits and ._@+-"

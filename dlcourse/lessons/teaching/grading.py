@@ -4,23 +4,21 @@ import json
 import os
 import re
 import socket
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import DEVNULL, Popen
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.files import make_folder, write_file
 from dlcourse.lessons.exercises import NOTEBOOKS, exercises
-from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook, numbers_of
+from dlcourse.lessons.teaching import POINTS, STUDENT, isolation, notebook, numbers_of, plain
 
-CHECKED = re.compile(r"""\bcheck\(\s*["'](\d\d\.\d{1,2})["']""")
+CHECKED = re.compile(r"""(?m)^[^#\n]*\bcheck\(\s*["'](\d\d\.\d{1,2})["']""")
 ASKED = re.compile(r"\A\s*# (\d\d\.\d{1,2}):")
+NUMBERS = re.compile(r'"DLCOURSE_CLASS"\] = "(class[:\w]*)"')
 COLUMNS = ("student", "notebook", "exercise", "points", "most", "status", "message")
 NUMBER = re.compile(r"[-−]?\d[\d.,/e%]*")
 
@@ -30,7 +28,7 @@ def require_isolation(unsafe: bool) -> None:
     if find_spec("IPython") is None:
         raise UserError("grade: IPython runs the notebooks: pip install 'dlcourse[teach]'")
     if not ((unsafe and os.name == "posix") or isolation.isolation()):
-        reason = "grade: neither bubblewrap nor unshare can isolate a process on this machine"
+        reason = "grade: neither unshare nor bubblewrap can isolate a process on this machine"
         cure = "install bubblewrap, or grade on another one; --unsafe gives submissions your rights"
         raise UserError(f"{reason}: {cure}")
 
@@ -39,21 +37,27 @@ def submissions(folders: Sequence[str | Path], students: Sequence[str]) -> list[
     """Return the student and the path of each notebook in the folders.
 
     A student is the first part of the path below the folder, or with a roster the one whose name
-    this part begins with.
+    this part begins with. Hidden files, which systems and editors make, and links are left out.
 
     Raises:
-        UserError: There is no notebook, or one is of nobody on the roster.
+        UserError: There is no notebook, or some are of nobody on the roster.
     """
-    found = []
+    found, strangers = [], []
     for folder, path in ((f, path) for f in folders for path in sorted(Path(f).rglob("*.ipynb"))):
-        top = path.relative_to(folder).parts[0].removesuffix(".ipynb")
+        parts = path.relative_to(folder).parts
+        if path.is_symlink() or any(part.startswith(".") for part in parts):
+            continue
+        top = plain(parts[0].removesuffix(".ipynb"))
         own = [who for who in students if who and re.match(rf"{re.escape(who)}(?![^\W_])", top)]
-        if not (own := own or [top] * (not students[0] and bool(STUDENT.match(top)))):
-            raise UserError(f"{path}: '{top}' does not begin with a student's name; rename it")
-        if ".ipynb_checkpoints" not in path.parts and not path.is_symlink():
-            found.append((max(own, key=len), path))
+        if own or (not students[0] and STUDENT.match(top)):
+            found.append((max(own or [top], key=len), path))
+        else:
+            strangers.append(f"'{top}'")
+    if strangers:
+        reason = "does not begin with a student's name; rename it, or complete the roster"
+        raise UserError(f"{folders[0]}: {', '.join(dict.fromkeys(strangers))} {reason}")
     if not found:
-        raise UserError(f"{folders[0]}: there is no notebook (.ipynb) in it")
+        raise UserError(f"{folders[0]}: not a folder with notebooks (.ipynb)")
     return found
 
 
@@ -72,63 +76,55 @@ def marked_cells(codes: Sequence[str]) -> dict[str, int]:
 
 
 def marks(
-    student: str, path: Path, students: Sequence[str] = ("",), seconds: int = 600, gib: int = 4
+    student: str, path: Path, students: Sequence[str] = ("",), seconds: int = 600
 ) -> list[dict[str, Any]]:
-    """Return a row for each exercise of a submission's notebook: its points, and why.
+    """Return a row for each exercise of a submission: its points, and why.
+
+    A notebook that cannot be graded is one row, of no exercise and no points.
 
     Args:
         student: Name in the rows, and with a roster what their numbers follow from.
         path: The notebook.
         students: Those of the roster, [""] for none.
         seconds: Longest wall-clock time; a cell or a call may take a fifth of it.
-        gib: Most memory of the submission's processes, in GiB.
-
-    Raises:
-        UserError: The file is not a notebook with exercises.
     """
-    codes = [c["source"] for c in notebook(path)["cells"] if c["cell_type"] == "code"]
-    places, rows = marked_cells(codes), []
-    if not places:
-        raise UserError(f"{path}: there is no exercise of the course in it")
-    taken = {place: name for name, place in places.items()}
-    cells = [(code, taken.get(k, "")) for k, code in enumerate(codes)]
-    found, why = verdicts(cells, numbers_of(student if students[0] else ""), seconds, gib)
+    numbers = numbers_of(student if students[0] else "")
+    try:
+        codes = [c["source"] for c in notebook(path)["cells"] if c["cell_type"] == "code"]
+        if not (places := marked_cells(codes)):
+            raise UserError(f"{path}: there is no exercise of the course in it")
+        if {*NUMBERS.findall("\n".join(codes))} - {numbers}:
+            reason = "its numbers are not this student's: give grade the roster that release had"
+            raise UserError(f"{path}: {reason}, and ask whose notebook it was")
+    except UserError as error:
+        own = (student, path, "", 0, 0, "not graded", str(error).removeprefix(f"{path}: "))
+        return [dict(zip(COLUMNS, [v if v == 0 else plain(v) for v in own], strict=True))]
+    cells = [(code, [n for n in places if places[n] == k]) for k, code in enumerate(codes)]
+    found, why = verdicts(cells, numbers, seconds)
     stopped = "wrong", f"The notebook was stopped before: {why or 'its process ended'}."
+    rows = []
     for name, place in places.items():
         missing = stopped if place >= 0 else ("unattempted", "The exercise is not in the notebook.")
         status, message = found.get(name, missing)
         most = POINTS[exercises(name[:2])[name].level]
-        row = (student, str(path), name, most * (status == "right"), most, status, message)
+        row = (student, plain(path), name, most * (status == "right"), most, status, plain(message))
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return rows
 
 
 def verdicts(
-    cells: Sequence[tuple[str, str]], numbers: str, seconds: int, gib: int
+    cells: Sequence[tuple[str, Sequence[str]]], numbers: str, seconds: int
 ) -> tuple[dict[str, tuple[str, str]], str]:
     """Return the status and the words by exercise, and why the notebook was stopped, if it was."""
-    way, started = isolation.isolation(), []
-    limits = ["prlimit", f"--as={gib * 2**30}", "--core=0", "--"]
-    with ExitStack() as stack:
-        given, out = (stack.enter_context(TemporaryFile("w+")) for _ in range(2))
-        rooms = [TemporaryDirectory(ignore_cleanup_errors=True) for _ in range(3)]
-        shared, *rooms = map(stack.enter_context, rooms)
-        json.dump(cells, given)
-        given.seek(0)
-        streams: Any = {"run": (DEVNULL, DEVNULL, "/tmp"), "mark": (given, out, shared)}
-        for role, end, room in zip(streams, socket.socketpair(), rooms, strict=True):
-            command = [sys.executable, "-m", "dlcourse.lessons.teaching.processes", role]
-            command += [str(end.fileno()), str(seconds // 5 or 1)]
-            if way:
-                command = [*way(room, shared, role == "mark"), *limits, *command]
-            read, written, files = streams[role]
-            how: Any = {"stdin": read, "stdout": written, "stderr": DEVNULL, "cwd": room}
-            how |= {"env": isolation.environment(numbers, files), "pass_fds": [end.fileno()]}
-            started.append(Popen(command, start_new_session=True, **how))
-            end.close()
-        why = isolation.watched(started, seconds, gib)
-        out.seek(0)
-        found = [json.loads(line).values() for line in out if line.endswith("}\n")]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (shared := Path(folder, "shared")).mkdir()
+        (shared / "cells.json").write_text(json.dumps(cells))
+        ends = zip(("run", "mark"), socket.socketpair(), strict=True)
+        started = [isolation.start(*end, folder, numbers, seconds) for end in ends]
+        why = isolation.watched(started, seconds)
+        (told := shared / "verdicts.json").touch()
+        lines = told.read_text().splitlines(keepends=True)
+        found = [json.loads(line) for line in lines if line.endswith("]\n")]
     return {name: (status, message) for name, status, message in found}, why
 
 
@@ -141,14 +137,13 @@ def write_grades(rows: Sequence[dict[str, Any]], out: str | Path) -> Iterator[Pa
     from dlcourse.heavy import pd
 
     answers, key = pd.DataFrame(rows), ["student", "notebook"]
-    grades = answers.pivot_table("points", key, "exercise", "sum", sort=False)
+    grades = answers.pivot_table("points", key, "exercise", "sum", sort=False).astype("Int64")
     totals: Any = answers.groupby(key, sort=False)[["points", "most"]].sum()
-    tables = {"grades.csv": grades.join(totals).reset_index(), "answers.csv": answers}
-    for name, table in tables.items():
-        path = make_folder(out) / name
-        write_file(
-            path, lambda place, table=table: table.to_csv(place, index=False, errors="replace")
-        )
+    grades = grades.drop(columns="", errors="ignore").join(totals).reset_index()
+    for name, table in {"grades.csv": grades, "answers.csv": answers}.items():
+        # The mark at the beginning (-sig) tells Excel that the text is Unicode.
+        text, path = table.to_csv(index=False).encode("utf-8-sig"), make_folder(out) / name
+        write_file(path, lambda place, text=text: place.write_bytes(text))
         yield path
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
+from socket import socket
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,6 +19,8 @@ import dlcourse
 PACKAGE = Path(dlcourse.__file__).parent
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 SPACE = 2**30  # bytes of files that a process may write; they lie in memory
+QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+MEMORY = 4 * 2**30  # most bytes of a submission's processes
 LEAST = 2**24  # bytes that each process counts for: thousands of small ones are too many
 NAMESPACES = "unshare --user --map-root-user --mount --net --pid --ipc --uts --fork --kill-child"
 NO_RIGHTS = "setpriv --bounding-set=-all --inh-caps=-all --no-new-privs"
@@ -61,7 +65,7 @@ def unshare(root: str, shared: str, trusted: bool) -> list[str]:
         old, new, parent = map(shlex.quote, (place, root + place, f"{root}{Path(place).parent}"))
         make = f"mkdir -p {new}" if Path(place).is_dir() else f"mkdir -p {parent}; touch {new}"
         steps += [make, f"mount --rbind {old} {new}"]
-        if not (place.startswith("/dev/") or (trusted and place == shared)):
+        if not (trusted and place == shared):  # a device can be written to all the same
             steps.append(f"mount -o remount,bind,ro {new}")
     for place in [] if trusted else answers():
         kind = "-t tmpfs none" if Path(place).is_dir() else "--bind /dev/null"
@@ -73,24 +77,46 @@ def unshare(root: str, shared: str, trusted: bool) -> list[str]:
 
 @cache
 def isolation() -> Any:
-    """Return the first of `bubblewrap` and `unshare` that works on this machine, or None."""
-    for way in (bubblewrap, unshare):
+    """Return the first of `unshare` and `bubblewrap` that works on this machine, or None."""
+    for way in (unshare, bubblewrap):
         with contextlib.suppress(OSError, subprocess.SubprocessError), TemporaryDirectory() as root:
             command = [*way(root, "/usr", False), sys.executable, "-c", "import dlcourse, numpy"]
-            quiet: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-            subprocess.run(command, env=environment("", root), timeout=60, check=True, **quiet)
+            how: Any = {"env": environment("", root), "timeout": 60, "check": True} | QUIET
+            subprocess.run(command, **how)
             return way
     return None
 
 
-def environment(numbers: str, shared: str) -> dict[str, str]:
+def environment(numbers: str, temporary: str) -> dict[str, str]:
     """Return the variables of a process; of the teacher's own there are two."""
     kept = ("KERAS_BACKEND", "TFDS_DATA_DIR")
     # Two arenas: one for each thread would count as memory on a machine with many cores.
     system = {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-    quiet = {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": shared}
+    quiet = {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": temporary}
     own = {name: os.environ[name] for name in kept if name in os.environ} | system | quiet
     return own | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
+
+
+def start(role: str, end: socket, folder: str, numbers: str, seconds: int) -> Any:
+    """Start the process that runs a submission's cells, or the one that marks them.
+
+    Args:
+        role: "run" or "mark", its folder within `folder`; both read `shared`, "mark" writes to it.
+        end: Its end of the socket between the two; it is closed here.
+        folder: Folder of the submission.
+        numbers: Value of DLCOURSE_CLASS.
+        seconds: Longest time of all; a cell or a call may take a fifth of it.
+    """
+    (room := Path(folder, role)).mkdir()
+    trusted, way, shared = role == "mark", isolation(), str(Path(folder, "shared"))
+    command = [sys.executable, "-m", "dlcourse.lessons.teaching.processes"]
+    command += [role, str(end.fileno()), str(seconds // 5 or 1), shared]
+    if way:
+        limits = ["prlimit", f"--as={MEMORY}", "--core=0", "--"]
+        command = [*way(str(room), shared, trusted), *limits, *command]
+    how: Any = {"env": environment(numbers, shared if trusted else "/tmp"), "cwd": room} | QUIET
+    with end:
+        return subprocess.Popen(command, start_new_session=True, pass_fds=[end.fileno()], **how)
 
 
 def memory(pid: int) -> int:
@@ -104,16 +130,24 @@ def memory(pid: int) -> int:
     return total
 
 
-def watched(processes: list[Any], seconds: int, gib: int) -> str:
+def files_in_memory() -> int:
+    """Return the bytes of files that lie in the machine's memory, and belong to no process."""
+    with contextlib.suppress(OSError):
+        return 1024 * int(re.findall(r"Shmem: +(\d+)", Path("/proc/meminfo").read_text())[0])
+    return 0
+
+
+def watched(processes: list[Any], seconds: int) -> str:
     """Wait for the last process; then end all. Return why it was stopped, if it was."""
-    end, why = time.monotonic() + seconds, ""
+    end, before, why = time.monotonic() + seconds, files_in_memory(), ""
     try:
         while processes[-1].poll() is None and not why:
             time.sleep(0.05)
+            used = [files_in_memory() - before, *(memory(process.pid) for process in processes)]
             if time.monotonic() > end:
                 why = f"it took more than {seconds} s"
-            elif max(memory(process.pid) for process in processes) > gib * 2**30:
-                why = f"it took more than {gib} GiB"
+            elif max(used) > MEMORY:
+                why = f"it took more than {MEMORY >> 30} GiB"
     finally:
         for process in processes:
             with contextlib.suppress(OSError):

@@ -4,8 +4,8 @@ Each calls functions of the other by number. What passes is JSON: numbers, texts
 collections of them. A function stays where it was written and is called there; a Keras model passes
 as its file; any other object is a name, so that its `__eq__` or `__class__` is never asked.
 
-    python -m dlcourse.lessons.teaching.processes run HANDLE SECONDS
-    python -m dlcourse.lessons.teaching.processes mark HANDLE SECONDS < CELLS
+    python -m dlcourse.lessons.teaching.processes run HANDLE SECONDS FOLDER
+    python -m dlcourse.lessons.teaching.processes mark HANDLE SECONDS FOLDER
 """
 
 import contextlib
@@ -14,11 +14,11 @@ import os
 import signal
 import sys
 from base64 import b64decode, b64encode
+from functools import partial
 from multiprocessing.connection import Connection
 from numbers import Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ import numpy as np
 from dlcourse.lessons import exercises
 from dlcourse.lessons.exercises.answers import is_empty, is_open
 from dlcourse.lessons.exercises.exercise import NotAttempted, Verdict
-from dlcourse.quiet import write
+
+LARGEST = 2**27  # most bytes of a message
 
 
 class Generator(np.random.Generator):
@@ -55,6 +56,8 @@ class OutOfTime(BaseException):
 class Peer:
     """One end of a socket: calls functions of the other end, and answers its calls.
 
+    Each end is one of two processes; the one with the checkers runs no code of the submission.
+
     Args:
         handle: File descriptor of the socket.
         seconds: Longest time of a call from the other end; 0 for no limit.
@@ -82,7 +85,7 @@ class Peer:
         """
         while True:
             try:
-                message = self.connection.recv_bytes(2**27)  # at most so many bytes
+                message = self.connection.recv_bytes(LARGEST)
             except (EOFError, OSError):
                 os._exit(0)  # an exception could be caught on its way through a checker
             kind, *rest = json.loads(message, object_hook=self._read)
@@ -99,6 +102,8 @@ class Peer:
 
     def _send(self, *message: Any) -> None:
         text = json.dumps(message, default=lambda value: {"dlcourse": self.sign(value)})
+        if len(text) > LARGEST:
+            raise ValueError("this is too large to pass")
         with contextlib.suppress(OSError):
             self.connection.send_bytes(text.encode())
 
@@ -116,6 +121,8 @@ class Peer:
             return "open", 0
         if kind is np.random.Generator:
             return "generator", value.bit_generator.state
+        if hasattr(value, "predict"):
+            return "model", [self._number(value.predict), _saved(value)]
         if callable(value):
             return "function", [self._number(value), is_empty(value), is_open(value)]
         if issubclass(kind, Real):
@@ -129,6 +136,8 @@ class Peer:
 
     def value(self, sign: str, content: Any) -> Any:
         """Return the value that a sign stands for."""
+        if sign == "model":
+            return _loaded(content[1]) or Model(partial(self.call, content[0]))
         if sign != "function":
             return SIGNS[sign](content)
         number, empty, unfinished = content
@@ -146,36 +155,29 @@ class Peer:
         return function
 
 
-class Submission(Peer):
-    """The end with the submission's cells; nothing of it is trusted."""
+class Model:
+    """A model that a file cannot hold: it predicts where it was written."""
 
-    def sign(self, value: Any) -> tuple[str, Any]:
-        """Return a model by the number of its `predict`, and its file if it is Keras'."""
-        if not hasattr(value, "predict"):
-            return super().sign(value)
-        number, file = self._number(value.predict), b""
-        with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-            value.save(path := Path(folder, "model.keras"))
-            file = path.read_bytes()
-        return "model", [number, b64encode(file).decode()]
+    def __init__(self, predict: Any):
+        self.predict = lambda x, **_: predict(x)
 
 
-class Marking(Peer):
-    """The end with the checkers; it runs no code of the submission."""
-
-    def value(self, sign: str, content: Any) -> Any:
-        """Return a model of Keras, or one that predicts where it was written, as well."""
-        if sign != "model":
-            return super().value(sign, content)
-        from dlcourse.heavy import keras
-
-        with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-            (path := Path(folder, "model.keras")).write_bytes(b64decode(content[1]))
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        return SimpleNamespace(predict=lambda x, **_: self.call(content[0], x))
+def _saved(model: Any) -> str:
+    with contextlib.suppress(Exception), TemporaryDirectory() as folder:
+        model.save(path := Path(folder, "model.keras"))
+        return b64encode(path.read_bytes()).decode()
+    return ""
 
 
-def run(handle: int, seconds: int) -> None:
+def _loaded(text: str) -> Any:
+    from dlcourse.heavy import keras
+
+    with contextlib.suppress(Exception), TemporaryDirectory() as folder:
+        (path := Path(folder, "model.keras")).write_bytes(b64decode(text))
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def run(handle: int, seconds: int, _: str) -> None:
     """Run cells and functions as they are asked for; checks, hints and solutions do nothing."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -183,23 +185,34 @@ def run(handle: int, seconds: int) -> None:
         raise OutOfTime(f"it took more than {seconds} s")
 
     signal.signal(signal.SIGALRM, out_of_time)
-    nothing = Verdict("", "unattempted", "")
-    exercises.check = exercises.hint = exercises.solution = lambda *_: nothing
     shell: Any = InteractiveShell.instance()
-    Submission(handle, seconds, shell.run_cell, lambda: shell.user_ns.pop("answer", ...)).serve()
+    given: dict[str, Any] = {}
+
+    def check(name: str, answer: Any = ...) -> Verdict:
+        given[str(name)] = answer
+        return Verdict(name, "unattempted", "")
+
+    def taken(name: str) -> Any:
+        """Return what `check` was given, or what is called `answer` where no check was run."""
+        return given.pop(name, shell.user_ns.pop("answer", ...))
+
+    exercises.check, exercises.hint, exercises.solution = check, *[lambda _: ""] * 2
+    Peer(handle, seconds, shell.run_cell, taken).serve()
 
 
-def mark(handle: int, _: int) -> None:
-    """Have each cell run; print a verdict as JSON after each exercise."""
-    peer = Marking(handle, 0)
-    for code, name in json.load(sys.stdin):
-        verdict = Verdict(name, "wrong", "This answer cannot be read.")
-        with contextlib.suppress(Exception):
-            peer.call(0, code)
-            verdict = exercises.check(name, peer.call(1)) if name else verdict
-        if name:
-            write(json.dumps(vars(verdict)))
+def mark(handle: int, _: int, folder: str) -> None:
+    """Have each of `cells.json` run; write name, status and words of each exercise as JSON."""
+    peer, cells = Peer(handle, 0), json.loads(Path(folder, "cells.json").read_text())
+    with Path(folder, "verdicts.json").open("w", buffering=1) as out:
+        for code, names in cells:
+            with contextlib.suppress(Exception):
+                peer.call(0, code)
+            for name in names:
+                verdict = Verdict(name, "wrong", "This answer cannot be read.")
+                with contextlib.suppress(Exception):
+                    verdict = exercises.check(name, peer.call(1, name))
+                out.write(json.dumps([name, verdict.status, verdict.message]) + "\n")
 
 
 if __name__ == "__main__":
-    {"run": run, "mark": mark}[sys.argv[1]](*map(int, sys.argv[2:]))
+    {"run": run, "mark": mark}[sys.argv[1]](*map(int, sys.argv[2:4]), sys.argv[4])
