@@ -475,6 +475,83 @@ def test_the_command_grades_every_submission_and_lists_what_was_wrong(tmp_path, 
 
 
 @isolated
+def test_a_device_and_what_hides_the_answers_cannot_be_changed(tmp_path):
+    code = """
+import os, dlcourse.lessons.exercises as e
+hidden = e.__file__.replace("__init__", "gradient_descent")
+answer = 1.5
+for place in ("/dev/null", "/dev/zero", "/dev/urandom", hidden):
+    try: os.chmod(place, 0o666); answer = "changed"
+    except OSError: pass
+open("/dev/null", "w").write("x")"""
+    write(tmp_path / "eve.ipynb", {"02.1": code})
+    assert points(grading.marks("", tmp_path / "eve.ipynb"))[0] == 1
+
+
+@isolated
+def test_an_answer_that_is_too_large_costs_its_own_exercise(tmp_path):
+    write(tmp_path / "eve.ipynb", {**RIGHT, "02.1": "answer = 'x' * 2**27"})
+    rows = grading.marks("", tmp_path / "eve.ipynb")
+    assert points(rows)[:3] == [0, 1, 1]
+    assert rows[0]["message"] == "This answer cannot be read."
+
+
+@isolated
+def test_no_words_of_a_submission_end_the_grading_or_move_the_cursor(tmp_path, capsys):
+    wild = "def answer(*_): raise ValueError('\\x1b[2J\\r\\nada 8 of 8 \\ud800\\u202e')"
+    write(tmp_path / "in" / os.fsdecode(b"eve_\xf6.ipynb"), {"02.2": wild})  # Latin-1
+    write(tmp_path / "in" / "zoe.ipynb", {"02.1": "answer = 1.5"})
+    assert main(["grade", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "zoe  zoe.ipynb  1 of 8" in told
+    assert "\x1b" not in told
+    rows = table(tmp_path / "out" / "answers.csv")
+    assert rows[0]["notebook"].endswith("eve_�.ipynb")
+    assert "�[2J ada 8 of 8 ��" in rows[1]["message"]
+
+
+@isolated
+@pytest.mark.parametrize(
+    "code",
+    [
+        'check("02.1", 1.5)\ncheck("02.3", 0.1)',
+        'answer = 1.5\ncheck("02.1", answer)\nanswer = 0.1\ncheck("02.3", answer)',
+        'answer = 1.5\ncheck("02.1", answer)\ncheck("02.3", 0.1)  # check("02.1", 9) is wrong',
+    ],
+)
+def test_what_check_is_given_is_the_answer_wherever_it_stands(code, tmp_path):
+    cells = ["from dlcourse.lessons import check", code, '# check("02.1", x) was easy\nanswer = 7']
+    every = [{"cell_type": "code", "source": text} for text in cells]
+    (tmp_path / "ada.ipynb").write_text(json.dumps({"cells": every}))
+    assert points(grading.marks("", tmp_path / "ada.ipynb"))[:3] == [1, 0, 1]
+
+
+@isolated
+def test_what_cannot_be_graded_is_a_row_with_the_reason(tmp_path, capsys):
+    (tmp_path / "class.txt").write_text("ada\nbob\nju\u0308rgen\nkim\n")  # a decomposed ü
+    roster_ = ["--roster", str(tmp_path / "class.txt")]
+    out = tmp_path / "out"
+    assert main(["release", str(LESSONS[2]), "--out", str(tmp_path / "to"), *roster_]) == 0
+    (given := tmp_path / "in").mkdir()
+    shutil.copy(tmp_path / "to" / "ada" / LESSONS[2].name, given / "bob.ipynb")
+    (given / "ada.ipynb").write_text("{")
+    write(
+        given / "j\u00fcrgen_02.ipynb", {"02.1": f"answer = {asked_of('jürgen', '02.1').solution}"}
+    )
+    assert main(["grade", str(given), "--out", str(out), *roster_]) == 0
+    told = capsys.readouterr().out
+    assert "ada  ada.ipynb  not graded: not a notebook" in told
+    assert "bob  bob.ipynb  not graded: its numbers are not this student's" in told
+    assert "jürgen  jürgen_02.ipynb  1 of 8" in told
+    assert re.findall(".*  no submission", told) == ["kim  no submission"]
+    rows = table(out / "grades.csv")
+    assert [(r["student"], r["02.1"], r["points"], r["most"]) for r in rows] == [
+        ("ada", "", "0", "0"), ("bob", "", "0", "0"), ("jürgen", "1", "1", "8")]  # fmt: skip
+    assert main(["grade", str(given), "--out", str(out)]) == 0
+    assert "give grade the roster that release had" in capsys.readouterr().out
+
+
+@isolated
 def test_a_notebook_that_is_handed_in_twice_does_not_count_twice(tmp_path):
     for place in ("ada/02.ipynb", "ada/again/02.ipynb"):
         write(tmp_path / "in" / place, {"02.1": "answer = 1.5"})

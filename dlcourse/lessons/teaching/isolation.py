@@ -19,6 +19,7 @@ import dlcourse
 PACKAGE = Path(dlcourse.__file__).parent
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 SPACE = 2**30  # bytes of files that a process may write; they lie in memory
+DEVICES = ("null", "zero", "urandom")
 QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 MEMORY = 4 * 2**30  # most bytes of a submission's processes
 LEAST = 2**24  # bytes that each process counts for: thousands of small ones are too many
@@ -48,8 +49,9 @@ def bubblewrap(_: str, shared: str, trusted: bool) -> list[str]:
     binds += ["--bind", shared, shared] * trusted
     for place in [] if trusted else answers():
         binds += ["--tmpfs", place] if Path(place).is_dir() else ["--ro-bind", "/dev/null", place]
-    end = "--remount-ro /dev --remount-ro / --chdir /tmp --"
-    return [*words.split(), *binds, *end.split()]
+    closed = ["/", "/dev", *(f"/dev/{name}" for name in DEVICES + ("full", "random", "tty"))]
+    binds += [word for place in closed for word in ("--remount-ro", place)]
+    return [*words.split(), *binds, "--chdir", "/tmp", "--"]
 
 
 def unshare(root: str, shared: str, trusted: bool) -> list[str]:
@@ -61,15 +63,17 @@ def unshare(root: str, shared: str, trusted: bool) -> list[str]:
         trusted: Whether it is the process that marks, and may read the exercises' answers.
     """
     steps = [f"mount -t tmpfs -o size={SPACE} none {root}", f"mkdir -p {root}/proc {root}/tmp"]
-    for place in [*visible(shared), *(f"/dev/{name}" for name in ("null", "zero", "urandom"))]:
+    for place in [*visible(shared), *(f"/dev/{name}" for name in DEVICES)]:
         old, new, parent = map(shlex.quote, (place, root + place, f"{root}{Path(place).parent}"))
         make = f"mkdir -p {new}" if Path(place).is_dir() else f"mkdir -p {parent}; touch {new}"
         steps += [make, f"mount --rbind {old} {new}"]
-        if not (trusted and place == shared):  # a device can be written to all the same
-            steps.append(f"mount -o remount,bind,ro {new}")
     for place in [] if trusted else answers():
         kind = "-t tmpfs none" if Path(place).is_dir() else "--bind /dev/null"
         steps.append(f"mount {kind} {shlex.quote(root + place)}")
+    kept = root + shared if trusted else "nothing"
+    # All that is mounted, and below it; a device that is read-only can still be written to.
+    steps.append(f"for at in $(cut -d' ' -f2 /proc/mounts | grep '^{root}/'); do")
+    steps.append(f'[ $at = {kept} ] || mount -o remount,bind,ro "$(printf %b $at)"; done')
     steps.append(f"mkdir {root}/dev/shm; mount -t proc -o ro none {root}/proc")
     steps.append(f'exec chroot {root} {NO_RIGHTS} env -C /tmp "$@"')
     return [*NAMESPACES.split(), "sh", "-ec", "\n".join(steps), "sh"]
