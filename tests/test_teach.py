@@ -96,7 +96,7 @@ def test_the_teachers_edition_has_answers_mistakes_minutes_and_the_slides_errors
     minutes = [int(number) for number in re.findall(r"\| (\d+) \|", about)]
     assert min(minutes) >= 0
     assert 45 <= sum(minutes) <= 240
-    assert all(f"- {id_}: " in about for id_ in SLIPS.get(path.name[:2], "").split())
+    assert all(id_ in about for id_ in SLIPS.get(path.name[:2], "").split())
     for name, exercise in exercises(path.name[:2]).items():
         text = next(t for t in texts(book) if t.startswith(f"# {name}:") and "SOLUTION" in t)
         assert source(exercise.solution) in text
@@ -580,7 +580,7 @@ def ends():
 
 
 def passed(value, sender, receiver):
-    text = json.dumps(value, default=lambda given: {"dlcourse": sender.sign(given)})
+    text = json.dumps(value, default=sender.sign)
     return json.loads(text, object_hook=receiver._read)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.files import make_folder, write_file
+from dlcourse.lessons.errata import show
 from dlcourse.lessons.exercises import SLIPS, exercises, numbered, source, verdict
 from dlcourse.lessons.exercises.answers import shown
-from dlcourse.lessons.maths.worked_examples import EXAMPLES, STATEMENTS
 from dlcourse.lessons.teaching import POINTS, notebook, numbers_of
 
 ANSWER = re.compile(r'\n*\bcheck\("(\d\d\.\d+)", answer\)\s*\Z')
@@ -35,11 +35,18 @@ from dlcourse.lessons import check
 verdict = check("{0}", answer)
 assert verdict.status != "wrong", verdict
 {2}display(verdict)"""
+BEGIN = "\n\n### BEGIN SOLUTION"
 HIDDEN = "### BEGIN HIDDEN TESTS\nassert verdict, verdict\n### END HIDDEN TESTS\n"
-READING = re.compile(r"(an hour|\d+ minutes) to read")
+READING = re.compile(r"(\d+) minutes to read")  # "an hour" is 60 as well
 MINUTES = {"quick": 3, "complete": 10, "build": 20}  # an estimate, per exercise
-TEACHER = "## For the teacher\n\nReading is shared by words; the exercises are estimated.\n\n"
-TABLE = "| section | minutes |\n| --- | --: |\n"
+TEACHER = """\
+## For the teacher
+
+Reading is shared by words; the exercises are estimated.
+
+| section | minutes |
+| --- | --: |
+"""
 
 
 def write(paths: Sequence[str], out: str, students: Sequence[str], teacher: bool) -> list[Path]:
@@ -89,9 +96,9 @@ def _exercise(name: str, text: str, solved: str) -> list[dict[str, Any]]:
 
 def _cell(id_: str, text: str, **flags: Any) -> dict[str, Any]:
     """Return a code cell with nbgrader's metadata, which students cannot delete."""
-    plain = {"schema_version": 3, "grade_id": id_, "grade": False, "locked": False}
-    metadata = {"nbgrader": {**plain, "solution": False, **flags}, "deletable": False}
-    metadata |= {"editable": "locked" not in flags}
+    plain = dict.fromkeys(("grade", "locked", "solution"), False)
+    own = {"schema_version": 3, "grade_id": id_, **plain, **flags}
+    metadata = {"nbgrader": own, "deletable": False, "editable": not own["locked"]}
     code = {"cell_type": "code", "id": id_, "execution_count": None, "outputs": []}
     return code | {"metadata": metadata, "source": text}
 
@@ -116,8 +123,7 @@ def _solved(name: str, numbers: str) -> str:
         told = f"{wrong.message} …" if trains else verdict(name, exercise, wrong.answer).message
         notes.append(f"- {start}{told}")
     lines = [f"# {line}" for note in notes for line in wrap(note, 96, subsequent_indent="  ")]
-    region = ["\n\n### BEGIN SOLUTION", source(exercise.solution), *lines, "### END SOLUTION"]
-    return "\n".join(region)
+    return "\n".join([BEGIN, source(exercise.solution), *lines, "### END SOLUTION"])
 
 
 def _about(cells: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
@@ -128,19 +134,11 @@ def _about(cells: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
             if cell["cell_type"] == "markdown" and line.startswith("## "):
                 section = line[3:]
             words[section] += len(line.split()) * (section not in ("Exercises", "Further reading"))
-    said = READING.search(" ".join(cells[0]["source"].split()))
-    reading = int((said[1] if said else "60").replace("an hour", "60").split()[0])
-    rows = [f"| {name} | {reading * n / words.total():.0f} |\n" for name, n in words.items() if n]
+    said = READING.search(" ".join(cells[0]["source"].split())) or ("", 60)
+    rows = [
+        f"| {name} | {int(said[1]) * n / words.total():.0f} |\n" for name, n in words.items() if n
+    ]
     work = sum(MINUTES[exercises(name[:2])[name].level] for name in names)
-    rows.append(f"| Exercises | {work} |\n\n**The slides' errors** on the subject:\n\n")
-    slips = map(_slip, SLIPS.get(names[0][:2], "").split())
-    return "".join([TEACHER, TABLE, *rows, *slips])
-
-
-def _slip(id_: str) -> str:
-    """Return an error of the slides, and what is right."""
-    if statement := STATEMENTS.get(id_):
-        return f"- {id_}: “{statement.says}” → {statement.correction}\n"
-    example = EXAMPLES[id_]
-    says = [f"{q.name}: {q.says} → {q.shown()}" for q in example.quantities if q.verdict == "slip"]
-    return f"- {id_}: {example.title}. {'; '.join(says)}. {example.note}\n"
+    rows.append(f"| Exercises | {work} |\n\n**The slides' errors** on the subject:\n\n```text\n")
+    slips = show(*ids) if (ids := SLIPS.get(names[0][:2], "").split()) else "None is known."
+    return "".join([TEACHER, *rows, slips, "\n```"])

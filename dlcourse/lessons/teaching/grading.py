@@ -28,9 +28,11 @@ def require_isolation(unsafe: bool) -> None:
     if find_spec("IPython") is None:
         raise UserError("grade: IPython runs the notebooks: pip install 'dlcourse[teach]'")
     if not ((unsafe and os.name == "posix") or isolation.isolation()):
-        reason = "grade: neither unshare nor bubblewrap can isolate a process on this machine"
-        cure = "install bubblewrap, or grade on another one; --unsafe gives submissions your rights"
-        raise UserError(f"{reason}: {cure}")
+        reason = (
+            "grade: neither unshare nor bubblewrap can isolate a process on this machine: install "
+        )
+        reason += "bubblewrap, or grade on another one; --unsafe gives submissions your rights"
+        raise UserError(reason)
 
 
 def submissions(folders: Sequence[str | Path], students: Sequence[str]) -> list[tuple[str, Path]]:
@@ -88,6 +90,10 @@ def marks(
         students: Those of the roster, [""] for none.
         seconds: Longest wall-clock time; a cell or a call may take a fifth of it.
     """
+
+    def row(*result: Any) -> dict[str, Any]:
+        return dict(zip(COLUMNS, (student, plain(path), *result), strict=True))
+
     numbers = numbers_of(student if students[0] else "")
     try:
         codes = [c["source"] for c in notebook(path)["cells"] if c["cell_type"] == "code"]
@@ -97,8 +103,7 @@ def marks(
             reason = "its numbers are not this student's: give grade the roster that release had"
             raise UserError(f"{path}: {reason}, and ask whose notebook it was")
     except UserError as error:
-        own = (student, path, "", 0, 0, "not graded", str(error).removeprefix(f"{path}: "))
-        return [dict(zip(COLUMNS, [v if v == 0 else plain(v) for v in own], strict=True))]
+        return [row("", 0, 0, "not graded", plain(error).removeprefix(f"{plain(path)}: "))]
     cells = [(code, [n for n in places if places[n] == k]) for k, code in enumerate(codes)]
     found, why = verdicts(cells, numbers, seconds)
     stopped = "wrong", f"The notebook was stopped before: {why or 'its process ended'}."
@@ -107,8 +112,7 @@ def marks(
         missing = stopped if place >= 0 else ("unattempted", "The exercise is not in the notebook.")
         status, message = found.get(name, missing)
         most = POINTS[exercises(name[:2])[name].level]
-        row = (student, plain(path), name, most * (status == "right"), most, status, plain(message))
-        rows.append(dict(zip(COLUMNS, row, strict=True)))
+        rows.append(row(name, most * (status == "right"), most, status, plain(message)))
     return rows
 
 
@@ -118,13 +122,13 @@ def verdicts(
     """Return the status and the words by exercise, and why the notebook was stopped, if it was."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (shared := Path(folder, "shared")).mkdir()
-        (shared / "cells.json").write_text(json.dumps(cells))
+        for name, text in {"cells.json": json.dumps(cells), "verdicts.json": ""}.items():
+            (shared / name).write_text(text)
         ends = zip(("run", "mark"), socket.socketpair(), strict=True)
         started = [isolation.start(*end, folder, numbers, seconds) for end in ends]
         why = isolation.watched(started, seconds)
-        (told := shared / "verdicts.json").touch()
-        lines = told.read_text().splitlines(keepends=True)
-        found = [json.loads(line) for line in lines if line.endswith("]\n")]
+        told = (shared / "verdicts.json").read_text().splitlines(keepends=True)
+    found = (json.loads(line) for line in told if line.endswith("]\n"))
     return {name: (status, message) for name, status, message in found}, why
 
 

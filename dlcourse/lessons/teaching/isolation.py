@@ -19,6 +19,7 @@ import dlcourse
 PACKAGE = Path(dlcourse.__file__).parent
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 SPACE = 2**30  # bytes of files that a process may write; they lie in memory
+KEPT = ("KERAS_BACKEND", "TFDS_DATA_DIR")
 DEVICES = ("null", "zero", "urandom")
 QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 MEMORY = 4 * 2**30  # most bytes of a submission's processes
@@ -49,7 +50,7 @@ def bubblewrap(_: str, shared: str, trusted: bool) -> list[str]:
     binds += ["--bind", shared, shared] * trusted
     for place in [] if trusted else answers():
         binds += ["--tmpfs", place] if Path(place).is_dir() else ["--ro-bind", "/dev/null", place]
-    closed = ["/", "/dev", *(f"/dev/{name}" for name in DEVICES + ("full", "random", "tty"))]
+    closed = ["/", "/dev", *(f"/dev/{name}" for name in (*DEVICES, "full", "random", "tty"))]
     binds += [word for place in closed for word in ("--remount-ro", place)]
     return [*words.split(), *binds, "--chdir", "/tmp", "--"]
 
@@ -72,11 +73,12 @@ def unshare(root: str, shared: str, trusted: bool) -> list[str]:
         steps.append(f"mount {kind} {shlex.quote(root + place)}")
     kept = root + shared if trusted else "nothing"
     # All that is mounted, and below it; a device that is read-only can still be written to.
-    steps.append(f"for at in $(cut -d' ' -f2 /proc/mounts | grep '^{root}/'); do")
-    steps.append(f'[ $at = {kept} ] || mount -o remount,bind,ro "$(printf %b $at)"; done')
-    steps.append(f"mkdir {root}/dev/shm; mount -t proc -o ro none {root}/proc")
-    steps.append(f'exec chroot {root} {NO_RIGHTS} env -C /tmp "$@"')
-    return [*NAMESPACES.split(), "sh", "-ec", "\n".join(steps), "sh"]
+    end = f"""
+    for at in $(cut -d' ' -f2 /proc/mounts | grep '^{root}/')
+    do [ $at = {kept} ] || mount -o remount,bind,ro "$(printf %b $at)"; done
+    mkdir {root}/dev/shm; mount -t proc -o ro none {root}/proc
+    exec chroot {root} {NO_RIGHTS} env -C /tmp "$@" """
+    return [*NAMESPACES.split(), "sh", "-ec", "\n".join([*steps, end]), "sh"]
 
 
 @cache
@@ -93,12 +95,11 @@ def isolation() -> Any:
 
 def environment(numbers: str, temporary: str) -> dict[str, str]:
     """Return the variables of a process; of the teacher's own there are two."""
-    kept = ("KERAS_BACKEND", "TFDS_DATA_DIR")
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     # Two arenas: one for each thread would count as memory on a machine with many cores.
     system = {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-    quiet = {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": temporary}
-    own = {name: os.environ[name] for name in kept if name in os.environ} | system | quiet
-    return own | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
+    system |= {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": temporary}
+    return kept | system | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
 
 
 def start(role: str, end: socket, folder: str, numbers: str, seconds: int) -> Any:
@@ -116,7 +117,7 @@ def start(role: str, end: socket, folder: str, numbers: str, seconds: int) -> An
     command = [sys.executable, "-m", "dlcourse.lessons.teaching.processes"]
     command += [role, str(end.fileno()), str(seconds // 5 or 1), shared]
     if way:
-        limits = ["prlimit", f"--as={MEMORY}", "--core=0", "--"]
+        limits = f"prlimit --as={MEMORY} --core=0 --".split()
         command = [*way(str(room), shared, trusted), *limits, *command]
     how: Any = {"env": environment(numbers, shared if trusted else "/tmp"), "cwd": room} | QUIET
     with end:
@@ -143,18 +144,18 @@ def files_in_memory() -> int:
 
 def watched(processes: list[Any], seconds: int) -> str:
     """Wait for the last process; then end all. Return why it was stopped, if it was."""
-    end, before, why = time.monotonic() + seconds, files_in_memory(), ""
+    end, before = time.monotonic() + seconds, files_in_memory()
     try:
-        while processes[-1].poll() is None and not why:
+        while processes[-1].poll() is None:
             time.sleep(0.05)
             used = [files_in_memory() - before, *(memory(process.pid) for process in processes)]
             if time.monotonic() > end:
-                why = f"it took more than {seconds} s"
-            elif max(used) > MEMORY:
-                why = f"it took more than {MEMORY >> 30} GiB"
+                return f"it took more than {seconds} s"
+            if max(used) > MEMORY:
+                return f"it took more than {MEMORY >> 30} GiB"
+        return ""
     finally:
         for process in processes:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    return why

@@ -13,8 +13,6 @@ import json
 import os
 import signal
 import sys
-from base64 import b64decode, b64encode
-from functools import partial
 from multiprocessing.connection import Connection
 from numbers import Real
 from pathlib import Path
@@ -41,7 +39,6 @@ class Generator(np.random.Generator):
 SIGNS: dict[str, Any] = {
     "generator": Generator,
     "open": lambda _: ...,
-    "plain": lambda value: value,
     "set": set,
     "array": lambda given: np.array(given[1], np.sctypeDict.get(given[0]))[()],
     "object": lambda name: type(str(name)[:80], (), {})(),
@@ -101,7 +98,7 @@ class Peer:
                 signal.alarm(0)
 
     def _send(self, *message: Any) -> None:
-        text = json.dumps(message, default=lambda value: {"dlcourse": self.sign(value)})
+        text = json.dumps(message, default=self.sign)
         if len(text) > LARGEST:
             raise ValueError("this is too large to pass")
         with contextlib.suppress(OSError):
@@ -110,62 +107,54 @@ class Peer:
     def _read(self, data: dict[str, Any]) -> Any:
         return self.value(*data["dlcourse"]) if "dlcourse" in data else data
 
-    def _number(self, function: Any) -> int:
-        self.functions.append(function)
-        return len(self.functions) - 1
+    def sign(self, value: Any) -> Any:
+        """Return what passes for a value that JSON has not."""
+        if issubclass(type(value), Real):
+            return float(value)
+        return [*value] if type(value) is range else {"dlcourse": self._sign(value)}
 
-    def sign(self, value: Any) -> tuple[str, Any]:
-        """Return the sign, and the content, by which a value passes that JSON has not."""
-        kind = type(value)
+    def _sign(self, value: Any) -> tuple[str, Any]:
         if value is ...:
             return "open", 0
-        if kind is np.random.Generator:
+        if type(value) is np.random.Generator:
             return "generator", value.bit_generator.state
-        if hasattr(value, "predict"):
-            return "model", [self._number(value.predict), _saved(value)]
-        if callable(value):
-            return "function", [self._number(value), is_empty(value), is_open(value)]
-        if issubclass(kind, Real):
-            return "plain", float(value)
-        if issubclass(kind, set | frozenset | range):
-            return "plain" if kind is range else "set", [*value]
+        if callable(call := getattr(value, "predict", value)):
+            self.functions.append(call)
+            given = [is_empty(value), is_open(value)] if call is value else [_saved(value)]
+            return "function" if call is value else "model", [len(self.functions) - 1, *given]
+        if issubclass(type(value), set | frozenset):
+            return "set", [*value]
         array = np.asarray(value if hasattr(value, "__array__") else None)
         if array.dtype.kind in "biufU":
             return "array", [array.dtype.name, array.tolist()]
-        return "object", kind.__name__
+        return "object", type(value).__name__
 
     def value(self, sign: str, content: Any) -> Any:
         """Return the value that a sign stands for."""
-        if sign == "model":
-            return _loaded(content[1]) or Model(partial(self.call, content[0]))
-        if sign != "function":
+        if sign in SIGNS:
             return SIGNS[sign](content)
-        number, empty, unfinished = content
+        number, given, *unfinished = content
+        if sign == "model":
+            own = {"predict": lambda _, x, **__: self.call(number, x)}
+            return _loaded(given) or type("Model", (), own)()
 
         def function(*arguments: Any) -> Any:
-            if empty:
+            if given:  # it is empty
                 raise NotAttempted
             try:
                 return self.call(number, *arguments)
             except Exception:
-                if unfinished:
+                if unfinished[0]:
                     raise NotAttempted from None
                 raise
 
         return function
 
 
-class Model:
-    """A model that a file cannot hold: it predicts where it was written."""
-
-    def __init__(self, predict: Any):
-        self.predict = lambda x, **_: predict(x)
-
-
 def _saved(model: Any) -> str:
     with contextlib.suppress(Exception), TemporaryDirectory() as folder:
         model.save(path := Path(folder, "model.keras"))
-        return b64encode(path.read_bytes()).decode()
+        return path.read_bytes().hex()
     return ""
 
 
@@ -173,7 +162,7 @@ def _loaded(text: str) -> Any:
     from dlcourse.heavy import keras
 
     with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-        (path := Path(folder, "model.keras")).write_bytes(b64decode(text))
+        (path := Path(folder, "model.keras")).write_bytes(bytes.fromhex(text))
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
@@ -192,8 +181,7 @@ def run(handle: int, seconds: int, _: str) -> None:
         given[str(name)] = answer
         return Verdict(name, "unattempted", "")
 
-    def taken(name: str) -> Any:
-        """Return what `check` was given, or what is called `answer` where no check was run."""
+    def taken(name: str) -> Any:  # by check, or where none was run what is called answer
         return given.pop(name, shell.user_ns.pop("answer", ...))
 
     exercises.check, exercises.hint, exercises.solution = check, *[lambda _: ""] * 2
