@@ -19,7 +19,6 @@ import dlcourse
 PACKAGE = Path(dlcourse.__file__).parent
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 SPACE = 2**30  # bytes of files that a process may write; they lie in memory
-KEPT = ("KERAS_BACKEND", "TFDS_DATA_DIR")
 DEVICES = ("null", "zero", "urandom")
 QUIET = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 MEMORY = 4 * 2**30  # most bytes of a submission's processes
@@ -31,8 +30,8 @@ NO_RIGHTS = "setpriv --bounding-set=-all --inh-caps=-all --no-new-privs"
 def visible(shared: str) -> list[str]:
     """Return the files and folders that an isolated process may read."""
     packages = [place for place in sys.path if place.endswith("-packages")]
-    places = [*SYSTEM, sys.base_prefix, sys.prefix, *packages, PACKAGE, PACKAGE.parent / "configs"]
-    places += [os.environ.get("TFDS_DATA_DIR", PACKAGE), shared]
+    places = [*SYSTEM, sys.base_prefix, sys.prefix, *packages]
+    places += [PACKAGE, PACKAGE.parent / "configs", shared]
     return list(dict.fromkeys(str(Path(p).absolute()) for p in places if Path(p).exists()))
 
 
@@ -94,12 +93,12 @@ def isolation() -> Any:
 
 
 def environment(numbers: str, temporary: str) -> dict[str, str]:
-    """Return the variables of a process; of the teacher's own there are two."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    """Return the variables of a process; of the teacher's own there is one."""
+    own = {"KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"), "TMPDIR": temporary}
+    own |= {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg"}
     # Two arenas: one for each thread would count as memory on a machine with many cores.
-    system = {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-    system |= {"MPLBACKEND": "Agg", "PIP_NO_INDEX": "1", "HOME": "/tmp", "TMPDIR": temporary}
-    return kept | system | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
+    own |= {"MALLOC_ARENA_MAX": "2", "PIP_NO_INDEX": "1", "HOME": "/tmp"}
+    return own | {"PYTHONPATH": str(PACKAGE.parent), "DLCOURSE_CLASS": numbers}
 
 
 def start(role: str, end: socket, folder: str, numbers: str, seconds: int) -> Any:
