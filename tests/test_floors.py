@@ -141,10 +141,10 @@ def lines_of_code(file: Path) -> int:
 
 BOUNDS = {
     "core": 9949,
-    "commands": 1388,
+    "commands": 1430,
     "lab": 3980,
     "compat": 1600,
-    "lessons": 3500,
+    "lessons": 3524,
     "generation": 600,
     "webapp": 925,
 }

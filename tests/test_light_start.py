@@ -44,6 +44,7 @@ COMMANDS = [
     "dlcourse.commands.predict",
     "dlcourse.commands.recipes",
     "dlcourse.commands.runs",
+    "dlcourse.commands.teach",
     "dlcourse.commands.train",
     "dlcourse.commands.visualize",
 ]
@@ -90,6 +91,11 @@ def test_the_list_of_recipes_loads_nothing_heavy_not_even_numpy():
 
 def test_the_slides_numbers_load_nothing_heavy():
     assert probe("dlcourse.commands.errata") == "code 0 loaded []"
+
+
+def test_a_missing_notebook_loads_nothing_heavy():
+    release = ("dlcourse.commands.teach", "release", "no.ipynb", "--out", "no")
+    assert probe(*release) == "code 1 loaded []"
 
 
 def test_a_missing_run_loads_nothing_heavy():

@@ -21,6 +21,7 @@ COMMANDS = {
     "errata": "check every number of the slides",
     "explain": "explain one calculation of the course step by step, with your own numbers",
     "runs": "list the runs as a table, best first",
+    "teach": "run a class: homework, the teacher's edition, grades",
     "app": "draw, see, play and teach in a browser",
 }
 

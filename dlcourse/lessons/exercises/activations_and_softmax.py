@@ -12,13 +12,34 @@ from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 from dlcourse.lessons.exercises.networks import parameters, share_right, trained_model
 from dlcourse.lessons.maths.regression import logistic_regression
 
-_DIFFERENCES = (
-    Wrong(0.6, "This is the difference of the probabilities, not of the logits."),
-    Wrong(4, "This is the ratio of the probabilities, e^(z₁ − z₀): undo the e."),
-    Wrong(-np.log(4), "Turned round: the second is more probable, so z₁ is larger."),
-    Wrong(np.log10(4), "The logarithm is the natural one, to the base e."),
-    Wrong(np.log(0.8), "This takes one probability alone; both are needed."),
-)
+
+def _difference(first: float = 0.2) -> Exercise:
+    """Return exercise 04.1 for the probability of the first logit."""
+    second = round(1 - first, 2)
+    ratio, logits = second / first, np.log(second / first)
+    wrong = (
+        Wrong(second - first, "This is the difference of the probabilities, not of the logits."),
+        Wrong(ratio, "This is the ratio of the probabilities, e^(z₁ − z₀): undo the e."),
+        Wrong(-logits, "Turned round: the second is more probable, so z₁ is larger."),
+        Wrong(np.log10(ratio), "The logarithm is the natural one, to the base e."),
+        Wrong(np.log(second), "This takes one probability alone; both are needed."),
+    )
+    return Exercise(
+        question=(
+            f"Softmax makes the probabilities ({first:g}, {second:g}) of two logits. How much "
+            "larger is the second logit than the first (three digits)?"
+        ),
+        check=number_check(logits, wrong, "Divide the two probabilities by each other."),
+        hint="In a₁/a₀ the sum cancels: e^z₁ / e^z₀ = e^(z₁ − z₀).",
+        solution=round(float(logits), 4),
+        explanation=(
+            f"a₁/a₀ = {ratio:.3g} = e^(z₁ − z₀), so z₁ − z₀ = log {ratio:.3g} = {logits:.4g}. Only "
+            "this difference counts: softmax of two is the sigmoid of it."
+        ),
+        equivalents=(f"{logits:.4g}", round(logits, 3), logits, np.float32(logits), [logits]),
+        wrong=wrong,
+        variant=lambda random: _difference(float(random.choice([0.1, 0.15, 0.25, 0.3, 0.35]))),
+    )
 
 
 def relu_derivative(z):
@@ -217,21 +238,7 @@ def _network(*units: int, activation: str = "tanh", epochs: int = 1) -> Any:
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            "Softmax makes the probabilities (0.2, 0.8) of two logits. How much larger is the "
-            "second logit than the first (three digits)?"
-        ),
-        check=number_check(np.log(4), _DIFFERENCES, "Divide the two probabilities by each other."),
-        hint="In a₁/a₀ the sum cancels: e^z₁ / e^z₀ = e^(z₁ − z₀).",
-        solution=1.3863,
-        explanation=(
-            "a₁/a₀ = 4 = e^(z₁ − z₀), so z₁ − z₀ = log 4 = 1.386. Only this difference counts: "
-            "softmax of two is the sigmoid of it."
-        ),
-        equivalents=("1.386", 1.39, np.log(4), np.log(0.8 / 0.2), np.float32(1.386294), [1.3863]),
-        wrong=_DIFFERENCES,
-    ),
+    _difference(),
     Exercise(
         question=(
             "Write a function `answer(z)` that returns the derivative of ReLU for each number of "

@@ -174,13 +174,13 @@ def tried(function: Any, *arguments: Any) -> Any:
     """
     if not callable(function):
         raise Mistake(f"A function is expected, not {_kind(function)}.")
-    if _empty(function):
+    if is_empty(function):
         raise NotAttempted
     called = ", ".join(shown(argument) for argument in arguments)
     try:
         result = function(*copy.deepcopy(arguments))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a student's code can raise anything
-        if isinstance(error, NotAttempted) or _open(function):
+        if isinstance(error, NotAttempted) or is_open(function):
             raise NotAttempted from None
         text = f"Your function raised {type(error).__name__} for ({called})"
         raise Mistake(f"{text}: {_in_words(error)}") from None
@@ -192,7 +192,7 @@ def tried(function: Any, *arguments: Any) -> Any:
     return result
 
 
-def _empty(function: Any) -> bool:
+def is_empty(function: Any) -> bool:
     """Return whether a function's body is nothing but `pass`, `...` or a docstring."""
     code = getattr(function, "__code__", None)
     if code is None:
@@ -209,7 +209,7 @@ def _empty(function: Any) -> bool:
     )
 
 
-def _open(function: Any) -> bool:
+def is_open(function: Any) -> bool:
     """Return whether a `...` of the skeleton is still in a function, other than in an index."""
     if not hasattr(function, "__code__"):
         return False

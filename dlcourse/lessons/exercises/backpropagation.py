@@ -16,13 +16,34 @@ from dlcourse.lessons.exercises.answers import (
 )
 from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 
-_PATHS = (
-    Wrong(3, "3 is what comes back through the product. Does x reach f on one path only?"),
-    Wrong(1, "1 is what comes back through the sum. Does x reach f on one path only?"),
-    Wrong(2, "2 is the derivative by y, which is x. Here x is the one that changes."),
-    Wrong(8, "8 is f itself. How much does it grow when x grows by a little?"),
-    Wrong(5, "5 = 3 + 2. The product hands y to x, not x to itself."),
-)
+
+def _paths(x: int = 2, y: int = 3) -> Exercise:
+    """Return exercise 05.1 for two numbers, x not 1, y or y + 1."""
+    f = x * y + x
+    wrong = (
+        Wrong(y, f"{y} is what comes back through the product. Does x reach f on one path only?"),
+        Wrong(1, "1 is what comes back through the sum. Does x reach f on one path only?"),
+        Wrong(x, f"{x} is the derivative by y, which is x. Here x is the one that changes."),
+        Wrong(f, f"{f} is f itself. How much does it grow when x grows by a little?"),
+        Wrong(x + y, f"{x + y} = {y} + {x}. The product hands y to x, not x to itself."),
+    )
+    return Exercise(
+        question=(
+            rf"Let $f = x \cdot y + x$ with $x = {x}$ and $y = {y}$. What is "
+            r"$\partial f/\partial x$?"
+        ),
+        check=number_check(
+            y + 1, wrong, "Multiply along each path from f back to x, then add.", rtol=COMPUTED
+        ),
+        hint="x goes into f twice: through the product, and directly into the sum.",
+        solution=y + 1,
+        explanation=(
+            f"Through the product comes y = {y}, through the sum 1; paths add up: y + 1 = {y + 1}."
+        ),
+        equivalents=(str(y + 1), float(y + 1), [y + 1], np.float32(y + 1)),
+        wrong=wrong,
+        variant=lambda random: _paths(int(random.integers(2, 5)), int(random.integers(5, 10))),
+    )
 
 
 def backward(dz, a, W):
@@ -295,19 +316,7 @@ def _biases_flat(X: Any, Y: Any) -> Any:
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            r"Let $f = x \cdot y + x$ with $x = 2$ and $y = 3$. What is $\partial f/\partial x$?"
-        ),
-        check=number_check(
-            4, _PATHS, "Multiply along each path from f back to x, then add.", rtol=COMPUTED
-        ),
-        hint="x goes into f twice: through the product, and directly into the sum.",
-        solution=4,
-        explanation="Through the product comes y = 3, through the sum 1; paths add up: y + 1 = 4.",
-        equivalents=("4", 4.0, [4], np.float32(4)),
-        wrong=_PATHS,
-    ),
+    _paths(),
     Exercise(
         question=(
             "Write a function `answer(dz, a, W)` that returns `(dW, db, da)` of one layer, with "

@@ -39,14 +39,53 @@ def _check_map(answer: Any) -> str | None:
     return f"{right} of the 4 numbers are right. Here each is upper left minus lower right."
 
 
-_PARAMETERS = (
-    Wrong(4800, "The biases are missing: each filter has one."),
-    Wrong(624, "A filter reaches through all 8 maps below it, not through one."),
-    Wrong(691_224, "The weights are the same at every place: do not count the 12 × 12 places."),
-    Wrong(4992, "Each filter has one bias, whatever the number of maps below it."),
-    Wrong(200, "These are the weights of a single filter; there are 24."),
-    Wrong(201, "This is a single filter with its bias; there are 24."),
-)
+def _parameters(filters: int = 24, size: int = 5, maps: int = 8, side: int = 12) -> Exercise:
+    """Return exercise 09.2 for a layer's filters and the maps that it takes."""
+    window, weights = size * size, size * size * maps * filters
+    count = weights + filters
+    wrong = (
+        Wrong(weights, "The biases are missing: each filter has one."),
+        Wrong(
+            (window + 1) * filters,
+            f"A filter reaches through all {maps} maps below it, not through one.",
+        ),
+        Wrong(
+            weights * side * side + filters,
+            f"The weights are the same at every place: do not count the {side} × {side} places.",
+        ),
+        Wrong(
+            weights + maps * filters,
+            "Each filter has one bias, whatever the number of maps below it.",
+        ),
+        Wrong(window * maps, f"These are the weights of a single filter; there are {filters}."),
+        Wrong(window * maps + 1, f"This is a single filter with its bias; there are {filters}."),
+    )
+    return Exercise(
+        question=(
+            f"A convolution has {filters} filters of {size} × {size} and takes {maps} maps of "
+            f"{side} × {side}. How many parameters does it have?"
+        ),
+        check=number_check(
+            count,
+            wrong,
+            "Count the weights of one filter first: its height, its width, and the maps below it.",
+            rtol=1e-6,  # a count is exact
+        ),
+        hint=(
+            f"One filter weighs a window of {size} × {size} pixels in each of the {maps} maps, and "
+            "adds a bias."
+        ),
+        solution=count,
+        explanation=(
+            f"({size} · {size} · {maps} + 1) · {filters} = {count:,}. Height and width of the maps "
+            "do not count: the same filter is used everywhere."
+        ),
+        equivalents=(f"{count:,}", float(count), np.int32(count), [count], np.float32(count)),
+        wrong=wrong,
+        variant=lambda random: _parameters(
+            int(random.integers(10, 33)), int(random.choice([3, 5, 7])), int(random.integers(4, 10))
+        ),
+    )
 
 
 def max_pool(image, size):
@@ -405,26 +444,7 @@ EXERCISES = (
             Wrong([[-2, 1], [-1, 1]], "3 of the 4 numbers are right."),
         ),
     ),
-    Exercise(
-        question=(
-            "A convolution has 24 filters of 5 × 5 and takes 8 maps of 12 × 12. How many "
-            "parameters does it have?"
-        ),
-        check=number_check(
-            4824,
-            _PARAMETERS,
-            "Count the weights of one filter first: its height, its width, and the maps below it.",
-            rtol=1e-6,  # a count is exact
-        ),
-        hint="One filter weighs a window of 5 × 5 pixels in each of the 8 maps, and adds a bias.",
-        solution=4824,
-        explanation=(
-            "(5 · 5 · 8 + 1) · 24 = 4,824. Height and width of the maps do not count: the same "
-            "filter is used everywhere."
-        ),
-        equivalents=("4,824", 4824.0, np.int32(4824), [4824], np.float32(4824)),
-        wrong=_PARAMETERS,
-    ),
+    _parameters(),
     Exercise(
         question=(
             "Write a function `answer(image, size)` that takes an array (height, width) and "

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 UNATTEMPTED = ...
 """The answer in an untouched cell: `answer = ...`."""
 
@@ -31,6 +33,7 @@ class Exercise:
         wrong: Typical wrong answers, three or more, each with its own message.
         level: "quick" for a check of what was read, "complete" for the middle of an algorithm,
             "build" for a network that must reach a measured bar; its answers train for seconds.
+        variant: Function of a random generator that returns the exercise with other numbers.
     """
 
     question: str
@@ -41,6 +44,7 @@ class Exercise:
     equivalents: tuple[Any, ...]
     wrong: tuple[Wrong, ...]
     level: Literal["quick", "complete", "build"] = "quick"
+    variant: "Callable[[np.random.Generator], Exercise] | None" = None
 
 
 class Mistake(Exception):  # noqa: N818 - a student's mistake; nothing has failed

@@ -19,13 +19,44 @@ from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 from dlcourse.lessons.exercises.networks import parameters, share_right, trained_model
 from dlcourse.lessons.maths.network import count_parameters, parameters_per_layer
 
-_COUNTS = (
-    Wrong(25408, "These are the weights alone. Each of the 32 + 10 neurons has a bias too."),
-    Wrong(25120, "This is the first layer. The 10 neurons behind it have weights and biases too."),
-    Wrong(250_880, "784 · 32 · 10 counts paths from pixel to answer. Add up layer by layer."),
-    Wrong(826, "These are the neurons. Parameters sit on the connections between them."),
-    Wrong(26234, "You gave the 784 inputs biases too; they are only pixels."),
-)
+
+def _counts(hidden: int = 32) -> Exercise:
+    """Return exercise 06.1 for the number of hidden neurons."""
+    first, second = (784 + 1) * hidden, (hidden + 1) * 10
+    count, weights = first + second, 784 * hidden + hidden * 10
+    wrong = (
+        Wrong(
+            weights,
+            f"These are the weights alone. Each of the {hidden} + 10 neurons has a bias too.",
+        ),
+        Wrong(
+            first,
+            "This is the first layer. The 10 neurons behind it have weights and biases too.",
+        ),
+        Wrong(
+            784 * hidden * 10,
+            f"784 · {hidden} · 10 counts paths from pixel to answer. Add up layer by layer.",
+        ),
+        Wrong(
+            784 + hidden + 10,
+            "These are the neurons. Parameters sit on the connections between them.",
+        ),
+        Wrong(count + 784, "You gave the 784 inputs biases too; they are only pixels."),
+    )
+    return Exercise(
+        question=f"How many parameters, weights and biases, has the network 784-{hidden}-10?",
+        check=number_check(
+            count, wrong, "Count layer by layer: (inputs + 1) · neurons.", rtol=1e-6
+        ),
+        hint=f"Two layers have parameters: the one of {hidden} neurons and the one of 10.",
+        solution=count,
+        explanation=(
+            f"(784 + 1) · {hidden} + ({hidden} + 1) · 10 = {first:,} + {second:,} = {count:,}."
+        ),
+        equivalents=(f"{count:,}", float(count), [count], np.int64(count)),
+        wrong=wrong,
+        variant=lambda random: _counts(int(random.integers(12, 65))),
+    )
 
 
 def dense(X, W, b):
@@ -346,17 +377,7 @@ def _nine(*_: Any) -> Any:
 
 
 EXERCISES = (
-    Exercise(
-        question="How many parameters, weights and biases, has the network 784-32-10?",
-        check=number_check(
-            25450, _COUNTS, "Count layer by layer: (inputs + 1) · neurons.", rtol=1e-6
-        ),
-        hint="Two layers have parameters: the one of 32 neurons and the one of 10.",
-        solution=25450,
-        explanation="(784 + 1) · 32 + (32 + 1) · 10 = 25,120 + 330 = 25,450.",
-        equivalents=("25,450", 25450.0, [25450], np.int64(25450)),
-        wrong=_COUNTS,
-    ),
+    _counts(),
     Exercise(
         question=(
             "Write a function `answer(X, W, b)` that returns the activations of one dense layer "

@@ -20,16 +20,45 @@ from dlcourse.lessons.exercises.answers import (
 from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 from dlcourse.lessons.maths.calculus import gradient_descent
 
-_TWO_STEPS = (
-    Wrong(3, "This is after one step; the slope is another one now."),
-    Wrong(0.75, "This is after three steps."),
-    Wrong(0, "Both steps took the slope at 6; after the first step it is another one."),
-    Wrong(4.5, "This is after one step with the slope x; that of x² is 2x."),
-    Wrong(5.5, "Two steps of 0.25: but a step is the learning rate times the slope."),
-    Wrong(13.5, "The step went uphill: the slope is subtracted."),
-    Wrong(2.25, "This is the height y; where is x?"),
-    Wrong(3.375, "The slope of x² is 2x, not x."),
-)
+
+def _two_steps(x: int = 6, rate: float = 0.25) -> Exercise:
+    """Return exercise 02.1 for a start and a learning rate."""
+    one, two, three = (round(x * (1 - 2 * rate) ** steps, 6) for steps in (1, 2, 3))
+    wrong = (
+        Wrong(one, "This is after one step; the slope is another one now."),
+        Wrong(three, "This is after three steps."),
+        Wrong(
+            x - 4 * rate * x,
+            f"Both steps took the slope at {x}; after the first step it is another one.",
+        ),
+        Wrong(x - rate * x, "This is after one step with the slope x; that of x² is 2x."),
+        Wrong(
+            x - 2 * rate,
+            f"Two steps of {rate:g}: but a step is the learning rate times the slope.",
+        ),
+        Wrong(x * (1 + 2 * rate) ** 2, "The step went uphill: the slope is subtracted."),
+        Wrong(two**2, "This is the height y; where is x?"),
+        Wrong(x * (1 - rate) ** 2, "The slope of x² is 2x, not x."),
+    )
+    return Exercise(
+        question=(
+            f"Descent on $y = x^2$ starts at $x = {x}$ with learning rate {rate:g}. Where is $x$ "
+            "after two steps?"
+        ),
+        check=number_check(two, wrong, f"Compute the slope 2x, then x − {rate:g} · slope; twice."),
+        hint=f"The slope at {x} is {2 * x}. Where does the first step lead?",
+        solution=two,
+        explanation=(
+            f"{x} − {rate:g} · {2 * x} = {one:g}, then {one:g} − {rate:g} · {2 * one:g} = {two:g}: "
+            f"each step multiplies x by {1 - 2 * rate:g}."
+        ),
+        equivalents=(str(two), f"x = {two}", [two], np.float32(two)),
+        wrong=wrong,
+        variant=lambda random: _two_steps(
+            int(random.integers(3, 10)), float(random.choice([0.1, 0.2, 0.3]))
+        ),
+    )
+
 
 Gradient = Callable[[Any], Any]
 
@@ -401,18 +430,7 @@ def _check_rate(answer: Any) -> str | None:
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            "Descent on $y = x^2$ starts at $x = 6$ with learning rate 0.25. Where is $x$ after "
-            "two steps?"
-        ),
-        check=number_check(1.5, _TWO_STEPS, "Compute the slope 2x, then x − 0.25 · slope; twice."),
-        hint="The slope at 6 is 12. Where does the first step lead?",
-        solution=1.5,
-        explanation="6 − 0.25 · 12 = 3, then 3 − 0.25 · 6 = 1.5: each step halves x.",
-        equivalents=("1.5", "3/2", [1.5], np.float32(1.5)),
-        wrong=_TWO_STEPS,
-    ),
+    _two_steps(),
     Exercise(
         question=(
             "Write a function `answer(gradient, x, learning_rate, steps)` that returns where "

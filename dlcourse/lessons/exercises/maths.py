@@ -18,12 +18,41 @@ from dlcourse.lessons.exercises.answers import (
 )
 from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 
-_AREAS = (
-    Wrong(14, "This is a·d + b·c; the second product is subtracted."),
-    Wrong(-10, "The order of the two products is turned round: a·d comes first."),
-    Wrong(12, "This is a·d alone; what is still to be subtracted?"),
-    Wrong(-2, "Multiply along the diagonals, 3 with 4 and 1 with 2, not along the columns."),
-)
+
+def _areas(a: int = 3, b: int = 1, c: int = 2, d: int = 4) -> Exercise:
+    """Return exercise 01.1 for the matrix [[a, b], [c, d]]."""
+    area = a * d - b * c
+    wrong = (
+        Wrong(a * d + b * c, "This is a·d + b·c; the second product is subtracted."),
+        Wrong(-area, "The order of the two products is turned round: a·d comes first."),
+        Wrong(a * d, "This is a·d alone; what is still to be subtracted?"),
+        Wrong(
+            b * d - a * c,
+            f"Multiply along the diagonals, {a} with {d} and {b} with {c}, not along the columns.",
+        ),
+    )
+    return Exercise(
+        question=(
+            f"By which factor, with its sign, does the matrix [[{a}, {b}], [{c}, {d}]] change "
+            "areas? Work it out by hand."
+        ),
+        check=number_check(
+            area, wrong, "The determinant of [[a, b], [c, d]] is asked for.", rtol=COMPUTED
+        ),
+        hint="The determinant is a·d − b·c.",
+        solution=area,
+        explanation=(
+            f"{a} · {d} − {b} · {c} = {area}. It is above 0, so the square is not turned over."
+        ),
+        equivalents=(str(area), float(area), np.array([float(area)]), np.float32(area)),
+        wrong=wrong,
+        variant=lambda random: _areas(
+            *random.integers(3, 7, 1).tolist(),
+            *random.integers(1, 3, 2).tolist(),
+            *random.integers(3, 6, 1).tolist(),
+        ),
+    )
+
 
 # Function, point and slope there; the last function is not in the notebook.
 _SLOPES: tuple[tuple[str, Callable[[Any], Any], float, float], ...] = (
@@ -306,20 +335,7 @@ def _least_squares(x_train: np.ndarray, y_train: np.ndarray) -> Any:
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            "By which factor, with its sign, does the matrix [[3, 1], [2, 4]] change areas? "
-            "Work it out by hand."
-        ),
-        check=number_check(
-            10, _AREAS, "The determinant of [[a, b], [c, d]] is asked for.", rtol=COMPUTED
-        ),
-        hint="The determinant is a·d − b·c.",
-        solution=10,
-        explanation="3 · 4 − 1 · 2 = 10. It is above 0, so the square is not turned over.",
-        equivalents=("10", 10.0, np.array([10.0]), np.float32(10)),
-        wrong=_AREAS,
-    ),
+    _areas(),
     Exercise(
         question=(
             "Write a function `answer(f, x)` that returns the slope of `f` at `x`, right to three "

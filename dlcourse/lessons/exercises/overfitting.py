@@ -22,20 +22,69 @@ from dlcourse.lessons.exercises.answers import (
 from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 from dlcourse.lessons.exercises.networks import probabilities, trained_model
 
-_STOPS = (
-    Wrong((7, 8), "Epoch 8 is never trained: the training has ended before."),
-    Wrong((9, 8), "Three epochs without improvement end the training before epoch 9."),
-    Wrong((6, 4), "After epoch 6 only two epochs have passed without improvement, 5 and 6."),
-    Wrong((8, 4), "Stop at once when the third epoch without improvement is over."),
-    Wrong((7, 7), "The weights of the best epoch are kept, not those of the last."),
-    Wrong((6, 3), "Epochs count from 1 here."),
-    Wrong((4, 7), "First the last epoch that is trained, then the epoch that is kept."),
-    Wrong((5, 4), "One worse epoch is not a reason to stop: the patience is 3."),
-    Wrong((7, 6), "Epoch 6 is better than 5; is it better than the best before?"),
-)
+
+def _stop(best: int = 4, falls: tuple[float, ...] = (0.20, 0.08, 0.07)) -> Exercise:
+    """Return exercise 07.1 for the best epoch before the end, and how the loss falls to it."""
+    start = np.concatenate([[0.9], 0.9 - np.cumsum(falls)])
+    losses = [*start, *(start[-1] + np.array([0.03, 0.01, 0.05, -0.01, 0.06]))]
+    last = best + 3
+    wrong = (
+        Wrong(
+            (last, last + 1), f"Epoch {last + 1} is never trained: the training has ended before."
+        ),
+        Wrong(
+            (last + 2, last + 1),
+            f"Three epochs without improvement end the training before epoch {last + 2}.",
+        ),
+        Wrong(
+            (last - 1, best),
+            f"After epoch {last - 1} only two epochs have passed without improvement, {last - 2} "
+            f"and {last - 1}.",
+        ),
+        Wrong((last + 1, best), "Stop at once when the third epoch without improvement is over."),
+        Wrong((last, last), "The weights of the best epoch are kept, not those of the last."),
+        Wrong((last - 1, best - 1), "Epochs count from 1 here."),
+        Wrong((best, last), "First the last epoch that is trained, then the epoch that is kept."),
+        Wrong((best + 1, best), "One worse epoch is not a reason to stop: the patience is 3."),
+        Wrong(
+            (last, last - 1),
+            f"Epoch {last - 1} is better than {last - 2}; is it better than the best before?",
+        ),
+    )
+    return Exercise(
+        question=(
+            "The validation loss of epochs 1, 2, 3, … is "
+            f"{', '.join(f'{loss:.2f}' for loss in losses)}. Early stopping has a patience of 3 "
+            "epochs and keeps the best weights. Answer with two numbers: the last epoch that is "
+            "trained, and the epoch whose weights are kept."
+        ),
+        check=lambda answer: _check_stop(answer, (last, best), wrong),
+        hint="Go epoch by epoch: is this the best so far? If not, how many in a row were not?",
+        solution=(last, best),
+        explanation=(
+            f"Epoch {best} is the best; {best + 1}, {best + 2} and {last} are not better, and the "
+            f"patience is used up. The better epoch {last + 1} is never seen: that is the price of "
+            "stopping early."
+        ),
+        equivalents=(
+            [last, best],
+            np.array([last, best]),
+            (float(last), float(best)),
+            (str(last), str(best)),
+            f"epochs {last} and {best}",
+            {"last": last, "kept": best},
+        ),
+        wrong=wrong,
+        variant=_other_stop,
+    )
 
 
-def _check_stop(answer: Any) -> str | None:
+def _other_stop(random: np.random.Generator) -> Exercise:
+    best = int(random.integers(3, 7))
+    return _stop(best, tuple(random.integers(4, 11, best - 1) / 100))
+
+
+def _check_stop(answer: Any, right: tuple[int, int], wrong: tuple[Wrong, ...]) -> str | None:
     if isinstance(answer, set | frozenset):
         raise Mistake("A set has no order: answer with a tuple, such as (9, 9).")
     if isinstance(answer, Mapping):
@@ -48,9 +97,9 @@ def _check_stop(answer: Any) -> str | None:
     value = numbers(answer).ravel()
     if value.shape != (2,):
         raise Mistake(f"Two numbers are expected, not {value.size}.")
-    if close(value, (7, 4), 1e-6):
+    if close(value, right, 1e-6):
         return None
-    known = (case.message for case in _STOPS if close(value, case.answer, 1e-6))
+    known = (case.message for case in wrong if close(value, case.answer, 1e-6))
     return next(known, "Count, from the best epoch so far, the epochs that are not better.")
 
 
@@ -332,30 +381,7 @@ def _points(
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            "The validation loss of epochs 1, 2, 3, … is 0.90, 0.70, 0.62, 0.55, 0.58, 0.56, 0.60, "
-            "0.54, 0.61. Early stopping has a patience of 3 epochs and keeps the best weights. "
-            "Answer with two numbers: the last epoch that is trained, and the epoch whose weights "
-            "are kept."
-        ),
-        check=_check_stop,
-        hint="Go epoch by epoch: is this the best so far? If not, how many in a row were not?",
-        solution=(7, 4),
-        explanation=(
-            "Epoch 4 is the best; 5, 6 and 7 are not better, and the patience is used up. The "
-            "better epoch 8 is never seen: that is the price of stopping early."
-        ),
-        equivalents=(
-            [7, 4],
-            np.array([7, 4]),
-            (7.0, 4.0),
-            ("7", "4"),
-            "epochs 7 and 4",
-            {"last": 7, "kept": 4},
-        ),
-        wrong=_STOPS,
-    ),
+    _stop(),
     Exercise(
         question=(
             "Write a function `answer(w, dw, learning_rate, l2)` that returns the weights after "

@@ -18,13 +18,33 @@ from dlcourse.lessons.exercises.exercise import Exercise, Mistake, Wrong
 from dlcourse.lessons.exercises.networks import probabilities, trained_model
 from dlcourse.lessons.maths.regression import logistic_step
 
-_LOSSES = (
-    Wrong(np.log(0.8), "A loss is not below 0: mind the minus sign in front."),
-    Wrong(-np.log10(0.8), "The logarithm is the natural one, to the base e."),
-    Wrong(-np.log(0.2), "This is the loss for y = 0; here y is 1."),
-    Wrong(0.04, "This is the squared error (ŷ − y)²."),
-    Wrong(0.2, "This is the distance y − ŷ; take the logarithm of ŷ."),
-)
+
+def _loss(said: float = 0.8) -> Exercise:
+    """Return exercise 03.1 for the probability that the model says."""
+    loss = -np.log(said)
+    wrong = (
+        Wrong(-loss, "A loss is not below 0: mind the minus sign in front."),
+        Wrong(-np.log10(said), "The logarithm is the natural one, to the base e."),
+        Wrong(-np.log(1 - said), "This is the loss for y = 0; here y is 1."),
+        Wrong((1 - said) ** 2, "This is the squared error (ŷ − y)²."),
+        Wrong(1 - said, "This is the distance y − ŷ; take the logarithm of ŷ."),
+    )
+    return Exercise(
+        question=(
+            f"A tumour is malignant, y = 1, and the model says ŷ = {said:g}. How large is the "
+            "binary cross-entropy of this example (three digits)?"
+        ),
+        check=number_check(loss, wrong, "Put y = 1 into the formula: one term is left."),
+        hint="With y = 1 the second term is multiplied by 1 − y = 0.",
+        solution=round(float(loss), 4),
+        explanation=(
+            f"−log {said:g} = {loss:.4f}. Had the model said {1 - said:g}, it would have been "
+            f"{-np.log(1 - said):.3f}."
+        ),
+        equivalents=(f"{loss:.4f}", round(loss, 3), loss, np.float32(loss), [round(loss, 3)]),
+        wrong=wrong,
+        variant=lambda random: _loss(float(random.choice([0.6, 0.65, 0.7, 0.75, 0.85, 0.9]))),
+    )
 
 
 def step(x, w, b, y, learning_rate):
@@ -348,18 +368,7 @@ def _history(x_train: Any, y_train: Any) -> Any:
 
 
 EXERCISES = (
-    Exercise(
-        question=(
-            "A tumour is malignant, y = 1, and the model says ŷ = 0.8. How large is the binary "
-            "cross-entropy of this example (three digits)?"
-        ),
-        check=number_check(-np.log(0.8), _LOSSES, "Put y = 1 into the formula: one term is left."),
-        hint="With y = 1 the second term is multiplied by 1 − y = 0.",
-        solution=0.2231,
-        explanation="−log 0.8 = 0.2231. Had the model said 0.2, it would have been 1.609.",
-        equivalents=("0.2231", 0.223, 0.22314355, -np.log(0.8), np.float32(0.22314), [0.223]),
-        wrong=_LOSSES,
-    ),
+    _loss(),
     Exercise(
         question=(
             "Write a function `answer(x, w, b, y, learning_rate)` that takes one step of logistic "

@@ -21,16 +21,47 @@ _STATES = (
     Wrong(np.tanh(_H1), "Here h₁ comes back whole; it is weighed by u first."),
 )
 
-_LSTM_WEIGHTS = 4 * (16 * 32 + 32 * 32 + 32)
-_COUNTS = (
-    Wrong(16 * 32 + 32 * 32 + 32, "So many has one gate, or a simple RNN: what else has weights?"),
-    Wrong(3 * (16 * 32 + 32 * 32 + 32), "Three sets of four: the candidate g has its own, too."),
-    Wrong(4 * (16 * 32 + 32 * 32), "The biases are missing."),
-    Wrong(4 * (16 * 32 + 32), "The matrices U are missing: the state comes back into each gate."),
-    Wrong(4 * (32 * 32 + 32), "The matrices W are missing: each gate reads the input, too."),
-    Wrong(4 * (16 * 32 + 32 + 32), "U is a matrix: every unit's state goes to every unit."),
-    Wrong(4 * (16 * 32 + 32 * 32 + 64), "Each gate has one bias per unit here, not two."),
-)  # fmt: skip
+
+def _weights(units: int = 32, inputs: int = 16) -> Exercise:
+    """Return exercise 10.2 for a number of units, and of inputs."""
+    W, U, b = inputs * units, units * units, units
+    one, count = W + U + b, 4 * (W + U + b)
+    wrong = (
+        Wrong(one, "So many has one gate, or a simple RNN: what else has weights?"),
+        Wrong(3 * one, "Three sets of four: the candidate g has its own, too."),
+        Wrong(4 * (W + U), "The biases are missing."),
+        Wrong(4 * (W + b), "The matrices U are missing: the state comes back into each gate."),
+        Wrong(4 * (U + b), "The matrices W are missing: each gate reads the input, too."),
+        Wrong(4 * (W + b + b), "U is a matrix: every unit's state goes to every unit."),
+        Wrong(4 * (W + U + 2 * b), "Each gate has one bias per unit here, not two."),
+    )
+    return Exercise(
+        question=(
+            f"How many weights, biases included, has the layer `LSTM({units})` if each step of its "
+            f"input is a vector of {inputs} numbers?"
+        ),
+        check=number_check(
+            count,
+            wrong,
+            "Count W, U and b of one gate, then how many such sets an LSTM has.",
+            rtol=COMPUTED,
+        ),
+        hint=(
+            f"One gate takes {inputs} inputs and {units} states to {units} units, with one bias "
+            "each."
+        ),
+        solution=count,
+        explanation=(
+            f"4 · ({inputs}·{units} + {units}·{units} + {units}) = 4 · {one:,} = {count:,}: three "
+            "gates and the candidate have W, U and b each. `model.summary()` says the same."
+        ),
+        equivalents=(float(count), f"{count:,}", f"{count} weights", np.int64(count)),
+        wrong=wrong,
+        variant=lambda random: _weights(
+            int(random.choice([24, 40, 48, 64])), int(random.choice([8, 10, 12, 20]))
+        ),
+    )
+
 
 _ORDERLESS = {"a", "d", "e"}
 _ABOUT_ORDER = (
@@ -317,26 +348,7 @@ EXERCISES = (
         ),
         wrong=_STATES,
     ),
-    Exercise(
-        question=(
-            "How many weights, biases included, has the layer `LSTM(32)` if each step of its input "
-            "is a vector of 16 numbers?"
-        ),
-        check=number_check(
-            _LSTM_WEIGHTS,
-            _COUNTS,
-            "Count W, U and b of one gate, then how many such sets an LSTM has.",
-            rtol=COMPUTED,
-        ),
-        hint="One gate takes 16 inputs and 32 states to 32 units, with one bias each.",
-        solution=_LSTM_WEIGHTS,
-        explanation=(
-            "4 · (16·32 + 32·32 + 32) = 4 · 1,568 = 6,272: three gates and the candidate have W, U "
-            "and b each. `model.summary()` says the same."
-        ),
-        equivalents=(6272.0, "6,272", "6272 weights", np.int64(6272)),
-        wrong=_COUNTS,
-    ),
+    _weights(),
     Exercise(
         question=_ORDER_QUESTION,
         check=_check_order,
