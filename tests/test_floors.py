@@ -144,7 +144,7 @@ BOUNDS = {
     "commands": 1430,
     "lab": 3980,
     "compat": 1600,
-    "lessons": 3524,
+    "lessons": 3372,
     "generation": 600,
     "webapp": 925,
 }

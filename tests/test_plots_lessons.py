@@ -8,15 +8,12 @@ import re
 import subprocess
 import sys
 import warnings
-from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
 from PIL import Image
@@ -24,7 +21,6 @@ from PIL import Image
 from dlcourse.lessons import plots as lesson_plots
 from dlcourse.lessons.maths.autograd import Value
 from dlcourse.lessons.maths.calculus import gradient_descent
-from dlcourse.lessons.maths.network import Network
 from dlcourse.lessons.maths.regression import softmax_regression
 from dlcourse.lessons.maths.steps import show
 from dlcourse.lessons.maths.worked_examples import IMAGE, KERNEL, POOLED
@@ -59,19 +55,10 @@ PICTURES = {
     "activation": lambda ax: lesson_plots.activation("tanh", ax),
     "descent_on_curve": lambda ax: lesson_plots.descent_on_curve(squared, TRACE, ax),
     "descent_on_contour": lambda ax: lesson_plots.descent_on_contour(bowl, TRACE_2D, ax),
-    "loss_surface": lambda ax: lesson_plots.loss_surface([-1, 1, 2], [0, 1, 1], ax, trace=TRACE_2D),
-    "matrix_map": lambda ax: lesson_plots.matrix_map([[1, 2], [3, 0]], ax),
-    "network_diagram": lambda ax: lesson_plots.network_diagram(
-        Network((3, 4, 1), ("tanh", "sigmoid")), [1, 2, 3], ax
-    ),
     "autograd_graph": lambda ax: lesson_plots.autograd_graph(logistic_graph(), ax),
     "convolution_cell": lambda ax: lesson_plots.convolution_cell(IMAGE, KERNEL, (1, 2), ax),
     "pooling_cell": lambda ax: lesson_plots.pooling_cell(POOLED, (0, 1), ax),
     "decision_boundary": lambda ax: lesson_plots.decision_boundary(left, POINTS, LABELS, ax),
-}
-GALLERIES = {
-    "activation_gallery": lesson_plots.activation_gallery,
-    "convolution_gallery": lambda: lesson_plots.convolution_gallery(IMAGE, KERNEL),
 }
 
 
@@ -107,12 +94,6 @@ def test_only_jumps_are_gaps_however_far_the_picture_reaches(reach):
         plt.close("all")
 
 
-def test_the_gallery_has_the_slides_functions_and_relu():
-    titles = [ax.get_title() for ax in lesson_plots.activation_gallery()]
-    assert titles == ["unit step", "sign", "linear", "piecewise linear", "sigmoid", "tanh", "relu",
-                      "leaky relu (0.01)"]  # fmt: skip
-
-
 def test_the_steps_lie_on_the_curve():
     curve, steps, start = lesson_plots.descent_on_curve(squared, TRACE).lines
     assert steps.get_xdata() == pytest.approx([6, 4.8, 3.84, 3.072])
@@ -130,13 +111,10 @@ def test_the_valley_is_in_the_picture_wherever_it_lies():
 
 def test_both_axes_of_a_contour_have_one_scale():
     long = gradient_descent(lambda p: p * [2, 16], [3, 1], 0.1, 4)
-    for ax in (
-        lesson_plots.descent_on_contour(bowl, long),
-        lesson_plots.loss_surface([-1, 1], [0, 1], trace=[[9, 0], [3, 1]]),
-    ):
-        assert ax.get_aspect() == 1
-        assert np.ptp(ax.get_xlim()) == pytest.approx(np.ptp(ax.get_ylim()))
-        assert ax.get_xlim()[1] > np.max(ax.lines[0].get_xdata())
+    ax = lesson_plots.descent_on_contour(bowl, long)
+    assert ax.get_aspect() == 1
+    assert np.ptp(ax.get_xlim()) == pytest.approx(np.ptp(ax.get_ylim()))
+    assert ax.get_xlim()[1] > np.max(ax.lines[0].get_xdata())
 
 
 def test_the_way_over_the_contour_is_the_trace():
@@ -153,64 +131,6 @@ def test_two_ways_drawn_within_the_same_points_have_the_same_picture():
     )
     assert (one.get_xlim(), one.get_ylim()) == (two.get_xlim(), two.get_ylim())
     assert one.collections[0].get_clim() == two.collections[0].get_clim()
-
-
-def test_the_loss_surface_is_lowest_where_the_neuron_fits():
-    ax = lesson_plots.loss_surface(
-        [0.0, 1.0], [1.0, 3.0], activation="linear", reach=4
-    )  # w = 2, b = 1
-    lowest = ax.collections[0].get_paths()[0].vertices
-    assert np.asarray(lowest).mean(axis=0) == pytest.approx([2, 1], abs=0.2)
-
-
-def test_the_matrix_takes_the_unit_square_along():
-    ax = lesson_plots.matrix_map([[1, 2], [3, 0]])
-    image = ax.patches[1]
-    assert isinstance(image, Polygon)
-    assert image.get_xy()[:4].tolist() == [[0, 0], [1, 3], [3, 3], [2, 0]]
-    assert ax.get_title() == "area × −6, turned over"
-    labels = [line.get_label() for line in ax.lines]
-    assert labels == ["eigenvector, λ = 3", "eigenvector, λ = −2"]
-    assert not lesson_plots.matrix_map([[0, -1], [1, 0]]).lines
-    assert not lesson_plots.matrix_map([[1, 2], [3, 0]], eigenvectors=False).lines
-
-
-def test_the_diagram_shows_activations_as_brightness_and_weights_as_colour():
-    network = Network((2, 1), ("linear",))
-    network.set_weights([[[1], [-1]]], [[0]])
-    ax = lesson_plots.network_diagram(network, [1, 0.25])
-    assert [to_rgb(line.get_markerfacecolor())[0] for line in ax.lines] == [1, 0.25, 0.75]
-    assert texts(ax)[:2] == ["1", "0.25"]
-    lines = next(part for part in ax.collections if isinstance(part, LineCollection))
-    red, blue = np.asarray(lines.get_colors())
-    assert red[0] > red[2]
-    assert blue[2] > blue[0]
-
-
-def test_the_outputs_of_the_diagram_are_named():
-    small, large = (Network((2, k), ("softmax",)) for k in (2, 10))
-    assert {"cat", "dog"} <= set(
-        texts(lesson_plots.network_diagram(small, [0, 0], classes=("cat", "dog")))
-    )
-    assert {"0: 0.1", "9: 0.1"} <= set(
-        texts(lesson_plots.network_diagram(large, [0, 0], classes=[str(k) for k in range(10)]))
-    )
-
-
-def test_the_diagram_of_the_slides_layout_is_the_same():
-    ours = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3)
-    theirs = Network((3, 2, 1), ("tanh", "sigmoid"), seed=3, layout="slides")
-    assert texts(lesson_plots.network_diagram(ours, [1, 2, 3])) == texts(
-        lesson_plots.network_diagram(theirs, [1, 2, 3])
-    )
-
-
-def test_large_layers_are_shown_by_their_first_and_last_neurons():
-    network = Network((784, 16, 16, 10), ("relu", "relu", "softmax"))
-    ax = lesson_plots.network_diagram(network, rng.random(784), most=6)
-    assert len(ax.lines) == 4 * 6
-    assert texts(ax).count("⋮") == 4
-    assert {"input\n784", "softmax\n10"} <= set(texts(ax))
 
 
 def test_the_graph_shows_every_value_with_its_gradient():
@@ -240,19 +160,6 @@ def test_no_arrow_of_the_graph_runs_through_another_value():
         path = Path(way, [Path.MOVETO, Path.CURVE3, Path.CURVE3])
         assert not any(path.intersects_bbox(box.padded(-2), filled=False) for box in boxes)
     assert len({tuple(np.round(way.ravel())) for way in ways}) == 6  # none on another
-
-
-def test_the_numbers_of_ten_layers_fit_their_circles_and_captions_do_not_touch():
-    names = ("tanh", "leaky_relu", "piecewise_linear", "relu", "tanh", "sigmoid", "tanh", "relu")
-    network = Network((3, *[4] * 8, 2), (*names, "softmax"))
-    ax = lesson_plots.network_diagram(network, [1, -2.345678, 31415.9])
-    ax.figure.canvas.draw()
-    circle = 32 / 72 * ax.figure.dpi
-    numbers = [text for text in ax.texts if "\n" not in text.get_text()]
-    assert max(text.get_window_extent().width for text in numbers) < circle
-    captions = [text.get_window_extent() for text in ax.texts if "\n" in text.get_text()]
-    assert len(captions) == 10
-    assert all(a.x1 < b.x0 for a, b in pairwise(captions))
 
 
 def test_a_cell_of_the_convolution_is_spelled_out():
@@ -287,12 +194,6 @@ def test_negative_factors_stand_in_brackets_and_signs_at_half_height():
     sign = next(text for text in ax.texts if text.get_text() == "=")
     frames = [patch.get_bbox() for patch in ax.patches[5:7]]  # the kernel's two cells
     assert all((box.y0 + box.y1) / 2 == sign.get_position()[1] for box in frames)
-
-
-def test_the_gallery_has_a_picture_for_each_cell():
-    axes = lesson_plots.convolution_gallery(IMAGE, KERNEL)
-    assert [ax.get_title() for ax in axes[:3]] == ["[1, 1] = 4", "[1, 2] = 3", "[1, 3] = 4"]
-    assert len(axes) == 9
 
 
 def test_pooling_is_spelled_out():
@@ -390,10 +291,9 @@ def test_it_draws_on_given_axes_and_returns_them(name):
     assert len(plt.get_fignums()) == 1
 
 
-@pytest.mark.parametrize("name", [*PICTURES, *GALLERIES])
+@pytest.mark.parametrize("name", PICTURES)
 def test_nothing_is_cut_off_or_too_small_to_read(name):
-    made = PICTURES[name](None) if name in PICTURES else GALLERIES[name]()
-    figure = (made if isinstance(made, Axes) else made[0]).figure
+    figure = PICTURES[name](None).figure
     figure.canvas.draw()
     frame = figure.bbox.padded(1)
     for text in figure.findobj(Text):
@@ -419,12 +319,6 @@ def test_errors_say_which_argument_and_what_came():
     for name in ("softmax", "foo"):
         with pytest.raises(ValueError, match=f"name: expected one of unit_step, .* got '{name}'"):
             lesson_plots.activation(name)
-        with pytest.raises(ValueError, match="activation: expected one of unit_step"):
-            lesson_plots.loss_surface([1], [1], activation=name)
-    with pytest.raises(ValueError, match="names: expected at least one activation, got none"):
-        lesson_plots.activation_gallery([])
-    with pytest.raises(ValueError, match=r"x: expected shape \(3,\), got \(4,\)"):
-        lesson_plots.network_diagram(Network((3, 1), ("tanh",)), [1, 2, 3, 4])
     for picture in (lambda p: lesson_plots.convolution_cell(IMAGE, KERNEL, p),
                     lambda p: lesson_plots.pooling_cell(POOLED, p)):  # fmt: skip
         with pytest.raises(
@@ -440,8 +334,6 @@ def test_errors_say_which_argument_and_what_came():
         lesson_plots.decision_boundary(left, np.ones((40, 3)), LABELS)
     with pytest.raises(ValueError, match=r"trace: expected shape \(steps \+ 1, 2\), got"):
         lesson_plots.descent_on_contour(bowl, TRACE)
-    with pytest.raises(ValueError, match=r"M: expected shape \(2, 2\), got \(3, 3\)"):
-        lesson_plots.matrix_map(np.eye(3))
     with pytest.raises(ValueError, match="trace: expected finite numbers, got nan"):
         lesson_plots.animate_descent(squared, [1, np.nan])
 

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from dlcourse.lessons.maths.arguments import array, integer
 from dlcourse.lessons.maths.convolution import convolve2d, pool2d
 from dlcourse.lessons.maths.steps import show, term
-from dlcourse.lessons.plots.functions import new_grid
 from dlcourse.plots.axes import COLOURS, new_axes
 
 LARGEST = 12
@@ -50,19 +49,6 @@ def convolution_cell(
     return _row(
         ax, parts, ("∗", "="), f"{text} = {total}" if kernel.size <= 9 else f"sum = {total}"
     )
-
-
-def convolution_gallery(image: ArrayLike, kernel: ArrayLike, *, stride: int = 1) -> list[Axes]:
-    """Return a new figure's axes, one per cell of the feature map, with the pixels behind it."""
-    result = convolve2d(image, kernel, stride=stride)
-    image, kernel = array("image", image, ("h", "w")), array("kernel", kernel, ("r", "c"))
-    axes = new_grid(*result.shape, figsize=(2.3 * result.shape[1], 2.5 * result.shape[0]))
-    for (i, j), ax in zip(np.ndindex(*result.shape), axes, strict=True):
-        window = (i * stride, j * stride, *kernel.shape)
-        _matrix(ax, image, 0.0, 0.0, window, max(image.shape) > LARGEST)
-        _finish(ax, image.shape[1], image.shape[0])
-        ax.set_title(f"[{i + 1}, {j + 1}] = {show(result[i, j], 3)}", fontsize=11)
-    return axes
 
 
 def pooling_cell(

@@ -1,6 +1,6 @@
 """Pictures of functions: activations, descent on curves and contours, losses, matrices as maps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike
 
 from dlcourse.lessons.maths.activations import ACTIVATIONS
-from dlcourse.lessons.maths.arguments import array, choice, probabilities, scalar
-from dlcourse.lessons.maths.linalg import determinant, eigenpairs
-from dlcourse.lessons.maths.losses import mse, sigmoid_cross_entropy
+from dlcourse.lessons.maths.arguments import array, choice, scalar
 from dlcourse.lessons.maths.steps import show
 from dlcourse.plots.axes import COLOURS, new_axes, shown_figure
 
@@ -51,20 +49,6 @@ def activation(
     if legend:
         ax.legend(loc="upper left", fontsize=9)
     return ax
-
-
-def activation_gallery(names: Sequence[str] = GALLERY) -> list[Axes]:
-    """Return a new figure's axes, one per activation with its derivative."""
-    if not len(names):
-        raise ValueError("names: expected at least one activation, got none")
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    axes = new_grid(rows, columns, figsize=(2.6 * columns, 2.5 * rows))
-    for name, ax in zip(names, axes, strict=False):
-        activation(name, ax, legend=ax is axes[0])
-    for ax in axes[len(names) :]:
-        ax.set_axis_off()
-    return axes[: len(names)]
 
 
 def descent_on_curve(
@@ -118,76 +102,6 @@ def descent_on_contour(
     _contours(ax, x, y, heights, "f(x₁, x₂)")
     _way(ax, points)
     ax.set(xlabel="x₁", ylabel="x₂", title=f"{len(points) - 1} steps")
-    return ax
-
-
-def loss_surface(
-    x: ArrayLike,
-    y: ArrayLike,
-    ax: Axes | None = None,
-    *,
-    activation: str = "sigmoid",
-    reach: float = 6.0,
-    trace: ArrayLike | None = None,
-) -> Axes:
-    """Return axes with the mean loss of one neuron, a = g(w·x + b), over its weight and bias.
-
-    Args:
-        x: Single feature of the examples, (m,).
-        y: Targets, (m,); labels 0 or 1 for a sigmoid.
-        ax: Axes to draw on; a new figure by default.
-        activation: Activation g. The loss of a sigmoid is the binary cross-entropy, else the MSE.
-        reach: Largest |w| and |b| of the picture; at least as large as the trace's.
-        trace: Points (w, b) of a descent, (steps + 1, 2).
-    """
-    function = ACTIVATIONS[choice("activation", activation, ELEMENTWISE)].function
-    x, is_sigmoid = array("x", x, ("m",)), activation == "sigmoid"
-    y = (probabilities if is_sigmoid else array)("y", y, x.shape)
-    loss = sigmoid_cross_entropy if is_sigmoid else lambda z, y: mse(function(z), y)
-    points = None if trace is None else array("trace", trace, ("steps + 1", 2))
-    reach = scalar("reach", reach, 1e-3)
-    reach = reach if points is None else max(reach, 1.1 * float(np.abs(points).max()))
-    ax = new_axes(ax, figsize=(5.5, 4.2))
-    grid = np.linspace(-reach, reach, 80)
-    surface = np.array([[loss(w * x + b, y) for w in grid] for b in grid])
-    _contours(ax, grid, grid, surface, "binary cross entropy" if is_sigmoid else "mse")
-    if points is not None:
-        _way(ax, points)
-    ax.set(xlabel="weight w", ylabel="bias b", title=f"Loss of one {activation} neuron")
-    return ax
-
-
-def matrix_map(M: ArrayLike, ax: Axes | None = None, *, eigenvectors: bool = True) -> Axes:
-    """Return axes with the unit square and its image under the 2×2 matrix M.
-
-    The columns of M are the images of the unit vectors. The determinant is the image's area,
-    negative if the square is turned over. Real eigenvectors are broken lines, along which M only
-    scales; `eigenvectors=False` leaves them out.
-    """
-    ax = new_axes(ax, figsize=(6.8, 4.6))
-    M = array("M", M, (2, 2))
-    square = np.array([[0, 1, 1, 0], [0, 0, 1, 1]])
-    image = M @ square
-    ax.fill(*square, facecolor="0.85", edgecolor="0.4", linewidth=1.5, label="unit square")
-    ax.fill(*image, facecolor=COLOURS[5], alpha=0.45, edgecolor=COLOURS[0], linewidth=1.5,
-            label="its image")  # fmt: skip
-    for column, colour, name in zip(
-        M.T, COLOURS[1:3], ("first column", "second column"), strict=True
-    ):
-        ax.quiver(0, 0, *column, angles="xy", scale_units="xy", scale=1, color=colour, width=0.012,
-                  label=name, zorder=3)  # fmt: skip
-    pairs = eigenpairs(M)
-    reach = max(1.0, np.abs(image).max()) * 1.25
-    if eigenvectors and not np.iscomplexobj(pairs.values):
-        styles = ((":", COLOURS[3]), ("-.", COLOURS[4]))
-        for value, vector, style in zip(pairs.values, pairs.vectors.T, styles, strict=True):
-            ends = np.outer(vector / np.abs(vector).max(), [-reach, reach])
-            label = f"eigenvector, λ = {show(value, 3)}"
-            ax.plot(*ends, linestyle=style[0], color=style[1], linewidth=1.8, label=label)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₁", ylabel="x₂", aspect="equal")
-    area = determinant(M)
-    ax.set_title(f"area × {show(area, 4)}{', turned over' if area < 0 else ''}")
-    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1))  # outside the axes
     return ax
 
 
