@@ -45,6 +45,7 @@ COMMANDS = [
     "dlcourse.commands.recipes",
     "dlcourse.commands.runs",
     "dlcourse.commands.train",
+    "dlcourse.commands.tune",
     "dlcourse.commands.visualize",
 ]
 

@@ -1,0 +1,65 @@
+"""dlcourse tune: search for the settings of a recipe that give the best validation value."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.quiet import write
+
+if TYPE_CHECKING:
+    from dlcourse.lab.tuning import Trial
+
+EXAMPLE = """\
+examples:
+  dlcourse tune --config digits_dnn --space digits_dnn --trials 20
+  dlcourse tune --config digits_dnn --space space.yaml --trials 20 --workers 2 training.epochs=20
+  dlcourse tune --config digits_dnn --space space.yaml --trials 20 --against-random --seeds 3
+The same command goes on with a search that was stopped; on another machine it helps, if both have
+the same --storage.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = Parser(
+        prog="dlcourse tune",
+        description="Search for the settings of a recipe that give the best validation value. Only\n"
+        "the best trial is measured on test.",
+        epilog=EXAMPLE,
+    )
+    parser.option("--config", "name of a shipped recipe, or a file", "RECIPE", required=True)
+    parser.option("overrides", "change a setting of the recipe", "key=value", nargs="*")
+    parser.option("--space", "name of a shipped space, or a file", "SPACE", required=True)
+    parser.option("--trials", "number of trials", "N", required=True, type=int)
+    parser.option("--sampler", "tpe (default), random or grid", "NAME", default="tpe")
+    parser.option("--pruner", "median (default), hyperband or none", "NAME", default="median")
+    parser.option("--workers", "processes that run trials (default: 1)", "W", type=int, default=1)
+    parser.option("--storage", "database, as postgresql+psycopg://USER@HOST/NAME", "URL")
+    parser.option("--study", "name of the study (default: tune- and the recipe's)", "NAME")
+    parser.option("--runs", "folder of all runs (default: runs)", "DIR", default="runs")
+    parser.option("--against-random", "also run as many random trials")
+    parser.option("--seeds", "also train both with N further seeds", "N", type=int, default=0)
+    parser.option("--json", "print JSON")
+    arguments = parser.parse_intermixed_args(argv)
+    return run_command(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from dlcourse.configuration.recipe import load_recipe
+    from dlcourse.lab.tuning import tune
+
+    given = dict(vars(arguments))
+    as_json, space = given.pop("json"), given.pop("space")
+    recipe = load_recipe(given.pop("config"), given.pop("overrides"))
+    tuning = tune(recipe, space, **given, report=None if as_json else _report)
+    if as_json:
+        write_json(tuning.as_data())
+    else:
+        write(f"\n{tuning}")
+    return 0
+
+
+def _report(trial: "Trial") -> None:
+    from dlcourse.lab.tuning.results import line
+
+    write(line(trial))
