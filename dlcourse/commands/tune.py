@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.commands.command_line import Parser, run_command
 from dlcourse.quiet import write
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = Parser(
         prog="dlcourse tune",
-        description="Search for the settings of a recipe that give the best validation value. Only\n"
-        "the best trial is measured on test.",
+        description="Search for the settings of a recipe with the best validation value. The best\n"
+        "trial alone is measured on test.",
         epilog=EXAMPLE,
     )
     parser.option("--config", "name of a shipped recipe, or a file", "RECIPE", required=True)
@@ -32,14 +32,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--space", "name of a shipped space, or a file", "SPACE", required=True)
     parser.option("--trials", "number of trials", "N", required=True, type=int)
     parser.option("--sampler", "tpe (default), random or grid", "NAME", default="tpe")
-    parser.option("--pruner", "median (default), hyperband or none", "NAME", default="median")
+    parser.option("--pruner", "median (default) or none", "NAME", default="median")
     parser.option("--workers", "processes that run trials (default: 1)", "W", type=int, default=1)
     parser.option("--storage", "database, as postgresql+psycopg://USER@HOST/NAME", "URL")
     parser.option("--study", "name of the study (default: tune- and the recipe's)", "NAME")
     parser.option("--runs", "folder of all runs (default: runs)", "DIR", default="runs")
     parser.option("--against-random", "also run as many random trials")
     parser.option("--seeds", "also train both with N further seeds", "N", type=int, default=0)
-    parser.option("--json", "print JSON")
     arguments = parser.parse_intermixed_args(argv)
     return run_command(lambda: _run(arguments))
 
@@ -49,17 +48,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from dlcourse.lab.tuning import tune
 
     given = dict(vars(arguments))
-    as_json, space = given.pop("json"), given.pop("space")
     recipe = load_recipe(given.pop("config"), given.pop("overrides"))
-    tuning = tune(recipe, space, **given, report=None if as_json else _report)
-    if as_json:
-        write_json(tuning.as_data())
-    else:
-        write(f"\n{tuning}")
+    write(f"\n{tune(recipe, given.pop('space'), **given, report=_report)}")
     return 0
 
 
 def _report(trial: "Trial") -> None:
-    from dlcourse.lab.tuning.results import line
+    from dlcourse.lab.tuning.results import cells
 
-    write(line(trial))
+    number, state, value, epochs, seconds, settings = cells(trial)
+    start = f"trial {number:>3}  {state:<10} {value:>8}  epochs {epochs:>7}  {seconds:>6} s"
+    why = f": {trial.why}" if trial.state in ("diverged", "impossible") else ""
+    write(f"{start}  {settings}{why}")

@@ -77,9 +77,8 @@ class Run:
             f"parameters  {metrics['parameters']:,}\n"
             f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})\n"
             f"seconds     {metrics['seconds']:.1f}\n"
-            f"run         {self.path}\n"
-            f"figures     {self.path / 'figures'}"
-        )
+            f"run         {self.path}"
+        ) + f"\nfigures     {self.path / 'figures'}" * self.test_read
 
     @property
     def name(self) -> str:

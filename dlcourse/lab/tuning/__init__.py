@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
-from dlcourse.errors import UserError
+from dlcourse.errors import RecipeError, UserError
 from dlcourse.files import make_folder
-from dlcourse.lab.tuning.results import Tuning, result
+from dlcourse.lab.tuning.results import Tuning, best_first, result
 from dlcourse.lab.tuning.search import Search, Trial
-from dlcourse.lab.tuning.space import read_space
+from dlcourse.lab.tuning.space import Space, read_space
 from dlcourse.lab.tuning.storage import Storage
-from dlcourse.runs import Run, check_name
+from dlcourse.runs import NAME, Run, check_name
 from dlcourse.schema import Natural, Positive, checked
 from dlcourse.training import prepare, with_its_data
 
@@ -27,7 +27,7 @@ def tune(
     *,
     trials: Positive,
     sampler: Literal["tpe", "random", "grid"] = "tpe",
-    pruner: Literal["median", "hyperband", "none"] = "median",
+    pruner: Literal["median", "none"] = "median",
     workers: Positive = 1,
     storage: str | None = None,
     study: str | None = None,
@@ -49,7 +49,8 @@ def tune(
         trials: Number of trials that end, complete or pruned.
         sampler: Way to choose the settings of a trial: `tpe` (from the trials so far), `random` or
             `grid`.
-        pruner: Rule that ends a bad trial early: `median`, `hyperband` or `none`.
+        pruner: Rule that ends a trial early: `median` (it is worse than the median of the others
+            at the same epoch) or `none`.
         workers: Number of processes that run trials.
         storage: URL of the database, see `Storage`. None for SQLite in the folder of the study.
         study: Name of the study. None for `tune-<recipe>`.
@@ -70,34 +71,53 @@ def tune(
     recipe = recipe_of(recipe)
     name = study or f"tune-{recipe.name}"
     check_name(runs, None)
-    check_name("", name)
+    if not NAME.fullmatch(name):
+        raise UserError(f"study '{name}': letters, digits, '.', '_' and '-' are expected")
     folder = Path(runs).expanduser() / name
     database = Storage(storage or f"sqlite:///{folder / 'study.db'}")
     searched, recipes = read_space(space, recipe)
-    if pruner != "none" and "training.label_smoothing" in searched:
-        if getattr(recipe.training.early_stopping, "monitor", "val_loss") == "val_loss":
-            reason = "the val_loss of an epoch contains it: give --pruner none, or decide by "
-            reason += "training.early_stopping.monitor=val_accuracy"
-            raise UserError(f"training.label_smoothing: {reason}")
+    _refuse_smoothing(recipe, searched, pruner)
     dataset = prepare(recipe).dataset
     for each in recipes:
         each.refuse_conflicts(dataset.facts)
     recipe = with_its_data(recipe, Run(make_folder(folder)))
-    search = Search(name, recipe, searched, sampler, pruner, database, folder, dataset)
-    ended = _run(search, trials, workers, report)
-    tuning = result(search, ended, workers)
-    if against_random:
-        part = {"name": f"{name}-random", "sampler": "random", "folder": folder / "random"}
-        other = _run(replace(search, **part), trials, workers, report)
-        tuning = replace(tuning, random=tuple(other))
-    if seeds:
-        tuning = replace(tuning, seeds=_seeds(search, tuning.recipe, seeds, workers, report))
-    return tuning.save()
+    search = Search(name, folder, database, recipe, searched, sampler, pruner, dataset)
+    with database.errors():
+        _run(search, trials, workers, report)
+        tuning = result(search)
+        if against_random:
+            other = _part(search, "random", sampler="random")
+            _run(other, trials, workers, report)
+            tuning = replace(tuning, random=best_first(other))
+        further = {"seed": {"choices": [recipe.seed + k + 1 for k in range(seeds)]}}
+        values = {}
+        for kind, each in (("recipe", recipe), ("best", tuning.recipe)) if seeds else ():
+            part = {"recipe": each, "space": further, "sampler": "grid", "pruner": "none"}
+            other = _part(search, f"seeds-{kind}", **part)
+            _run(other, seeds, workers, report)
+            values[kind] = [trial.value for trial in other.trials if trial.state == "complete"]
+        return replace(tuning, seeds=values).save()
 
 
-def _run(search: Search, trials: int, workers: int, report: Any) -> list[Trial]:
-    """Return the trials of a search, once all have ended."""
-    told = set()
+def _refuse_smoothing(recipe: Recipe, space: Space, pruner: str) -> None:
+    """Raise an error if trials are pruned by a loss that contains a setting of the space."""
+    early = recipe.training.early_stopping
+    by_loss = early is None or early.monitor == "val_loss"
+    if pruner != "none" and by_loss and "training.label_smoothing" in space:
+        reason = "an epoch's val_loss contains it: give --pruner none, or decide by "
+        reason += "training.early_stopping.monitor=val_accuracy"
+        raise RecipeError(f"training.label_smoothing: {reason}")
+
+
+def _part(search: Search, part: str, **changed: Any) -> Search:
+    """Return a further search beside a search, with a study and a folder of its own."""
+    place = {"name": f"{search.name}-{part}", "folder": search.folder / part}
+    return replace(search, **place, **changed)
+
+
+def _run(search: Search, trials: int, workers: int, report: Any) -> None:
+    """Run a search, and report its trials as they end."""
+    told = set[int]()
 
     def tell() -> None:
         for trial in search.trials if report else ():
@@ -108,18 +128,3 @@ def _run(search: Search, trials: int, workers: int, report: Any) -> list[Trial]:
     search.create(trials)
     tell()
     search.run(workers, tell)
-    return search.trials
-
-
-def _seeds(
-    search: Search, best: Recipe, seeds: int, workers: int, report: Any
-) -> dict[str, list[float]]:
-    """Return the validation values with further seeds, of the recipe and of the best."""
-    space = {"seed": {"choices": [search.recipe.seed + k + 1 for k in range(seeds)]}}
-    values = {}
-    for kind, recipe in (("recipe", search.recipe), ("best", best)):
-        part = {"name": f"{search.name}-seeds-{kind}", "folder": search.folder / f"seeds-{kind}"}
-        part |= {"recipe": recipe, "space": space, "sampler": "grid", "pruner": "none"}
-        ended = _run(replace(search, **part), seeds, workers, report)
-        values[kind] = [trial.value for trial in ended if trial.state == "complete"]
-    return values

@@ -10,25 +10,26 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from dlcourse.configuration.recipe import Recipe, recipe_from_text, run_recipe
 from dlcourse.datasets import Dataset, fingerprint
 from dlcourse.errors import DivergedError, InterruptedTraining, RecipeError, RunError, UserError
 from dlcourse.heavy import keras
-from dlcourse.lab.tuning.space import Space, at_point, distributions, grid, optuna, settings
+from dlcourse.lab.tuning.space import Space, at_point, distributions, grid, optuna, values
 from dlcourse.lab.tuning.storage import CLAIM, COPY_OF, Storage
 from dlcourse.quiet import import_keras
 from dlcourse.runs import Run, read_run, write_sealed
 from dlcourse.training import StopRequest, resume, train
 
-SAMPLERS, PRUNERS = ("tpe", "random", "grid"), ("median", "hyperband", "none")
 PAUSE = 0.3  # seconds between looks for a trial
 RESULT, EARLY = "result", ("pruned", "diverged", "impossible")
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+WORKER = [sys.executable, "-c", "from dlcourse.lab.tuning import search; search.worker()"]
 
 
 class Trial(NamedTuple):
@@ -64,22 +65,23 @@ class Search:
 
     Attributes:
         name: Name of the study.
+        folder: Folder of the study's runs.
+        storage: Database of the study.
         recipe: Recipe that is changed.
         space: Settings that are changed.
-        sampler, pruner: One of `SAMPLERS` and of `PRUNERS`.
-        storage: Database of the study.
-        folder: Folder of the study's runs.
-        dataset: Data set of the recipe, or None to load it when it is needed.
+        sampler: `tpe`, `random` or `grid`.
+        pruner: `median` or `none`.
+        dataset: Data set of the recipe.
     """
 
     name: str
+    folder: Path
+    storage: Storage
     recipe: Recipe
     space: Space
     sampler: str
     pruner: str
-    storage: Storage
-    folder: Path
-    dataset: Dataset | None = field(default=None, compare=False)
+    dataset: Dataset
 
     @property
     def monitor(self) -> str:
@@ -93,15 +95,13 @@ class Search:
 
     @cached_property
     def study(self) -> Any:
-        """Optuna's study, with the pruner."""
-        study = self.storage.open(self.name)
-        pruners, warm = optuna().pruners, max(1, self.recipe.training.epochs // 10)
-        study.pruner = {
-            "median": pruners.MedianPruner(n_warmup_steps=warm),
-            "hyperband": pruners.HyperbandPruner(max_resource=self.recipe.training.epochs),
-            "none": pruners.NopPruner(),
-        }[self.pruner]
-        return study
+        """Optuna's study, made if it does not exist; call it first under the lock."""
+        how = {"study_name": self.name, "storage": self.storage.database, "load_if_exists": True}
+        how["direction"] = "minimize" if self.sign > 0 else "maximize"
+        if self.pruner == "median":
+            warm = max(1, self.recipe.training.epochs // 10)
+            how["pruner"] = optuna().pruners.MedianPruner(n_warmup_steps=warm)
+        return optuna().create_study(**{"pruner": optuna().pruners.NopPruner(), **how})
 
     def create(self, trials: int) -> None:
         """Make the study, unless it exists, and queue what it lacks of its trials.
@@ -109,92 +109,78 @@ class Search:
         Raises:
             UserError: The study is that of another search, or has more trials.
         """
-        plan = {
-            "recipe": self.recipe.to_yaml(),
-            "space": self.space,
-            "sampler": self.sampler,
-            "pruner": self.pruner,
-            "data": fingerprint(self.dataset or self.recipe.load_dataset()),
-        }
+        plan = {"recipe": self.recipe.to_yaml(), "space": self.space, "sampler": self.sampler}
+        plan |= {"pruner": self.pruner, "data": fingerprint(self.dataset)}
+        plan = json.loads(json.dumps(plan))
         points = grid(self.space) if self.sampler == "grid" else [{}] * trials
         random.Random(self.recipe.seed).shuffle(points)
         if trials > len(points):
             raise UserError(f"trials: the grid has {len(points)} points, got {trials}: give fewer")
-        with self.storage.lock(), self.storage.errors():
-            direction = "minimize" if self.sign > 0 else "maximize"
-            study = self.storage.open(self.name, direction=direction)
-            made = study.user_attrs.get("plan") or plan
+        with self.storage.lock():
+            made = self.study.user_attrs.get("plan", plan)
             if changed := [key for key in plan if made[key] != plan[key]]:
                 reason = f"was made with another {' and '.join(changed)}: give another --study"
                 raise UserError(f"study '{self.name}' {reason}")
-            study.set_user_attr("plan", plan)
-            own = [t for t in study.get_trials(deepcopy=False) if COPY_OF not in t.system_attrs]
-            if len(own) > trials:
-                raise UserError(f"study '{self.name}' has {len(own)} trials: give as many or more")
-            for point in points[len(own) : trials]:
-                study.enqueue_trial(point)
+            self.study.set_user_attr("plan", plan)
+            if (queued := self._queued()) > trials:
+                raise UserError(f"study '{self.name}' has {queued} trials: give as many or more")
+            for point in points[queued:trials]:
+                self.study.enqueue_trial(point)
 
-    @property
-    def trials(self) -> list[Trial]:
-        """The trials that have ended, in order of their numbers."""
-        states = optuna().trial.TrialState
-        with self.storage.errors():
-            ended = self.study.get_trials(False, (states.COMPLETE, states.PRUNED))
-        return sorted(
-            Trial(
-                trial.user_attrs[CLAIM]["number"],
-                value=trial.value,
-                settings=settings(self.space, trial.params),
-                **trial.user_attrs[RESULT],
-            )
-            for trial in ended
-        )
+    def _queued(self) -> int:
+        """Return the number of trials, each counted once with its copies."""
+        return sum(COPY_OF not in t.system_attrs for t in self.study.get_trials(deepcopy=False))
 
     @property
     def left(self) -> int:
         """The number of trials that have not ended."""
-        with self.storage.errors():
-            trials = self.study.get_trials(deepcopy=False)
-        return sum(COPY_OF not in trial.system_attrs for trial in trials) - len(self.trials)
+        return self._queued() - len(self.trials)
 
-    def sampler_of(self, claims: int) -> Any:
-        """Return the sampler for a trial; its seed differs between the trials."""
-        samplers, seed = optuna().samplers, self.recipe.seed + claims
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials that have ended, in order of their numbers."""
+        ended = [optuna().trial.TrialState.COMPLETE, optuna().trial.TrialState.PRUNED]
+        return sorted(
+            Trial(t.user_attrs[CLAIM], value=t.value, settings=values(self.space, t.params), **told)
+            for t in self.study.get_trials(deepcopy=False, states=ended)
+            for told in [t.user_attrs[RESULT]]
+        )
+
+    def _sampler(self, claims: int) -> Any:
+        """Return the sampler for a trial; its seed differs between trials, and from TPE's."""
         if self.sampler == "tpe":
-            return samplers.TPESampler(seed=seed)
-        return samplers.RandomSampler(seed=seed)
+            return optuna().samplers.TPESampler(seed=self.recipe.seed + claims)
+        return optuna().samplers.RandomSampler(seed=self.recipe.seed + claims + 100_000)
 
     def work(self, stop: StopRequest, told: Callable[[], Any] = lambda: None) -> None:
-        """Run trials until none waits or runs, here or elsewhere.
-
-        Args:
-            stop: Request that makes the training save its state and stop.
-            told: Function that is called after every trial.
+        """Run trials until none waits or runs, here or elsewhere; call `told` after each.
 
         Raises:
-            InterruptedTraining, UserError: See `train`.
+            InterruptedTraining: `stop` requested it; the trial goes on as a copy.
         """
+        from optuna.storages._heartbeat import get_heartbeat_thread
+
         import_keras()
-        space, states = distributions(self.space), optuna().trial.TrialState
+        space = distributions(self.space)
         while not stop.signal:
-            trial = self.storage.claim(self.study, self.sampler_of, space)
+            trial = self.storage.claim(self.study, self._sampler, space)
             if trial is False:
                 return
             if trial is True:  # the last trials run elsewhere
                 time.sleep(PAUSE)
                 continue
+            state, value = optuna().trial.TrialState.FAIL, None
             try:
-                with self.storage.beating(trial):
-                    self._run(trial, stop)
-            except BaseException:  # it goes on as a copy
-                self.study.tell(trial, state=states.FAIL, skip_if_finished=True)
-                raise
+                with get_heartbeat_thread(trial._trial_id, self.storage.database):
+                    state, value = self._run(trial, stop)
+            finally:
+                self.study.tell(trial, value, state, skip_if_finished=True)
             told()
 
-    def _run(self, trial: Any, stop: StopRequest) -> None:
-        """Train the recipe of a trial, and record its value."""
+    def _run(self, trial: Any, stop: StopRequest) -> tuple[Any, float | None]:
+        """Train the recipe of a trial and record its result; return Optuna's state and value."""
         start, states = time.perf_counter(), optuna().trial.TrialState
-        recipe = at_point(self.recipe, settings(self.space, trial.params))
+        recipe = at_point(self.recipe, values(self.space, trial.params))
         try:
             run = self._trained(trial, recipe, stop)
             path, metrics = str(run.path), run.metrics
@@ -204,18 +190,16 @@ class Search:
         known = {"state": state, "why": metrics.get(state, ""), "run": path}
         known |= {"epochs": metrics["epochs_run"], "planned": recipe.training.epochs}
         known |= {"seconds": metrics["seconds"], "whole_seconds": time.perf_counter() - start}
-        value, ended = None, states.PRUNED
-        if state == "complete":
-            value, ended = metrics["val"][self.monitor.removeprefix("val_")], states.COMPLETE
-        with self.storage.errors():
-            trial.set_user_attr(RESULT, known)
-            self.study.tell(trial, value, ended, skip_if_finished=True)
+        trial.set_user_attr(RESULT, known)
+        if state != "complete":
+            return states.PRUNED, None
+        return states.COMPLETE, metrics["val"][self.monitor.removeprefix("val_")]
 
     def _trained(self, trial: Any, recipe: Recipe, stop: StopRequest) -> Run:
         """Return the run of a trial: gone on with if its folder is here, else trained anew."""
-        name = f"trial-{trial.user_attrs[CLAIM]['number']:03}"  # a copy has that of the first
+        name = f"trial-{trial.user_attrs[CLAIM]:03}"  # a copy has the number of the first
 
-        def report(epoch: int, logs: Any = None) -> None:
+        def report(epoch: int, logs: Any) -> None:
             penalty = sum(map(float, watch.model.losses)) if self.monitor == "val_loss" else 0.0
             trial.report(logs[self.monitor] - penalty, epoch)
             if trial.should_prune():
@@ -224,17 +208,15 @@ class Search:
 
         watch: Any = keras.callbacks.LambdaCallback(on_epoch_end=report)
         how: dict[str, Any] = {"bar": False, "stop": stop, "callbacks": [watch], "test": False}
-        try:
-            if run_recipe(run := read_run(self.folder / name)) != recipe:
-                raise RunError("it is of another search")
-            run = resume(run, **how)
-        except RunError:  # it is not here, is damaged, or is still used by a worker given up
-            name = f"{name}-{trial.number}" if (self.folder / name).exists() else name
-            how["dataset"] = self.dataset if recipe.seed == self.recipe.seed else None
-            with suppress(DivergedError):
+        with suppress(DivergedError):  # the run tells it
+            try:
+                if run_recipe(run := read_run(self.folder / name)) != recipe:
+                    raise RunError("it is of another search")
+                resume(run, **how)
+            except RunError:  # it is not here, is damaged, or is still used by a worker given up
+                name += f"-{trial.number}" * (self.folder / name).exists()
+                how["dataset"] = self.dataset if recipe.seed == self.recipe.seed else None
                 train(recipe, self.folder, name=name, **how)
-        except DivergedError:
-            pass
         run = Run(self.folder / name)
         if why := trial.user_attrs.get("pruned"):
             write_sealed(run.path / "metrics.json", {**run.metrics, "pruned": why})
@@ -242,67 +224,64 @@ class Search:
         return run
 
     def run(self, workers: int, told: Callable[[], Any]) -> None:
-        """Run all trials, here or in as many processes.
-
-        Args:
-            workers: Number of workers; one works in this process.
-            told: Function that is called as trials end.
+        """Run all trials, here or in as many processes; call `told` as trials end.
 
         Raises:
             UserError: A worker failed, or a signal asked to stop; the study can go on.
         """
+        fault = ""
         with StopRequest() as stop:
-            if workers == 1:
+            if workers > 1:
+                fault = self._processes(workers, stop, told)
+            else:
                 with suppress(InterruptedTraining):
                     self.work(stop, told)
-                fault = ""
-            else:
-                fault = self._processes(workers, stop, told)
         told()
-        if self.left:
-            reason = "interrupted" if stop.signal else fault or "a worker ended"
-            error = UserError(f"{reason}: {self.left} trials are left: the same command goes on")
+        if left := self.left:
+            reason = "interrupted" if stop.signal else fault
+            error = UserError(f"{reason}: {left} trials are left: the same command goes on")
             error.exit_code = 128 + stop.signal if stop.signal else 1
             raise error
 
     def _processes(self, workers: int, stop: StopRequest, told: Callable[[], Any]) -> str:
         """Run workers until all have ended; return the last line that a failed one wrote."""
-        cores = str(max(1, (os.cpu_count() or 1) // workers))
-        content = {"url": self.storage.url, "heartbeat": self.storage.heartbeat}
-        content |= {"grace": self.storage.grace, "name": self.name, "folder": str(self.folder)}
-        command = [sys.executable, "-m", "dlcourse.lab.tuning.worker"]
-        started = []
-        for _ in range(workers):
-            errors = tempfile.TemporaryFile("w+")
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": errors}
-            environment = {**os.environ, **dict.fromkeys(THREADS, cores)}
-            process = subprocess.Popen(
-                command, text=True, env=environment, start_new_session=True, **pipes
-            )
-            process.stdin.write(json.dumps(content) + "\n")
-            process.stdin.flush()
-            started.append((process, errors))
-        asked = False
-        while any(process.poll() is None for process, _ in started):
-            if stop.signal and not asked:
-                asked = True
-                for process, _ in started:
-                    process.send_signal(signal.SIGINT)
-            told()
-            time.sleep(PAUSE)
-        faults = []
-        for process, errors in started:
-            process.stdin.close()
+        threads = dict.fromkeys(THREADS, str(max(1, (os.cpu_count() or 1) // workers)))
+        content = json.dumps([self.name, str(self.folder), *astuple(self.storage)])
+        with tempfile.TemporaryFile("w+") as errors:
+            how: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+            how |= {"stderr": errors, "env": os.environ | threads, "start_new_session": True}
+            started: list[Any] = [subprocess.Popen(WORKER, text=True, **how) for _ in range(workers)]
+            for process in started:
+                with suppress(BrokenPipeError):  # it was killed already
+                    process.stdin.write(content + "\n")
+                    process.stdin.flush()
+            while any(process.poll() is None for process in started):
+                if stop.signal:
+                    for process in started:
+                        process.stdin.close()  # each stops, as it does when this process is killed
+                told()
+                time.sleep(PAUSE)
             errors.seek(0)
-            if process.returncode:
-                lines = errors.read().strip().splitlines()
-                faults += lines[-1:] or [f"a worker was killed (signal {-process.returncode})"]
-            errors.close()
-        return next(iter(faults), "")
+            return ["a worker was killed", *errors.read().strip().splitlines()][-1]
 
 
-def stored(storage: Storage, name: str, folder: Path) -> Search:
-    """Return the search of a study that exists, for a worker."""
-    plan = storage.open(name).user_attrs["plan"]
-    parts = (plan["space"], plan["sampler"], plan["pruner"])
-    return Search(name, recipe_from_text(plan["recipe"]), *parts, storage, folder)
+def worker() -> None:
+    """Run trials of a study that exists; the end of the input asks to stop."""
+    name, folder, *storage = json.loads(sys.stdin.readline())
+
+    def stop_with_parent() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with StopRequest() as stop:
+        Thread(target=stop_with_parent, daemon=True).start()
+        database = Storage(*storage)
+        try:
+            with database.errors(), suppress(InterruptedTraining):
+                study = optuna().load_study(study_name=name, storage=database.database)
+                plan = study.user_attrs["plan"]
+                recipe = recipe_from_text(plan["recipe"])
+                parts = (plan["space"], plan["sampler"], plan["pruner"], recipe.load_dataset())
+                Search(name, Path(folder), database, recipe, *parts).work(stop)
+        except UserError as error:
+            sys.exit(str(error))
