@@ -46,7 +46,6 @@ from dlcourse.runs.naive import naive_text
 from dlcourse.runs.state import ARCHITECTURE, model_so_far
 from dlcourse.schema import checked_settings, shown
 
-UNREAD = "a search chooses by the validation split"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -69,9 +68,8 @@ class Run:
         if not self.finished or self.generates:
             return repr(self)
         metrics, sizes = self.metrics, dict(self.facts.examples)
-        unread = f"test        not read: {UNREAD}\n" * (not self.test_read)
-        if unread:
-            sizes.pop("test")
+        unread = "test        not read: a search chooses by validation\n" * (not self.test_read)
+        sizes.pop("test" if unread else "", 0)
         return (
             f"{split_table(metrics, sizes)}\n{naive_text(metrics)}{unread}\n"
             f"parameters  {metrics['parameters']:,}\n"

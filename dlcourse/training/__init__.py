@@ -161,13 +161,7 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
 
 
 def _train(
-    recipe: Recipe,
-    prepared: Prepared,
-    run: Run,
-    watch: Watch,
-    *,
-    finish: bool = False,
-    test: bool = True,
+    recipe: Recipe, prepared: Prepared, run: Run, watch: Watch, *, finish: bool = False, test: bool
 ) -> Run:
     """Fit from the state of the run, then finish the run; with `finish`, only the latter."""
     _record(recipe, prepared, run)

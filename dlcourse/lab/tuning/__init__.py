@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlcourse.configuration.from_python import recipe as recipe_of
-from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.files import make_folder
 from dlcourse.lab.tuning.results import Tuning, best_first, result
 from dlcourse.lab.tuning.search import Search, Trial
-from dlcourse.lab.tuning.space import Space, read_space
+from dlcourse.lab.tuning.space import read_space
 from dlcourse.lab.tuning.storage import Storage
 from dlcourse.runs import NAME, Run, check_name
 from dlcourse.schema import Natural, Positive, checked
@@ -76,12 +75,15 @@ def tune(
     folder = Path(runs).expanduser() / name
     database = Storage(storage or f"sqlite:///{folder / 'study.db'}")
     searched, recipes = read_space(space, recipe)
-    _refuse_smoothing(recipe, searched, pruner)
     dataset = prepare(recipe).dataset
     for each in recipes:
         each.refuse_conflicts(dataset.facts)
     recipe = with_its_data(recipe, Run(make_folder(folder)))
     search = Search(name, folder, database, recipe, searched, sampler, pruner, dataset)
+    by_loss = pruner == "median" and search.monitor == "val_loss"
+    if by_loss and "training.label_smoothing" in searched:
+        cure = "give --pruner none, or decide by training.early_stopping.monitor=val_accuracy"
+        raise RecipeError(f"training.label_smoothing: an epoch's val_loss contains it: {cure}")
     with database.errors():
         _run(search, trials, workers, report)
         tuning = result(search)
@@ -97,16 +99,6 @@ def tune(
             _run(other, seeds, workers, report)
             values[kind] = [trial.value for trial in other.trials if trial.state == "complete"]
         return replace(tuning, seeds=values).save()
-
-
-def _refuse_smoothing(recipe: Recipe, space: Space, pruner: str) -> None:
-    """Raise an error if trials are pruned by a loss that contains a setting of the space."""
-    early = recipe.training.early_stopping
-    by_loss = early is None or early.monitor == "val_loss"
-    if pruner != "none" and by_loss and "training.label_smoothing" in space:
-        reason = "an epoch's val_loss contains it: give --pruner none, or decide by "
-        reason += "training.early_stopping.monitor=val_accuracy"
-        raise RecipeError(f"training.label_smoothing: {reason}")
 
 
 def _part(search: Search, part: str, **changed: Any) -> Search:

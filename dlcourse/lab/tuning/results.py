@@ -80,8 +80,7 @@ class Tuning:
         )
         write_text(folder / "best.yaml", header + self.recipe.to_yaml())
         rows = [trial._asdict() | trial.settings for trial in self.trials]
-        rows = [{k: v for k, v in row.items() if k != "settings"} for row in rows]
-        write_rows(folder / "trials.csv", rows)
+        write_rows(folder / "trials.csv", [row for row in rows if row.pop("settings")])
         for name, figure in _figures(self).items():
             save(folder / f"{name}.png", figure)
         return self
@@ -126,9 +125,9 @@ def saved(trials: Sequence[Trial]) -> str:
     pruned = [trial for trial in trials if trial.state == "pruned"]
     done, planned = sum(t.epochs for t in pruned), sum(t.planned for t in pruned)
     left = sum(t.seconds / t.epochs * (t.planned - t.epochs) for t in pruned)
-    spent = sum(trial.seconds for trial in trials)
-    start = f"{len(pruned)} of {len(trials)} trials after {done} of their {planned} epochs: at most"
-    return f"{start} {left:.1f} s of {left + spent:.1f} s of training saved"
+    whole = left + sum(trial.seconds for trial in trials)
+    ended = f"stopped {len(pruned)} of {len(trials)} trials after {done} of their {planned} epochs"
+    return f"{ended}: at most {left:.1f} s of {whole:.1f} s of training saved"
 
 
 def _test(run: Run | None) -> str:

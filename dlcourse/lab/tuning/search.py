@@ -250,7 +250,9 @@ class Search:
         with tempfile.TemporaryFile("w+") as errors:
             how: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
             how |= {"stderr": errors, "env": os.environ | threads, "start_new_session": True}
-            started: list[Any] = [subprocess.Popen(WORKER, text=True, **how) for _ in range(workers)]
+            started: list[Any] = [
+                subprocess.Popen(WORKER, text=True, **how) for _ in range(workers)
+            ]
             for process in started:
                 with suppress(BrokenPipeError):  # it was killed already
                     process.stdin.write(content + "\n")
@@ -262,7 +264,8 @@ class Search:
                 told()
                 time.sleep(PAUSE)
             errors.seek(0)
-            return ["a worker was killed", *errors.read().strip().splitlines()][-1]
+            told_by_one = errors.read() if any(p.returncode > 0 for p in started) else ""
+            return (told_by_one.strip().splitlines() or ["a worker was killed"])[-1]
 
 
 def worker() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from dlcourse.configuration.recipe import Recipe, validate, where_it_belongs
+from dlcourse.configuration.from_python import recipe as recipe_of
+from dlcourse.configuration.recipe import Recipe, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
-from dlcourse.configuration.yaml_source import Source, read_source, set_value
+from dlcourse.configuration.yaml_source import Source, read_source
 from dlcourse.errors import RecipeError, UserError, one_line
 from dlcourse.schema import Number, PositiveNumber, Settings, plain, shown
 
@@ -37,12 +38,6 @@ class Range(Settings):
     step: PositiveNumber | None = None
 
 
-class Choices(Settings):
-    """A list of values: numbers, words, lists or mappings."""
-
-    choices: tuple[Any, ...]
-
-
 def optuna() -> Any:
     """Return the module `optuna`, silent but for errors.
 
@@ -57,6 +52,7 @@ def optuna() -> Any:
         raise UserError(f"a search needs Optuna 5 ({error}): {cure}") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    warnings.filterwarnings("ignore", message="Heartbeat of storage")  # ask is used with one
     return optuna
 
 
@@ -88,10 +84,7 @@ def read_space(given: str | Path | Mapping[str, Any], recipe: Recipe) -> tuple[S
     study = optuna().create_study(sampler=optuna().samplers.RandomSampler(seed=0))
     for _ in range(POINTS):
         point = values(space, study.ask(distributions(space)).params)
-        try:
-            recipes.append(at_point(recipe, point, source))
-        except RecipeError as error:
-            raise RecipeError(f"{error.reason} (with {told(point)})") from None
+        recipes.append(at_point(recipe, point, f"{source.path}: {told(point)}"))
     return space, recipes
 
 
@@ -102,56 +95,44 @@ def _entry(source: Source, name: str, recipe: Recipe) -> tuple[dict[str, Any], l
         reason = "a search changes settings of model and training, with the same data and seed"
         hint = where_it_belongs(name, SEARCHED) * (name not in Recipe.model_fields)
         raise RecipeError(f"{place}: '{name}': {reason}{hint}")
-    if not isinstance(entry, dict) or entry.get("choices", 1) in ([], None):
+    choices = entry.get("choices") if isinstance(entry, dict) and len(entry) == 1 else None
+    if not isinstance(entry, dict) or ("choices" in entry and not isinstance(choices, list)):
         raise RecipeError(f"{place}: '{name}': {FORM}, got {shown(entry)}")
     try:
-        kind = Choices if "choices" in entry else Range
-        checked = kind.model_validate(entry).model_dump(exclude_none=True)
-        at = [(name, "choices", k) for k in range(len(entry.get("choices", ())))]
-        recipes = [
-            at_point(
-                recipe, {name: reduce(lambda data, key: data[key], end, source.data)}, source, end
-            )
-            for end in at or [(name, "low"), (name, "high")]
-        ]
-        if not at:  # as the schema reads them: whole numbers for a setting that takes no others
+        checked = entry if choices else Range.model_validate(entry).model_dump(exclude_none=True)
+        ends = [("choices", k) for k in range(len(choices or ()))] or [("low",), ("high",)]
+        recipes = []
+        for end in ends:
+            value: Any = reduce(lambda data, key: data[key], end, entry)
+            recipes.append(at_point(recipe, {name: value}, source.where((name, *end))))
+        if not choices:  # as the schema reads them: whole numbers if the setting takes no others
             low, high = (reduce(getattr, name.split("."), end) for end in recipes)
             checked |= {"low": low, "high": high}
         distributions({name: checked})
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        key = ".".join(map(str, fault["loc"]))
-        reason = f"{FORM}: '{key}': {fault['msg']}, got {shown(entry)}"
-        raise RecipeError(f"{source.where((name, *fault['loc']))}: '{name}': {reason}") from None
+        at = source.where((name, *fault["loc"]))
+        reason = f"{FORM}: '{fault['loc'][0]}': {fault['msg']}, got {shown(entry)}"
+        raise RecipeError(f"{at}: '{name}': {reason}") from None
     except (ValueError, UserWarning) as error:
         if isinstance(error, RecipeError):
-            _, _, unknown = error.reason.partition(": unknown key")
-            raise (RecipeError(f"{place}: unknown key{unknown}") if unknown else error) from None
+            raise
         raise RecipeError(f"{place}: '{name}': {one_line(error)}") from None
     return checked, recipes
 
 
-def at_point(
-    recipe: Recipe, point: Mapping[str, Any], of: Source | None = None, end: Any = None
-) -> Recipe:
+def at_point(recipe: Recipe, point: Mapping[str, Any], place: str = "") -> Recipe:
     """Return the recipe with the settings of a point, by dotted name.
 
-    Args:
-        recipe: Recipe to change.
-        point: Values of settings.
-        of: Source of the space, for the places in errors.
-        end: Location of the value in the source; None for that of its setting.
-
     Raises:
-        RecipeError: The recipe is not valid.
+        RecipeError: The recipe is not valid; the text begins with the place.
     """
-    source = Source(
-        recipe._source.path if recipe._source else "recipe", json.loads(recipe.model_dump_json())
-    )
-    for name in sorted(point, key=lambda name: name.count(".")):
-        place = of.where(end or (name,)) if of else name
-        set_value(source, tuple(name.split(".")), json.loads(json.dumps(point[name])), place)
-    return validate(source)
+    names = sorted(point, key=lambda name: name.count("."))  # a model before its settings
+    try:
+        return recipe_of(recipe, *(f"{name}={json.dumps(point[name])}" for name in names))
+    except RecipeError as error:
+        reason = str(error).partition("': ")[2]  # after the name of the override
+        raise RecipeError(f"{place}: {reason}" if place else str(error)) from None
 
 
 def distributions(space: Space) -> dict[str, Any]:
@@ -176,16 +157,13 @@ def distributions(space: Space) -> dict[str, Any]:
 
 def _labels(entry: dict[str, Any]) -> dict[Any, Any]:
     """Return the choices by what Optuna stores of each: lists and mappings as text."""
-    choices = entry["choices"]
-    return {json.dumps(v) if isinstance(v, list | tuple | dict) else v: v for v in choices}
+    return {json.dumps(v) if isinstance(v, list | dict) else v: v for v in entry["choices"]}
 
 
 def values(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of settings for Optuna's parameters."""
-    return {
-        name: _labels(space[name])[param] if "choices" in space[name] else param
-        for name, param in params.items()
-    }
+    kinds = {name: _labels(entry) for name, entry in space.items() if "choices" in entry}
+    return {name: kinds[name][v] if name in kinds else v for name, v in params.items()}
 
 
 def grid(space: Space) -> list[dict[str, Any]]:
@@ -200,12 +178,9 @@ def grid(space: Space) -> list[dict[str, Any]]:
     for name, axis in distributions(space).items():
         if getattr(axis, "step", 1) is None:
             raise RecipeError(f"'{name}': a grid needs the step of the range, or choices")
-        whole = hasattr(axis, "choices")
-        axes[name] = (
-            axis.choices
-            if whole
-            else np.arange(axis.low, axis.high + axis.step / 2, axis.step).tolist()
-        )
+        axes[name] = getattr(axis, "choices", None)
+        if axes[name] is None:
+            axes[name] = np.arange(axis.low, axis.high + axis.step / 2, axis.step).tolist()
     return [*ParameterGrid(axes)]
 
 
