@@ -28,7 +28,7 @@ ENTRIES = {"commands", "__main__", "train", "webapp"}
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
-HEAVY |= {"gradio", "pandas", "tf2onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"gradio", "pandas", "tf2onnx", "onnxruntime", "ai_edge_litert", "optuna", "sqlalchemy"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
