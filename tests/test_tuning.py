@@ -58,7 +58,9 @@ def started(runs, *, url="", workers=1, trials=6, epochs=3):
 def trials_of(url):
     import optuna
 
-    return optuna.load_study(study_name="s", storage=url).trials
+    storage = Storage(url)
+    with storage.errors():
+        return optuna.load_study(study_name="s", storage=storage.database).trials
 
 
 def ended(url):
@@ -450,12 +452,14 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path):
 
     database = Storage(url, heartbeat=1, grace=1)
     time.sleep(2.1)  # the heartbeat has whole seconds
-    study = optuna.load_study(study_name="s", storage=database.database)
-    trial = database.claim(study, lambda _: optuna.samplers.RandomSampler(), {})
-    assert trial.number == 1
-    study.tell(trial, 1.0)
-    copy = database.claim(study, lambda _: optuna.samplers.RandomSampler(), {})
-    assert (copy.number, copy.user_attrs["claim"]) == (2, 0)
+    sampler = optuna.samplers.RandomSampler
+    with database.errors():
+        study = optuna.load_study(study_name="s", storage=database.database)
+        trial = database.claim(study, lambda _: sampler(), {})
+        assert trial.number == 1
+        study.tell(trial, 1.0)
+        copy = database.claim(study, lambda _: sampler(), {})
+        assert (copy.number, copy.user_attrs["claim"]) == (2, 0)
     assert copy.params == trials_of(url)[0].params
 
 

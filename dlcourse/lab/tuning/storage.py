@@ -57,7 +57,7 @@ class Storage:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Report an error of the database in one line, without the password."""
+        """Report an error of the database in one line, without the password; close it at the end."""
         module = optuna()  # first, for the cure if it is missing
         from sqlalchemy import exc, make_url
 
@@ -67,6 +67,10 @@ class Storage:
             hint = " (pip install 'psycopg[binary]')" * isinstance(error, ImportError)
             reason = f"storage {make_url(self.url)!r}: {one_line(error)}{hint}"
             raise UserError(reason) from None
+        finally:
+            if "database" in vars(self):
+                self.database.remove_session()
+                self.database.engine.dispose()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
