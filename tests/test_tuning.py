@@ -436,8 +436,8 @@ def test_the_command_reports_a_line_per_trial(tmp_path, capsys):
 # ------------------------------------------------------------------ workers and kills
 
 
-def test_a_killed_search_goes_on_where_it_was(tmp_path):
-    """SIGKILL in the middle of a trial: its run goes on, and exactly the trials that lack follow."""
+def test_a_killed_trial_is_found_by_its_heartbeat(tmp_path):
+    """SIGKILL in the middle of a trial: a copy of it is queued, with its settings and number."""
     url, long = f"sqlite:///{tmp_path}/s/study.db", 4000
     process = started(tmp_path, trials=2, epochs=long)
     state = tmp_path / "s" / "trial-000" / "history.csv"

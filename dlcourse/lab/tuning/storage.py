@@ -57,7 +57,7 @@ class Storage:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Report an error of the database in one line, without the password; close it at the end."""
+        """Report an error of the database in one line, without its password, and close it."""
         module = optuna()  # first, for the cure if it is missing
         from sqlalchemy import exc, make_url
 
