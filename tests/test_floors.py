@@ -140,9 +140,9 @@ def lines_of_code(file: Path) -> int:
 
 
 BOUNDS = {
-    "core": 9794,
-    "commands": 1350,
-    "lab": 3980,
+    "core": 9816,
+    "commands": 1401,
+    "lab": 4639,
     "compat": 1600,
     "lessons": 3500,
     "generation": 600,
