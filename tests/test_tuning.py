@@ -410,6 +410,12 @@ def test_what_is_refused_is_told_in_one_line(given, text, tmp_path):
     assert not list(tmp_path.rglob("trial-*"))
 
 
+def test_without_optuna_the_cure_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UserError, match=r"a search needs Optuna 5 .* pip install 'optuna>=5,<6'"):
+        tune(trials=1)
+
+
 def test_a_database_that_does_not_answer_is_told_without_its_password(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -461,6 +467,23 @@ def test_a_killed_trial_is_found_by_its_heartbeat(tmp_path):
         copy = database.claim(study, lambda _: sampler(), {})
         assert (copy.number, copy.user_attrs["claim"]) == (2, 0)
     assert copy.params == trials_of(url)[0].params
+
+
+def test_a_trial_that_another_worker_took_is_left_to_it(tmp_path, monkeypatch):
+    """As after a pause of the machine: the trial is recorded as failed while it still trains."""
+    import optuna
+
+    trained = tuning.Search._trained
+
+    def slept(search, trial, *more):
+        if trial.number == 0:
+            search.study.tell(0, state=optuna.trial.TrialState.FAIL)
+        return trained(search, trial, *more)
+
+    monkeypatch.setattr(tuning.Search, "_trained", slept)
+    found = tune(trials=2, runs=tmp_path, study="s")
+    assert ended(f"sqlite:///{tmp_path}/s/study.db") == [0, 1]
+    assert {Path(trial.run).name for trial in found.trials} == {"trial-000", "trial-001"}
 
 
 @pytest.mark.slow

@@ -80,7 +80,8 @@ def parallel_coordinates(
         shade = colormaps["viridis"](0.9 * trial / len(heights[0]))
         line = {"color": shade, "lw": 1} if trial else {"color": ORANGE, "lw": 2.5}
         ax.plot([column[trial] for column in heights], **line)
-    ax.set_xticks(range(len(columns)), list(columns), rotation=20, ha="right")
+    names = [name + " (log)" * (name in logarithmic) for name in columns]
+    ax.set_xticks(range(len(columns)), names, rotation=20, ha="right")
     ax.set(yticks=[], xlim=(-0.1, len(columns) - 0.5))
     ax.set_title("orange: the best trial; the darker a line, the better its trial", fontsize=9)
     return ax

@@ -161,7 +161,7 @@ class Search:
         from optuna.storages._heartbeat import get_heartbeat_thread
 
         import_keras()
-        space = distributions(self.space)
+        space, taken = distributions(self.space), optuna().exceptions.UpdateFinishedTrialError
         while not stop.signal:
             trial = self.storage.claim(self.study, self._sampler, space)
             if trial is False:
@@ -171,7 +171,8 @@ class Search:
                 continue
             state, value = optuna().trial.TrialState.FAIL, None
             try:
-                with get_heartbeat_thread(trial._trial_id, self.storage.database):
+                beat = get_heartbeat_thread(trial._trial_id, self.storage.database)
+                with suppress(taken), beat:  # by another worker, after no sign of this one
                     state, value = self._run(trial, stop)
             finally:
                 self.study.tell(trial, value, state, skip_if_finished=True)
