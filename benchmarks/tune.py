@@ -1,6 +1,7 @@
 """python -m benchmarks.tune: trials per minute of a search, beside Optuna calling plain Keras."""
 
 import argparse
+import resource
 import tempfile
 import time
 from statistics import median
@@ -63,7 +64,9 @@ def main() -> int:
     search(1, 1, 1)  # imports
     rows: dict[str, list[float]] = {}
     for _ in range(given.rounds):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         one, found = search(given.epochs, given.trials, 1)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         two, _ = search(given.epochs, given.trials, 2)
         trials = sum(trial.whole_seconds for trial in found.trials) / given.trials
         fits = sum(trial.seconds for trial in found.trials) / given.trials
@@ -75,6 +78,7 @@ def main() -> int:
             "  of it the search itself": one / given.trials - trials,
             "  model, evaluation and files": trials - fits,
             "  fit": fits,
+            "peak memory, MiB more per trial": grown / 1024 / given.trials,
             "plain Keras by Optuna, seconds per trial": plain(given.epochs, found) / given.trials,
         }
         for name, value in measured.items():
