@@ -142,7 +142,7 @@ def lines_of_code(file: Path) -> int:
 BOUNDS = {
     "core": 9816,
     "commands": 1401,
-    "lab": 4639,
+    "lab": 4641,
     "compat": 1600,
     "lessons": 3500,
     "generation": 600,
