@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test test-all test-jax test-torch test-lowest notebooks test-notebooks test-seeds constraints
+.PHONY: check test test-all test-jax test-torch test-lowest notebooks site test-notebooks test-seeds constraints
 
 check:  ## lint, format, types
 	$(PYTHON) -m ruff check .
@@ -14,7 +14,8 @@ test-all:  ## the fast and the slow tests
 	$(PYTHON) -m pytest -n 2 -m 'slow or not slow'
 
 test-jax:  ## the tests on JAX, in the environment without TensorFlow that the README makes
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py tests/test_efficientnet_lite0.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/test_backends.py \
+	  tests/test_efficientnet_lite0.py tests/test_distributed.py
 
 # By itself `pip install torch` takes the build with CUDA; PyTorch's own site has one without.
 test-torch:  ## the same on PyTorch, in an environment without TensorFlow
@@ -34,8 +35,12 @@ test-lowest:  ## the test-suite with the lowest versions that pyproject.toml dec
 	VIRTUAL_ENV=$(CURDIR)/.venv-lowest .venv-lowest/bin/uv pip install -c .venv-lowest/lowest.txt -e '.[dev]'
 	.venv-lowest/bin/python -m pytest -o filterwarnings=default
 
-notebooks:  ## make every .ipynb from its .py, run it, and write notebooks/html
-	$(PYTHON) notebooks/build.py --html
+notebooks:  ## make every .ipynb from its .py, and the tables of notebooks/README.md
+	$(PYTHON) notebooks/build.py
+
+# A notebook is run again only when it, the package or a version of what it stands on has changed.
+site:  ## the course as pages that need no network: open site/index.html
+	$(PYTHON) -m notebooks.website
 
 test-notebooks:  ## the tests of the notebooks, each run as a student runs it
 	$(PYTHON) -m pytest tests/test_notebooks.py -m 'slow or not slow'

@@ -1,16 +1,12 @@
-"""Make every .ipynb, README's tables and docs/errata.md: `python notebooks/build.py [--html]`.
+"""Make every .ipynb, README's tables and docs/errata.md: `python notebooks/build.py`.
 
-With `--html` each notebook is run and written to `notebooks/html`: one page without a network, its
-formulas typeset by the MathJax beside this file, its pictures with the alt text of their cells.
+`website.py` runs the notebooks and makes pages of them.
 """
 
 import ast
 import os
 import re
-import sys
-from copy import deepcopy
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import jupytext
@@ -45,26 +41,12 @@ dl.lessons.quiet_start()""".replace(
     "ADDRESS", f"git+https://github.com/{REPOSITORY}" if REPOSITORY else ""
 )
 BADGE = "![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)"
-# nbconvert's own template writes no alt text.
-TEMPLATE = """{% extends 'lab/index.html.j2' %}
-{% macro described(html, cell) -%}
-{{ html | replace('<img ', '<img alt="' ~ cell.metadata.get('alt', '') | e ~ '" ') }}
-{%- endmacro %}
-{% block data_png scoped %}{{ described(super(), cell) }}{% endblock %}
-{% block data_html scoped %}{{ described(super(), cell) }}{% endblock %}
-"""
-MATHJAX = FOLDER / "mathjax" / "tex-svg.js"
 ERRATA = """# The slides' numbers and statements, checked
 
 Every number of the five slide decks (S0 to S4) beside what the course computes, and the sentences
 that are not right. `dlcourse errata` prints the same, `dlcourse errata --id S4.logistic` one of
 them step by step. `notebooks/build.py` writes this page.
 """
-FORMULAS = r"""window.MathJax = {
-  tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], processEscapes: true},
-  svg: {fontCache: "global"},
-  options: {enableMenu: false},
-};"""
 
 
 def executed(source: Path, folder: str) -> tuple[NotebookNode, float]:
@@ -85,24 +67,6 @@ def executed(source: Path, folder: str) -> tuple[NotebookNode, float]:
     return notebook, float(seconds)
 
 
-def page(notebook: NotebookNode, theme: str = "light") -> str:
-    """Return an executed notebook as HTML that needs no network, its pictures described."""
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
-        raw_template=TEMPLATE, theme=theme, require_js_url="", jquery_url="", mermaid_js_url=""
-    )
-    notebook = deepcopy(notebook)
-    notebook.cells[0].source = notebook.cells[0].source.replace(BADGE, "Open in Colab")
-    html, _ = exporter.from_notebook_node(notebook)
-    script = MATHJAX.read_text("utf-8").replace("</script", r"<\/script")
-    begin = html.index("<!-- Load mathjax -->")
-    marker = "<!-- End of mathjax configuration -->"
-    end = html.index(marker) + len(marker)
-    scripts = f"<script>{FORMULAS}</script>\n<script>{script}</script>"
-    return html[:begin] + scripts + html[end:]
-
-
 def heading(source: Path) -> dict[str, str]:
     """Return `title`, and what stands after each of COLUMNS, in a notebook's first cell."""
     title, _, rest = jupytext.read(source).cells[0].source.partition("\n")
@@ -111,11 +75,15 @@ def heading(source: Path) -> dict[str, str]:
     return {"title": title.removeprefix("# "), **parts}
 
 
-def badge(source: Path) -> str:
-    """Return the line that opens a notebook on Colab, or without a repository Colab alone."""
+def colab(source: Path) -> str:
+    """Return the address that opens a notebook on Colab, or without a repository Colab alone."""
     place = f"github/{REPOSITORY}/blob/main/notebooks/{source.stem}.ipynb" if REPOSITORY else ""
-    colab = "https://colab.research.google.com"
-    return f"[{BADGE}]({colab}/{place})"
+    return f"https://colab.research.google.com/{place}"
+
+
+def badge(source: Path) -> str:
+    """Return the line at the top of a notebook that opens it on Colab."""
+    return f"[{BADGE}]({colab(source)})"
 
 
 def addressed(source: Path) -> str:
@@ -253,25 +221,18 @@ def filled(text: str) -> str:
     return text
 
 
-def main(arguments: list[str]) -> None:
-    """Write every .ipynb, the tables and the errata, and with `--html` every page."""
+def main() -> None:
+    """Write every .ipynb, the tables and the errata."""
     for source in SOURCES:
         source.write_text(addressed(source), encoding="utf-8")
         notebook = jupytext.read(source)
         for place, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{place}"  # jupytext's own are random: a change in each build
         jupytext.write(notebook, source.with_suffix(".ipynb"))
-        if "--html" in arguments:
-            with TemporaryDirectory() as folder:
-                notebook, seconds = executed(source, folder)
-            target = FOLDER / "html" / f"{source.stem}.html"
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(page(notebook), encoding="utf-8")
-            sys.stdout.write(f"{target.relative_to(FOLDER.parent)}: {seconds:.0f} CPU-s\n")
     readme = FOLDER / "README.md"
     readme.write_text(filled(readme.read_text("utf-8")), encoding="utf-8")
     (FOLDER.parent / "docs" / "errata.md").write_text(errata_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

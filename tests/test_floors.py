@@ -140,9 +140,9 @@ def lines_of_code(file: Path) -> int:
 
 
 BOUNDS = {
-    "core": 9816,
-    "commands": 1401,
-    "lab": 4641,
+    "core": 9976,
+    "commands": 1439,
+    "lab": 4642,
     "compat": 1600,
     "lessons": 3500,
     "generation": 600,

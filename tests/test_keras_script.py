@@ -315,6 +315,7 @@ def test_a_setting_of_the_training_is_written(setting, text):
 def test_every_setting_of_the_training_is_in_the_table_or_in_a_shipped_recipe():
     tried = {setting.partition("=")[0] for setting in WRITTEN}
     others = {"epochs", "augmentation", "clean_epochs"}  # in shipped recipes
+    others.add("distribute")  # refused, see below
     assert tried | others == set(groups()["training"].model_fields)
 
 
@@ -332,6 +333,11 @@ def test_a_setting_that_needs_a_single_fit_is_refused_by_name(change, setting):
         dl.as_keras(SMALL, "training.batch_size=[16,32]", f"training.{change}")
     assert f"'training.{setting}': cannot be written in plain Keras" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_several_devices_are_refused():
+    with pytest.raises(RecipeError, match=r"'training\.distribute': .*set it to null"):
+        dl.as_keras("digits_cnn", distribute="data_parallel")
 
 
 def test_the_best_weights_of_two_models_are_refused():

@@ -133,7 +133,7 @@ def browser(**settings: Any) -> Iterator[Any]:
 
 
 def _note(outside: list[str], url: str) -> None:
-    if not re.match(r"(http|ws)://127\.0\.0\.1:|(data|blob|about):", url):
+    if not re.match(r"(http|ws)://127\.0\.0\.1:|(data|blob|about|file):", url):
         outside.append(url)
 
 

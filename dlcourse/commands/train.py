@@ -1,12 +1,14 @@
 """python -m dlcourse.train: train a recipe, print its metrics, save its run."""
 
 import argparse
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.commands.command_line import Parser, run_command, write_json
+from dlcourse.commands.command_line import Parser, print_error, run_command, write_json
 from dlcourse.errors import UserError
 from dlcourse.quiet import import_keras, write
 
@@ -36,6 +38,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--finish", "with --resume: evaluate and save the run as it is, without training")
     parser.option("--runs", "folder of all runs (default: runs)", "DIR", default="runs")
     parser.option("--name", "name of the run (default: recipe and time)", "N")
+    text = "address of process 0: train with other processes on JAX (docs/scale.md)"
+    parser.option("--coordinator", text, "HOST:PORT")
+    numbers = {"type": int, "default": os.environ.get("SLURM_NTASKS")}
+    parser.option("--processes", "number of processes (default: Slurm's)", "N", **numbers)
+    given = os.environ.get("SLURM_PROCID", os.environ.get("JOB_COMPLETION_INDEX"))
+    text = "number of this process, from 0 (default: Slurm's or Kubernetes')"
+    parser.option("--process", text, "K", type=int, default=given)
+    text = "seconds to wait for the other processes (default: %(default)s)"
+    parser.option("--wait", text, "S", type=float, default=120.0)
     parser.option("--xray", "record every layer in each epoch, for `dlcourse diagnose`")
     parser.option("--dry-run", "check the recipe and its data, and train nothing")
     parser.option("--print-config", "print the resolved recipe")
@@ -54,7 +65,24 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--resume continues in the run's own folder: --name is for new runs")
     if arguments.finish and not arguments.resume:
         parser.error("--finish saves an interrupted run as it is: --resume DIR names it")
+    if arguments.coordinator and (reason := _misplaced(arguments)):
+        parser.error(f"--coordinator: {reason}")
     return run_command(lambda: _run(arguments))
+
+
+def _misplaced(arguments: argparse.Namespace) -> str:
+    """Return why this cannot be one of several processes; nothing if it can."""
+    number, count = arguments.process, arguments.processes
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        return "several processes train on JAX alone: set KERAS_BACKEND=jax"
+    if not re.fullmatch(r".+:\d{1,5}", arguments.coordinator):
+        return f"HOST:PORT is expected, as in node1:29400, got {arguments.coordinator}"
+    if None in (number, count) or not 0 <= number < count or count < 2:
+        return "--processes N, 2 or more, and --process K, from 0 to N - 1, are needed"
+    if bool(arguments.resume) == bool(arguments.name and arguments.config):
+        return "--config with --name, the same for all processes, or --resume alone is needed"
+    unsuited = [name for name in ("xray", "finish", "as_keras") if getattr(arguments, name)]
+    return f"--{unsuited[0]} is for one process" if unsuited else ""
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -75,6 +103,8 @@ def _run(arguments: argparse.Namespace) -> int:
         recipe.refuse_missing(f"{command} --name {{0}}", command)
     if arguments.print_config:
         write(recipe.to_yaml().rstrip())
+    elif arguments.coordinator and not arguments.dry_run:
+        return _train_together(arguments)
     elif "generation" in recipe.folder and not arguments.dry_run:
         _generate(recipe, arguments)
     elif arguments.as_keras:
@@ -88,6 +118,20 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         _train(recipe, arguments)
     return 0
+
+
+def _train_together(arguments: argparse.Namespace) -> int:
+    from dlcourse.runs import check_name
+    from dlcourse.training.processes import train_together
+
+    check_name(arguments.runs, None if arguments.process else arguments.name)
+    place = arguments.coordinator, arguments.process, arguments.processes, arguments.wait
+    path = Path(arguments.resume or Path(arguments.runs, arguments.name))
+    overrides = [*arguments.overrides, "training.distribute=data_parallel"]
+    code, text = train_together(place, path, arguments.config, overrides)
+    if text:
+        print_error(text)
+    return code
 
 
 def _recipe(arguments: argparse.Namespace) -> "Recipe":

@@ -100,6 +100,10 @@ class Training(Settings):
             smaller than `min_delta` does not count), false for the last epoch.
         device: Device to compute on: `auto` uses a GPU if there is one, `cpu` never uses it, `gpu`
             refuses to train without one.
+        distribute: Distribution over several devices: `data_parallel` divides every batch among all
+            devices of JAX, also those of other machines (`--coordinator`, see docs/scale.md). At
+            most as many examples as there are devices, less one, are left out of an epoch, other
+            ones in each. Null trains on one device.
         mixed_precision: Computation in half precision (float16 on a GPU, bfloat16 on a CPU), with
             weights in single precision.
         jit_compile: Compilation by XLA (Keras' `jit_compile`); null leaves the choice to Keras.
@@ -132,6 +136,7 @@ class Training(Settings):
     reduce_on_plateau: ReduceOnPlateau | None = None
     restore_best_weights: bool = True
     device: Device = "auto"
+    distribute: Literal["data_parallel"] | None = None
     mixed_precision: bool = False
     jit_compile: bool | None = None
     steps_per_execution: Positive | None = None
@@ -436,6 +441,8 @@ def _conflicts(
     if augmentation and model.get("cache_features"):
         reason = "augmented images have other features in each epoch: set it to false"
         fault("model.cache_features", reason)
+    if training.get("distribute") and model.get("cache_features"):
+        fault("model.cache_features", "features are computed on one device: set it to false")
     if clean and not augmentation:
         fault("training.clean_epochs", "there is no augmentation: set augmentation too")
     elif counted and isinstance(clean, int) and clean >= epochs:

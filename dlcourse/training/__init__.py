@@ -11,6 +11,7 @@ from dlcourse.datasets.dataset import PARTS
 from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.files import write_file
+from dlcourse.heavy import keras
 from dlcourse.pictures.figures import save_figures
 from dlcourse.runs import Run, create_run, locked, sha256, write_history, write_sealed, write_text
 from dlcourse.runs.environment import environment
@@ -21,6 +22,7 @@ from dlcourse.runs.measured import write_digests
 from dlcourse.runs.naive import naive_errors
 from dlcourse.runs.state import ARCHITECTURE, BASE
 from dlcourse.schema import flat
+from dlcourse.training.distributed import distribution, sharers
 from dlcourse.training.divergence import NotFinite, explanation
 from dlcourse.training.fitting import Fit
 from dlcourse.training.preparation import Prepared, describe, prepare
@@ -62,12 +64,13 @@ def train(
         InterruptedTraining: `stop` requested it.
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
-    prepared = prepare(recipe, dataset)
-    run = create_run(runs, recipe.name, name)
-    recipe = with_its_data(recipe, run)
-    with locked(run):
-        watch.tell(describe(prepared, recipe.training.device))
-        return _train(recipe, prepared, run, watch, test=test)
+    with distribution(recipe):
+        prepared = prepare(recipe, dataset)
+        run = create_run(runs, recipe.name, name)
+        recipe = with_its_data(recipe, run)
+        with locked(run):
+            watch.tell(describe(prepared, recipe.training.device))
+            return _train(recipe, prepared, run, watch, test=test)
 
 
 def with_its_data(recipe: R, run: Run) -> R:
@@ -105,9 +108,9 @@ def resume(
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     run.forget()
-    with locked(run):
-        stored = run_recipe(run)
-        wanted = recipe or stored
+    stored = run_recipe(run)
+    wanted = recipe or stored
+    with locked(run), distribution(wanted):
         if "ensemble" in stored.left_out:
             raise RunError(f"{run.path}: cannot be resumed: ensembles were removed in 0.2")
         _refuse_changes(stored, wanted, run)
@@ -183,7 +186,8 @@ def _train(
 def _record(recipe: Recipe, prepared: Prepared, run: Run) -> None:
     """Write what `record` does, the architecture of the model and a digest of each example."""
     base = {"base": base_fingerprint(prepared.model)} if recipe.base else {}
-    record(run, recipe, prepared.dataset, **base)
+    devices, _, processes = sharers()
+    record(run, recipe, prepared.dataset, devices=devices, processes=processes, **base)
     write_sealed(run.path / ARCHITECTURE, json.loads(prepared.model.to_json()))
     if not (run.path / EXAMPLES).exists():
         write_digests(run.path, prepared.dataset)
@@ -214,8 +218,14 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
 
 
 def _finish(fit: Fit, prepared: Prepared, test: bool, **marks: Any) -> None:
-    """Evaluate the kept weights and save the model, the figures and, last, the metrics."""
-    progress, run = fit.progress, fit.run
+    """Evaluate the kept weights and save the model, the figures and, last, the metrics.
+
+    Of several processes the first does it, on one device.
+    """
+    progress, run, (_, number, _) = fit.progress, fit.run, sharers()
+    keras.distribution.set_distribution(None)
+    if number:
+        return
     model, best_epoch = kept_model(fit, prepared)
     metrics, predicted = evaluate(model, prepared.dataset, PARTS if test else PARTS[:-1])
     write_file(run.path / "model.keras", model.save)

@@ -4,11 +4,13 @@
 `keras.utils.set_random_seed` (Keras 3.15), and cannot be started in the middle of a training.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlcourse.heavy import keras
+from dlcourse.training.distributed import in_whole_shares, own, sharers
 
 
 def epoch_order(n: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -31,7 +33,9 @@ def training_batches(
 
     The callback sets the epoch of the batches. On TensorFlow the batches are a `tf.data` pipeline
     that gathers examples in parallel to the training. On other backends and for streamed images
-    they are a `keras.utils.PyDataset`, which reads each batch when it is needed.
+    they are a `keras.utils.PyDataset`, which reads each batch when it is needed. If several devices
+    share a batch, at most as many examples as devices, less one, are left out of an epoch, and a
+    process reads only the rows of its devices.
 
     Args:
         x: Inputs `(n, …)`, an array or `Streamed`.
@@ -40,23 +44,28 @@ def training_batches(
         seed: Seed of the order, together with the epoch.
         first_step: First batch to return from every epoch.
     """
-    first = first_step * batch_size
-    order = epoch_order(len(x), seed=seed, epoch=0)[first:]
+    rows = slice(first_step * batch_size, in_whole_shares(len(x)))
+    order = epoch_order(len(x), seed=seed, epoch=0)[rows]
 
     def begin(epoch: int, logs: Any = None) -> None:  # noqa: ARG001 - Keras' signature
-        order[:] = epoch_order(len(x), seed=seed, epoch=epoch)[first:]
+        order[:] = epoch_order(len(x), seed=seed, epoch=epoch)[rows]
 
     in_memory = keras.backend.backend() == "tensorflow" and isinstance(x, np.ndarray)
-    make = _tensorflow_batches if in_memory else _python_batches
+    make = _tensorflow_batches if in_memory else partial(_python_batches, part=own)
     batches = make(x, y, batch_size, order)
     return batches, keras.callbacks.LambdaCallback(on_epoch_begin=begin)
 
 
 def validation_batches(x: Any, y: np.ndarray, *, batch_size: int) -> Any:
-    """Return `validation_data` for `fit`: `(x, y)`, or batches of streamed images."""
-    if isinstance(x, np.ndarray):
+    """Return `validation_data` for `fit`: `(x, y)`, or batches of streamed images.
+
+    Several devices of a process get every example once each: the metrics are exact.
+    """
+    devices, _, processes = sharers()
+    if isinstance(x, np.ndarray) and devices == processes:
         return x, y
-    return _python_batches(x, y, batch_size, np.arange(len(x)))
+    times = devices // processes
+    return _python_batches(x, y, batch_size * times, np.repeat(np.arange(len(x)), times))
 
 
 def _steps(order: np.ndarray, batch_size: int) -> int:
@@ -91,13 +100,15 @@ def _tensorflow_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np
     )
 
 
-def _python_batches(x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray) -> Any:
+def _python_batches(
+    x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray, part: Any = np.asarray
+) -> Any:
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:
             return _steps(order, batch_size)
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            rows = order[index * batch_size : (index + 1) * batch_size]
+            rows = part(order[index * batch_size : (index + 1) * batch_size])
             return x[rows], y[rows]
 
     return Batches()

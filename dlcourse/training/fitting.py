@@ -12,6 +12,7 @@ from dlcourse.errors import InterruptedTraining
 from dlcourse.heavy import keras
 from dlcourse.runs import Run, state, write_history
 from dlcourse.training.batches import seed_step, training_batches, validation_batches
+from dlcourse.training.distributed import in_whole_shares, sharers
 from dlcourse.training.divergence import NotFinite, refuse_infinite
 from dlcourse.training.preparation import Prepared, targets
 from dlcourse.training.watch import Watch
@@ -122,8 +123,10 @@ class Fit:
         self.clock = (time.perf_counter(), time.process_time())
         labels = partial(targets, self.prepared.model, self.recipe, dataset)
         if self.first_step:  # the metrics have variables only after a first batch
-            self.model.test_on_batch(dataset.x_train[:1], labels("train")[:1])
-        self.steps = training.steps_in(self.progress.epoch, len(dataset.x_train))
+            some = sharers()[0]  # one example per device
+            self.model.test_on_batch(dataset.x_train[:some], labels("train")[:some])
+        examples = in_whole_shares(len(dataset.x_train))
+        self.steps = training.steps_in(self.progress.epoch, examples)
         size = training.batch_size_in(self.progress.epoch)
         how = {"batch_size": size, "seed": self.recipe.seed, "first_step": self.first_step}
         batches, order = training_batches(dataset.x_train, labels("train"), **how)

@@ -18,6 +18,7 @@ from dlcourse.models import augmentation_layers, target_scale
 from dlcourse.quiet import import_keras
 from dlcourse.runs.environment import device, no_gpu, use_device
 from dlcourse.text_table import text_table
+from dlcourse.training.distributed import in_whole_shares, refuse_uneven, sharers
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def prepare(recipe: Recipe, dataset: Dataset | None = None) -> Prepared:
     if dataset is None:
         dataset = recipe.load_dataset()
     recipe.refuse_conflicts(dataset.facts)
+    refuse_uneven(recipe, dataset)
     weights = class_weights(recipe, dataset)
     _set_determinism(recipe)
     keras.utils.set_random_seed(recipe.seed)
@@ -141,7 +143,8 @@ def _set_determinism(recipe: Recipe) -> None:
 def compile_model(prepared: Prepared, recipe: Recipe) -> None:
     """Compile with the optimizer of the recipe and the loss for the last layer of the model."""
     dataset, model, training = prepared.dataset, prepared.model, recipe.training
-    steps = [training.steps_in(epoch, len(dataset.x_train)) for epoch in range(training.epochs)]
+    examples = in_whole_shares(len(dataset.x_train))
+    steps = [training.steps_in(epoch, examples) for epoch in range(training.epochs)]
     rate: Any = training.learning_rate
     if training.schedule is not None:
         course = training.schedule.model_dump()
@@ -234,6 +237,12 @@ def describe(prepared: Prepared, wanted: str = "auto") -> str:
     lines = [f"data    {dataset.summary}"]
     lines += ["", str(dataset.columns), ""] if dataset.columns else []
     lines.append(f"device  {_device(model)}")
+    devices, _, processes = sharers()
+    if devices > 1:
+        lines.append(
+            f"        {devices} devices in {processes} processes share every batch; each "
+            f"epoch leaves out {len(dataset.x_train) % devices} examples, others each time"
+        )
     if wanted == "auto" and device().startswith("CPU") and which("nvidia-smi"):
         lines.append(f"        no GPU: {no_gpu()}")
     front = prepared.augmented.layers[:-1] if prepared.augmented else []

@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.heavy import keras
 from dlcourse.runs import Run
 from dlcourse.schema import shown
+from dlcourse.training.distributed import of_all
 
 Report = Callable[[str], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -153,5 +154,5 @@ class Watch:
 
     @property
     def signal(self) -> int | None:
-        """The signal that requested a stop; None while the training may continue."""
-        return self.stop.signal if self.stop else None
+        """The signal that requested a stop, of any process; None while the training may go on."""
+        return int(of_all((self.stop and self.stop.signal) or 0).max()) or None

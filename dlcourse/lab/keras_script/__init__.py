@@ -65,6 +65,7 @@ def _stages(recipe: Recipe) -> list[tuple[Any, ...]]:
     for key in SINGLE if len(stages) > 1 else ():
         reason = "it begins anew in each fit, and batch_size or clean_epochs takes several"
         refuse(recipe, f"training.{key}", getattr(training, key) is not None, reason)
+    refuse(recipe, "training.distribute", training.distribute, "set it to null: one device")
     two, reason = training.clean_epochs, "clean_epochs takes two models: set it to false"
     refuse(recipe, "training.restore_best_weights", two and training.restore_best_weights, reason)
     return stages
