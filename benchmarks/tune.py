@@ -71,7 +71,6 @@ def main() -> int:
         one, alone, found = search(given.epochs, given.trials, 1)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         two, both, _ = search(given.epochs, given.trials, 2)
-        trials = sum(trial.whole_seconds for trial in found.trials) / given.trials
         fits = sum(trial.seconds for trial in found.trials) / given.trials
         measured = {
             "one worker, trials per minute": 60 * given.trials / one,
@@ -79,8 +78,7 @@ def main() -> int:
             "two workers against one": one / two,
             "  without the start of the workers": alone / both,
             "seconds per trial, whole search": one / given.trials,
-            "  of it the search itself": one / given.trials - trials,
-            "  model, evaluation and files": trials - fits,
+            "  of it beside the fit": one / given.trials - fits,
             "  fit": fits,
             "peak memory, MiB more per trial": grown / 1024 / given.trials,
             "plain Keras by Optuna, seconds per trial": plain(given.epochs, found) / given.trials,

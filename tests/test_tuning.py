@@ -135,11 +135,14 @@ FAULTS = {
     ),
     "model.dropout: {low: 0, high: 1}": "1:31: 'model.dropout': expected less than 1, got 1",
     "model.dropout: [0, 0.5]": f"1:1: 'model.dropout': {FORM}, got [0, 0.5]",
-    "model.dropout: {low: 0}": f"1:16: 'model.dropout': {FORM}: 'high': Field required",
-    "model.dropout: {low: 0, high: 0.5, lgo: 1}": "1:41: 'model.dropout': expected",
+    "model.dropout: {low: 0}": "1:1: 'model.dropout': range: 'high' is missing",
+    "model.dropout: {low: 0, high: 0.5, logg: 1}": (
+        "1:1: 'model.dropout': range: unknown setting 'logg' (did you mean 'log'?)"
+    ),
     "model.dropout: {low: 0.5, high: 0.1}": "1:1: 'model.dropout': `low <= high` must hold",
     "model.dropout: {low: 0, high: 0.5, log: true}": "1:1: 'model.dropout': ",
-    "model.dropout: {choices: []}": f"'model.dropout': {FORM}",
+    "model.dropout: {choices: []}": "1:1: 'model.dropout': The `choices` must contain",
+    "model.dropout: {choices: 0.5}": "1:1: 'model.dropout': choices: 'choices': expected",
     "model.hidden: {choices: [[16], [0]]}": (
         "1:32: 'model.hidden.0': expected greater than or equal to 1"
     ),

@@ -8,10 +8,8 @@ from dlcourse.lab.plots.faithfulness import (
     randomization_bars,
 )
 from dlcourse.lab.plots.range_test import range_test
-from dlcourse.lab.plots.tuning import importances, parallel_coordinates, search_history
 
 __all__ = [
-    "deletion_and_insertion", "depth_scan", "diagnosed_curves", "importances",
-    "layer_histograms", "parallel_coordinates", "pointing_table", "randomization_bars",
-    "range_test", "score_and_cost", "score_by_size", "search_history",
+    "deletion_and_insertion", "depth_scan", "diagnosed_curves", "layer_histograms",
+    "pointing_table", "randomization_bars", "range_test", "score_and_cost", "score_by_size",
 ]  # fmt: skip

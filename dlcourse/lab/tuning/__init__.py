@@ -8,7 +8,7 @@ from typing import Any, Literal
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.files import make_folder
-from dlcourse.lab.tuning.results import Tuning, best_first, result
+from dlcourse.lab.tuning.results import Tuning, result
 from dlcourse.lab.tuning.search import Search, Trial
 from dlcourse.lab.tuning.space import read_space
 from dlcourse.lab.tuning.storage import Storage
@@ -85,18 +85,18 @@ def tune(
         cure = "give --pruner none, or decide by training.early_stopping.monitor=val_accuracy"
         raise RecipeError(f"training.label_smoothing: an epoch's val_loss contains it: {cure}")
     with database.errors():
-        _run(search, trials, workers, report)
+        search.run(trials, workers, report)
         tuning = result(search)
         if against_random:
             other = _part(search, "random", sampler="random")
-            _run(other, trials, workers, report)
-            tuning = replace(tuning, random=best_first(other))
+            other.run(trials, workers, report)
+            tuning = replace(tuning, random=other.trials)
         further = {"seed": {"choices": [recipe.seed + k + 1 for k in range(seeds)]}}
         values = {}
         for kind, each in (("recipe", recipe), ("best", tuning.recipe)) if seeds else ():
             part = {"recipe": each, "space": further, "sampler": "grid", "pruner": "none"}
             other = _part(search, f"seeds-{kind}", **part)
-            _run(other, seeds, workers, report)
+            other.run(seeds, workers, report)
             values[kind] = [trial.value for trial in other.trials if trial.state == "complete"]
         return replace(tuning, seeds=values).save()
 
@@ -105,18 +105,3 @@ def _part(search: Search, part: str, **changed: Any) -> Search:
     """Return a further search beside a search, with a study and a folder of its own."""
     place = {"name": f"{search.name}-{part}", "folder": search.folder / part}
     return replace(search, **place, **changed)
-
-
-def _run(search: Search, trials: int, workers: int, report: Any) -> None:
-    """Run a search, and report its trials as they end."""
-    told = set[int]()
-
-    def tell() -> None:
-        for trial in search.trials if report else ():
-            if trial.number not in told:
-                told.add(trial.number)
-                report(trial)
-
-    search.create(trials)
-    tell()
-    search.run(workers, tell)

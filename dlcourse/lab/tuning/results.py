@@ -1,5 +1,6 @@
 """The result of a search: the best trial, the table, files and figures."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,9 @@ from typing import Any
 
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import UserError
-from dlcourse.lab import plots
 from dlcourse.lab.tuning.search import Search, Trial
-from dlcourse.lab.tuning.space import at_point, optuna, short, told
+from dlcourse.lab.tuning.space import at_point, told
 from dlcourse.pictures.figures import save
-from dlcourse.pictures.view import drawn_by
 from dlcourse.runs import Run, write_rows, write_text
 from dlcourse.runs.evaluation import metric_text
 from dlcourse.text_table import text_table
@@ -81,8 +80,7 @@ class Tuning:
         write_text(folder / "best.yaml", header + self.recipe.to_yaml())
         rows = [trial._asdict() | trial.settings for trial in self.trials]
         write_rows(folder / "trials.csv", [row for row in rows if row.pop("settings")])
-        for name, figure in _figures(self).items():
-            save(folder / f"{name}.png", figure)
+        _draw(search, {trial.value for trial in self.trials if trial.state == "complete"})
         return self
 
 
@@ -92,7 +90,7 @@ def result(search: Search) -> Tuning:
     Raises:
         UserError: No trial was completed.
     """
-    trials = best_first(search)
+    trials = search.trials
     run, best = Run(Path(trials[0].run)), trials[0]
     if best.state != "complete":
         raise UserError(f"study '{search.name}': no trial was completed: {best.why}")
@@ -101,16 +99,6 @@ def result(search: Search) -> Tuning:
             read_test(run, search.dataset)
     recipe = at_point(search.recipe, best.settings)
     return Tuning(search, trials, recipe, run if run.finished else None)
-
-
-def best_first(search: Search) -> list[Trial]:
-    """Return the complete trials of a search, best first, then those that were ended early."""
-
-    def order(trial: Trial) -> tuple[bool, bool, float]:
-        known = trial.value is not None
-        return trial.state != "complete", not known, search.sign * (trial.value or 0.0)
-
-    return sorted(search.trials, key=order)
 
 
 def cells(trial: Trial) -> list[str]:
@@ -136,24 +124,22 @@ def _test(run: Run | None) -> str:
     return ", ".join(f"{key} {metric_text(v)}" for key, v in run.metrics["test"].items())
 
 
-def _figures(tuning: Tuning) -> dict[str, Any]:
-    search, monitor = tuning.search, tuning.search.monitor
-    complete, pruned = (
-        [t for t in tuning.trials if t.state == state] for state in ("complete", "pruned")
-    )
-    points = [sorted((t.number, t.value) for t in kind) for kind in (complete, pruned)]
-    figures = {"history": drawn_by(plots.search_history, *points, monitor, size=(8, 4))}
-    if len({trial.value for trial in complete}) > 3 and len(search.space) > 1:
-        shares = optuna().importance.get_param_importances(search.study)
-        size = (6.4, 1.2 + 0.35 * len(shares))
-        figures["importance"] = drawn_by(plots.importances, shares, monitor, size=size)
-    columns = {name: [_entry(t.settings[name]) for t in complete] for name in search.space}
-    columns[monitor] = [trial.value for trial in complete]
-    logs = [name for name, entry in search.space.items() if entry.get("log")]
-    size = (max(6.4, 1.7 * len(columns)), 4.6)
-    figures["parallel"] = drawn_by(plots.parallel_coordinates, columns, logs, size=size)
-    return figures
+def _draw(search: Search, values: set[float | None]) -> None:
+    """Write Optuna's figures of the complete trials, which have these values."""
+    from matplotlib import pyplot as plt
+    from optuna.visualization import matplotlib as draw
 
-
-def _entry(value: Any) -> Any:
-    return value if type(value) in (int, float) else short(value)
+    figures: dict[str, Any] = {"history": draw.plot_optimization_history}
+    if len(values) > 3 and len(search.space) > 1:
+        figures["importance"] = draw.plot_param_importances
+    figures["parallel"] = draw.plot_parallel_coordinate
+    size = (max(8, 1.8 * len(search.space)), 4.8)
+    for name, plot in figures.items():
+        style = {"figure.figsize": size, "figure.constrained_layout.use": True}
+        with plt.rc_context(style), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an axis on which all trials have one value
+            axes = plot(search.study, target_name=search.monitor)
+            if name == "parallel":
+                axes.set_xticklabels([search.monitor, *sorted(search.space)])  # it shortens them
+            save(search.folder / f"{name}.png", axes.figure)
+            plt.close(axes.figure)

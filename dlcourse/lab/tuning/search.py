@@ -42,7 +42,7 @@ class Trial(NamedTuple):
             early the last one that was reported, if there is one.
         settings: Values of the settings, by dotted name.
         epochs, planned: Number of epochs trained, and of those in the recipe.
-        seconds, whole_seconds: Seconds of the fit, and of the whole trial.
+        seconds: Seconds of the fit.
         run: Folder of the trial's run.
         why: Reason of an early end.
     """
@@ -54,7 +54,6 @@ class Trial(NamedTuple):
     epochs: int
     planned: int
     seconds: float
-    whole_seconds: float
     run: str
     why: str
 
@@ -98,10 +97,10 @@ class Search:
         """Optuna's study, made if it does not exist; call it first under the lock."""
         how = {"study_name": self.name, "storage": self.storage.database, "load_if_exists": True}
         how["direction"] = "minimize" if self.sign > 0 else "maximize"
-        if self.pruner == "median":
-            warm = max(1, self.recipe.training.epochs // 10)
-            how["pruner"] = optuna().pruners.MedianPruner(n_warmup_steps=warm)
-        return optuna().create_study(**{"pruner": optuna().pruners.NopPruner(), **how})
+        rules, warm = optuna().pruners, max(1, self.recipe.training.epochs // 10)
+        median = rules.MedianPruner(n_warmup_steps=warm)
+        pruner = median if self.pruner == "median" else rules.NopPruner()
+        return optuna().create_study(pruner=pruner, **how)
 
     def create(self, trials: int) -> None:
         """Make the study, unless it exists, and queue what it lacks of its trials.
@@ -132,25 +131,23 @@ class Search:
         return sum(COPY_OF not in t.system_attrs for t in self.study.get_trials(deepcopy=False))
 
     @property
-    def left(self) -> int:
-        """The number of trials that have not ended."""
-        return self._queued() - len(self.trials)
-
-    @property
     def trials(self) -> list[Trial]:
-        """The trials that have ended, in order of their numbers."""
+        """The trials that have ended: the complete ones, best first, then the others."""
         ended = [optuna().trial.TrialState.COMPLETE, optuna().trial.TrialState.PRUNED]
-        return sorted(
+        trials = [
             Trial(t.user_attrs[CLAIM], value=t.value, settings=values(self.space, t.params), **told)
             for t in self.study.get_trials(deepcopy=False, states=ended)
             for told in [t.user_attrs[RESULT]]
+        ]
+        return sorted(
+            trials, key=lambda t: (t.state != "complete", self.sign * (t.value or 0.0), t.number)
         )
 
     def _sampler(self, claims: int) -> Any:
         """Return the sampler for a trial; its seed differs between trials, and from TPE's."""
-        if self.sampler == "tpe":
-            return optuna().samplers.TPESampler(seed=self.recipe.seed + claims)
-        return optuna().samplers.RandomSampler(seed=self.recipe.seed + claims + 100_000)
+        kinds, seed = optuna().samplers, self.recipe.seed + claims
+        tpe = self.sampler == "tpe"
+        return kinds.TPESampler(seed=seed) if tpe else kinds.RandomSampler(seed=seed + 100_000)
 
     def work(self, stop: StopRequest, told: Callable[[], Any] = lambda: None) -> None:
         """Run trials until none waits or runs, here or elsewhere; call `told` after each.
@@ -180,7 +177,7 @@ class Search:
 
     def _run(self, trial: Any, stop: StopRequest) -> tuple[Any, float | None]:
         """Train the recipe of a trial and record its result; return Optuna's state and value."""
-        start, states = time.perf_counter(), optuna().trial.TrialState
+        states = optuna().trial.TrialState
         recipe = at_point(self.recipe, values(self.space, trial.params))
         try:
             run = self._trained(trial, recipe, stop)
@@ -190,7 +187,7 @@ class Search:
         state = next((state for state in EARLY if state in metrics), "complete")
         known = {"state": state, "why": metrics.get(state, ""), "run": path}
         known |= {"epochs": metrics["epochs_run"], "planned": recipe.training.epochs}
-        known |= {"seconds": metrics["seconds"], "whole_seconds": time.perf_counter() - start}
+        known |= {"seconds": metrics["seconds"]}
         trial.set_user_attr(RESULT, known)
         if state != "complete":
             return states.PRUNED, None
@@ -224,21 +221,29 @@ class Search:
             run.forget()
         return run
 
-    def run(self, workers: int, told: Callable[[], Any]) -> None:
-        """Run all trials, here or in as many processes; call `told` as trials end.
+    def run(self, trials: int, workers: int, report: Any) -> None:
+        """Run all trials, here or in as many processes; report each as it ends.
 
         Raises:
             UserError: A worker failed, or a signal asked to stop; the study can go on.
         """
-        fault = ""
-        with StopRequest() as stop:
+        reported, fault = set[int](), ""
+
+        def tell() -> None:
+            for trial in self.trials if report else ():
+                if trial.number not in reported:
+                    reported.add(trial.number)
+                    report(trial)
+
+        self.create(trials)
+        with StopRequest() as stop, suppress(InterruptedTraining):
+            tell()
             if workers > 1:
-                fault = self._processes(workers, stop, told)
+                fault = self._processes(workers, stop, tell)
             else:
-                with suppress(InterruptedTraining):
-                    self.work(stop, told)
-        told()
-        if left := self.left:
+                self.work(stop, tell)
+        tell()
+        if left := self._queued() - len(self.trials):
             reason = "interrupted" if stop.signal else fault
             error = UserError(f"{reason}: {left} trials are left: the same command goes on")
             error.exit_code = 128 + stop.signal if stop.signal else 1
@@ -249,24 +254,20 @@ class Search:
         threads = dict.fromkeys(THREADS, str(max(1, (os.cpu_count() or 1) // workers)))
         content = json.dumps([self.name, str(self.folder), *astuple(self.storage)])
         with tempfile.TemporaryFile("w+") as errors:
-            how: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-            how |= {"stderr": errors, "env": os.environ | threads, "start_new_session": True}
-            started: list[Any] = [
-                subprocess.Popen(WORKER, text=True, **how) for _ in range(workers)
-            ]
+            how: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": errors}
+            how |= {"env": os.environ | threads, "start_new_session": True, "bufsize": 1}
+            started: Any = [subprocess.Popen(WORKER, text=True, **how) for _ in range(workers)]
             for process in started:
                 with suppress(BrokenPipeError):  # it was killed already
                     process.stdin.write(content + "\n")
-                    process.stdin.flush()
             while any(process.poll() is None for process in started):
-                if stop.signal:
-                    for process in started:
-                        process.stdin.close()  # each stops, as it does when this process is killed
+                for process in started if stop.signal else ():
+                    process.stdin.close()  # each stops, as it does when this process is killed
                 told()
                 time.sleep(PAUSE)
             errors.seek(0)
-            told_by_one = errors.read() if any(p.returncode > 0 for p in started) else ""
-            return (told_by_one.strip().splitlines() or ["a worker was killed"])[-1]
+            lines = errors.read().splitlines() if any(p.returncode > 0 for p in started) else ()
+        return lines[-1] if lines else "a worker was killed"
 
 
 def worker() -> None:

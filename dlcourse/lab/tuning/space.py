@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
 from dlcourse.configuration.yaml_source import Source, read_source
 from dlcourse.errors import RecipeError, UserError, one_line
-from dlcourse.schema import Number, PositiveNumber, Settings, plain, shown
+from dlcourse.schema import Number, PositiveNumber, checked_settings, plain, shown
 
 POINTS = 200  # random ones that must be valid recipes
 FORM = "expected {low: …, high: …} or {choices: […]}"
@@ -23,7 +22,9 @@ SEARCHED = ["model", "training"]
 Space = dict[str, dict[str, Any]]
 
 
-class Range(Settings):
+def span(
+    *, low: Number, high: Number, log: bool = False, step: PositiveNumber | None = None
+) -> None:
     """A range of numbers.
 
     Args:
@@ -32,10 +33,9 @@ class Range(Settings):
         step: Distance of the values from `low`; null for any value between.
     """
 
-    low: Number
-    high: Number
-    log: bool = False
-    step: PositiveNumber | None = None
+
+def listed(*, choices: list[Any]) -> None:
+    """Values to choose from."""
 
 
 def optuna() -> Any:
@@ -76,8 +76,9 @@ def read_space(given: str | Path | Mapping[str, Any], recipe: Recipe) -> tuple[S
         try:
             space[name], ends = _entry(source, name, recipe)
             recipes += ends
-        except RecipeError as error:
-            faults.append(str(error))
+        except (ValueError, UserWarning) as error:
+            place = f"{source.where((name,), key=True)}: '{name}': "
+            faults.append(place * (not str(error).startswith(source.path)) + one_line(error))
     if faults or not space:
         none = f"{source.path}: names no setting, such as training.learning_rate"
         raise RecipeError("\n".join(faults or [none]))
@@ -90,34 +91,27 @@ def read_space(given: str | Path | Mapping[str, Any], recipe: Recipe) -> tuple[S
 
 def _entry(source: Source, name: str, recipe: Recipe) -> tuple[dict[str, Any], list[Recipe]]:
     """Return the checked range or choices of a setting, and the recipes at its ends."""
-    entry, place = source.data[name], source.where((name,), key=True)
+    entry = source.data[name]
     if name.partition(".")[0] not in SEARCHED:
         reason = "a search changes settings of model and training, with the same data and seed"
         hint = where_it_belongs(name, SEARCHED) * (name not in Recipe.model_fields)
-        raise RecipeError(f"{place}: '{name}': {reason}{hint}")
-    choices = entry.get("choices") if isinstance(entry, dict) and len(entry) == 1 else None
-    if not isinstance(entry, dict) or ("choices" in entry and not isinstance(choices, list)):
-        raise RecipeError(f"{place}: '{name}': {FORM}, got {shown(entry)}")
-    try:
-        checked = entry if choices else Range.model_validate(entry).model_dump(exclude_none=True)
-        ends = [("choices", k) for k in range(len(choices or ()))] or [("low",), ("high",)]
-        recipes = []
-        for end in ends:
-            value: Any = reduce(lambda data, key: data[key], end, entry)
-            recipes.append(at_point(recipe, {name: value}, source.where((name, *end))))
-        if not choices:  # as the schema reads them: whole numbers if the setting takes no others
-            low, high = (reduce(getattr, name.split("."), end) for end in recipes)
-            checked |= {"low": low, "high": high}
-        distributions({name: checked})
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        at = source.where((name, *fault["loc"]))
-        reason = f"{FORM}: '{fault['loc'][0]}': {fault['msg']}, got {shown(entry)}"
-        raise RecipeError(f"{at}: '{name}': {reason}") from None
-    except (ValueError, UserWarning) as error:
-        if isinstance(error, RecipeError):
-            raise
-        raise RecipeError(f"{place}: '{name}': {one_line(error)}") from None
+        raise ValueError(reason + hint)
+    if not isinstance(entry, dict):
+        raise ValueError(f"{FORM}, got {shown(entry)}")
+    kind, form = ("choices", listed) if "choices" in entry else ("range", span)
+    checked = checked_settings(kind, form, entry)
+    checked = {key: value for key, value in checked.items() if value is not None}
+    ends: list[Any] = [("low",), ("high",)]
+    if kind == "choices":
+        ends = [(kind, k) for k in range(len(checked[kind]))]
+    recipes = []
+    for end in ends:
+        value: Any = reduce(lambda data, key: data[key], end, entry)
+        recipes.append(at_point(recipe, {name: value}, source.where((name, *end))))
+    if kind == "range":  # as the schema reads them: whole numbers if the setting takes no others
+        low, high = (reduce(getattr, name.split("."), end) for end in recipes)
+        checked |= {"low": low, "high": high}
+    distributions({name: checked})
     return checked, recipes
 
 
@@ -178,9 +172,9 @@ def grid(space: Space) -> list[dict[str, Any]]:
     for name, axis in distributions(space).items():
         if getattr(axis, "step", 1) is None:
             raise RecipeError(f"'{name}': a grid needs the step of the range, or choices")
-        axes[name] = getattr(axis, "choices", None)
-        if axes[name] is None:
-            axes[name] = np.arange(axis.low, axis.high + axis.step / 2, axis.step).tolist()
+        axes[name] = getattr(axis, "choices", None) or (
+            np.arange(axis.low, axis.high + axis.step / 2, axis.step).tolist()
+        )
     return [*ParameterGrid(axes)]
 
 
