@@ -395,8 +395,10 @@ def test_every_reader_of_a_run_says_that_test_was_not_read(done, capsys, tmp_pat
         ({"study": "a/b"}, "study 'a/b': letters, digits"),
         ({"storage": "sqlite://"}, "a study in memory ends with its process"),
         ({"storage": "sqlite:///:memory:"}, "a study in memory ends with its process"),
-        ({"storage": "journal.log"}, "have no heartbeat or no lock"),
-        ({"storage": "redis://host/0"}, "have no heartbeat or no lock"),
+        ({"storage": "journal.log"}, "have no heartbeat or no worker's lock"),
+        ({"storage": "redis://host/0"}, "have no heartbeat or no worker's lock"),
+        ({"storage": "postgresql://u:secret@h:port/x"}, "storage: expected sqlite:///FILE"),
+        ({"sampler": "grid"}, "a grid needs the step of the range"),
         ({"space": {"training.label_smoothing": {"low": 0, "high": 0.5}}}, "give --pruner none"),
         (
             {"space": {"training.epochs": {"low": 1, "high": 2}}, "sampler": "grid", "trials": 3},
@@ -410,7 +412,9 @@ def test_what_is_refused_is_told_in_one_line(given, text, tmp_path):
         tune(space, **{"trials": 1, "runs": tmp_path, "workers": 2, **given})
     assert text in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+    assert "secret" not in str(caught.value)
     assert not list(tmp_path.rglob("trial-*"))
+    assert "grid" not in text or not list(tmp_path.iterdir())
 
 
 def test_without_optuna_the_cure_is_told(monkeypatch):

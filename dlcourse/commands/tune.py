@@ -1,7 +1,6 @@
 """dlcourse tune: search for the settings of a recipe that give the best validation value."""
 
-import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlcourse.commands.command_line import Parser, run_command
 from dlcourse.quiet import write
@@ -10,12 +9,9 @@ if TYPE_CHECKING:
     from dlcourse.lab.tuning import Trial
 
 EXAMPLE = """\
-examples:
-  dlcourse tune --config digits_dnn --space digits_dnn --trials 20
-  dlcourse tune --config digits_dnn --space space.yaml --trials 20 --workers 2 training.epochs=20
-  dlcourse tune --config digits_dnn --space space.yaml --trials 20 --against-random --seeds 3
-The same command goes on with a search that was stopped; on another machine it helps, if both have
-the same --storage.
+example:
+  dlcourse tune --config digits_dnn --space digits_dnn --trials 20 --workers 2 training.epochs=20
+The same command goes on with a search that was stopped, or on another machine with its --storage.
 """
 
 
@@ -40,16 +36,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.option("--against-random", "also run as many random trials")
     parser.option("--seeds", "also train both with N further seeds", "N", type=int, default=0)
     arguments = parser.parse_intermixed_args(argv)
-    return run_command(lambda: _run(arguments))
+    return run_command(lambda: _run(**vars(arguments)))
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(*, config: str, overrides: list[str], space: str, **given: Any) -> int:
     from dlcourse.configuration.recipe import load_recipe
     from dlcourse.lab.tuning import tune
 
-    given = dict(vars(arguments))
-    recipe = load_recipe(given.pop("config"), given.pop("overrides"))
-    write(f"\n{tune(recipe, given.pop('space'), **given, report=_report)}")
+    write(f"\n{tune(load_recipe(config, overrides), space, **given, report=_report)}")
     return 0
 
 

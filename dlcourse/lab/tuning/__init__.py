@@ -78,13 +78,15 @@ def tune(
     dataset = prepare(recipe).dataset
     for each in recipes:
         each.refuse_conflicts(dataset.facts)
-    recipe = with_its_data(recipe, Run(make_folder(folder)))
     search = Search(name, folder, database, recipe, searched, sampler, pruner, dataset)
     by_loss = pruner == "median" and search.monitor == "val_loss"
     if by_loss and "training.label_smoothing" in searched:
         cure = "give --pruner none, or decide by training.early_stopping.monitor=val_accuracy"
         raise RecipeError(f"training.label_smoothing: an epoch's val_loss contains it: {cure}")
+    search.points(trials)  # before anything is written
     with database.errors():
+        recipe = with_its_data(recipe, Run(make_folder(folder)))
+        search = replace(search, recipe=recipe)
         search.run(trials, workers, report)
         tuning = result(search)
         if against_random:

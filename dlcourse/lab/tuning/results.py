@@ -45,8 +45,6 @@ class Tuning:
         search, best = self.search, self.trials[0]
         head = ["trial", "state", search.monitor, "epochs", "s", "settings"]
         table = text_table(head, [cells(trial) for trial in self.trials[:SHOWN]])
-        if len(self.trials) > SHOWN:
-            table += f"\n… all {len(self.trials)} are in {search.folder / 'trials.csv'}"
         lines = {"best": f"trial {best.number}, {search.monitor} {metric_text(best.value)}"}
         lines |= {"test": _test(self.run), "pruning": saved(self.trials)}
         if self.random:
@@ -57,7 +55,7 @@ class Tuning:
             value = f"{metric_text(mean(values))}{spread}" if values else "diverged"
             text = f"{value} with {len(values)} further seeds"
             lines[kind] = "; ".join(filter(None, [lines.get(kind), text]))
-        lines["folder"] = f"{search.folder}: best.yaml, trials.csv, figures"
+        lines["folder"] = f"{search.folder}: best.yaml, trials.csv (all trials), figures"
         return "\n".join([table, "", *(f"{key:<9}{text}" for key, text in lines.items())])
 
     __repr__ = __str__
@@ -114,7 +112,8 @@ def saved(trials: Sequence[Trial]) -> str:
     done, planned = sum(t.epochs for t in pruned), sum(t.planned for t in pruned)
     left = sum(t.seconds / t.epochs * (t.planned - t.epochs) for t in pruned)
     whole = left + sum(trial.seconds for trial in trials)
-    ended = f"stopped {len(pruned)} of {len(trials)} trials after {done} of their {planned} epochs"
+    epochs = f" after {done} of their {planned} epochs" * bool(pruned)
+    ended = f"stopped {len(pruned)} of {len(trials)} trials{epochs}"
     return f"{ended}: at most {left:.1f} s of {whole:.1f} s of training saved"
 
 

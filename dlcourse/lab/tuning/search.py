@@ -87,20 +87,29 @@ class Search:
         """The validation value that decides: `val_loss`, or that of early stopping."""
         return getattr(self.recipe.training.early_stopping, "monitor", "val_loss")
 
-    @property
-    def sign(self) -> int:
-        """1 if a lower value is better, -1 if a higher one is."""
-        return -1 if self.monitor == "val_accuracy" else 1
-
     @cached_property
     def study(self) -> Any:
         """Optuna's study, made if it does not exist; call it first under the lock."""
         how = {"study_name": self.name, "storage": self.storage.database, "load_if_exists": True}
-        how["direction"] = "minimize" if self.sign > 0 else "maximize"
-        rules, warm = optuna().pruners, max(1, self.recipe.training.epochs // 10)
-        median = rules.MedianPruner(n_warmup_steps=warm)
-        pruner = median if self.pruner == "median" else rules.NopPruner()
-        return optuna().create_study(pruner=pruner, **how)
+        how["direction"] = "maximize" if self.monitor == "val_accuracy" else "minimize"
+        warm = self.recipe.training.epochs // 10 or 1
+        how["pruner"] = optuna().pruners.MedianPruner(n_warmup_steps=warm)
+        if self.pruner == "none":
+            how["pruner"] = optuna().pruners.NopPruner()
+        return optuna().create_study(**how)
+
+    def points(self, trials: int) -> list[dict[str, Any]]:
+        """Return the settings to queue: those of a grid, in random order, or none.
+
+        Raises:
+            RecipeError: A range of a grid has no step.
+            UserError: The grid has fewer points.
+        """
+        points = grid(self.space) if self.sampler == "grid" else [{}] * trials
+        random.Random(self.recipe.seed).shuffle(points)
+        if trials > len(points):
+            raise UserError(f"trials: the grid has {len(points)} points, got {trials}: give fewer")
+        return points
 
     def create(self, trials: int) -> None:
         """Make the study, unless it exists, and queue what it lacks of its trials.
@@ -110,11 +119,7 @@ class Search:
         """
         plan = {"recipe": self.recipe.to_yaml(), "space": self.space, "sampler": self.sampler}
         plan |= {"pruner": self.pruner, "data": fingerprint(self.dataset)}
-        plan = json.loads(json.dumps(plan))
-        points = grid(self.space) if self.sampler == "grid" else [{}] * trials
-        random.Random(self.recipe.seed).shuffle(points)
-        if trials > len(points):
-            raise UserError(f"trials: the grid has {len(points)} points, got {trials}: give fewer")
+        plan, points = json.loads(json.dumps(plan)), self.points(trials)
         with self.storage.lock():
             made = self.study.user_attrs.get("plan", plan)
             if changed := [key for key in plan if made[key] != plan[key]]:
@@ -133,15 +138,14 @@ class Search:
     @property
     def trials(self) -> list[Trial]:
         """The trials that have ended: the complete ones, best first, then the others."""
+        sign = -1 if self.monitor == "val_accuracy" else 1
         ended = [optuna().trial.TrialState.COMPLETE, optuna().trial.TrialState.PRUNED]
         trials = [
             Trial(t.user_attrs[CLAIM], value=t.value, settings=values(self.space, t.params), **told)
             for t in self.study.get_trials(deepcopy=False, states=ended)
             for told in [t.user_attrs[RESULT]]
         ]
-        return sorted(
-            trials, key=lambda t: (t.state != "complete", self.sign * (t.value or 0.0), t.number)
-        )
+        return sorted(trials, key=lambda t: (t.state != "complete", sign * (t.value or 0)))
 
     def _sampler(self, claims: int) -> Any:
         """Return the sampler for a trial; its seed differs between trials, and from TPE's."""
@@ -166,17 +170,17 @@ class Search:
             if trial is True:  # the last trials run elsewhere
                 time.sleep(PAUSE)
                 continue
-            state, value = optuna().trial.TrialState.FAIL, None
+            ended: Any = None, optuna().trial.TrialState.FAIL
             try:
                 beat = get_heartbeat_thread(trial._trial_id, self.storage.database)
                 with suppress(taken), beat:  # by another worker, after no sign of this one
-                    state, value = self._run(trial, stop)
+                    ended = self._run(trial, stop)
             finally:
-                self.study.tell(trial, value, state, skip_if_finished=True)
+                self.study.tell(trial, *ended, skip_if_finished=True)
             told()
 
-    def _run(self, trial: Any, stop: StopRequest) -> tuple[Any, float | None]:
-        """Train the recipe of a trial and record its result; return Optuna's state and value."""
+    def _run(self, trial: Any, stop: StopRequest) -> tuple[float | None, Any]:
+        """Train the recipe of a trial and record its result; return its value and its state."""
         states = optuna().trial.TrialState
         recipe = at_point(self.recipe, values(self.space, trial.params))
         try:
@@ -187,11 +191,10 @@ class Search:
         state = next((state for state in EARLY if state in metrics), "complete")
         known = {"state": state, "why": metrics.get(state, ""), "run": path}
         known |= {"epochs": metrics["epochs_run"], "planned": recipe.training.epochs}
-        known |= {"seconds": metrics["seconds"]}
-        trial.set_user_attr(RESULT, known)
+        trial.set_user_attr(RESULT, {**known, "seconds": metrics["seconds"]})
         if state != "complete":
-            return states.PRUNED, None
-        return states.COMPLETE, metrics["val"][self.monitor.removeprefix("val_")]
+            return None, states.PRUNED
+        return metrics["val"][self.monitor.removeprefix("val_")], states.COMPLETE
 
     def _trained(self, trial: Any, recipe: Recipe, stop: StopRequest) -> Run:
         """Return the run of a trial: gone on with if its folder is here, else trained anew."""

@@ -13,7 +13,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe, where_it_belongs
 from dlcourse.configuration.shipped import recipe_path
 from dlcourse.configuration.yaml_source import Source, read_source
-from dlcourse.errors import RecipeError, UserError, one_line
+from dlcourse.errors import RecipeError, UserError
 from dlcourse.schema import Number, PositiveNumber, checked_settings, plain, shown
 
 POINTS = 200  # random ones that must be valid recipes
@@ -67,10 +67,9 @@ def read_space(given: str | Path | Mapping[str, Any], recipe: Recipe) -> tuple[S
         RecipeError: A setting is unknown, a bound or choice is not valid in the recipe, or a random
             point is not a valid recipe: one line each, with its place.
     """
-    if isinstance(given, str | Path):
-        source = read_source(recipe_path(given, "configs/spaces"))
-    else:
-        source = Source("space", plain(given, "space"))
+    named = isinstance(given, str | Path)
+    source = read_source(recipe_path(given, "configs/spaces")) if named else None
+    source = source or Source("space", plain(given, "space"))
     space, recipes, faults = {}, list[Recipe](), [str(fault) for fault in source.faults]
     for name in source.data:
         try:
@@ -78,7 +77,8 @@ def read_space(given: str | Path | Mapping[str, Any], recipe: Recipe) -> tuple[S
             recipes += ends
         except (ValueError, UserWarning) as error:
             place = f"{source.where((name,), key=True)}: '{name}': "
-            faults.append(place * (not str(error).startswith(source.path)) + one_line(error))
+            text = str(error).replace("\n", "; ")
+            faults.append(place * (not text.startswith(source.path)) + text)
     if faults or not space:
         none = f"{source.path}: names no setting, such as training.learning_rate"
         raise RecipeError("\n".join(faults or [none]))

@@ -18,6 +18,9 @@ from dlcourse.lab.tuning.space import optuna
 
 CLAIM, COPY_OF = "claim", "failed_trial"  # the second is Optuna's own name
 LOCK = "SELECT pg_advisory_xact_lock(1684827247)"  # released at the end of the transaction
+WHY = (
+    "a study in memory ends with its process, other storages have no heartbeat or no worker's lock"
+)
 FORM = "storage: expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -36,12 +39,9 @@ class Storage:
 
     def __post_init__(self) -> None:
         kind, _, place = self.url.partition("://")
-        if kind == "sqlite" and (place in ("", "/") or ":memory:" in place):
-            reason = "a study in memory ends with its process, and no other worker finds it"
-            raise UserError(f"{FORM}: {reason}")
-        if not place or kind.partition("+")[0] not in ("sqlite", "postgresql"):
-            reason = "Optuna's other storages have no heartbeat or no lock that ends with a worker"
-            raise UserError(f"{FORM}: {reason}: trials would be lost or run twice")
+        memory = kind == "sqlite" and (place == "/" or ":memory:" in place)
+        if memory or not place or kind.partition("+")[0] not in ("sqlite", "postgresql"):
+            raise UserError(f"{FORM}: {WHY}: trials would be lost or run twice")
 
     @property
     def file(self) -> Path | None:
@@ -62,10 +62,14 @@ class Storage:
         from sqlalchemy import exc, make_url
 
         try:
+            shown = make_url(self.url)
+        except (ValueError, exc.ArgumentError):  # such as a port that is no number
+            raise UserError(FORM) from None
+        try:
             yield
         except (exc.SQLAlchemyError, module.exceptions.OptunaError, ImportError) as error:
             hint = " (pip install 'psycopg[binary]')" * isinstance(error, ImportError)
-            reason = f"storage {make_url(self.url)!r}: {one_line(error)}{hint}"
+            reason = f"storage {shown!r}: {one_line(error)}{hint}"
             raise UserError(reason) from None
         finally:
             if "database" in vars(self):
@@ -121,5 +125,5 @@ class Storage:
         queued = {n for trial in trials for n in trial.system_attrs.get("retry_history", ())}
         for trial in trials:
             if trial.state == states.FAIL and trial.number not in queued:
-                trial.user_attrs.pop(CLAIM, None)
+                trial.user_attrs.clear()
                 storages.RetryHeartbeatStaleTrialCallback()(study, trial)
