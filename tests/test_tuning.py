@@ -262,7 +262,7 @@ def test_the_same_call_goes_on_and_only_with_more_trials(done, monkeypatch):
         "study": "s",
     }
     before = {run.name: run.path.stat().st_mtime for run in list_runs(search.folder)}
-    monkeypatch.setattr("dlcourse.lab.tuning.results.read_test", lambda *_: 1 / 0)
+    monkeypatch.setattr("dlcourse.lab.tuning.read_test", lambda *_: 1 / 0)
     assert tune(trials=8, **given).trials == found.trials
     assert {run.name: run.path.stat().st_mtime for run in list_runs(search.folder)} == before
     with pytest.raises(UserError, match="study 's' has 8 trials: give as many or more"):
@@ -347,11 +347,14 @@ def test_random_trials_and_further_seeds_show_the_luck(tmp_path):
     assert str(found).count("with 2 further seeds") == 2
     extra = [
         run
-        for part in ("random", "seeds-best", "seeds-recipe")
+        for part in ("random", "seeds-best-0", "seeds-recipe")
         for run in list_runs(found.search.folder / part)
     ]
     assert len(extra) == 5
     assert not any(run.test_read for run in extra)
+    more = tune(trials=4, seeds=2, runs=tmp_path, pruner="none")
+    assert more.trials[0].number > 0, "another best trial gets seeds of its own"
+    assert len(more.seeds["best"]) == 2
 
 
 def test_data_given_in_python_is_kept_for_the_workers(tmp_path):

@@ -48,7 +48,7 @@ def _run(*, config: str, overrides: list[str], space: str, **given: Any) -> int:
 
 
 def _report(trial: "Trial") -> None:
-    from dlcourse.lab.tuning.results import cells
+    from dlcourse.lab.tuning import cells
 
     number, state, value, epochs, seconds, settings = cells(trial)
     start = f"trial {number:>3}  {state:<10} {value:>8}  epochs {epochs:>7}  {seconds:>6} s"
