@@ -142,7 +142,7 @@ def lines_of_code(file: Path) -> int:
 BOUNDS = {
     "core": 9976,
     "commands": 1433,
-    "lab": 4549,
+    "lab": 4559,
     "compat": 1600,
     "lessons": 3500,
     "generation": 600,

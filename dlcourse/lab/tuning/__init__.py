@@ -1,6 +1,5 @@
 """A search for the settings of a recipe: trials on train and validation, the best on test."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from dlcourse.configuration.from_python import recipe as recipe_of
 from dlcourse.configuration.recipe import Recipe
 from dlcourse.errors import RecipeError, UserError
 from dlcourse.files import make_folder
+from dlcourse.lab import plots
 from dlcourse.lab.tuning.search import Search, Trial
 from dlcourse.lab.tuning.space import at_point, read_space, told
 from dlcourse.lab.tuning.storage import Storage
@@ -84,7 +84,10 @@ class Tuning:
         write_text(folder / "best.yaml", header + self.recipe.to_yaml())
         rows = [trial._asdict() | trial.settings for trial in self.trials]
         write_rows(folder / "trials.csv", [row for row in rows if row.pop("settings")])
-        _draw(search, {trial.value for trial in self.trials if trial.state == "complete"})
+        values = {trial.value for trial in self.trials if trial.state == "complete"}
+        settings = sorted(search.space) * (len(values) > 3)
+        for name, figure in plots.search_figures(search.study, search.monitor, settings).items():
+            save(folder / f"{name}.png", figure)
         return self
 
 
@@ -208,24 +211,3 @@ def _test(run: Run | None) -> str:
     if run is None:
         return "not measured, because the run of the best trial is on another machine"
     return ", ".join(f"{key} {metric_text(v)}" for key, v in run.metrics["test"].items())
-
-
-def _draw(search: Search, values: set[float | None]) -> None:
-    """Write Optuna's figures of the complete trials, which have these values."""
-    from matplotlib import pyplot as plt
-    from optuna.visualization import matplotlib as draw
-
-    figures: dict[str, Any] = {"history": draw.plot_optimization_history}
-    if len(values) > 3 and len(search.space) > 1:
-        figures["importance"] = draw.plot_param_importances
-    figures["parallel"] = draw.plot_parallel_coordinate
-    size = (max(8, 1.8 * len(search.space)), 4.8)
-    for name, plot in figures.items():
-        style = {"figure.figsize": size, "figure.constrained_layout.use": True}
-        with plt.rc_context(style), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an axis on which all trials have one value
-            axes = plot(search.study, target_name=search.monitor)
-            if name == "parallel":
-                axes.set_xticklabels([search.monitor, *sorted(search.space)])  # it shortens them
-            save(search.folder / f"{name}.png", axes.figure)
-            plt.close(axes.figure)
