@@ -74,6 +74,7 @@ __getattr__, __dir__ = lazy(
         "dlcourse.lab.keras_script": "as_keras",
         "dlcourse.lab.prediction": "evaluate predict",
         "dlcourse.lab.sampling": "sample",
+        "dlcourse.lab.tuning": "tune",
         "dlcourse.webapp.server": "app",
         "dlcourse.lab.range_test": "find_learning_rate",
     },

@@ -20,6 +20,7 @@ from dlcourse.lab.prediction import evaluate as evaluate
 from dlcourse.lab.prediction import predict as predict
 from dlcourse.lab.range_test import find_learning_rate as find_learning_rate
 from dlcourse.lab.sampling import sample as sample
+from dlcourse.lab.tuning import tune as tune
 from dlcourse.models import build_model as build_model
 from dlcourse.runs import Run as Run
 from dlcourse.runs import list_runs as list_runs

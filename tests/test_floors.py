@@ -28,7 +28,7 @@ ENTRIES = {"commands", "__main__", "train", "webapp"}
 # Mirrors of other packages' modules: they import TensorFlow at the top, and bear those names.
 MIRRORS = {"compat"}
 HEAVY = {"keras", "tensorflow", "sklearn", "tensorflow_datasets", "PIL", "jax", "torch"}
-HEAVY |= {"gradio", "pandas", "tf2onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"gradio", "pandas", "tf2onnx", "onnxruntime", "ai_edge_litert", "optuna", "sqlalchemy"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -140,9 +140,9 @@ def lines_of_code(file: Path) -> int:
 
 
 BOUNDS = {
-    "core": 9949,
-    "commands": 1430,
-    "lab": 3980,
+    "core": 9976,
+    "commands": 1475,
+    "lab": 4559,
     "compat": 1600,
     "lessons": 3372,
     "generation": 600,

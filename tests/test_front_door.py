@@ -120,6 +120,13 @@ def refused_app(run):
     return error
 
 
+def searched(run):
+    """The result of a search; its package is an extra."""
+    pytest.importorskip("optuna")
+    space = {"training.batch_size": {"choices": [64]}}
+    return dl.tune({**SMALL, "training": {"epochs": 1}}, space, trials=1, runs=run.path / "search")
+
+
 CALLS = {
     "Run": lambda on: dl.Run(on.run.path),
     "Regularizers": lambda _: dl.Regularizers(),
@@ -152,6 +159,7 @@ CALLS = {
     "resume": lambda on: dl.resume(on.run),
     "sample": lambda on: refused_sample(on.run),
     "rise": lambda on: dl.rise(on.run.model, on.x, masks=8),
+    "tune": lambda on: searched(on.run),
     "smooth_grad": lambda on: dl.smooth_grad(on.run.model, on.x, samples=2),
 }
 

@@ -50,6 +50,7 @@ ARGUMENTS = re.compile(r"^( *)(?:Args|Attributes):\n((?:\1    .*\n|[ \t]*\n)+)",
 ENTRY = re.compile(r"^ +\*{0,2}\w[\w, *]*: (?:[a-z]|(?:Of|To|In|By|From|With|What|How)\b).*")
 ALLOWED = {
     "a model file a model": "a verb governs both: 'a recipe gives a Recipe, a model file a model'",
+    "study.ask(": "a method of Optuna's",
     "`told_apart`, `level` in the rows": "CHANGELOG.md names the key that was renamed",
     "a text target a classification": "a verb governs both: 'makes the task …'",
 }

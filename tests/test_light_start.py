@@ -46,6 +46,7 @@ COMMANDS = [
     "dlcourse.commands.runs",
     "dlcourse.commands.teach",
     "dlcourse.commands.train",
+    "dlcourse.commands.tune",
     "dlcourse.commands.visualize",
 ]
 

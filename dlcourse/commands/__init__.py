@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "predict the class and probability of your own images or rows",
     "visualize": "draw a run on one page: metrics, findings, curves, what its network sees",
     "find_lr": "find the learning rate that suits a recipe, by a range test",
+    "tune": "search for the settings of a recipe that give the best validation value",
     "compare": "compare recipes and classic models on the same splits: score and cost",
     "export": "export a run's model to ONNX, LiteRT or TensorFlow, and test it there",
     "errata": "check every number of the slides",

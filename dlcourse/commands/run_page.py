@@ -97,12 +97,13 @@ def sections(runs: Sequence[Run], view: View) -> tuple[list[Section], list[Secti
 def _metrics(runs: Sequence[Run]) -> Section:
     """Return the section with every run's metrics on each split, and its facts."""
     rows, names = [], labels(runs)
-    scores = next((run.metrics["test"] for run in runs if run.finished), ())
+    scores = next((run.metrics["val"] for run in runs if run.finished), ())
     for run, name in zip(runs, names, strict=True):
         start = f"{name}: " if len(runs) > 1 else ""
         for part in ("train", "val", "test") if run.finished else ():
             values = [metric_text(run.metrics[part].get(key)) for key in scores]
-            rows.append([f"{start}{part}", f"{run.facts.examples.get(part, 0):,}", *values])
+            unread = " (not read)" * (not run.metrics[part])
+            rows.append([f"{start}{part}{unread}", f"{run.facts.examples.get(part, 0):,}", *values])
     html = html_table(("split", "examples", *scores), rows)
     html += html_table(("", *names), zip(ABOUT, *map(_about, runs), strict=True))
     if len({run.facts.fingerprint for run in runs}) > 1:

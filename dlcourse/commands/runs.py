@@ -57,7 +57,7 @@ def _row(run: "Run") -> dict[str, Any]:
     except RunError:
         return row
     scores = ("accuracy", "mae", "judge_agrees", "reconstruction")
-    score = next(name for name in scores if name in metrics["test"])
+    score = next(name for name in scores if name in metrics["val"])
     score = "loss" if run.facts.task == "next_token" else score
     ends = [state for state in ("diverged", "interrupted") if state in metrics]
     return {
@@ -65,7 +65,7 @@ def _row(run: "Run") -> dict[str, Any]:
         "state": next(iter(ends), "finished"),
         "metric": score,
         "val": metrics["val"][score],
-        "test": metrics["test"][score],
+        "test": metrics["test"].get(score),
         "majority": metrics["test"].get("majority"),
         "parameters": metrics["parameters"],
         "epochs": metrics["epochs_run"],
@@ -104,6 +104,7 @@ def table(runs: "Iterable[Run]") -> tuple[list[str], list[list[str]]]:
             continue
         metric = row["metric"] if row["state"] == "finished" else row["state"]
         scores = [metric_text(row[key]) for key in ("val", "test", "majority")]
+        scores[1] = scores[1] or "not read"
         size = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:.1f}"]
         lines.append([row["run"], data, metric, *scores, *size])
     head = ["run", "data", "metric", "val", "test", "majority", "parameters", "epochs", "s"]

@@ -14,7 +14,8 @@ runs/digits_cnn-20260131-101500/
     xray.csv          the statistics of every layer per epoch, with the command's --xray
     model.keras       the trained model (preprocessing inside)
     arrays.npz        the data, if it was given in Python; a DataFrame's is table.csv
-    metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256
+    metrics.json      train, val and test metrics, parameters, epochs, the model's SHA-256; for a
+                      trial of a search, whose test split was not read, `test_read` is false
     likeness.npz      what the distance of new images to the training images is measured with
     figures/          PNG pictures
     prepared/         the digits found on your own pictures, as the model takes them
@@ -55,8 +56,10 @@ class Run:
     path: Path
 
     def __repr__(self) -> str:
-        scores = self.metrics["test"] if self.finished else {}
-        text = ", ".join(f"test {key} {metric_text(value)}" for key, value in scores.items())
+        metrics = self.metrics if self.finished else {"test": {}}
+        part = "test" if self.test_read else "val"
+        text = ", ".join(f"{part} {key} {metric_text(v)}" for key, v in metrics[part].items())
+        text += ", test not read" * (not self.test_read)
         text += ", not finished" * bool(self.finished and self.metrics.get("interrupted"))
         return f"<Run {self.path}: {text or 'not finished'}>"
 
@@ -64,15 +67,16 @@ class Run:
         """The metrics by split, the size, the time and the folder as text."""
         if not self.finished or self.generates:
             return repr(self)
-        metrics = self.metrics
+        metrics, sizes = self.metrics, dict(self.facts.examples)
+        unread = "test        not read: a search chooses by validation\n" * (not self.test_read)
+        sizes.pop("test" if unread else "", 0)
         return (
-            f"{split_table(metrics, self.facts.examples)}\n{naive_text(metrics)}\n"
+            f"{split_table(metrics, sizes)}\n{naive_text(metrics)}{unread}\n"
             f"parameters  {metrics['parameters']:,}\n"
             f"epochs      {metrics['epochs_run']} (kept: {metrics['best_epoch']})\n"
             f"seconds     {metrics['seconds']:.1f}\n"
-            f"run         {self.path}\n"
-            f"figures     {self.path / 'figures'}"
-        )
+            f"run         {self.path}"
+        ) + f"\nfigures     {self.path / 'figures'}" * self.test_read
 
     @property
     def name(self) -> str:
@@ -172,6 +176,11 @@ class Run:
             return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
         except (ValueError, TypeError, csv.Error):
             raise RunError(f"{path}: is broken: it is not a table of numbers") from None
+
+    @property
+    def test_read(self) -> bool:
+        """Whether the test split was read; the trials of a search leave it out."""
+        return not self.finished or self.metrics.get("test_read", True)
 
     @property
     def finished(self) -> bool:

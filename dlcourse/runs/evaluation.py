@@ -1,12 +1,12 @@
 """Metrics of a model on each split: the same for a training and for its saved run."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dlcourse.datasets.dataset import Examples, before_end, outside, value_range, white
+from dlcourse.datasets.dataset import PARTS, Examples, before_end, outside, value_range, white
 from dlcourse.errors import RunError
 from dlcourse.text_table import text_table
 
@@ -38,15 +38,18 @@ def predict(model: Any, x: Any) -> np.ndarray:
     return np.concatenate(predictions)
 
 
-def evaluate(model: Any, dataset: Any) -> tuple[dict[str, dict[str, float]], np.ndarray]:
-    """Return the metrics of each split, and the outputs on the test split.
+def evaluate(
+    model: Any, dataset: Any, parts: Sequence[str] = PARTS
+) -> tuple[dict[str, dict[str, float]], np.ndarray]:
+    """Return the metrics of each split in `parts`, and the outputs on the last of them.
 
     See `measures`. The loss is that of the data alone: no weight penalty, label smoothing, dropout
     or augmentation.
     """
     metrics: dict[str, dict[str, float]] = {}
     predicted = np.empty(0)
-    for part, (x, y) in dataset.splits.items():
+    for part in parts:
+        x, y = dataset.splits[part]
         predicted = outputs(model, x)
         metrics[part] = measures(dataset.task, y, predicted, loss_unit(model))
     return metrics, predicted

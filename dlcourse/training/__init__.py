@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.configuration.recipe import R, Recipe, run_recipe
-from dlcourse.datasets import fingerprint
+from dlcourse.datasets import Dataset, fingerprint
+from dlcourse.datasets.dataset import PARTS
 from dlcourse.datasets.given import keep
 from dlcourse.errors import DivergedError, RecipeError, RunError
 from dlcourse.files import write_file
@@ -38,6 +39,8 @@ def train(
     bar: bool = True,
     stop: StopRequest | None = None,
     callbacks: Any = (),
+    dataset: Dataset | None = None,
+    test: bool = True,
 ) -> Run:
     """Return the run of a recipe: trained, evaluated and saved.
 
@@ -51,6 +54,8 @@ def train(
         stop: Request that makes the training save its state and stop; None for no request.
         callbacks: Keras callbacks, or a single one (see `watch.UserCallbacks`). The recipe decides
             which weights are kept (`training.restore_best_weights`).
+        dataset: Data set of the recipe, if it is loaded already.
+        test: Whether to measure on the test split; without it, no figures are drawn either.
 
     Raises:
         RecipeError, DatasetError: See `prepare`.
@@ -60,12 +65,12 @@ def train(
     """
     watch = Watch(report, bar, stop, UserCallbacks(callbacks))
     with distribution(recipe):
-        prepared = prepare(recipe)
+        prepared = prepare(recipe, dataset)
         run = create_run(runs, recipe.name, name)
         recipe = with_its_data(recipe, run)
         with locked(run):
             watch.tell(describe(prepared, recipe.training.device))
-            return _train(recipe, prepared, run, watch)
+            return _train(recipe, prepared, run, watch, test=test)
 
 
 def with_its_data(recipe: R, run: Run) -> R:
@@ -84,6 +89,7 @@ def resume(
     bar: bool = True,
     stop: StopRequest | None = None,
     callbacks: Any = (),
+    test: bool = True,
 ) -> Run:
     """Return the run, trained to the end exactly as if it had never been interrupted.
 
@@ -92,7 +98,8 @@ def resume(
         recipe: Recipe of the run, also with more `training.epochs`; None takes it from the run.
         finish: Whether to evaluate and save the run as it is, without training; it can be resumed
             later.
-        report, bar, stop, callbacks: Arguments of `train`; callbacks get back their saved state.
+        report, bar, stop, callbacks, test: Arguments of `train`; callbacks get back their saved
+            state.
 
     Raises:
         RecipeError: The recipe differs in more than `training.epochs`.
@@ -123,7 +130,7 @@ def resume(
         if wanted != stored or early:  # before the recipe changes: a finished run trained them all
             (run.path / "metrics.json").unlink(missing_ok=True)
         watch.tell(describe(prepared, wanted.training.device))
-        return _train(wanted, prepared, run, watch, finish=finish)
+        return _train(wanted, prepared, run, watch, finish=finish, test=test)
 
 
 def _refuse_another_base(run: Run, prepared: Prepared, recipe: Recipe) -> None:
@@ -160,7 +167,7 @@ def _refuse_changes(stored: Recipe, wanted: Recipe, run: Run) -> None:
 
 
 def _train(
-    recipe: Recipe, prepared: Prepared, run: Run, watch: Watch, *, finish: bool = False
+    recipe: Recipe, prepared: Prepared, run: Run, watch: Watch, *, finish: bool = False, test: bool
 ) -> Run:
     """Fit from the state of the run, then finish the run; with `finish`, only the latter."""
     _record(recipe, prepared, run)
@@ -169,12 +176,12 @@ def _train(
         fit = fit_stages(recipe, prepared, run, watch, finish=finish)
     except NotFinite as fault:
         message = _explain(fault.fit, fault)
-        _finish(fault.fit, prepared, diverged=message)
+        _finish(fault.fit, prepared, test, diverged=message)
         raise DivergedError(f"{run.path}: diverged: {message}") from None
     if finish and not fit.progress.epoch + fit.progress.step:
         raise RunError(f"{run.path}: nothing was trained yet: leave --finish out")
     watch.callbacks.end({key: values[-1] for key, values in fit.progress.history.items()})
-    _finish(fit, prepared, **({"interrupted": True} if finish and not fit.done else {}))
+    _finish(fit, prepared, test, **({"interrupted": True} if finish and not fit.done else {}))
     run.forget()
     return Run(run.path)
 
@@ -213,7 +220,7 @@ def _explain(fit: Fit, fault: NotFinite) -> str:
     return explanation(fit.recipe, fault, rate, kept_epoch=kept, fine_tuning=fine)
 
 
-def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
+def _finish(fit: Fit, prepared: Prepared, test: bool, **marks: Any) -> None:
     """Evaluate the kept weights and save the model, the figures and, last, the metrics.
 
     Of several processes the first does it, on one device.
@@ -223,12 +230,12 @@ def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
     if number:
         return
     model, best_epoch = kept_model(fit, prepared)
-    metrics, predicted = evaluate(model, prepared.dataset)
+    metrics, predicted = evaluate(model, prepared.dataset, PARTS if test else PARTS[:-1])
     write_file(run.path / "model.keras", model.save)
     if history := progress.history:
         write_history(run.path / "history.csv", history)
-        save_figures(run.path / "figures", prepared.dataset, history, best_epoch, predicted)
-    write_likeness(run.path, prepared.dataset)
+    if test:
+        draw(run, prepared.dataset, history, best_epoch, predicted)
     facts = {
         "parameters": model.count_params(),
         "epochs_run": progress.epoch,
@@ -238,10 +245,29 @@ def _finish(fit: Fit, prepared: Prepared, **marks: Any) -> None:
         **marks,
         "model_sha256": sha256(run.path / "model.keras"),
     }
-    if naive := naive_errors(prepared.dataset):
+    if test and (naive := naive_errors(prepared.dataset)):
         facts["naive"] = naive
+    if not test:
+        facts |= {"test": {}, "test_read": False}
     write_sealed(run.path / "metrics.json", {**metrics, **facts})
     (run.path / BASE).unlink(missing_ok=True)  # it is in the model
+
+
+def read_test(run: Run, dataset: Dataset) -> None:
+    """Measure a run that was trained without reading the test split on it, and draw its figures."""
+    metrics, predicted = evaluate(run.model, dataset, PARTS[-1:])
+    draw(run, dataset, run.history, run.metrics["best_epoch"], predicted)
+    naive = {"naive": naive} if (naive := naive_errors(dataset)) else {}
+    told = {key: value for key, value in run.metrics.items() if key != "test_read"}
+    write_sealed(run.path / "metrics.json", {**told, **metrics, **naive})
+    run.forget()
+
+
+def draw(run: Run, dataset: Dataset, history: Any, best_epoch: int, predicted: Any) -> None:
+    """Draw the figures of a run and write what the distance of new images is measured with."""
+    if history:
+        save_figures(run.path / "figures", dataset, history, best_epoch, predicted)
+    write_likeness(run.path, dataset)
 
 
 def kept_model(fit: Fit, prepared: Prepared) -> tuple[Any, int]:

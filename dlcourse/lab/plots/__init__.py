@@ -8,8 +8,10 @@ from dlcourse.lab.plots.faithfulness import (
     randomization_bars,
 )
 from dlcourse.lab.plots.range_test import range_test
+from dlcourse.lab.plots.tuning import search_figures
 
 __all__ = [
     "deletion_and_insertion", "depth_scan", "diagnosed_curves", "layer_histograms",
     "pointing_table", "randomization_bars", "range_test", "score_and_cost", "score_by_size",
+    "search_figures",
 ]  # fmt: skip
