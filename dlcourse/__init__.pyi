@@ -77,6 +77,7 @@ class RecipeSettings(TypedDict, total=False):
     reduce_on_plateau: Mapping[str, Any] | None
     restore_best_weights: bool
     device: Literal["auto", "cpu", "gpu"]
+    distribute: Literal["data_parallel"] | None
     mixed_precision: bool
     jit_compile: bool | None
     steps_per_execution: int | None

@@ -63,7 +63,7 @@ class Storage:
 
         try:
             shown = make_url(self.url)
-        except (ValueError, exc.ArgumentError):  # such as a port that is no number
+        except (ValueError, exc.ArgumentError):  # such as a port that is not a number
             raise UserError(FORM) from None
         try:
             yield
