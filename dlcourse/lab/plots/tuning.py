@@ -20,7 +20,7 @@ def search_figures(study: Any, monitor: str, settings: Sequence[str]) -> dict[st
     if len(settings) > 1:
         kinds["importance"] = optuna_plots.plot_param_importances
         kinds["parallel"] = optuna_plots.plot_parallel_coordinate
-    style = {"figure.figsize": (max(8, 1.8 * len(settings)), 4.8)}
+    style: Any = {"figure.figsize": (max(8, 1.8 * len(settings)), 4.8)}
     figures = {}
     for name, plot in kinds.items():  # they change the style
         with plt.rc_context(style | {"figure.constrained_layout.use": True}):
