@@ -116,7 +116,7 @@ def resume(
         _refuse_changes(stored, wanted, run)
         if sharers()[2] > 1:  # each process has a copy
             files = sorted(run.path.glob("*.npz"))
-            agree("another copy of the run", b"".join(file.read_bytes() for file in files))
+            agree("another copy of the run", "".join(map(sha256, files)).encode())
         early = run.finished and run.metrics.get("interrupted", False)
         if run.finished and wanted == stored and (finish or not early):
             watch.tell(f"{run.path} is finished: there is nothing left to train")
